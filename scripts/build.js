@@ -1,0 +1,34 @@
+/**
+ * Bundles our own sources to dist/ so that the dozen processes of a world start in a fraction of a second each.
+ * Libraries stay in node_modules; every entry point is one process of the product.
+ */
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
+const { build } = require('esbuild');
+
+const root = join(__dirname, '..');
+const entryPoints = [
+  'server/main.ts',
+  'server/migrate.ts',
+  'local/two-region/main.ts',
+  'local/two-region/controller.ts',
+  'local/two-region/edge.ts',
+  'local/two-region/router.ts',
+  'local/two-region/witness.ts',
+  'local/drills/main.ts',
+  'cli/main.ts',
+].filter((entry) => existsSync(join(root, entry)));
+
+build({
+  absWorkingDir: root,
+  entryPoints,
+  outdir: 'dist',
+  outbase: '.',
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  sourcemap: true,
+  logLevel: 'warning',
+}).catch(() => process.exit(1));
