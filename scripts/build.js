@@ -11,6 +11,7 @@ const entryPoints = [
   'server/main.ts',
   'server/migrate.ts',
   'local/two-region/main.ts',
+  'local/two-region/world/tether.ts',
   'local/two-region/controller.ts',
   'local/two-region/edge.ts',
   'local/two-region/router.ts',

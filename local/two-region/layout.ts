@@ -11,7 +11,7 @@ export const LOOPBACK = '127.0.0.1';
 export const DEFAULT_BASE_PORT = 8080;
 export const REGIONS: readonly Region[] = ['oregon', 'virginia'];
 
-export interface Seat {
+export interface ProcessSpec {
   readonly name: string;
   readonly kind: Kind;
   readonly place: Place | undefined;
@@ -19,7 +19,7 @@ export interface Seat {
   readonly offset: number | undefined;
 }
 
-const app = (region: Region, number: number, offset: number): Seat => ({
+const app = (region: Region, number: number, offset: number): ProcessSpec => ({
   name: `${region}/app-${number}`,
   kind: 'app',
   place: region,
@@ -27,7 +27,7 @@ const app = (region: Region, number: number, offset: number): Seat => ({
 });
 
 /** Every process of the world but the main one, in the order in which a person reads them. */
-export const SEATS: readonly Seat[] = [
+export const PROCESSES: readonly ProcessSpec[] = [
   { name: 'edge', kind: 'edge', place: undefined, offset: 0 },
   { name: 'oregon/router', kind: 'router', place: 'oregon', offset: 1 },
   app('oregon', 1, 11),
@@ -84,9 +84,9 @@ export class Layout {
 
   /** The port of a process by its name. Throws for a name that listens nowhere. */
   port(name: string): number {
-    const seat = SEATS.find((candidate) => candidate.name === name);
-    if (seat?.offset === undefined) throw new Error(`${name} listens on no port`);
-    return this.basePort + seat.offset;
+    const spec = PROCESSES.find((candidate) => candidate.name === name);
+    if (spec?.offset === undefined) throw new Error(`${name} listens on no port`);
+    return this.basePort + spec.offset;
   }
 
   url(name: string): string {
@@ -116,7 +116,7 @@ export class Layout {
 
   /** Every port the world needs, with the name of what needs it: to say clearly which one is taken. */
   allPorts(): { port: number; usedBy: string }[] {
-    const processes = SEATS.flatMap(({ name, offset }) =>
+    const processes = PROCESSES.flatMap(({ name, offset }) =>
       offset === undefined ? [] : [{ port: this.basePort + offset, usedBy: name }],
     );
     const links = LINK_NAMES.map((link) => ({ port: this.linkPort(link), usedBy: `link ${link}` }));

@@ -1,0 +1,100 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { writeFileAtomically } from './files';
+import { belongsToWorld } from './process-identity';
+import { type WorldFile, worldFilePath } from './world-file';
+
+/** Another main process already runs the world of this folder. */
+export class WorldRunningError extends Error {
+  readonly code = 'world_running';
+
+  constructor(pid: number, home: string) {
+    super(
+      `A world already runs from ${home} (process ${pid}). ` +
+        `Watch it with "npx evergrant status", or end it with Ctrl-C in its terminal (kill ${pid}).`,
+    );
+    this.name = 'WorldRunningError';
+  }
+}
+
+interface RunFile {
+  readonly pid: number;
+}
+
+const ENDING_LIMIT_MS = 10_000;
+
+const runFilePath = (home: string): string => join(home, 'run.json');
+
+function readJson<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Takes possession of a world's folder. What a crashed world left running is ended first, by pid and only after the
+ * pid has been shown to belong to this folder.
+ *
+ * @returns whether databases of an earlier run are there to be recovered, and what had to be ended.
+ * @throws WorldRunningError when the folder's world is alive.
+ */
+export async function claimHome(home: string): Promise<{ recovering: boolean; ended: string[] }> {
+  mkdirSync(home, { recursive: true });
+  const run = readJson<RunFile>(runFilePath(home));
+  if (run && run.pid !== process.pid && belongsToWorld(run.pid, home)) throw new WorldRunningError(run.pid, home);
+  const ended = run ? await endLeftovers(home) : [];
+  rmSync(worldFilePath(home), { force: true });
+  mkdirSync(join(home, 'logs'), { recursive: true });
+  writeFileAtomically(runFilePath(home), JSON.stringify({ pid: process.pid } satisfies RunFile));
+  return { recovering: existsSync(join(home, 'prepared')), ended };
+}
+
+/** Notes that the databases are complete, so that a later start recovers them instead of making new ones. */
+export function markPrepared(home: string): void {
+  writeFileAtomically(join(home, 'prepared'), `${new Date().toISOString()}\n`);
+}
+
+/** Leaves the folder: the running world's files go, and with `keep` false its databases and secrets too. */
+export function leaveHome(home: string, keep: boolean): void {
+  rmSync(worldFilePath(home), { force: true });
+  rmSync(runFilePath(home), { force: true });
+  if (!keep) rmSync(home, { recursive: true, force: true });
+}
+
+async function endLeftovers(home: string): Promise<string[]> {
+  const file = readJson<WorldFile>(worldFilePath(home));
+  const left = (file?.processes ?? []).filter(({ pid }) => pid !== null && belongsToWorld(pid, home));
+  for (const { pid, kind } of left) {
+    if (pid === null) continue;
+    // SIGQUIT is PostgreSQL's immediate shutdown, which takes its backends along; crash recovery does the rest.
+    signal(pid, kind === 'db' ? 'SIGQUIT' : 'SIGKILL');
+    signal(pid, 'SIGCONT');
+  }
+  await waitUntilGone(home, left);
+  return left.map(({ name }) => name);
+}
+
+async function waitUntilGone(home: string, left: WorldFile['processes']): Promise<void> {
+  const deadline = performance.now() + ENDING_LIMIT_MS;
+  const alive = () => left.filter(({ pid }) => pid !== null && belongsToWorld(pid, home));
+  while (alive().length > 0) {
+    if (performance.now() > deadline) {
+      const names = alive().map(({ name, pid }) => `${name} (process ${pid})`);
+      throw new Error(
+        `An earlier world left processes that do not end: ${names.join(', ')}. End them by pid, then start again.`,
+      );
+    }
+    await delay(50);
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended meanwhile.
+  }
+}

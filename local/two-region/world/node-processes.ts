@@ -1,0 +1,103 @@
+import type { ChildProcess } from 'node:child_process';
+import type { EventLog } from './events';
+import { type ChildDefinition, type ExitReport, startNodeChild } from './node-child';
+
+export interface NodeProcessStatus {
+  readonly name: string;
+  readonly pid: number | undefined;
+  readonly running: boolean;
+  readonly exit: ExitReport | undefined;
+}
+
+interface Entry {
+  readonly definition: ChildDefinition;
+  child: ChildProcess | undefined;
+  /** Kept after the end: scripts that hold an old pid can still tell whose it was. */
+  lastPid: number | undefined;
+  exit: ExitReport | undefined;
+}
+
+interface Options {
+  readonly distDir: string;
+  readonly logDir: string;
+  readonly home: string;
+  readonly events: EventLog;
+  /** Called whenever a pid came or went. */
+  readonly onChange: () => void;
+}
+
+const DRAIN_LIMIT_MS = 8_000;
+
+/** The Node processes of the world. Whatever ends from outside stays ended until somebody asks for it again. */
+export class NodeProcesses {
+  private readonly entries = new Map<string, Entry>();
+  private readonly options: Options;
+  private closing = false;
+
+  constructor(definitions: readonly ChildDefinition[], options: Options) {
+    this.options = options;
+    for (const definition of definitions) this.add(definition);
+  }
+
+  /** Adds a further process, for example a second controller; it is not started yet. */
+  add(definition: ChildDefinition): void {
+    this.entries.set(definition.name, { definition, child: undefined, lastPid: undefined, exit: undefined });
+  }
+
+  has(name: string): boolean {
+    return this.entries.has(name);
+  }
+
+  names(): string[] {
+    return [...this.entries.keys()];
+  }
+
+  /** Starts a process that is not running; a running one is left alone. */
+  start(name: string): void {
+    const entry = this.entry(name);
+    if (entry.child) return;
+    const child = startNodeChild(entry.definition, this.options, (exit) => this.ended(name, entry, exit));
+    entry.child = child;
+    entry.lastPid = child.pid;
+    entry.exit = undefined;
+    this.options.onChange();
+  }
+
+  status(name: string): NodeProcessStatus {
+    const entry = this.entry(name);
+    return { name, pid: entry.lastPid, running: entry.child !== undefined, exit: entry.exit };
+  }
+
+  /** Ends every process: politely first, for certain after the drain limit. */
+  async stopAll(): Promise<void> {
+    this.closing = true;
+    const running = [...this.entries.values()].filter((entry) => entry.child);
+    await Promise.all(running.map((entry) => endChild(entry.child)));
+  }
+
+  private ended(name: string, entry: Entry, exit: ExitReport): void {
+    entry.child = undefined;
+    entry.exit = exit;
+    if (!this.closing) {
+      const how = exit.signal ? `by ${exit.signal}` : `with exit code ${exit.code}`;
+      this.options.events.add(name, `ended ${how}`, 'warning', { ended: name, ...exit });
+    }
+    this.options.onChange();
+  }
+
+  private entry(name: string): Entry {
+    const entry = this.entries.get(name);
+    if (!entry) throw new Error(`there is no process named ${name}`);
+    return entry;
+  }
+}
+
+async function endChild(child: ChildProcess | undefined): Promise<void> {
+  if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  child.kill('SIGCONT');
+  const force = setTimeout(() => child.kill('SIGKILL'), DRAIN_LIMIT_MS);
+  await ended;
+  clearTimeout(force);
+}

@@ -1,0 +1,62 @@
+import { createServer } from 'node:net';
+import { DEFAULT_BASE_PORT, Layout, LOOPBACK } from '../layout';
+
+/** The ports of a world that somebody else listens on. */
+export class PortsTakenError extends Error {
+  readonly code = 'ports_taken';
+
+  constructor(taken: readonly { port: number; usedBy: string }[], basePort: number) {
+    const list = taken.map(({ port, usedBy }) => `  ${port}  wanted by ${usedBy}`).join('\n');
+    const other = basePort === DEFAULT_BASE_PORT ? 9080 : basePort + 1000;
+    super(
+      `These ports of ${LOOPBACK} are taken:\n${list}\n` +
+        `End what listens there, or move the whole world to other ports: EVERGRANT_PORT=${other} npm start`,
+    );
+    this.name = 'PortsTakenError';
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: LOOPBACK, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+async function takenPorts(layout: Layout): Promise<{ port: number; usedBy: string }[]> {
+  const checked = await Promise.all(
+    layout.allPorts().map(async (entry) => ({ entry, free: await isFree(entry.port) })),
+  );
+  return checked.filter(({ free }) => !free).map(({ entry }) => entry);
+}
+
+/** @throws PortsTakenError naming every taken port and what wanted it. */
+export async function requireFreePorts(layout: Layout): Promise<void> {
+  const taken = await takenPorts(layout);
+  if (taken.length > 0) throw new PortsTakenError(taken, layout.basePort);
+}
+
+const SEARCH_FROM = 20_000;
+const SEARCH_STEP = 60;
+const SEARCH_TRIES = 200;
+
+/** A base port whose whole range is free, for worlds that must not meet the one a person watches (drills, tests). */
+export async function findFreeBasePort(random: () => number = Math.random): Promise<number> {
+  const start = Math.floor(random() * SEARCH_TRIES);
+  for (let attempt = 0; attempt < SEARCH_TRIES; attempt += 1) {
+    const basePort = SEARCH_FROM + ((start + attempt) % SEARCH_TRIES) * SEARCH_STEP;
+    if ((await takenPorts(new Layout(basePort))).length === 0) return basePort;
+  }
+  throw new Error('no free range of ports was found on this machine');
+}
+
+/** Parses EVERGRANT_PORT. @throws RangeError with what to write instead. */
+export function parseBasePort(text: string | undefined): number {
+  if (text === undefined || text === '') return DEFAULT_BASE_PORT;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1024 || port > 65_000) {
+    throw new RangeError(`EVERGRANT_PORT is "${text}"; it must be a whole number from 1024 to 65000, such as 8080`);
+  }
+  return port;
+}
