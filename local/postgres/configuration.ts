@@ -1,0 +1,55 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { clusterTitle } from './cluster-processes';
+
+/** PostgreSQL settings by name, in PostgreSQL's own notation ('2s', 'on', 100). */
+export type Settings = Readonly<Record<string, string | number>>;
+
+/**
+ * The same on every instance, because any of them may have to become any other: a follower refuses to start with
+ * fewer connections than its primary has.
+ */
+const COMMON: Settings = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: 120,
+  shared_buffers: '32MB',
+  wal_level: 'replica',
+  hot_standby: 'on',
+  max_wal_senders: 10,
+  max_replication_slots: 0,
+  wal_keep_size: '256MB',
+  max_wal_size: '512MB',
+  password_encryption: 'scram-sha-256',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_line_prefix: '%m [%p] %q%u@%d ',
+};
+
+/** Only local connections, only with a password, and replication only for roles that have the right to it. */
+const HOST_BASED_AUTHENTICATION = [
+  'host all all 127.0.0.1/32 scram-sha-256',
+  'host replication all 127.0.0.1/32 scram-sha-256',
+  '',
+].join('\n');
+
+/**
+ * Writes an instance's whole configuration. What was there before, copied from another instance or set by
+ * ALTER SYSTEM, is void: the files say exactly what the caller says.
+ */
+export function writeConfiguration(directory: string, port: number, settings: Settings): void {
+  const all: Settings = { ...COMMON, cluster_name: clusterTitle(directory), ...settings, port };
+  const lines = Object.entries(all).map(([name, value]) => `${name} = ${quoted(value)}`);
+  write(join(directory, 'postgresql.conf'), `${lines.join('\n')}\n`);
+  write(join(directory, 'postgresql.auto.conf'), '');
+  write(join(directory, 'pg_hba.conf'), HOST_BASED_AUTHENTICATION);
+}
+
+function quoted(value: string | number): string {
+  return `'${String(value).replaceAll("'", "''")}'`;
+}
+
+function write(path: string, content: string): void {
+  writeFileSync(path, content, { mode: 0o600 });
+}
