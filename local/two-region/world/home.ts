@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeFileAtomically } from './files';
-import { belongsToWorld } from './process-identity';
-import { type WorldFile, worldFilePath } from './world-file';
+import { identify, isStillAlive, type ProcessIdentity } from './process-identity';
+import { worldFilePath } from './world-file';
 
 /** Another main process already runs the world of this folder. */
 export class WorldRunningError extends Error {
@@ -18,8 +18,10 @@ export class WorldRunningError extends Error {
   }
 }
 
+/** Who runs, so that a start after a crash can end what is left, and only that. */
 interface RunFile {
-  readonly pid: number;
+  readonly main: ProcessIdentity;
+  readonly children: readonly ProcessIdentity[];
 }
 
 const ENDING_LIMIT_MS = 10_000;
@@ -44,11 +46,11 @@ function readJson<T>(file: string): T | undefined {
 export async function claimHome(home: string): Promise<{ recovering: boolean; ended: string[] }> {
   mkdirSync(home, { recursive: true });
   const run = readJson<RunFile>(runFilePath(home));
-  if (run && run.pid !== process.pid && belongsToWorld(run.pid, home)) throw new WorldRunningError(run.pid, home);
-  const ended = run ? await endLeftovers(home) : [];
+  if (run && isStillAlive(run.main)) throw new WorldRunningError(run.main.pid, home);
+  const ended = run ? await endLeftovers(run.children) : [];
   rmSync(worldFilePath(home), { force: true });
   mkdirSync(join(home, 'logs'), { recursive: true });
-  writeFileAtomically(runFilePath(home), JSON.stringify({ pid: process.pid } satisfies RunFile));
+  writeRunFile(home, []);
   return { recovering: existsSync(join(home, 'prepared')), ended };
 }
 
@@ -64,25 +66,31 @@ export function leaveHome(home: string, keep: boolean): void {
   if (!keep) rmSync(home, { recursive: true, force: true });
 }
 
-async function endLeftovers(home: string): Promise<string[]> {
-  const file = readJson<WorldFile>(worldFilePath(home));
-  const left = (file?.processes ?? []).filter(({ pid }) => pid !== null && belongsToWorld(pid, home));
-  for (const { pid, kind } of left) {
-    if (pid === null) continue;
+/** Writes down the main process and its children as they stand now. */
+export function writeRunFile(home: string, children: readonly { name: string; pid: number }[]): void {
+  const run: RunFile = {
+    main: identify('world', process.pid),
+    children: children.map(({ name, pid }) => identify(name, pid)),
+  };
+  writeFileAtomically(runFilePath(home), JSON.stringify(run));
+}
+
+async function endLeftovers(children: readonly ProcessIdentity[]): Promise<string[]> {
+  const left = children.filter(isStillAlive);
+  for (const { name, pid } of left) {
     // SIGQUIT is PostgreSQL's immediate shutdown, which takes its backends along; crash recovery does the rest.
-    signal(pid, kind === 'db' ? 'SIGQUIT' : 'SIGKILL');
+    signal(pid, name.includes('/db') ? 'SIGQUIT' : 'SIGKILL');
     signal(pid, 'SIGCONT');
   }
-  await waitUntilGone(home, left);
+  await waitUntilGone(left);
   return left.map(({ name }) => name);
 }
 
-async function waitUntilGone(home: string, left: WorldFile['processes']): Promise<void> {
+async function waitUntilGone(left: readonly ProcessIdentity[]): Promise<void> {
   const deadline = performance.now() + ENDING_LIMIT_MS;
-  const alive = () => left.filter(({ pid }) => pid !== null && belongsToWorld(pid, home));
-  while (alive().length > 0) {
+  while (left.some(isStillAlive)) {
     if (performance.now() > deadline) {
-      const names = alive().map(({ name, pid }) => `${name} (process ${pid})`);
+      const names = left.filter(isStillAlive).map(({ name, pid }) => `${name} (process ${pid})`);
       throw new Error(
         `An earlier world left processes that do not end: ${names.join(', ')}. End them by pid, then start again.`,
       );

@@ -22,23 +22,34 @@ export function runState(pid: number): string | undefined {
 }
 
 /**
- * Whether a live pid belongs to the world at `home`, by its environment or its command line: a pid alone may have been
- * given to a stranger since it was written down.
+ * When a process started, as the system tells it (clock ticks since boot on Linux, a date elsewhere). Together with the
+ * pid it names one process for ever: a pid alone may have been given to a stranger since it was written down.
  */
-export function belongsToWorld(pid: number, home: string): boolean {
-  if (!isAlive(pid)) return false;
-  if (existsSync('/proc/self/environ')) {
-    return [`/proc/${pid}/environ`, `/proc/${pid}/cmdline`].some((file) => {
-      try {
-        return readFileSync(file, 'utf8').includes(home);
-      } catch {
-        return false;
-      }
-    });
-  }
+export function startTime(pid: number): string | undefined {
   try {
-    return execFileSync('ps', ['-E', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(home);
+    if (existsSync('/proc/self/stat')) {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      // Field 22; the fields after the command's closing bracket begin with field 3.
+      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    }
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** A process that can be recognised later. */
+export interface ProcessIdentity {
+  readonly name: string;
+  readonly pid: number;
+  readonly startTime: string | undefined;
+}
+
+export function identify(name: string, pid: number): ProcessIdentity {
+  return { name, pid, startTime: startTime(pid) };
+}
+
+/** Whether that very process is still alive. */
+export function isStillAlive({ pid, startTime: then }: ProcessIdentity): boolean {
+  return isAlive(pid) && then !== undefined && startTime(pid) === then;
 }

@@ -1,0 +1,68 @@
+import {
+  type Exchange,
+  holdingsOf,
+  oversoldPools,
+  peaks,
+  regionsByEpoch,
+  staleAcknowledgements,
+} from '../../../local/drills/ledger';
+
+const exchange = (over: Partial<Exchange>): Exchange => ({
+  sentAtMs: 0,
+  receivedAtMs: 1,
+  method: 'PUT',
+  leaseId: 'a',
+  status: 201,
+  product: 'p',
+  feature: 'f',
+  seats: 1,
+  epoch: 1,
+  servedBy: 'oregon/app-1',
+  expiresAtMs: 1000,
+  ...over,
+});
+
+const seats = new Map([['p/f', 1]]);
+
+describe('the ledger of what clients held', () => {
+  test('two leases of a one-seat pool that overlap were sold twice', () => {
+    const holdings = holdingsOf([exchange({}), exchange({ leaseId: 'b', receivedAtMs: 500 })]);
+    expect(oversoldPools(holdings.values(), seats)).toEqual([{ pool: 'p/f', seats: 1, held: 2, atMs: 500 }]);
+  });
+
+  test('a release frees the seat when it is sent, even if no response came', () => {
+    const released = exchange({ method: 'DELETE', sentAtMs: 400, receivedAtMs: 900, status: undefined });
+    const holdings = holdingsOf([exchange({}), released, exchange({ leaseId: 'b', receivedAtMs: 500 })]);
+    expect(oversoldPools(holdings.values(), seats)).toEqual([]);
+  });
+
+  test('a lease is not counted beyond its last known expiry, and a heartbeat extends it', () => {
+    const later = exchange({ leaseId: 'b', receivedAtMs: 1500, expiresAtMs: 3000 });
+    expect(oversoldPools(holdingsOf([exchange({}), later]).values(), seats)).toEqual([]);
+    const beat = exchange({ method: 'POST', status: 200, receivedAtMs: 300, expiresAtMs: 1600 });
+    expect(oversoldPools(holdingsOf([exchange({}), beat, later]).values(), seats)).toHaveLength(1);
+  });
+
+  test('a repeated acknowledgement of the same lease is one holding', () => {
+    const holdings = holdingsOf([exchange({}), exchange({ receivedAtMs: 20 })]);
+    expect(peaks(holdings.values()).get('p/f')).toEqual({ held: 1, atMs: 1 });
+  });
+
+  test('being told that a lease ended ends it', () => {
+    const told = exchange({ method: 'POST', status: 410, receivedAtMs: 300 });
+    const holdings = holdingsOf([exchange({}), told]);
+    expect(holdings.get('a')).toMatchObject({ untilMs: 300, ended: 'told-ended' });
+  });
+
+  test('an acknowledgement of an old epoch to a request sent after the new epoch had granted is stale', () => {
+    const fresh = exchange({ leaseId: 'b', epoch: 2, servedBy: 'virginia/app-1', receivedAtMs: 100 });
+    const stale = exchange({ leaseId: 'c', epoch: 1, sentAtMs: 101, receivedAtMs: 110 });
+    const overlapping = exchange({ leaseId: 'd', epoch: 1, sentAtMs: 99, receivedAtMs: 120 });
+    expect(staleAcknowledgements([exchange({}), fresh, stale, overlapping])).toEqual([stale]);
+  });
+
+  test('the regions that granted in an epoch are told apart', () => {
+    const other = exchange({ leaseId: 'b', servedBy: 'virginia/app-2' });
+    expect(regionsByEpoch([exchange({}), other]).get(1)).toEqual(new Set(['oregon', 'virginia']));
+  });
+});
