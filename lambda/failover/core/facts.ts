@@ -1,0 +1,51 @@
+import type { AuthorityView } from './authority';
+import type { DatabaseView } from './database-view';
+
+/** What one look at one thing said. `unknown` is a value, and it means hold: it is never rounded to up or down. */
+export type Reading = 'up' | 'down' | 'unknown';
+
+/** A reading with its evidence, in a sentence for people. */
+export interface Fact {
+  readonly reading: Reading;
+  readonly because: string;
+}
+
+export function up(because: string): Fact {
+  return { reading: 'up', because };
+}
+
+export function down(because: string): Fact {
+  return { reading: 'down', because };
+}
+
+export function unknown(because: string): Fact {
+  return { reading: 'unknown', because };
+}
+
+/**
+ * Everything one cycle saw, about the region that is active now.
+ *
+ * - `app`: does any license server of the active region answer through its own router?
+ * - `database`: does the active region's primary database answer SQL over the network?
+ * - `follower`: does the standby's follower hear the primary database? (up = it hears it)
+ * - `witness`: what an observer outside both regions says about the active region's application
+ * - `renewal`: has the active region renewed its authority within the authority lease?
+ * - `standby`: can the standby take over? (the gate: up = ready, down = not ready, unknown = cannot tell)
+ */
+export interface Facts {
+  readonly app: Fact;
+  readonly database: Fact;
+  readonly follower: Fact;
+  readonly witness: Fact;
+  readonly renewal: Fact;
+  readonly standby: Fact;
+}
+
+/** The raw views the facts are judged from, kept beside them because the control record remembers parts of them. */
+export interface Observation {
+  readonly facts: Facts;
+  readonly authority: AuthorityView;
+  readonly followerView: DatabaseView;
+  /** Milliseconds since 1970 on the controller's clock, read before the first probe went out. */
+  readonly atMs: number;
+}

@@ -1,0 +1,44 @@
+/** How patient the controller is. Durations are milliseconds; the defaults are the production ones. */
+export interface Policy {
+  /** Time between two samples, 100 to 60 000. @default 10 000 */
+  readonly sampleEveryMs: number;
+  /** Consecutive samples with both application and database down before a failover, 2 or more. @default 12 */
+  readonly samplesToConfirm: number;
+  /** A longer gap between two samples starts the count again: old samples say nothing about now. @default 35 000 */
+  readonly sampleGapMaxMs: number;
+  /** How long a renewed proof of authority lasts. @default 30 000 */
+  readonly authorityLeaseMs: number;
+  /** How far two clocks may be apart. @default 5 000 */
+  readonly skewMs: number;
+  /** A follower that has heard nothing for longer no longer proves its primary alive. @default 15 000 */
+  readonly followerSilentAfterMs: number;
+  /** A hold that lasts longer is told to people. @default 120 000 */
+  readonly holdAlertAfterMs: number;
+  /** A phase that makes no progress for longer is told to people. @default 30 000 */
+  readonly stuckAlertAfterMs: number;
+  /** How long the drain of a failover waits for the follower before it goes on with what there is. @default 60 000 */
+  readonly drainMaxMs: number;
+  /** A follower no further behind keeps up. @default 1 048 576 */
+  readonly keepsUpWithinBytes: number;
+  /** An alert whose sender may have died is sent again after this time. @default 30 000 */
+  readonly alertResendAfterMs: number;
+}
+
+export const DEFAULT_POLICY: Policy = {
+  sampleEveryMs: 10_000,
+  samplesToConfirm: 12,
+  sampleGapMaxMs: 35_000,
+  authorityLeaseMs: 30_000,
+  skewMs: 5_000,
+  followerSilentAfterMs: 15_000,
+  holdAlertAfterMs: 120_000,
+  stuckAlertAfterMs: 30_000,
+  drainMaxMs: 60_000,
+  keepsUpWithinBytes: 1_048_576,
+  alertResendAfterMs: 30_000,
+};
+
+/** Two samples closer together than this count as one, so that two controllers, or a replay, do not count double. */
+export function sampleSpacingMinMs(policy: Policy): number {
+  return 0.8 * policy.sampleEveryMs;
+}

@@ -1,0 +1,9 @@
+/** The two regions, by design: the primary and the standby never change their names; what changes is who is active. */
+export type Region = 'oregon' | 'virginia';
+
+export const PRIMARY_REGION: Region = 'oregon';
+export const STANDBY_REGION: Region = 'virginia';
+
+export function otherRegion(region: Region): Region {
+  return region === PRIMARY_REGION ? STANDBY_REGION : PRIMARY_REGION;
+}
