@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import type { Region } from '../layout';
 import type { WorldEvent } from '../world/events';
 import { grantingRegions, type WorldState } from '../world/state';
-import { clockTime, duration, fit } from './words';
+import { clockTime, duration, toWidth } from './words';
 
 type Paint = (text: string) => string;
 
@@ -18,7 +18,7 @@ const LEVEL_PAINT: Record<WorldEvent['level'], Paint> = {
 
 /** A line of a region's box: a mark and words; the words are cut before they are painted, so widths hold. */
 function row(mark: string, label: string, words: string, paint: Paint = (text) => text): string {
-  return `${mark} ${fit(label, 7)} ${paint(fit(words, BOX_WIDTH - 14))}`;
+  return `${mark} ${toWidth(label, 7)} ${paint(toWidth(words, BOX_WIDTH - 14))}`;
 }
 
 function processMark(state: WorldState, name: string): 'good' | 'paused' | 'bad' {
@@ -103,7 +103,7 @@ function poolRows(state: WorldState): string[] {
     const back = Math.min(BAR_WIDTH - full, Math.ceil(held * BAR_WIDTH));
     const bar = `${pc.green('█'.repeat(full))}${pc.yellow('▒'.repeat(back))}${pc.dim('░'.repeat(BAR_WIDTH - full - back))}`;
     const note = seatsHeldBack > 0 ? pc.yellow(` ${seatsHeldBack} held back`) : '';
-    const line = ` ${fit(feature, 20)} ${bar} ${String(seatsTaken).padStart(5)} of ${seats}${note}`;
+    const line = ` ${toWidth(feature, 20)} ${bar} ${String(seatsTaken).padStart(5)} of ${seats}${note}`;
     return stale ? pc.dim(`${line}  (last known)`) : line;
   });
 }
@@ -123,8 +123,8 @@ function roomLines(state: WorldState, width: number): string[] {
 
 /** One event as a line for people. */
 export function eventLine(event: WorldEvent, width: number): string {
-  const head = `${clockTime(event.at)}  ${fit(event.source, 15)}  `;
-  return `${pc.dim(head)}${LEVEL_PAINT[event.level](fit(event.text, Math.max(20, width - head.length)).trimEnd())}`;
+  const head = `${clockTime(event.at)}  ${toWidth(event.source, 15)}  `;
+  return `${pc.dim(head)}${LEVEL_PAINT[event.level](toWidth(event.text, Math.max(20, width - head.length)).trimEnd())}`;
 }
 
 /**

@@ -16,7 +16,7 @@ export function clockTime(iso: string): string {
 }
 
 /** Cuts or pads plain text to a width. */
-export function fit(text: string, width: number): string {
+export function toWidth(text: string, width: number): string {
   if (text.length <= width) return text.padEnd(width);
   return width <= 1 ? text.slice(0, width) : `${text.slice(0, width - 1)}…`;
 }

@@ -1,0 +1,86 @@
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { projectRoot } from './files';
+import { parseBasePort } from './ports';
+
+export type ProfileName = 'default' | 'fast';
+
+export interface StartOptions {
+  readonly home: string;
+  readonly basePort: number;
+  readonly profile: ProfileName;
+  /** Keep databases and secrets when the world is ended with Ctrl-C. */
+  readonly keep: boolean;
+  /** Throw away what an earlier run left instead of recovering it. */
+  readonly fresh: boolean;
+  /** Demonstration Control Rooms. */
+  readonly rooms: number;
+  readonly help: boolean;
+}
+
+export const START_HELP = `npm start -- [options]     two regions on one machine, until Ctrl-C
+
+  --profile default|fast   fast: confirmed in seconds instead of two minutes (the drills' durations)
+  --rooms N                demonstration Control Rooms, 0 to 50 (default 6)
+  --keep                   keep the databases when the world ends, to go on with them at the next start
+  --fresh                  begin anew, whatever an earlier run left
+  --help
+
+EVERGRANT_PORT             base of all ports (default 8080: edge 8080, Oregon 8081, Virginia 8082)
+EVERGRANT_HOME             where the world keeps its files (default .evergrant in the project)`;
+
+/** Mistakes in the command line or the environment, all of them at once. */
+export class OptionsError extends Error {
+  readonly code = 'invalid_options';
+}
+
+function rawArguments(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        profile: { type: 'string', default: 'default' },
+        rooms: { type: 'string', default: '6' },
+        keep: { type: 'boolean', default: false },
+        fresh: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new OptionsError(`${(error as Error).message}\n\n${START_HELP}`);
+  }
+}
+
+/** @throws OptionsError that lists every mistake. */
+export function parseStartOptions(argv: readonly string[], environment: NodeJS.ProcessEnv): StartOptions {
+  const raw = rawArguments(argv);
+  const mistakes: string[] = [];
+  let basePort = 0;
+  try {
+    basePort = parseBasePort(environment.EVERGRANT_PORT);
+  } catch (error) {
+    mistakes.push((error as Error).message);
+  }
+  if (raw.profile !== 'default' && raw.profile !== 'fast') {
+    mistakes.push(`--profile is "${raw.profile}"; it must be default or fast`);
+  }
+  const rooms = Number(raw.rooms);
+  if (!Number.isInteger(rooms) || rooms < 0 || rooms > 50) {
+    mistakes.push(`--rooms is "${raw.rooms}"; it must be a whole number from 0 to 50`);
+  }
+  if (mistakes.length > 0) throw new OptionsError(mistakes.join('\n'));
+  return {
+    home: worldHome(environment),
+    basePort,
+    profile: raw.profile as ProfileName,
+    keep: raw.keep,
+    fresh: raw.fresh,
+    rooms,
+    help: raw.help,
+  };
+}
+
+/** The folder of the world that the commands in this project's folder speak of. */
+export function worldHome(environment: NodeJS.ProcessEnv): string {
+  return environment.EVERGRANT_HOME ? resolve(environment.EVERGRANT_HOME) : join(projectRoot(), '.evergrant');
+}
