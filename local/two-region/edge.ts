@@ -1,0 +1,32 @@
+/** The public address's process: `GET/PUT /_edge/target`, `/console`; everything else goes to the target region. */
+import { LOOPBACK, REGIONS } from './layout';
+import { EDGE_DURATIONS, PROFILES, type Profile } from './proxy/durations';
+import { runEntry } from './proxy/entry';
+import { EnvironmentReader } from './proxy/environment';
+import { PublicEdge } from './proxy/public-edge';
+import { HttpService } from './proxy/service';
+
+function readEnvironment() {
+  const reader = new EnvironmentReader(process.env);
+  return reader.complete({
+    port: reader.port('EVERGRANT_PORT_LISTEN'),
+    targetFile: reader.text('EVERGRANT_TARGET_FILE'),
+    routers: reader.urlsByName('EVERGRANT_ROUTERS', REGIONS),
+    adminToken: reader.secret('EVERGRANT_SECRETS_FILE', 'adminToken'),
+    profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', PROFILES, 'default'),
+  });
+}
+
+runEntry('edge', async (logger) => {
+  const environment = readEnvironment();
+  const edge = new PublicEdge({ ...environment, durations: EDGE_DURATIONS[environment.profile], logger });
+  const service = new HttpService({ port: environment.port, respond: edge.respond, logger });
+  await service.listen();
+  logger.info({ target: edge.target, address: `http://${LOOPBACK}:${service.port}` }, 'listening');
+  return {
+    close: async () => {
+      await service.close();
+      await edge.close();
+    },
+  };
+});

@@ -1,0 +1,170 @@
+import type { Logger } from 'pino';
+import { REGIONS, type Region } from '../layout';
+import { adminGuard, jsonBody } from './admin';
+import { CONSOLE_PAGE } from './console-page';
+import type { EdgeDurations } from './durations';
+import { type Exchange, type Reply, returnedHeaders } from './exchange';
+import { invalid, json, methodNotAllowed, notFound, problem } from './problems';
+import { TargetFile } from './target-file';
+import { type Attempt, Upstream } from './upstream';
+
+export interface PublicEdgeOptions {
+  readonly routers: Readonly<Record<Region, string>>;
+  readonly targetFile: string;
+  readonly adminToken: string;
+  readonly durations: EdgeDurations;
+  readonly logger: Logger;
+}
+
+const PROXY_NAME = 'edge';
+const STATUS_TIMEOUT_MS = 1_000;
+
+/**
+ * The public address: leads every request to the router of one region, asked anew for each request, so that a switch
+ * takes hold at once, on open connections too.
+ *
+ * It decides nothing by itself. A region that does not answer gives a problem document and waits for the controller or
+ * a person to switch: an edge that fails over on its own would be a second controller.
+ */
+export class PublicEdge {
+  readonly #options: PublicEdgeOptions;
+  readonly #upstreams: Readonly<Record<Region, Upstream>>;
+  readonly #targetFile: TargetFile;
+  readonly #refusal: (exchange: Exchange) => Reply | undefined;
+  #target: Region;
+  readonly #unreachable = new Set<Region>();
+
+  /** @throws when the target file is there and cannot be understood. */
+  constructor(options: PublicEdgeOptions) {
+    this.#options = options;
+    const upstream = (region: Region): Upstream =>
+      new Upstream({
+        url: options.routers[region],
+        proxyName: PROXY_NAME,
+        connectTimeoutMs: options.durations.connectTimeoutMs,
+      });
+    this.#upstreams = { oregon: upstream('oregon'), virginia: upstream('virginia') };
+    this.#targetFile = new TargetFile(options.targetFile);
+    this.#refusal = adminGuard(options.adminToken);
+    this.#target = this.#targetFile.read();
+  }
+
+  get target(): Region {
+    return this.#target;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(REGIONS.map((region) => this.#upstreams[region].close()));
+  }
+
+  readonly respond = (exchange: Exchange): Promise<Reply> | Reply => {
+    const { path, method } = exchange;
+    // Never passed on: a router's administration is reached at the router, not from the public side.
+    if (path.startsWith('/_')) return this.#administer(exchange);
+    if (path === '/console' || path.startsWith('/console/')) {
+      return method === 'GET' || method === 'HEAD' ? this.#console(exchange) : methodNotAllowed('GET');
+    }
+    return this.#forward(exchange);
+  };
+
+  #administer(exchange: Exchange): Reply {
+    const { path, method } = exchange;
+    if (path !== '/_edge/target') return notFound(path);
+    const refused = this.#refusal(exchange);
+    if (refused) return refused;
+    if (method === 'GET') return json(200, { region: this.#target });
+    return method === 'PUT' ? this.#setTarget(exchange) : methodNotAllowed('GET, PUT');
+  }
+
+  #setTarget(exchange: Exchange): Reply {
+    const asked = jsonBody(exchange)?.region;
+    const region = REGIONS.find((candidate) => candidate === asked);
+    if (!region) return invalid('region', `region is ${REGIONS.join(' or ')}.`);
+    const before = this.#target;
+    this.#targetFile.write(region);
+    this.#target = region;
+    if (region !== before) {
+      this.#options.logger.warn({ region, before, announce: `the public address leads to ${region} now` });
+    }
+    return json(200, { region });
+  }
+
+  async #forward(exchange: Exchange): Promise<Reply> {
+    const deadlineMs = performance.now() + this.#options.durations.totalTimeoutMs;
+    const region = this.#target;
+    let attempt = await this.#try(exchange, region, deadlineMs);
+    // Once more after a dead connection: a kept connection may have ended only because the router was restarted. And
+    // when the target was switched while the request hung, it belongs to the new region.
+    if (attempt.kind === 'broken' || (attempt.kind !== 'answered' && this.#target !== region)) {
+      attempt = await this.#try(exchange, this.#target, deadlineMs);
+    }
+    if (attempt.kind !== 'answered') return this.#regionUnreachable(this.#target, attempt);
+    return { status: attempt.status, headers: returnedHeaders(attempt.headers, PROXY_NAME), body: attempt.body };
+  }
+
+  async #try(exchange: Exchange, region: Region, deadlineMs: number): Promise<Attempt> {
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs <= 0) return { kind: 'timed-out', because: 'the time for this request is over' };
+    const attempt = await this.#upstreams[region].forward(exchange, leftMs);
+    this.#tell(region, attempt);
+    return attempt;
+  }
+
+  #regionUnreachable(region: Region, { kind }: Attempt): Reply {
+    const late = kind === 'timed-out';
+    return problem({
+      status: late ? 504 : 502,
+      code: 'region_unreachable',
+      title: 'The active region does not answer',
+      detail:
+        kind === 'refused'
+          ? `Nobody answers in ${region}.`
+          : `${region} did not answer. Whether the request was carried out is not known; sending it again is safe.`,
+      retryAfterSeconds: 1,
+      members: { region },
+    });
+  }
+
+  /** Says once that a region is gone and once that it is back, however many requests find out. */
+  #tell(region: Region, attempt: Attempt): void {
+    const { logger } = this.#options;
+    if (attempt.kind === 'answered') {
+      if (this.#unreachable.delete(region)) logger.info({ region, announce: `${region} answers the edge again` });
+    } else if (attempt.kind !== 'broken' && !this.#unreachable.has(region)) {
+      this.#unreachable.add(region);
+      const { because } = attempt;
+      logger.warn({ region, because, announce: `${region} does not answer the edge (${because})` });
+    }
+  }
+
+  async #console({ path, ...exchange }: Exchange): Promise<Reply> {
+    if (path === '/console' || path === '/console/') {
+      return {
+        status: 200,
+        headers: {
+          'content-type': 'text/html; charset=utf-8',
+          'cache-control': 'no-store',
+          'content-security-policy':
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
+          'x-content-type-options': 'nosniff',
+        },
+        body: CONSOLE_PAGE,
+      };
+    }
+    if (path !== '/console/status.json') return notFound(path);
+    const asked = REGIONS.map(async (region) => [region, await this.#statusOf(region, { ...exchange, path })] as const);
+    return json(200, { target: this.#target, regions: Object.fromEntries(await Promise.all(asked)) });
+  }
+
+  async #statusOf(region: Region, exchange: Exchange): Promise<unknown> {
+    // Nothing of the visitor's request goes along: the page shows what anyone may see.
+    const request: Exchange = { ...exchange, method: 'GET', target: '/v1/status', headers: {}, rawHeaders: [] };
+    const attempt = await this.#upstreams[region].forward({ ...request, body: undefined }, STATUS_TIMEOUT_MS);
+    if (attempt.kind !== 'answered') return { reachable: false, because: attempt.because };
+    try {
+      return { reachable: true, status: attempt.status, said: JSON.parse(attempt.body.toString('utf8')) as unknown };
+    } catch {
+      return { reachable: false, because: 'the answer is not JSON' };
+    }
+  }
+}

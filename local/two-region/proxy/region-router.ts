@@ -1,0 +1,234 @@
+import type { Logger } from 'pino';
+import type { Region } from '../layout';
+import { type Acl, AclFile, parseAcl } from './acl';
+import { adminGuard, jsonBody } from './admin';
+import { Balancer, type Target, type TargetDefinition } from './balancer';
+import type { RouterDurations } from './durations';
+import { type Exchange, type Reply, returnedHeaders } from './exchange';
+import type { Reading } from './liveness';
+import { invalid, json, methodNotAllowed, notFound, problem } from './problems';
+import type { Attempt } from './upstream';
+
+export interface RegionRouterOptions {
+  readonly region: Region;
+  readonly targets: readonly TargetDefinition[];
+  readonly aclFile: string;
+  /** In force until an ACL is set for the first time. */
+  readonly aclDefault: Acl['acl'];
+  readonly regionAddresses: Readonly<Record<Region, string>>;
+  readonly adminToken: string;
+  readonly durations: RouterDurations;
+  readonly logger: Logger;
+}
+
+type Answered = Extract<Attempt, { kind: 'answered' }>;
+
+/** What probes and people may see of a fenced region. */
+const OPEN_THROUGH_THE_FENCE = new Set(['/livez', '/readyz', '/v1/status']);
+
+/**
+ * A region's router, the stand-in for its load balancer with its web ACL: sends each request to one living server of
+ * the region, or, when the region is fenced, tells where to go instead.
+ *
+ * It routes by life alone (`/livez`, which touches no database), as a load balancer does: which server grants is the
+ * servers' own knowledge. There is one courtesy: when a server says `not_granting` though its region is the active one
+ * (it is starting, draining or waiting for its proof), one other server is asked before that answer is passed on.
+ */
+export class RegionRouter {
+  readonly #options: RegionRouterOptions;
+  readonly #proxyName: string;
+  readonly #balancer: Balancer;
+  readonly #aclFile: AclFile;
+  readonly #refusal: (exchange: Exchange) => Reply | undefined;
+  #acl: Acl;
+
+  constructor(options: RegionRouterOptions) {
+    this.#options = options;
+    this.#proxyName = `${options.region}-router`;
+    this.#aclFile = new AclFile(options.aclFile, options.regionAddresses);
+    this.#refusal = adminGuard(options.adminToken);
+    this.#acl = this.#initialAcl();
+    this.#balancer = new Balancer({
+      targets: options.targets,
+      proxyName: this.#proxyName,
+      probeEveryMs: options.durations.probeEveryMs,
+      probeTimeoutMs: options.durations.probeTimeoutMs,
+      connectTimeoutMs: options.durations.connectTimeoutMs,
+      onChange: (target, now, before, because) => this.#tell(target.name, now, before, because),
+    });
+  }
+
+  start(): void {
+    this.#balancer.start();
+  }
+
+  close(): Promise<void> {
+    return this.#balancer.close();
+  }
+
+  readonly respond = (exchange: Exchange): Promise<Reply> | Reply => {
+    const { path, method } = exchange;
+    if (path.startsWith('/_')) return this.#administer(exchange);
+    const looking = OPEN_THROUGH_THE_FENCE.has(path) && (method === 'GET' || method === 'HEAD');
+    if (this.#acl.acl === 'fence' && !looking) return this.#fenced();
+    return path === '/livez' && looking ? this.#anyoneAlive(exchange) : this.#forward(exchange);
+  };
+
+  #initialAcl(): Acl {
+    const { logger, region, aclDefault, aclFile, regionAddresses } = this.#options;
+    const reading = this.#aclFile.read();
+    switch (reading.kind) {
+      case 'read':
+        return reading.acl;
+      case 'missing': {
+        const activeRegion = aclDefault === 'serve' ? region : null;
+        return { acl: aclDefault, activeRegion, activeAddress: activeRegion && regionAddresses[activeRegion] };
+      }
+      case 'unreadable':
+        // Missing evidence denies: a router that does not know whether it is fenced stays fenced.
+        logger.error({ announce: `${region} stays fenced: ${aclFile} cannot be read`, because: reading.because });
+        return { acl: 'fence', activeRegion: null, activeAddress: null };
+    }
+  }
+
+  #administer(exchange: Exchange): Reply {
+    const { path, method } = exchange;
+    if (path !== '/_router/acl' && path !== '/_router/targets') return notFound(path);
+    const refused = this.#refusal(exchange);
+    if (refused) return refused;
+    if (path === '/_router/targets') return method === 'GET' ? json(200, this.#targets()) : methodNotAllowed('GET');
+    if (method === 'GET') return json(200, this.#acl);
+    return method === 'PUT' ? this.#setAcl(exchange) : methodNotAllowed('GET, PUT');
+  }
+
+  #setAcl(exchange: Exchange): Reply {
+    const body = jsonBody(exchange);
+    if (!body) return invalid('', 'The body is not a JSON object.');
+    const parsing = parseAcl(body, this.#options.regionAddresses);
+    if (parsing.kind === 'invalid') return invalid(parsing.field, parsing.because);
+    const before = this.#acl;
+    this.#aclFile.write(parsing.acl);
+    this.#acl = parsing.acl;
+    if (before.acl !== this.#acl.acl || before.activeRegion !== this.#acl.activeRegion) this.#tellAcl();
+    return json(200, this.#acl);
+  }
+
+  #targets(): { name: string; url: string; reading: Reading; because: string; outstanding: number }[] {
+    return this.#balancer.targets.map(({ name, upstream, liveness }) => ({
+      name,
+      url: upstream.url,
+      reading: liveness.reading,
+      because: liveness.because,
+      outstanding: upstream.outstanding,
+    }));
+  }
+
+  #fenced(): Reply {
+    const { activeRegion, activeAddress } = this.#acl;
+    const elsewhere = activeRegion === this.#options.region ? null : activeRegion;
+    return problem({
+      status: 503,
+      code: 'not_granting',
+      title: 'This region does not grant licenses',
+      detail: elsewhere ? `The region is fenced. Go to ${elsewhere}.` : 'The region is fenced.',
+      retryAfterSeconds: 1,
+      members: { reason: 'fenced', region: this.#options.region, activeRegion, address: activeAddress },
+    });
+  }
+
+  /**
+   * The application is down only when no server answers. So this asks all of them at once, whatever was thought of them
+   * a moment ago: a server that hangs delays nobody, and a stale "down" hides nobody.
+   */
+  async #anyoneAlive(exchange: Exchange): Promise<Reply> {
+    const { livezTimeoutMs } = this.#options.durations;
+    const asked = this.#balancer.targets.map(async ({ upstream }) => {
+      const attempt = await upstream.forward(exchange, livezTimeoutMs);
+      if (attempt.kind === 'answered' && attempt.status < 300) return attempt;
+      throw new Error('not alive');
+    });
+    try {
+      return this.#returned(await Promise.any(asked));
+    } catch {
+      return this.#nobody();
+    }
+  }
+
+  async #forward(exchange: Exchange): Promise<Reply> {
+    const { attemptTimeoutMs, totalTimeoutMs } = this.#options.durations;
+    const deadlineMs = performance.now() + totalTimeoutMs;
+    const tried = new Set<Target>();
+    let notGranting: Answered | undefined;
+    let timedOut = false;
+    for (let target = this.#balancer.pick(tried); target; target = this.#balancer.pick(tried)) {
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs <= 0) break;
+      tried.add(target);
+      const attempt = await target.upstream.forward(exchange, Math.min(attemptTimeoutMs, leftMs));
+      this.#learn(target, attempt);
+      timedOut ||= attempt.kind === 'timed-out';
+      if (attempt.kind !== 'answered') continue;
+      if (notGranting || !this.#mayGrantElsewhere(attempt)) return this.#returned(attempt);
+      notGranting = attempt;
+    }
+    if (notGranting) return this.#returned(notGranting);
+    return timedOut ? this.#late() : this.#nobody();
+  }
+
+  #learn(target: Target, attempt: Attempt): void {
+    if (attempt.kind === 'refused') target.liveness.refused(attempt.because);
+    else if (attempt.kind !== 'answered') target.liveness.doubt(attempt.because);
+  }
+
+  /** Not granting though its region is the active one: a matter of that server's moment, so another may grant. */
+  #mayGrantElsewhere({ status, body }: Answered): boolean {
+    if (status !== 503) return false;
+    try {
+      const document = JSON.parse(body.toString('utf8')) as { code?: unknown; activeRegion?: unknown } | null;
+      return document?.code === 'not_granting' && document.activeRegion === this.#options.region;
+    } catch {
+      return false;
+    }
+  }
+
+  #returned({ status, headers, body }: Answered): Reply {
+    return { status, headers: returnedHeaders(headers, this.#proxyName), body };
+  }
+
+  #nobody(): Reply {
+    return problem({
+      status: 503,
+      code: 'no_server_available',
+      title: 'No license server answers',
+      detail: `None of the ${this.#balancer.targets.length} license servers in ${this.#options.region} answers.`,
+      retryAfterSeconds: 1,
+      members: { region: this.#options.region },
+    });
+  }
+
+  #late(): Reply {
+    return problem({
+      status: 504,
+      code: 'server_timeout',
+      title: 'The license servers did not answer in time',
+      detail: 'Whether the request was carried out is not known. Sending it again is safe.',
+      retryAfterSeconds: 1,
+      members: { region: this.#options.region },
+    });
+  }
+
+  #tell(name: string, now: Reading, before: Reading, because: string): void {
+    const { logger } = this.#options;
+    if (now === 'down') logger.warn({ target: name, because, announce: `${name} does not answer (${because})` });
+    else if (now === 'up' && before === 'down') logger.info({ target: name, announce: `${name} answers again` });
+    else logger.info({ target: name, now, because }, 'target changed');
+  }
+
+  #tellAcl(): void {
+    const { logger, region } = this.#options;
+    const { acl, activeRegion } = this.#acl;
+    const announce =
+      acl === 'serve' ? `${region} is served` : `${region} is fenced${activeRegion ? `; go to ${activeRegion}` : ''}`;
+    logger.warn({ acl, activeRegion, announce });
+  }
+}

@@ -1,0 +1,130 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { LOOPBACK } from '../layout';
+import type { Exchange, Reply, Responder } from './exchange';
+import { problem } from './problems';
+
+/** Checkouts are a few hundred bytes; a body beyond this is a mistake or an attack. */
+const BODY_BYTES_MAX = 1024 * 1024;
+const DRAIN_MS_MAX = 5_000;
+
+const TOO_LARGE = Symbol('too large');
+
+function readBody(request: IncomingMessage): Promise<Buffer | undefined | typeof TOO_LARGE> {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  if (encoding === undefined && (length === undefined || length === '0')) return Promise.resolve(undefined);
+  if (Number(length) > BODY_BYTES_MAX) return Promise.resolve(TOO_LARGE);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > BODY_BYTES_MAX) resolve(TOO_LARGE);
+      else chunks.push(chunk);
+    });
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+    request.once('error', reject);
+    request.once('close', () => reject(new Error('the client went away')));
+  });
+}
+
+function exchangeOf(request: IncomingMessage, body: Buffer | undefined): Exchange {
+  const target = request.url ?? '/';
+  const query = target.indexOf('?');
+  return {
+    method: request.method ?? 'GET',
+    target,
+    path: query === -1 ? target : target.slice(0, query),
+    headers: request.headers,
+    rawHeaders: request.rawHeaders,
+    body,
+    remoteAddress: request.socket.remoteAddress ?? 'unknown',
+  };
+}
+
+async function answer(request: IncomingMessage, respond: Responder): Promise<Reply> {
+  // Anything but an origin-form target (an absolute URL, `*`) could be read differently by the next server.
+  if (!request.url?.startsWith('/')) {
+    return problem({ status: 400, code: 'invalid_request', title: 'The request target must be a path' });
+  }
+  const body = await readBody(request);
+  if (body === TOO_LARGE) {
+    const reply = problem({ status: 413, code: 'body_too_large', title: 'The body is larger than 1 MiB' });
+    return { ...reply, headers: { ...reply.headers, connection: 'close' } };
+  }
+  return respond(exchangeOf(request, body));
+}
+
+function send(response: ServerResponse, reply: Reply, closeConnection: boolean): void {
+  if (response.destroyed) return;
+  const headers = { ...reply.headers };
+  if (closeConnection) headers.connection = 'close';
+  // A HEAD answer, a 204 and a 304 carry no body; what they say about length is the upstream's word.
+  const bodiless = response.req.method === 'HEAD' || reply.status === 204 || reply.status === 304;
+  if (!bodiless) headers['content-length'] = reply.body === undefined ? 0 : Buffer.byteLength(reply.body);
+  response.writeHead(reply.status, headers);
+  response.end(bodiless ? undefined : reply.body);
+}
+
+export interface HttpServiceOptions {
+  readonly port: number;
+  readonly respond: Responder;
+  readonly logger: Logger;
+}
+
+/** A plain HTTP/1.1 server on the loopback address that hands every request to one function. */
+export class HttpService {
+  readonly #server: Server;
+  readonly #port: number;
+  #draining = false;
+
+  constructor({ port, respond, logger }: HttpServiceOptions) {
+    this.#port = port;
+    // Idle connections are kept longer than any client's heartbeat interval is short: 65 s, as load balancers do.
+    this.#server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 10_000 });
+    this.#server.on('request', (request, response) => {
+      answer(request, respond)
+        .catch((error: Error) => {
+          if (!request.destroyed) logger.error({ err: error }, 'request failed');
+          return problem({ status: 500, code: 'internal_error', title: 'Something went wrong here' });
+        })
+        .then((reply) => send(response, reply, this.#draining))
+        .catch((error: Error) => {
+          logger.error({ err: error }, 'answer could not be sent');
+          response.destroy();
+        });
+    });
+    // Sessions over WebSockets are not offered yet. When they are, their upgrade is forwarded from here.
+    this.#server.on('upgrade', (_request, socket) => {
+      socket.end('HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    });
+  }
+
+  /** The port that is listened on: the one asked for, or the one given when 0 was asked for. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** @throws the listener's error, for example EADDRINUSE. */
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ port: this.#port, host: LOOPBACK, backlog: 1024 }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Takes no new connections, answers what is under way (for at most 5 s), then closes everything. */
+  async close(): Promise<void> {
+    this.#draining = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const sweep = setInterval(() => this.#server.closeIdleConnections(), 50);
+    const limit = setTimeout(() => this.#server.closeAllConnections(), DRAIN_MS_MAX);
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(limit);
+  }
+}
