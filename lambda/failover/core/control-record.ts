@@ -19,6 +19,7 @@ export interface FenceDebt {
   /** The epoch whose opening made the fence necessary. */
   readonly epoch: number;
   readonly sinceMs: number;
+  readonly lastTriedAtMs: number;
   readonly because: string;
 }
 

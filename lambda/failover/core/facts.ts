@@ -1,6 +1,3 @@
-import type { AuthorityView } from './authority';
-import type { DatabaseView } from './database-view';
-
 /** What one look at one thing said. `unknown` is a value, and it means hold: it is never rounded to up or down. */
 export type Reading = 'up' | 'down' | 'unknown';
 
@@ -39,13 +36,4 @@ export interface Facts {
   readonly witness: Fact;
   readonly renewal: Fact;
   readonly standby: Fact;
-}
-
-/** The raw views the facts are judged from, kept beside them because the control record remembers parts of them. */
-export interface Observation {
-  readonly facts: Facts;
-  readonly authority: AuthorityView;
-  readonly followerView: DatabaseView;
-  /** Milliseconds since 1970 on the controller's clock, read before the first probe went out. */
-  readonly atMs: number;
 }

@@ -37,7 +37,7 @@ export const PHASES_OF: Readonly<Record<OperationKind, readonly Phase[]>> = {
   'confirm-fence': ['hand-back-fence', 'settle'],
   'keep-old-database': ['keep-database', 'settle'],
   follow: ['build-follower', 'keep-up', 'settle'],
-  'hand-over': ['drain', 'promote', 'verify', 'latch', 'open', 'switch', 'fence', 'settle'],
+  'hand-over': ['check', 'drain', 'promote', 'verify', 'latch', 'open', 'switch', 'fence', 'settle'],
   reopen: ['latch', 'open', 'switch', 'settle'],
   'restore-follower': ['keep-database', 'build-follower', 'keep-up', 'settle'],
   arm: ['check', 'settle'],
@@ -60,6 +60,8 @@ export interface Evidence {
   /** The origin's position once closed: a target that replays this far has lost nothing. */
   readonly originLsn: Lsn | null;
   readonly receivedLsn: Lsn | null;
+  /** When the replayed position was last seen to move. */
+  readonly replayMovedAtMs: number | null;
   readonly replayedLsn: Lsn | null;
   readonly lastCommitAtMs: number | null;
   /** `everything`: replayed to originLsn. `all-received`: what had arrived. `part`: the drain ran out of time. */
@@ -78,6 +80,7 @@ export const NO_EVIDENCE: Evidence = {
   originClosedAtMs: null,
   originLsn: null,
   receivedLsn: null,
+  replayMovedAtMs: null,
   replayedLsn: null,
   lastCommitAtMs: null,
   carriedOver: null,

@@ -18,6 +18,8 @@ export interface Policy {
   readonly stuckAlertAfterMs: number;
   /** How long the drain of a failover waits for the follower before it goes on with what there is. @default 60 000 */
   readonly drainMaxMs: number;
+  /** A follower that has lost its primary and whose replay has not moved for longer has replayed what it can. @default 5 000 */
+  readonly drainAtRestMs: number;
   /** A follower no further behind keeps up. @default 1 048 576 */
   readonly keepsUpWithinBytes: number;
   /** An alert whose sender may have died is sent again after this time. @default 30 000 */
@@ -34,6 +36,7 @@ export const DEFAULT_POLICY: Policy = {
   holdAlertAfterMs: 120_000,
   stuckAlertAfterMs: 30_000,
   drainMaxMs: 60_000,
+  drainAtRestMs: 5_000,
   keepsUpWithinBytes: 1_048_576,
   alertResendAfterMs: 30_000,
 };

@@ -11,7 +11,7 @@ export type HoldCause =
 
 /** What the facts mean. `because` is the evidence, for people; only `fail-over` leads to an action. */
 export type Verdict =
-  | { readonly kind: 'healthy'; readonly because: string }
+  | { readonly kind: 'healthy'; readonly because: string; readonly standby: 'ready' | 'not-ready' }
   | { readonly kind: 'application-down'; readonly because: string }
   | { readonly kind: 'database-down'; readonly because: string }
   | { readonly kind: 'confirming'; readonly because: string; readonly count: number; readonly needed: number }
@@ -30,6 +30,8 @@ export type VerdictKind = Verdict['kind'];
 /** Two verdicts with one key are the same state of affairs: only a change of key is told. */
 export function verdictKey(verdict: Verdict): string {
   switch (verdict.kind) {
+    case 'healthy':
+      return verdict.standby === 'ready' ? 'healthy' : 'healthy/unprotected';
     case 'hold':
       return `hold/${verdict.cause}`;
     case 'withheld':
