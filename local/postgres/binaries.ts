@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -53,8 +55,9 @@ export function clusterHome(directory: string): string {
   if (account === undefined || canEnter(account, directory)) return directory;
   const hash = createHash('sha256').update(realpathSync(directory)).digest('hex').slice(0, 12);
   const elsewhere = join(SHARED_ROOT, `evergrant-${hash}`);
-  mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
+  mkdirSync(elsewhere, { recursive: true });
   assertOurs(elsewhere);
+  chmodSync(elsewhere, 0o755);
   return elsewhere;
 }
 
@@ -94,7 +97,8 @@ function reachableCopy(native: string, version: string): string {
   const copy = join(SHARED_ROOT, `evergrant-postgres-${version}-${process.platform}-${process.arch}`);
   if (!existsSync(copy)) {
     const unfinished = `${copy}.${process.pid}`;
-    cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true, mode: 0 });
+    cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true });
+    makeReadable(unfinished);
     try {
       renameSync(unfinished, copy);
     } catch (cause) {
@@ -104,6 +108,16 @@ function reachableCopy(native: string, version: string): string {
   }
   assertOurs(copy);
   return copy;
+}
+
+/** Under a strict umask neither the installed files nor the copy would be readable to another account. */
+function makeReadable(root: string): void {
+  for (const path of ['', ...readdirSync(root, { recursive: true, encoding: 'utf8' })].map((entry) =>
+    join(root, entry),
+  )) {
+    const stat = lstatSync(path);
+    if (!stat.isSymbolicLink()) chmodSync(path, stat.mode & 0o100 ? 0o755 : 0o644);
+  }
 }
 
 /** Anybody may create a name in /var/tmp first; programs and databases are only trusted to directories of our own. */
