@@ -29,6 +29,8 @@ export interface StandingVerdict {
   readonly sinceMs: number;
   /** When people were alerted of this verdict; null: it needed none, or not yet. */
   readonly alertedAtMs: number | null;
+  /** People were alerted, of this verdict or an earlier one, and have not heard yet that all is well again. */
+  readonly allClearOwed: boolean;
 }
 
 /**

@@ -19,7 +19,7 @@ export interface Situation {
 export interface DecisionRow {
   readonly name: string;
   readonly when: (situation: Situation, policy: Policy) => boolean;
-  readonly then: (situation: Situation, policy: Policy) => Verdict;
+  readonly verdict: (situation: Situation, policy: Policy) => Verdict;
   readonly why: string;
 }
 
@@ -33,19 +33,19 @@ export const DECISIONS: readonly DecisionRow[] = [
   {
     name: 'an operation is in progress',
     when: ({ operation }) => operation !== null,
-    then: ({ operation }) => ({ kind: 'operating', because: `${operation?.kind}: ${operation?.phase}` }),
+    verdict: ({ operation }) => operating(operation),
     why: 'One thing at a time: what was begun is finished before anything else is decided.',
   },
   {
     name: 'the standby region serves',
     when: ({ activeRegion }) => activeRegion !== PRIMARY_REGION,
-    then: (situation) => serving(situation),
+    verdict: (situation) => serving(situation),
     why: 'Coming back is a human decision: after a failover the controller watches and tells, nothing more.',
   },
   {
     name: 'both up',
     when: ({ facts }) => facts.app.reading === 'up' && facts.database.reading === 'up',
-    then: ({ facts }) =>
+    verdict: ({ facts }) =>
       facts.standby.reading === 'up'
         ? { kind: 'healthy', standby: 'ready', because: 'application and database answer' }
         : { kind: 'healthy', standby: 'not-ready', because: `both answer, but the standby: ${facts.standby.because}` },
@@ -54,37 +54,37 @@ export const DECISIONS: readonly DecisionRow[] = [
   {
     name: 'application down, database up',
     when: ({ facts }) => facts.app.reading === 'down' && facts.database.reading === 'up',
-    then: ({ facts }) => ({ kind: 'application-down', because: facts.app.because }),
+    verdict: ({ facts }) => ({ kind: 'application-down', because: facts.app.because }),
     why: 'The database, and with it every license, is alive: the team repairs the application.',
   },
   {
     name: 'application up, database down',
     when: ({ facts }) => facts.app.reading === 'up' && facts.database.reading === 'down',
-    then: ({ facts }) => ({ kind: 'database-down', because: facts.database.because }),
+    verdict: ({ facts }) => ({ kind: 'database-down', because: facts.database.because }),
     why: 'The database service replaces the database inside the region, and loses nothing by it.',
   },
   {
     name: 'application unknown',
     when: ({ facts }) => facts.app.reading === 'unknown',
-    then: ({ facts }) => hold('application-unknown', facts.app),
+    verdict: ({ facts }) => hold('application-unknown', facts.app),
     why: 'A look that failed for reasons of our own says nothing about the region.',
   },
   {
     name: 'database unknown',
     when: ({ facts }) => facts.database.reading === 'unknown',
-    then: ({ facts }) => hold('database-unknown', facts.database),
+    verdict: ({ facts }) => hold('database-unknown', facts.database),
     why: 'A look that failed for reasons of our own says nothing about the region.',
   },
   {
     name: 'both down, the witness sees it alive',
     when: ({ facts }) => facts.witness.reading === 'up',
-    then: ({ facts }) => hold('witness-disagrees', facts.witness),
+    verdict: ({ facts }) => hold('witness-disagrees', facts.witness),
     why: 'Customers may see what the witness sees: it is we who are cut off.',
   },
   {
     name: 'both down, not confirmed',
     when: (situation, policy) => !confirmed(situation, policy),
-    then: ({ confirmation }, policy) => ({
+    verdict: ({ confirmation }, policy) => ({
       kind: 'confirming',
       count: confirmation?.count ?? 0,
       needed: policy.samplesToConfirm,
@@ -95,43 +95,43 @@ export const DECISIONS: readonly DecisionRow[] = [
   {
     name: 'confirmed, the witness is silent',
     when: ({ facts }) => facts.witness.reading === 'unknown',
-    then: ({ facts }) => hold('witness-unknown', facts.witness),
+    verdict: ({ facts }) => hold('witness-unknown', facts.witness),
     why: 'Without a second pair of eyes we cannot tell a dead region from a dead link.',
   },
   {
     name: 'confirmed, the authority was renewed',
     when: ({ facts }) => facts.renewal.reading === 'up',
-    then: ({ facts }) => hold('authority-renewed', facts.renewal),
+    verdict: ({ facts }) => hold('authority-renewed', facts.renewal),
     why: 'A renewal proves a server and a writable database alive, whatever the probes say.',
   },
   {
     name: 'confirmed, renewal unknown',
     when: ({ facts }) => facts.renewal.reading === 'unknown',
-    then: ({ facts }) => hold('renewal-unknown', facts.renewal),
+    verdict: ({ facts }) => hold('renewal-unknown', facts.renewal),
     why: 'A region that may still be renewing may still be granting.',
   },
   {
     name: 'confirmed, the follower hears its primary',
     when: ({ facts }) => facts.follower.reading === 'up',
-    then: ({ facts }) => hold('follower-hears-primary', facts.follower),
+    verdict: ({ facts }) => hold('follower-hears-primary', facts.follower),
     why: 'A stream that flows proves the primary database alive, whatever the probes say.',
   },
   {
     name: 'confirmed, the standby is not ready',
     when: ({ facts }) => facts.standby.reading !== 'up',
-    then: ({ facts }) => ({ kind: 'standby-not-ready', because: facts.standby.because }),
+    verdict: ({ facts }) => ({ kind: 'standby-not-ready', because: facts.standby.because }),
     why: 'To fail over onto a region that cannot take over makes two dead regions of one.',
   },
   {
     name: 'confirmed, the follower cannot tell',
     when: ({ facts }) => facts.follower.reading === 'unknown',
-    then: ({ facts }) => hold('follower-unknown', facts.follower),
+    verdict: ({ facts }) => hold('follower-unknown', facts.follower),
     why: 'Its veto must have been asked for before it can be said that there was none.',
   },
   {
     name: 'confirmed and ready, not armed',
     when: ({ automation }) => automation.state !== 'armed',
-    then: ({ automation }) => ({
+    verdict: ({ automation }) => ({
       kind: 'withheld',
       automation: automation.state === 'paused' ? 'paused' : 'disarmed',
       because: `the automation is ${automation.state} (${automation.by}: ${automation.reason})`,
@@ -141,7 +141,7 @@ export const DECISIONS: readonly DecisionRow[] = [
   {
     name: 'confirmed, ready and armed',
     when: () => true,
-    then: ({ confirmation }) => ({
+    verdict: ({ confirmation }) => ({
       kind: 'fail-over',
       because: `application and database down in ${confirmation?.count} consecutive samples, the follower hears nothing, the witness agrees`,
     }),
@@ -152,13 +152,18 @@ export const DECISIONS: readonly DecisionRow[] = [
 /** Names the state of affairs. Total: the last row always holds. */
 export function decide(situation: Situation, policy: Policy): Verdict {
   const row = decidingRow(situation, policy);
-  return row.then(situation, policy);
+  return row.verdict(situation, policy);
 }
 
 export function decidingRow(situation: Situation, policy: Policy): DecisionRow {
   const row = DECISIONS.find(({ when }) => when(situation, policy));
   if (row === undefined) throw new Error('the decision table has no last row');
   return row;
+}
+
+/** The verdict while an operation is in progress: it rests on no facts. */
+export function operating(operation: Operation | null): Verdict {
+  return { kind: 'operating', because: `${operation?.kind}, in phase ${operation?.phase}` };
 }
 
 function serving({ facts, activeRegion }: Situation): Verdict {

@@ -1,3 +1,7 @@
+import type { AuthorityView } from './authority';
+import type { DatabaseView } from './database-view';
+import type { Fact } from './facts';
+import type { Phase } from './operations';
 import type { Region } from './regions';
 
 /** Whether a region's router lets calls in; `activeRegion` is where its fence sends them. */
@@ -29,3 +33,27 @@ export type OutsideView =
 export type DatabaseServiceView =
   | { readonly kind: 'running' | 'kept' | 'building' | 'following' }
   | { readonly kind: 'failed' | 'unreachable'; readonly because: string };
+
+/** What each phase looks at before it does anything. `origin` gives the authority away, `target` takes it. */
+export interface Sights {
+  readonly latch: { readonly authority: AuthorityView };
+  readonly fence: { readonly originAcl: AclView };
+  readonly drain: { readonly origin: DatabaseView; readonly target: DatabaseView };
+  readonly promote: { readonly target: DatabaseView };
+  readonly verify: { readonly write: Fact };
+  readonly open: { readonly authority: AuthorityView };
+  readonly switch: { readonly targetAcl: AclView; readonly edge: EdgeView; readonly outside: OutsideView };
+  readonly settle: Record<never, never>;
+  readonly 'hand-back-fence': { readonly targetAcl: AclView };
+  readonly 'keep-database': { readonly service: DatabaseServiceView };
+  readonly 'build-follower': { readonly service: DatabaseServiceView };
+  readonly 'keep-up': { readonly origin: DatabaseView; readonly target: DatabaseView };
+  readonly check: {
+    readonly origin: DatabaseView;
+    readonly target: DatabaseView;
+    readonly targetApp: Fact;
+    readonly edge: EdgeView;
+  };
+}
+
+export type Sight<P extends Phase = Phase> = Sights[P];

@@ -1,0 +1,78 @@
+import { leavePhase } from './advance';
+import type { ControlRecord } from './control-record';
+import { FAILBACK_STAGES, type FailbackStage, type Operation, type OperationReport } from './operations';
+
+/** The control record once an operation has ended, and the report that is kept. */
+export function settle(
+  record: ControlRecord,
+  operation: Operation,
+  outcome: OperationReport['outcome'],
+  nowMs: number,
+): { record: ControlRecord; report: OperationReport } {
+  const report: OperationReport = {
+    ...leavePhase(operation, null, nowMs),
+    outcome,
+    endedAtMs: nowMs,
+    summary: summaryOf(operation, outcome),
+  };
+  const ended: ControlRecord = {
+    ...record,
+    operation: null,
+    lastOperation: report,
+    confirmation: null,
+    receiverAbsentSinceMs: null,
+  };
+  return { record: { ...ended, ...consequences(ended, operation, outcome, nowMs) }, report };
+}
+
+function consequences(
+  record: ControlRecord,
+  operation: Operation,
+  outcome: OperationReport['outcome'],
+  nowMs: number,
+): Partial<ControlRecord> {
+  if (outcome === 'superseded') {
+    const reason = `${operation.kind} ${operation.id} found somebody else's epoch`;
+    return { automation: { state: 'disarmed', by: 'controller', reason, sinceMs: nowMs } };
+  }
+  if (outcome === 'abandoned') return {};
+  switch (operation.kind) {
+    case 'failover':
+      return {
+        automation: { state: 'disarmed', by: 'controller', reason: 'after a failover', sinceMs: nowMs },
+        failbackDoneAtMs: {},
+      };
+    case 'arm':
+      return {
+        automation: { state: 'armed', by: operation.by, reason: operation.reason, sinceMs: nowMs },
+        failbackDoneAtMs: { ...record.failbackDoneAtMs, arm: nowMs },
+      };
+    case 'reopen':
+      return {};
+    default:
+      return { failbackDoneAtMs: { ...record.failbackDoneAtMs, [operation.kind]: nowMs } };
+  }
+}
+
+/** The stage that comes next in a failback, or null when all are done. */
+export function nextStage(record: ControlRecord): FailbackStage | null {
+  return FAILBACK_STAGES.find((stage) => record.failbackDoneAtMs[stage] === undefined) ?? null;
+}
+
+function summaryOf(operation: Operation, outcome: OperationReport['outcome']): string {
+  const { kind, toRegion, toEpoch, evidence } = operation;
+  if (outcome === 'superseded') return `${kind}: ended, because the authority is somebody else's`;
+  if (outcome === 'abandoned') return `${kind}: abandoned in phase ${operation.phase}`;
+  if (kind !== 'failover' && kind !== 'hand-over') return `${kind}: done`;
+  const fence = evidence.fence === 'owed' ? `; the fence of ${operation.fromRegion} is owed` : '';
+  return `${toRegion} grants in epoch ${toEpoch}; ${lossOf(operation)}${fence}`;
+}
+
+/** What is known to be carried over, and what may not have been. */
+function lossOf({ fromRegion, evidence }: Operation): string {
+  if (evidence.carriedOver === 'everything') {
+    return `nothing was lost: everything up to ${evidence.originLsn} was carried over`;
+  }
+  const at = evidence.carriedOver === 'part' ? (evidence.replayedLsn ?? 'an unknown position') : evidence.receivedLsn;
+  return `what ${fromRegion} committed after ${at ?? evidence.replayedLsn ?? 'an unknown position'} did not arrive`;
+}

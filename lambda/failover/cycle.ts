@@ -1,0 +1,190 @@
+import { answer } from './core/answer';
+import type { AuthorityView } from './core/authority';
+import { type Beginning, begin } from './core/begin';
+import { confirm } from './core/confirmation';
+import type { FenceDebt } from './core/control-record';
+import { promotableFact } from './core/database-view';
+import { debtStep, isDue } from './core/debts';
+import { decide, operating } from './core/decide';
+import { type Fact, unknown } from './core/facts';
+import { judge, lastSignOfLifeAtMs, type Observation, receiverAbsentSinceMs, standbyFact } from './core/observation';
+import type { Policy } from './core/policy';
+import { PRIMARY_REGION } from './core/regions';
+import type { AclView } from './core/sights';
+import { tell } from './core/tell';
+import type { Verdict } from './core/verdicts';
+import { Draft } from './draft';
+import { observe } from './observe';
+import { OperatingError, type Ports } from './ports';
+import { end, perform, plan, type Step } from './step';
+
+export interface CycleSettings {
+  /** The name this controller signs its cycles with. */
+  readonly controller: string;
+  readonly policy: Policy;
+}
+
+/**
+ * What one cycle came to.
+ *
+ * - `watched`: a sample was taken and judged.
+ * - `stepped`: an operation went one step; `failure` is what its act threw, if it did.
+ * - `conflict`: another controller wrote first; this one has done nothing.
+ * - `blind`: the authority store or the control record could not be read; nothing can be decided without them.
+ */
+export type CycleOutcome =
+  | { readonly kind: 'watched'; readonly verdict: Verdict }
+  | { readonly kind: 'stepped'; readonly step: Step; readonly failure: unknown }
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'blind'; readonly because: string };
+
+interface Cycle {
+  readonly ports: Ports;
+  readonly policy: Policy;
+  readonly authority: AuthorityView;
+  readonly draft: Draft;
+}
+
+/**
+ * One cycle: observe, decide, record, act. It takes at most one step, never waits for the effect, and remembers
+ * nothing outside the control record: it may be killed at any point, run twice at once, or be replayed.
+ */
+export async function runCycle(ports: Ports, settings: CycleSettings): Promise<CycleOutcome> {
+  try {
+    // The record first: whoever writes after this moment makes this cycle's write fail.
+    const control = await ports.control.read();
+    const authority = await ports.authority.read();
+    const draft = new Draft(ports, control);
+    draft.change({ lastCycleAtMs: ports.clock.nowMs(), lastCycleBy: settings.controller });
+    const cycle = { ports, policy: settings.policy, authority, draft };
+    if (draft.record.operation !== null) answerRequest(cycle, unknown('not asked during an operation'));
+    return draft.record.operation === null ? await watch(cycle) : await operate(cycle);
+  } catch (failure) {
+    if (failure instanceof OperatingError) return { kind: 'blind', because: failure.message };
+    throw failure;
+  }
+}
+
+async function watch(cycle: Cycle): Promise<CycleOutcome> {
+  const { ports, policy, authority, draft } = cycle;
+  const [observation, looks] = await Promise.all([observe(ports, authority), lookAtDebts(cycle)]);
+  const verdict = judgeSample(cycle, observation);
+  answerRequest(cycle, standbyFact(observation.standbyApp, promotableFact(observation.follower)));
+  if (verdict.kind === 'fail-over' && draft.record.operation === null) {
+    beginOperation(cycle, { kind: 'failover', by: 'controller', reason: verdict.because, automatic: true });
+  }
+  const fences = payDebts(cycle, looks);
+  if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
+  await Promise.allSettled(fences.map((fence) => fence()));
+  await tellPeople(draft, policy);
+  return { kind: 'watched', verdict };
+}
+
+async function operate(cycle: Cycle): Promise<CycleOutcome> {
+  const { policy, draft } = cycle;
+  const { operation } = draft.record;
+  if (operation === null) throw new Error('there is no operation to step');
+  tellVerdict(cycle, operating(operation));
+  const [step, looks] = await Promise.all([plan(cycle, operation), lookAtDebts(cycle)]);
+  const fences = payDebts(cycle, looks);
+  if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
+  const [performed] = await Promise.allSettled([perform(cycle, step), ...fences.map((fence) => fence())]);
+  await tellPeople(draft, policy);
+  return { kind: 'stepped', step, failure: performed.status === 'rejected' ? performed.reason : null };
+}
+
+/** Adds the sample to what is remembered, and names the state of affairs. */
+function judgeSample(cycle: Cycle, observation: Observation): Verdict {
+  const { policy, draft } = cycle;
+  const { activeRegion, atMs, seenAtMs, follower } = observation;
+  const facts = judge(observation, policy);
+  const sample = { facts, atMs, lastSignOfLifeAtMs: lastSignOfLifeAtMs(observation) };
+  const isAtHome = activeRegion === PRIMARY_REGION;
+  draft.change({
+    confirmation: isAtHome ? confirm(draft.record.confirmation, sample, policy) : null,
+    receiverAbsentSinceMs: isAtHome
+      ? receiverAbsentSinceMs(draft.record.receiverAbsentSinceMs, follower, seenAtMs)
+      : null,
+  });
+  const verdict = decide({ ...draft.record, facts, activeRegion }, policy);
+  tellVerdict(cycle, verdict);
+  return verdict;
+}
+
+function tellVerdict({ ports, policy, draft }: Cycle, verdict: Verdict): void {
+  const { standing, message, history } = tell(draft.record.standing, verdict, policy, ports.clock.nowMs());
+  draft.change({ standing });
+  draft.note(...history);
+  if (message !== null) draft.alert(message);
+}
+
+/** Answers the operator's request, if there is one; what it begins takes its first step on the next cycle. */
+function answerRequest(cycle: Cycle, standby: Fact): void {
+  const { ports, authority, draft } = cycle;
+  const { request, operation } = draft.record;
+  if (request === null) return;
+  const nowMs = ports.clock.nowMs();
+  const given = answer(request.command, { control: draft.record, authority, standby });
+  if ('abandon' in given && operation !== null) end(draft, operation, 'abandoned', nowMs);
+  const { by, reason } = request;
+  const operationId =
+    'begin' in given && given.begin !== null
+      ? beginOperation(cycle, { kind: given.begin, by, reason, automatic: false })
+      : null;
+  const answered = { request, outcome: given.outcome, because: given.because, operationId, atMs: nowMs };
+  draft.change({ request: null, lastAnswer: answered });
+  draft.note({ kind: 'request-answered', detail: answered });
+}
+
+function beginOperation({ ports, authority, draft }: Cycle, beginning: Omit<Beginning, 'id'>): string {
+  const id = ports.clock.newId();
+  const operation = begin({ ...beginning, id }, draft.record, authority, ports.clock.nowMs());
+  draft.change({ operation });
+  const { kind, by, reason } = beginning;
+  draft.note({ kind: 'operation-started', detail: { operationId: id, operation: kind, by, reason } });
+  if (!beginning.automatic) {
+    draft.alert({ code: `${kind}-started`, severity: 'info', text: `${kind} begins, asked for by ${by}: ${reason}` });
+  }
+  return id;
+}
+
+type DebtLook = { readonly debt: FenceDebt; readonly acl: AclView };
+
+function lookAtDebts({ ports, policy, draft }: Cycle): Promise<DebtLook[]> {
+  const nowMs = ports.clock.nowMs();
+  const due = draft.record.fenceDebts.filter((debt) => isDue(debt, policy, nowMs));
+  return Promise.all(due.map(async (debt) => ({ debt, acl: await ports.routers.acl(debt.region) })));
+}
+
+/** Strikes off the debts that are paid or void; returns the fences to be tried once that is written. */
+function payDebts({ ports, authority, draft }: Cycle, looks: readonly DebtLook[]): (() => Promise<void>)[] {
+  const fences: (() => Promise<void>)[] = [];
+  for (const { debt, acl } of looks) {
+    const step = debtStep(debt, authority, acl);
+    const others = draft.record.fenceDebts.filter(({ region }) => region !== debt.region);
+    if (step.kind === 'paid' || step.kind === 'void') {
+      const { region } = debt;
+      draft.change({ fenceDebts: others });
+      draft.note({ kind: 'fence-debt', detail: { region, change: step.kind, because: step.because } });
+      draft.alert({
+        code: `fence-debt-${step.kind}`,
+        severity: 'info',
+        text: `The fence of ${region} is ${step.kind}: ${step.because}`,
+      });
+    } else {
+      draft.change({ fenceDebts: [...others, { ...debt, lastTriedAtMs: ports.clock.nowMs() }] });
+    }
+    // The debt is the record of the intent: it stands until the fence is seen to stand.
+    if (step.kind === 'fence') fences.push(() => ports.routers.fence(debt.region, authority.region));
+  }
+  return fences;
+}
+
+/** An alert that cannot be sent stays in the record, and a later cycle sends it. */
+async function tellPeople(draft: Draft, policy: Policy): Promise<void> {
+  try {
+    await draft.sendAlerts(policy.alertResendAfterMs);
+  } catch (failure) {
+    if (!(failure instanceof OperatingError)) throw failure;
+  }
+}
