@@ -141,7 +141,7 @@ export class Lease {
   }
 
   async #heartbeat(): Promise<void> {
-    const call = this.#call('heartbeat', 'POST', '/heartbeat', { token: this.#grant.token });
+    const call = this.#call('heartbeat', 'POST', '/heartbeat');
     const { signal } = this.#stopped;
     const delivery = await this.#options.courier.deliver(call, {
       deadlineMs: Number.POSITIVE_INFINITY,
@@ -207,8 +207,10 @@ export class Lease {
     this.#options.onOccurrence({ kind: 'grace', because });
   }
 
-  #call(kind: Call['kind'], method: Call['method'], suffix: string, body?: Call['body']): Call {
-    const { id: leaseId, product, feature, seats } = this;
+  /** Each call shows the newest token: to a server that never heard of the lease it is the proof of it (S3). */
+  #call(kind: Call['kind'], method: Call['method'], suffix: string): Call {
+    const { id: leaseId, product, feature, seats, token } = this;
+    const body = { token };
     return { kind, method, path: `/v1/leases/${leaseId}${suffix}`, body, leaseId, product, feature, seats };
   }
 }

@@ -46,7 +46,7 @@ export interface CheckoutRequest {
 export type CheckoutOutcome =
   | { readonly kind: 'granted'; readonly lease: Lease }
   | { readonly kind: 'no_seat_available' }
-  /** Asking again would not help: `code` is the server's (`unauthorized`, `invalid_request` …). */
+  /** Asking again would not help: `code` is the server's (`unauthenticated`, `invalid_request` …). */
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
   /** Nobody decided in time. Should the seats have been taken all the same, they are given back. */
   | { readonly kind: 'unavailable'; readonly because: string };

@@ -98,7 +98,8 @@ export class Transport {
       const response = await this.#options.fetch(url, {
         method,
         headers: {
-          authorization: `Bearer ${this.#options.token}`,
+          // Who asks for a status shows no token: it is for everyone to read.
+          ...(kind === 'status' ? {} : { authorization: `Bearer ${this.#options.token}` }),
           ...(body ? { 'content-type': 'application/json' } : {}),
         },
         ...(body ? { body: JSON.stringify(body) } : {}),

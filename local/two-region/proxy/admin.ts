@@ -14,7 +14,7 @@ export function adminGuard(adminToken: string): (exchange: Exchange) => Reply | 
   return ({ headers }) => {
     const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
     if (token === undefined) {
-      const reply = problem({ status: 401, code: 'unauthorized', title: 'An administrator token is needed' });
+      const reply = problem({ status: 401, code: 'unauthenticated', title: 'An administrator token is required' });
       return { ...reply, headers: { ...reply.headers, 'www-authenticate': 'Bearer' } };
     }
     // Digests have one length and differ everywhere when the tokens differ anywhere: the time tells nothing.

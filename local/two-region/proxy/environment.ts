@@ -88,6 +88,19 @@ export class EnvironmentReader {
     return named;
   }
 
+  /** A JSON object of `{host, port}` by name, with exactly these keys. */
+  addressesByName<const K extends string>(name: string, keys: readonly K[]): Record<K, { host: string; port: number }> {
+    const parsed = this.#json(name);
+    const entries = keys.map((key): [K, { host: string; port: number }] => {
+      const address = isRecord(parsed) ? parsed[key] : undefined;
+      const { host, port } = isRecord(address) ? address : {};
+      if (typeof host === 'string' && typeof port === 'number') return [key, { host, port }];
+      if (parsed !== undefined) this.#mistakes.push(`${name} has no {host, port} for ${key}`);
+      return [key, { host: '', port: 0 }];
+    });
+    return Object.fromEntries(entries) as Record<K, { host: string; port: number }>;
+  }
+
   /** A member of the secrets file, whose path is in the variable. The value itself is never part of a message. */
   secret(fileVariable: string, member: string): string {
     const file = this.text(fileVariable);

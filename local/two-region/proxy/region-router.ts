@@ -31,8 +31,9 @@ const OPEN_THROUGH_THE_FENCE = new Set(['/livez', '/readyz', '/v1/status']);
  * the region, or, when the region is fenced, tells where to go instead.
  *
  * It routes by life alone (`/livez`, which touches no database), as a load balancer does: which server grants is the
- * servers' own knowledge. There is one courtesy: when a server says `not_granting` though its region is the active one
- * (it is starting, draining or waiting for its proof), one other server is asked before that answer is passed on.
+ * servers' own knowledge. There is one courtesy: when a server cannot grant at this moment though no other region is
+ * the active one (it is starting, draining, waiting for its proof or for a connection to the database), one other server
+ * is asked before that answer is passed on.
  */
 export class RegionRouter {
   readonly #options: RegionRouterOptions;
@@ -158,7 +159,7 @@ export class RegionRouter {
     const { attemptTimeoutMs, totalTimeoutMs } = this.#options.durations;
     const deadlineMs = performance.now() + totalTimeoutMs;
     const tried = new Set<Target>();
-    let notGranting: Answered | undefined;
+    let refusal: Answered | undefined;
     let timedOut = false;
     for (let target = this.#balancer.pick(tried); target; target = this.#balancer.pick(tried)) {
       const leftMs = deadlineMs - performance.now();
@@ -168,10 +169,10 @@ export class RegionRouter {
       this.#learn(target, attempt);
       timedOut ||= attempt.kind === 'timed-out';
       if (attempt.kind !== 'answered') continue;
-      if (notGranting || !this.#mayGrantElsewhere(attempt)) return this.#returned(attempt);
-      notGranting = attempt;
+      if (refusal || !this.#mayGrantElsewhere(attempt)) return this.#returned(attempt);
+      refusal = attempt;
     }
-    if (notGranting) return this.#returned(notGranting);
+    if (refusal) return this.#returned(refusal);
     return timedOut ? this.#late() : this.#nobody();
   }
 
@@ -180,12 +181,14 @@ export class RegionRouter {
     else if (attempt.kind !== 'answered') target.liveness.doubt(attempt.because);
   }
 
-  /** Not granting though its region is the active one: a matter of that server's moment, so another may grant. */
+  /** A refusal for which no other region is the reason is a matter of that server's moment: another one may grant. */
   #mayGrantElsewhere({ status, body }: Answered): boolean {
     if (status !== 503) return false;
     try {
       const document = JSON.parse(body.toString('utf8')) as { code?: unknown; activeRegion?: unknown } | null;
-      return document?.code === 'not_granting' && document.activeRegion === this.#options.region;
+      if (document?.code === 'database_unreachable') return true;
+      const activeRegion = document?.activeRegion ?? this.#options.region;
+      return document?.code === 'not_granting' && activeRegion === this.#options.region;
     } catch {
       return false;
     }
