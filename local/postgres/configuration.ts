@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { giveToPostgres } from './account';
 import { clusterTitle } from './cluster-processes';
 
 /** PostgreSQL settings by name, in PostgreSQL's own notation ('2s', 'on', 100). */
@@ -50,6 +51,10 @@ function quoted(value: string | number): string {
   return `'${String(value).replaceAll("'", "''")}'`;
 }
 
+/** Never seen half written: a running postmaster may be told to read it at any moment. */
 function write(path: string, content: string): void {
-  writeFileSync(path, content, { mode: 0o600 });
+  const draft = `${path}.new`;
+  writeFileSync(draft, content, { mode: 0o600 });
+  giveToPostgres(draft);
+  renameSync(draft, path);
 }

@@ -93,10 +93,10 @@ export class PostgresInstance {
   }
 
   /** An empty directory of the right owner, for initdb or for a copy. Whatever was there is removed. */
-  prepareDirectory(): void {
-    rmSync(this.directory, { recursive: true, force: true });
-    mkdirSync(this.directory, { mode: 0o700 });
-    giveToPostgres(this.directory);
+  prepareDirectory(directory = this.directory): void {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { mode: 0o700 });
+    giveToPostgres(directory);
   }
 
   /**
@@ -121,10 +121,16 @@ export class PostgresInstance {
     // Nothing of this cluster runs, so the lock is stale; its pid may by now belong to some other process.
     rmSync(join(this.directory, 'postmaster.pid'), { force: true });
     writeConfiguration(this.directory, this.port, settings);
-    giveToPostgres(join(this.directory, 'postgresql.conf'));
-    giveToPostgres(join(this.directory, 'postgresql.auto.conf'));
-    giveToPostgres(join(this.directory, 'pg_hba.conf'));
     return this.#spawn();
+  }
+
+  /**
+   * Replaces the configuration of a running instance. New sessions see it once `show` in one of them says so; works
+   * also while every statement waits.
+   */
+  reconfigure(settings: Settings): void {
+    writeConfiguration(this.directory, this.port, settings);
+    this.signal('SIGHUP');
   }
 
   #spawn(): Promise<number> {
