@@ -1,0 +1,70 @@
+import type { LeaseClaim } from './lease';
+
+/** How long after a token's expiry it may still be presented, and the two durations it is made of (S4). */
+export interface UncertaintyPolicy {
+  readonly authorityLeaseMs: number;
+  readonly skewMs: number;
+}
+
+/** The time within which everything that a lost region may have granted or renewed has lapsed (S4). */
+export function uncertaintyWindowMs(leaseTtlMs: number, policy: UncertaintyPolicy): number {
+  return leaseTtlMs + policy.authorityLeaseMs + policy.skewMs;
+}
+
+export interface SeatCount {
+  readonly seats: number;
+  readonly seatsTaken: number;
+  readonly seatsHeldBack: number;
+  /** Seats of grants of the lost region that may yet come to light: escrow less what has been adopted. */
+  readonly seatsAwaited: number;
+  /** Seats counted twice, because an adopted lease shows that the release of a counted one was lost. */
+  readonly seatsOver: number;
+}
+
+export function seatsFree(count: SeatCount): number {
+  return Math.max(0, count.seats - count.seatsTaken - count.seatsHeldBack);
+}
+
+export type AdoptionVerdict =
+  | { readonly kind: 'adopt'; readonly count: SeatCount }
+  | { readonly kind: 'refuse'; readonly because: 'token_of_this_epoch' | 'token_too_old' | 'no_seat_available' };
+
+interface AdoptionFacts {
+  readonly claim: LeaseClaim;
+  readonly epoch: number;
+  readonly nowMs: number;
+  readonly leaseTtlMs: number;
+  readonly count: SeatCount;
+  readonly policy: UncertaintyPolicy;
+}
+
+/**
+ * May a lease that the database does not know be taken over from its token (S3)?
+ *
+ * Up to `seatsAwaited` seats it always may, even when the pool is full: had every counted lease still been held,
+ * the lost region could not have granted this one, so the release of a counted lease must have been lost. No seat
+ * has been sold twice then, since all free seats were held back. `seatsOver` keeps that debt until it is released.
+ * Beyond the awaited seats the promise of S2 no longer covers the grant, and it needs free seats as a new one does.
+ */
+export function adoptionVerdict(facts: AdoptionFacts): AdoptionVerdict {
+  const { claim, count } = facts;
+  if (claim.epoch >= facts.epoch) return { kind: 'refuse', because: 'token_of_this_epoch' };
+  if (claim.expiresAtMs + uncertaintyWindowMs(facts.leaseTtlMs, facts.policy) < facts.nowMs) {
+    return { kind: 'refuse', because: 'token_too_old' };
+  }
+  const seatsBeyondAwaited = Math.max(0, claim.seats - count.seatsAwaited);
+  if (seatsBeyondAwaited > seatsFree(count)) return { kind: 'refuse', because: 'no_seat_available' };
+
+  const seatsTaken = count.seatsTaken + claim.seats;
+  const seatsAwaited = Math.max(0, count.seatsAwaited - claim.seats);
+  return {
+    kind: 'adopt',
+    count: {
+      seats: count.seats,
+      seatsTaken,
+      seatsAwaited,
+      seatsHeldBack: Math.min(seatsAwaited, Math.max(0, count.seats - seatsTaken)),
+      seatsOver: Math.max(count.seatsOver, seatsTaken - count.seats),
+    },
+  };
+}

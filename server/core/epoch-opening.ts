@@ -1,0 +1,48 @@
+import { type UncertaintyPolicy, uncertaintyWindowMs } from './adoption';
+import type { EpochRow } from './role';
+
+export interface OpeningPool {
+  readonly id: number;
+  readonly seats: number;
+  readonly seatsTaken: number;
+  readonly escrow: number;
+  readonly leaseTtlMs: number;
+  /** What an earlier opening still awaits, and until when. */
+  readonly seatsAwaited: number;
+  readonly awaitedUntilMs: number | undefined;
+}
+
+export interface PoolOpening {
+  readonly poolId: number;
+  readonly seatsAwaited: number;
+  readonly seatsHeldBack: number;
+  readonly awaitedUntilMs: number | undefined;
+  /** Every live lease of the pool lasts at least until then, since a lost heartbeat may have renewed it. */
+  readonly leasesUntilMs: number;
+}
+
+/**
+ * What opening an epoch does to a pool (S4).
+ *
+ * An epoch that was closed in this very database (a planned hand-over) owes nothing: every grant of it was committed
+ * before the closing, and the closing is here. Likewise when there was no epoch before. What an earlier opening
+ * still awaits stays awaited.
+ */
+export function poolOpening(
+  pool: OpeningPool,
+  previous: EpochRow | undefined,
+  { nowMs, policy }: { nowMs: number; policy: UncertaintyPolicy },
+): PoolOpening {
+  const untilMs = nowMs + uncertaintyWindowMs(pool.leaseTtlMs, policy);
+  const stillAwaited = pool.awaitedUntilMs !== undefined && pool.awaitedUntilMs > nowMs ? pool.seatsAwaited : 0;
+  const newlyAwaited = previous && !previous.closed ? pool.escrow : 0;
+  const seatsAwaited = stillAwaited + newlyAwaited;
+  const awaitedUntilMs = newlyAwaited > 0 ? untilMs : pool.awaitedUntilMs;
+  return {
+    poolId: pool.id,
+    seatsAwaited,
+    seatsHeldBack: Math.min(seatsAwaited, Math.max(0, pool.seats - pool.seatsTaken)),
+    awaitedUntilMs: seatsAwaited > 0 ? awaitedUntilMs : undefined,
+    leasesUntilMs: untilMs,
+  };
+}

@@ -1,0 +1,67 @@
+/** Each request its own answer, or one answer for all, those still waiting included: then the next would fail too. */
+export type BatchOutcome<Answer> =
+  | { readonly kind: 'each'; readonly answers: readonly Answer[] }
+  | { readonly kind: 'all'; readonly answer: Answer };
+
+interface Waiting<Request, Answer> {
+  readonly request: Request;
+  readonly answer: (answer: Answer) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export interface BatcherOptions<Request, Answer> {
+  readonly run: (requests: readonly Request[]) => Promise<BatchOutcome<Answer>>;
+  readonly sizeMax: number;
+  readonly waitingMax: number;
+  /** The answer when too many wait already. */
+  readonly overloaded: Answer;
+}
+
+/**
+ * Decides together what arrives together: while one batch is with the database the next one collects, so batches
+ * grow with the load and nobody waits for a batch to fill.
+ */
+export class Batcher<Request, Answer> {
+  readonly #options: BatcherOptions<Request, Answer>;
+  #waiting: Waiting<Request, Answer>[] = [];
+  #running = false;
+
+  constructor(options: BatcherOptions<Request, Answer>) {
+    this.#options = options;
+  }
+
+  add(request: Request): Promise<Answer> {
+    if (this.#waiting.length >= this.#options.waitingMax) return Promise.resolve(this.#options.overloaded);
+    return new Promise((answer, fail) => {
+      this.#waiting.push({ request, answer, fail });
+      if (!this.#running) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#running = true;
+    // Lets the requests that were read from the sockets in this same turn join the first batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) await this.#runOne(this.#waiting.splice(0, this.#options.sizeMax));
+    this.#running = false;
+  }
+
+  async #runOne(batch: readonly Waiting<Request, Answer>[]): Promise<void> {
+    try {
+      const outcome = await this.#options.run(batch.map((waiting) => waiting.request));
+      if (outcome.kind === 'all') {
+        const alsoWaiting = this.#waiting;
+        this.#waiting = [];
+        for (const waiting of [...batch, ...alsoWaiting]) waiting.answer(outcome.answer);
+        return;
+      }
+      batch.forEach((waiting, index) => {
+        const answer = outcome.answers[index];
+        if (answer === undefined) waiting.fail(new TypeError('a batch left a request without an answer'));
+        else waiting.answer(answer);
+      });
+    } catch (error) {
+      for (const waiting of batch) waiting.fail(error);
+    }
+  }
+}

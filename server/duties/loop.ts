@@ -1,0 +1,46 @@
+/** Repeats a step, never twice at once, with a delay that is asked for after each. */
+export class Loop {
+  readonly #step: () => Promise<void>;
+  readonly #delayMs: () => number;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #stopped = true;
+
+  constructor(step: () => Promise<void>, delayMs: () => number) {
+    this.#step = step;
+    this.#delayMs = delayMs;
+  }
+
+  /** Resolves when the first step is done. */
+  start(): Promise<void> {
+    this.#stopped = false;
+    return this.#run();
+  }
+
+  /** Runs the step now, or once more right after the one that is running. */
+  kick(): void {
+    if (this.#stopped) return;
+    if (this.#running) this.#again = true;
+    else void this.#run();
+  }
+
+  /** Resolves when no step is running any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #run(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#again = false;
+    this.#running = this.#step().finally(() => {
+      this.#running = undefined;
+      if (this.#stopped) return;
+      if (this.#again) void this.#run();
+      else this.#timer = setTimeout(() => void this.#run(), this.#delayMs());
+    });
+    return this.#running;
+  }
+}

@@ -1,0 +1,102 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { PoolView } from '../ports';
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/** What this server counts; one registry a server, so that several can live in one process. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #shared = { registers: [this.registry] };
+
+  readonly grants = new Counter({
+    ...this.#shared,
+    name: 'evergrant_grants_total',
+    help: 'Checkouts granted: new, again (the same request repeated) or adopted (a lease of a lost region)',
+    labelNames: ['how'] as const,
+  });
+  readonly denials = new Counter({
+    ...this.#shared,
+    name: 'evergrant_denials_total',
+    help: 'Checkouts not granted, by the code of the answer',
+    labelNames: ['code'] as const,
+  });
+  readonly heartbeats = new Counter({
+    ...this.#shared,
+    name: 'evergrant_heartbeats_total',
+    help: 'Heartbeats by outcome',
+    labelNames: ['outcome'] as const,
+  });
+  readonly releases = new Counter({
+    ...this.#shared,
+    name: 'evergrant_releases_total',
+    help: 'Releases by outcome',
+    labelNames: ['outcome'] as const,
+  });
+  readonly adoptions = new Counter({
+    ...this.#shared,
+    name: 'evergrant_adoptions_total',
+    help: 'Leases taken over from the token of an earlier epoch',
+  });
+  readonly expiries = new Counter({
+    ...this.#shared,
+    name: 'evergrant_expiries_total',
+    help: 'Leases ended by the sweeper because their time had passed',
+  });
+  readonly batchSize = new Histogram({
+    ...this.#shared,
+    name: 'evergrant_batch_size',
+    help: 'Requests decided in one transaction',
+    labelNames: ['verb'] as const,
+    buckets: SIZES,
+  });
+  readonly batchSeconds = new Histogram({
+    ...this.#shared,
+    name: 'evergrant_batch_seconds',
+    help: 'Duration of one transaction with its retries',
+    labelNames: ['verb'] as const,
+    buckets: SECONDS,
+  });
+  readonly contentions = new Counter({
+    ...this.#shared,
+    name: 'evergrant_contentions_total',
+    help: 'Transactions tried again because the database chose another one',
+  });
+  readonly requestSeconds = new Histogram({
+    ...this.#shared,
+    name: 'evergrant_http_request_seconds',
+    help: 'Duration of HTTP requests by route and status',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: SECONDS,
+  });
+  readonly granting = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_granting',
+    help: '1 while this server grants',
+  });
+  readonly epoch = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_epoch',
+    help: 'The newest epoch this server knows of',
+  });
+  readonly #poolSeats = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_pool_seats',
+    help: 'Seats of a pool: total, taken, held_back or free',
+    labelNames: ['product', 'feature', 'kind'] as const,
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  showPools(pools: readonly PoolView[]): void {
+    this.#poolSeats.reset();
+    for (const { product, feature, seats, seatsTaken, seatsHeldBack, seatsFree } of pools) {
+      this.#poolSeats.set({ product, feature, kind: 'total' }, seats);
+      this.#poolSeats.set({ product, feature, kind: 'taken' }, seatsTaken);
+      this.#poolSeats.set({ product, feature, kind: 'held_back' }, seatsHeldBack);
+      this.#poolSeats.set({ product, feature, kind: 'free' }, seatsFree);
+    }
+  }
+}

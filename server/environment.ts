@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs';
+import type { DatabaseAddress } from './postgres/connection';
+import type { SigningKey } from './tokens/lease-tokens';
+
+/** All mistakes of an environment at once, so that nobody mends them one by one. */
+export class EnvironmentError extends Error {
+  readonly code = 'environment';
+  readonly retryable = false;
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(`the environment is not usable:\n${mistakes.map((mistake) => `  - ${mistake}`).join('\n')}`);
+    this.mistakes = mistakes;
+  }
+}
+
+export interface ServerEnvironment {
+  readonly region: string;
+  readonly server: string;
+  readonly host: string;
+  readonly port: number;
+  readonly database: DatabaseAddress;
+  readonly authority: DatabaseAddress;
+  readonly signingKeys: readonly SigningKey[];
+  /** The public or regional address of each region, by its name. */
+  readonly regionAddresses: Readonly<Record<string, string>>;
+  readonly authorityLeaseMs: number;
+  readonly renewalEveryMs: number;
+  readonly skewMs: number;
+  readonly logLevel: string;
+}
+
+export interface MigrationEnvironment {
+  readonly database: DatabaseAddress;
+  readonly licenseFile: string | undefined;
+  readonly tokensFile: string | undefined;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Reads variables and remembers what is wrong with them; `finish` throws if anything was. */
+export class VariableReader {
+  readonly #variables: Variables;
+  readonly #mistakes: string[] = [];
+
+  constructor(variables: Variables) {
+    this.#variables = variables;
+  }
+
+  text(name: string, fallback?: string): string {
+    const value = this.#variables[name] || fallback;
+    if (value === undefined) this.mistake(`${name} is missing`);
+    return value ?? '';
+  }
+
+  optional(name: string): string | undefined {
+    return this.#variables[name] || undefined;
+  }
+
+  integer(name: string, { min, max }: { min: number; max: number }): number {
+    const text = this.text(name);
+    const value = Number(text);
+    if (text !== '' && !(Number.isInteger(value) && value >= min && value <= max)) {
+      this.mistake(`${name} must be a whole number from ${min} to ${max}, not "${text}"`);
+    }
+    return value;
+  }
+
+  json(name: string): unknown {
+    const text = this.text(name);
+    try {
+      return text === '' ? undefined : JSON.parse(text);
+    } catch {
+      this.mistake(`${name} is not JSON`);
+      return undefined;
+    }
+  }
+
+  /** The JSON in the file that a variable names. The mistake never quotes the content: it may be secret. */
+  jsonFile(name: string): unknown {
+    const path = this.text(name);
+    try {
+      return path === '' ? undefined : JSON.parse(readFileSync(path, 'utf8'));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      this.mistake(`${name}: ${path} ${code ? `cannot be read (${code})` : 'is not JSON'}`);
+      return undefined;
+    }
+  }
+
+  database(prefix: string, password: string): DatabaseAddress {
+    return {
+      host: this.text(`${prefix}_HOST`),
+      port: this.integer(`${prefix}_PORT`, { min: 1, max: 65_535 }),
+      name: this.text(`${prefix}_NAME`),
+      user: this.text(`${prefix}_USER`),
+      password,
+    };
+  }
+
+  mistake(text: string): void {
+    this.#mistakes.push(text);
+  }
+
+  finish(): void {
+    if (this.#mistakes.length > 0) throw new EnvironmentError(this.#mistakes);
+  }
+}
+
+const HOUR_MS = 3_600_000;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** Throws `EnvironmentError` with every mistake. */
+export function readServerEnvironment(variables: Variables): ServerEnvironment {
+  const read = new VariableReader(variables);
+  const secrets = asRecord(read.jsonFile('EVERGRANT_SECRETS_FILE'));
+  const environment: ServerEnvironment = {
+    region: read.text('EVERGRANT_REGION'),
+    server: read.text('EVERGRANT_SERVER'),
+    host: read.text('EVERGRANT_HOST', '127.0.0.1'),
+    port: read.integer('EVERGRANT_PORT_LISTEN', { min: 0, max: 65_535 }),
+    database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
+    authority: read.database('EVERGRANT_AUTHORITY', secretText(read, secrets, 'authorityPassword')),
+    signingKeys: signingKeys(read, secrets),
+    regionAddresses: regionAddresses(read),
+    authorityLeaseMs: read.integer('EVERGRANT_AUTHORITY_LEASE_MS', { min: 1, max: HOUR_MS }),
+    renewalEveryMs: read.integer('EVERGRANT_RENEWAL_EVERY_MS', { min: 1, max: HOUR_MS }),
+    skewMs: read.integer('EVERGRANT_SKEW_MS', { min: 0, max: HOUR_MS }),
+    logLevel: read.text('EVERGRANT_LOG_LEVEL', 'info'),
+  };
+  if (!LOG_LEVELS.includes(environment.logLevel))
+    read.mistake(`EVERGRANT_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
+  if (environment.renewalEveryMs >= environment.authorityLeaseMs) {
+    read.mistake('EVERGRANT_RENEWAL_EVERY_MS must be shorter than EVERGRANT_AUTHORITY_LEASE_MS');
+  }
+  if (environment.region && !(environment.region in environment.regionAddresses)) {
+    read.mistake(`EVERGRANT_REGION_ADDRESSES has no address for ${environment.region}`);
+  }
+  read.finish();
+  return environment;
+}
+
+/** The owner's environment. Throws `EnvironmentError` with every mistake. */
+export function readMigrationEnvironment(variables: Variables): MigrationEnvironment {
+  const read = new VariableReader(variables);
+  const secrets = asRecord(read.jsonFile('EVERGRANT_SECRETS_FILE'));
+  const environment: MigrationEnvironment = {
+    database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
+    licenseFile: read.optional('EVERGRANT_LICENSE_FILE'),
+    tokensFile: read.optional('EVERGRANT_TOKENS_FILE'),
+  };
+  read.finish();
+  return environment;
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function secretText(read: VariableReader, secrets: Record<string, unknown>, name: string): string {
+  const value = secrets[name];
+  if (typeof value === 'string' && value !== '') return value;
+  read.mistake(`EVERGRANT_SECRETS_FILE: ${name} is missing`);
+  return '';
+}
+
+function signingKeys(read: VariableReader, secrets: Record<string, unknown>): SigningKey[] {
+  const keys = asRecord(secrets.signingKeys).keys;
+  const usable = Array.isArray(keys) && keys.length > 0 && keys.every(isSigningKey);
+  if (!usable)
+    read.mistake('EVERGRANT_SECRETS_FILE: signingKeys.keys must be private Ed25519 JSON Web Keys with a kid');
+  return usable ? keys : [];
+}
+
+function isSigningKey(value: unknown): value is SigningKey {
+  const { kty, crv, kid, x, d } = asRecord(value);
+  return kty === 'OKP' && crv === 'Ed25519' && [kid, x, d].every((part) => typeof part === 'string' && part !== '');
+}
+
+function regionAddresses(read: VariableReader): Record<string, string> {
+  const addresses = asRecord(read.json('EVERGRANT_REGION_ADDRESSES'));
+  const usable = Object.values(addresses).every((address) => typeof address === 'string' && URL.canParse(address));
+  if (!usable) read.mistake('EVERGRANT_REGION_ADDRESSES must be a JSON object of URLs by region');
+  return usable ? (addresses as Record<string, string>) : {};
+}

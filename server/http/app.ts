@@ -1,0 +1,95 @@
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Logger } from 'pino';
+import type { ApiTokens } from '../duties/api-tokens';
+import type { LeaseDesk } from '../duties/lease-desk';
+import type { Metrics } from '../duties/metrics';
+import type { RoleDuty } from '../duties/role';
+import type { LeaseTokens, LicenseDatabase } from '../ports';
+import { authentication } from './authentication';
+import { answerErrors } from './errors';
+import { leaseRoutes } from './lease-routes';
+import { readingRoutes } from './reading-routes';
+import { stateRoutes } from './state-routes';
+
+export interface AppOptions {
+  readonly region: string;
+  readonly server: string;
+  readonly regionAddresses: Readonly<Record<string, string>>;
+  readonly role: RoleDuty;
+  readonly desk: LeaseDesk;
+  readonly apiTokens: ApiTokens;
+  readonly leaseTokens: LeaseTokens;
+  readonly database: LicenseDatabase;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+const BODY_LIMIT_BYTES = 16 * 1024;
+/** How long a client may take to send a request, and keep an idle connection. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 65_000;
+
+/** The HTTP side: the contract of section 7 in docs/architecture.md. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: options.log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // While closing, what arrives on open connections is still served; new connections go to another server.
+    return503OnClosing: false,
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
+  });
+  app.decorateRequest('caller', '');
+  acceptEmptyBodies(app);
+  answerErrors(app, options.log);
+  countRequests(app, options.metrics);
+  await app.register(swagger, { openapi: OPENAPI });
+  const authenticate = authentication(options.apiTokens);
+  await app.register(async (routes) => stateRoutes(routes, options));
+  await app.register(async (routes) => leaseRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
+  await app.ready();
+  return app;
+}
+
+/** Some clients name a content type even when there is no body. */
+function acceptEmptyBodies(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, body as string, done);
+  });
+  app.addHook('preValidation', async (request) => {
+    request.body ??= {};
+  });
+}
+
+function countRequests(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onResponse', async (request, reply) => {
+    metrics.requestSeconds.observe(
+      { method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) },
+      reply.elapsedTime / 1000,
+    );
+  });
+}
+
+const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Evergrant license server',
+    version: '1',
+    description:
+      'Checks licenses out and in. Every request is idempotent: after a 503 or a lost connection the same request may be ' +
+      'sent again, here or to the address that a `not_granting` problem names. Times are ISO 8601 by the clock of the ' +
+      'database; durations are seconds, to be measured on a monotonic clock.',
+  },
+  components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+  tags: [
+    { name: 'leases', description: 'Checkout, heartbeat, release' },
+    { name: 'reading', description: 'Pools, and who holds what' },
+    { name: 'state', description: 'This server: role, health, keys, metrics' },
+  ],
+};

@@ -1,0 +1,39 @@
+import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify';
+import { allows, type Scope } from '../core/access';
+import type { ApiTokens } from '../duties/api-tokens';
+import { sendProblem } from './problems';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The name of the API token that the request was made with. */
+    caller: string;
+  }
+}
+
+/** Makes the hook that lets a request through when its bearer token has any of the scopes. */
+export type Authenticate = (...wanted: Scope[]) => preHandlerAsyncHookHandler;
+
+const RETRY_AFTER_SECONDS = 1;
+
+export function authentication(apiTokens: ApiTokens): Authenticate {
+  return (...wanted) =>
+    async (request: FastifyRequest, reply: FastifyReply) => {
+      const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+      const verdict = token === undefined ? ({ kind: 'unknown' } as const) : apiTokens.check(token);
+      switch (verdict.kind) {
+        case 'not_loaded':
+          return sendProblem(reply, 'database_unreachable', {
+            detail: 'no API tokens have been read yet',
+            retryAfterSeconds: RETRY_AFTER_SECONDS,
+          });
+        case 'unknown':
+          return sendProblem(reply.header('www-authenticate', 'Bearer'), 'unauthenticated');
+        case 'known':
+          if (!allows(verdict.token.scopes, wanted)) {
+            return sendProblem(reply, 'forbidden', { detail: `needs the scope ${wanted.join(' or ')}` });
+          }
+          request.caller = verdict.token.name;
+          return undefined;
+      }
+    };
+}

@@ -1,0 +1,69 @@
+import type { Static } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import type { AppOptions } from './app';
+import type { Authenticate } from './authentication';
+import { problemResponses, sendProblem } from './problems';
+import { Lease, LeaseParams, Leases, LeasesQuery, PAGE_SIZE_DEFAULT, Pools } from './schemas';
+
+type ReadingRouteOptions = AppOptions & { readonly authenticate: Authenticate };
+
+const TAGS = ['reading'];
+const SECURITY = [{ bearer: [] }];
+const PROBLEMS = ['unauthenticated', 'forbidden', 'database_unreachable'] as const;
+
+/** Reading works wherever a database answers; a standby's answers lag behind by what it has not replayed. */
+export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOptions): void {
+  const { database, authenticate } = options;
+
+  routes.get(
+    '/v1/pools',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Pools and their counts',
+        security: SECURITY,
+        response: { 200: Pools, ...problemResponses(...PROBLEMS) },
+      },
+      preHandler: authenticate('read', 'lease', 'admin'),
+    },
+    async () => ({ pools: await database.readPools() }),
+  );
+
+  routes.get<{ Querystring: Static<typeof LeasesQuery> }>(
+    '/v1/leases',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Who holds what',
+        security: SECURITY,
+        querystring: LeasesQuery,
+        response: { 200: Leases, ...problemResponses(...PROBLEMS, 'invalid_request') },
+      },
+      preHandler: authenticate('read', 'admin'),
+    },
+    async (request) => {
+      const { cursor, limit: limitText, ...filter } = request.query;
+      const limit = limitText === undefined ? PAGE_SIZE_DEFAULT : Number(limitText);
+      const leases = await database.readLeases({ ...filter, after: cursor, limit });
+      return { leases, nextCursor: leases.length === limit ? (leases.at(-1)?.leaseId ?? null) : null };
+    },
+  );
+
+  routes.get<{ Params: Static<typeof LeaseParams> }>(
+    '/v1/leases/:leaseId',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'One lease',
+        security: SECURITY,
+        params: LeaseParams,
+        response: { 200: Lease, ...problemResponses(...PROBLEMS, 'lease_not_found', 'invalid_request') },
+      },
+      preHandler: authenticate('read', 'admin'),
+    },
+    async (request, reply) => {
+      const [lease] = await database.readLeases({ leaseId: request.params.leaseId, limit: 1 });
+      return lease ?? sendProblem(reply, 'lease_not_found');
+    },
+  );
+}

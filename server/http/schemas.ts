@@ -1,0 +1,121 @@
+import { Type } from '@sinclair/typebox';
+
+/** Text that PostgreSQL can store and people can read: no control characters, no broken surrogates. */
+const PLAIN_TEXT = { minLength: 1, maxLength: 200, pattern: '^[^\\p{Cc}\\p{Cs}]*$' };
+const SEATS_MAX = 2_147_483_647;
+const UUID = { pattern: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' };
+export const PAGE_SIZE_DEFAULT = 100;
+
+const product = Type.String({ ...PLAIN_TEXT, description: 'The product of the entitlement' });
+const feature = Type.String({ ...PLAIN_TEXT, description: 'The feature of the entitlement' });
+const holder = Type.String({ ...PLAIN_TEXT, description: 'Who holds the seats, for people to read' });
+const uuid = Type.String({ ...UUID, format: 'uuid' });
+const token = Type.String({
+  maxLength: 4_096,
+  description: 'The lease token of an earlier grant: proof of it after the loss of a region',
+});
+const instant = Type.String({ format: 'date-time', description: "By the database's clock" });
+const leaseState = Type.Union([Type.Literal('live'), Type.Literal('released'), Type.Literal('expired')]);
+
+export const LeaseParams = Type.Object({
+  leaseId: Type.String({ ...UUID, format: 'uuid', description: 'Chosen by the client' }),
+});
+
+export const CheckoutBody = Type.Object({
+  product,
+  feature,
+  seats: Type.Integer({ minimum: 1, maximum: SEATS_MAX }),
+  holder,
+  token: Type.Optional(token),
+});
+
+export const TokenBody = Type.Object({ token: Type.Optional(token) });
+
+export const HeldLease = Type.Object(
+  {
+    leaseId: uuid,
+    token: Type.String({ description: 'The lease token: a JWS, EdDSA, see /.well-known/jwks.json' }),
+    expiresAt: instant,
+    heartbeatAfter: Type.Number({
+      description: 'Send the next heartbeat after this many seconds: a third of the TTL, with jitter',
+    }),
+    epoch: Type.Integer(),
+    servedBy: Type.String({ description: 'The server that answered, as region/name' }),
+  },
+  { description: 'The lease is held' },
+);
+
+export const Status = Type.Object(
+  {
+    region: Type.String(),
+    server: Type.String(),
+    granting: Type.Boolean(),
+    epoch: Type.Union([Type.Integer(), Type.Null()], { description: 'The newest epoch this server knows of' }),
+    activeRegion: Type.Union([Type.String(), Type.Null()], {
+      description: 'The region that holds authority, as far as known',
+    }),
+    reason: Type.Optional(Type.String({ description: 'Why it does not grant' })),
+  },
+  { description: 'The role of this server, from memory' },
+);
+
+export const Pools = Type.Object(
+  {
+    pools: Type.Array(
+      Type.Object({
+        licenseId: Type.String(),
+        customer: Type.String(),
+        product,
+        feature,
+        seats: Type.Integer(),
+        seatsTaken: Type.Integer({ description: 'Never more than seats' }),
+        seatsHeldBack: Type.Integer({ description: 'Not sold, because grants of a lost region may still claim them' }),
+        seatsFree: Type.Integer(),
+        seatsCountedTwice: Type.Integer({
+          description:
+            'Seats of live leases whose release was lost with a region, as adopted leases have shown; not in seatsTaken',
+        }),
+        heldBackUntil: Type.Union([instant, Type.Null()]),
+        leases: Type.Integer({ description: 'Live leases' }),
+        grantSeq: Type.Integer({ description: 'Seats granted since the beginning' }),
+        escrow: Type.Integer(),
+        leaseTtlSeconds: Type.Integer(),
+      }),
+    ),
+  },
+  { description: 'All pools, as of one moment' },
+);
+
+export const Lease = Type.Object(
+  {
+    leaseId: uuid,
+    product,
+    feature,
+    holder,
+    seats: Type.Integer(),
+    seq: Type.Integer(),
+    epoch: Type.Integer({ description: 'Of the last grant or renewal' }),
+    state: leaseState,
+    grantedAt: instant,
+    expiresAt: instant,
+    endedAt: Type.Union([instant, Type.Null()]),
+    adoptedFromEpoch: Type.Union([Type.Integer(), Type.Null()]),
+  },
+  { description: 'A lease as the database has it' },
+);
+
+export const LeasesQuery = Type.Object({
+  product: Type.Optional(product),
+  feature: Type.Optional(feature),
+  holder: Type.Optional(holder),
+  state: Type.Optional(leaseState),
+  cursor: Type.Optional(Type.String({ ...UUID, description: '`nextCursor` of the page before' })),
+  limit: Type.Optional(
+    Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: `1 to 1000; ${PAGE_SIZE_DEFAULT} by default` }),
+  ),
+});
+
+export const Leases = Type.Object(
+  { leases: Type.Array(Lease), nextCursor: Type.Union([uuid, Type.Null()]) },
+  { description: 'A page of leases in the order of their ids' },
+);

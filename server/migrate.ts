@@ -1,0 +1,78 @@
+/** Brings the license database up to date: migrations, then pools of a license file, then API tokens. Idempotent. */
+import { readFileSync } from 'node:fs';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { Client } from 'pg';
+import { EnvironmentError, type MigrationEnvironment, readMigrationEnvironment } from './environment';
+import { migrate } from './postgres/migrations';
+import { provisionLicense, registerTokens } from './postgres/provision';
+
+const Text = Type.String({ minLength: 1, maxLength: 200 });
+
+const LicenseFile = Type.Object({
+  licenseId: Text,
+  customer: Text,
+  product: Text,
+  entitlements: Type.Array(
+    Type.Object({
+      feature: Text,
+      seats: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
+      leaseTtlSeconds: Type.Optional(Type.Integer({ minimum: 1 })),
+      escrow: Type.Optional(Type.Integer({ minimum: 0 })),
+    }),
+  ),
+});
+
+const TokensFile = Type.Array(
+  Type.Object({
+    name: Text,
+    token: Type.String({ minLength: 16 }),
+    scopes: Type.Array(Type.Union([Type.Literal('lease'), Type.Literal('read'), Type.Literal('admin')])),
+  }),
+);
+
+async function main(environment: MigrationEnvironment): Promise<void> {
+  const license = environment.licenseFile && readAs(LicenseFile, environment.licenseFile);
+  const tokens = environment.tokensFile && readAs(TokensFile, environment.tokensFile);
+  const { name: database, ...address } = environment.database;
+  const client = new Client({
+    ...address,
+    database,
+    connectionTimeoutMillis: 5_000,
+    application_name: 'evergrant migrate',
+  });
+  await client.connect();
+  try {
+    const applied = await migrate(client);
+    if (license) await provisionLicense(client, license);
+    if (tokens) await registerTokens(client, tokens);
+    say({
+      applied,
+      license: license ? license.licenseId : null,
+      tokens: tokens ? tokens.map((token) => token.name) : [],
+    });
+  } finally {
+    await client.end();
+  }
+}
+
+/** The message names the place in the file, never its content. */
+function readAs<T extends TSchema>(schema: T, path: string): Static<T> {
+  const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  if (Value.Check(schema, content)) return content;
+  const mistakes = [...Value.Errors(schema, content)].map((mistake) => `${mistake.path || '/'}: ${mistake.message}`);
+  throw new Error(`${path} is not usable:\n  ${mistakes.join('\n  ')}`);
+}
+
+function say(done: object): void {
+  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), msg: 'migrated', ...done })}\n`);
+}
+
+async function run(): Promise<void> {
+  await main(readMigrationEnvironment(process.env));
+}
+
+run().catch((error) => {
+  process.stderr.write(`${error instanceof EnvironmentError ? error.message : (error?.stack ?? error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,20 @@
+-- What the roles may do; run after the migrations each time, so that a role created later gets its rights too.
+-- The servers cannot change a pool's seats, close an epoch or write an API token.
+
+do $$
+begin
+  if exists (select from pg_roles where rolname = 'evergrant_server') then
+    grant usage on schema public to evergrant_server;
+    grant select on epoch, license, pool, lease, api_token to evergrant_server;
+    grant insert on epoch, lease to evergrant_server;
+    grant update (seats_taken, seats_held_back, seats_awaited, awaited_until, seats_over, grant_seq, acked_seq)
+      on pool to evergrant_server;
+    grant update (expires_at, epoch, state, ended_at) on lease to evergrant_server;
+  end if;
+  if exists (select from pg_roles where rolname = 'evergrant_controller') then
+    grant usage on schema public to evergrant_controller;
+    grant select on epoch, pool, lease to evergrant_controller;
+    grant execute on function evergrant_close_epoch(bigint) to evergrant_controller;
+  end if;
+end
+$$;

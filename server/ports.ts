@@ -1,0 +1,203 @@
+/**
+ * What the duties and the HTTP side need from outside. Adapters live in postgres/ and tokens/.
+ * Every call may reject with `DatabaseFailure`; expected outcomes are return values.
+ */
+import type { Scope } from './core/access';
+import type { UncertaintyPolicy } from './core/adoption';
+import type { AuthorityRecord } from './core/authority';
+import type { GrantRequest, GrantVerdict } from './core/grant';
+import type { Lease, LeaseClaim, LeaseState } from './core/lease';
+import type { RenewalVerdict } from './core/renewal';
+import type { DatabaseFact, EpochVerdict } from './core/role';
+
+/** Never goes back; counts on while the process is stopped. */
+export interface MonotonicClock {
+  nowMs(): number;
+}
+
+/**
+ * - `contention`: the database chose another transaction; the same may be tried again.
+ * - `unreachable`: no connection, no answer in time, or a database that is starting or stopping.
+ * - `read_only`: the database follows another one.
+ * - `fault`: a mistake of ours or a broken invariant; trying again changes nothing.
+ */
+export type FailureKind = 'contention' | 'unreachable' | 'read_only' | 'fault';
+
+export class DatabaseFailure extends Error {
+  readonly code = 'database_failure';
+  readonly kind: FailureKind;
+  readonly retryable: boolean;
+  /** True when the commit was sent and not answered: the transaction may have happened. */
+  readonly outcomeUnknown: boolean;
+
+  constructor(kind: FailureKind, { cause, outcomeUnknown = false }: { cause: unknown; outcomeUnknown?: boolean }) {
+    super(`database ${kind}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    this.kind = kind;
+    this.retryable = kind !== 'fault';
+    this.outcomeUnknown = outcomeUnknown;
+  }
+}
+
+/** The epoch that a transaction takes place in; the database refuses it when another is open. */
+export interface ExpectedEpoch {
+  readonly epoch: number;
+  readonly region: string;
+}
+
+export type InEpoch<T> =
+  | { readonly kind: 'done'; readonly result: T }
+  | Extract<EpochVerdict, { kind: 'not_granting' }>;
+
+export interface GrantBatchRequest {
+  readonly poolId: number;
+  readonly requests: readonly GrantRequest[];
+  readonly expected: ExpectedEpoch;
+  readonly policy: UncertaintyPolicy;
+}
+
+export interface Entitlement {
+  readonly poolId: number;
+  readonly product: string;
+  readonly feature: string;
+  readonly leaseTtlMs: number;
+}
+
+export interface RenewedLease {
+  readonly kind: 'renewed';
+  readonly lease: Lease;
+  readonly entitlement: Entitlement;
+  /** The database's clock when the lease was renewed. */
+  readonly nowMs: number;
+}
+export type Renewal = RenewedLease | Exclude<RenewalVerdict, { kind: 'renewed' }>;
+
+export interface ReleaseRequest {
+  readonly leaseId: string;
+  /** Lets a lease be released that this database does not know: it is recorded, so that it is never adopted (S3). */
+  readonly claim?: LeaseClaim;
+}
+
+export interface ReleaseVerdict {
+  readonly kind: 'released' | 'already_ended' | 'recorded' | 'unknown';
+}
+
+export interface OpeningRequest extends ExpectedEpoch {
+  readonly openedBy: string;
+  readonly policy: UncertaintyPolicy;
+}
+
+export type OpeningOutcome =
+  | {
+      readonly kind: 'opened';
+      readonly leasesExtended: number;
+      readonly seatsHeldBack: number;
+      readonly awaitedUntilMs: number | undefined;
+    }
+  /** Another server of the region was faster, or the database knows a newer epoch. */
+  | { readonly kind: 'already_known'; readonly newest: number };
+
+/** One look at the database; an unreachable one is a fact, not an error. */
+export interface Observation {
+  readonly database: DatabaseFact;
+  /** True when the other region's follower streams from this database. */
+  readonly followerStreaming: boolean;
+  /** True when that follower has flushed everything up to the beacon asked about. */
+  readonly beaconAcknowledged: boolean;
+  /** Why the database counts as unreachable, for the log. */
+  readonly failure?: DatabaseFailure;
+}
+
+export interface PoolView {
+  readonly licenseId: string;
+  readonly customer: string;
+  readonly product: string;
+  readonly feature: string;
+  readonly seats: number;
+  /** Seats of live leases, less those known to be counted twice: never more than `seats`. */
+  readonly seatsTaken: number;
+  readonly seatsHeldBack: number;
+  readonly seatsFree: number;
+  readonly seatsCountedTwice: number;
+  readonly heldBackUntil: string | null;
+  readonly leases: number;
+  readonly grantSeq: number;
+  readonly escrow: number;
+  readonly leaseTtlSeconds: number;
+}
+
+export interface LeaseView {
+  readonly leaseId: string;
+  readonly product: string;
+  readonly feature: string;
+  readonly holder: string;
+  readonly seats: number;
+  readonly seq: number;
+  readonly epoch: number;
+  readonly state: LeaseState;
+  readonly grantedAt: string;
+  readonly expiresAt: string;
+  readonly endedAt: string | null;
+  readonly adoptedFromEpoch: number | null;
+}
+
+export interface LeaseFilter {
+  readonly leaseId?: string | undefined;
+  readonly product?: string | undefined;
+  readonly feature?: string | undefined;
+  readonly holder?: string | undefined;
+  readonly state?: LeaseState | undefined;
+  /** Only leases whose id comes after this one. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+export interface ApiToken {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+}
+
+export interface LicenseDatabase {
+  observe(beaconLsn: string | undefined): Promise<Observation>;
+  /** Writes a position into the WAL that the follower's acknowledgement can be measured by. Resolves to its LSN. */
+  writeBeacon(): Promise<string>;
+  openEpoch(request: OpeningRequest): Promise<OpeningOutcome>;
+  /** Verdicts in the order of the requests, or `entitlement_not_found` when the pool is gone. */
+  grant(batch: GrantBatchRequest): Promise<InEpoch<GrantBatchResult | 'entitlement_not_found'>>;
+  renew(leaseIds: readonly string[], expected: ExpectedEpoch): Promise<InEpoch<readonly Renewal[]>>;
+  release(requests: readonly ReleaseRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly ReleaseVerdict[]>>;
+  /** Ends a bounded number of lapsed leases and hold-backs. */
+  expire(expected: ExpectedEpoch): Promise<InEpoch<{ readonly expired: number; readonly more: boolean }>>;
+  findEntitlement(name: { product: string; feature: string }): Promise<Entitlement | undefined>;
+  readPools(): Promise<PoolView[]>;
+  /** In the order of their ids, so that the last id is the cursor of the next page. */
+  readLeases(filter: LeaseFilter): Promise<LeaseView[]>;
+  /** All API tokens, by the SHA-256 of the token in hex. */
+  readApiTokens(): Promise<Map<string, ApiToken>>;
+  close(): Promise<void>;
+}
+
+export interface GrantBatchResult {
+  readonly verdicts: readonly GrantVerdict[];
+  /** The database's clock when the batch was decided. */
+  readonly nowMs: number;
+}
+
+export interface AuthorityAnswer {
+  readonly record: AuthorityRecord;
+  /** The epoch that this renewal proves, if it renewed. */
+  readonly renewedEpoch: number | undefined;
+}
+
+export interface AuthorityStore {
+  /** Renews the region's authority if `renew`, and reads the record in any case. */
+  renew(request: { region: string; server: string; renew: boolean }): Promise<AuthorityAnswer>;
+  close(): Promise<void>;
+}
+
+export interface LeaseTokens {
+  sign(lease: Lease, pool: { product: string; feature: string }, issuedAtMs: number): Promise<string>;
+  /** The claim of a token that one of our keys signed, whatever its age; undefined for anything else. */
+  verify(token: string): Promise<LeaseClaim | undefined>;
+  /** The public keys, as a JSON Web Key Set. */
+  readonly jwks: { readonly keys: readonly object[] };
+}

@@ -1,0 +1,101 @@
+import { Pool, type PoolClient, type PoolConfig, TypeOverrides, types } from 'pg';
+import { databaseFailure } from './failure';
+
+/** Where a database is and who asks. The host and port stay the same when another instance takes over behind them. */
+export interface DatabaseAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/**
+ * Every wait is bounded on both sides: by the database, so that an abandoned transaction gives its locks back, and by
+ * the client, because a hung database enforces nothing.
+ */
+interface TimeLimits {
+  readonly connectionTimeoutMillis: number;
+  readonly query_timeout: number;
+  readonly statement_timeout: number;
+  readonly lock_timeout: number;
+  readonly idle_in_transaction_session_timeout: number;
+}
+
+const TIME_LIMITS: TimeLimits = {
+  connectionTimeoutMillis: 2_000,
+  query_timeout: 2_500,
+  statement_timeout: 2_500,
+  lock_timeout: 1_500,
+  idle_in_transaction_session_timeout: 5_000,
+};
+
+export interface PoolOptions {
+  readonly applicationName: string;
+  readonly connectionsMax: number;
+  readonly timeLimits?: Partial<TimeLimits>;
+  /** Told of connections that broke while idle; each is replaced when next needed. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+export function openPool(address: DatabaseAddress, options: PoolOptions): Pool {
+  const config: PoolConfig = {
+    host: address.host,
+    port: address.port,
+    database: address.name,
+    user: address.user,
+    password: address.password,
+    application_name: options.applicationName,
+    max: options.connectionsMax,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    types: numbersForBigints(),
+    ...TIME_LIMITS,
+    ...options.timeLimits,
+  };
+  const pool = new Pool(config);
+  // Without a listener the loss of an idle connection would end the server.
+  pool.on('error', (error) => options.onIdleError?.(error));
+  return pool;
+}
+
+/** Our bigints (epochs, sequence numbers, ids) stay far below 2^53. */
+function numbersForBigints(): TypeOverrides {
+  const overrides = new TypeOverrides();
+  overrides.setTypeParser(types.builtins.INT8, Number);
+  return overrides;
+}
+
+/**
+ * Runs `work` on one connection. A connection on which anything failed is closed and never used again: it may be in
+ * a transaction, or wait for an answer that will never come. Throws `DatabaseFailure`.
+ */
+export async function withConnection<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  let client: PoolClient;
+  try {
+    client = await pool.connect();
+  } catch (error) {
+    throw databaseFailure(error);
+  }
+  // A connection that breaks between two statements says so only as an event.
+  const ignore = (): void => undefined;
+  client.on('error', ignore);
+  try {
+    const result = await work(client);
+    client.off('error', ignore);
+    client.release();
+    return result;
+  } catch (error) {
+    client.release(true);
+    throw databaseFailure(error);
+  }
+}
+
+/** Commits; a failure here leaves open whether the transaction happened. */
+export async function commit(client: PoolClient): Promise<void> {
+  try {
+    await client.query('commit');
+  } catch (error) {
+    throw databaseFailure(error, { whileCommitting: true });
+  }
+}

@@ -1,0 +1,42 @@
+import type { Pool } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../ports';
+import { inEpoch } from './transaction';
+
+const SWEEP_LOCK = 7_303_014_002;
+const EXPIRED_MAX = 200;
+
+/** One sweeper at a time is enough: the others find the lock taken and come by later. */
+const TRY_SWEEP_LOCK = `select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as swept`;
+
+const LOCK_POOLS_DUE = `
+select id from pool
+where awaited_until <= clock_timestamp()
+   or exists (select from lease where pool_id = pool.id and state = 'live' and expires_at <= clock_timestamp())
+order by id for update`;
+
+const RELEASE_HELD_BACK = `
+update pool set seats_awaited = 0, seats_held_back = 0, awaited_until = null
+where id = any($1::bigint[]) and awaited_until <= clock_timestamp()`;
+
+const EXPIRE_LEASES = `
+with due as (
+  select id from lease where pool_id = any($1::bigint[]) and state = 'live' and expires_at <= clock_timestamp()
+  order by id limit ${EXPIRED_MAX} for update skip locked
+)
+update lease set state = 'expired', ended_at = clock_timestamp() from due where lease.id = due.id`;
+
+/** Ends a bounded number of lapsed leases and hold-backs. Resolves to how many leases, and whether more may be due. */
+export async function expireLeases(
+  database: Pool,
+  expected: ExpectedEpoch,
+): Promise<InEpoch<{ expired: number; more: boolean }>> {
+  return inEpoch(database, expected, TRY_SWEEP_LOCK, async (client, [lock]) => {
+    if (lock?.swept !== true) return { expired: 0, more: false };
+    const due = await client.query<{ id: number }>(LOCK_POOLS_DUE);
+    if (due.rows.length === 0) return { expired: 0, more: false };
+    const poolIds = [due.rows.map((pool) => pool.id)];
+    await client.query(RELEASE_HELD_BACK, poolIds);
+    const expired = (await client.query(EXPIRE_LEASES, poolIds)).rowCount ?? 0;
+    return { expired, more: expired === EXPIRED_MAX };
+  });
+}

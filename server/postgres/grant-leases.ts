@@ -1,0 +1,98 @@
+import type { Pool, PoolClient } from 'pg';
+import { decideGrants, type GrantDecision, type GrantRequest, type PoolCount } from '../core/grant';
+import type { Lease } from '../core/lease';
+import type { GrantBatchRequest, GrantBatchResult, InEpoch } from '../ports';
+import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
+import { inEpoch } from './transaction';
+
+/**
+ * Decides a batch of one pool in one transaction (S1): lock the pool, let go what has lapsed, read the leases of the
+ * requests, decide, write. Everything that is counted is counted under the pool's row lock.
+ * Resolves to the verdicts in the order of the requests, or to `entitlement_not_found` when the pool is gone.
+ */
+export async function grantLeases(
+  database: Pool,
+  { poolId, requests, expected, policy }: GrantBatchRequest,
+): Promise<InEpoch<GrantBatchResult | 'entitlement_not_found'>> {
+  return inEpoch(database, expected, lockPool(poolId), async (client, [row]) => {
+    if (!row) return 'entitlement_not_found';
+    const { nowMs, ...pool } = row as unknown as PoolCount & { nowMs: number };
+    const known = await loadLeases(client, requests);
+    const decision = decideGrants({ pool, epoch: expected.epoch, nowMs, known, requests, policy });
+    if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
+    return { verdicts: decision.verdicts, nowMs };
+  });
+}
+
+const RECLAIMED_MAX = 500;
+
+/** Expired leases that someone else has locked are left to them, so that no two transactions wait for each other. */
+function lockPool(poolId: number): string {
+  if (!Number.isSafeInteger(poolId)) throw new TypeError(`not a pool id: ${poolId}`);
+  return `
+select id from pool where id = ${poolId} for update;
+update pool set seats_awaited = 0, seats_held_back = 0, awaited_until = null
+  where id = ${poolId} and awaited_until <= clock_timestamp();
+with due as (
+  select id from lease where pool_id = ${poolId} and state = 'live' and expires_at <= clock_timestamp()
+  order by id limit ${RECLAIMED_MAX} for update skip locked
+)
+update lease set state = 'expired', ended_at = clock_timestamp() from due where lease.id = due.id;
+select id, seats, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack", seats_awaited as "seatsAwaited",
+  seats_over as "seatsOver", grant_seq as "grantSeq", lease_ttl_seconds * 1000 as "leaseTtlMs",
+  ${milliseconds('clock_timestamp()')} as "nowMs"
+  from pool where id = ${poolId}`;
+}
+
+async function loadLeases(client: PoolClient, requests: readonly GrantRequest[]): Promise<Map<string, Lease>> {
+  const found = await client.query<LeaseRow>({
+    name: 'load-leases',
+    text: `select ${LEASE_COLUMNS} from lease l where l.id = any($1::uuid[])`,
+    values: [requests.map((request) => request.leaseId)],
+  });
+  return new Map(found.rows.map((row) => [row.id, leaseOf(row)]));
+}
+
+/** The triggers on lease count the seats; the pool's other figures come from the decision. */
+const INSERT_LEASES = `
+with counted as (
+  update pool set grant_seq = $2, seats_awaited = $3, seats_held_back = $4, seats_over = $5 where id = $1
+)
+insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at, adopted_from_epoch)
+select granted.id, $1, granted.holder, granted.seats, granted.seq, $6, to_timestamp($7::float8 / 1000),
+  to_timestamp(granted.expires_at_ms / 1000), granted.adopted_from_epoch
+from unnest($8::uuid[], $9::text[], $10::int[], $11::bigint[], $12::float8[], $13::bigint[])
+  as granted (id, holder, seats, seq, expires_at_ms, adopted_from_epoch)
+order by granted.id`;
+
+async function insertLeases(
+  client: PoolClient,
+  { decision, requests, nowMs }: { decision: GrantDecision; requests: readonly GrantRequest[]; nowMs: number },
+): Promise<void> {
+  const { pool, inserted, verdicts } = decision;
+  const adoptedFrom = new Map<string, number>();
+  verdicts.forEach((verdict, index) => {
+    const claim = requests[index]?.claim;
+    if (verdict.kind === 'granted' && verdict.how === 'adopted' && claim)
+      adoptedFrom.set(verdict.lease.id, claim.epoch);
+  });
+  await client.query({
+    name: 'insert-leases',
+    text: INSERT_LEASES,
+    values: [
+      pool.id,
+      pool.grantSeq,
+      pool.seatsAwaited,
+      pool.seatsHeldBack,
+      pool.seatsOver,
+      inserted[0]?.epoch,
+      nowMs,
+      inserted.map((lease) => lease.id),
+      inserted.map((lease) => lease.holder),
+      inserted.map((lease) => lease.seats),
+      inserted.map((lease) => lease.seq),
+      inserted.map((lease) => lease.expiresAtMs),
+      inserted.map((lease) => adoptedFrom.get(lease.id) ?? null),
+    ],
+  });
+}

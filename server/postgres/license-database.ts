@@ -1,0 +1,52 @@
+import type { LicenseDatabase } from '../ports';
+import { type DatabaseAddress, openPool } from './connection';
+import { expireLeases } from './expire-leases';
+import { grantLeases } from './grant-leases';
+import { observeDatabase, writeBeacon } from './observe-database';
+import { openEpoch } from './open-epoch';
+import { readApiTokens } from './read-api-tokens';
+import { readLeases } from './read-leases';
+import { findEntitlement, readPools } from './read-pools';
+import { releaseLeases } from './release-leases';
+import { renewLeases } from './renew-leases';
+
+export interface LicenseDatabaseOptions {
+  /** The server's name; PostgreSQL shows it beside each connection. */
+  readonly server: string;
+  /** The `application_name` of the other region's follower. */
+  readonly followerName: string;
+  readonly onIdleError?: (error: Error) => void;
+}
+
+/**
+ * The license database as a port. Watching has connections of its own, so that busy granting cannot make the
+ * database look unreachable; opening an epoch has one with longer time limits.
+ */
+export function connectLicenseDatabase(address: DatabaseAddress, options: LicenseDatabaseOptions): LicenseDatabase {
+  const { server, followerName, onIdleError } = options;
+  const shared = onIdleError ? { onIdleError } : {};
+  const granting = openPool(address, { ...shared, applicationName: server, connectionsMax: 8 });
+  const watching = openPool(address, { ...shared, applicationName: `${server} watch`, connectionsMax: 3 });
+  const opening = openPool(address, {
+    ...shared,
+    applicationName: `${server} opening`,
+    connectionsMax: 1,
+    timeLimits: { query_timeout: 20_000 },
+  });
+  return {
+    observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn }),
+    writeBeacon: () => writeBeacon(watching),
+    openEpoch: (request) => openEpoch(opening, request),
+    grant: (batch) => grantLeases(granting, batch),
+    renew: (leaseIds, expected) => renewLeases(granting, leaseIds, expected),
+    release: (requests, expected) => releaseLeases(granting, requests, expected),
+    expire: (expected) => expireLeases(granting, expected),
+    findEntitlement: (name) => findEntitlement(granting, name),
+    readPools: () => readPools(granting),
+    readLeases: (filter) => readLeases(granting, filter),
+    readApiTokens: () => readApiTokens(watching),
+    close: async () => {
+      await Promise.all([granting.end(), watching.end(), opening.end()]);
+    },
+  };
+}

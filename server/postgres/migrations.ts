@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Client } from 'pg';
+
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+  readonly sha256: string;
+}
+
+const MIGRATION_LOCK = 7_303_014_000;
+const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
+
+/** The same folder for the sources and for the bundle in dist/: both lie below the package's root. */
+export function migrationsFolder(): string {
+  let folder = __dirname;
+  while (!existsSync(join(folder, 'package.json'))) {
+    if (dirname(folder) === folder) throw new Error(`no package.json above ${__dirname}`);
+    folder = dirname(folder);
+  }
+  return join(folder, 'server', 'migrations');
+}
+
+export function readMigrations(folder = migrationsFolder()): Migration[] {
+  const migrations = readdirSync(folder)
+    .filter((name) => FILE_NAME.test(name))
+    .sort()
+    .map((name) => {
+      const sql = readFileSync(join(folder, name), 'utf8');
+      return { number: Number(name.slice(0, 4)), name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
+    });
+  migrations.forEach(({ name, number }, index) => {
+    if (number !== index + 1)
+      throw new Error(`${name}: expected number ${index + 1}; migrations are numbered without gaps`);
+  });
+  return migrations;
+}
+
+/**
+ * Brings the schema up to date, forward only; each migration in its own transaction, one runner at a time.
+ * A migration that was applied and has changed since is an error. Resolves to the names applied now.
+ */
+export async function migrate(client: Client, folder = migrationsFolder()): Promise<string[]> {
+  const migrations = readMigrations(folder);
+  await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  try {
+    await client.query(`create table if not exists schema_migration (
+      number integer primary key, name text not null, sha256 text not null,
+      applied_at timestamptz not null default clock_timestamp())`);
+    const rows = await client.query<{ number: number; sha256: string }>('select number, sha256 from schema_migration');
+    const applied = new Map(rows.rows.map((row) => [row.number, row.sha256]));
+    const newest = Math.max(0, ...applied.keys());
+    if (newest > migrations.length)
+      throw new Error(`the database has migration ${newest}, newer than this release knows`);
+
+    const appliedNow: string[] = [];
+    for (const migration of migrations) {
+      const sha256 = applied.get(migration.number);
+      if (sha256 === undefined) {
+        await apply(client, migration);
+        appliedNow.push(migration.name);
+      } else if (sha256 !== migration.sha256) {
+        throw new Error(`${migration.name} was changed after it had been applied: add a new migration instead`);
+      }
+    }
+    await client.query(readFileSync(join(folder, 'grants.sql'), 'utf8'));
+    return appliedNow;
+  } finally {
+    await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+  }
+}
+
+async function apply(client: Client, { number, name, sql, sha256 }: Migration): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query(sql);
+    await client.query('insert into schema_migration (number, name, sha256) values ($1, $2, $3)', [
+      number,
+      name,
+      sha256,
+    ]);
+    await client.query('commit');
+  } catch (cause) {
+    await client.query('rollback');
+    throw new Error(`migration ${name} failed: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}

@@ -1,0 +1,87 @@
+import type { Pool, PoolClient } from 'pg';
+import { type OpeningPool, poolOpening } from '../core/epoch-opening';
+import type { EpochRow } from '../core/role';
+import type { OpeningOutcome, OpeningRequest } from '../ports';
+import { commit, withConnection } from './connection';
+import { milliseconds } from './rows';
+import { EPOCH_LOCK } from './transaction';
+
+/** Extending every live lease may take longer than a grant is allowed to. */
+const OPENING_TIME_LIMITS = `set local statement_timeout = '20s'; set local lock_timeout = '5s'`;
+
+/** Opens an epoch (S4), once, whoever asks: under the exclusive epoch lock, before any grant of it. */
+export async function openEpoch(database: Pool, request: OpeningRequest): Promise<OpeningOutcome> {
+  return withConnection(database, async (client) => {
+    await client.query(`begin; ${OPENING_TIME_LIMITS}; select pg_advisory_xact_lock(${EPOCH_LOCK})`);
+    const previous = await newestEpoch(client);
+    if (previous && previous.epoch >= request.epoch) {
+      await client.query('rollback');
+      return { kind: 'already_known', newest: previous.epoch };
+    }
+    const outcome = await prepareForEpoch(client, previous, request);
+    await client.query('insert into epoch (epoch, region, opened_by) values ($1, $2, $3)', [
+      request.epoch,
+      request.region,
+      request.openedBy,
+    ]);
+    await commit(client);
+    return outcome;
+  });
+}
+
+async function newestEpoch(client: PoolClient): Promise<EpochRow | undefined> {
+  const found = await client.query<EpochRow>(
+    'select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1',
+  );
+  return found.rows[0];
+}
+
+const LOCK_POOLS = `
+select id, seats, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000 as "leaseTtlMs",
+  seats_awaited as "seatsAwaited", ${milliseconds('awaited_until')} as "awaitedUntilMs",
+  ${milliseconds('clock_timestamp()')} as "nowMs"
+from pool order by id for update`;
+
+const HOLD_BACK = `
+update pool set seats_awaited = opening.seats_awaited, seats_held_back = opening.seats_held_back,
+  awaited_until = to_timestamp(opening.awaited_until_ms / 1000)
+from unnest($1::bigint[], $2::int[], $3::int[], $4::float8[])
+  as opening (pool_id, seats_awaited, seats_held_back, awaited_until_ms)
+where pool.id = opening.pool_id`;
+
+/** Lapsed leases too, while no one has ended them: a lost heartbeat may have renewed them. */
+const EXTEND_LEASES = `
+update lease set expires_at = to_timestamp(opening.leases_until_ms / 1000)
+from unnest($1::bigint[], $2::float8[]) as opening (pool_id, leases_until_ms)
+where lease.pool_id = opening.pool_id and lease.state = 'live'
+  and lease.expires_at < to_timestamp(opening.leases_until_ms / 1000)`;
+
+async function prepareForEpoch(
+  client: PoolClient,
+  previous: EpochRow | undefined,
+  { policy }: OpeningRequest,
+): Promise<OpeningOutcome> {
+  const pools = await client.query<
+    Omit<OpeningPool, 'awaitedUntilMs'> & { awaitedUntilMs: number | null; nowMs: number }
+  >(LOCK_POOLS);
+  const openings = pools.rows.map(({ nowMs, awaitedUntilMs, ...pool }) =>
+    poolOpening({ ...pool, awaitedUntilMs: awaitedUntilMs ?? undefined }, previous, { nowMs, policy }),
+  );
+  await client.query(HOLD_BACK, [
+    openings.map((opening) => opening.poolId),
+    openings.map((opening) => opening.seatsAwaited),
+    openings.map((opening) => opening.seatsHeldBack),
+    openings.map((opening) => opening.awaitedUntilMs ?? null),
+  ]);
+  const extended = await client.query({
+    text: EXTEND_LEASES,
+    values: [openings.map((opening) => opening.poolId), openings.map((opening) => opening.leasesUntilMs)],
+  });
+  const untils = openings.flatMap((opening) => opening.awaitedUntilMs ?? []);
+  return {
+    kind: 'opened',
+    leasesExtended: extended.rowCount ?? 0,
+    seatsHeldBack: openings.reduce((sum, opening) => sum + opening.seatsHeldBack, 0),
+    awaitedUntilMs: untils.length > 0 ? Math.max(...untils) : undefined,
+  };
+}

@@ -1,0 +1,40 @@
+import type { Pool } from 'pg';
+import type { Entitlement, PoolView } from '../ports';
+import { withConnection } from './connection';
+
+const READ_POOLS = `
+select license_id as "licenseId", customer, pool.product, feature, seats,
+  seats_taken - seats_over as "seatsTaken", seats_held_back as "seatsHeldBack",
+  greatest(0, seats - seats_taken - seats_held_back) as "seatsFree", seats_over as "seatsCountedTwice",
+  awaited_until as "heldBackUntil",
+  (select count(*) from lease where pool_id = pool.id and state = 'live') as leases,
+  grant_seq as "grantSeq", escrow, lease_ttl_seconds as "leaseTtlSeconds"
+from pool join license on license.id = pool.license_id
+order by pool.product, feature`;
+
+/** All pools with their counts, as of one moment. */
+export async function readPools(database: Pool): Promise<PoolView[]> {
+  const result = await withConnection(database, (client) =>
+    client.query<Omit<PoolView, 'heldBackUntil'> & { heldBackUntil: Date | null }>({
+      name: 'read-pools',
+      text: READ_POOLS,
+    }),
+  );
+  return result.rows.map((row) => ({ ...row, heldBackUntil: row.heldBackUntil?.toISOString() ?? null }));
+}
+
+/** The pool of an entitlement, if there is one. */
+export async function findEntitlement(
+  database: Pool,
+  { product, feature }: { product: string; feature: string },
+): Promise<Entitlement | undefined> {
+  const result = await withConnection(database, (client) =>
+    client.query<Entitlement>({
+      name: 'find-entitlement',
+      text: `select id as "poolId", product, feature, lease_ttl_seconds * 1000 as "leaseTtlMs"
+        from pool where product = $1 and feature = $2`,
+      values: [product, feature],
+    }),
+  );
+  return result.rows[0];
+}

@@ -1,0 +1,32 @@
+import type { Lease, LeaseState } from '../core/lease';
+
+/** Reads a timestamp as milliseconds of the database's clock. */
+export function milliseconds(expression: string): string {
+  return `floor(extract(epoch from ${expression}) * 1000)::float8`;
+}
+
+export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.seats, l.seq, l.epoch, l.state, ${milliseconds('l.expires_at')} as expires_at_ms`;
+
+export interface LeaseRow {
+  id: string;
+  pool_id: number;
+  holder: string;
+  seats: number;
+  seq: number;
+  epoch: number;
+  state: LeaseState;
+  expires_at_ms: number;
+}
+
+export function leaseOf(row: LeaseRow): Lease {
+  return {
+    id: row.id,
+    poolId: row.pool_id,
+    holder: row.holder,
+    seats: row.seats,
+    seq: row.seq,
+    epoch: row.epoch,
+    state: row.state,
+    expiresAtMs: row.expires_at_ms,
+  };
+}

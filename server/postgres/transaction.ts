@@ -1,0 +1,42 @@
+import type { Pool, PoolClient } from 'pg';
+import { type EpochRow, epochVerdict } from '../core/role';
+import type { ExpectedEpoch, InEpoch } from '../ports';
+import { commit, withConnection } from './connection';
+
+/** Closing or opening an epoch takes this advisory lock exclusively, every granting transaction shares it. */
+export const EPOCH_LOCK = 7_303_014_001;
+
+const BEGIN_IN_EPOCH = `begin;
+select pg_advisory_xact_lock_shared(${EPOCH_LOCK});
+select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1`;
+
+/**
+ * Runs `work` in a transaction that holds the epoch lock, and only while `expected` is the open epoch. `opening`
+ * (statements without parameters) travels with the begin, to save a round trip; the last result of it is passed on.
+ * Each statement sees what was committed before it began, so what follows a lock sees the winner's work.
+ */
+export async function inEpoch<T>(
+  pool: Pool,
+  expected: ExpectedEpoch,
+  opening: string,
+  work: (client: PoolClient, opened: Row[]) => Promise<T>,
+): Promise<InEpoch<T>> {
+  return withConnection(pool, async (client) => {
+    const results = (await client.query(
+      opening ? `${BEGIN_IN_EPOCH};${opening}` : BEGIN_IN_EPOCH,
+    )) as unknown as Result[];
+    const verdict = epochVerdict(results[2]?.rows[0] as EpochRow | undefined, expected);
+    if (verdict.kind !== 'open') {
+      await client.query('rollback');
+      return verdict;
+    }
+    const result = await work(client, results.at(-1)?.rows ?? []);
+    await commit(client);
+    return { kind: 'done', result };
+  });
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+interface Result {
+  readonly rows: Row[];
+}

@@ -1,0 +1,93 @@
+import { performance } from 'node:perf_hooks';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { AdoptionReport } from './duties/adoption-report';
+import { ApiTokens } from './duties/api-tokens';
+import { Entitlements } from './duties/entitlements';
+import { EpochWork } from './duties/epoch-work';
+import { LeaseDesk } from './duties/lease-desk';
+import { Metrics } from './duties/metrics';
+import { RoleDuty } from './duties/role';
+import { Sweeper } from './duties/sweeper';
+import type { ServerEnvironment } from './environment';
+import { createApp } from './http/app';
+import type { AuthorityStore, LicenseDatabase, MonotonicClock } from './ports';
+import { createLeaseTokens } from './tokens/lease-tokens';
+
+export interface LicenseServer {
+  readonly app: FastifyInstance;
+  readonly role: RoleDuty;
+  /** Begins to watch database and authority, and listens. Resolves to the address. */
+  start(): Promise<string>;
+  /** Says that it does not grant any more, finishes what is in flight and lets everything go. */
+  stop(): Promise<void>;
+}
+
+export interface ServerAdapters {
+  readonly database: LicenseDatabase;
+  readonly authorityStore: AuthorityStore;
+  readonly log: Logger;
+  /** @default the process's own monotonic clock */
+  readonly clock?: MonotonicClock;
+}
+
+const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
+
+/** One license server, wired. Several can live in one process. */
+export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
+  const { database, authorityStore, log, clock = PROCESS_CLOCK } = adapters;
+  const { region, server, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
+  const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
+  const random = Math.random;
+
+  const metrics = new Metrics();
+  const leaseTokens = await createLeaseTokens(environment.signingKeys);
+  const apiTokens = new ApiTokens(database, log);
+  const role = new RoleDuty({ region, server, policy, database, authorityStore, clock, log, metrics });
+  const work = new EpochWork({ region, role, metrics, log, random });
+  const adoptions = new AdoptionReport({ log, server });
+  const desk = new LeaseDesk({
+    policy,
+    database,
+    work,
+    entitlements: new Entitlements(database, clock),
+    tokens: leaseTokens,
+    metrics,
+    random,
+    onAdopted: (lease, claim) => adoptions.add(lease, claim),
+  });
+  const sweeper = new Sweeper({ region, role, database, metrics, log });
+  const { regionAddresses } = environment;
+  const app = await createApp({
+    region,
+    server,
+    regionAddresses,
+    role,
+    desk,
+    apiTokens,
+    leaseTokens,
+    database,
+    metrics,
+    log,
+  });
+
+  return {
+    app,
+    role,
+    start: async () => {
+      // Listens first: whoever asks during the start is told that it is starting.
+      const address = await app.listen({ host: environment.host, port: environment.port });
+      log.info({ announce: `${server} started`, address });
+      void apiTokens.start();
+      void role.start();
+      sweeper.start();
+      return address;
+    },
+    stop: async () => {
+      role.drain();
+      await app.close();
+      await Promise.all([role.stop(), apiTokens.stop(), sweeper.stop()]);
+      await Promise.all([database.close(), authorityStore.close()]);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { TestDatabase } from '../../support/test-database';
+
+/** An authority store of a test's own, with what the servers use of it. */
+export class TestAuthority {
+  readonly database: TestDatabase;
+
+  private constructor(database: TestDatabase) {
+    this.database = database;
+  }
+
+  /** Holds epoch 1 for Oregon, open. */
+  static async create(): Promise<TestAuthority> {
+    const database = await TestDatabase.empty();
+    await database.query(`create table authority (
+      singleton boolean primary key default true check (singleton), epoch bigint not null, region text not null,
+      operation_id text, latched_at timestamptz not null, opens_at timestamptz, renewed_at timestamptz, renewed_by text)`);
+    await database.query(
+      `insert into authority (epoch, region, latched_at, opens_at) values (1, 'oregon', now(), now())`,
+    );
+    await database.query('grant select, update (renewed_at, renewed_by) on authority to evergrant_server');
+    return new TestAuthority(database);
+  }
+
+  async latch({ epoch, region }: { epoch: number; region: string }): Promise<void> {
+    await this.database.query('update authority set epoch = $1, region = $2, latched_at = now(), opens_at = null', [
+      epoch,
+      region,
+    ]);
+  }
+
+  async open(): Promise<void> {
+    await this.database.query('update authority set opens_at = clock_timestamp()');
+  }
+
+  async renewedAt(): Promise<Date | null> {
+    const rows = await this.database.query<{ renewed_at: Date | null }>('select renewed_at from authority');
+    return rows[0]?.renewed_at ?? null;
+  }
+}

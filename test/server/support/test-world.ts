@@ -1,0 +1,190 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { Writable } from 'node:stream';
+import type { ServerEnvironment } from '../../../server/environment';
+import { createLog } from '../../../server/log';
+import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '../../../server/ports';
+import { connectAuthorityStore } from '../../../server/postgres/authority-store';
+import { connectLicenseDatabase } from '../../../server/postgres/license-database';
+import { type LicenseFile, provisionLicense, registerTokens } from '../../../server/postgres/provision';
+import { createServer, type LicenseServer } from '../../../server/server';
+import type { SigningKey } from '../../../server/tokens/lease-tokens';
+import { eventually } from '../../support/eventually';
+import { TestDatabase } from '../../support/test-database';
+import { TestAuthority } from './authority-record';
+
+export const TOKENS = {
+  client: 'client-token-of-the-tests',
+  reader: 'reader-token-of-the-tests',
+  admin: 'admin-token-of-the-tests',
+};
+
+export const PRODUCT = 'Assembler';
+
+export const LICENSE: LicenseFile = {
+  licenseId: 'lic-1',
+  customer: 'Acme',
+  product: PRODUCT,
+  entitlements: [
+    { feature: 'studio', seats: 10, escrow: 3, leaseTtlSeconds: 600 },
+    { feature: 'runner', seats: 100, escrow: 10, leaseTtlSeconds: 600 },
+    { feature: 'brief', seats: 5, escrow: 1, leaseTtlSeconds: 1 },
+  ],
+};
+
+export const SIGNING_KEY: SigningKey = {
+  ...(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }) as {
+    kty: string;
+    crv: string;
+    x: string;
+    d: string;
+  }),
+  kid: 'test-1',
+};
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever was answered
+  readonly body: any;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+export interface RunningServer extends LicenseServer {
+  readonly name: string;
+  readonly logLines: Record<string, unknown>[];
+  call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object, token?: string | null): Promise<Answer>;
+}
+
+export interface ServerSettings {
+  readonly name?: string;
+  readonly region?: string;
+  readonly authorityLeaseMs?: number;
+  readonly renewalEveryMs?: number;
+  readonly skewMs?: number;
+  readonly clock?: MonotonicClock;
+  readonly wrapDatabase?: (database: LicenseDatabase) => LicenseDatabase;
+  readonly wrapAuthority?: (store: AuthorityStore) => AuthorityStore;
+}
+
+/** A license database and an authority store of a test's own, and the servers that the test starts on them. */
+export class TestWorld {
+  readonly database: TestDatabase;
+  readonly authority: TestAuthority;
+  readonly #servers: RunningServer[] = [];
+
+  private constructor(database: TestDatabase, authority: TestAuthority) {
+    this.database = database;
+    this.authority = authority;
+  }
+
+  static async create(license: LicenseFile = LICENSE): Promise<TestWorld> {
+    const world = new TestWorld(await TestDatabase.clone(), await TestAuthority.create());
+    await world.database.as('evergrant_owner', async (client) => {
+      await provisionLicense(client, license);
+      await registerTokens(client, [
+        { name: 'client', token: TOKENS.client, scopes: ['lease'] },
+        { name: 'reader', token: TOKENS.reader, scopes: ['read'] },
+        { name: 'admin', token: TOKENS.admin, scopes: ['admin'] },
+      ]);
+    });
+    return world;
+  }
+
+  /** A server that watches and may or may not grant. */
+  async start(settings: ServerSettings = {}): Promise<RunningServer> {
+    const { region = 'oregon', name = `${region}/app-${this.#servers.length + 1}`, clock } = settings;
+    const logLines: Record<string, unknown>[] = [];
+    const log = createLog({ server: name, level: 'debug' }, linesInto(logLines));
+    const database = connectLicenseDatabase(this.database.address('evergrant_server'), {
+      server: name,
+      followerName: region === 'oregon' ? 'virginia_follower' : 'oregon_follower',
+    });
+    const store = connectAuthorityStore(this.authority.database.address('evergrant_server'), name);
+    const server = await createServer(environmentOf(this, { ...settings, region, name }), {
+      database: settings.wrapDatabase?.(database) ?? database,
+      authorityStore: settings.wrapAuthority?.(store) ?? store,
+      log,
+      ...(clock ? { clock } : {}),
+    });
+    const running: RunningServer = { ...server, name, logLines, call: caller(server) };
+    await server.start();
+    this.#servers.push(running);
+    await eventually('the API tokens are read', async () => (await running.call('GET', '/v1/pools')).status === 200);
+    return running;
+  }
+
+  /** A server that grants. */
+  async startGranting(settings: ServerSettings = {}): Promise<RunningServer> {
+    const server = await this.start(settings);
+    await eventually(`${server.name} grants`, () => server.role.verdict().kind === 'granting');
+    return server;
+  }
+
+  /** What the rows say and what the pool says, for one feature. */
+  async counts(
+    feature: string,
+  ): Promise<{ live: number; taken: number; heldBack: number; over: number; grantSeq: number; seats: number }> {
+    const rows = await this.database.query<{
+      live: number;
+      taken: number;
+      heldBack: number;
+      over: number;
+      grantSeq: number;
+      seats: number;
+    }>(
+      `select seats, seats_taken as taken, seats_held_back as "heldBack", seats_over as over, grant_seq::int as "grantSeq",
+        (select coalesce(sum(l.seats), 0)::int from lease l where l.pool_id = pool.id and l.state = 'live') as live
+       from pool where feature = $1`,
+      [feature],
+    );
+    return rows[0]!;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.stop().catch(() => undefined)));
+    await Promise.all([this.database.drop(), this.authority.database.drop()]);
+  }
+}
+
+export function environmentOf(
+  world: TestWorld,
+  settings: ServerSettings & { region: string; name: string },
+): ServerEnvironment {
+  const { region, name, authorityLeaseMs = 3_000, renewalEveryMs = 200, skewMs = 500 } = settings;
+  return {
+    region,
+    server: name,
+    host: '127.0.0.1',
+    port: 0,
+    database: world.database.address('evergrant_server'),
+    authority: world.authority.database.address('evergrant_server'),
+    signingKeys: [SIGNING_KEY],
+    regionAddresses: { oregon: 'http://oregon.test', virginia: 'http://virginia.test' },
+    authorityLeaseMs,
+    renewalEveryMs,
+    skewMs,
+    logLevel: 'debug',
+  };
+}
+
+function caller({ app }: LicenseServer): RunningServer['call'] {
+  return async (method, path, body, token = TOKENS.client) => {
+    const answer = await app.inject({
+      method,
+      url: path,
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      ...(body ? { payload: body } : {}),
+    });
+    const json = String(answer.headers['content-type'] ?? '').includes('json');
+    return { status: answer.statusCode, body: json ? answer.json() : answer.body, headers: answer.headers };
+  };
+}
+
+function linesInto(lines: Record<string, unknown>[]): Writable {
+  return new Writable({
+    write: (chunk, _encoding, done) => {
+      for (const line of String(chunk).split('\n').filter(Boolean))
+        lines.push(JSON.parse(line) as Record<string, unknown>);
+      done();
+    },
+  });
+}

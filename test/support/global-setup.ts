@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { clusterHome } from '../../local/postgres/binaries';
+import { PostgresInstance } from '../../local/postgres/instance';
+import { migrate } from '../../server/postgres/migrations';
+import { PASSWORD_OF_ALL_ROLES, rememberPostgres, type SharedPostgres, TEMPLATE_DATABASE } from './shared-postgres';
+
+declare global {
+  var evergrantTestPostgres: { instance: PostgresInstance; home: string } | undefined;
+}
+
+/** One PostgreSQL for a whole run of the tests, with the license schema migrated once into a template database. */
+export default async function globalSetup(): Promise<void> {
+  const home = clusterHome(mkdtempSync(join(tmpdir(), 'evergrant-tests-')));
+  const adminPassword = randomBytes(16).toString('hex');
+  const instance = new PostgresInstance({
+    name: 'tests/db',
+    directory: join(home, 'db'),
+    port: await freePort(),
+    logFile: join(home, 'db.log'),
+    adminPassword,
+  });
+  await instance.init();
+  await instance.start({ settings: { fsync: 'off', synchronous_commit: 'off', max_connections: '300' } });
+  globalThis.evergrantTestPostgres = { instance, home };
+  const shared = { port: instance.port, adminPassword };
+  rememberPostgres(shared);
+  await createRoles(instance);
+  await createTemplate(instance, shared);
+}
+
+async function createRoles(instance: PostgresInstance): Promise<void> {
+  for (const role of ['evergrant_owner', 'evergrant_server', 'evergrant_controller']) {
+    await instance.query(`create role ${role} login password '${PASSWORD_OF_ALL_ROLES}'`);
+  }
+  await instance.query('grant pg_read_all_stats to evergrant_server, evergrant_controller');
+}
+
+async function createTemplate(instance: PostgresInstance, { port }: SharedPostgres): Promise<void> {
+  await instance.query(`create database ${TEMPLATE_DATABASE} owner evergrant_owner`);
+  const owner = new Client({
+    host: '127.0.0.1',
+    port,
+    user: 'evergrant_owner',
+    password: PASSWORD_OF_ALL_ROLES,
+    database: TEMPLATE_DATABASE,
+  });
+  await owner.connect();
+  try {
+    await migrate(owner);
+  } finally {
+    await owner.end();
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}

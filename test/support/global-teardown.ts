@@ -1,0 +1,9 @@
+import { rmSync } from 'node:fs';
+import './global-setup';
+
+export default async function globalTeardown(): Promise<void> {
+  const postgres = globalThis.evergrantTestPostgres;
+  if (!postgres) return;
+  await postgres.instance.kill();
+  rmSync(postgres.home, { recursive: true, force: true });
+}
