@@ -25,16 +25,16 @@ export interface CycleSettings {
 }
 
 /**
- * What one cycle came to.
+ * What one cycle came to. `operating`: an operation is in progress, so the next cycle need not wait for the next sample.
  *
  * - `watched`: a sample was taken and judged.
- * - `stepped`: an operation went one step; `failure` is what its act threw, if it did.
+ * - `stepped`: an operation went one step; `failure` is what its act threw, or null.
  * - `conflict`: another controller wrote first; this one has done nothing.
  * - `blind`: the authority store or the control record could not be read; nothing can be decided without them.
  */
 export type CycleOutcome =
-  | { readonly kind: 'watched'; readonly verdict: Verdict }
-  | { readonly kind: 'stepped'; readonly step: Step; readonly failure: unknown }
+  | { readonly kind: 'watched'; readonly verdict: Verdict; readonly operating: boolean }
+  | { readonly kind: 'stepped'; readonly step: Step; readonly failure: unknown; readonly operating: boolean }
   | { readonly kind: 'conflict' }
   | { readonly kind: 'blind'; readonly because: string };
 
@@ -77,7 +77,7 @@ async function watch(cycle: Cycle): Promise<CycleOutcome> {
   if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
   await Promise.allSettled(fences.map((fence) => fence()));
   await tellPeople(draft, policy);
-  return { kind: 'watched', verdict };
+  return { kind: 'watched', verdict, operating: draft.record.operation !== null };
 }
 
 async function operate(cycle: Cycle): Promise<CycleOutcome> {
@@ -90,7 +90,8 @@ async function operate(cycle: Cycle): Promise<CycleOutcome> {
   if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
   const [performed] = await Promise.allSettled([perform(cycle, step), ...fences.map((fence) => fence())]);
   await tellPeople(draft, policy);
-  return { kind: 'stepped', step, failure: performed.status === 'rejected' ? performed.reason : null };
+  const failure = performed.status === 'rejected' ? performed.reason : null;
+  return { kind: 'stepped', step, failure, operating: draft.record.operation !== null };
 }
 
 /** Adds the sample to what is remembered, and names the state of affairs. */

@@ -26,6 +26,8 @@ function withOrigin(origin: PrimaryView, target: FollowerView, context: Context)
   const learned = followerEvidence(target, context);
   const row = origin.epoch;
   const closed = row !== null && (row.epoch > operation.fromEpoch || (row.epoch === operation.fromEpoch && row.closed));
+  // A living origin that cannot be closed (its commits hang, say) must not hold up a failover for ever.
+  if (!closed && isOutOfTime(context)) return outOfTime(target, learned);
   if (!closed) return { observed: 'origin-open', because: `${operation.fromRegion}'s database answers`, learned };
   const originLsn = operation.evidence.originLsn ?? origin.flushedLsn;
   const closing = { ...learned, originLsn, originClosedAtMs: operation.evidence.originClosedAtMs ?? nowMs };

@@ -4,10 +4,10 @@ import type { Fact } from './facts';
 import type { Phase } from './operations';
 import type { Region } from './regions';
 
-/** Whether a region's router lets calls in; `activeRegion` is where its fence sends them. */
+/** Whether a region's router lets calls in; `activeRegion` is where its fence sends them, null when it was never told. */
 export type AclView =
   | { readonly kind: 'serve' }
-  | { readonly kind: 'fence'; readonly activeRegion: Region }
+  | { readonly kind: 'fence'; readonly activeRegion: Region | null }
   | { readonly kind: 'unreachable'; readonly because: string };
 
 /** Where the public address leads. */

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+import { escapeLiteral } from 'pg';
+import { initialControl } from '../../../lambda/failover/core/control-record';
+import type { Region } from '../../../lambda/failover/core/regions';
+import { projectRoot } from '../world/files';
+
+export interface AuthorityPasswords {
+  readonly evergrant_server: string;
+  readonly evergrant_controller: string;
+}
+
+/**
+ * Makes the authority store in the database that `admin` is connected to: schema, roles, and, the first time only, the
+ * seed: epoch 1 for `region`, open from now, automation armed. Running it again changes passwords and nothing else.
+ */
+export async function createAuthorityStore(
+  admin: Client,
+  { passwords, region = 'oregon' }: { passwords: AuthorityPasswords; region?: Region },
+): Promise<void> {
+  await createRole(admin, 'evergrant_server', passwords.evergrant_server);
+  await createRole(admin, 'evergrant_controller', passwords.evergrant_controller);
+  await admin.query(readFileSync(join(projectRoot(), 'local/two-region/adapters/authority-store.sql'), 'utf8'));
+  await admin.query(
+    `insert into authority (epoch, region, latched_at, opens_at) values (1, $1, clock_timestamp(), clock_timestamp())
+     on conflict (only) do nothing`,
+    [region],
+  );
+  await admin.query(`insert into control (version, record) values (1, $1) on conflict (only) do nothing`, [
+    JSON.stringify(initialControl(Date.now())),
+  ]);
+}
+
+async function createRole(admin: Client, role: keyof AuthorityPasswords, password: string): Promise<void> {
+  const known = await admin.query('select from pg_roles where rolname = $1', [role]);
+  const verb = known.rowCount === 0 ? 'create' : 'alter';
+  await admin.query(`${verb} role ${role} login password ${escapeLiteral(password)}`);
+}

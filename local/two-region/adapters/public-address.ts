@@ -1,0 +1,67 @@
+import type { Region } from '../../../lambda/failover/core/regions';
+import type { EdgeView, OutsideView } from '../../../lambda/failover/core/sights';
+import { type EdgePort, OperatingError } from '../../../lambda/failover/ports';
+import { CallFailure, call } from './http-call';
+
+export interface PublicAddressOptions {
+  readonly edge: string;
+  readonly adminToken: string;
+  readonly timeoutMs: number;
+}
+
+/** The edge: where the public address leads, and what a customer finds there. */
+export class PublicAddress implements EdgePort {
+  readonly #options: PublicAddressOptions;
+
+  constructor(options: PublicAddressOptions) {
+    this.#options = options;
+  }
+
+  async target(): Promise<EdgeView> {
+    const { edge, adminToken, timeoutMs } = this.#options;
+    try {
+      const { status, json } = await call({ method: 'GET', url: `${edge}/_edge/target`, token: adminToken, timeoutMs });
+      const region = regionOf(json?.region);
+      if (status !== 200 || region === null) return { kind: 'unreachable', because: `the edge answers ${status}` };
+      return { kind: 'points-to', region };
+    } catch (failure) {
+      if (!(failure instanceof CallFailure)) throw failure;
+      return { kind: 'unreachable', because: `the edge: ${failure.message}` };
+    }
+  }
+
+  async pointTo(region: Region): Promise<void> {
+    const { edge, adminToken, timeoutMs } = this.#options;
+    const failed = (message: string, cause?: unknown): OperatingError =>
+      new OperatingError({ code: 'edge_unreachable', message: `the edge: ${message}`, retryable: true, cause });
+    try {
+      const url = `${edge}/_edge/target`;
+      const { status } = await call({ method: 'PUT', url, token: adminToken, body: { region }, timeoutMs });
+      if (status >= 300) throw failed(`answers ${status}`);
+    } catch (failure) {
+      if (failure instanceof CallFailure) throw failed(failure.message, failure);
+      throw failure;
+    }
+  }
+
+  async outside(): Promise<OutsideView> {
+    const { edge, timeoutMs } = this.#options;
+    try {
+      const { status, json } = await call({ method: 'GET', url: `${edge}/v1/status`, timeoutMs });
+      const region = regionOf(json?.region);
+      const epoch = json?.epoch;
+      if (status === 200 && json?.granting === true && region !== null && typeof epoch === 'number') {
+        return { kind: 'granting', region, epoch };
+      }
+      const reason = json?.reason ?? json?.code ?? 'no reason given';
+      return { kind: 'not-granting', because: `the public address answers ${status}: ${String(reason)}` };
+    } catch (failure) {
+      if (!(failure instanceof CallFailure)) throw failure;
+      return { kind: 'unreachable', because: `the public address: ${failure.message}` };
+    }
+  }
+}
+
+function regionOf(value: unknown): Region | null {
+  return value === 'oregon' || value === 'virginia' ? value : null;
+}
