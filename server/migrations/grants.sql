@@ -14,6 +14,7 @@ begin
   if exists (select from pg_roles where rolname = 'evergrant_controller') then
     grant usage on schema public to evergrant_controller;
     grant select on epoch, pool, lease to evergrant_controller;
+    grant select, insert, update on controller_write_check to evergrant_controller;
     grant execute on function evergrant_close_epoch(bigint) to evergrant_controller;
   end if;
 end
