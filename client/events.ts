@@ -21,12 +21,19 @@ type WithoutLease<T> = T extends unknown ? Omit<T, 'leaseId' | 'product' | 'feat
 
 export type Occurrence = WithoutLease<LicenseEvent>;
 
-/** Calls a listener of the host's. What it throws is its own affair: it must not stop the heartbeats of its leases. */
+const faulty = new WeakSet<object>();
+
+/**
+ * Calls a listener of the host's. What it throws is its own affair: it must not stop the heartbeats of its leases. The
+ * first time it does, the host is warned.
+ */
 export function callListener<T>(listener: ((value: T) => void) | undefined, value: T): void {
   if (!listener) return;
   try {
     listener(value);
   } catch (error) {
+    if (faulty.has(listener)) return;
+    faulty.add(listener);
     process.emitWarning(`a license listener threw: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -30,6 +30,8 @@ export interface LeaseOptions {
   readonly grant: Grant;
   readonly courier: Courier;
   readonly releaseDeadlineMs: number;
+  /** Aborted when the host is to look dead: a release that is being tried stops then. */
+  readonly dead: AbortSignal;
   readonly random: () => number;
   readonly onOccurrence: (occurrence: Occurrence) => void;
   /** It will send no more heartbeats. */
@@ -107,7 +109,7 @@ export class Lease {
     this.#state = 'released';
     const delivery = await this.#options.courier.deliver(this.#call('release', 'DELETE', ''), {
       deadlineMs: this.#options.releaseDeadlineMs,
-      signal: new AbortController().signal,
+      signal: this.#options.dead,
       background: false,
     });
     this.#options.onOccurrence({ kind: 'released' });

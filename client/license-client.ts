@@ -71,7 +71,8 @@ export class LicenseClient {
   readonly #random: () => number;
   readonly #leases = new Map<string, Lease>();
   readonly #closed = new AbortController();
-  #releaseOnClose = true;
+  /** Closed as a host that dies: from then on not a word to any server. */
+  readonly #dead = new AbortController();
 
   /** @throws TypeError when there is no address, or one that is not http(s). */
   constructor(options: LicenseClientOptions) {
@@ -132,7 +133,7 @@ export class LicenseClient {
 
   /** Ends every lease: gives the seats back, or (`release: false`) leaves them to expire, as a host that dies does. */
   async close({ release }: { readonly release: boolean } = { release: true }): Promise<void> {
-    this.#releaseOnClose = release;
+    if (!release) this.#dead.abort();
     this.#closed.abort();
     const { leases } = this;
     if (release) await Promise.all(leases.map((lease) => lease.release()));
@@ -165,9 +166,8 @@ export class LicenseClient {
   /** A checkout without an answer may have been carried out: its seats are given back in the background. */
   #undecided(call: Call, because: string): CheckoutOutcome {
     const { body: _body, ...about } = call;
-    const terms = { deadlineMs: GIVE_BACK_MS, signal: new AbortController().signal, background: true };
-    if (this.#releaseOnClose)
-      this.#courier.deliver({ ...about, kind: 'release', method: 'DELETE' }, terms).catch(() => {});
+    const terms = { deadlineMs: GIVE_BACK_MS, signal: this.#dead.signal, background: true };
+    this.#courier.deliver({ ...about, kind: 'release', method: 'DELETE' }, terms).catch(() => {});
     return { kind: 'unavailable', because };
   }
 
@@ -177,6 +177,7 @@ export class LicenseClient {
       grant,
       courier: this.#courier,
       releaseDeadlineMs: this.#options.releaseDeadlineMs ?? 10_000,
+      dead: this.#dead.signal,
       random: this.#random,
       onOccurrence: tell,
       onEnd: () => this.#leases.delete(definition.id),
