@@ -3,9 +3,11 @@
 create table epoch (
   epoch bigint primary key check (epoch >= 1),
   region text not null,
-  opened_at timestamptz not null default clock_timestamp(),
+  -- Null: closed before any server opened it. Nothing was granted in such an epoch.
+  opened_at timestamptz default clock_timestamp(),
   opened_by text not null,
-  closed_at timestamptz
+  closed_at timestamptz,
+  check (opened_at is not null or closed_at is not null)
 );
 
 create table license (

@@ -2,7 +2,7 @@
 
 -- It proves a promoted database writable by writing here.
 create table controller_write_check (
-  only boolean primary key default true check (only),
+  singleton boolean primary key default true check (singleton),
   written_at timestamptz not null default clock_timestamp()
 );
 
@@ -18,8 +18,8 @@ begin
   if newest > epoch_to_close then
     raise exception 'epoch % is not the newest epoch: that is %', epoch_to_close, newest using errcode = 'EG001';
   elsif newest is distinct from epoch_to_close then
-    insert into public.epoch (epoch, region, opened_by, closed_at)
-    values (epoch_to_close, 'none', 'closed before it was opened', clock_timestamp());
+    insert into public.epoch (epoch, region, opened_at, opened_by, closed_at)
+    values (epoch_to_close, 'none', null, 'nobody: closed before it was opened', clock_timestamp());
   else
     update public.epoch set closed_at = clock_timestamp() where epoch = epoch_to_close and closed_at is null;
   end if;

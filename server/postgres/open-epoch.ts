@@ -13,12 +13,12 @@ const OPENING_TIME_LIMITS = `set local statement_timeout = '20s'; set local lock
 export async function openEpoch(database: Pool, request: OpeningRequest): Promise<OpeningOutcome> {
   return withConnection(database, async (client) => {
     await client.query(`begin; ${OPENING_TIME_LIMITS}; select pg_advisory_xact_lock(${EPOCH_LOCK})`);
-    const previous = await newestEpoch(client);
-    if (previous && previous.epoch >= request.epoch) {
+    const newest = await newestEpoch(client, NEWEST);
+    if (newest && newest.epoch >= request.epoch) {
       await client.query('rollback');
-      return { kind: 'already_known', newest: previous.epoch };
+      return { kind: 'already_known', newest: newest.epoch };
     }
-    const outcome = await prepareForEpoch(client, previous, request);
+    const outcome = await prepareForEpoch(client, await newestEpoch(client, NEWEST_OPENED), request);
     await client.query('insert into epoch (epoch, region, opened_by) values ($1, $2, $3)', [
       request.epoch,
       request.region,
@@ -29,11 +29,14 @@ export async function openEpoch(database: Pool, request: OpeningRequest): Promis
   });
 }
 
-async function newestEpoch(client: PoolClient): Promise<EpochRow | undefined> {
-  const found = await client.query<EpochRow>(
-    'select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1',
-  );
-  return found.rows[0];
+const NEWEST = 'select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1';
+
+/** An epoch that was closed unopened says nothing about what the one before it granted. */
+const NEWEST_OPENED = `
+select epoch, region, closed_at is not null as closed from epoch where opened_at is not null order by epoch desc limit 1`;
+
+async function newestEpoch(client: PoolClient, query: string): Promise<EpochRow | undefined> {
+  return (await client.query<EpochRow>(query)).rows[0];
 }
 
 const LOCK_POOLS = `
