@@ -49,6 +49,12 @@ function consequences(
       };
     case 'reopen':
       return {};
+    case 'confirm-fence':
+      // What the router has just confirmed is owed no longer.
+      return {
+        fenceDebts: record.fenceDebts.filter(({ region }) => region !== operation.toRegion),
+        failbackDoneAtMs: { ...record.failbackDoneAtMs, 'confirm-fence': nowMs },
+      };
     default:
       return { failbackDoneAtMs: { ...record.failbackDoneAtMs, [operation.kind]: nowMs } };
   }

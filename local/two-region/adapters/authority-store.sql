@@ -2,7 +2,7 @@
 -- DynamoDB global table. Every statement may be run again.
 
 create table if not exists authority (
-  only         boolean primary key default true check (only),
+  singleton    boolean primary key default true check (singleton),
   epoch        bigint not null check (epoch > 0),
   region       text not null check (region in ('oregon', 'virginia')),
   operation_id text,
@@ -15,7 +15,7 @@ create table if not exists authority (
 );
 
 create table if not exists control (
-  only    boolean primary key default true check (only),
+  singleton boolean primary key default true check (singleton),
   version bigint not null,
   record  jsonb not null
 );

@@ -24,10 +24,10 @@ export async function createAuthorityStore(
   await admin.query(readFileSync(join(projectRoot(), 'local/two-region/adapters/authority-store.sql'), 'utf8'));
   await admin.query(
     `insert into authority (epoch, region, latched_at, opens_at) values (1, $1, clock_timestamp(), clock_timestamp())
-     on conflict (only) do nothing`,
+     on conflict (singleton) do nothing`,
     [region],
   );
-  await admin.query(`insert into control (version, record) values (1, $1) on conflict (only) do nothing`, [
+  await admin.query(`insert into control (version, record) values (1, $1) on conflict (singleton) do nothing`, [
     JSON.stringify(initialControl(Date.now())),
   ]);
 }

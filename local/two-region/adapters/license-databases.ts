@@ -39,8 +39,8 @@ const PROMOTE = `
   select pg_promote(false) where pg_is_in_recovery() and not exists (select from epoch where epoch > $1)`;
 
 const WRITE_CHECK = `
-  insert into controller_write_check (only) values (true)
-  on conflict (only) do update set written_at = clock_timestamp()`;
+  insert into controller_write_check default values
+  on conflict on constraint controller_write_check_pkey do update set written_at = clock_timestamp()`;
 
 const UNDEFINED_TABLE = '42P01';
 const READ_ONLY = '25006';
