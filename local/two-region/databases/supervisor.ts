@@ -1,0 +1,451 @@
+import { join } from 'node:path';
+import type { ClientConfig } from 'pg';
+import { clusterHome } from '../../postgres/binaries';
+import { PostgresInstance } from '../../postgres/instance';
+import type { Layout, Region } from '../layout';
+import { Relay } from '../network/relay';
+import type { Announce } from './announcement';
+import { createClusters } from './bootstrap';
+import { SUPERVISOR_DURATIONS, type SupervisorDurations } from './durations';
+import { Lane } from './lane';
+import { Member } from './member';
+import { Pair, STANDBY_NAME } from './pair';
+import { type FollowerName, FRESH_RECORD, RecordFile } from './record';
+import type { AuthorityRole, LicenseRole, Passwords } from './roles';
+import { type Source, sourceOver } from './source';
+import { type DatabaseStatus, type RegionDatabases, statusOf } from './status';
+import { FollowerTender } from './tender';
+
+export const DATABASE_NAMES = ['oregon/db-a', 'oregon/db-b', 'virginia/db', 'ohio/db'] as const;
+export type DatabaseName = (typeof DATABASE_NAMES)[number];
+
+export interface SupervisorOptions {
+  readonly layout: Layout;
+  /** The world's directory. The clusters go below it, or elsewhere when PostgreSQL's account cannot enter it. */
+  readonly home: string;
+  /** @default `home`/logs */
+  readonly logDirectory?: string;
+  readonly profile: 'default' | 'fast';
+  readonly databasePasswords: Passwords<LicenseRole>;
+  readonly authorityPasswords: Passwords<AuthorityRole>;
+  readonly announce: Announce;
+  /** A database has been started or has ended: its pid is another. */
+  readonly onProcessChange?: () => void;
+}
+
+/** An order that cannot be carried out in the present state. */
+export class DatabaseOrderError extends Error {
+  readonly code = 'database_order_refused';
+}
+
+const READY_WITHIN_MS = 30_000;
+const START_ANSWER_WITHIN_MS = 15_000;
+
+/**
+ * Stands in for the managed database service (RDS Multi-AZ): keeps Oregon's endpoint on a primary database that has
+ * every acknowledged commit, keeps followers following, and carries out the orders of a failback. What was ended from
+ * outside stays ended until `start` is called.
+ */
+export class DatabaseSupervisor {
+  readonly #options: SupervisorOptions;
+  readonly #durations: SupervisorDurations;
+  readonly #home: string;
+  readonly #record: RecordFile;
+  readonly #members: Readonly<Record<DatabaseName, Member>>;
+  readonly #pair: Pair;
+  readonly #tenders: Readonly<Record<FollowerName, FollowerTender>>;
+  readonly #endpoint: Relay;
+  readonly #lanes = { oregon: new Lane(), virginia: new Lane() };
+  readonly #failures: Partial<Record<Region, string>> = {};
+  readonly #orders = new Set<Region>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#durations = SUPERVISOR_DURATIONS[options.profile];
+    this.#home = clusterHome(options.home);
+    this.#record = new RecordFile(join(options.home, 'databases.json'));
+    this.#members = {
+      'oregon/db-a': this.#member('oregon/db-a'),
+      'oregon/db-b': this.#member('oregon/db-b'),
+      'virginia/db': this.#member('virginia/db'),
+      'ohio/db': this.#member('ohio/db'),
+    };
+    this.#endpoint = new Relay({
+      name: "Oregon's database endpoint",
+      port: options.layout.oregonDatabasePort,
+      targetPort: undefined,
+    });
+    const shared = { record: this.#record, durations: this.#durations, announce: options.announce };
+    this.#pair = new Pair({
+      ...shared,
+      members: this.#members,
+      closeEndpoint: () => this.#endpoint.retarget(undefined),
+    });
+    this.#tenders = {
+      'oregon/db-a': new FollowerTender({ ...shared, member: this.#members['oregon/db-a'] }),
+      'oregon/db-b': new FollowerTender({ ...shared, member: this.#members['oregon/db-b'] }),
+      'virginia/db': new FollowerTender({ ...shared, member: this.#members['virginia/db'] }),
+    };
+  }
+
+  #member(name: DatabaseName): Member {
+    const { layout, home, databasePasswords, authorityPasswords } = this.#options;
+    const passwords = name === 'ohio/db' ? authorityPasswords : databasePasswords;
+    const file = name.replace('/', '-');
+    const instance = new PostgresInstance({
+      name,
+      directory: join(this.#home, file),
+      port: layout.port(name),
+      logFile: join(this.#options.logDirectory ?? join(home, 'logs'), `${file}.log`),
+      adminPassword: passwords.evergrant_admin,
+    });
+    instance.onExit(({ code, signal }) => {
+      this.#updateEndpoint();
+      this.#options.announce({
+        source: name,
+        level: 'warning',
+        text: `${name} has ended (${signal ?? `exit code ${code}`}).`,
+      });
+      this.#options.onProcessChange?.();
+    });
+    return new Member({
+      instance,
+      durations: this.#durations,
+      replicationPassword: databasePasswords.evergrant_replication,
+      settings: name.startsWith('oregon/') ? PAIR_SETTINGS : {},
+      onChange: () => this.#wake(),
+    });
+  }
+
+  /**
+   * Makes the databases of a fresh world, or recovers those of an earlier one, and starts them. Resolves when Oregon's
+   * endpoint accepts writes, its standby is in sync and Virginia follows; in a recovered world, as far as that goes.
+   */
+  async bootstrap(): Promise<void> {
+    const isFresh = !this.#record.exists;
+    await this.#endpoint.listen();
+    if (isFresh) {
+      await createClusters({
+        primary: this.#members['oregon/db-a'].instance,
+        followers: [this.#members['oregon/db-b'].instance, this.#members['virginia/db'].instance],
+        store: this.#members['ohio/db'].instance,
+        databasePasswords: this.#options.databasePasswords,
+        authorityPasswords: this.#options.authorityPasswords,
+      });
+      this.#record.write(FRESH_RECORD);
+    }
+    for (const name of DATABASE_NAMES) {
+      this.#members[name].watch.start();
+      this.#members[name].isWanted = this.#isInUse(name);
+    }
+    this.#resumeOrders();
+    this.#timer = setInterval(() => this.#wake(), this.#durations.pollEveryMs);
+    await this.#members['ohio/db'].launch();
+    this.#options.onProcessChange?.();
+    this.#wake();
+    await this.#untilReady();
+  }
+
+  /** Shuts every database down, within seconds, and closes the endpoint. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    const members = Object.values(this.#members);
+    for (const member of members) {
+      member.isWanted = false;
+      member.watch.stop();
+    }
+    await Promise.all(members.map(({ instance }) => instance.stop('fast', 5_000)));
+    await Promise.all([this.#lanes.oregon.idle(), this.#lanes.virginia.idle()]);
+    // A lane that was at work may have launched one meanwhile.
+    await Promise.all(members.map(({ instance }) => instance.kill()));
+    await this.#endpoint.close();
+  }
+
+  /** Starts a database that has ended. Resolves to a sentence that says what has come of it. */
+  async start(name: DatabaseName): Promise<string> {
+    const member = this.#members[name];
+    if (member.instance.isRunning) return `${name} runs already (${this.#statusOf(name).summary}).`;
+    if (!this.#isInUse(name))
+      throw new DatabaseOrderError(`${name} is not in use now: its place is being prepared or was put aside.`);
+    member.isWanted = true;
+    if (name === 'ohio/db') await member.launch();
+    else this.#tenders[name].forgive();
+    const deadline = performance.now() + START_ANSWER_WITHIN_MS;
+    while (performance.now() < deadline) {
+      this.#wake();
+      await new Promise((resume) => setTimeout(resume, 50));
+      if (member.watch.latest !== undefined) return this.#startedSentence(name);
+      if (!member.isWanted) break;
+      if (!member.instance.isRunning && this.#waitsForSource(name)) return this.#waitingSentence(name);
+    }
+    if (member.instance.isRunning) return `${name} runs, but does not answer yet.`;
+    throw new DatabaseOrderError(`${name} could not be started:\n${member.instance.logTail()}`);
+  }
+
+  /** Puts a region's own databases aside under a label, for reconciliation. Returns at once; ask `region`. */
+  keep(region: Region, label: string): RegionDatabases {
+    if (this.#record.current.regions[region].state !== 'running') return this.region(region);
+    return this.#order(region, async () => {
+      // On record first: a restart finishes what was begun.
+      this.#record.writeRegion(region, 'kept', label);
+      await this.#putAside(region, label);
+    });
+  }
+
+  /** Makes a follower of the other region's primary database in this region. Returns at once; ask `region`. */
+  follow(region: Region): RegionDatabases {
+    const { state } = this.#record.current.regions[region];
+    if (state === 'following') return this.region(region);
+    if (state === 'running') throw new DatabaseOrderError(`${region} has databases of its own: put them aside first.`);
+    return this.#order(region, () => this.#buildFollower(region));
+  }
+
+  /** How far the last order is. */
+  region(region: Region): RegionDatabases {
+    const because = this.#failures[region];
+    if (this.#orders.has(region)) return { region, state: 'building' };
+    if (because !== undefined) return { region, state: 'failed', because };
+    return { region, state: this.#record.current.regions[region].state };
+  }
+
+  status(): DatabaseStatus[] {
+    return DATABASE_NAMES.map((name) => this.#statusOf(name));
+  }
+
+  /** The postmaster's pid, undefined when it does not run. */
+  pid(name: DatabaseName): number | undefined {
+    return this.#members[name].instance.pid;
+  }
+
+  /** The postmaster and its backends: each is in a session of its own, so no process group reaches them. */
+  processes(name: DatabaseName): number[] {
+    return this.#members[name].instance.processes();
+  }
+
+  /** How to connect to a database as its admin role, past the endpoint. */
+  adminConnection(name: DatabaseName, database = 'evergrant'): ClientConfig {
+    return this.#members[name].instance.connection({ database });
+  }
+
+  // ---- the lanes
+
+  /** Lets each region's rules be asked, unless something is being done there anyway. */
+  #wake(): void {
+    this.#updateEndpoint();
+    if (this.#timer === undefined) return;
+    for (const region of ['oregon', 'virginia'] as const) {
+      const lane = this.#lanes[region];
+      if (!lane.isBusy) void lane.run(() => this.#stepUntilQuiet(region)).catch((error) => this.#report(error));
+    }
+  }
+
+  async #stepUntilQuiet(region: Region): Promise<void> {
+    while (this.#timer !== undefined && (await this.#step(region))) this.#updateEndpoint();
+  }
+
+  async #step(region: Region): Promise<boolean> {
+    const { state } = this.#record.current.regions[region];
+    if (state === 'kept' || state === 'building') return false;
+    if (region === 'virginia') return this.#stepFollower('virginia', 'virginia/db');
+    if (state === 'following') return this.#stepFollower('oregon', this.#record.current.primary);
+    return (await this.#pair.step()) || this.#tenders[this.#pair.standbyName].step(this.#pairSource());
+  }
+
+  async #stepFollower(region: Region, name: FollowerName): Promise<boolean> {
+    const isPromoted = this.#members[name].isWritable;
+    if (this.#record.current.regions[region].state === 'following' && isPromoted) {
+      this.#recordPromotion(region, name);
+      return true;
+    }
+    return this.#tenders[name].step(this.#regionSource(region));
+  }
+
+  /** Somebody has promoted a region's follower: it is the region's primary database from now on. */
+  #recordPromotion(region: Region, name: FollowerName): void {
+    this.#options.announce({
+      source: name,
+      level: 'good',
+      text: `${name} has been promoted: it is a primary database now.`,
+    });
+    if (region === 'virginia') {
+      this.#record.writeLineage('virginia/db', 'promoted');
+    } else {
+      this.#record.write({ isStandbyEligible: false });
+      this.#record.writeLineage(this.#pair.standbyName, 'stale');
+      this.#members[this.#pair.standbyName].isWanted = true;
+    }
+    this.#record.writeRegion(region, 'running');
+  }
+
+  #report(error: Error): void {
+    this.#options.announce({ source: 'databases', level: 'warning', text: error.message });
+  }
+
+  // ---- the orders of a failback
+
+  #order(region: Region, carryOut: () => Promise<void>): RegionDatabases {
+    if (this.#orders.has(region)) return this.region(region);
+    delete this.#failures[region];
+    this.#orders.add(region);
+    this.#lanes[region]
+      .run(carryOut)
+      .catch((error: Error) => {
+        this.#failures[region] = error.message;
+        this.#report(error);
+      })
+      .finally(() => this.#orders.delete(region));
+    return this.region(region);
+  }
+
+  async #putAside(region: Region, label: string): Promise<void> {
+    const names: FollowerName[] = region === 'oregon' ? ['oregon/db-a', 'oregon/db-b'] : ['virginia/db'];
+    this.#endpointOf(region)?.retarget(undefined);
+    const kept = await Promise.all(names.map((name) => this.#members[name].keep(label)));
+    this.#options.announce({
+      source: 'databases',
+      level: 'info',
+      text: `${names.join(' and ')} kept as ${kept.join(' and ')}.`,
+    });
+  }
+
+  async #buildFollower(region: Region): Promise<void> {
+    const name: FollowerName = region === 'oregon' ? 'oregon/db-a' : 'virginia/db';
+    const member = this.#members[name];
+    const source = this.#regionSource(region);
+    this.#record.writeRegion(region, 'building');
+    member.isWanted = true;
+    await member.rebuild(source.connection, () => true);
+    if (region === 'oregon') this.#record.write({ primary: 'oregon/db-a', isStandbyEligible: false });
+    this.#record.writeLineage(name, 'current');
+    this.#record.writeRegion(region, 'following');
+    member.synchronousStandby = '';
+    member.following = source.following;
+    await member.launch();
+    await member.instance.waitUntilReady();
+    this.#options.announce({ source: name, level: 'good', text: `${name} follows the other region.` });
+  }
+
+  /** Orders that an end of the supervisor has interrupted. */
+  #resumeOrders(): void {
+    for (const region of ['oregon', 'virginia'] as const) {
+      const { state, label } = this.#record.current.regions[region];
+      if (state === 'kept') this.#order(region, () => this.#putAside(region, label));
+      if (state === 'building') this.#order(region, () => this.#buildFollower(region));
+    }
+  }
+
+  // ---- who follows whom
+
+  #pairSource(): Source {
+    return this.#source(this.#pair.primary.instance.port, STANDBY_NAME, () => this.#pair.primary);
+  }
+
+  /** Over the link from the other region to this one's primary database. */
+  #regionSource(region: Region): Source {
+    const { layout } = this.#options;
+    if (region === 'oregon') {
+      const port = layout.linkPort('oregon-virginia/replication');
+      return this.#source(port, 'oregon_follower', () => this.#primaryOf('virginia'));
+    }
+    const port = layout.linkPort('virginia-oregon/replication');
+    return this.#source(port, 'virginia_follower', () => this.#primaryOf('oregon'));
+  }
+
+  #source(port: number, applicationName: string, primary: () => Member | undefined): Source {
+    const replicationPassword = this.#options.databasePasswords.evergrant_replication;
+    return sourceOver(port, applicationName, { replicationPassword, primary });
+  }
+
+  #primaryOf(region: Region): Member | undefined {
+    if (this.#record.current.regions[region].state !== 'running') return undefined;
+    return region === 'oregon' ? this.#pair.primary : this.#members['virginia/db'];
+  }
+
+  #isInUse(name: DatabaseName): boolean {
+    if (name === 'ohio/db') return true;
+    const { regions, primary } = this.#record.current;
+    if (name === 'virginia/db') return regions.virginia.state === 'running' || regions.virginia.state === 'following';
+    if (regions.oregon.state === 'following') return name === primary;
+    return regions.oregon.state === 'running';
+  }
+
+  // ---- the endpoint
+
+  /** The endpoint leads to the primary database, or to the follower that will become it; to nobody else, ever. */
+  #updateEndpoint(): void {
+    const { state } = this.#record.current.regions.oregon;
+    const { primary } = this.#pair;
+    const isServing = state === 'following' ? primary.isFollowing || primary.isWritable : primary.isWritable;
+    const isOpen = (state === 'running' || state === 'following') && isServing;
+    this.#endpoint.retarget(isOpen ? primary.instance.port : undefined);
+  }
+
+  #endpointOf(region: Region): Relay | undefined {
+    return region === 'oregon' ? this.#endpoint : undefined;
+  }
+
+  // ---- words
+
+  #statusOf(name: DatabaseName): DatabaseStatus {
+    return statusOf({
+      member: this.#members[name],
+      record: this.#record.current,
+      source: name === 'ohio/db' ? undefined : this.#sourceOf(name),
+      hangAfterMs: this.#durations.hangAfterMs,
+    });
+  }
+
+  #sourceOf(name: FollowerName): Member | undefined {
+    if (name === 'virginia/db') return this.#primaryOf('oregon');
+    return this.#record.current.regions.oregon.state === 'following' ? this.#primaryOf('virginia') : this.#pair.primary;
+  }
+
+  #startedSentence(name: DatabaseName): string {
+    const { summary, role } = this.#statusOf(name);
+    const isLeft = role === 'standby' && !this.#pair.primary.instance.isRunning;
+    if (!isLeft || this.#record.current.isStandbyEligible) return `${name} runs (${summary}).`;
+    const { name: last } = this.#pair.primary;
+    return `${name} runs, but may miss commits of ${last}, the last primary database, and is not promoted. Start ${last}.`;
+  }
+
+  #waitsForSource(name: DatabaseName): boolean {
+    return (
+      name !== 'ohio/db' && this.#record.current.lineages[name] === 'stale' && this.#sourceOf(name)?.isWritable !== true
+    );
+  }
+
+  #waitingSentence(name: DatabaseName): string {
+    const source = name === 'ohio/db' ? undefined : this.#sourceOf(name)?.name;
+    return `${name} waits: it has to be built anew from ${source ?? 'a primary database'}, which does not run. Start that first.`;
+  }
+
+  async #untilReady(): Promise<void> {
+    const deadline = performance.now() + READY_WITHIN_MS;
+    while (!this.#isReady()) {
+      if (performance.now() > deadline) {
+        const states = this.status().map(({ name, summary }) => `${name}: ${summary}`);
+        throw new Error(`the databases are not ready after ${READY_WITHIN_MS} ms: ${states.join('; ')}`);
+      }
+      await new Promise((resume) => setTimeout(resume, 20));
+    }
+  }
+
+  #isReady(): boolean {
+    const { regions } = this.#record.current;
+    const isStoreReady = this.#members['ohio/db'].isWritable;
+    const isOregonReady = regions.oregon.state !== 'running' || this.#record.current.isStandbyEligible;
+    const virginia = this.#members['virginia/db'];
+    const isVirginiaReady =
+      regions.virginia.state === 'running'
+        ? virginia.isWritable
+        : regions.virginia.state !== 'following' || virginia.isFollowing;
+    const isStreaming =
+      regions.oregon.state !== 'running' || regions.virginia.state !== 'following' || virginia.isStreaming;
+    return isStoreReady && isOregonReady && isVirginiaReady && isStreaming;
+  }
+}
+
+/** A crash of one backend ends the instance: its recovery would show commits that the standby may not have. */
+const PAIR_SETTINGS = { restart_after_crash: 'off' };
