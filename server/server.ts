@@ -19,7 +19,7 @@ export interface LicenseServer {
   readonly role: RoleDuty;
   /** Begins to watch database and authority, and listens. Resolves to the address. */
   start(): Promise<string>;
-  /** Says that it does not grant any more, finishes what is in flight and lets everything go. */
+  /** Says that it does not grant any more, finishes what is in flight and lets everything go; once. */
   stop(): Promise<void>;
 }
 
@@ -71,6 +71,13 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     log,
   });
 
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    role.drain();
+    await app.close();
+    await Promise.all([role.stop(), apiTokens.stop(), sweeper.stop()]);
+    await Promise.all([database.close(), authorityStore.close()]);
+  };
   return {
     app,
     role,
@@ -83,11 +90,9 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       sweeper.start();
       return address;
     },
-    stop: async () => {
-      role.drain();
-      await app.close();
-      await Promise.all([role.stop(), apiTokens.stop(), sweeper.stop()]);
-      await Promise.all([database.close(), authorityStore.close()]);
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

@@ -1,4 +1,5 @@
 import { Pool, type PoolClient, type PoolConfig, TypeOverrides, types } from 'pg';
+import { DatabaseFailure } from '../ports';
 import { databaseFailure } from './failure';
 
 /** Where a database is and who asks. The host and port stay the same when another instance takes over behind them. */
@@ -74,8 +75,9 @@ export async function withConnection<T>(pool: Pool, work: (client: PoolClient) =
   let client: PoolClient;
   try {
     client = await pool.connect();
-  } catch (error) {
-    throw databaseFailure(error);
+  } catch (cause) {
+    // Whatever the reason, a full server or a wrong password: there is no database to talk to.
+    throw new DatabaseFailure('unreachable', { cause });
   }
   // A connection that breaks between two statements says so only as an event.
   const ignore = (): void => undefined;

@@ -14,15 +14,13 @@ const KIND_BY_SQLSTATE: Readonly<Record<string, FailureKind>> = {
   '23505': 'contention', // unique_violation: another transaction inserted the same lease id first
   '25006': 'read_only', // read_only_sql_transaction
   '57014': 'unreachable', // query_canceled (statement_timeout)
-  '53300': 'unreachable', // too_many_connections
   '42P01': 'unreachable', // undefined_table: not migrated yet
-  '3D000': 'unreachable', // invalid_catalog_name: not created yet
 };
 
 function failureKind(error: unknown): FailureKind {
   if (!(error instanceof DatabaseError)) return error instanceof TypeError ? 'fault' : 'unreachable';
   const sqlState = error.code ?? '';
-  // 08: connection exceptions; 57P: shutting down, crashed or still starting; 28: its roles are not there yet.
-  if (/^(08|57P|28)/.test(sqlState)) return 'unreachable';
+  // 08: connection exceptions; 57P: shutting down, crashed or still starting.
+  if (/^(08|57P)/.test(sqlState)) return 'unreachable';
   return KIND_BY_SQLSTATE[sqlState] ?? 'fault';
 }

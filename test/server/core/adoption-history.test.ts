@@ -13,8 +13,8 @@ const POLICY = { authorityLeaseMs: 30_000, skewMs: 5_000 };
 const TTL_MS = 60_000;
 
 /** What a release does to the counts: the same as `pool_count_change` in the migrations. */
-function released(pool: PoolCount, seats: number): PoolCount {
-  const seatsTaken = pool.seatsTaken - seats;
+function released(pool: PoolCount): PoolCount {
+  const seatsTaken = pool.seatsTaken - 1;
   return {
     ...pool,
     seatsTaken,
@@ -50,75 +50,91 @@ const story: fc.Arbitrary<Story> = fc.record({
   after: fc.array(fc.constantFrom('adopt', 'retry_release', 'release', 'sell'), { maxLength: 24 }),
 });
 
-function tell({ replicated, lost, after }: Story, { refillsHeldBack = true } = {}) {
-  let trulyHeldReplicated = replicated;
-  let lostHolders = 0;
-  let lostReleases = 0;
+interface Books {
+  pool: PoolCount;
+  trulyHeldReplicated: number;
+  lostReleases: number;
+  waitingToBeAdopted: number;
+  adopted: number;
+  sold: number;
+  turnedAway: number;
+}
+
+/** What happened in the part that was lost: who held what in truth when the region died. */
+function lose({ replicated, lost }: Story): Pick<Books, 'trulyHeldReplicated' | 'lostReleases' | 'waitingToBeAdopted'> {
+  const truth = { trulyHeldReplicated: replicated, lostReleases: 0, waitingToBeAdopted: 0 };
   for (const isGrant of lost) {
-    if (isGrant && trulyHeldReplicated + lostHolders < SEATS) lostHolders += 1;
-    else if (!isGrant && trulyHeldReplicated > 0) {
-      trulyHeldReplicated -= 1;
-      lostReleases += 1;
+    if (isGrant && truth.trulyHeldReplicated + truth.waitingToBeAdopted < SEATS) truth.waitingToBeAdopted += 1;
+    else if (!isGrant && truth.trulyHeldReplicated > 0) {
+      truth.trulyHeldReplicated -= 1;
+      truth.lostReleases += 1;
     }
   }
-  // S2 keeps the unknown grants within the escrow; here the escrow is just large enough.
-  const opening = poolOpening(
-    {
-      id: 1,
-      seats: SEATS,
-      seatsTaken: replicated,
-      escrow: lostHolders,
-      leaseTtlMs: TTL_MS,
-      seatsAwaited: 0,
-      awaitedUntilMs: undefined,
-    },
+  return truth;
+}
+
+function opened(told: Story): Books {
+  const truth = lose(told);
+  const count = { id: 1, seats: SEATS, seatsTaken: told.replicated, leaseTtlMs: TTL_MS };
+  const { seatsHeldBack, seatsAwaited } = poolOpening(
+    // S2 keeps the unknown grants within the escrow; here the escrow is just large enough.
+    { ...count, escrow: truth.waitingToBeAdopted, seatsAwaited: 0, awaitedUntilMs: undefined },
     { epoch: 1, region: 'oregon', closed: false },
     { nowMs: NOW_MS, policy: POLICY },
   );
-  let pool: PoolCount = {
-    id: 1,
-    seats: SEATS,
-    seatsTaken: replicated,
-    seatsHeldBack: opening.seatsHeldBack,
-    seatsAwaited: opening.seatsAwaited,
-    seatsOver: 0,
-    grantSeq: 0,
-    leaseTtlMs: TTL_MS,
-  };
-  let [waitingToBeAdopted, sold, turnedAway, id, holdersMax] = [lostHolders, 0, 0, 0, 0];
-  let adopted = 0;
-  for (const what of after) {
-    if (what === 'adopt' && waitingToBeAdopted > 0) {
-      waitingToBeAdopted -= 1;
-      const claim = {
-        leaseId: `lost-${id}`,
-        product: 'p',
-        feature: 'f',
-        holder: 'h',
-        seats: 1,
-        seq: 0,
-        epoch: 1,
-        expiresAtMs: NOW_MS,
-      };
-      const answer = grant(pool, { intent: 'adopt', leaseId: claim.leaseId, seats: 1, holder: 'h', claim });
-      pool = answer.pool;
-      if (answer.granted) adopted += 1;
-      else turnedAway += 1;
-    } else if (what === 'retry_release' && lostReleases > 0) {
-      lostReleases -= 1;
-      pool = refillsHeldBack ? released(pool, 1) : { ...released(pool, 1), seatsHeldBack: pool.seatsHeldBack };
-    } else if (what === 'release' && trulyHeldReplicated > 0) {
-      trulyHeldReplicated -= 1;
-      pool = refillsHeldBack ? released(pool, 1) : { ...released(pool, 1), seatsHeldBack: pool.seatsHeldBack };
-    } else if (what === 'sell') {
-      const answer = grant(pool, { intent: 'checkout', leaseId: `new-${id}`, seats: 1, holder: 'h' });
-      pool = answer.pool;
-      if (answer.granted) sold += 1;
-    }
-    id += 1;
-    holdersMax = Math.max(holdersMax, trulyHeldReplicated + waitingToBeAdopted + adopted + sold);
-  }
-  return { holdersMax, turnedAway };
+  const pool = { ...count, seatsHeldBack, seatsAwaited, seatsOver: 0, grantSeq: 0 };
+  return { ...truth, pool, adopted: 0, sold: 0, turnedAway: 0 };
+}
+
+type Event = Story['after'][number];
+type Release = (pool: PoolCount) => PoolCount;
+
+const EVENTS: Record<Event, (books: Books, id: string, release: Release) => void> = {
+  adopt: (books, id) => {
+    if (books.waitingToBeAdopted === 0) return;
+    books.waitingToBeAdopted -= 1;
+    const claim = {
+      leaseId: id,
+      product: 'p',
+      feature: 'f',
+      holder: 'h',
+      seats: 1,
+      seq: 0,
+      epoch: 1,
+      expiresAtMs: NOW_MS,
+    };
+    const answer = grant(books.pool, { intent: 'adopt', leaseId: id, seats: 1, holder: 'h', claim });
+    books.pool = answer.pool;
+    books[answer.granted ? 'adopted' : 'turnedAway'] += 1;
+  },
+  retry_release: (books, _id, release) => {
+    if (books.lostReleases === 0) return;
+    books.lostReleases -= 1;
+    books.pool = release(books.pool);
+  },
+  release: (books, _id, release) => {
+    if (books.trulyHeldReplicated === 0) return;
+    books.trulyHeldReplicated -= 1;
+    books.pool = release(books.pool);
+  },
+  sell: (books, id) => {
+    const answer = grant(books.pool, { intent: 'checkout', leaseId: id, seats: 1, holder: 'h' });
+    books.pool = answer.pool;
+    if (answer.granted) books.sold += 1;
+  },
+};
+
+function tell(told: Story, release: Release = released): { holdersMax: number; turnedAway: number } {
+  const books = opened(told);
+  let holdersMax = 0;
+  told.after.forEach((event, index) => {
+    EVENTS[event](books, `lease-${index}`, release);
+    holdersMax = Math.max(
+      holdersMax,
+      books.trulyHeldReplicated + books.waitingToBeAdopted + books.adopted + books.sold,
+    );
+  });
+  return { holdersMax, turnedAway: books.turnedAway };
 }
 
 it('never exceeds the seats and turns no holder away, whatever was lost', () => {
@@ -135,6 +151,7 @@ it('never exceeds the seats and turns no holder away, whatever was lost', () => 
 it('would oversell if a seat that comes free did not refill what is held back', () => {
   // Full pool; A released and B granted in the lost part; A's release is retried, its seat sold, then B comes.
   const told: Story = { replicated: SEATS, lost: [false, true], after: ['retry_release', 'sell', 'adopt'] };
-  expect(tell(told, { refillsHeldBack: false }).holdersMax).toBe(SEATS + 1);
+  const withoutRefill: Release = (pool) => ({ ...released(pool), seatsHeldBack: pool.seatsHeldBack });
+  expect(tell(told, withoutRefill).holdersMax).toBe(SEATS + 1);
   expect(tell(told).holdersMax).toBe(SEATS);
 });

@@ -27,7 +27,7 @@ export const LICENSE: LicenseFile = {
   entitlements: [
     { feature: 'studio', seats: 10, escrow: 3, leaseTtlSeconds: 600 },
     { feature: 'runner', seats: 100, escrow: 10, leaseTtlSeconds: 600 },
-    { feature: 'brief', seats: 5, escrow: 1, leaseTtlSeconds: 1 },
+    { feature: 'mayfly', seats: 5, escrow: 1, leaseTtlSeconds: 600 },
   ],
 };
 
