@@ -24,7 +24,10 @@ function buildProgram(): Command {
     throw new CommandError({
       exitCode: EXIT.usage,
       code: 'unknown_target',
-      message: target === 'aws' ? 'The target aws is not there yet: only --target local works today.' : `There is no target "${target}"; use local.`,
+      message:
+        target === 'aws'
+          ? 'The target aws is not there yet: only --target local works today.'
+          : `There is no target "${target}"; use local.`,
     });
   });
   addStatusCommand(program);

@@ -19,9 +19,11 @@ export interface WorldControl {
   /** Resolves to a sentence that says what has happened. */
   act(name: string, action: ProcessAction): Promise<string>;
   changeLink(link: LinkName, change: LinkChange): void;
-  databases(): unknown;
-  keepDatabase(region: Region, label: string): Promise<unknown>;
-  followDatabase(region: Region): Promise<unknown>;
+  /** One region's, or every instance. */
+  databases(region?: Region): unknown;
+  /** Orders are accepted at once and carried out in their own time: ask `databases(region)`. */
+  keepDatabase(region: Region, label: string): unknown;
+  followDatabase(region: Region): unknown;
 }
 
 /** A request that cannot be carried out, with what to do instead; becomes a problem document. */
@@ -104,12 +106,16 @@ function addRoutes(app: FastifyInstance, world: WorldControl): void {
     return { link, ...change };
   });
   app.get('/databases', async () => world.databases());
-  app.post<{ Params: { region: string } }>('/databases/:region/keep', async ({ params, body }) => {
-    const label = (body as { label?: unknown } | null)?.label;
+  app.get<{ Params: { region: string } }>('/databases/:region', async ({ params }) =>
+    world.databases(oneOf(params.region, REGIONS, 'the region')),
+  );
+  app.post<{ Params: { region: string } }>('/databases/:region/keep', async ({ params }, reply) => {
     const region = oneOf(params.region, REGIONS, 'the region');
-    return world.keepDatabase(region, typeof label === 'string' && /^[\w-]{1,60}$/.test(label) ? label : 'kept');
+    // Sorts by time, says when, and fits into a directory's name.
+    const label = new Date().toISOString().slice(0, 19).replaceAll(':', '');
+    return reply.code(202).send(world.keepDatabase(region, label));
   });
-  app.post<{ Params: { region: string } }>('/databases/:region/follow', async ({ params }) =>
-    world.followDatabase(oneOf(params.region, REGIONS, 'the region')),
+  app.post<{ Params: { region: string } }>('/databases/:region/follow', async ({ params }, reply) =>
+    reply.code(202).send(world.followDatabase(oneOf(params.region, REGIONS, 'the region'))),
   );
 }

@@ -40,14 +40,22 @@ function readJson<T>(file: string): T | undefined {
  * Takes possession of a world's folder. What a crashed world left running is ended first, by pid and only after the
  * pid has been shown to belong to this folder.
  *
+ * @param forget given when the world begins anew: removes the databases; everything else in the folder goes too.
  * @returns whether databases of an earlier run are there to be recovered, and what had to be ended.
  * @throws WorldRunningError when the folder's world is alive.
  */
-export async function claimHome(home: string): Promise<{ recovering: boolean; ended: string[] }> {
+export async function claimHome(
+  home: string,
+  forget?: () => Promise<void>,
+): Promise<{ recovering: boolean; ended: string[] }> {
   mkdirSync(home, { recursive: true });
   const run = readJson<RunFile>(runFilePath(home));
   if (run && isStillAlive(run.main)) throw new WorldRunningError(run.main.pid, home);
   const ended = run ? await endLeftovers(run.children) : [];
+  if (forget) {
+    await forget();
+    rmSync(home, { recursive: true, force: true });
+  }
   rmSync(worldFilePath(home), { force: true });
   mkdirSync(join(home, 'logs'), { recursive: true });
   writeRunFile(home, []);

@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ControlRoom } from '../../client/example/control-room';
+import type { ResponseRecord } from '../../client/transport';
+import type { Region } from '../two-region/layout';
+import type { Exchange } from './ledger';
+
+/** Pools of a drill: one that is always fought over, one with room for everybody. */
+export const DRILL_PRODUCT = 'automation';
+export const DRILL_LICENSE = {
+  licenseId: '0b8e4c0e-5f5e-4a53-9d0c-3f5a6d9b7f11',
+  customer: 'Drill',
+  product: DRILL_PRODUCT,
+  entitlements: [
+    { feature: 'contended', seats: 12, leaseTtlSeconds: 30, escrow: 4 },
+    { feature: 'roomy', seats: 2000, leaseTtlSeconds: 30, escrow: 100 },
+  ],
+} as const;
+
+export const DRILL_SEATS: ReadonlyMap<string, number> = new Map(
+  DRILL_LICENSE.entitlements.map(({ feature, seats }) => [`${DRILL_PRODUCT}/${feature}`, seats]),
+);
+
+export interface LoadOptions {
+  readonly edge: string;
+  readonly serverUrls: Readonly<Record<Region, readonly string[]>>;
+  readonly token: string;
+  /** Control Rooms whose sessions come and go quickly, and such as hold their seats all the time. */
+  readonly busyRooms: number;
+  readonly steadyRooms: number;
+  readonly seed: number;
+}
+
+interface LeaseBody {
+  readonly token?: string;
+  readonly expiresAt?: string;
+  readonly epoch?: number;
+  readonly servedBy?: string;
+  readonly code?: string;
+}
+
+const PRESENT_TRIES = 20;
+const REQUEST_TIME_OUT_MS = 5_000;
+/** Monotonic milliseconds + this = milliseconds since 1970, for marks beside the controller's. */
+const wallOffsetMs = (): number => Date.now() - performance.now();
+
+function toExchange(record: ResponseRecord): Exchange | undefined {
+  if (record.method === 'GET' || !record.leaseId) return undefined;
+  const body = (record.body ?? {}) as LeaseBody;
+  const expiresAtMs = body.expiresAt ? Date.parse(body.expiresAt) - wallOffsetMs() : undefined;
+  return {
+    sentAtMs: record.sentAtMs,
+    receivedAtMs: record.receivedAtMs,
+    method: record.method,
+    leaseId: record.leaseId,
+    status: record.status,
+    code: body.code,
+    product: record.product ?? '',
+    feature: record.feature ?? '',
+    seats: record.seats ?? 0,
+    epoch: body.epoch,
+    servedBy: body.servedBy,
+    token: body.token,
+    expiresAtMs,
+  };
+}
+
+/** Control Rooms at work through the edge, and every response they got. */
+export class Load {
+  readonly exchanges: Exchange[] = [];
+  private readonly options: LoadOptions;
+  private readonly rooms: ControlRoom[];
+
+  constructor(options: LoadOptions) {
+    this.options = options;
+    const room = (name: string, seed: number, pace: { holdMs: number; pauseMs: number }, sessionsMax: number) =>
+      new ControlRoom({
+        name,
+        seed,
+        product: DRILL_PRODUCT,
+        sessions: [
+          { feature: 'contended', seats: 1 },
+          { feature: 'contended', seats: 2 },
+          { feature: 'roomy', seats: 1 },
+          { feature: 'roomy', seats: 3 },
+        ],
+        sessionsMax,
+        ...pace,
+        client: {
+          addresses: [options.edge],
+          token: options.token,
+          requestTimeoutMs: REQUEST_TIME_OUT_MS,
+          backoffCapMs: 1_000,
+          onResponse: (record) => this.record(record),
+        },
+      });
+    const busy = Array.from({ length: options.busyRooms }, (_, index) =>
+      room(`busy ${index}`, options.seed + index, { holdMs: 400, pauseMs: 200 }, 3),
+    );
+    const steady = Array.from({ length: options.steadyRooms }, (_, index) =>
+      room(`steady ${index}`, options.seed + 1_000 + index, { holdMs: 600_000, pauseMs: 300 }, 2),
+    );
+    this.rooms = [...busy, ...steady];
+  }
+
+  start(): void {
+    for (const room of this.rooms) room.start();
+  }
+
+  /** Ends all work as a power cut would: nothing is released, so that what was acknowledged can be asked for. */
+  async abandon(): Promise<void> {
+    await Promise.all(this.rooms.map((room) => room.stop({ release: false })));
+  }
+
+  acknowledgedGrants(): number {
+    return this.exchanges.filter(({ method, status }) => method === 'PUT' && status === 201).length;
+  }
+
+  /** When the first acknowledgement of this epoch by this region was received, in milliseconds since 1970. */
+  firstGrant(region: Region, epoch: number): number | undefined {
+    const first = this.exchanges.find(
+      (exchange) => exchange.status === 201 && exchange.epoch === epoch && exchange.servedBy?.startsWith(`${region}/`),
+    );
+    return first && first.receivedAtMs + wallOffsetMs();
+  }
+
+  /** How many calls were answered in the last `withinMs` with success. */
+  recentSuccesses(withinMs: number): number {
+    const since = performance.now() - withinMs;
+    return this.exchanges.filter(
+      ({ receivedAtMs, status }) => receivedAtMs >= since && status !== undefined && status < 300,
+    ).length;
+  }
+
+  /** When the first call that was sent after `sinceMs + graceMs` was served, on the monotonic clock. */
+  firstSuccessAfter(sinceMs: number, graceMs: number): number | undefined {
+    return this.exchanges.find(
+      ({ sentAtMs, status }) => sentAtMs > sinceMs + graceMs && status !== undefined && status < 300,
+    )?.receivedAtMs;
+  }
+
+  /** The longest time between two successful answers within a stretch of the drill. */
+  longestSilenceMs(fromMs: number, toMs: number): number {
+    const times = this.exchanges
+      .filter(
+        ({ status, receivedAtMs }) =>
+          status !== undefined && status < 300 && receivedAtMs >= fromMs && receivedAtMs <= toMs,
+      )
+      .map(({ receivedAtMs }) => receivedAtMs)
+      .sort((left, right) => left - right);
+    const edges = [fromMs, ...times, toMs];
+    return edges.slice(1).reduce((longest, time, index) => Math.max(longest, time - (edges[index] ?? time)), 0);
+  }
+
+  /**
+   * Asks each server of a region itself for a seat, past router and edge.
+   * @returns what was granted, in words, or undefined when nothing was.
+   */
+  async tryToCheckOutDirectly(region: Region): Promise<string | undefined> {
+    const granted = await Promise.all(this.options.serverUrls[region].map((url) => this.tryOne(url)));
+    return granted.find((answer) => answer !== undefined);
+  }
+
+  /** Presents a lease with its token at the public address. @returns `honoured`, or why not. */
+  async present(leaseId: string, token: string | undefined): Promise<string> {
+    for (let attempt = 0; ; attempt += 1) {
+      const answer = await this.presentOnce(leaseId, token);
+      if (answer.final || attempt === PRESENT_TRIES) return answer.said;
+      await delay(200);
+    }
+  }
+
+  private async presentOnce(leaseId: string, token: string | undefined): Promise<{ final: boolean; said: string }> {
+    try {
+      const response = await fetch(`${this.options.edge}/v1/leases/${leaseId}/heartbeat`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${this.options.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(token === undefined ? {} : { token }),
+        signal: AbortSignal.timeout(REQUEST_TIME_OUT_MS),
+      });
+      const { code } = (await response.json()) as LeaseBody;
+      if (response.status === 200) return { final: true, said: 'honoured' };
+      return { final: response.status === 404 || response.status === 410, said: `${response.status} ${code ?? ''}` };
+    } catch (error) {
+      return { final: false, said: (error as Error).message };
+    }
+  }
+
+  private async tryOne(url: string): Promise<string | undefined> {
+    const leaseId = randomUUID();
+    const sentAtMs = performance.now();
+    const body = { product: DRILL_PRODUCT, feature: 'roomy', seats: 1, holder: 'drill-direct' };
+    try {
+      const response = await fetch(`${url}/v1/leases/${leaseId}`, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${this.options.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(1_500),
+      });
+      const answer = (await response.json()) as LeaseBody;
+      this.record({
+        kind: 'checkout',
+        method: 'PUT',
+        url,
+        leaseId,
+        ...body,
+        at: Date.now(),
+        sentAtMs,
+        receivedAtMs: performance.now(),
+        durationMs: performance.now() - sentAtMs,
+        status: response.status,
+        body: answer,
+      });
+      return response.status === 201 ? `${answer.servedBy} granted in epoch ${answer.epoch}` : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private record(record: ResponseRecord): void {
+    const exchange = toExchange(record);
+    if (exchange) this.exchanges.push(exchange);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Drill } from './drill';
+import { type Holding, holdingsOf, oversoldPools, peaks, regionsByEpoch, staleAcknowledgements } from './ledger';
+import { DRILL_SEATS } from './load';
+
+const HEARTBEATS_AT_ONCE = 25;
+
+/**
+ * What must be true after every scenario, judged from the responses that the Control Rooms got: nothing sold twice, one
+ * region an epoch, and every acknowledged lease still honoured by whoever is active.
+ */
+export async function checkEveryPromise(drill: Drill): Promise<void> {
+  const { exchanges } = drill.load;
+  const holdings = holdingsOf(exchanges);
+  noSeatSoldTwice(drill, holdings);
+  oneRegionAnEpoch(drill);
+  await everyLeaseHonoured(drill, holdings);
+  const answers = exchanges.filter(({ status }) => status !== undefined);
+  drill.figure('calls of Control Rooms', exchanges.length);
+  drill.figure('checkouts acknowledged', drill.load.acknowledgedGrants());
+  drill.figure('denied for lack of a seat (409)', answers.filter(({ status }) => status === 409).length);
+  drill.figure('answered 503 or 504', answers.filter(({ status }) => status === 503 || status === 504).length);
+  drill.figure(
+    'other 5xx',
+    answers.filter(({ status = 0 }) => status >= 500 && status !== 503 && status !== 504).length,
+  );
+  drill.figure('without an answer', exchanges.length - answers.length);
+}
+
+function noSeatSoldTwice(drill: Drill, holdings: ReadonlyMap<string, Holding>): void {
+  const oversold = oversoldPools(holdings.values(), DRILL_SEATS);
+  const highest = [...peaks(holdings.values())].map(
+    ([pool, { held }]) => `${pool} at most ${held} of ${DRILL_SEATS.get(pool)}`,
+  );
+  const broken = oversold.map(({ pool, held, seats }) => `${pool}: ${held} held of ${seats}`);
+  drill.promise('no seat is sold twice', oversold.length === 0, (broken.length > 0 ? broken : highest).join(', '));
+}
+
+function oneRegionAnEpoch(drill: Drill): void {
+  const regions = [...regionsByEpoch(drill.load.exchanges)];
+  const words = regions.map(([epoch, names]) => `epoch ${epoch}: ${[...names].join(' and ')}`).join(', ');
+  drill.promise(
+    'each epoch is granted by one region',
+    regions.every(([, names]) => names.size === 1),
+    words,
+  );
+  const stale = staleAcknowledgements(drill.load.exchanges);
+  const first = stale[0];
+  drill.promise(
+    'nothing is acknowledged in an old epoch once a newer one grants',
+    stale.length === 0,
+    first ? `${stale.length}, for example by ${first.servedBy} in epoch ${first.epoch}` : '',
+  );
+}
+
+/** Every lease that a client still believes in is presented, with its token, at the public address. */
+async function everyLeaseHonoured(drill: Drill, holdings: ReadonlyMap<string, Holding>): Promise<void> {
+  const now = performance.now();
+  const believed = [...holdings.values()].filter(({ ended, untilMs }) => ended === undefined && untilMs > now);
+  const toldGone = [...holdings.values()].filter(({ ended }) => ended === 'told-ended');
+  const lost: string[] = [];
+  for (let index = 0; index < believed.length; index += HEARTBEATS_AT_ONCE) {
+    const some = believed.slice(index, index + HEARTBEATS_AT_ONCE);
+    const answers = await Promise.all(some.map(({ leaseId, token }) => drill.load.present(leaseId, token)));
+    answers.forEach((answer, place) => {
+      if (answer !== 'honoured') lost.push(`${some[place]?.leaseId}: ${answer}`);
+    });
+  }
+  const missing = lost.length + toldGone.length;
+  drill.figure('leases presented at the end', believed.length);
+  drill.figure('adopted from their tokens', await drill.adoptedLeases());
+  drill.figure('acknowledged leases lost', missing);
+  const words =
+    missing === 0
+      ? `${believed.length} presented`
+      : [...lost.slice(0, 3), `${toldGone.length} told gone before`].join('; ');
+  if (drill.lossTolerated === undefined) drill.promise('no acknowledged checkout is lost', missing === 0, words);
+  else drill.figure('losses are only counted here, because', drill.lossTolerated);
+}

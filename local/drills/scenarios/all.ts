@@ -1,0 +1,31 @@
+import type { Scenario } from '../drill';
+import { appDown } from './app-down';
+import { controllerDies } from './controller-dies';
+import { databaseDown } from './database-down';
+import { failback } from './failback';
+import { flapping } from './flapping';
+import { oneAppDown } from './one-app-down';
+import { oregonReturns } from './oregon-returns';
+import { regionHang } from './region-hang';
+import { regionLoss } from './region-loss';
+import { standbyNotReady } from './standby-not-ready';
+import { twoControllers } from './two-controllers';
+import { virginiaDown } from './virginia-down';
+import { witnessDisagrees } from './witness-disagrees';
+
+/** Every scenario, in the order in which a person would try them. */
+export const SCENARIOS: readonly Scenario[] = [
+  oneAppDown,
+  appDown,
+  databaseDown,
+  regionLoss,
+  regionHang,
+  oregonReturns,
+  controllerDies,
+  twoControllers,
+  standbyNotReady,
+  virginiaDown,
+  witnessDisagrees,
+  flapping,
+  failback,
+];

@@ -1,0 +1,27 @@
+import type { Scenario } from '../drill';
+import { awaitAlert, awaitFailover, awaitVerdict, everythingIn, injectFault, serversOf, settleIn } from './common';
+
+export const standbyNotReady: Scenario = {
+  name: 'standby-not-ready',
+  summary: "Oregon is lost while Virginia's servers are down: loud alert, no failover; then failover once ready",
+  async run(drill) {
+    await settleIn(drill);
+    drill.signal('SIGKILL', serversOf('virginia'));
+    drill.mark("Virginia's servers are killed");
+    injectFault(drill, "SIGKILL of everything in Oregon, with Virginia's servers down");
+    const since = Date.now();
+    drill.signal('SIGKILL', everythingIn('oregon'));
+    await awaitVerdict(drill, 'standby-not-ready');
+    drill.mark('verdict: standby-not-ready');
+    await awaitAlert(drill, /standby|virginia/i, since);
+    const moved = await drill.steadily(5_000, async () =>
+      (await drill.authority()).epoch === 1 ? undefined : 'authority has moved',
+    );
+    drill.promise('no failover while the standby is not ready', moved === undefined, moved ?? '');
+
+    await drill.start(serversOf('virginia'));
+    drill.mark("Virginia's servers are started again");
+    await awaitFailover(drill);
+    drill.toleratesLoss('the link between the regions is asynchronous');
+  },
+};

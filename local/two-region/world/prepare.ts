@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { LOOPBACK } from '../layout';
+
+export interface PreparationInput {
+  readonly distDir: string;
+  readonly home: string;
+  readonly databasePort: number;
+  readonly secretsFile: string;
+  readonly tokensFile: string;
+  readonly licenseFile: string;
+}
+
+/**
+ * Brings Oregon's license database up to date with the product's own migration command, loads the license and registers
+ * the API tokens. Running it again changes nothing.
+ */
+export async function prepareLicenseDatabase(input: PreparationInput): Promise<void> {
+  try {
+    await promisify(execFile)(process.execPath, [join(input.distDir, 'server/migrate.js')], {
+      timeout: 60_000,
+      env: {
+        PATH: process.env.PATH,
+        EVERGRANT_WORLD_HOME: input.home,
+        EVERGRANT_DATABASE_HOST: LOOPBACK,
+        EVERGRANT_DATABASE_PORT: String(input.databasePort),
+        EVERGRANT_DATABASE_NAME: 'evergrant',
+        EVERGRANT_DATABASE_USER: 'evergrant_owner',
+        EVERGRANT_SECRETS_FILE: input.secretsFile,
+        EVERGRANT_LICENSE_FILE: input.licenseFile,
+        EVERGRANT_TOKENS_FILE: input.tokensFile,
+      },
+    });
+  } catch (cause) {
+    const { stdout = '', stderr = '' } = cause as { stdout?: string; stderr?: string };
+    throw new Error(`the license database could not be prepared:\n${stdout}${stderr}`, { cause });
+  }
+}

@@ -1,0 +1,114 @@
+import type { Layout } from '../layout';
+import { PROCESSES, type ProcessSpec } from '../layout';
+import { ControlError, type ProcessAction } from './control-api';
+import type { NodeProcesses } from './node-processes';
+import { isAlive, runState } from './process-identity';
+import type { ProcessEntry, ProcessState } from './world-file';
+
+/** What the table needs of the supervisor's databases. */
+export interface DatabaseProcesses {
+  /** The postmaster's pid while it runs, else the last one it had. */
+  pid(name: string): number | undefined;
+  isRunning(name: string): boolean;
+  /** The postmaster and all its backends. */
+  processTree(name: string): readonly number[];
+  /** Resolves to what has come of it, in a sentence. */
+  start(name: string): Promise<string>;
+}
+
+interface Parts {
+  readonly layout: Layout;
+  readonly nodes: NodeProcesses;
+  readonly databases: DatabaseProcesses;
+}
+
+const SIGNALS: Readonly<Record<Exclude<ProcessAction, 'start'>, NodeJS.Signals>> = {
+  kill: 'SIGKILL',
+  stop: 'SIGSTOP',
+  cont: 'SIGCONT',
+};
+
+/** Every process of the world under its name, whoever looks after it. */
+export class ProcessTable {
+  private readonly parts: Parts;
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  names(): string[] {
+    return this.specs().map(({ name }) => name);
+  }
+
+  entries(): ProcessEntry[] {
+    return this.specs().map((spec) => this.entry(spec));
+  }
+
+  /** @throws ControlError for a name that does not exist. */
+  find(name: string): ProcessEntry {
+    const spec = this.specs().find((candidate) => candidate.name === name);
+    if (!spec) throw new ControlError('unknown_process', `there is no process named ${name}`, 422);
+    return this.entry(spec);
+  }
+
+  /** Children that run now, to be recognised after a crash. */
+  running(): { name: string; pid: number }[] {
+    return this.entries().flatMap(({ name, pid, state }) =>
+      pid !== null && state !== 'exited' ? [{ name, pid }] : [],
+    );
+  }
+
+  /** @throws ControlError when the process is not in a state for it. */
+  async act(name: string, action: ProcessAction): Promise<string> {
+    const { pid, state, kind } = this.find(name);
+    if (action === 'start') {
+      if (state !== 'exited') return `runs already (pid ${pid})`;
+      if (kind === 'db') return this.parts.databases.start(name);
+      this.parts.nodes.start(name);
+      return `started (pid ${this.find(name).pid})`;
+    }
+    if (pid === null || state === 'exited') {
+      throw new ControlError('not_running', `${name} does not run; start it with: npx evergrant local start ${name}`);
+    }
+    const pids = kind === 'db' ? this.parts.databases.processTree(name) : [pid];
+    for (const each of pids) sendSignal(each, SIGNALS[action]);
+    return `${SIGNALS[action]} sent to pid ${pid}`;
+  }
+
+  private specs(): ProcessSpec[] {
+    const further = this.parts.nodes
+      .names()
+      .filter((name) => !PROCESSES.some((spec) => spec.name === name))
+      .map((name): ProcessSpec => ({ name, kind: 'controller', place: undefined, offset: undefined }));
+    return [...PROCESSES, ...further];
+  }
+
+  private entry({ name, kind, place, offset }: ProcessSpec): ProcessEntry {
+    const { nodes, databases, layout } = this.parts;
+    const isDatabase = kind === 'db';
+    const node = isDatabase ? undefined : nodes.status(name);
+    const pid = isDatabase ? databases.pid(name) : node?.pid;
+    const running = isDatabase ? databases.isRunning(name) : node?.running === true;
+    return {
+      name,
+      kind,
+      place: place ?? null,
+      pid: pid ?? null,
+      state: stateOf(pid, running),
+      ...(isDatabase || offset === undefined ? {} : { url: layout.url(name) }),
+    };
+  }
+}
+
+function stateOf(pid: number | undefined, running: boolean): ProcessState {
+  if (pid === undefined || !running || !isAlive(pid)) return 'exited';
+  return runState(pid) === 'T' ? 'paused' : 'running';
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended in this moment.
+  }
+}

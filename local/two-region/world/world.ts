@@ -1,0 +1,367 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import type { Alert } from '../../../lambda/failover/core/alerts';
+import type { Clock } from '../../../lambda/failover/ports';
+import { openStores, type SqlStores } from '../adapters/sql-stores';
+import { Layout, type LinkName, LOOPBACK, type Region } from '../layout';
+import { PROFILE_DURATIONS } from '../profiles';
+import { type LinkChange, type ProcessAction, serveControl, type WorldControl } from './control-api';
+import { ControlWatch } from './control-watch';
+import { Databases } from './databases';
+import { Demonstration } from './demonstration';
+import { childDefinitions, controller, type EnvironmentInput } from './environment';
+import { EventLog } from './events';
+import { projectRoot } from './files';
+import { claimHome, leaveHome, markPrepared, writeRunFile } from './home';
+import { countAdopted } from './lease-count';
+import { Links } from './links';
+import { NodeProcesses } from './node-processes';
+import { type Observation, Observer } from './observer';
+import type { ProfileName } from './options';
+import { requireFreePorts } from './ports';
+import { prepareLicenseDatabase } from './prepare';
+import { ProcessTable } from './process-table';
+import { loadOrCreateSecrets, type SecretFiles, type WorldSecrets, writeSecretFiles } from './secrets';
+import type { WorldState } from './state';
+import { composeWorldFile, type ProcessEntry, writeWorldFile } from './world-file';
+
+export interface WorldOptions {
+  readonly home: string;
+  readonly basePort: number;
+  readonly profile: ProfileName;
+  /** Leave databases and secrets when the world ends. */
+  readonly keep: boolean;
+  /** Throw away what an earlier run left. */
+  readonly fresh: boolean;
+  /** Demonstration Control Rooms. */
+  readonly rooms: number;
+  /** @default the sample license */
+  readonly licenseFile?: string;
+  readonly onProgress?: (text: string) => void;
+}
+
+const READY_LIMIT_MS = 60_000;
+const EVENTS_SHOWN = 200;
+
+/** What exists once the world has begun to start. */
+interface Parts {
+  readonly secrets: WorldSecrets;
+  readonly secretFiles: SecretFiles;
+  readonly environment: EnvironmentInput;
+  readonly links: Links;
+  readonly databases: Databases;
+  readonly nodes: NodeProcesses;
+  readonly processes: ProcessTable;
+  readonly observer: Observer;
+}
+
+/** Two regions on one machine: it starts every process, tells about them, and ends them. It repairs nothing. */
+export class World implements WorldControl {
+  readonly layout: Layout;
+  readonly home: string;
+  readonly events = new EventLog();
+  private readonly options: WorldOptions;
+  private readonly startedAtMs = performance.now();
+  private parts: Parts | undefined;
+  private sqlStores: SqlStores | undefined;
+  private watch: ControlWatch | undefined;
+  private control: FastifyInstance | undefined;
+  private demonstration: Demonstration | undefined;
+  private isUp = false;
+  private isClaimed = false;
+  private isRecovered = false;
+  private isEnding = false;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.home = options.home;
+    this.layout = new Layout(options.basePort);
+  }
+
+  /** Resolves when the edge grants. @throws PortsTakenError, WorldRunningError, or what went wrong in words. */
+  async start(): Promise<void> {
+    const { recovering } = await this.claim();
+    const parts = await this.assemble();
+    await parts.links.listen();
+    this.progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
+    await parts.databases.bringUp();
+    this.stopIfEnding();
+    this.progress('preparing the license database and the authority store');
+    await Promise.all([
+      this.prepareLicenses(parts),
+      parts.databases.prepareAuthorityStore(parts.secrets.authorityPasswords),
+    ]);
+    this.stopIfEnding();
+    markPrepared(this.home);
+    this.openStores(parts);
+    this.control = await serveControl(this, this.layout.controlPort, parts.secrets.tokens.admin);
+    await this.startProcesses(parts);
+    this.isUp = true;
+    this.publish();
+    this.startDemonstration(parts);
+  }
+
+  /** Ends every process. With `keep` the databases stay for the next start. */
+  async stop({ keep = this.options.keep }: { keep?: boolean } = {}): Promise<void> {
+    this.isEnding = true;
+    if (!this.isClaimed) return;
+    this.watch?.stop();
+    this.parts?.observer.stop();
+    await this.demonstration?.stop();
+    await this.control?.close();
+    await this.parts?.nodes.stopAll();
+    await this.sqlStores?.close();
+    await this.parts?.databases.bringDown();
+    await this.parts?.links.close();
+    // A world that could not be recovered loses nothing: what went wrong may be mended and tried again.
+    const keepAll = keep || (this.isRecovered && !this.isUp);
+    if (!keepAll) await Databases.forget(this.home);
+    leaveHome(this.home, keepAll);
+  }
+
+  get tokens(): { admin: string; client: string } {
+    return this.require().secrets.tokens;
+  }
+
+  // What can be seen.
+
+  state(): WorldState {
+    const observation = this.parts?.observer.observation;
+    const age = observation?.poolsAtMs;
+    return {
+      profile: this.options.profile,
+      upMs: performance.now() - this.startedAtMs,
+      edge: this.layout.url('edge'),
+      edgeTarget: observation?.edgeTarget,
+      acl: observation?.acl ?? { oregon: undefined, virginia: undefined },
+      processes: this.parts?.processes.entries() ?? [],
+      servers: observation?.servers ?? [],
+      databases: this.parts?.databases.views() ?? [],
+      authority: this.watch?.authority,
+      controller: this.watch?.controller,
+      pools: observation?.pools ?? [],
+      poolsAgeMs: age === undefined ? undefined : performance.now() - age,
+      rooms: this.demonstration?.views() ?? [],
+      cutLinks: this.parts?.links.cut() ?? [],
+      events: this.events.recent(EVENTS_SHOWN),
+    };
+  }
+
+  /** A fresh look, for those who cannot wait for the next round. */
+  look(): Promise<Observation> {
+    return this.require().observer.observe();
+  }
+
+  process(name: string): ProcessEntry {
+    return this.require().processes.find(name);
+  }
+
+  processNames(): readonly string[] {
+    return this.require().processes.names();
+  }
+
+  /** Every alert that was sent, oldest first. */
+  alerts(): Alert[] {
+    const file = join(this.home, 'alerts.jsonl');
+    if (!existsSync(file)) return [];
+    const lines = readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as Alert);
+  }
+
+  /** The authority store and the control record, as the operator's command uses them. */
+  stores(): Pick<SqlStores, 'authority' | 'control'> & { clock: Clock } {
+    if (!this.sqlStores) throw new Error('the world has not started');
+    return { ...this.sqlStores, clock: { nowMs: () => Date.now(), newId: () => crypto.randomUUID() } };
+  }
+
+  // What can be done.
+
+  async act(name: string, action: ProcessAction): Promise<string> {
+    const result = await this.require().processes.act(name, action);
+    this.publish();
+    return result;
+  }
+
+  /** A signal to the pid alone, as a script that reads world.json sends it. Nothing happens to what does not run. */
+  signalFromOutside(name: string, signal: NodeJS.Signals): void {
+    const { pid, state } = this.process(name);
+    if (pid !== null && state !== 'exited') process.kill(pid, signal);
+  }
+
+  changeLink(link: LinkName, change: LinkChange): void {
+    this.require().links.change(link, change);
+  }
+
+  databases(region?: Region): unknown {
+    return this.require().databases.report(region);
+  }
+
+  /** How many live leases the active region has taken over from their tokens. */
+  async adoptedLeases(): Promise<number> {
+    return countAdopted(this.layout.url('edge'), this.tokens.admin);
+  }
+
+  keepDatabase(region: Region, label: string): unknown {
+    return this.require().databases.keep(region, label);
+  }
+
+  followDatabase(region: Region): unknown {
+    return this.require().databases.follow(region);
+  }
+
+  /** A second controller, as after a botched deployment. It is not started yet. */
+  addController(name: string): void {
+    const { nodes, environment } = this.require();
+    nodes.add(controller(environment, name));
+  }
+
+  /** The controller as it will be started next: with `haltAt` it stops for ever at that boundary. */
+  replaceController(haltAt: string | undefined): void {
+    const { nodes, environment } = this.require();
+    nodes.add(controller({ ...environment, haltControllerAt: haltAt }));
+  }
+
+  // How it starts.
+
+  private require(): Parts {
+    if (!this.parts) throw new Error('the world has not started');
+    return this.parts;
+  }
+
+  private async claim(): Promise<{ recovering: boolean }> {
+    const forget = this.options.fresh ? () => Databases.forget(this.home) : undefined;
+    const { recovering, ended } = await claimHome(this.home, forget);
+    this.isClaimed = true;
+    this.isRecovered = recovering;
+    if (ended.length > 0) this.progress(`ended what a crashed world had left: ${ended.join(', ')}`);
+    rmSync(join(this.home, 'alerts.jsonl'), { force: true });
+    await requireFreePorts(this.layout);
+    return { recovering };
+  }
+
+  private async assemble(): Promise<Parts> {
+    const { home, layout, events } = this;
+    const { profile } = this.options;
+    const secretsDir = join(home, 'secrets');
+    const secrets = await loadOrCreateSecrets(secretsDir);
+    const secretFiles = writeSecretFiles(secretsDir, secrets);
+    const distDir = join(projectRoot(), 'dist');
+    const durations = PROFILE_DURATIONS[profile];
+    const environment = { layout, home, profile, durations, secretFiles, logLevel: 'info' };
+    const onChange = (): void => this.publish();
+    const nodes = new NodeProcesses(childDefinitions(environment), {
+      distDir,
+      logDir: join(home, 'logs'),
+      home,
+      events,
+      onChange,
+    });
+    const databases = new Databases({ home, layout, profile, secrets, events, onChange });
+    this.parts = {
+      secrets,
+      secretFiles,
+      environment,
+      links: new Links(layout, events),
+      databases,
+      nodes,
+      processes: new ProcessTable({ layout, nodes, databases }),
+      observer: new Observer({
+        layout,
+        adminToken: secrets.tokens.admin,
+        intervalMs: profile === 'fast' ? 250 : 1_000,
+      }),
+    };
+    return this.parts;
+  }
+
+  private async prepareLicenses({ secretFiles }: Parts): Promise<void> {
+    const { databases } = this.require();
+    // After a failover that nobody has come back from, Oregon's database is not the one to prepare.
+    if (!databases.isOregonWritable()) return;
+    await prepareLicenseDatabase({
+      distDir: join(projectRoot(), 'dist'),
+      home: this.home,
+      databasePort: this.layout.oregonDatabasePort,
+      secretsFile: secretFiles.migration,
+      tokensFile: secretFiles.tokens,
+      licenseFile: this.options.licenseFile ?? join(projectRoot(), 'local/two-region/sample-license.json'),
+    });
+  }
+
+  private openStores({ secrets }: Parts): void {
+    this.sqlStores = openStores({
+      host: LOOPBACK,
+      port: this.layout.port('ohio/db'),
+      database: 'evergrant',
+      user: 'evergrant_controller',
+      password: secrets.authorityPasswords.evergrant_controller,
+      timeoutMs: 2_000,
+      applicationName: 'evergrant_world',
+    });
+    this.watch = new ControlWatch(this.sqlStores);
+    this.watch.start();
+  }
+
+  /** Servers first, so that nobody who watches them begins with an alarm; the controller before anyone need grant. */
+  private async startProcesses({ nodes }: Parts): Promise<void> {
+    this.progress('starting servers, routers and the controller');
+    const isServer = (name: string): boolean => name.includes('/app-');
+    const [servers, others] = [nodes.names().filter(isServer), nodes.names().filter((name) => !isServer(name))];
+    for (const name of servers) nodes.start(name);
+    await this.untilSeen('not every server answers', (seen) => seen.servers.every(({ answering }) => answering));
+    const watchers = ['ohio/witness', 'controller'];
+    for (const name of others.filter((other) => !watchers.includes(other))) nodes.start(name);
+    await this.untilSeen('the edge does not answer', ({ edgeTarget }) => edgeTarget !== undefined);
+    for (const name of watchers) nodes.start(name);
+    this.require().observer.start();
+    await this.untilSeen('no server grants', ({ servers: seen, edgeTarget }) =>
+      seen.some(({ name, granting }) => granting && name.startsWith(`${edgeTarget}/`)),
+    );
+  }
+
+  private async untilSeen(otherwise: string, isSo: (seen: Observation) => boolean): Promise<void> {
+    const deadline = performance.now() + READY_LIMIT_MS;
+    while (performance.now() < deadline) {
+      this.stopIfEnding();
+      if (isSo(await this.require().observer.observe())) return;
+      await delay(50);
+    }
+    throw new Error(`${otherwise} after ${READY_LIMIT_MS / 1000} s; look into ${join(this.home, 'logs')}`);
+  }
+
+  private startDemonstration({ secrets }: Parts): void {
+    const { rooms: count } = this.options;
+    const edge = this.layout.url('edge');
+    this.demonstration = new Demonstration({ count, edge, token: secrets.tokens.client, events: this.events });
+    this.demonstration.start();
+  }
+
+  private stopIfEnding(): void {
+    if (this.isEnding) throw new Error('ended while starting');
+  }
+
+  private progress(text: string): void {
+    this.options.onProgress?.(text);
+  }
+
+  /** Writes world.json (once all runs) and what a start after a crash needs (from the first process on). */
+  private publish(): void {
+    if (!this.parts || this.isEnding) return;
+    const { processes, secrets } = this.parts;
+    writeRunFile(this.home, processes.running());
+    if (!this.isUp) return;
+    writeWorldFile(
+      this.home,
+      composeWorldFile({
+        processes: processes.entries(),
+        tokens: secrets.tokens,
+        control: `http://${LOOPBACK}:${this.layout.controlPort}`,
+        profile: this.options.profile,
+      }),
+    );
+  }
+}
