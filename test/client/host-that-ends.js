@@ -1,6 +1,6 @@
 /**
- * A host that embeds the client: takes a lease, loses its server, goes into grace, and has nothing else to do. It must
- * end by itself, and in peace. Runs in a process of its own.
+ * A host that embeds the client: takes a long lease and a short one, loses its server, goes into grace with the short
+ * one, and has nothing else to do. It must end by itself, and in peace. Runs in a process of its own.
  */
 const { buildSync } = require('esbuild');
 const { createServer } = require('node:http');
@@ -16,11 +16,15 @@ const { LicenseClient } = require(outfile);
 rmSync(dir, { recursive: true });
 
 const service = createServer((request, response) => {
-  request.resume();
-  const expiresAt = new Date(Date.now() + 200).toISOString();
-  const lease = { leaseId: 'x', token: 't', expiresAt, heartbeatAfter: 0.05, epoch: 1, servedBy: 'oregon/app-1' };
-  response.writeHead(201, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(lease));
+  const chunks = [];
+  request.on('data', (chunk) => chunks.push(chunk));
+  request.on('end', () => {
+    const ttlMs = JSON.parse(Buffer.concat(chunks)).feature === 'long' ? 3_600_000 : 200;
+    const expiresAt = new Date(Date.now() + ttlMs).toISOString();
+    const heartbeatAfter = ttlMs / 4_000;
+    response.writeHead(201, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ token: 't', expiresAt, heartbeatAfter, epoch: 1, servedBy: 'oregon/app-1' }));
+  });
 });
 
 service.listen(0, '127.0.0.1', async () => {
@@ -36,8 +40,10 @@ service.listen(0, '127.0.0.1', async () => {
     backoffCapMs: 20,
     onEvent: ({ kind }) => kind === 'grace' && inGrace(),
   });
-  const outcome = await client.checkout({ product: 'studio', feature: 'bot-runner' });
-  if (outcome.kind !== 'granted') throw new Error(`not granted: ${outcome.kind}`);
+  for (const feature of ['long', 'short']) {
+    const outcome = await client.checkout({ product: 'studio', feature });
+    if (outcome.kind !== 'granted') throw new Error(`not granted: ${outcome.kind}`);
+  }
   service.closeAllConnections();
   service.close();
   // Only for this wait does the test itself keep the process alive.

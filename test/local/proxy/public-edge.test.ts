@@ -170,6 +170,14 @@ describe('the edge', () => {
     expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
   });
 
+  it('tries once more when the connection ends with the request on it, and only once', async () => {
+    const base = await start();
+    oregon.breaksLeft = 1;
+    expect((await checkout(base)).status).toBe(200);
+    oregon.breaksLeft = 2;
+    expect((await checkout(base)).status).toBe(502);
+  });
+
   it('never forwards what begins with /_, and opens its own door to the administrator alone', async () => {
     const base = await start();
     for (const path of ['/_router/acl', '/_router/targets', '/_anything']) {

@@ -22,6 +22,8 @@ export interface Seen {
 export class StandIn {
   readonly name: string;
   mood: Mood = 'grants';
+  /** So many of the next requests end with their connection, whatever the mood. */
+  breaksLeft = 0;
   readonly seen: Seen[] = [];
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
@@ -84,7 +86,8 @@ export class StandIn {
   #reply(seen: Seen, response: ServerResponse): void {
     const probe = seen.url === '/livez';
     if (this.mood === 'hangs' || (this.mood === 'half-dead' && !probe)) return;
-    if (this.mood === 'breaks' && !probe) {
+    if (!probe && (this.mood === 'breaks' || this.breaksLeft > 0)) {
+      this.breaksLeft -= 1;
       response.destroy();
       return;
     }
