@@ -18,37 +18,39 @@ export interface Telling {
  * all is well again after an alert.
  */
 export function tell(previous: StandingVerdict | null, verdict: Verdict, policy: Policy, nowMs: number): Telling {
-  return previous !== null && verdictKey(previous.verdict) === verdictKey(verdict)
-    ? tellLasting(previous, verdict, policy, nowMs)
-    : tellChange(previous, verdict, nowMs);
+  const from = previous === null ? null : verdictKey(previous.verdict);
+  const to = verdictKey(verdict);
+  // A hold whose cause changes is one long hold: its clock runs on, and it is told once.
+  const lasts = previous !== null && (from === to || (previous.verdict.kind === 'hold' && verdict.kind === 'hold'));
+  const history: HistoryEntry[] =
+    from === to ? [] : [{ kind: 'verdict', detail: { from, to, because: verdict.because } }];
+  return { ...(lasts ? tellLasting(previous, verdict, policy, nowMs) : tellChange(previous, verdict, nowMs)), history };
 }
 
-function tellChange(previous: StandingVerdict | null, verdict: Verdict, nowMs: number): Telling {
-  const stillHolding = previous?.verdict.kind === 'hold' && verdict.kind === 'hold';
+function tellChange(previous: StandingVerdict | null, verdict: Verdict, nowMs: number): Omit<Telling, 'history'> {
   const alarm = atOnce(verdict);
-  const message = alarm ?? (isWell(verdict) && previous?.allClearOwed ? allClear(previous, verdict) : null);
+  const allClearOwed = previous?.allClearOwed ?? false;
   const standing: StandingVerdict = {
     verdict,
-    // A hold whose cause changes is one long hold: its clock runs on, and it is told once.
-    sinceMs: stillHolding ? previous.sinceMs : nowMs,
-    alertedAtMs: alarm !== null ? nowMs : stillHolding ? previous.alertedAtMs : null,
+    sinceMs: nowMs,
+    alertedAtMs: alarm === null ? null : nowMs,
     // The report of an operation says how things stand after it.
-    allClearOwed:
-      verdict.kind !== 'operating' && !isWell(verdict) && (alarm !== null || (previous?.allClearOwed ?? false)),
+    allClearOwed: verdict.kind !== 'operating' && !isWell(verdict) && (alarm !== null || allClearOwed),
   };
-  const from = previous === null ? null : verdictKey(previous.verdict);
-  return {
-    standing,
-    message,
-    history: [{ kind: 'verdict', detail: { from, to: verdictKey(verdict), because: verdict.because } }],
-  };
+  const message = alarm ?? (previous !== null && allClearOwed && isWell(verdict) ? allClear(previous, verdict) : null);
+  return { standing, message };
 }
 
-function tellLasting(previous: StandingVerdict, verdict: Verdict, policy: Policy, nowMs: number): Telling {
+function tellLasting(
+  previous: StandingVerdict,
+  verdict: Verdict,
+  policy: Policy,
+  nowMs: number,
+): Omit<Telling, 'history'> {
   const late = previous.alertedAtMs === null && nowMs - previous.sinceMs >= policy.holdAlertAfterMs;
   const message = late ? whenItLasts(verdict) : null;
   const told = message === null ? {} : { alertedAtMs: nowMs, allClearOwed: true };
-  return { standing: { ...previous, verdict, ...told }, message, history: [] };
+  return { standing: { ...previous, verdict, ...told }, message };
 }
 
 /** Adds a message to what is to be sent, and to the history. */
