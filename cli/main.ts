@@ -1,8 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
+import { OperatingError } from '../lambda/failover/ports';
+import { addAutomationCommands } from './commands/automation';
+import { addFailbackCommand } from './commands/failback';
+import { addFailoverCommand } from './commands/failover';
+import { addHistoryCommand } from './commands/history';
 import { addLocalCommands } from './commands/local';
 import { addStatusCommand } from './commands/status';
 import { CommandError, EXIT } from './errors';
+import { openLocalTarget } from './local/open-target';
 
 const EXIT_HELP = `
 Exit codes:
@@ -31,6 +37,10 @@ function buildProgram(): Command {
     });
   });
   addStatusCommand(program);
+  addAutomationCommands(program, openLocalTarget);
+  addFailoverCommand(program, openLocalTarget);
+  addFailbackCommand(program, openLocalTarget);
+  addHistoryCommand(program, openLocalTarget);
   addLocalCommands(program);
   return program;
 }
@@ -38,14 +48,20 @@ function buildProgram(): Command {
 function showFailure(error: unknown, json: boolean): number {
   // Commander has already printed what is wrong, or the help that was asked for.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  const known = error instanceof CommandError ? error : undefined;
+  const known =
+    error instanceof CommandError ? error : error instanceof OperatingError ? unreachable(error) : undefined;
   const message = error instanceof Error ? error.message : String(error);
   if (json) process.stdout.write(`${JSON.stringify({ error: { code: known?.code ?? 'failed', message } }, null, 2)}\n`);
   else process.stderr.write(`${pc.red(message)}\n`);
   return known?.exitCode ?? EXIT.refused;
 }
 
-buildProgram()
+/** The authority store does not answer: without it nothing can be asked of a controller. */
+function unreachable({ code, message, cause }: OperatingError): CommandError {
+  return new CommandError({ exitCode: EXIT.unreachable, code, message, cause });
+}
+
+void buildProgram()
   .parseAsync()
   .then(() => EXIT.ok)
   .catch((error: unknown) => showFailure(error, process.argv.includes('--json')))

@@ -101,7 +101,7 @@ async function main(): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-main()
+void main()
   .catch((error: unknown) => {
     const usage = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
     process.stderr.write(`${pc.red(usage ? (error as Error).message : String((error as Error).stack ?? error))}\n`);

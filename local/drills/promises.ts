@@ -14,16 +14,21 @@ export async function checkEveryPromise(drill: Drill): Promise<void> {
   noSeatSoldTwice(drill, holdings);
   oneRegionAnEpoch(drill);
   await everyLeaseHonoured(drill, holdings);
-  const answers = exchanges.filter(({ status }) => status !== undefined);
   drill.figure('calls of Control Rooms', exchanges.length);
   drill.figure('checkouts acknowledged', drill.load.acknowledgedGrants());
-  drill.figure('denied for lack of a seat (409)', answers.filter(({ status }) => status === 409).length);
-  drill.figure('answered 503 or 504', answers.filter(({ status }) => status === 503 || status === 504).length);
-  drill.figure(
-    'other 5xx',
-    answers.filter(({ status = 0 }) => status >= 500 && status !== 503 && status !== 504).length,
-  );
-  drill.figure('without an answer', exchanges.length - answers.length);
+  for (const [answer, count] of refusals(drill)) drill.figure(`answered ${answer}`, count);
+  drill.figure('without an answer', exchanges.filter(({ status }) => status === undefined).length);
+}
+
+/** How often each kind of refusal was given, the most frequent first. */
+function refusals(drill: Drill): [string, number][] {
+  const counts = new Map<string, number>();
+  for (const { status, code } of drill.load.exchanges) {
+    if (status === undefined || status < 400) continue;
+    const answer = `${status} ${code ?? ''}`;
+    counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  }
+  return [...counts].sort((left, right) => right[1] - left[1]);
 }
 
 function noSeatSoldTwice(drill: Drill, holdings: ReadonlyMap<string, Holding>): void {

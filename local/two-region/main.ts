@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   }
 }
 
-main()
+void main()
   .catch(showFailure)
   // Nothing may hold the terminal once the world has ended.
   .finally(() => process.exit());
