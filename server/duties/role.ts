@@ -30,6 +30,8 @@ export interface RoleDutyOptions {
 }
 
 const OBSERVE_EVERY_MS = 500;
+/** How often while a beacon waits for its acknowledgement, which is usually a round trip away. */
+const AWAIT_ACKNOWLEDGEMENT_EVERY_MS = 100;
 /** How often the store is asked while an epoch of ours waits for its opening. */
 const AWAIT_OPENING_EVERY_MS = 200;
 /** A database that was last seen writable longer ago than this is no reason to renew authority. */
@@ -67,7 +69,7 @@ export class RoleDuty {
     };
     this.#watch = new Loop(
       () => this.#observe(),
-      () => OBSERVE_EVERY_MS,
+      () => (this.#beacon ? AWAIT_ACKNOWLEDGEMENT_EVERY_MS : OBSERVE_EVERY_MS),
     );
     this.#renewal = new Loop(
       () => this.#renew(),
@@ -183,8 +185,8 @@ export class RoleDuty {
       this.#beacon = { lsn: await database.writeBeacon(), provenFromMs };
     } catch (error) {
       log.debug({ failure: describe(error) }, 'no beacon could be written');
-      this.#watch.kick();
     }
+    this.#watch.kick();
   }
 
   async #openEpochIfDue(): Promise<void> {

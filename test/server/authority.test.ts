@@ -4,8 +4,10 @@ import { eventually } from '../support/eventually';
 import { PRODUCT, type RunningServer, TestWorld } from './support/test-world';
 
 let world: TestWorld;
+let startedAt: number;
 
 beforeEach(async () => {
+  startedAt = Date.now();
   world = await TestWorld.create();
 });
 
@@ -168,12 +170,31 @@ describe('authority', () => {
     await eventually('it grants again', () => server.role.verdict().kind === 'granting');
   });
 
+  it('is counted from before the renewal was sent: an answer that took longer than the lease proves nothing', async () => {
+    const server = await world.start({
+      authorityLeaseMs: 400,
+      wrapAuthority: (store) => ({
+        ...store,
+        renew: async (request) => {
+          const answer = await store.renew(request);
+          await new Promise((resume) => setTimeout(resume, 500));
+          return answer;
+        },
+      }),
+    });
+    await eventually('three renewals were answered', async () => {
+      expect(server.role.verdict().kind).toBe('not_granting');
+      return Number(await world.authority.renewedAt()) > startedAt + 1_500;
+    });
+    expect((await checkout(server)).body).toMatchObject({ code: 'not_granting', reason: 'authority_unproven' });
+  });
+
   it('is proven by the follower alone, even to a server that starts while the store is away', async () => {
     await (await world.startGranting()).stop();
     await world.authority.database.refuseConnections(true);
     const beacons: string[] = [];
     const server = await world.startGranting({
-      authorityLeaseMs: 1_000,
+      authorityLeaseMs: 2_000,
       wrapDatabase: (database) => ({
         ...database,
         writeBeacon: async () => {
@@ -190,7 +211,7 @@ describe('authority', () => {
       }),
     });
     expect((await checkout(server)).status).toBe(201);
-    const grantingUntil = performance.now() + 2_000;
+    const grantingUntil = performance.now() + 4_000;
     await eventually('it has granted for twice its authority lease', () => {
       expect(server.role.verdict().kind).toBe('granting');
       return performance.now() > grantingUntil;

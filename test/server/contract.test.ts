@@ -103,7 +103,7 @@ describe('a body', () => {
 describe('access', () => {
   const tokens: Record<string, string | null> = { ...TOKENS, none: null, wrong: 'wrong-token-of-the-tests' };
   const calls: Record<string, () => Parameters<RunningServer['call']>> = {
-    checkout: () => ['PUT', path(), { ...BODY, seats: 1_000 }],
+    checkout: () => ['PUT', path(), { ...BODY, seats: 1_000_000 }],
     heartbeat: () => ['POST', `${path()}/heartbeat`],
     release: () => ['DELETE', path()],
     pools: () => ['GET', '/v1/pools'],
@@ -171,7 +171,7 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
 
 it('counts what it does, for Prometheus', async () => {
   await server.call('PUT', path(), BODY);
-  await server.call('PUT', path(), { ...BODY, seats: 1_000 });
+  await server.call('PUT', path(), { ...BODY, seats: 1_000_000 });
   const scrape = () => server.call('GET', '/metrics', undefined, null);
   expect((await scrape()).headers['content-type']).toContain('text/plain');
   const wanted = [
@@ -180,7 +180,7 @@ it('counts what it does, for Prometheus', async () => {
     'evergrant_batch_size_count{verb="checkout"} ',
     'evergrant_granting 1',
     'evergrant_epoch 1',
-    'evergrant_pool_seats{product="Assembler",feature="runner",kind="total"} 100',
+    'evergrant_pool_seats{product="Assembler",feature="runner",kind="total"} 100000',
     'process_cpu_seconds_total ',
   ];
   const missing = async () => {

@@ -26,7 +26,7 @@ export const LICENSE: LicenseFile = {
   product: PRODUCT,
   entitlements: [
     { feature: 'studio', seats: 10, escrow: 3, leaseTtlSeconds: 600 },
-    { feature: 'runner', seats: 100, escrow: 10, leaseTtlSeconds: 600 },
+    { feature: 'runner', seats: 100_000, escrow: 10, leaseTtlSeconds: 600 },
     { feature: 'mayfly', seats: 5, escrow: 1, leaseTtlSeconds: 600 },
   ],
 };
