@@ -13,6 +13,8 @@ import type { Ports } from './ports';
 
 export interface Step {
   readonly operation: Operation;
+  /** The phases that were left in this step, each with what it found, for example `fence: unreachable`. */
+  readonly passed: readonly string[];
   readonly observed: string;
   readonly act: Act;
 }
@@ -30,16 +32,17 @@ interface Stepping {
  */
 export async function plan(stepping: Stepping, begun: Operation): Promise<Step> {
   const { ports, policy, authority } = stepping;
+  const passed: string[] = [];
   let operation = begun;
   for (const _ of PHASES_OF[begun.kind]) {
-    if (authorityStanding(operation, authority) === 'someone-elses') return superseded(stepping, operation);
+    if (authorityStanding(operation, authority) === 'someone-elses') return superseded(stepping, operation, passed);
     const finding = await find(operation.phase, { ports, operation, authority, policy });
     const row = transitionFor(operation.phase, finding.observed);
     operation = note(operation, finding, row, ports.clock.nowMs());
-    if (row.next === 'stay') return stay(stepping, operation, row);
-    const { phase } = operation;
+    if (row.next === 'stay') return stay(stepping, operation, { row, passed });
+    passed.push(`${row.phase}: ${row.observed}`);
     const after = pass(stepping, operation, finding.because);
-    if (after === null) return { operation, observed: `${phase}: ${finding.observed}`, act: 'none' };
+    if (after === null) return { operation, passed, observed: 'done', act: 'none' };
     operation = after;
   }
   throw new Error(`${begun.kind} has more steps than phases`);
@@ -71,7 +74,11 @@ function pass({ ports, draft }: Stepping, operation: Operation, because: string)
   return null;
 }
 
-function stay({ ports, policy, draft }: Stepping, operation: Operation, row: TransitionRow): Step {
+function stay(
+  { ports, policy, draft }: Stepping,
+  operation: Operation,
+  { row, passed }: { row: TransitionRow; passed: readonly string[] },
+): Step {
   const nowMs = ports.clock.nowMs();
   let kept = operation;
   if (operation.stuck !== null && isToBeTold(operation, policy, nowMs)) {
@@ -80,13 +87,13 @@ function stay({ ports, policy, draft }: Stepping, operation: Operation, row: Tra
     kept = { ...operation, stuck: { ...operation.stuck, alertedAtMs: nowMs } };
   }
   draft.change({ operation: kept });
-  return { operation: kept, observed: `${row.phase}: ${row.observed}`, act: row.act };
+  return { operation: kept, passed, observed: `${row.phase}: ${row.observed}`, act: row.act };
 }
 
-function superseded({ ports, authority, draft }: Stepping, operation: Operation): Step {
+function superseded({ ports, authority, draft }: Stepping, operation: Operation, passed: readonly string[]): Step {
   const observed = `epoch ${authority.epoch} is ${authority.region}'s, by ${authority.operationId ?? 'nobody known'}`;
   end(draft, operation, 'superseded', ports.clock.nowMs());
-  return { operation, observed, act: 'none' };
+  return { operation, passed, observed, act: 'none' };
 }
 
 /** Ends the operation in the draft: its report, its history, and a word to people. */

@@ -67,6 +67,17 @@ describe('no failover', () => {
     expect(world.grants('oregon')).toBe(true);
   });
 
+  it('while the follower still hears the database that nobody else reaches, and people hear of it', async () => {
+    const world = new MemoryWorld();
+    world.apps.oregon = 'down';
+    world.databaseLink.oregon = 'cut';
+    world.databases.oregon.closedEpochs.add(1);
+    await cycles(world, 60);
+    expect(world.record.standing?.verdict).toMatchObject({ kind: 'hold', cause: 'follower-hears-primary' });
+    expect(codes(world)).toEqual(['hold']);
+    expect(world.effects).toEqual([]);
+  });
+
   it('when Virginia dies: Oregon is not disturbed, and people hear that they are unprotected', async () => {
     const world = new MemoryWorld();
     world.databases.virginia.alive = false;

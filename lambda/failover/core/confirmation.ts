@@ -6,6 +6,8 @@ export interface Confirmation {
   readonly count: number;
   readonly sinceMs: number;
   readonly lastSampleAtMs: number;
+  /** This row was begun because the one before it was broken by a sign of life, seen by others than our probes. */
+  readonly livedBefore: boolean;
 }
 
 export interface Sample {
@@ -23,12 +25,14 @@ export function confirm(previous: Confirmation | null, sample: Sample, policy: P
   const { facts, atMs } = sample;
   if (facts.app.reading !== 'down' || facts.database.reading !== 'down') return null;
   if (facts.witness.reading === 'up') return null;
-  const first = { count: 1, sinceMs: atMs, lastSampleAtMs: atMs };
+  const first = { count: 1, sinceMs: atMs, lastSampleAtMs: atMs, livedBefore: false };
   if (previous === null) return first;
   const gapMs = atMs - previous.lastSampleAtMs;
   if (Math.abs(gapMs) > policy.sampleGapMaxMs) return first;
-  if (sample.lastSignOfLifeAtMs !== null && sample.lastSignOfLifeAtMs > previous.sinceMs) return first;
+  if (sample.lastSignOfLifeAtMs !== null && sample.lastSignOfLifeAtMs > previous.sinceMs) {
+    return { ...first, livedBefore: true };
+  }
   // Two controllers, or a replay, look almost at once: that is one look.
   if (gapMs < sampleSpacingMinMs(policy)) return previous;
-  return { count: previous.count + 1, sinceMs: previous.sinceMs, lastSampleAtMs: atMs };
+  return { ...previous, count: previous.count + 1, lastSampleAtMs: atMs };
 }

@@ -82,6 +82,18 @@ export const DECISIONS: readonly DecisionRow[] = [
     why: 'Customers may see what the witness sees: it is we who are cut off.',
   },
   {
+    name: 'both down, the follower still hears it',
+    when: ({ facts, confirmation }) => (confirmation?.livedBefore ?? false) && facts.follower.reading === 'up',
+    verdict: ({ facts }) => hold('follower-hears-primary', facts.follower),
+    why: 'It has been heard since we lost it: nothing is being confirmed, and people should know why.',
+  },
+  {
+    name: 'both down, it still renews',
+    when: ({ facts, confirmation }) => (confirmation?.livedBefore ?? false) && facts.renewal.reading === 'up',
+    verdict: ({ facts }) => hold('authority-renewed', facts.renewal),
+    why: 'It has renewed its authority since we lost it: nothing is being confirmed, and people should know why.',
+  },
+  {
     name: 'both down, not confirmed',
     when: (situation, policy) => !confirmed(situation, policy),
     verdict: ({ confirmation }, policy) => ({

@@ -1,7 +1,7 @@
 import type { Alert, Severity } from './alerts';
 import type { ControlRecord, StandingVerdict } from './control-record';
 import type { HistoryEntry } from './history';
-import type { Policy } from './policy';
+import { type Policy, sampleSpacingMinMs } from './policy';
 import { type Verdict, verdictKey } from './verdicts';
 
 /** An alert before it has an id and a time. */
@@ -14,8 +14,8 @@ export interface Telling {
 }
 
 /**
- * What is told of a verdict: one alert for each change, one more when what should pass does not pass, and one when
- * all is well again after an alert.
+ * What is told of a verdict: one alert for each state of affairs, at once or when it lasts, and one when all is well
+ * again.
  */
 export function tell(previous: StandingVerdict | null, verdict: Verdict, policy: Policy, nowMs: number): Telling {
   const from = previous === null ? null : verdictKey(previous.verdict);
@@ -24,11 +24,20 @@ export function tell(previous: StandingVerdict | null, verdict: Verdict, policy:
   const lasts = previous !== null && (from === to || (previous.verdict.kind === 'hold' && verdict.kind === 'hold'));
   const history: HistoryEntry[] =
     from === to ? [] : [{ kind: 'verdict', detail: { from, to, because: verdict.because } }];
-  return { ...(lasts ? tellLasting(previous, verdict, policy, nowMs) : tellChange(previous, verdict, nowMs)), history };
+  return {
+    ...(lasts ? tellLasting(previous, verdict, policy, nowMs) : tellChange(previous, verdict, policy, nowMs)),
+    history,
+  };
 }
 
-function tellChange(previous: StandingVerdict | null, verdict: Verdict, nowMs: number): Omit<Telling, 'history'> {
-  const alarm = atOnce(verdict);
+function tellChange(
+  previous: StandingVerdict | null,
+  verdict: Verdict,
+  policy: Policy,
+  nowMs: number,
+): Omit<Telling, 'history'> {
+  const telegram = telegramOf(verdict, policy);
+  const alarm = telegram?.afterMs === 0 ? messageOf(telegram) : null;
   const allClearOwed = previous?.allClearOwed ?? false;
   const standing: StandingVerdict = {
     verdict,
@@ -47,8 +56,8 @@ function tellLasting(
   policy: Policy,
   nowMs: number,
 ): Omit<Telling, 'history'> {
-  const late = previous.alertedAtMs === null && nowMs - previous.sinceMs >= policy.holdAlertAfterMs;
-  const message = late ? whenItLasts(verdict) : null;
+  const telegram = previous.alertedAtMs === null ? telegramOf(verdict, policy) : null;
+  const message = telegram !== null && nowMs - previous.sinceMs >= telegram.afterMs ? messageOf(telegram) : null;
   const told = message === null ? {} : { alertedAtMs: nowMs, allClearOwed: true };
   return { standing: { ...previous, verdict, ...told }, message };
 }
@@ -70,60 +79,55 @@ function isWell(verdict: Verdict): boolean {
   return verdict.kind === 'healthy' || (verdict.kind === 'serving-from-standby' && verdict.watch === 'well');
 }
 
-function atOnce(verdict: Verdict): Message | null {
-  const message = (severity: Severity, text: string): Message => ({ code: codeOf(verdict), severity, text });
+/** A verdict that people are told of, once it has lasted so long. */
+interface Telegram extends Message {
+  readonly afterMs: number;
+}
+
+/** What is told of a verdict, and how patient it is: what one look has seen may be a blink. Null: nothing to tell. */
+function telegramOf(verdict: Verdict, policy: Policy): Telegram | null {
+  const secondLookMs = sampleSpacingMinMs(policy);
+  const telegram = (severity: Severity, afterMs: number, text: string): Telegram => {
+    return { code: codeOf(verdict), severity, afterMs, text };
+  };
+  const { because } = verdict;
   switch (verdict.kind) {
     case 'application-down':
-      return message(
+      return telegram(
         'critical',
-        `No license server of the region answers; its database does. No failover. ${verdict.because}`,
+        secondLookMs,
+        `No license server answers; the database does. No failover. ${because}`,
       );
     case 'database-down':
-      return message(
+      return telegram(
         'warning',
-        `The primary database is down; the database service replaces it. No failover. ${verdict.because}`,
+        secondLookMs,
+        `The primary database is down; the database service replaces it. No failover. ${because}`,
       );
     case 'standby-not-ready':
-      return message('critical', `The region is down and the standby cannot take over: ${verdict.because}`);
+      return telegram('critical', 0, `The region is down and the standby cannot take over: ${because}`);
     case 'withheld':
-      return message('critical', `The region is down and confirmed, but ${verdict.because}: a human must decide`);
+      return telegram('critical', 0, `The region is down and confirmed, but ${because}: a human must decide`);
     case 'fail-over':
-      return message('critical', `Failing over: ${verdict.because}`);
-    case 'serving-from-standby':
-      return verdict.watch === 'well' || verdict.watch === 'unknown'
-        ? null
-        : message('critical', `The standby region serves, and has no other behind it: ${verdict.because}`);
-    case 'healthy':
-    case 'confirming':
+      return telegram('critical', 0, `Failing over: ${because}`);
     case 'hold':
+      return telegram('warning', policy.holdAlertAfterMs, `Holding for long (${verdict.cause}): ${because}`);
+    case 'healthy':
+      if (verdict.standby === 'ready') return null;
+      return telegram('warning', policy.holdAlertAfterMs, `No failover would be possible now: ${because}`);
+    case 'serving-from-standby':
+      if (verdict.watch === 'well') return null;
+      return verdict.watch === 'unknown'
+        ? telegram('warning', policy.holdAlertAfterMs, `The serving region cannot be watched: ${because}`)
+        : telegram('critical', secondLookMs, `The standby region serves, with no other behind it: ${because}`);
+    case 'confirming':
     case 'operating':
       return null;
   }
 }
 
-function whenItLasts(verdict: Verdict): Message | null {
-  switch (verdict.kind) {
-    case 'hold':
-      return {
-        code: codeOf(verdict),
-        severity: 'warning',
-        text: `Holding for long (${verdict.cause}): ${verdict.because}`,
-      };
-    case 'healthy':
-      return verdict.standby === 'ready'
-        ? null
-        : { code: 'unprotected', severity: 'warning', text: `No failover would be possible now: ${verdict.because}` };
-    case 'serving-from-standby':
-      return verdict.watch === 'unknown'
-        ? {
-            code: codeOf(verdict),
-            severity: 'warning',
-            text: `The serving region cannot be watched: ${verdict.because}`,
-          }
-        : null;
-    default:
-      return null;
-  }
+function messageOf({ code, severity, text }: Telegram): Message {
+  return { code, severity, text };
 }
 
 function allClear(previous: StandingVerdict, verdict: Verdict): Message {
@@ -131,5 +135,6 @@ function allClear(previous: StandingVerdict, verdict: Verdict): Message {
 }
 
 function codeOf(verdict: Verdict): string {
+  if (verdict.kind === 'healthy') return 'unprotected';
   return verdict.kind === 'serving-from-standby' ? `standby-${verdict.watch}` : verdict.kind;
 }

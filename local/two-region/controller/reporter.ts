@@ -2,6 +2,15 @@ import type { Logger } from 'pino';
 import type { VerdictKind } from '../../../lambda/failover/core/verdicts';
 import type { CycleOutcome } from '../../../lambda/failover/cycle';
 
+/** Verdicts whose alert is announced by itself. */
+const TOLD_BY_ALERT: ReadonlySet<VerdictKind> = new Set([
+  'application-down',
+  'database-down',
+  'standby-not-ready',
+  'withheld',
+  'fail-over',
+]);
+
 /** Tells the log what the cycles come to; what is new to people is announced, what repeats itself is not. */
 export class Reporter {
   readonly #logger: Logger;
@@ -40,19 +49,19 @@ export class Reporter {
       this.#logger.debug({ verdict });
       return;
     }
-    // The first look of a well world is no event.
-    const isNews = this.#verdict !== null || verdict.kind !== 'healthy';
+    // The first look of a well world is no event, and neither is what an alert says better.
+    const isNews = this.#verdict !== null && !TOLD_BY_ALERT.has(verdict.kind);
     this.#verdict = verdict.kind;
-    const announce = isNews ? { announce: `controller: ${verdict.kind} (${verdict.because})` } : {};
-    this.#logger.info({ verdict, ...announce });
+    this.#logger.info({ verdict, ...(isNews ? { announce: `${verdict.kind}: ${verdict.because}` } : {}) });
   }
 
-  #stepped({ step, failure }: Extract<CycleOutcome, { kind: 'stepped' }>): void {
+  #stepped({ step, failure, operating }: Extract<CycleOutcome, { kind: 'stepped' }>): void {
     this.#verdict = 'operating';
-    const { operation, observed, act } = step;
-    const fields = { operationId: operation.id, operation: operation.kind, observed, act };
+    const { operation, passed, observed, act } = step;
+    const fields = { operationId: operation.id, operation: operation.kind, passed, observed, act };
     if (failure !== null) this.#logger.warn({ ...fields, err: failure }, 'an act failed; it is tried again');
-    const text = `${operation.kind}: ${observed}${act === 'none' ? '' : ` → ${act}`}`;
+    const doing = act === 'none' ? observed : `${observed} → ${act}`;
+    const text = `${operation.kind}: ${[...passed, ...(operating ? [doing] : [])].join(', ')}`;
     if (this.#step === text) {
       this.#logger.debug(fields);
       return;

@@ -18,10 +18,11 @@ const countedIn = (samples: readonly Sample[]): Confirmation | null =>
 
 describe('confirming that both are down', () => {
   it('counts consecutive samples', () => {
-    expect(countedIn([sample(0), sample(1_000), sample(2_000)])).toEqual({
+    expect(countedIn([sample(0), sample(1_000), sample(2_000)])).toMatchObject({
       count: 3,
       sinceMs: 0,
       lastSampleAtMs: 2_000,
+      livedBefore: false,
     });
   });
 
@@ -58,6 +59,7 @@ describe('confirming that both are down', () => {
     expect(countedIn([sample(1_000), sample(2_000), sample(3_000, {}, 2_500)])).toMatchObject({
       count: 1,
       sinceMs: 3_000,
+      livedBefore: true,
     });
   });
 });

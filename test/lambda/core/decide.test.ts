@@ -51,7 +51,7 @@ describe('the failure matrix', () => {
   });
 
   it('confirms until every sample of the window said the same', () => {
-    const confirmation = { count: POLICY.samplesToConfirm - 1, sinceMs: 0, lastSampleAtMs: 0 };
+    const confirmation = { count: POLICY.samplesToConfirm - 1, sinceMs: 0, lastSampleAtMs: 0, livedBefore: false };
     const given = situation({}, { confirmation });
     expect(key(given)).toBe('confirming');
     expect(decide(given, POLICY)).toMatchObject({
@@ -59,6 +59,15 @@ describe('the failure matrix', () => {
       needed: POLICY.samplesToConfirm,
     });
     expect(key(situation({}, { confirmation: null }))).toBe('confirming');
+  });
+
+  it.each([
+    ['hears it', { follower: 'up' }, 'hold/follower-hears-primary'],
+    ['has fallen silent', {}, 'confirming'],
+    ['sees it renew', { renewal: 'up' }, 'hold/authority-renewed'],
+  ] as const)('after a sign of life somebody %s: %s gives %s', (_what, readings, verdict) => {
+    const confirmation = { count: 1, sinceMs: 0, lastSampleAtMs: 0, livedBefore: true };
+    expect(key(situation(readings, { confirmation }))).toBe(verdict);
   });
 
   it.each(['paused', 'disarmed'] as const)('withholds when it is %s, and says so', (state) => {

@@ -43,7 +43,12 @@ export function situation(
     facts: facts(readings),
     activeRegion: 'oregon',
     automation: { state: 'armed', by: 'tester', reason: 'test', sinceMs: 0 },
-    confirmation: { count: POLICY.samplesToConfirm, sinceMs: NOW_MS - 4_000, lastSampleAtMs: NOW_MS },
+    confirmation: {
+      count: POLICY.samplesToConfirm,
+      sinceMs: NOW_MS - 4_000,
+      lastSampleAtMs: NOW_MS,
+      livedBefore: false,
+    },
     operation: null,
     ...others,
   };

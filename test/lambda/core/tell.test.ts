@@ -41,14 +41,21 @@ describe('what people are told', () => {
   });
 
   it.each([
-    ['application-down', APP_DOWN, 'critical'],
-    ['database-down', DATABASE_DOWN, 'warning'],
     ['standby-not-ready', NOT_READY, 'critical'],
     ['withheld', WITHHELD, 'critical'],
     ['fail-over', FAIL_OVER, 'critical'],
-    ['standby-both-down', SERVING_DOWN, 'critical'],
   ])('%s: at once, and once', (code, verdict, severity) => {
     expect(hear([HEALTHY, ...lasting(verdict)]).messages).toMatchObject([{ code, severity }]);
+  });
+
+  it.each([
+    ['application-down', APP_DOWN, 'critical'],
+    ['database-down', DATABASE_DOWN, 'warning'],
+    ['standby-both-down', SERVING_DOWN, 'critical'],
+  ])('%s: after a second look, and once', (code, verdict, severity) => {
+    expect(hear([HEALTHY, verdict, HEALTHY]).codes).toEqual([]);
+    expect(hear([HEALTHY, verdict, verdict]).messages).toMatchObject([{ code, severity }]);
+    expect(hear([HEALTHY, ...lasting(verdict)]).codes).toEqual([code]);
   });
 
   it('a blink is not worth a word: confirming, and back', () => {
@@ -72,8 +79,8 @@ describe('what people are told', () => {
   });
 
   it('that all is well again, once, after they were alarmed', () => {
-    expect(hear([HEALTHY, APP_DOWN, HEALTHY, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
-    expect(hear([APP_DOWN, CONFIRMING, HOLD, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
+    expect(hear([HEALTHY, APP_DOWN, APP_DOWN, HEALTHY, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
+    expect(hear([APP_DOWN, APP_DOWN, CONFIRMING, HOLD, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
     expect(hear([...lasting(HOLD), HEALTHY]).codes).toEqual(['hold', 'all-clear']);
     expect(hear([...lasting(UNPROTECTED), HEALTHY]).codes).toEqual(['unprotected', 'all-clear']);
   });
