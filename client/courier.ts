@@ -6,7 +6,10 @@ import { type Verdict, verdictOn } from './verdict';
 /** A verdict that no further try would change. */
 export type Final = Extract<Verdict, { kind: 'done' | 'no_seat_available' | 'ended' | 'refused' }>;
 
-export type Delivery = Final | { readonly kind: 'given-up'; readonly because: string };
+export type Delivery =
+  | Final
+  /** `mayBeDone`: a try got no answer, so it may have been carried out all the same. */
+  | { readonly kind: 'given-up'; readonly because: string; readonly mayBeDone: boolean };
 
 export interface CourierOptions {
   readonly transport: Transport;
@@ -28,6 +31,9 @@ export interface DeliveryTerms {
 
 /** How often one delivery changes its address at once, before it waits as it does after any other failure. */
 const MOVES_IN_A_ROW_MAX = 2;
+
+/** The one failure after which a request was certainly not carried out. */
+const NOBODY_LISTENED = 'ECONNREFUSED';
 
 function waitFor(ms: number, { signal, background }: DeliveryTerms): Promise<void> {
   return new Promise((resolve) => {
@@ -60,10 +66,12 @@ export class Courier {
     let failures = 0;
     let moves = 0;
     let because = 'it was stopped';
+    let mayBeDone = false;
     while (!terms.signal.aborted) {
       const verdict = await this.#tryOnce(call, terms, endsAtMs);
       if (verdict.kind !== 'not_granting' && verdict.kind !== 'unavailable') return verdict;
       because = verdict.kind === 'unavailable' ? verdict.because : verdict.kind;
+      mayBeDone ||= verdict.kind === 'unavailable' && because !== NOBODY_LISTENED;
       if (verdict.movedOn && moves < MOVES_IN_A_ROW_MAX) {
         moves += 1;
         continue;
@@ -75,7 +83,7 @@ export class Courier {
       if (performance.now() + pauseMs >= endsAtMs) break;
       await waitFor(pauseMs, terms);
     }
-    return { kind: 'given-up', because };
+    return { kind: 'given-up', because, mayBeDone };
   }
 
   /** One try. `movedOn`: another address is worth trying at once. */
@@ -83,11 +91,12 @@ export class Courier {
     const { addresses, transport, requestTimeoutMs } = this.#options;
     const address = await addresses.current();
     const timeoutMs = Math.max(1, Math.round(Math.min(requestTimeoutMs, endsAtMs - performance.now())));
-    const verdict = verdictOn(await transport.send(call, address, timeoutMs), Date.now());
+    const verdict = verdictOn(await transport.send(call, address, { timeoutMs, stop: terms.signal }), Date.now());
     switch (verdict.kind) {
       case 'not_granting':
         return { ...verdict, movedOn: this.#follow({ told: verdict.address, from: address }, terms) };
       case 'unavailable':
+        if (terms.signal.aborted) return verdict;
         addresses.leave(address);
         return { ...verdict, movedOn: (await addresses.current()) !== address };
       default:

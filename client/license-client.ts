@@ -69,7 +69,9 @@ export class LicenseClient {
   readonly #options: LicenseClientOptions;
   readonly #courier: Courier;
   readonly #random: () => number;
+  readonly #releaseDeadlineMs: number;
   readonly #leases = new Map<string, Lease>();
+  readonly #checkouts = new Set<Promise<CheckoutOutcome>>();
   readonly #closed = new AbortController();
   /** Closed as a host that dies: from then on not a word to any server. */
   readonly #dead = new AbortController();
@@ -78,6 +80,7 @@ export class LicenseClient {
   constructor(options: LicenseClientOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#releaseDeadlineMs = options.releaseDeadlineMs ?? 10_000;
     const transport = new Transport({
       token: options.token,
       fetch: options.fetch ?? globalThis.fetch,
@@ -87,7 +90,8 @@ export class LicenseClient {
     const addresses = new AddressBook({
       addresses: options.addresses,
       trusted: options.trustedAddresses ?? [],
-      askStatus: (address) => transport.send(status, address, options.statusTimeoutMs ?? 2_000),
+      askStatus: (address) =>
+        transport.send(status, address, { timeoutMs: options.statusTimeoutMs ?? 2_000, stop: this.#closed.signal }),
     });
     this.#courier = new Courier({
       transport,
@@ -104,24 +108,31 @@ export class LicenseClient {
   }
 
   /** Takes seats. Every try carries the same lease id, so that a lost answer never takes them twice. */
-  async checkout({ product, feature, seats = 1 }: CheckoutRequest): Promise<CheckoutOutcome> {
+  async checkout(request: CheckoutRequest): Promise<CheckoutOutcome> {
+    const outcome = this.#checkOut(request);
+    this.#checkouts.add(outcome);
+    return outcome.finally(() => this.#checkouts.delete(outcome));
+  }
+
+  /** Ends every lease: gives the seats back, or (`release: false`) leaves them to expire, as a host that dies does. */
+  async close({ release }: { readonly release: boolean } = { release: true }): Promise<void> {
+    if (!release) this.#dead.abort();
+    this.#closed.abort();
+    const { leases } = this;
+    if (release) await Promise.all([...leases.map((lease) => lease.release()), ...this.#checkouts]);
+    else for (const lease of leases) lease.abandon();
+  }
+
+  async #checkOut({ product, feature, seats = 1 }: CheckoutRequest): Promise<CheckoutOutcome> {
     const definition: LeaseDefinition = { id: (this.#options.newLeaseId ?? randomUUID)(), product, feature, seats };
+    const { id: leaseId } = definition;
     const tell = (occurrence: Occurrence): void => {
-      const { id: leaseId } = definition;
       callListener(this.#options.onEvent, { leaseId, product, feature, seats, ...occurrence });
     };
     const { holder, checkoutDeadlineMs = 30_000 } = this.#options;
-    const { id } = definition;
-    const call: Call = {
-      kind: 'checkout',
-      method: 'PUT',
-      path: `/v1/leases/${id}`,
-      body: { product, feature, seats, holder },
-      leaseId: id,
-      product,
-      feature,
-      seats,
-    };
+    const body = { product, feature, seats, holder };
+    const path = `/v1/leases/${leaseId}`;
+    const call: Call = { kind: 'checkout', method: 'PUT', path, body, leaseId, product, feature, seats };
     const delivery = await this.#courier.deliver(call, {
       deadlineMs: checkoutDeadlineMs,
       signal: this.#closed.signal,
@@ -131,20 +142,14 @@ export class LicenseClient {
     return this.#outcome(delivery, { definition, call, tell });
   }
 
-  /** Ends every lease: gives the seats back, or (`release: false`) leaves them to expire, as a host that dies does. */
-  async close({ release }: { readonly release: boolean } = { release: true }): Promise<void> {
-    if (!release) this.#dead.abort();
-    this.#closed.abort();
-    const { leases } = this;
-    if (release) await Promise.all(leases.map((lease) => lease.release()));
-    else for (const lease of leases) lease.abandon();
-  }
-
-  #outcome(delivery: Delivery, { definition, call, tell }: Checkout): CheckoutOutcome {
+  async #outcome(delivery: Delivery, { definition, call, tell }: Checkout): Promise<CheckoutOutcome> {
     switch (delivery.kind) {
       case 'done': {
         if (!delivery.grant) return { kind: 'refused', code: 'not_a_lease', detail: 'The answer is not a lease.' };
-        if (this.#closed.signal.aborted) return this.#undecided(call, 'the client was closed');
+        if (this.#closed.signal.aborted) {
+          await this.#giveBack(call);
+          return { kind: 'unavailable', because: 'the client was closed' };
+        }
         const lease = this.#keep(definition, delivery.grant, tell);
         tell({ kind: 'granted', epoch: lease.epoch, servedBy: lease.servedBy });
         return { kind: 'granted', lease };
@@ -159,16 +164,27 @@ export class LicenseClient {
         return { kind: 'refused', code, detail };
       }
       case 'given-up':
-        return this.#undecided(call, delivery.because);
+        if (delivery.mayBeDone) await this.#giveBack(call);
+        return { kind: 'unavailable', because: delivery.because };
     }
   }
 
-  /** A checkout without an answer may have been carried out: its seats are given back in the background. */
-  #undecided(call: Call, because: string): CheckoutOutcome {
+  /**
+   * A checkout without an answer may have been carried out: its seats are given back, in the background while the client
+   * lives, and before its end when it is being closed.
+   */
+  async #giveBack(call: Call): Promise<void> {
     const { body: _body, ...about } = call;
-    const terms = { deadlineMs: GIVE_BACK_MS, signal: this.#dead.signal, background: true };
-    this.#courier.deliver({ ...about, kind: 'release', method: 'DELETE' }, terms).catch(() => {});
-    return { kind: 'unavailable', because };
+    const closing = this.#closed.signal.aborted;
+    const delivery = this.#courier.deliver(
+      { ...about, kind: 'release', method: 'DELETE' },
+      {
+        deadlineMs: closing ? this.#releaseDeadlineMs : GIVE_BACK_MS,
+        signal: this.#dead.signal,
+        background: !closing,
+      },
+    );
+    if (closing) await delivery;
   }
 
   #keep(definition: LeaseDefinition, grant: Grant, tell: (occurrence: Occurrence) => void): Lease {
@@ -176,7 +192,7 @@ export class LicenseClient {
       definition,
       grant,
       courier: this.#courier,
-      releaseDeadlineMs: this.#options.releaseDeadlineMs ?? 10_000,
+      releaseDeadlineMs: this.#releaseDeadlineMs,
       dead: this.#dead.signal,
       random: this.#random,
       onOccurrence: tell,

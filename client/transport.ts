@@ -50,6 +50,11 @@ export type Answer =
 
 export type Fetch = typeof globalThis.fetch;
 
+export interface SendTerms {
+  readonly timeoutMs: number;
+  readonly stop: AbortSignal;
+}
+
 export interface TransportOptions {
   readonly token: string;
   readonly fetch: Fetch;
@@ -57,8 +62,7 @@ export interface TransportOptions {
 }
 
 function failureOf(error: unknown): string {
-  const { name, message, cause } = error as Error & { cause?: { code?: unknown } };
-  if (name === 'TimeoutError') return 'timeout';
+  const { message, cause } = error as Error & { cause?: { code?: unknown } };
   return typeof cause?.code === 'string' ? cause.code : message;
 }
 
@@ -74,6 +78,42 @@ function parsed(text: string): unknown {
 const asRecord = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 
+/** Ends a request when its time is over or whoever asked does not want the answer any more. */
+class Limit {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #stop: AbortSignal;
+  readonly #onStop = (): void => this.#abort('stopped');
+  #because: string | undefined;
+
+  constructor(timeoutMs: number, stop: AbortSignal) {
+    this.#timer = setTimeout(() => this.#abort('timeout'), timeoutMs).unref();
+    this.#stop = stop;
+    if (stop.aborted) this.#onStop();
+    else stop.addEventListener('abort', this.#onStop);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Why it ended the request; undefined when it did not. */
+  get because(): string | undefined {
+    return this.#because;
+  }
+
+  /** The request is over: nothing of it stays behind at a signal that lives as long as the client. */
+  lift(): void {
+    clearTimeout(this.#timer);
+    this.#stop.removeEventListener('abort', this.#onStop);
+  }
+
+  #abort(because: string): void {
+    this.#because ??= because;
+    this.#controller.abort();
+  }
+}
+
 /** Sends calls with the bearer token. It is only ever given addresses that may see the token. */
 export class Transport {
   readonly #options: TransportOptions;
@@ -82,8 +122,8 @@ export class Transport {
     this.#options = options;
   }
 
-  /** Sends once, for at most `timeoutMs` until the whole body is there. Never rejects. */
-  async send(call: Call, address: string, timeoutMs: number): Promise<Answer> {
+  /** Sends once, for at most `timeoutMs` until the whole body is there, or until `stop`. Never rejects. */
+  async send(call: Call, address: string, { timeoutMs, stop }: SendTerms): Promise<Answer> {
     const { kind, method, path, body, leaseId, product, feature, seats } = call;
     const url = `${address}${path}`;
     const at = Date.now();
@@ -94,6 +134,7 @@ export class Transport {
       const about = { kind, method, url, leaseId, product, feature, seats };
       this.#options.onResponse({ ...about, at, sentAtMs, receivedAtMs, durationMs, ...rest });
     };
+    const limit = new Limit(timeoutMs, stop);
     try {
       const response = await this.#options.fetch(url, {
         method,
@@ -105,7 +146,7 @@ export class Transport {
         ...(body ? { body: JSON.stringify(body) } : {}),
         // A redirect could lead the token anywhere: it is not followed.
         redirect: 'manual',
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: limit.signal,
       });
       const content = parsed(await response.text());
       record({ status: response.status, body: content });
@@ -119,9 +160,11 @@ export class Transport {
         sentAtMs,
       };
     } catch (error) {
-      const because = failureOf(error);
+      const because = limit.because ?? failureOf(error);
       record({ error: because });
       return { kind: 'no-response', because };
+    } finally {
+      limit.lift();
     }
   }
 }

@@ -7,7 +7,7 @@ import type { ResponseRecord } from '../../client/transport';
 import { eventually } from '../../local/drills/eventually';
 import { LicenseService } from './license-service';
 
-const WITHIN_MS = 5_000;
+const WITHIN_MS = 15_000;
 const SEAT = { product: 'studio', feature: 'bot-runner', seats: 2 };
 
 describe('the client', () => {
@@ -34,9 +34,9 @@ describe('the client', () => {
       addresses: [oregon.url],
       token: 'secret-token',
       holder: 'control-room-1',
-      requestTimeoutMs: 250,
-      statusTimeoutMs: 250,
-      checkoutDeadlineMs: 3_000,
+      requestTimeoutMs: 2_000,
+      statusTimeoutMs: 1_000,
+      checkoutDeadlineMs: 5_000,
       releaseDeadlineMs: 1_000,
       backoffBaseMs: 10,
       backoffCapMs: 50,
@@ -177,7 +177,7 @@ describe('the client', () => {
     });
 
     it('goes into grace when its time is over and nobody is reached, and is restored when somebody is', async () => {
-      Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 300 });
+      Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 800 });
       const lease = await granted(client());
       await oregon.die();
       await happened('grace');
@@ -190,8 +190,8 @@ describe('the client', () => {
     });
 
     it('goes into grace when its server hangs, too', async () => {
-      Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 300 });
-      const lease = await granted(client());
+      Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 800 });
+      const lease = await granted(client({ requestTimeoutMs: 250 }));
       oregon.mood = 'hangs';
       await happened('grace');
       oregon.mood = 'grants';
@@ -219,7 +219,7 @@ describe('the client', () => {
 
     for (const mood of ['proxy-404', 'forbids', 'refers', 'swallows'] as const) {
       it(`is not lost by an answer that says nothing about it: ${mood}`, async () => {
-        Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 400 });
+        Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 800 });
         const lease = await granted(client());
         oregon.mood = mood;
         await happened('grace');
@@ -374,6 +374,19 @@ describe('the client', () => {
       expect(oregon.live.size).toBe(3);
       await made.close();
       expect(oregon.live.size).toBe(0);
+    });
+
+    it('closes at once, though a request hangs, and gives back what that may have taken', async () => {
+      const made = client({ requestTimeoutMs: 60_000, checkoutDeadlineMs: 60_000 });
+      oregon.mood = 'hangs';
+      const asked = made.checkout(SEAT);
+      await eventually('it hangs', WITHIN_MS, () => oregon.asks('PUT').length === 1);
+      oregon.mood = 'grants';
+      await made.close();
+      expect(oregon.asks('DELETE')).toHaveLength(1);
+      expect(await asked).toMatchObject({ kind: 'unavailable' });
+      expect(await made.checkout(SEAT)).toMatchObject({ kind: 'unavailable' });
+      expect(oregon.asks('DELETE')).toHaveLength(1);
     });
 
     it('leaves everything to expire when it closes as one that dies', async () => {

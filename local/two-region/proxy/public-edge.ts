@@ -18,6 +18,8 @@ export interface PublicEdgeOptions {
 
 const PROXY_NAME = 'edge';
 const STATUS_TIMEOUT_MS = 1_000;
+/** Requests in a row without an answer before a region is said not to answer. */
+const FAILURES_BEFORE_TOLD = 3;
 
 /**
  * The public address: leads every request to the router of one region, asked anew for each request, so that a switch
@@ -32,7 +34,7 @@ export class PublicEdge {
   readonly #targetFile: TargetFile;
   readonly #refusal: (exchange: Exchange) => Reply | undefined;
   #target: Region;
-  readonly #unreachable = new Set<Region>();
+  readonly #failures: Record<Region, number> = { oregon: 0, virginia: 0 };
 
   /** @throws when the target file is there and cannot be understood. */
   constructor(options: PublicEdgeOptions) {
@@ -125,14 +127,20 @@ export class PublicEdge {
     });
   }
 
-  /** Says once that a region is gone and once that it is back, however many requests find out. */
+  /**
+   * Says once that a region is gone and once that it is back, however many requests find out. One slow answer is no
+   * absence: only a refusal is told at once.
+   */
   #tell(region: Region, attempt: Attempt): void {
     const { logger } = this.#options;
     if (attempt.kind === 'answered') {
-      if (this.#unreachable.delete(region)) logger.info({ region, announce: `${region} answers the edge again` });
-    } else if (attempt.kind !== 'broken' && !this.#unreachable.has(region)) {
-      this.#unreachable.add(region);
+      const failures = this.#failures[region];
+      this.#failures[region] = 0;
+      if (failures >= FAILURES_BEFORE_TOLD) logger.info({ region, announce: `${region} answers the edge again` });
+    } else if (this.#failures[region] < FAILURES_BEFORE_TOLD) {
+      this.#failures[region] += attempt.kind === 'refused' ? FAILURES_BEFORE_TOLD : 1;
       const { because } = attempt;
+      if (this.#failures[region] < FAILURES_BEFORE_TOLD) return;
       logger.warn({ region, because, announce: `${region} does not answer the edge (${because})` });
     }
   }

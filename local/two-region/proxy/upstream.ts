@@ -44,7 +44,10 @@ class AttemptReader implements Dispatcher.DispatchHandler {
 
   constructor(timeoutMs: number, settle: (attempt: Attempt) => void) {
     this.#settle = settle;
-    this.#timer = setTimeout(() => this.abandon('timed-out', `no answer within ${timeoutMs} ms`), timeoutMs);
+    this.#timer = setTimeout(
+      () => this.abandon('timed-out', `no answer within ${Math.round(timeoutMs)} ms`),
+      timeoutMs,
+    );
   }
 
   abandon(kind: 'timed-out' | 'broken', because: string): void {

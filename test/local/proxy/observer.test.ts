@@ -2,7 +2,7 @@ import { eventually } from '../../../local/drills/eventually';
 import { Observer } from '../../../local/two-region/proxy/observer';
 import { StandIn } from './stand-in';
 
-const WITHIN_MS = 5_000;
+const WITHIN_MS = 15_000;
 const DURATIONS = { probeEveryMs: 60, probeTimeoutMs: 150 };
 
 describe('the witness', () => {

@@ -10,15 +10,15 @@ import { StandIn } from './stand-in';
 
 const DURATIONS: RouterDurations = {
   probeEveryMs: 50,
-  probeTimeoutMs: 200,
-  connectTimeoutMs: 200,
-  attemptTimeoutMs: 300,
-  totalTimeoutMs: 1_000,
-  livezTimeoutMs: 250,
+  probeTimeoutMs: 400,
+  connectTimeoutMs: 400,
+  attemptTimeoutMs: 600,
+  totalTimeoutMs: 2_500,
+  livezTimeoutMs: 800,
 };
 const ADMIN = { authorization: 'Bearer admin-token' };
 const ADDRESSES = { oregon: 'http://127.0.0.1:8081', virginia: 'http://127.0.0.1:8082' };
-const WITHIN_MS = 5_000;
+const WITHIN_MS = 15_000;
 const logger = pino({ level: 'silent' });
 
 describe("a region's router", () => {
