@@ -24,8 +24,8 @@ export interface BalancerOptions {
 /** Failures in a row before a server that accepts connections but does not answer counts as down. */
 const PROBE_FAILURES_BEFORE_DOWN = 2;
 
-/** A server in doubt is tried after those that are up; one that is down is not tried at all until a probe is answered. */
-const RANK: Record<Reading, number | undefined> = { up: 0, unknown: 1, down: undefined };
+/** A server in doubt is tried after those that are up, and one that is said to be down only as a last resort. */
+const RANK: Record<Reading, number> = { up: 0, unknown: 1, down: 2 };
 
 /** The servers of a region: who lives, and whose turn it is. */
 export class Balancer {
@@ -69,7 +69,7 @@ export class Balancer {
     for (let step = 0; step < targets.length; step += 1) {
       const target = targets[(this.#turn + step) % targets.length] as Target;
       const rank = RANK[target.liveness.reading];
-      if (rank === undefined || rank > bestRank || tried.has(target)) continue;
+      if (rank > bestRank || tried.has(target)) continue;
       if (best && rank === bestRank && target.upstream.outstanding >= best.upstream.outstanding) continue;
       best = target;
       bestRank = rank;

@@ -163,7 +163,9 @@ export class RegionRouter {
     let timedOut = false;
     for (let target = this.#balancer.pick(tried); target; target = this.#balancer.pick(tried)) {
       const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) break;
+      // When probes come late because everything is slow, "down" is not the last word: one such server is still asked.
+      const lastResort = target.liveness.reading === 'down';
+      if (leftMs <= 0 || (lastResort && (timedOut || refusal))) break;
       tried.add(target);
       const attempt = await target.upstream.forward(exchange, Math.min(attemptTimeoutMs, leftMs));
       this.#learn(target, attempt);

@@ -159,6 +159,26 @@ describe("a region's router", () => {
       expect((await checkout(base)).status).toBe(200);
     });
 
+    it('when every probe comes late but the servers answer', async () => {
+      const base = await start();
+      for (const server of servers) server.mood = 'overloaded';
+      await eventually('all are called down', WITHIN_MS, async () =>
+        Object.values(await readings(base)).every((reading) => reading === 'down'),
+      );
+      expect((await checkout(base)).status).toBe(200);
+    });
+
+    it('nobody for longer than one try when all servers hang', async () => {
+      const base = await start();
+      for (const server of servers) server.mood = 'hangs';
+      await eventually('all are down', WITHIN_MS, async () =>
+        Object.values(await readings(base)).every((reading) => reading === 'down'),
+      );
+      const startedAtMs = performance.now();
+      expect((await checkout(base)).status).toBe(504);
+      expect(performance.now() - startedAtMs).toBeLessThan(2 * DURATIONS.attemptTimeoutMs);
+    });
+
     it('a server that came back', async () => {
       const base = await start();
       await servers[0]?.die();

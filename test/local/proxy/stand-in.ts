@@ -5,11 +5,12 @@ import type { AddressInfo, Socket } from 'node:net';
  * - `grants`: answers everything with 200 and what it saw;
  * - `hangs`: accepts and never answers, as a stopped process does;
  * - `half-dead`: answers `/livez` and hangs on everything else, as a server whose database hangs;
+ * - `overloaded`: answers, but its `/livez` comes too late for any probe;
  * - `breaks`: closes the connection with the request on it;
  * - `not-granting`: says that its region is the active one, but it does not grant at this moment;
  * - `elsewhere`: says that another region is the active one.
  */
-export type Mood = 'grants' | 'hangs' | 'half-dead' | 'breaks' | 'not-granting' | 'elsewhere';
+export type Mood = 'grants' | 'hangs' | 'half-dead' | 'overloaded' | 'breaks' | 'not-granting' | 'elsewhere';
 
 export interface Seen {
   readonly method: string;
@@ -85,7 +86,7 @@ export class StandIn {
 
   #reply(seen: Seen, response: ServerResponse): void {
     const probe = seen.url === '/livez';
-    if (this.mood === 'hangs' || (this.mood === 'half-dead' && !probe)) return;
+    if (this.mood === 'hangs' || this.mood === (probe ? 'overloaded' : 'half-dead')) return;
     if (!probe && (this.mood === 'breaks' || this.breaksLeft > 0)) {
       this.breaksLeft -= 1;
       response.destroy();
