@@ -4,7 +4,7 @@ import { type Beginning, begin } from './core/begin';
 import { confirm } from './core/confirmation';
 import type { FenceDebt } from './core/control-record';
 import { promotableFact } from './core/database-view';
-import { debtStep, isDue } from './core/debts';
+import { debtStep, dueDebts } from './core/debts';
 import { decide, operating } from './core/decide';
 import { type Fact, unknown } from './core/facts';
 import { judge, lastSignOfLifeAtMs, type Observation, receiverAbsentSinceMs, standbyFact } from './core/observation';
@@ -152,8 +152,7 @@ function beginOperation({ ports, authority, draft }: Cycle, beginning: Omit<Begi
 type DebtLook = { readonly debt: FenceDebt; readonly acl: AclView };
 
 function lookAtDebts({ ports, policy, draft }: Cycle): Promise<DebtLook[]> {
-  const nowMs = ports.clock.nowMs();
-  const due = draft.record.fenceDebts.filter((debt) => isDue(debt, policy, nowMs));
+  const due = dueDebts(draft.record, policy, ports.clock.nowMs());
   return Promise.all(due.map(async (debt) => ({ debt, acl: await ports.routers.acl(debt.region) })));
 }
 

@@ -290,6 +290,22 @@ describe('after a failover', () => {
     expect(world.acls.oregon).toEqual({ kind: 'serve' });
   });
 
+  it('is not slowed down by the router that it could not fence', async () => {
+    const world = new MemoryWorld();
+    const looks: string[] = [];
+    world.killOregon();
+    await world.cycleUntil(isOver(world), {
+      wrap: (ports) => {
+        const acl: typeof ports.routers.acl = (region) => {
+          looks.push(region);
+          return ports.routers.acl(region);
+        };
+        return { ...ports, routers: { ...ports.routers, acl } };
+      },
+    });
+    expect(looks.filter((region) => region === 'oregon')).toHaveLength(1);
+  });
+
   it('pays the fence debt also while an operation is in progress', async () => {
     const world = await failedOver();
     await ask(world, { kind: 'failback', stage: 'confirm-fence' });

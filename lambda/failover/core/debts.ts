@@ -36,7 +36,13 @@ export function debtStep(debt: FenceDebt, authority: AuthorityView, acl: AclView
   return { kind: 'fence' };
 }
 
-/** During an operation each cycle is a fraction of a second long: a debt is tried no more often than a sample is taken. */
-export function isDue(debt: FenceDebt, policy: Policy, nowMs: number): boolean {
-  return Math.abs(nowMs - debt.lastTriedAtMs) >= policy.sampleEveryMs / 2;
+/**
+ * Which debts are looked at in this cycle: every one, no more often than twice a sample. The debt of the operation
+ * in progress waits until that has settled: looking at a router that hangs would slow down each of its steps.
+ */
+export function dueDebts(record: ControlRecord, policy: Policy, nowMs: number): readonly FenceDebt[] {
+  return record.fenceDebts.filter(({ epoch, lastTriedAtMs }) => {
+    const isOfThisOperation = record.operation?.toEpoch === epoch;
+    return !isOfThisOperation && Math.abs(nowMs - lastTriedAtMs) >= policy.sampleEveryMs / 2;
+  });
 }
