@@ -8,7 +8,7 @@ export interface SupervisorDurations {
    * because letting go costs only protection, not a database.
    */
   readonly standbySilentAfterMs: number;
-  /** A follower that does not stream for so long, although its source is up, is built anew. */
+  /** A follower that does not stream twice as long, although its source is up and lets it in, is built anew. */
   readonly rebuildAfterMs: number;
   readonly walSenderTimeoutMs: number;
   readonly walReceiverTimeoutMs: number;
@@ -20,7 +20,7 @@ export const SUPERVISOR_DURATIONS: Readonly<Record<'default' | 'fast', Superviso
     pollEveryMs: 250,
     hangAfterMs: 10_000,
     standbySilentAfterMs: 4_000,
-    rebuildAfterMs: 20_000,
+    rebuildAfterMs: 10_000,
     walSenderTimeoutMs: 10_000,
     walReceiverTimeoutMs: 15_000,
     walRetrieveRetryMs: 1_000,
@@ -29,7 +29,7 @@ export const SUPERVISOR_DURATIONS: Readonly<Record<'default' | 'fast', Superviso
     pollEveryMs: 100,
     hangAfterMs: 3_000,
     standbySilentAfterMs: 2_000,
-    rebuildAfterMs: 5_000,
+    rebuildAfterMs: 3_000,
     walSenderTimeoutMs: 2_000,
     walReceiverTimeoutMs: 3_000,
     walRetrieveRetryMs: 200,

@@ -11,6 +11,7 @@ import { InstanceWatch } from './watch';
 
 /** Read by PostgreSQL from its own directory, which is where it runs. */
 const PASSWORD_FILE = 'replication.password';
+const INSIST_AFTER_MS = 1_000;
 
 /** Whom a member follows when it follows, and under which name. */
 export interface Following {
@@ -36,11 +37,11 @@ export class Member {
   isWanted = false;
   /** It ended by itself, with an error: nobody killed it. Cleared by a launch. */
   hasFailed = false;
-  /** Commits on this instance wait for the standby of this name. */
-  synchronousStandby = '';
   following: Following | undefined;
   /** The last timeline it was seen to receive; it is unknown while it is not connected. */
   lastTimeline: number | undefined;
+  #synchronousStandby = '';
+  #configuredAt = 0;
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -60,6 +61,11 @@ export class Member {
     return this.instance.name;
   }
 
+  /** The standby that commits on this instance are to wait for; empty for none. */
+  get synchronousStandby(): string {
+    return this.#synchronousStandby;
+  }
+
   /** It answers as a primary database, as far as is known. */
   get isWritable(): boolean {
     return this.instance.isRunning && this.watch.latest?.inRecovery === false;
@@ -73,9 +79,14 @@ export class Member {
     return this.watch.latest?.receiver?.status === 'streaming';
   }
 
-  /** Starts it as its files say: as a primary database, or, with standby.signal among them, as a follower. */
+  /**
+   * Starts it as its files say: as a primary database, or, with standby.signal among them, as a follower. Commits wait
+   * for nobody at first: who was waited for earlier may be gone.
+   */
   async launch(): Promise<void> {
     this.hasFailed = false;
+    this.#synchronousStandby = '';
+    this.#configuredAt = performance.now();
     this.lastTimeline = undefined;
     this.#writePasswordFile();
     await this.instance.launch(this.#settings());
@@ -85,8 +96,18 @@ export class Member {
 
   /** Makes commits on this running instance wait for a standby, or for none. */
   setSynchronousStandby(name: string): void {
-    this.synchronousStandby = name;
+    this.#synchronousStandby = name;
+    this.#configuredAt = performance.now();
     this.instance.reconfigure(this.#settings());
+  }
+
+  /** Says it again to an instance that has not taken it up, so that no commit ever waits for nobody. */
+  insistOnSynchronousStandby(): void {
+    const actual = this.watch.latest?.synchronousStandbyNames;
+    const isOverdue = performance.now() - this.#configuredAt > INSIST_AFTER_MS;
+    if (actual !== undefined && actual !== this.#synchronousStandby && isOverdue) {
+      this.setSynchronousStandby(this.#synchronousStandby);
+    }
   }
 
   /** Replaces its files by a copy of a running source; the old ones stay usable until the copy is complete. */
@@ -98,6 +119,8 @@ export class Member {
       return 'given-up';
     }
     await this.instance.kill();
+    // This end was ours: it withdraws nothing.
+    this.isWanted = true;
     rmSync(this.instance.directory, { recursive: true, force: true });
     renameSync(copy, this.instance.directory);
     return 'rebuilt';
@@ -125,7 +148,7 @@ export class Member {
       wal_receiver_timeout: `${durations.walReceiverTimeoutMs}ms`,
       wal_retrieve_retry_interval: `${durations.walRetrieveRetryMs}ms`,
       wal_receiver_status_interval: '1s',
-      synchronous_standby_names: this.synchronousStandby,
+      synchronous_standby_names: this.#synchronousStandby,
       ...(this.following === undefined ? {} : { primary_conninfo: conninfo(this.following) }),
       ...settings,
     };

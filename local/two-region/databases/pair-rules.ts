@@ -104,7 +104,7 @@ export const PAIR_RULES: readonly PairRule[] = [
     why: 'Commits do not wait for the standby, so it cannot be known to have them.',
   },
   {
-    when: ({ isRequired, stream }) => !isRequired && (stream === 'close' || stream === 'proven'),
+    when: (facts) => !facts.isRequired && follows(facts) && (facts.stream === 'close' || facts.stream === 'proven'),
     action: 'require-standby',
     why: 'It has caught up: from now on no commit is acknowledged without it.',
   },

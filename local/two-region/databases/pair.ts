@@ -19,6 +19,7 @@ export const STANDBY_NAME = 'oregon_standby';
 const CLOSE_BYTES = 1024n * 1024n;
 /** A standby whose connection broke usually reconnects at once. */
 const RECONNECT_TOLERATED_MS = 500;
+const BOTH_DIE_TOGETHER_MS = 25;
 const STEP_LIMIT_MS = 2_000;
 
 export interface PairOptions {
@@ -61,6 +62,7 @@ export class Pair {
 
   /** One look, one action. Resolves to whether something was done. */
   async step(): Promise<boolean> {
+    this.primary.insistOnSynchronousStandby();
     const rule = decidePair(this.#facts());
     this.#lastRule = rule;
     if (rule.action === 'none') return false;
@@ -162,7 +164,7 @@ export class Pair {
 
   async #promote(): Promise<void> {
     const { primary } = this;
-    primary.synchronousStandby = '';
+    primary.setSynchronousStandby('');
     await primary.instance.query('select pg_promote(true, 10)', [], { query_timeout: 12_000 });
     await primary.watch.look();
     if (primary.isWritable) this.#say('good', `${primary.name} is Oregon's primary database now.`);
@@ -172,13 +174,15 @@ export class Pair {
     const { primary } = this;
     // It recovers what was never acknowledged, too, and lets it be seen: the standby may not have it.
     this.#options.record.write({ isStandbyEligible: false });
-    primary.synchronousStandby = '';
     primary.following = undefined;
     this.#forgetProof();
     await primary.launch();
   }
 
   async #release(): Promise<void> {
+    // When both die together the news come in any order, and a dead primary has acknowledged nothing without it.
+    await new Promise((resume) => setTimeout(resume, BOTH_DIE_TOGETHER_MS));
+    if (!this.primary.instance.isRunning) return;
     this.#options.record.write({ isStandbyEligible: false });
     this.#forgetProof();
     this.primary.setSynchronousStandby('');

@@ -39,6 +39,8 @@ export class DatabaseOrderError extends Error {
 }
 
 const READY_WITHIN_MS = 30_000;
+const COMPLETE_WITHIN_MS = 8_000;
+const REPEAT_REPORT_AFTER_MS = 5_000;
 const START_ANSWER_WITHIN_MS = 15_000;
 
 /**
@@ -59,6 +61,7 @@ export class DatabaseSupervisor {
   readonly #failures: Partial<Record<Region, string>> = {};
   readonly #orders = new Set<Region>();
   #timer: NodeJS.Timeout | undefined;
+  #reported: { readonly message: string; readonly at: number } | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -144,7 +147,7 @@ export class DatabaseSupervisor {
     await this.#members['ohio/db'].launch();
     this.#options.onProcessChange?.();
     this.#wake();
-    await this.#untilReady();
+    await this.#untilReady(isFresh);
   }
 
   /** Shuts every database down, within seconds, and closes the endpoint. */
@@ -166,6 +169,8 @@ export class DatabaseSupervisor {
   /** Starts a database that has ended. Resolves to a sentence that says what has come of it. */
   async start(name: DatabaseName): Promise<string> {
     const member = this.#members[name];
+    // The news of a kill a moment ago may still be on its way.
+    if (member.instance.isRunning) await new Promise((resume) => setTimeout(resume, 100));
     if (member.instance.isRunning) return `${name} runs already (${this.#statusOf(name).summary}).`;
     if (!this.#isInUse(name))
       throw new DatabaseOrderError(`${name} is not in use now: its place is being prepared or was put aside.`);
@@ -279,7 +284,11 @@ export class DatabaseSupervisor {
     this.#record.writeRegion(region, 'running');
   }
 
+  /** The rules are asked again and again; the same failure is told now and then. */
   #report(error: Error): void {
+    const now = performance.now();
+    if (error.message === this.#reported?.message && now - this.#reported.at < REPEAT_REPORT_AFTER_MS) return;
+    this.#reported = { message: error.message, at: now };
     this.#options.announce({ source: 'databases', level: 'warning', text: error.message });
   }
 
@@ -320,7 +329,6 @@ export class DatabaseSupervisor {
     if (region === 'oregon') this.#record.write({ primary: 'oregon/db-a', isStandbyEligible: false });
     this.#record.writeLineage(name, 'current');
     this.#record.writeRegion(region, 'following');
-    member.synchronousStandby = '';
     member.following = source.following;
     await member.launch();
     await member.instance.waitUntilReady();
@@ -421,10 +429,13 @@ export class DatabaseSupervisor {
     return `${name} waits: it has to be built anew from ${source ?? 'a primary database'}, which does not run. Start that first.`;
   }
 
-  async #untilReady(): Promise<void> {
-    const deadline = performance.now() + READY_WITHIN_MS;
-    while (!this.#isReady()) {
-      if (performance.now() > deadline) {
+  /** A fresh world is complete or has failed; a recovered one starts with what serves, and the rest joins later. */
+  async #untilReady(isFresh: boolean): Promise<void> {
+    const began = performance.now();
+    while (!this.#isComplete()) {
+      const waitedMs = performance.now() - began;
+      if (!isFresh && waitedMs > COMPLETE_WITHIN_MS && this.#isServing()) return;
+      if (waitedMs > READY_WITHIN_MS) {
         const states = this.status().map(({ name, summary }) => `${name}: ${summary}`);
         throw new Error(`the databases are not ready after ${READY_WITHIN_MS} ms: ${states.join('; ')}`);
       }
@@ -432,18 +443,17 @@ export class DatabaseSupervisor {
     }
   }
 
-  #isReady(): boolean {
-    const { regions } = this.#record.current;
-    const isStoreReady = this.#members['ohio/db'].isWritable;
-    const isOregonReady = regions.oregon.state !== 'running' || this.#record.current.isStandbyEligible;
+  #isServing(): boolean {
+    const primaries = [this.#primaryOf('oregon'), this.#primaryOf('virginia')];
+    return this.#members['ohio/db'].isWritable && primaries.some((primary) => primary?.isWritable === true);
+  }
+
+  #isComplete(): boolean {
+    const { regions, isStandbyEligible } = this.#record.current;
     const virginia = this.#members['virginia/db'];
-    const isVirginiaReady =
-      regions.virginia.state === 'running'
-        ? virginia.isWritable
-        : regions.virginia.state !== 'following' || virginia.isFollowing;
-    const isStreaming =
-      regions.oregon.state !== 'running' || regions.virginia.state !== 'following' || virginia.isStreaming;
-    return isStoreReady && isOregonReady && isVirginiaReady && isStreaming;
+    const isOregonComplete = regions.oregon.state !== 'running' || isStandbyEligible;
+    const isVirginiaComplete = regions.virginia.state === 'running' ? virginia.isWritable : virginia.isStreaming;
+    return this.#isServing() && isOregonComplete && isVirginiaComplete;
   }
 }
 

@@ -24,6 +24,8 @@ export class FollowerTender {
   readonly #options: TenderOptions;
   /** Since when it has not streamed although its source is up. */
   #brokenSince: number | undefined;
+  /** The way to the source was open when it was last found lost. */
+  #wasReachable = false;
   #attempts = 0;
   #notBefore = 0;
   #switches: { readonly timeline: number; readonly points: Switches } | undefined;
@@ -52,18 +54,20 @@ export class FollowerTender {
     const name = member.name as FollowerName;
     if (member.hasFailed && record.current.lineages[name] === 'current') record.writeLineage(name, 'stale');
     const primary = source.primary();
+    const following = await this.#following(primary);
     const rule = decideFollower({
       isRunning: member.instance.isRunning,
       isWanted: member.isWanted,
       lineage: record.current.lineages[name],
       isSourceUp: primary?.isWritable === true,
-      following: await this.#following(primary),
+      following,
     });
     this.#lastRule = rule;
     if (rule.action === 'none') {
       if (member.isStreaming) this.#attempts = 0;
       return false;
     }
+    if (following === 'lost' && rule.action === 'rebuild' && !(await this.#isSettledWay(source))) return false;
     return this.#attempt(rule, source);
   }
 
@@ -97,6 +101,7 @@ export class FollowerTender {
     const member = this.#member;
     if (member.isStreaming || !member.instance.isRunning || primary?.isWritable !== true) {
       this.#brokenSince = undefined;
+      if (member.isStreaming) this.#wasReachable = false;
       return member.isStreaming ? 'streaming' : 'interrupted';
     }
     this.#brokenSince ??= performance.now();
@@ -120,6 +125,15 @@ export class FollowerTender {
     return isAhead({ timeline, lsn }, this.#switches.points);
   }
 
+  /** A cut link is waited for; after its repair a follower gets the time to reconnect by itself. */
+  async #isSettledWay(source: Source): Promise<boolean> {
+    const isOpen = await isReachable(source);
+    const isSettled = isOpen && this.#wasReachable;
+    this.#wasReachable = isOpen;
+    if (!isSettled) this.#brokenSince = undefined;
+    return isSettled;
+  }
+
   async #launch(source: Source): Promise<void> {
     this.#member.following = source.following;
     await this.#member.launch();
@@ -129,12 +143,7 @@ export class FollowerTender {
     const member = this.#member;
     const { announce, record } = this.#options;
     const name = member.name as FollowerName;
-    if (!(await isReachable(source))) {
-      // The way is closed, not the source: a cut link is waited for.
-      this.#brokenSince = undefined;
-      this.#attempts = 0;
-      return;
-    }
+    if (!(await isReachable(source))) throw new Error(`cannot be built anew: the way to its source is closed`);
     announce({ source: name, level: 'info', text: `${name} is built anew. ${rule.why}` });
     const outcome = await member.rebuild(source.connection, () => this.#mayReplace(source));
     if (outcome === 'given-up') return;

@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { Client } from 'pg';
-import { clusterHome } from '../../../local/postgres/binaries';
 import type { Announcement } from '../../../local/two-region/databases/announcement';
 import { type DatabaseName, DatabaseSupervisor } from '../../../local/two-region/databases/supervisor';
 import { Layout, LINK_NAMES, type LinkName } from '../../../local/two-region/layout';
 import { Relay } from '../../../local/two-region/network/relay';
+import { scratchHome } from '../postgres/scratch-home';
 
 const PASSWORDS = {
   evergrant_admin: "an admin's password",
@@ -26,7 +24,7 @@ export class WorldOfDatabases {
 
   constructor(basePort: number) {
     this.layout = new Layout(basePort);
-    this.home = clusterHome(mkdtempSync(join(tmpdir(), 'evergrant-databases-')));
+    this.home = scratchHome();
     this.links = Object.fromEntries(
       LINK_NAMES.map((name) => {
         const [port, targetPort] = [this.layout.linkPort(name), this.layout.linkTargetPort(name)];
@@ -56,7 +54,7 @@ export class WorldOfDatabases {
   async stop(): Promise<void> {
     await this.supervisor.stop();
     await Promise.all(Object.values(this.links).map((link) => link.close()));
-    rmSync(this.home, { recursive: true, force: true });
+    if (!process.env.KEEP) rmSync(this.home, { recursive: true, force: true });
   }
 
   /** As a new main process would find things after kill -9 of the old one and of every database. */
@@ -90,7 +88,9 @@ export class WorldOfDatabases {
 
   async until(what: string, holds: () => boolean | Promise<boolean>, deadlineMs = 20_000): Promise<void> {
     const deadline = performance.now() + deadlineMs;
-    while (!(await holds())) {
+    const holdsNow = async () => holds();
+    // A database that is about to die or to come back may well refuse to be asked.
+    while (!(await holdsNow().catch(() => false))) {
       if (performance.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}\n${this.#story()}`);
       await new Promise((resume) => setTimeout(resume, 20));
     }
@@ -113,7 +113,7 @@ export class WorldOfDatabases {
       user: 'evergrant_owner',
       password: PASSWORDS.evergrant_owner,
       database: 'evergrant',
-      connectionTimeoutMillis: 1_000,
+      connectionTimeoutMillis: 3_000,
       query_timeout: 30_000,
     });
     client.on('error', () => undefined);

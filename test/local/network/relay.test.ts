@@ -3,9 +3,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { IN_FLIGHT_BYTES_MAX } from '../../../local/two-region/network/conveyor';
 import { Relay } from '../../../local/two-region/network/relay';
 
-const LINK_PORT = 18310;
-const TARGET_PORT = 18311;
-const OTHER_PORT = 18312;
+const LINK_PORT = 18390;
+const TARGET_PORT = 18391;
+const OTHER_PORT = 18392;
 
 let link: Relay;
 let target: Server;

@@ -1,12 +1,11 @@
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { clusterHome } from '../../../local/postgres/binaries';
 import { copyRunning, copyStopped, markAsFollower, unfinishedCopy } from '../../../local/postgres/copies';
 import { PostgresInstance } from '../../../local/postgres/instance';
 import { Relay } from '../../../local/two-region/network/relay';
+import { scratchHome } from './scratch-home';
 
-const PORT = 18320;
+const PORT = 18382;
 let home: string;
 let primary: PostgresInstance;
 const instances: PostgresInstance[] = [];
@@ -28,7 +27,7 @@ const following = (port = PORT) => ({
 });
 
 beforeAll(async () => {
-  home = clusterHome(mkdtempSync(join(tmpdir(), 'evergrant-copies-')));
+  home = scratchHome();
   primary = instance('primary', PORT);
   await primary.init();
   await primary.start();

@@ -1,16 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { clusterHome } from '../../../local/postgres/binaries';
 import { type ExitNotice, PostgresInstance } from '../../../local/postgres/instance';
+import { scratchHome } from './scratch-home';
 
-const PORT = 18300;
+const PORT = 18380;
 let home: string;
 let instance: PostgresInstance;
 
 beforeAll(async () => {
-  home = clusterHome(mkdtempSync(join(tmpdir(), 'evergrant-instance-')));
+  home = scratchHome();
   instance = new PostgresInstance({
     name: 'test/db',
     directory: join(home, 'db'),
