@@ -92,22 +92,23 @@ export class PublicEdge {
   }
 
   async #forward(exchange: Exchange): Promise<Reply> {
-    const deadlineMs = performance.now() + this.#options.durations.totalTimeoutMs;
-    const region = this.#target;
-    let attempt = await this.#try(exchange, region, deadlineMs);
-    // Once more after a dead connection: a kept connection may have ended only because the router was restarted. And
-    // when the target was switched while the request hung, it belongs to the new region.
-    if (attempt.kind === 'broken' || (attempt.kind !== 'answered' && this.#target !== region)) {
-      attempt = await this.#try(exchange, this.#target, deadlineMs);
+    const { totalTimeoutMs } = this.#options.durations;
+    const deadlineMs = performance.now() + totalTimeoutMs;
+    let region = this.#target;
+    let attempt = await this.#try(exchange, region, totalTimeoutMs);
+    // Once more after a dead connection: a kept connection may have ended only because the router was restarted, and
+    // the target may have been switched since. A request that hung has no time left: its client sends it again.
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs > 0 && (attempt.kind === 'broken' || (attempt.kind === 'refused' && this.#target !== region))) {
+      region = this.#target;
+      attempt = await this.#try(exchange, region, leftMs);
     }
-    if (attempt.kind !== 'answered') return this.#regionUnreachable(this.#target, attempt);
+    if (attempt.kind !== 'answered') return this.#regionUnreachable(region, attempt);
     return { status: attempt.status, headers: returnedHeaders(attempt.headers, PROXY_NAME), body: attempt.body };
   }
 
-  async #try(exchange: Exchange, region: Region, deadlineMs: number): Promise<Attempt> {
-    const leftMs = deadlineMs - performance.now();
-    if (leftMs <= 0) return { kind: 'timed-out', because: 'the time for this request is over' };
-    const attempt = await this.#upstreams[region].forward(exchange, leftMs);
+  async #try(exchange: Exchange, region: Region, timeoutMs: number): Promise<Attempt> {
+    const attempt = await this.#upstreams[region].forward(exchange, timeoutMs);
     this.#tell(region, attempt);
     return attempt;
   }
