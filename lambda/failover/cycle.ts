@@ -39,6 +39,7 @@ export type CycleOutcome =
   | { readonly kind: 'blind'; readonly because: string };
 
 interface Cycle {
+  readonly startedAtMs: number;
   readonly ports: Ports;
   readonly policy: Policy;
   readonly authority: AuthorityView;
@@ -52,11 +53,12 @@ interface Cycle {
 export async function runCycle(ports: Ports, settings: CycleSettings): Promise<CycleOutcome> {
   try {
     // The record first: whoever writes after this moment makes this cycle's write fail.
+    const startedAtMs = ports.clock.nowMs();
     const control = await ports.control.read();
     const authority = await ports.authority.read();
     const draft = new Draft(ports, control);
-    draft.change({ lastCycleAtMs: ports.clock.nowMs(), lastCycleBy: settings.controller });
-    const cycle = { ports, policy: settings.policy, authority, draft };
+    draft.change({ lastCycleAtMs: startedAtMs, lastCycleBy: settings.controller });
+    const cycle = { startedAtMs, ports, policy: settings.policy, authority, draft };
     if (draft.record.operation !== null) answerRequest(cycle, unknown('not asked during an operation'));
     return draft.record.operation === null ? await watch(cycle) : await operate(cycle);
   } catch (failure) {
@@ -75,7 +77,7 @@ async function watch(cycle: Cycle): Promise<CycleOutcome> {
   }
   const fences = payDebts(cycle, looks);
   if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
-  await Promise.allSettled(fences.map((fence) => fence()));
+  await actInTime(cycle, fences);
   await tellPeople(draft, policy);
   return { kind: 'watched', verdict, operating: draft.record.operation !== null };
 }
@@ -88,10 +90,23 @@ async function operate(cycle: Cycle): Promise<CycleOutcome> {
   const [step, looks] = await Promise.all([plan(cycle, operation), lookAtDebts(cycle)]);
   const fences = payDebts(cycle, looks);
   if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
-  const [performed] = await Promise.allSettled([perform(cycle, step), ...fences.map((fence) => fence())]);
+  const [performed] = await actInTime(cycle, [() => perform(cycle, step), ...fences]);
   await tellPeople(draft, policy);
-  const failure = performed.status === 'rejected' ? performed.reason : null;
+  const failure = performed?.status === 'rejected' ? performed.reason : null;
   return { kind: 'stepped', step, failure, operating: draft.record.operation !== null };
+}
+
+/**
+ * Does what was recorded, all at once. A controller that was stopped in between and wakes up later means things that
+ * others have long done, and undone again: it lets them be.
+ */
+function actInTime(
+  { ports, policy, startedAtMs }: Cycle,
+  acts: readonly (() => Promise<void>)[],
+): Promise<PromiseSettledResult<void>[]> {
+  const lateMs = ports.clock.nowMs() - startedAtMs - policy.actWithinMs;
+  const tooLate = new OperatingError({ code: 'too_late', message: `${lateMs} ms too late to act`, retryable: true });
+  return Promise.allSettled(acts.map((act) => (lateMs > 0 ? Promise.reject(tooLate) : act())));
 }
 
 /** Adds the sample to what is remembered, and names the state of affairs. */

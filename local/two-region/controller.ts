@@ -47,6 +47,8 @@ function haltingAt(haltAt: string | undefined, control: ControlStore, logger: Lo
   if (haltAt === undefined) return control;
   return new HaltingControlStore(control, parseHaltPoint(haltAt), () => {
     logger.warn({ haltedAt: haltAt, announce: `the controller has stopped at ${haltAt}, as the drill wants it` });
+    // Something must keep the process alive for the kill that is to come.
+    setInterval(() => undefined, 60_000);
   });
 }
 
@@ -63,6 +65,7 @@ runEntry('controller', async (logger) => {
     cycle: () => runCycle(ports, { controller: environment.name, policy: durations.policy }),
     sampleEveryMs: durations.policy.sampleEveryMs,
     stepEveryMs: durations.stepEveryMs,
+    isAsked: async () => (await ports.control.read()).record.request !== null,
     report: new Reporter(logger).report,
   });
   pace.start();

@@ -34,6 +34,7 @@ const FAST_POLICY: Policy = {
   stuckAlertAfterMs: 6_000,
   drainMaxMs: 10_000,
   drainAtRestMs: 1_000,
+  actWithinMs: 5_000,
   alertResendAfterMs: 5_000,
 };
 

@@ -44,6 +44,24 @@ describe('two controllers at once', () => {
     }
   });
 
+  it('one that sleeps between recording and acting does nothing when it wakes', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    let written = 0;
+    let effectsAtWaking = -1;
+    const sleepAfterWriting: Standing = async ({ call, side }) => {
+      if (call !== 'control.write' || side !== 'after' || world.record.operation?.phase !== 'switch') return;
+      written += 1;
+      if (written > 1) return;
+      await runToTheEnd(world, 'second');
+      world.pass(POLICY.actWithinMs);
+      effectsAtWaking = world.effects.length;
+    };
+    await runToTheEnd(world, 'first', sleepAfterWriting);
+    expect(effectsAtWaking).toBeGreaterThan(0);
+    expect(world.effects).toHaveLength(effectsAtWaking);
+  });
+
   it('a controller that slept through failover and failback promotes nothing when it wakes', async () => {
     const world = new MemoryWorld();
     world.killOregon();

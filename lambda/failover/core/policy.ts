@@ -22,6 +22,8 @@ export interface Policy {
   readonly drainAtRestMs: number;
   /** A follower no further behind keeps up. @default 1 048 576 */
   readonly keepsUpWithinBytes: number;
+  /** What a cycle means to do, it does within this time of having looked, or not at all. @default 15 000 */
+  readonly actWithinMs: number;
   /** An alert whose sender may have died is sent again after this time. @default 30 000 */
   readonly alertResendAfterMs: number;
 }
@@ -38,6 +40,7 @@ export const DEFAULT_POLICY: Policy = {
   drainMaxMs: 60_000,
   drainAtRestMs: 5_000,
   keepsUpWithinBytes: 1_048_576,
+  actWithinMs: 15_000,
   alertResendAfterMs: 30_000,
 };
 

@@ -1,16 +1,19 @@
 import type { ControlRecord } from '../../../lambda/failover/core/control-record';
-import type { TimelineEntry } from '../../../lambda/failover/core/operations';
+import { PHASES_OF, type Phase, type TimelineEntry } from '../../../lambda/failover/core/operations';
 import type { ControlStore } from '../../../lambda/failover/ports';
 
 export interface HaltPoint {
-  readonly phase: string;
+  readonly phase: Phase;
   readonly side: 'before' | 'after';
 }
 
-/** Reads `PHASE:before` or `PHASE:after`. Throws for anything else. */
+/** Reads `PHASE:before` or `PHASE:after`. Throws for anything else, also for a phase that no operation has. */
 export function parseHaltPoint(text: string): HaltPoint {
-  const [phase, side, rest] = text.split(':');
-  if (phase === undefined || phase === '' || rest !== undefined || (side !== 'before' && side !== 'after')) {
+  const [name, side, rest] = text.split(':');
+  const phase = Object.values(PHASES_OF)
+    .flat()
+    .find((candidate) => candidate === name);
+  if (phase === undefined || rest !== undefined || (side !== 'before' && side !== 'after')) {
     throw new RangeError(`"${text}" is no boundary of a phase; one is, for example, promote:before`);
   }
   return { phase, side };
@@ -50,10 +53,7 @@ export class HaltingControlStore implements ControlStore {
 
   #halt(): Promise<never> {
     this.#onHalt();
-    return new Promise(() => {
-      // Something must keep the process alive for the kill that is to come.
-      setInterval(() => undefined, 60_000);
-    });
+    return new Promise(() => undefined);
   }
 
   /** The phase in the timeline of the operation in progress, or of the one that this very write ends. */

@@ -5,12 +5,16 @@ export interface PaceOptions {
   readonly cycle: () => Promise<CycleOutcome>;
   readonly sampleEveryMs: number;
   readonly stepEveryMs: number;
+  /** Whether an operator waits for an answer: then the next cycle comes at once. */
+  readonly isAsked: () => Promise<boolean>;
   /** Told of every outcome, and of what a cycle threw. */
   readonly report: (outcome: CycleOutcome | { readonly kind: 'failed'; readonly error: unknown }) => void;
 }
 
 /** The end waits no longer for a cycle: whatever it leaves half done, the next controller finishes. */
 const CLOSE_MS_MAX = 5_000;
+/** How often it is looked whether an operator waits. */
+const ASK_EVERY_MS = 1_000;
 
 /** Runs cycles one after the other, never two at once: a sample's interval apart, or a step's during an operation. */
 export class Pace {
@@ -36,8 +40,19 @@ export class Pace {
     while (!signal.aborted) {
       const startedMs = performance.now();
       const intervalMs = await this.#once();
-      const leftMs = Math.max(0, intervalMs - (performance.now() - startedMs));
-      await wait(leftMs, undefined, { signal }).catch(() => undefined);
+      await this.#rest(startedMs + intervalMs);
+    }
+  }
+
+  /** Until the time for the next cycle has come, or an operator waits. */
+  async #rest(untilMs: number): Promise<void> {
+    const { signal } = this.#stopping;
+    for (;;) {
+      const leftMs = Math.max(0, untilMs - performance.now());
+      await wait(Math.min(leftMs, ASK_EVERY_MS), undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || leftMs <= ASK_EVERY_MS) return;
+      // That the store cannot be read is for the cycle to say.
+      if (await this.#options.isAsked().catch(() => false)) return;
     }
   }
 

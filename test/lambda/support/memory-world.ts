@@ -22,6 +22,7 @@ export const POLICY: Policy = {
   stuckAlertAfterMs: 5_000,
   drainMaxMs: 8_000,
   drainAtRestMs: 1_000,
+  actWithinMs: 5_000,
   alertResendAfterMs: 5_000,
 };
 
