@@ -1,0 +1,71 @@
+import type { Answer } from '../../client/transport';
+import { type Verdict, verdictOn } from '../../client/verdict';
+
+const NOW_MS = Date.parse('2026-11-22T10:00:00Z');
+
+const answer = (status: number, body: Record<string, unknown> = {}, serverDateMs?: number): Answer => {
+  return { kind: 'response', status, body, retryAfterMs: undefined, serverDateMs, sentAtMs: 0 };
+};
+
+const lease = {
+  token: 't',
+  epoch: 3,
+  servedBy: 'oregon/app-1',
+  expiresAt: '2026-11-22T10:10:00.000Z',
+  heartbeatAfter: 200,
+};
+
+describe('what an answer means', () => {
+  const rows: readonly [number, string | undefined, Verdict['kind']][] = [
+    [204, undefined, 'done'],
+    [409, 'no_seat_available', 'no_seat_available'],
+    [409, 'lease_conflict', 'refused'],
+    [410, 'lease_expired', 'ended'],
+    [410, 'lease_released', 'ended'],
+    [404, 'lease_not_found', 'ended'],
+    [404, 'not_found', 'refused'],
+    [404, 'entitlement_not_found', 'refused'],
+    [404, undefined, 'refused'],
+    [400, 'malformed_body', 'refused'],
+    [401, 'unauthenticated', 'refused'],
+    [403, 'forbidden', 'refused'],
+    [422, 'invalid_request', 'refused'],
+    [307, undefined, 'refused'],
+    [408, undefined, 'unavailable'],
+    [429, undefined, 'unavailable'],
+    [500, 'internal_error', 'unavailable'],
+    [502, 'region_unreachable', 'unavailable'],
+    [503, 'not_granting', 'not_granting'],
+    [503, 'no_server_available', 'unavailable'],
+    [503, 'outcome_unknown', 'unavailable'],
+    [504, 'server_timeout', 'unavailable'],
+    [200, undefined, 'unavailable'],
+  ];
+
+  for (const [status, code, kind] of rows) {
+    it(`${status} ${code ?? 'without a code'} is ${kind}`, () => {
+      expect(verdictOn(answer(status, code ? { code } : {}), NOW_MS).kind).toBe(kind);
+    });
+  }
+
+  it('no answer is unavailable', () => {
+    expect(verdictOn({ kind: 'no-response', because: 'timeout' }, NOW_MS)).toMatchObject({ kind: 'unavailable' });
+  });
+
+  it('a grant counts in durations', () => {
+    expect(verdictOn(answer(201, lease), NOW_MS)).toMatchObject({
+      kind: 'done',
+      grant: { token: 't', epoch: 3, servedBy: 'oregon/app-1', expiresInMs: 600_000, heartbeatInMs: 200_000 },
+    });
+  });
+
+  it('a client whose clock is an hour wrong counts by the server’s', () => {
+    const verdict = verdictOn(answer(200, lease, NOW_MS), NOW_MS + 3_600_000);
+    expect(verdict).toMatchObject({ grant: { expiresInMs: 600_000 } });
+  });
+
+  it('a heartbeat time that the server leaves out is a third of what is left', () => {
+    const { heartbeatAfter: _left, ...rest } = lease;
+    expect(verdictOn(answer(200, rest), NOW_MS)).toMatchObject({ grant: { heartbeatInMs: 200_000 } });
+  });
+});
