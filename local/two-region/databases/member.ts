@@ -25,7 +25,10 @@ export interface MemberOptions {
   readonly replicationPassword: string;
   /** Settings this instance always has. */
   readonly settings?: Settings;
-  readonly onChange: () => void;
+  readonly onAnswer: () => void;
+  readonly onLaunch: () => void;
+  /** Called after the member itself knows. */
+  readonly onExit: (notice: ExitNotice) => void;
 }
 
 /** One PostgreSQL instance under supervision: what it is wanted for, and what is known about it. */
@@ -51,7 +54,7 @@ export class Member {
       hangAfterMs: options.durations.hangAfterMs,
       onAnswer: () => {
         this.lastTimeline = this.watch.latest?.timeline ?? this.lastTimeline;
-        options.onChange();
+        options.onAnswer();
       },
     });
     options.instance.onExit((notice) => this.#exited(notice));
@@ -91,7 +94,7 @@ export class Member {
     this.#writePasswordFile();
     await this.instance.launch(this.#settings());
     this.watch.expect();
-    this.#options.onChange();
+    this.#options.onLaunch();
   }
 
   /** Makes commits on this running instance wait for a standby, or for none. */
@@ -126,19 +129,21 @@ export class Member {
     return 'rebuilt';
   }
 
-  /** Stops it and moves its files aside. Nothing to do when that has been done. Resolves to where they are. */
-  async keep(label: string): Promise<string> {
+  /** Stops it and moves its files aside. Resolves to where they are; undefined when there were none. */
+  async keep(label: string): Promise<string | undefined> {
     this.isWanted = false;
     await this.instance.stop('fast', 5_000);
-    const kept = `${this.instance.directory}-kept-${label}`;
-    if (this.instance.isInitialised) renameSync(this.instance.directory, freeName(kept));
+    if (!this.instance.isInitialised) return undefined;
+    const kept = freeName(`${this.instance.directory}-kept-${label}`);
+    renameSync(this.instance.directory, kept);
     return kept;
   }
 
-  #exited({ code, signal }: ExitNotice): void {
+  #exited(notice: ExitNotice): void {
+    const { code, signal } = notice;
     this.hasFailed = signal === null && code !== 0;
     if (!this.hasFailed) this.isWanted = false;
-    this.#options.onChange();
+    this.#options.onExit(notice);
   }
 
   #settings(): Settings {

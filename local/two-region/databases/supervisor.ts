@@ -1,23 +1,22 @@
 import { join } from 'node:path';
 import type { ClientConfig } from 'pg';
 import { clusterHome } from '../../postgres/binaries';
-import { PostgresInstance } from '../../postgres/instance';
+import { type ExitNotice, PostgresInstance } from '../../postgres/instance';
 import type { Layout, Region } from '../layout';
 import { Relay } from '../network/relay';
 import type { Announce } from './announcement';
+import { Arrangement, DATABASE_NAMES, type DatabaseName } from './arrangement';
 import { createClusters } from './bootstrap';
 import { SUPERVISOR_DURATIONS, type SupervisorDurations } from './durations';
 import { Lane } from './lane';
 import { Member } from './member';
-import { Pair, STANDBY_NAME } from './pair';
+import { DatabaseOrderError, Orders } from './orders';
+import { Pair } from './pair';
+import { isComplete, isServing, type ReadinessInput } from './readiness';
 import { type FollowerName, FRESH_RECORD, RecordFile } from './record';
 import type { AuthorityRole, LicenseRole, Passwords } from './roles';
-import { type Source, sourceOver } from './source';
 import { type DatabaseStatus, type RegionDatabases, statusOf } from './status';
 import { FollowerTender } from './tender';
-
-export const DATABASE_NAMES = ['oregon/db-a', 'oregon/db-b', 'virginia/db', 'ohio/db'] as const;
-export type DatabaseName = (typeof DATABASE_NAMES)[number];
 
 export interface SupervisorOptions {
   readonly layout: Layout;
@@ -31,11 +30,6 @@ export interface SupervisorOptions {
   readonly announce: Announce;
   /** A database has been started or has ended: its pid is another. */
   readonly onProcessChange?: () => void;
-}
-
-/** An order that cannot be carried out in the present state. */
-export class DatabaseOrderError extends Error {
-  readonly code = 'database_order_refused';
 }
 
 const READY_WITHIN_MS = 30_000;
@@ -58,8 +52,10 @@ export class DatabaseSupervisor {
   readonly #tenders: Readonly<Record<FollowerName, FollowerTender>>;
   readonly #endpoint: Relay;
   readonly #lanes = { oregon: new Lane(), virginia: new Lane() };
-  readonly #failures: Partial<Record<Region, string>> = {};
-  readonly #orders = new Set<Region>();
+  readonly #arrangement: Arrangement;
+  readonly #orders: Orders;
+  #bootstrapping: Promise<void> | undefined;
+  #isStopping = false;
   #timer: NodeJS.Timeout | undefined;
   #reported: { readonly message: string; readonly at: number } | undefined;
 
@@ -78,6 +74,19 @@ export class DatabaseSupervisor {
       name: "Oregon's database endpoint",
       port: options.layout.oregonDatabasePort,
       targetPort: undefined,
+    });
+    this.#arrangement = new Arrangement({
+      layout: options.layout,
+      record: this.#record,
+      members: this.#members,
+      replicationPassword: options.databasePasswords.evergrant_replication,
+    });
+    this.#orders = new Orders({
+      record: this.#record,
+      members: this.#members,
+      arrangement: this.#arrangement,
+      lanes: this.#lanes,
+      announce: options.announce,
     });
     const shared = { record: this.#record, durations: this.#durations, announce: options.announce };
     this.#pair = new Pair({
@@ -103,29 +112,36 @@ export class DatabaseSupervisor {
       logFile: join(this.#options.logDirectory ?? join(home, 'logs'), `${file}.log`),
       adminPassword: passwords.evergrant_admin,
     });
-    instance.onExit(({ code, signal }) => {
-      this.#updateEndpoint();
-      this.#options.announce({
-        source: name,
-        level: 'warning',
-        text: `${name} has ended (${signal ?? `exit code ${code}`}).`,
-      });
-      this.#options.onProcessChange?.();
-    });
     return new Member({
       instance,
       durations: this.#durations,
       replicationPassword: databasePasswords.evergrant_replication,
       settings: name.startsWith('oregon/') ? PAIR_SETTINGS : {},
-      onChange: () => this.#wake(),
+      onAnswer: () => this.#wake(),
+      onLaunch: () => this.#options.onProcessChange?.(),
+      onExit: (notice) => this.#ended(name, notice),
     });
+  }
+
+  #ended(name: DatabaseName, { code, signal }: ExitNotice): void {
+    this.#wake();
+    // Ends at creation and at the end of the world are no news.
+    if (this.#timer === undefined) return;
+    const text = `${name} has ended (${signal ?? `exit code ${code}`}).`;
+    this.#options.announce({ source: name, level: 'warning', text });
+    this.#options.onProcessChange?.();
   }
 
   /**
    * Makes the databases of a fresh world, or recovers those of an earlier one, and starts them. Resolves when Oregon's
    * endpoint accepts writes, its standby is in sync and Virginia follows; in a recovered world, as far as that goes.
    */
-  async bootstrap(): Promise<void> {
+  bootstrap(): Promise<void> {
+    this.#bootstrapping = this.#bootstrap();
+    return this.#bootstrapping;
+  }
+
+  async #bootstrap(): Promise<void> {
     const isFresh = !this.#record.exists;
     await this.#endpoint.listen();
     if (isFresh) {
@@ -138,20 +154,22 @@ export class DatabaseSupervisor {
       });
       this.#record.write(FRESH_RECORD);
     }
+    this.#assertNotStopping();
     for (const name of DATABASE_NAMES) {
       this.#members[name].watch.start();
-      this.#members[name].isWanted = this.#isInUse(name);
+      this.#members[name].isWanted = this.#arrangement.isInUse(name);
     }
-    this.#resumeOrders();
+    this.#orders.resume();
     this.#timer = setInterval(() => this.#wake(), this.#durations.pollEveryMs);
     await this.#members['ohio/db'].launch();
-    this.#options.onProcessChange?.();
     this.#wake();
     await this.#untilReady(isFresh);
   }
 
   /** Shuts every database down, within seconds, and closes the endpoint. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#bootstrapping?.catch(() => undefined);
     clearInterval(this.#timer);
     this.#timer = undefined;
     const members = Object.values(this.#members);
@@ -172,8 +190,9 @@ export class DatabaseSupervisor {
     // The news of a kill a moment ago may still be on its way.
     if (member.instance.isRunning) await new Promise((resume) => setTimeout(resume, 100));
     if (member.instance.isRunning) return `${name} runs already (${this.#statusOf(name).summary}).`;
-    if (!this.#isInUse(name))
+    if (!this.#arrangement.isInUse(name)) {
       throw new DatabaseOrderError(`${name} is not in use now: its place is being prepared or was put aside.`);
+    }
     member.isWanted = true;
     if (name === 'ohio/db') await member.launch();
     else this.#tenders[name].forgive();
@@ -191,28 +210,17 @@ export class DatabaseSupervisor {
 
   /** Puts a region's own databases aside under a label, for reconciliation. Returns at once; ask `region`. */
   keep(region: Region, label: string): RegionDatabases {
-    if (this.#record.current.regions[region].state !== 'running') return this.region(region);
-    return this.#order(region, async () => {
-      // On record first: a restart finishes what was begun.
-      this.#record.writeRegion(region, 'kept', label);
-      await this.#putAside(region, label);
-    });
+    return this.#orders.keep(region, label);
   }
 
   /** Makes a follower of the other region's primary database in this region. Returns at once; ask `region`. */
   follow(region: Region): RegionDatabases {
-    const { state } = this.#record.current.regions[region];
-    if (state === 'following') return this.region(region);
-    if (state === 'running') throw new DatabaseOrderError(`${region} has databases of its own: put them aside first.`);
-    return this.#order(region, () => this.#buildFollower(region));
+    return this.#orders.follow(region);
   }
 
-  /** How far the last order is. */
+  /** What a region's databases are for, and how far the last order is. */
   region(region: Region): RegionDatabases {
-    const because = this.#failures[region];
-    if (this.#orders.has(region)) return { region, state: 'building' };
-    if (because !== undefined) return { region, state: 'failed', because };
-    return { region, state: this.#record.current.regions[region].state };
+    return this.#orders.region(region);
   }
 
   status(): DatabaseStatus[] {
@@ -255,7 +263,7 @@ export class DatabaseSupervisor {
     if (state === 'kept' || state === 'building') return false;
     if (region === 'virginia') return this.#stepFollower('virginia', 'virginia/db');
     if (state === 'following') return this.#stepFollower('oregon', this.#record.current.primary);
-    return (await this.#pair.step()) || this.#tenders[this.#pair.standbyName].step(this.#pairSource());
+    return (await this.#pair.step()) || this.#tend(this.#pair.standbyName);
   }
 
   async #stepFollower(region: Region, name: FollowerName): Promise<boolean> {
@@ -264,7 +272,11 @@ export class DatabaseSupervisor {
       this.#recordPromotion(region, name);
       return true;
     }
-    return this.#tenders[name].step(this.#regionSource(region));
+    return this.#tend(name);
+  }
+
+  #tend(name: FollowerName): Promise<boolean> {
+    return this.#tenders[name].step(this.#arrangement.sourceOf(name));
   }
 
   /** Somebody has promoted a region's follower: it is the region's primary database from now on. */
@@ -292,93 +304,6 @@ export class DatabaseSupervisor {
     this.#options.announce({ source: 'databases', level: 'warning', text: error.message });
   }
 
-  // ---- the orders of a failback
-
-  #order(region: Region, carryOut: () => Promise<void>): RegionDatabases {
-    if (this.#orders.has(region)) return this.region(region);
-    delete this.#failures[region];
-    this.#orders.add(region);
-    this.#lanes[region]
-      .run(carryOut)
-      .catch((error: Error) => {
-        this.#failures[region] = error.message;
-        this.#report(error);
-      })
-      .finally(() => this.#orders.delete(region));
-    return this.region(region);
-  }
-
-  async #putAside(region: Region, label: string): Promise<void> {
-    const names: FollowerName[] = region === 'oregon' ? ['oregon/db-a', 'oregon/db-b'] : ['virginia/db'];
-    this.#endpointOf(region)?.retarget(undefined);
-    const kept = await Promise.all(names.map((name) => this.#members[name].keep(label)));
-    this.#options.announce({
-      source: 'databases',
-      level: 'info',
-      text: `${names.join(' and ')} kept as ${kept.join(' and ')}.`,
-    });
-  }
-
-  async #buildFollower(region: Region): Promise<void> {
-    const name: FollowerName = region === 'oregon' ? 'oregon/db-a' : 'virginia/db';
-    const member = this.#members[name];
-    const source = this.#regionSource(region);
-    this.#record.writeRegion(region, 'building');
-    member.isWanted = true;
-    await member.rebuild(source.connection, () => true);
-    if (region === 'oregon') this.#record.write({ primary: 'oregon/db-a', isStandbyEligible: false });
-    this.#record.writeLineage(name, 'current');
-    this.#record.writeRegion(region, 'following');
-    member.following = source.following;
-    await member.launch();
-    await member.instance.waitUntilReady();
-    this.#options.announce({ source: name, level: 'good', text: `${name} follows the other region.` });
-  }
-
-  /** Orders that an end of the supervisor has interrupted. */
-  #resumeOrders(): void {
-    for (const region of ['oregon', 'virginia'] as const) {
-      const { state, label } = this.#record.current.regions[region];
-      if (state === 'kept') this.#order(region, () => this.#putAside(region, label));
-      if (state === 'building') this.#order(region, () => this.#buildFollower(region));
-    }
-  }
-
-  // ---- who follows whom
-
-  #pairSource(): Source {
-    return this.#source(this.#pair.primary.instance.port, STANDBY_NAME, () => this.#pair.primary);
-  }
-
-  /** Over the link from the other region to this one's primary database. */
-  #regionSource(region: Region): Source {
-    const { layout } = this.#options;
-    if (region === 'oregon') {
-      const port = layout.linkPort('oregon-virginia/replication');
-      return this.#source(port, 'oregon_follower', () => this.#primaryOf('virginia'));
-    }
-    const port = layout.linkPort('virginia-oregon/replication');
-    return this.#source(port, 'virginia_follower', () => this.#primaryOf('oregon'));
-  }
-
-  #source(port: number, applicationName: string, primary: () => Member | undefined): Source {
-    const replicationPassword = this.#options.databasePasswords.evergrant_replication;
-    return sourceOver(port, applicationName, { replicationPassword, primary });
-  }
-
-  #primaryOf(region: Region): Member | undefined {
-    if (this.#record.current.regions[region].state !== 'running') return undefined;
-    return region === 'oregon' ? this.#pair.primary : this.#members['virginia/db'];
-  }
-
-  #isInUse(name: DatabaseName): boolean {
-    if (name === 'ohio/db') return true;
-    const { regions, primary } = this.#record.current;
-    if (name === 'virginia/db') return regions.virginia.state === 'running' || regions.virginia.state === 'following';
-    if (regions.oregon.state === 'following') return name === primary;
-    return regions.oregon.state === 'running';
-  }
-
   // ---- the endpoint
 
   /** The endpoint leads to the primary database, or to the follower that will become it; to nobody else, ever. */
@@ -390,24 +315,19 @@ export class DatabaseSupervisor {
     this.#endpoint.retarget(isOpen ? primary.instance.port : undefined);
   }
 
-  #endpointOf(region: Region): Relay | undefined {
-    return region === 'oregon' ? this.#endpoint : undefined;
-  }
-
   // ---- words
 
   #statusOf(name: DatabaseName): DatabaseStatus {
     return statusOf({
       member: this.#members[name],
       record: this.#record.current,
-      source: name === 'ohio/db' ? undefined : this.#sourceOf(name),
+      source: this.#sourceOf(name),
       hangAfterMs: this.#durations.hangAfterMs,
     });
   }
 
-  #sourceOf(name: FollowerName): Member | undefined {
-    if (name === 'virginia/db') return this.#primaryOf('oregon');
-    return this.#record.current.regions.oregon.state === 'following' ? this.#primaryOf('virginia') : this.#pair.primary;
+  #sourceOf(name: DatabaseName): Member | undefined {
+    return name === 'ohio/db' ? undefined : this.#arrangement.sourceOf(name).primary();
   }
 
   #startedSentence(name: DatabaseName): string {
@@ -425,16 +345,17 @@ export class DatabaseSupervisor {
   }
 
   #waitingSentence(name: DatabaseName): string {
-    const source = name === 'ohio/db' ? undefined : this.#sourceOf(name)?.name;
+    const source = this.#sourceOf(name)?.name;
     return `${name} waits: it has to be built anew from ${source ?? 'a primary database'}, which does not run. Start that first.`;
   }
 
   /** A fresh world is complete or has failed; a recovered one starts with what serves, and the rest joins later. */
   async #untilReady(isFresh: boolean): Promise<void> {
     const began = performance.now();
-    while (!this.#isComplete()) {
+    for (let now = this.#readiness(); !isComplete(now); now = this.#readiness()) {
+      this.#assertNotStopping();
       const waitedMs = performance.now() - began;
-      if (!isFresh && waitedMs > COMPLETE_WITHIN_MS && this.#isServing()) return;
+      if (!isFresh && waitedMs > COMPLETE_WITHIN_MS && isServing(now)) return;
       if (waitedMs > READY_WITHIN_MS) {
         const states = this.status().map(({ name, summary }) => `${name}: ${summary}`);
         throw new Error(`the databases are not ready after ${READY_WITHIN_MS} ms: ${states.join('; ')}`);
@@ -443,17 +364,12 @@ export class DatabaseSupervisor {
     }
   }
 
-  #isServing(): boolean {
-    const primaries = [this.#primaryOf('oregon'), this.#primaryOf('virginia')];
-    return this.#members['ohio/db'].isWritable && primaries.some((primary) => primary?.isWritable === true);
+  #readiness(): ReadinessInput {
+    return { record: this.#record.current, members: this.#members, arrangement: this.#arrangement };
   }
 
-  #isComplete(): boolean {
-    const { regions, isStandbyEligible } = this.#record.current;
-    const virginia = this.#members['virginia/db'];
-    const isOregonComplete = regions.oregon.state !== 'running' || isStandbyEligible;
-    const isVirginiaComplete = regions.virginia.state === 'running' ? virginia.isWritable : virginia.isStreaming;
-    return this.#isServing() && isOregonComplete && isVirginiaComplete;
+  #assertNotStopping(): void {
+    if (this.#isStopping) throw new Error('the databases are being stopped while they start');
   }
 }
 

@@ -4,7 +4,9 @@ import { Client } from 'pg';
 import { clusterHome } from '../../postgres/binaries';
 import { endCluster } from '../../postgres/cluster-processes';
 import { type AuthorityPasswords, createAuthorityStore } from '../adapters/create-authority-store';
-import { DATABASE_NAMES, type DatabaseName, DatabaseOrderError, DatabaseSupervisor } from '../databases/supervisor';
+import { DATABASE_NAMES, type DatabaseName } from '../databases/arrangement';
+import { DatabaseOrderError } from '../databases/orders';
+import { DatabaseSupervisor } from '../databases/supervisor';
 import type { Layout, Region } from '../layout';
 import { ControlError } from './control-api';
 import type { EventLog } from './events';
@@ -96,6 +98,14 @@ export class Databases implements DatabaseProcesses {
   }
 
   // As processes.
+
+  freezables(): { name: string; pid(): number | undefined; processTree(): readonly number[] }[] {
+    return DATABASE_NAMES.map((name) => ({
+      name,
+      pid: () => this.supervisor.pid(name),
+      processTree: () => this.supervisor.processes(name),
+    }));
+  }
 
   pid(name: string): number | undefined {
     const pid = this.supervisor.pid(databaseName(name));

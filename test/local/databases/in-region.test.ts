@@ -115,6 +115,9 @@ it('ends nothing when the whole region is suspended, whichever of the two goes o
 });
 
 it('promotes a standby that is started alone, when it has every commit', async () => {
+  // After a suspension connections may still break and be made again.
+  await pause(1_000);
+  await world.untilSummary('oregon/db-b', 'standby, in sync');
   const writer = newWriter();
   await world.until('load', () => writer.acknowledged.length > 20);
   world.kill('oregon/db-a');

@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { Client } from 'pg';
 import type { Announcement } from '../../../local/two-region/databases/announcement';
-import { type DatabaseName, DatabaseSupervisor } from '../../../local/two-region/databases/supervisor';
+import type { DatabaseName } from '../../../local/two-region/databases/arrangement';
+import { DatabaseSupervisor } from '../../../local/two-region/databases/supervisor';
 import { Layout, LINK_NAMES, type LinkName } from '../../../local/two-region/layout';
 import { Relay } from '../../../local/two-region/network/relay';
 import { scratchHome } from '../postgres/scratch-home';
@@ -54,7 +55,7 @@ export class WorldOfDatabases {
   async stop(): Promise<void> {
     await this.supervisor.stop();
     await Promise.all(Object.values(this.links).map((link) => link.close()));
-    if (!process.env.KEEP) rmSync(this.home, { recursive: true, force: true });
+    rmSync(this.home, { recursive: true, force: true });
   }
 
   /** As a new main process would find things after kill -9 of the old one and of every database. */
