@@ -13,9 +13,9 @@ export const flapping: Scenario = {
     await settleIn(drill);
     injectFault(drill, `everything in Oregon frozen ${ROUNDS} times for ${FROZEN_MS} ms`);
     for (let round = 1; round <= ROUNDS; round += 1) {
-      await drill.act('stop', everythingIn('oregon'));
+      drill.signal('SIGSTOP', everythingIn('oregon'));
       await drill.pass(FROZEN_MS);
-      await drill.act('cont', everythingIn('oregon'));
+      drill.signal('SIGCONT', everythingIn('oregon'));
       drill.mark(`thawed, round ${round}`);
       await drill.pass(THAWED_MS);
     }

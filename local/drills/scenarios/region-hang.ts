@@ -7,13 +7,13 @@ export const regionHang: Scenario = {
   async run(drill) {
     await settleIn(drill);
     injectFault(drill, 'SIGSTOP of everything in Oregon');
-    await drill.act('stop', everythingIn('oregon'));
+    drill.signal('SIGSTOP', everythingIn('oregon'));
     await awaitFailover(drill);
     const cycleAgeMs = Date.now() - ((await drill.control()).lastCycleAtMs ?? 0);
     drill.promise('no hang holds a probe for ever', cycleAgeMs < 5_000, `last cycle ${cycleAgeMs} ms ago`);
     drill.toleratesLoss('the link between the regions is asynchronous');
 
-    await drill.act('cont', everythingIn('oregon'));
+    drill.signal('SIGCONT', everythingIn('oregon'));
     drill.mark('Oregon thaws');
     await drill.eventually('a thawed server answers', 20_000, () => drill.serverAnswers(serversOf('oregon')[0] ?? ''));
     await promiseDoesNotGrant(drill, 'oregon', 5_000);

@@ -102,7 +102,6 @@ function witness(input: EnvironmentInput): ChildDefinition {
 /** The controller lives in Virginia: everything of Oregon's and Ohio's it reaches through Virginia's links. */
 export function controller(input: EnvironmentInput, name = 'controller'): ChildDefinition {
   const { layout } = input;
-  const oregonRouter = linkUrl(layout, 'virginia-oregon/router');
   return {
     name,
     entry: 'local/two-region/controller.js',
@@ -119,8 +118,10 @@ export function controller(input: EnvironmentInput, name = 'controller'): ChildD
       }),
       EVERGRANT_DATABASE_NAME: 'evergrant',
       EVERGRANT_DATABASE_USER: 'evergrant_controller',
-      EVERGRANT_PRIMARY_ROUTER: oregonRouter,
-      EVERGRANT_ROUTERS: JSON.stringify({ oregon: oregonRouter, virginia: layout.url('virginia/router') }),
+      EVERGRANT_ROUTERS: JSON.stringify({
+        oregon: linkUrl(layout, 'virginia-oregon/router'),
+        virginia: layout.url('virginia/router'),
+      }),
       EVERGRANT_REGION_ADDRESSES: JSON.stringify(layout.regionAddresses),
       EVERGRANT_EDGE: layout.url('edge'),
       EVERGRANT_WITNESS: layout.url('ohio/witness'),

@@ -14,6 +14,7 @@ import { Demonstration } from './demonstration';
 import { childDefinitions, controller, type EnvironmentInput } from './environment';
 import { EventLog } from './events';
 import { projectRoot } from './files';
+import { Freezing } from './freezing';
 import { claimHome, leaveHome, markPrepared, writeRunFile } from './home';
 import { countAdopted } from './lease-count';
 import { Links } from './links';
@@ -55,6 +56,7 @@ interface Parts {
   readonly nodes: NodeProcesses;
   readonly processes: ProcessTable;
   readonly observer: Observer;
+  readonly freezing: Freezing;
 }
 
 /** Two regions on one machine: it starts every process, tells about them, and ends them. It repairs nothing. */
@@ -87,6 +89,7 @@ export class World implements WorldControl {
     await parts.links.listen();
     this.progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
     await parts.databases.bringUp();
+    parts.freezing.start();
     this.stopIfEnding();
     this.progress('preparing the license database and the authority store');
     await Promise.all([
@@ -109,6 +112,7 @@ export class World implements WorldControl {
     if (!this.isClaimed) return;
     this.watch?.stop();
     this.parts?.observer.stop();
+    this.parts?.freezing.stop();
     await this.demonstration?.stop();
     await this.control?.close();
     await this.parts?.nodes.stopAll();
@@ -269,6 +273,7 @@ export class World implements WorldControl {
       databases,
       nodes,
       processes: new ProcessTable({ layout, nodes, databases }),
+      freezing: new Freezing(databases.freezables()),
       observer: new Observer({
         layout,
         adminToken: secrets.tokens.admin,
