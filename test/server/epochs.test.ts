@@ -286,6 +286,30 @@ describe('closing an epoch', () => {
     ).toEqual(atClosing);
   });
 
+  it('waits for a grant that is under way, and only then closes', async () => {
+    const waitsFor = (what: string) => async () => {
+      const rows = await world.database.as('evergrant_admin', (client) =>
+        client.query(
+          `select from pg_locks join pg_stat_activity using (pid)
+           where not granted and locktype = $1 and datname = current_database()`,
+          [what],
+        ),
+      );
+      return rows.rowCount === 1;
+    };
+    await world.database.as('evergrant_owner', async (client) => {
+      await client.query(`begin; select from pool where feature = 'studio' for update`);
+      const granting = checkout(oregon);
+      await eventually('the grant waits for the pool', waitsFor('transactionid'), { deadlineMs: 1_200 });
+      const closing = close();
+      await eventually('the closing waits for the grant', waitsFor('advisory'), { deadlineMs: 1_200 });
+      await client.query('commit');
+      await granting;
+      await closing;
+    });
+    expect(await world.counts('studio')).toMatchObject({ taken: 1 });
+  });
+
   it('is refused for any epoch but the newest', async () => {
     await failOver();
     await expect(close()).rejects.toThrow(/epoch 1 is not the newest epoch: that is 2/);
