@@ -120,8 +120,12 @@ it('promotes a standby that is started alone, when it has every commit', async (
   await world.untilSummary('oregon/db-b', 'standby, in sync');
   const writer = newWriter();
   await world.until('load', () => writer.acknowledged.length > 20);
+  // While the standby sleeps, nothing may be acknowledged: what it is sent dies with it.
+  world.signalTree('oregon/db-b', 'SIGSTOP');
+  await pause(700);
   world.kill('oregon/db-a');
-  world.kill('oregon/db-b');
+  await world.untilSummary('oregon/db-a', 'primary, ended');
+  for (const pid of world.supervisor.processes('oregon/db-b')) process.kill(pid, 'SIGKILL');
   await writer.stop();
   await world.supervisor.start('oregon/db-b');
   await world.untilSummary('oregon/db-b', 'primary');
