@@ -5,7 +5,7 @@ import { connectAuthorityStore } from './postgres/authority-store';
 import { connectLicenseDatabase } from './postgres/license-database';
 import { createServer } from './server';
 
-const DRAIN_DEADLINE_MS = 10_000;
+const DRAIN_DEADLINE_MS = 9_000;
 
 async function main(): Promise<void> {
   const environment = readServerEnvironment(process.env);

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { AdoptionReport } from './duties/adoption-report';
@@ -30,6 +31,9 @@ export interface ServerAdapters {
   /** @default the process's own monotonic clock */
   readonly clock?: MonotonicClock;
 }
+
+const CLOSE_IDLE_EVERY_MS = 50;
+const CLOSE_DATABASES_MS = 1_000;
 
 const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 
@@ -74,9 +78,13 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     role.drain();
-    await app.close();
+    // A connection that was busy when the closing began stays open when it turns idle, unless it is looked for.
+    const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+    await app.close().finally(() => clearInterval(closeIdle));
     await Promise.all([role.stop(), apiTokens.stop(), sweeper.stop()]);
-    await Promise.all([database.close(), authorityStore.close()]);
+    // A database that hangs does not say goodbye.
+    const closed = Promise.all([database.close(), authorityStore.close()]);
+    await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
   };
   return {
     app,

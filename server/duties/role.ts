@@ -92,6 +92,10 @@ export class RoleDuty {
     this.#tell();
   }
 
+  get isDraining(): boolean {
+    return this.#facts.draining;
+  }
+
   /** What the server says of itself. */
   verdict(): RoleVerdict {
     return roleVerdict(this.#facts, this.#freshness());

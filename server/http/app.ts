@@ -48,6 +48,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   acceptEmptyBodies(app);
   answerErrors(app, options.log);
   countRequests(app, options.metrics);
+  endConnectionsWhileDraining(app, options.role);
   await app.register(swagger, { openapi: OPENAPI });
   const authenticate = authentication(options.apiTokens);
   await app.register(async (routes) => stateRoutes(routes, options));
@@ -66,6 +67,13 @@ function acceptEmptyBodies(app: FastifyInstance): void {
   });
   app.addHook('preValidation', async (request) => {
     request.body ??= {};
+  });
+}
+
+/** Tells the caller to come back over another connection, which will find another server. */
+function endConnectionsWhileDraining(app: FastifyInstance, role: RoleDuty): void {
+  app.addHook('onSend', async (_request, reply) => {
+    if (role.isDraining) reply.header('connection', 'close');
   });
 }
 

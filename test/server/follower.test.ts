@@ -18,6 +18,7 @@ const PRIMARY_PORT = 18_110;
 const FOLLOWER_PORT = 18_111;
 const ADMIN_PASSWORD = 'only-for-tests';
 
+let folder: string;
 let home: string;
 let primary: PostgresInstance;
 let follower: PostgresInstance;
@@ -49,7 +50,8 @@ async function startFollower(): Promise<void> {
 }
 
 beforeAll(async () => {
-  home = clusterHome(mkdtempSync(join(tmpdir(), 'evergrant-follower-')));
+  folder = mkdtempSync(join(tmpdir(), 'evergrant-follower-'));
+  home = clusterHome(folder);
   primary = instance('primary', PRIMARY_PORT);
   follower = instance('follower', FOLLOWER_PORT);
   await primary.init();
@@ -75,7 +77,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world?.close();
   await Promise.all([primary?.kill(), follower?.kill()]);
-  rmSync(home, { recursive: true, force: true });
+  for (const each of [folder, home]) rmSync(each, { recursive: true, force: true });
 });
 
 function checkout(server: RunningServer) {

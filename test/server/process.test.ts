@@ -166,6 +166,31 @@ describe('a server process', () => {
     expect(answers.filter((answer) => answer.status === 201 && !known.has(answer.leaseId))).toEqual([]);
   });
 
+  it('finishes what is in flight when it is told to end', async () => {
+    const started = start('main.js', serverEnvironment());
+    const address = await addressOf(started);
+    await eventually('it grants', () => grants(address));
+    await world.database.as('evergrant_owner', async (client) => {
+      await client.query(`begin; select from pool where feature = 'studio' for update`);
+      const inFlight = request(`${address}/v1/leases/${randomUUID()}`, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${TOKENS.client}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ product: PRODUCT, feature: 'studio', seats: 1, holder: 'room' }),
+      });
+      await eventually('the request waits for its pool', async () => {
+        const waiting = await world.database.as('evergrant_admin', (admin) =>
+          admin.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`),
+        );
+        return waiting.rowCount === 1;
+      });
+      started.child.kill('SIGTERM');
+      await eventually('it drains', () => started.lines.some((line) => line.announce === 'oregon/app-1 is draining'));
+      await client.query('commit');
+      expect((await inFlight).statusCode).toBe(201);
+    });
+    expect(await started.exited).toBe(0);
+  });
+
   it('never writes a secret into its log', async () => {
     const environment = serverEnvironment();
     const started = start('main.js', { ...environment, EVERGRANT_LOG_LEVEL: 'trace' });

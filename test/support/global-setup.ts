@@ -10,12 +10,13 @@ import { migrate } from '../../server/postgres/migrations';
 import { PASSWORD_OF_ALL_ROLES, rememberPostgres, type SharedPostgres, TEMPLATE_DATABASE } from './shared-postgres';
 
 declare global {
-  var evergrantTestPostgres: { instance: PostgresInstance; home: string } | undefined;
+  var evergrantTestPostgres: { instance: PostgresInstance; folders: readonly string[] } | undefined;
 }
 
 /** One PostgreSQL for a whole run of the tests, with the license schema migrated once into a template database. */
 export default async function globalSetup(): Promise<void> {
-  const home = clusterHome(mkdtempSync(join(tmpdir(), 'evergrant-tests-')));
+  const folder = mkdtempSync(join(tmpdir(), 'evergrant-tests-'));
+  const home = clusterHome(folder);
   const adminPassword = randomBytes(16).toString('hex');
   const instance = new PostgresInstance({
     name: 'tests/db',
@@ -26,7 +27,7 @@ export default async function globalSetup(): Promise<void> {
   });
   await instance.init();
   await instance.start({ settings: { fsync: 'off', synchronous_commit: 'off', max_connections: '300' } });
-  globalThis.evergrantTestPostgres = { instance, home };
+  globalThis.evergrantTestPostgres = { instance, folders: [folder, home] };
   const shared = { port: instance.port, adminPassword };
   rememberPostgres(shared);
   await createRoles(instance);

@@ -5,5 +5,5 @@ export default async function globalTeardown(): Promise<void> {
   const postgres = globalThis.evergrantTestPostgres;
   if (!postgres) return;
   await postgres.instance.kill();
-  rmSync(postgres.home, { recursive: true, force: true });
+  for (const folder of postgres.folders) rmSync(folder, { recursive: true, force: true });
 }
