@@ -11,6 +11,10 @@ export const LOOPBACK = '127.0.0.1';
 export const DEFAULT_BASE_PORT = 8080;
 export const REGIONS: readonly Region[] = ['oregon', 'virginia'];
 
+export function otherRegion(region: Region): Region {
+  return region === 'oregon' ? 'virginia' : 'oregon';
+}
+
 export interface ProcessSpec {
   readonly name: string;
   readonly kind: Kind;

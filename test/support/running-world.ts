@@ -68,7 +68,7 @@ export class RunningWorld {
     }
     let ended = false;
     this.exited = new Promise((resolve) => {
-      child.on('exit', (code) => {
+      child.on('close', (code) => {
         ended = true;
         resolve(code);
       });

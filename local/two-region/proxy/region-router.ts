@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Region } from '../layout';
+import { otherRegion, type Region } from '../layout';
 import { type Acl, AclFile, parseAcl } from './acl';
 import { adminGuard, jsonBody } from './admin';
 import { Balancer, type Target, type TargetDefinition } from './balancer';
@@ -82,8 +82,9 @@ export class RegionRouter {
       case 'read':
         return reading.acl;
       case 'missing': {
-        const activeRegion = aclDefault === 'serve' ? region : null;
-        return { acl: aclDefault, activeRegion, activeAddress: activeRegion && regionAddresses[activeRegion] };
+        // A router that begins fenced is the standby's: until it is told otherwise, licenses are granted next door.
+        const activeRegion = aclDefault === 'serve' ? region : otherRegion(region);
+        return { acl: aclDefault, activeRegion, activeAddress: regionAddresses[activeRegion] };
       }
       case 'unreadable':
         // Missing evidence denies: a router that does not know whether it is fenced stays fenced.
