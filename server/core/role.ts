@@ -9,7 +9,8 @@ export interface EpochRow {
 
 export type DatabaseFact =
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'unreachable' }
+  /** The epoch is the one last seen: enough to say where to go, not to grant in. */
+  | { readonly kind: 'unreachable'; readonly epoch: EpochRow | undefined }
   | { readonly kind: 'read_only'; readonly epoch: EpochRow | undefined }
   | { readonly kind: 'writable'; readonly epoch: EpochRow | undefined };
 
@@ -95,7 +96,7 @@ export function newestEpoch(
   facts: Pick<RoleFacts, 'authority' | 'database'>,
 ): { epoch: number; region: string } | undefined {
   const { authority, database } = facts;
-  const row = database.kind === 'writable' || database.kind === 'read_only' ? database.epoch : undefined;
+  const row = database.kind === 'unknown' ? undefined : database.epoch;
   if (authority && row) return authority.epoch >= row.epoch ? authority : row;
   return authority ?? row;
 }

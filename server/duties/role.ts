@@ -136,7 +136,11 @@ export class RoleDuty {
     );
     this.#observedAtMs = this.#options.clock.nowMs();
     this.#followerStreaming = followerStreaming;
-    this.#facts = { ...this.#facts, database };
+    const lastEpoch = before.kind === 'unknown' ? undefined : before.epoch;
+    this.#facts = {
+      ...this.#facts,
+      database: database.kind === 'unreachable' ? { ...database, epoch: lastEpoch } : database,
+    };
     if (beacon && beaconAcknowledged) {
       const acknowledgement = { provenFromMs: beacon.provenFromMs };
       this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, acknowledgement } };

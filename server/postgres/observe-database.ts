@@ -47,7 +47,7 @@ export async function observeDatabase(
   } catch (error) {
     if (!(error instanceof DatabaseFailure)) throw error;
     return {
-      database: { kind: 'unreachable' },
+      database: { kind: 'unreachable', epoch: undefined },
       followerStreaming: false,
       beaconAcknowledged: false,
       failure: error,

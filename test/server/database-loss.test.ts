@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { DatabaseFailure } from '../../server/ports';
+import { databaseFailure } from '../../server/postgres/failure';
 import { connectLicenseDatabase } from '../../server/postgres/license-database';
 import { eventually } from '../support/eventually';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from './support/test-world';
@@ -60,6 +62,37 @@ describe('a server without its database', () => {
     expect(server).toBeUndefined();
     await world.database.refuseConnections(false);
     expect((await (await starting).call('GET', '/v1/pools')).status).toBe(200);
+  });
+});
+
+describe('a commit that was sent and not answered', () => {
+  it('is said to be unknown; the same request again finds out', async () => {
+    let losesAnswer = true;
+    const server = await world.startGranting({
+      wrapDatabase: (database) => ({
+        ...database,
+        grant: async (batch) => {
+          const result = await database.grant(batch);
+          if (!losesAnswer) return result;
+          losesAnswer = false;
+          throw new DatabaseFailure('unreachable', { cause: new Error('connection lost'), outcomeUnknown: true });
+        },
+      }),
+    });
+    const leaseId = randomUUID();
+    const answer = await server.call('PUT', `/v1/leases/${leaseId}`, BODY);
+    expect(answer).toMatchObject({ status: 503, body: { code: 'outcome_unknown' }, headers: { 'retry-after': '1' } });
+    expect((await server.call('PUT', `/v1/leases/${leaseId}`, BODY)).status).toBe(201);
+    expect(await world.counts('studio')).toMatchObject({ live: 1, taken: 1 });
+  });
+
+  it('differs from a transaction that failed before it', () => {
+    const lost = new Error('Connection terminated unexpectedly');
+    expect(databaseFailure(lost, { whileCommitting: true })).toMatchObject({
+      kind: 'unreachable',
+      outcomeUnknown: true,
+    });
+    expect(databaseFailure(lost)).toMatchObject({ kind: 'unreachable', outcomeUnknown: false });
   });
 });
 

@@ -123,3 +123,17 @@ it('fills a pool to the last seat and not beyond', async () => {
     leases: SEATS,
   });
 });
+
+it('gives one lease id to one pool, when two servers are asked for it in two pools at once', async () => {
+  await world.database.query(`update lease set state = 'released', ended_at = now() where state = 'live'`);
+  for (let round = 0; round < 20; round++) {
+    const leaseId = randomUUID();
+    const answers = await Promise.all(
+      ['scarce', 'other'].map((feature, index) =>
+        servers[index]!.call('PUT', `/v1/leases/${leaseId}`, { product: PRODUCT, feature, seats: 1, holder: 'room' }),
+      ),
+    );
+    expect(answers.map((answer) => answer.body.code ?? answer.status).sort()).toEqual([201, 'lease_conflict']);
+  }
+  expect((await world.counts('scarce')).taken + (await world.counts('other')).taken).toBe(20);
+});

@@ -58,7 +58,11 @@ describe('a server does not grant', () => {
   it.each<[string, Partial<RoleFacts>, string]>([
     ['before it has looked', { database: { kind: 'unknown' }, proofs: renewed(1) }, 'starting'],
     ['while draining', { draining: true, proofs: renewed(1) }, 'draining'],
-    ['without its database', { database: { kind: 'unreachable' }, proofs: renewed(1) }, 'database_unreachable'],
+    [
+      'without its database',
+      { database: { kind: 'unreachable', epoch: undefined }, proofs: renewed(1) },
+      'database_unreachable',
+    ],
     [
       'beside a follower, even if authority is its own',
       { database: readOnly(OURS_1), proofs: renewed(1) },
@@ -122,7 +126,7 @@ describe('what was committed is acknowledged', () => {
     ['while the proof is fresh', { proofs: renewed(1) }, true],
     [
       'even if the database was lost right after the commit',
-      { proofs: renewed(1), database: { kind: 'unreachable' } },
+      { proofs: renewed(1), database: { kind: 'unreachable', epoch: undefined } },
       true,
     ],
     ['not when the proof has lapsed meanwhile', { proofs: renewed(1, LEASE_MS) }, false],
@@ -179,7 +183,12 @@ describe('what is known of authority', () => {
   it('sends callers to the region of the newest epoch, from either source', () => {
     expect(newestEpoch({ authority: store(1, 'oregon'), database: readOnly(THEIRS_2) })?.region).toBe('virginia');
     expect(newestEpoch({ authority: store(2, 'virginia'), database: writable(OURS_1) })?.region).toBe('virginia');
-    expect(newestEpoch({ authority: store(1, 'oregon'), database: { kind: 'unreachable' } })?.region).toBe('oregon');
-    expect(newestEpoch({ authority: undefined, database: { kind: 'unreachable' } })).toBeUndefined();
+    expect(
+      newestEpoch({ authority: store(1, 'oregon'), database: { kind: 'unreachable', epoch: undefined } })?.region,
+    ).toBe('oregon');
+    expect(newestEpoch({ authority: undefined, database: { kind: 'unreachable', epoch: OURS_1 } })?.region).toBe(
+      'oregon',
+    );
+    expect(newestEpoch({ authority: undefined, database: { kind: 'unreachable', epoch: undefined } })).toBeUndefined();
   });
 });
