@@ -1,10 +1,9 @@
 import type { AddressBook } from './addresses';
 import { type BackoffPolicy, backoffMs } from './backoff';
 import type { Call, Transport } from './transport';
-import { type Verdict, verdictOn } from './verdict';
+import { type Final, type Verdict, verdictOn } from './verdict';
 
-/** A verdict that no further try would change. */
-export type Final = Extract<Verdict, { kind: 'done' | 'no_seat_available' | 'ended' | 'refused' }>;
+/** What became of a call after all its tries. */
 
 export type Delivery =
   | Final

@@ -11,20 +11,27 @@ export interface Grant {
 }
 
 /**
- * What an answer means for the one who asked.
+ * An answer after which there is nothing more to try.
  *
  * - `done`: what was asked for is so;
  * - `no_seat_available`: an expected outcome of a checkout;
  * - `ended`: the server says definitively that the lease is no more;
- * - `refused`: asking again would not help (credentials, a request that is not valid);
+ * - `refused`: asking again would not help (credentials, a request that is not valid).
+ */
+export type Final =
+  | { readonly kind: 'done'; readonly grant: Grant | undefined }
+  | { readonly kind: 'no_seat_available' }
+  | { readonly kind: 'ended'; readonly code: string }
+  | { readonly kind: 'refused'; readonly status: number; readonly code: string; readonly detail: string };
+
+/**
+ * What an answer means for the one who asked.
+ *
  * - `not_granting`: somebody else may grant, and the answer may say who;
  * - `unavailable`: nobody useful answered; whether the request was carried out is not known.
  */
 export type Verdict =
-  | { readonly kind: 'done'; readonly grant: Grant | undefined }
-  | { readonly kind: 'no_seat_available' }
-  | { readonly kind: 'ended'; readonly code: string }
-  | { readonly kind: 'refused'; readonly status: number; readonly code: string; readonly detail: string }
+  | Final
   | { readonly kind: 'not_granting'; readonly address: string | undefined; readonly retryAfterMs: number | undefined }
   | { readonly kind: 'unavailable'; readonly because: string; readonly retryAfterMs: number | undefined };
 
