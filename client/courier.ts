@@ -4,7 +4,6 @@ import type { Call, Transport } from './transport';
 import { type Final, type Verdict, verdictOn } from './verdict';
 
 /** What became of a call after all its tries. */
-
 export type Delivery =
   | Final
   /** `mayBeDone`: a try got no answer, so it may have been carried out all the same. */
