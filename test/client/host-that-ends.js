@@ -2,6 +2,8 @@
  * A host that embeds the client: takes a long lease and a short one, loses its server, goes into grace with the short
  * one, and has nothing else to do. It must end by itself, and in peace. Runs in a process of its own.
  */
+// esbuild's worker thread would outlive the host, and the host's own end is what is tried here.
+process.env.ESBUILD_WORKER_THREADS = '0';
 const { buildSync } = require('esbuild');
 const { createServer } = require('node:http');
 const { join } = require('node:path');

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
 import { Agent, request } from 'undici';
 import { eventually } from '../support/eventually';
 import { TestDatabase } from '../support/test-database';
@@ -16,17 +15,6 @@ let world: TestWorld;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
-  buildSync({
-    absWorkingDir: PROJECT,
-    entryPoints: ['server/main.ts', 'server/migrate.ts'],
-    outdir: 'dist',
-    outbase: '.',
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-  });
   folder = mkdtempSync(join(tmpdir(), 'evergrant-process-'));
   world = await TestWorld.create();
 });

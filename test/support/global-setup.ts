@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -13,8 +14,12 @@ declare global {
   var evergrantTestPostgres: { instance: PostgresInstance; folders: readonly string[] } | undefined;
 }
 
-/** One PostgreSQL for a whole run of the tests, with the license schema migrated once into a template database. */
+/**
+ * For a whole run of the tests: the processes of the product, bundled as they are started, and one PostgreSQL with the
+ * license schema migrated once into a template database.
+ */
 export default async function globalSetup(): Promise<void> {
+  execFileSync(process.execPath, [join(__dirname, '../../scripts/build.js')], { stdio: 'inherit' });
   const folder = mkdtempSync(join(tmpdir(), 'evergrant-tests-'));
   const home = clusterHome(folder);
   const adminPassword = randomBytes(16).toString('hex');
