@@ -75,7 +75,7 @@ async function ask(
 
 function printReport(report: OperationReport, output: Output): void {
   output.document(report);
-  output.line(pc.green(`${report.kind}: ${report.summary}`));
+  output.line(pc.green(report.summary));
   for (const { phase, enteredAtMs, leftAtMs } of report.timeline) {
     output.line(`  ${phase.padEnd(16)} ${leftAtMs === null ? '' : duration(leftAtMs - enteredAtMs)}`);
   }

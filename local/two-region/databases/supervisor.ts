@@ -301,7 +301,11 @@ export class DatabaseSupervisor {
     const now = performance.now();
     if (error.message === this.#reported?.message && now - this.#reported.at < REPEAT_REPORT_AFTER_MS) return;
     this.#reported = { message: error.message, at: now };
-    this.#options.announce({ source: 'databases', level: 'warning', text: error.message });
+    this.#options.announce({
+      source: 'databases',
+      level: 'warning',
+      text: `a step failed and is tried again: ${error.message}`,
+    });
   }
 
   // ---- the endpoint
