@@ -1,0 +1,171 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StandingVerdict } from '../../lambda/failover/core/control-record';
+import type { DebtStep } from '../../lambda/failover/core/debts';
+import { type OperationKind, type OperationReport, PHASES_OF } from '../../lambda/failover/core/operations';
+import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
+import { type Message, tell } from '../../lambda/failover/core/tell';
+import { TRANSITIONS } from '../../lambda/failover/core/transitions';
+import type { HoldCause, StandbyWatch, Verdict, VerdictKind } from '../../lambda/failover/core/verdicts';
+import type { NotGrantingReason } from '../../server/core/role';
+
+const ROOT = join(__dirname, '../..');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const keysOf = <Key extends string>(all: Readonly<Record<Key, unknown>>): Key[] => Object.keys(all) as Key[];
+
+const because = 'so it is';
+
+// The records below must name every member of their type: a new one does not compile until it stands here, and then
+// does not pass until it stands in the runbook.
+const WATCHES: Readonly<Record<StandbyWatch, true>> = {
+  well: true,
+  'application-down': true,
+  'database-down': true,
+  'both-down': true,
+  unknown: true,
+};
+
+const HOLD_CAUSES: Readonly<Record<HoldCause, true>> = {
+  'application-unknown': true,
+  'database-unknown': true,
+  'witness-disagrees': true,
+  'witness-unknown': true,
+  'follower-hears-primary': true,
+  'follower-unknown': true,
+  'authority-renewed': true,
+  'renewal-unknown': true,
+};
+
+const VERDICTS: { readonly [Kind in VerdictKind]: readonly Extract<Verdict, { kind: Kind }>[] } = {
+  healthy: [
+    { kind: 'healthy', standby: 'ready', because },
+    { kind: 'healthy', standby: 'not-ready', because },
+  ],
+  'application-down': [{ kind: 'application-down', because }],
+  'database-down': [{ kind: 'database-down', because }],
+  confirming: [{ kind: 'confirming', count: 1, needed: 12, because }],
+  hold: keysOf(HOLD_CAUSES).map((cause) => ({ kind: 'hold', cause, because })),
+  'standby-not-ready': [{ kind: 'standby-not-ready', because }],
+  withheld: [{ kind: 'withheld', automation: 'paused', because }],
+  'fail-over': [{ kind: 'fail-over', because }],
+  'serving-from-standby': keysOf(WATCHES).map((watch) => ({ kind: 'serving-from-standby', watch, because })),
+  operating: [{ kind: 'operating', because }],
+};
+
+const OUTCOMES: Readonly<Record<OperationReport['outcome'], true>> = { done: true, superseded: true, abandoned: true };
+
+const DEBT_STEPS: Readonly<Record<DebtStep['kind'], 'told' | 'not told'>> = {
+  paid: 'told',
+  void: 'told',
+  fence: 'not told',
+  wait: 'not told',
+};
+
+const REASONS: Readonly<Record<NotGrantingReason, true>> = {
+  starting: true,
+  draining: true,
+  database_unreachable: true,
+  database_read_only: true,
+  authority_elsewhere: true,
+  authority_unproven: true,
+  epoch_not_open: true,
+  epoch_closed: true,
+};
+
+/** What is told of a verdict that lasts for ever, and of its end. */
+function toldOf(verdict: Verdict): Message[] {
+  const well: Verdict = { kind: 'healthy', standby: 'ready', because };
+  let standing: StandingVerdict | null = null;
+  const messages: Message[] = [];
+  for (const [seen, nowMs] of [
+    [verdict, 0],
+    [verdict, 1e9],
+    [well, 2e9],
+  ] as const) {
+    const told = tell(standing, seen, DEFAULT_POLICY, nowMs);
+    standing = told.standing;
+    if (told.message !== null) messages.push(told.message);
+  }
+  return messages;
+}
+
+const TOLD = new Map(
+  Object.values<readonly Verdict[]>(VERDICTS)
+    .flat()
+    .flatMap(toldOf)
+    .map(({ code, severity }) => [code, severity]),
+);
+
+/** The alerts that are no verdict's: the last test finds the places that raise them. */
+function raisedCodes(): string[] {
+  const kinds = keysOf<OperationKind>(PHASES_OF);
+  return [
+    'stuck',
+    ...kinds.map((kind) => `${kind}-started`),
+    ...kinds.flatMap((kind) => keysOf(OUTCOMES).map((outcome) => `${kind}-${outcome}`)),
+    ...keysOf(DEBT_STEPS).flatMap((step) => (DEBT_STEPS[step] === 'told' ? [`fence-debt-${step}`] : [])),
+  ];
+}
+
+const RUNBOOK = read('docs/runbook.md');
+const HEADINGS = [...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, title]) => title);
+const rowsUnder = (title: string): string[][] => {
+  const section = RUNBOOK.split(/^(?=\| alert |## )/m).find((part) => part.startsWith(title)) ?? '';
+  return [...section.matchAll(/^\| (.+) \|$/gm)].map(([, cells = '']) => cells.split(' | ')).slice(2);
+};
+const namesUnder = (title: string): string[] =>
+  rowsUnder(title).flatMap(([first = '']) => [...first.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
+
+const ALERTS = rowsUnder('| alert ').flatMap(([first = '', severity = '']) =>
+  [...first.matchAll(/\[([^\]]+)\]\(#([^)]+)\)/g)].map(([, code = '', heading = '']) => ({ code, heading, severity })),
+);
+/** A row names a code, or all that end alike: `*-done`. The row that names it wins. */
+const rowOf = (code: string) =>
+  ALERTS.find((row) => row.code === code) ??
+  ALERTS.find((row) => row.code.startsWith('*') && code.endsWith(row.code.slice(1)));
+
+const CODES = [...TOLD.keys(), ...raisedCodes()];
+
+describe('the runbook', () => {
+  it.each(CODES)('has a section for the alert %s', (code) => {
+    expect(HEADINGS).toContain(rowOf(code)?.heading);
+  });
+
+  it('lists no alert that nobody sends', () => {
+    expect(ALERTS.filter((row) => !CODES.some((code) => rowOf(code) === row))).toEqual([]);
+  });
+
+  it.each([...TOLD])('says how severe %s is: %s', (code, severity) => {
+    expect(rowOf(code)?.severity).toBe(severity);
+  });
+
+  it('explains every cause of a hold', () => {
+    expect(namesUnder('## hold').sort()).toEqual(keysOf(HOLD_CAUSES).sort());
+  });
+
+  it('has an obstacle for every phase that can stay', () => {
+    const phases = TRANSITIONS.filter(({ next }) => next === 'stay').map(({ phase }) => phase);
+    expect(namesUnder('## stuck').sort()).toEqual([...new Set<string>(phases)].sort());
+  });
+
+  it('explains every reason for which a server does not grant', () => {
+    expect(namesUnder('## nothing-grants')).toEqual(expect.arrayContaining(keysOf(REASONS)));
+  });
+
+  it('links only to sections that exist', () => {
+    const links = [...RUNBOOK.matchAll(/\]\(#([^)]+)\)/g)].map(([, heading]) => heading);
+    expect(links.filter((heading) => !HEADINGS.includes(heading))).toEqual([]);
+  });
+});
+
+test('alerts are raised in the places, and under the codes, that this test knows', () => {
+  const sources = readdirSync(join(ROOT, 'lambda/failover'), { recursive: true, encoding: 'utf8' });
+  const raised = sources
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) => [...read(join('lambda/failover', path)).matchAll(/\.alert\((.{0,80})/gs)])
+    .map(([, text = '']) => /^\{\s*code: [`']([^`']+)/.exec(text)?.[1]?.replaceAll('$', '') ?? text.split(')')[0]);
+  // `message` is what `tell` tells.
+  expect(raised.sort()).toEqual(
+    ['message', 'stuck', 'fence-debt-{step.kind}', '{kind}-started', '{operation.kind}-{outcome}'].sort(),
+  );
+});
