@@ -30,7 +30,7 @@ const BODY_LIMIT_BYTES = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 
-/** The HTTP side: the contract of section 7 in docs/architecture.md. */
+/** The HTTP side of "The outside contract" in docs/architecture.md. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: options.log as FastifyBaseLogger,
