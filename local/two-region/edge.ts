@@ -1,6 +1,7 @@
 /** The public address's process: `GET/PUT /_edge/target`, `/console`; everything else goes to the target region. */
 import { LOOPBACK, REGIONS } from './layout';
-import { EDGE_DURATIONS, PROFILES, type Profile } from './proxy/durations';
+import { PROFILES, type Profile } from './profiles';
+import { EDGE_DURATIONS } from './proxy/durations';
 import { runEntry } from './proxy/entry';
 import { EnvironmentReader } from './proxy/environment';
 import { PublicEdge } from './proxy/public-edge';

@@ -4,6 +4,7 @@ import { DEFAULT_POLICY, type Policy } from '../../lambda/failover/core/policy';
  * The world's two tempos: `default`, as in production, and `fast`, for drills. Durations are milliseconds.
  */
 export type Profile = 'default' | 'fast';
+export const PROFILES: readonly Profile[] = ['default', 'fast'];
 
 export interface ProfileDurations {
   readonly authorityLeaseMs: number;

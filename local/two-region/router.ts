@@ -1,6 +1,7 @@
 /** A region's router process: `GET/PUT /_router/acl`, `GET /_router/targets`; everything else goes to the servers. */
 import { LOOPBACK, REGIONS } from './layout';
-import { PROFILES, type Profile, ROUTER_DURATIONS } from './proxy/durations';
+import { PROFILES, type Profile } from './profiles';
+import { ROUTER_DURATIONS } from './proxy/durations';
 import { runEntry } from './proxy/entry';
 import { EnvironmentReader } from './proxy/environment';
 import { RegionRouter } from './proxy/region-router';

@@ -1,6 +1,7 @@
 /** The witness process in Ohio: sees Oregon from outside both regions and says what it sees at `GET /view`. */
 import { LOOPBACK } from './layout';
-import { PROFILES, type Profile, WITNESS_DURATIONS } from './proxy/durations';
+import { PROFILES, type Profile } from './profiles';
+import { WITNESS_DURATIONS } from './proxy/durations';
 import { runEntry } from './proxy/entry';
 import { EnvironmentReader } from './proxy/environment';
 import { Observer } from './proxy/observer';

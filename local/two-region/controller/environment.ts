@@ -1,7 +1,7 @@
 import type { Region } from '../../../lambda/failover/core/regions';
 import type { DatabaseAddress, DatabaseLogin } from '../adapters/sql';
 import { REGIONS } from '../layout';
-import type { Profile } from '../profiles';
+import { PROFILES, type Profile } from '../profiles';
 import { EnvironmentReader } from '../proxy/environment';
 
 /** Everything the controller is told from outside. */
@@ -30,7 +30,7 @@ export function readControllerEnvironment(variables: NodeJS.ProcessEnv): Control
   const reader = new EnvironmentReader(variables);
   return reader.complete({
     name: reader.text('EVERGRANT_CONTROLLER_NAME'),
-    profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', ['default', 'fast'], 'default'),
+    profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', PROFILES, 'default'),
     authority: {
       host: reader.text('EVERGRANT_AUTHORITY_HOST'),
       port: reader.port('EVERGRANT_AUTHORITY_PORT'),

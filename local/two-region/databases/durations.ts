@@ -1,3 +1,5 @@
+import type { Profile } from '../profiles';
+
 export interface SupervisorDurations {
   /** How often each database is looked at. */
   readonly pollEveryMs: number;
@@ -15,7 +17,7 @@ export interface SupervisorDurations {
   readonly walRetrieveRetryMs: number;
 }
 
-export const SUPERVISOR_DURATIONS: Readonly<Record<'default' | 'fast', SupervisorDurations>> = {
+export const SUPERVISOR_DURATIONS: Readonly<Record<Profile, SupervisorDurations>> = {
   default: {
     pollEveryMs: 250,
     hangAfterMs: 10_000,

@@ -4,6 +4,7 @@ import { clusterHome } from '../../postgres/binaries';
 import { type ExitNotice, PostgresInstance } from '../../postgres/instance';
 import type { Layout, Region } from '../layout';
 import { Relay } from '../network/relay';
+import type { Profile } from '../profiles';
 import type { Announce } from './announcement';
 import { Arrangement, DATABASE_NAMES, type DatabaseName } from './arrangement';
 import { createClusters } from './bootstrap';
@@ -24,7 +25,7 @@ export interface SupervisorOptions {
   readonly home: string;
   /** @default `home`/logs */
   readonly logDirectory?: string;
-  readonly profile: 'default' | 'fast';
+  readonly profile: Profile;
   readonly databasePasswords: Passwords<LicenseRole>;
   readonly authorityPasswords: Passwords<AuthorityRole>;
   readonly announce: Announce;

@@ -1,10 +1,9 @@
+import type { Profile } from '../profiles';
+
 /**
  * How long the proxies wait. Each waits shorter than whoever asks it: a server's answer fits into the router's deadline,
  * the router's into the edge's, and an answer to `/livez` into the controller's application probe (2000 | 500 ms).
  */
-
-export type Profile = 'default' | 'fast';
-export const PROFILES: readonly Profile[] = ['default', 'fast'];
 
 export interface RouterDurations {
   readonly probeEveryMs: number;

@@ -8,9 +8,9 @@ import { DATABASE_NAMES, type DatabaseName } from '../databases/arrangement';
 import { DatabaseOrderError } from '../databases/orders';
 import { DatabaseSupervisor } from '../databases/supervisor';
 import type { Layout, Region } from '../layout';
+import type { Profile } from '../profiles';
 import { ControlError } from './control-api';
 import type { EventLog } from './events';
-import type { ProfileName } from './options';
 import type { DatabaseProcesses } from './process-table';
 import type { WorldSecrets } from './secrets';
 import type { DatabaseView } from './state';
@@ -18,7 +18,7 @@ import type { DatabaseView } from './state';
 export interface DatabasesOptions {
   readonly home: string;
   readonly layout: Layout;
-  readonly profile: ProfileName;
+  readonly profile: Profile;
   readonly secrets: WorldSecrets;
   readonly events: EventLog;
   /** Called whenever a pid came or went. */

@@ -1,18 +1,13 @@
 import { join } from 'node:path';
 import { type Layout, type LinkName, LOOPBACK, type Region } from '../layout';
+import type { Profile, ProfileDurations } from '../profiles';
 import type { ChildDefinition } from './node-child';
 import type { SecretFiles } from './secrets';
-
-export interface ProfileDurations {
-  readonly authorityLeaseMs: number;
-  readonly renewalEveryMs: number;
-  readonly skewMs: number;
-}
 
 export interface EnvironmentInput {
   readonly layout: Layout;
   readonly home: string;
-  readonly profile: 'default' | 'fast';
+  readonly profile: Profile;
   readonly durations: ProfileDurations;
   readonly secretFiles: SecretFiles;
   readonly logLevel: string;

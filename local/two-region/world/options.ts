@@ -1,14 +1,13 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Profile } from '../profiles';
 import { projectRoot } from './files';
 import { parseBasePort } from './ports';
-
-export type ProfileName = 'default' | 'fast';
 
 export interface StartOptions {
   readonly home: string;
   readonly basePort: number;
-  readonly profile: ProfileName;
+  readonly profile: Profile;
   /** Keep databases and secrets when the world is ended with Ctrl-C. */
   readonly keep: boolean;
   /** Throw away what an earlier run left instead of recovering it. */
@@ -72,7 +71,7 @@ export function parseStartOptions(argv: readonly string[], environment: NodeJS.P
   return {
     home: worldHome(environment),
     basePort,
-    profile: raw.profile as ProfileName,
+    profile: raw.profile as Profile,
     keep: raw.keep,
     fresh: raw.fresh,
     rooms,

@@ -6,7 +6,7 @@ import type { Alert } from '../../../lambda/failover/core/alerts';
 import type { Clock } from '../../../lambda/failover/ports';
 import { openStores, type SqlStores } from '../adapters/sql-stores';
 import { Layout, type LinkName, LOOPBACK, type Region } from '../layout';
-import { PROFILE_DURATIONS } from '../profiles';
+import { PROFILE_DURATIONS, type Profile } from '../profiles';
 import { type LinkChange, type ProcessAction, serveControl, type WorldControl } from './control-api';
 import { ControlWatch } from './control-watch';
 import { Databases } from './databases';
@@ -20,7 +20,6 @@ import { countAdopted } from './lease-count';
 import { Links } from './links';
 import { NodeProcesses } from './node-processes';
 import { type Observation, Observer } from './observer';
-import type { ProfileName } from './options';
 import { requireFreePorts } from './ports';
 import { prepareLicenseDatabase } from './prepare';
 import { ProcessTable } from './process-table';
@@ -31,7 +30,7 @@ import { composeWorldFile, type ProcessEntry, writeWorldFile } from './world-fil
 export interface WorldOptions {
   readonly home: string;
   readonly basePort: number;
-  readonly profile: ProfileName;
+  readonly profile: Profile;
   /** Leave databases and secrets when the world ends. */
   readonly keep: boolean;
   /** Throw away what an earlier run left. */
