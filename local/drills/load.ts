@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ControlRoom } from '../../client/example/control-room';
 import type { ResponseRecord } from '../../client/transport';
-import type { Region } from '../two-region/layout';
+import type { Region } from '../../lambda/failover/core/regions';
 import type { Exchange } from './ledger';
 
 /** Pools of a drill: one that is always fought over, one with room for everybody. */

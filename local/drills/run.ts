@@ -1,7 +1,8 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Layout, Region } from '../two-region/layout';
+import type { Region } from '../../lambda/failover/core/regions';
+import type { Layout } from '../two-region/layout';
 import { findFreeBasePort } from '../two-region/world/ports';
 import { World } from '../two-region/world/world';
 import { Drill, type Scenario } from './drill';

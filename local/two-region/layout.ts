@@ -3,17 +3,14 @@
  * Pure: nothing is opened here.
  */
 
-export type Region = 'oregon' | 'virginia';
+import { PRIMARY_REGION, type Region, STANDBY_REGION } from '../../lambda/failover/core/regions';
+
 export type Place = Region | 'ohio';
 export type Kind = 'app' | 'db' | 'router' | 'edge' | 'witness' | 'controller';
 
 export const LOOPBACK = '127.0.0.1';
 export const DEFAULT_BASE_PORT = 8080;
-export const REGIONS: readonly Region[] = ['oregon', 'virginia'];
-
-export function otherRegion(region: Region): Region {
-  return region === 'oregon' ? 'virginia' : 'oregon';
-}
+export const REGIONS: readonly Region[] = [PRIMARY_REGION, STANDBY_REGION];
 
 export interface ProcessSpec {
   readonly name: string;

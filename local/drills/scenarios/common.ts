@@ -1,6 +1,7 @@
 import type { ControlRecord } from '../../../lambda/failover/core/control-record';
 import type { OperationReport } from '../../../lambda/failover/core/operations';
-import { PROCESSES, type Region } from '../../two-region/layout';
+import type { Region } from '../../../lambda/failover/core/regions';
+import { PROCESSES } from '../../two-region/layout';
 import type { Drill } from '../drill';
 import { FAULT } from '../report';
 

@@ -1,4 +1,5 @@
-import type { Layout, Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
+import type { Layout } from '../layout';
 import type { Member } from './member';
 import { STANDBY_NAME } from './pair';
 import type { FollowerName, RecordFile } from './record';

@@ -1,4 +1,4 @@
-import type { Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
 import type { Announce } from './announcement';
 import type { Arrangement, DatabaseName } from './arrangement';
 import type { Lane } from './lane';

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
 import { writeFileAtomically } from '../world/files';
 import type { Lineage } from './follower-rules';
 

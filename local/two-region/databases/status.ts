@@ -1,5 +1,5 @@
+import type { Region } from '../../../lambda/failover/core/regions';
 import { lsnBytes } from '../../postgres/lsn';
-import type { Region } from '../layout';
 import type { Member } from './member';
 import { STANDBY_NAME } from './pair';
 import type { DatabasesRecord, FollowerName } from './record';

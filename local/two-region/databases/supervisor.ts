@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { ClientConfig } from 'pg';
+import type { Region } from '../../../lambda/failover/core/regions';
 import { clusterHome } from '../../postgres/binaries';
 import { type ExitNotice, PostgresInstance } from '../../postgres/instance';
-import type { Layout, Region } from '../layout';
+import type { Layout } from '../layout';
 import { Relay } from '../network/relay';
 import type { Profile } from '../profiles';
 import type { Announce } from './announcement';

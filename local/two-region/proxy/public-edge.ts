@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { REGIONS, type Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
+import { REGIONS } from '../layout';
 import { adminGuard, jsonBody } from './admin';
 import { CONSOLE_PAGE } from './console-page';
 import type { EdgeDurations } from './durations';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { otherRegion, type Region } from '../layout';
+import { otherRegion, type Region } from '../../../lambda/failover/core/regions';
 import { type Acl, AclFile, parseAcl } from './acl';
 import { adminGuard, jsonBody } from './admin';
 import { Balancer, type Target, type TargetDefinition } from './balancer';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { REGIONS, type Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
+import { REGIONS } from '../layout';
 import { writeFileAtomically } from '../world/files';
 
 /** Which region the public address leads to, kept in a file: what the public DNS record is in the cloud. */

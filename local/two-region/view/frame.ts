@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
 import type { WorldEvent } from '../world/events';
 import { grantingRegions, type WorldState } from '../world/state';
 import { clockTime, duration, toWidth } from './words';

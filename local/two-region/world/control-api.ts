@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { LINK_NAMES, type LinkName, LOOPBACK, REGIONS, type Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
+import { LINK_NAMES, type LinkName, LOOPBACK, REGIONS } from '../layout';
 import type { WorldState } from './state';
 
 export const PROCESS_ACTIONS = ['kill', 'stop', 'cont', 'start'] as const;

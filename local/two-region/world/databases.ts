@@ -1,13 +1,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import type { Region } from '../../../lambda/failover/core/regions';
 import { clusterHome } from '../../postgres/binaries';
 import { endCluster } from '../../postgres/cluster-processes';
 import { type AuthorityPasswords, createAuthorityStore } from '../adapters/create-authority-store';
 import { DATABASE_NAMES, type DatabaseName } from '../databases/arrangement';
 import { DatabaseOrderError } from '../databases/orders';
 import { DatabaseSupervisor } from '../databases/supervisor';
-import type { Layout, Region } from '../layout';
+import type { Layout } from '../layout';
 import type { Profile } from '../profiles';
 import { ControlError } from './control-api';
 import type { EventLog } from './events';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type Layout, type LinkName, LOOPBACK, type Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
+import { type Layout, type LinkName, LOOPBACK } from '../layout';
 import type { Profile, ProfileDurations } from '../profiles';
 import type { ChildDefinition } from './node-child';
 import type { SecretFiles } from './secrets';

@@ -1,4 +1,5 @@
-import type { Layout, Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
+import type { Layout } from '../layout';
 import { PROCESSES, REGIONS } from '../layout';
 
 /** What a license server says of itself, or why it says nothing. */

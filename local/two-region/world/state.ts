@@ -1,4 +1,4 @@
-import type { Region } from '../layout';
+import type { Region } from '../../../lambda/failover/core/regions';
 import type { WorldEvent } from './events';
 import type { PoolView, ServerView } from './observer';
 import type { ProcessEntry } from './world-file';
