@@ -40,7 +40,7 @@ export interface Holding {
   token: string | undefined;
 }
 
-export const poolName = (product: string, feature: string): string => `${product}/${feature}`;
+const poolName = (product: string, feature: string): string => `${product}/${feature}`;
 
 /** Builds the holdings out of all exchanges. Order of input does not matter. */
 export function holdingsOf(exchanges: readonly Exchange[]): Map<string, Holding> {

@@ -6,7 +6,7 @@ import type { Region } from '../../lambda/failover/core/regions';
 import type { Exchange } from './ledger';
 
 /** Pools of a drill: one that is always fought over, one with room for everybody. */
-export const DRILL_PRODUCT = 'automation';
+const DRILL_PRODUCT = 'automation';
 export const DRILL_LICENSE = {
   licenseId: '0b8e4c0e-5f5e-4a53-9d0c-3f5a6d9b7f11',
   customer: 'Drill',

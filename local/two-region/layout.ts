@@ -47,7 +47,7 @@ export const PROCESSES: readonly ProcessSpec[] = [
 ];
 
 /** Ports that the main process itself listens on: its control interface, Oregon's database endpoint and the links. */
-export const MAIN_OFFSETS = {
+const MAIN_OFFSETS = {
   control: 3,
   oregonDatabaseEndpoint: 10,
   links: {

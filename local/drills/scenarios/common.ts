@@ -12,11 +12,8 @@ export const everythingIn = (region: Region): string[] =>
 export const serversOf = (region: Region): string[] =>
   PROCESSES.filter(({ place, kind }) => place === region && kind === 'app').map(({ name }) => name);
 
-export const databasesOf = (region: Region): string[] =>
-  PROCESSES.filter(({ place, kind }) => place === region && kind === 'db').map(({ name }) => name);
-
 /** Long enough for the fast profile's whole confirmation window several times over. */
-export const SEVERAL_WINDOWS_MS = 12_000;
+const SEVERAL_WINDOWS_MS = 12_000;
 const FAILOVER_LIMIT_MS = 60_000;
 
 /** Lets the Control Rooms work for a moment, so that there is something to lose. */
@@ -29,7 +26,7 @@ export function injectFault(drill: Drill, what: string): void {
   drill.figure('fault', what);
 }
 
-export function verdictOf(record: ControlRecord): string {
+function verdictOf(record: ControlRecord): string {
   return record.standing?.verdict.kind ?? 'none';
 }
 

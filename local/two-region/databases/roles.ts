@@ -1,6 +1,6 @@
 import { Client, type ClientConfig, escapeIdentifier, escapeLiteral } from 'pg';
 
-export const DATABASE = 'evergrant';
+const DATABASE = 'evergrant';
 export const REPLICATION_ROLE = 'evergrant_replication';
 
 /** Passwords by role name. */

@@ -37,7 +37,7 @@ export function plainView(state: () => WorldState, events: EventLog, write: (lin
 }
 
 /** `oregon grants · epoch 1 · controller healthy · automation/bot-creator 5 of 25 · …` */
-export function summaryLine(state: WorldState): string {
+function summaryLine(state: WorldState): string {
   const granting = grantingRegions(state);
   const parts = [
     granting.length > 0 ? `${granting.join(' and ')} grants` : 'no region grants',

@@ -4,7 +4,7 @@ import type { Region } from '../../../lambda/failover/core/regions';
 import { LINK_NAMES, type LinkName, LOOPBACK, REGIONS } from '../layout';
 import type { WorldState } from './state';
 
-export const PROCESS_ACTIONS = ['kill', 'stop', 'cont', 'start'] as const;
+const PROCESS_ACTIONS = ['kill', 'stop', 'cont', 'start'] as const;
 export type ProcessAction = (typeof PROCESS_ACTIONS)[number];
 
 export interface LinkChange {

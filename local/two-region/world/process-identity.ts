@@ -25,7 +25,7 @@ export function runState(pid: number): string | undefined {
  * When a process started, as the system tells it (clock ticks since boot on Linux, a date elsewhere). Together with the
  * pid it names one process for ever: a pid alone may have been given to a stranger since it was written down.
  */
-export function startTime(pid: number): string | undefined {
+function startTime(pid: number): string | undefined {
   try {
     if (existsSync('/proc/self/stat')) {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
