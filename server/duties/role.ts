@@ -43,7 +43,7 @@ interface Beacon {
 }
 
 /**
- * Keeps the facts about database and authority fresh, and answers from memory whether this server grants (section 2
+ * Keeps the facts about database and authority fresh, and answers from memory whether this server grants ("The one rule"
  * and S5 in docs/architecture.md). Freshness is judged anew at every question, so a process that was stopped in
  * between finds its proof lapsed.
  */
