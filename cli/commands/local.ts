@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { CommandError, EXIT } from '../errors';
 import { WorldClient } from '../local/world-client';
 import { createOutput, table } from '../output';
 
@@ -72,7 +73,11 @@ async function actOnAll(action: string, names: readonly string[], json: boolean)
   });
   const results: { name: string; result: string }[] = [];
   for (const name of wanted) {
-    const result = await world.act(name, action);
+    // "oregon" means what there is of it: one process that has ended already is no reason to spare the others.
+    const result = await world.act(name, action).catch((error: unknown) => {
+      if (names.includes(name) || !(error instanceof CommandError) || error.exitCode !== EXIT.refused) throw error;
+      return { name, result: error.message };
+    });
     results.push(result);
     output.line(`${name}: ${result.result}`);
   }
