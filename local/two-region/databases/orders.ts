@@ -35,7 +35,11 @@ export class Orders {
   /** Puts a region's own databases aside under a label, for reconciliation. */
   keep(region: Region, label: string): RegionDatabases {
     const { record } = this.#options;
-    if (record.current.regions[region].state !== 'running') return this.region(region);
+    const current = record.current.regions[region];
+    if (current.state === 'kept' && this.#failures.has(region)) {
+      return this.#carryOut(region, () => this.#putAside(region, current.label));
+    }
+    if (current.state !== 'running') return this.region(region);
     return this.#carryOut(region, async () => {
       record.writeRegion(region, 'kept', label);
       await this.#putAside(region, label);
@@ -45,7 +49,11 @@ export class Orders {
   /** Makes a follower of the other region's primary database in this region. */
   follow(region: Region): RegionDatabases {
     const { state } = this.#options.record.current.regions[region];
-    if (state === 'following') return this.region(region);
+    if (state === 'following') {
+      // The copy stands: what failed was its start, which is the supervisor's work from here on.
+      if (!this.#underWay.has(region)) this.#failures.delete(region);
+      return this.region(region);
+    }
     if (state === 'running') throw new DatabaseOrderError(`${region} has databases of its own: put them aside first.`);
     return this.#carryOut(region, () => this.#buildFollower(region));
   }
