@@ -124,8 +124,12 @@ export class Member {
     await this.instance.kill();
     // This end was ours: it withdraws nothing.
     this.isWanted = true;
-    rmSync(this.instance.directory, { recursive: true, force: true });
+    // Two renames leave hardly a moment without files, should this very process be killed.
+    const replaced = `${this.instance.directory}.replaced`;
+    rmSync(replaced, { recursive: true, force: true });
+    if (existsSync(this.instance.directory)) renameSync(this.instance.directory, replaced);
     renameSync(copy, this.instance.directory);
+    rmSync(replaced, { recursive: true, force: true });
     return 'rebuilt';
   }
 

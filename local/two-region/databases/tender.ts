@@ -52,7 +52,9 @@ export class FollowerTender {
     const member = this.#member;
     const { record } = this.#options;
     const name = member.name as FollowerName;
-    if (member.hasFailed && record.current.lineages[name] === 'current') record.writeLineage(name, 'stale');
+    // Files that are not there (a rebuild was cut short between two renames) cannot go on either.
+    const isUseless = member.hasFailed || !member.instance.isInitialised;
+    if (isUseless && record.current.lineages[name] === 'current') record.writeLineage(name, 'stale');
     const primary = source.primary();
     const following = await this.#following(primary);
     const rule = decideFollower({
