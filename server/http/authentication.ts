@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify';
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { allows, type Scope } from '../core/access';
 import type { ApiTokens } from '../duties/api-tokens';
 import { sendProblem } from './problems';
@@ -10,8 +10,11 @@ declare module 'fastify' {
   }
 }
 
-/** Makes the hook that lets a request through when its bearer token has any of the scopes. */
-export type Authenticate = (...wanted: Scope[]) => preHandlerAsyncHookHandler;
+/**
+ * Makes the hook that lets a request through when its bearer token has any of the scopes. It is asked before the
+ * request is read: a stranger learns nothing about what would be valid.
+ */
+export type Authenticate = (...wanted: Scope[]) => onRequestAsyncHookHandler;
 
 const RETRY_AFTER_SECONDS = 1;
 

@@ -46,7 +46,7 @@ function checkoutRoute(routes: FastifyInstance, options: LeaseRouteOptions): voi
           ),
         },
       },
-      preHandler: options.authenticate('lease'),
+      onRequest: options.authenticate('lease'),
     },
     async (request, reply) => {
       const leaseId = request.params.leaseId.toLowerCase();
@@ -72,7 +72,7 @@ function heartbeatRoute(routes: FastifyInstance, options: LeaseRouteOptions): vo
           ...problemResponses(...COMMON_PROBLEMS, 'lease_not_found', 'lease_expired', 'lease_released', ...UNAVAILABLE),
         },
       },
-      preHandler: options.authenticate('lease'),
+      onRequest: options.authenticate('lease'),
     },
     async (request, reply) => {
       const leaseId = request.params.leaseId.toLowerCase();
@@ -99,7 +99,7 @@ function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void
         },
       },
       // An operator may take seats back.
-      preHandler: options.authenticate('lease', 'admin'),
+      onRequest: options.authenticate('lease', 'admin'),
     },
     async (request, reply) => {
       const leaseId = request.params.leaseId.toLowerCase();

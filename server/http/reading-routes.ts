@@ -24,7 +24,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
         security: SECURITY,
         response: { 200: Pools, ...problemResponses(...PROBLEMS) },
       },
-      preHandler: authenticate('read', 'lease', 'admin'),
+      onRequest: authenticate('read', 'lease', 'admin'),
     },
     async () => ({ pools: await database.readPools() }),
   );
@@ -39,7 +39,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
         querystring: LeasesQuery,
         response: { 200: Leases, ...problemResponses(...PROBLEMS, 'invalid_request') },
       },
-      preHandler: authenticate('read', 'admin'),
+      onRequest: authenticate('read', 'admin'),
     },
     async (request) => {
       const { cursor, limit: limitText, ...filter } = request.query;
@@ -59,7 +59,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
         params: LeaseParams,
         response: { 200: Lease, ...problemResponses(...PROBLEMS, 'lease_not_found', 'invalid_request') },
       },
-      preHandler: authenticate('read', 'admin'),
+      onRequest: authenticate('read', 'admin'),
     },
     async (request, reply) => {
       const [lease] = await database.readLeases({ leaseId: request.params.leaseId, limit: 1 });

@@ -127,6 +127,10 @@ describe('access', () => {
     }
   });
 
+  it('a stranger is not told what would be valid', async () => {
+    expect((await server.call('PUT', '/v1/leases/17', {}, null)).status).toBe(401);
+  });
+
   it.each(['/livez', '/readyz', '/metrics', '/v1/status', '/.well-known/jwks.json', '/openapi.json'])(
     'to %s needs no token',
     async (url) => {
