@@ -39,7 +39,7 @@ with due as (
 )
 update lease set state = 'expired', ended_at = clock_timestamp() from due where lease.id = due.id;
 select id, seats, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack", seats_awaited as "seatsAwaited",
-  seats_over as "seatsOver", grant_seq as "grantSeq", lease_ttl_seconds * 1000 as "leaseTtlMs",
+  seats_over as "seatsOver", grant_seq as "grantSeq", lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
   ${milliseconds('clock_timestamp()')} as "nowMs"
   from pool where id = ${poolId}`;
 }

@@ -40,7 +40,7 @@ async function newestEpoch(client: PoolClient, query: string): Promise<EpochRow 
 }
 
 const LOCK_POOLS = `
-select id, seats, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000 as "leaseTtlMs",
+select id, seats, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
   seats_awaited as "seatsAwaited", ${milliseconds('awaited_until')} as "awaitedUntilMs",
   ${milliseconds('clock_timestamp()')} as "nowMs"
 from pool order by id for update`;

@@ -31,7 +31,7 @@ export async function findEntitlement(
   const result = await withConnection(database, (client) =>
     client.query<Entitlement>({
       name: 'find-entitlement',
-      text: `select id as "poolId", product, feature, lease_ttl_seconds * 1000 as "leaseTtlMs"
+      text: `select id as "poolId", product, feature, lease_ttl_seconds * 1000::bigint as "leaseTtlMs"
         from pool where product = $1 and feature = $2`,
       values: [product, feature],
     }),

@@ -10,7 +10,7 @@ const LOCK_LEASES = `
 with locked as materialized (
   select * from lease where id = any($1::uuid[]) order by id for update
 )
-select ${LEASE_COLUMNS}, p.product, p.feature, p.lease_ttl_seconds * 1000 as "leaseTtlMs",
+select ${LEASE_COLUMNS}, p.product, p.feature, p.lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
   ${milliseconds('clock_timestamp()')} as now_ms
 from locked l join pool p on p.id = l.pool_id`;
 
