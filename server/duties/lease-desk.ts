@@ -145,7 +145,8 @@ export class LeaseDesk {
       case 'unknown':
         return this.#adopt(leaseId, token);
       default:
-        return renewal;
+        // Its holder gives the lease up on this word: it takes as much authority as a renewal.
+        return this.#options.work.refusalToAcknowledge(answer.epoch) ?? renewal;
     }
   }
 
