@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Layout } from '../layout';
 import { PROCESSES, type ProcessSpec } from '../layout';
 import { ControlError, type ProcessAction } from './control-api';
@@ -21,6 +22,8 @@ interface Parts {
   readonly nodes: NodeProcesses;
   readonly databases: DatabaseProcesses;
 }
+
+const NEWS_WITHIN_MS = 1_000;
 
 const SIGNALS: Readonly<Record<Exclude<ProcessAction, 'start'>, NodeJS.Signals>> = {
   kill: 'SIGKILL',
@@ -64,6 +67,7 @@ export class ProcessTable {
     if (action === 'start') {
       if (state !== 'exited') return `runs already (pid ${pid})`;
       if (kind === 'db') return this.parts.databases.start(name);
+      await this.untilNewsOfEnd(name);
       this.parts.nodes.start(name);
       return `started (pid ${this.find(name).pid})`;
     }
@@ -73,6 +77,12 @@ export class ProcessTable {
     const pids = kind === 'db' ? this.parts.databases.processTree(name) : [pid];
     for (const each of pids) sendSignal(each, SIGNALS[action]);
     return `${SIGNALS[action]} sent to pid ${pid}`;
+  }
+
+  /** The news of a kill a moment ago may still be on its way: until then nothing new is started in its place. */
+  private async untilNewsOfEnd(name: string): Promise<void> {
+    const deadline = performance.now() + NEWS_WITHIN_MS;
+    while (this.parts.nodes.status(name).running && performance.now() < deadline) await delay(10);
   }
 
   private specs(): ProcessSpec[] {
