@@ -35,6 +35,7 @@ export interface StartOptions {
 const START_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 10_000;
 const READY_POLL_MS = 25;
+const FAREWELL_LIMIT_MS = 1_000;
 
 /** One PostgreSQL cluster on this machine and, while it runs, its postmaster: a detached child of this process. */
 export class PostgresInstance {
@@ -242,7 +243,9 @@ export class PostgresInstance {
       await client.connect();
       return (await client.query<Row>(sql, [...parameters])).rows;
     } finally {
-      await client.end().catch(() => undefined);
+      // A cluster that is frozen at this moment never answers the farewell.
+      const ended = client.end().catch(() => undefined);
+      await Promise.race([ended, new Promise((late) => setTimeout(late, FAREWELL_LIMIT_MS).unref())]);
     }
   }
 
