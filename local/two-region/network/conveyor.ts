@@ -93,7 +93,7 @@ export class Conveyor {
 
   #deliver(sink: Socket, item: Item): void {
     if (item.kind === 'end') sink.end();
-    if (item.kind === 'reset') sink.resetAndDestroy();
+    if (item.kind === 'reset') sink.destroy();
     if (item.kind !== 'bytes') return;
     this.#queuedBytes -= item.chunk.length;
     this.#onCarried(item.chunk.length);

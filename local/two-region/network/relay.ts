@@ -102,7 +102,7 @@ export class Relay {
     this.#acceptedTotal += 1;
     client.on('error', () => undefined);
     if (this.#condition.mode === 'refuse' || this.#targetPort === undefined) {
-      client.resetAndDestroy();
+      client.destroy();
       return;
     }
     const out = new Conveyor(
@@ -152,7 +152,8 @@ export class Relay {
     connection.out.discard();
     connection.back?.discard();
     for (const socket of [connection.client, connection.target]) {
-      if (socket?.destroyed === false) socket.resetAndDestroy();
+      // Not resetAndDestroy: on a socket that is being shut down Node 20 never closes the handle.
+      socket?.destroy();
     }
   }
 

@@ -25,6 +25,8 @@ export interface Observation {
   readonly servers: readonly ServerView[];
   readonly acl: Readonly<Record<Region, string | undefined>>;
   readonly edgeTarget: string | undefined;
+  /** Whoever answers at the public address grants. */
+  readonly edgeGrants: boolean;
   readonly pools: readonly PoolView[];
   /** When the pools were last read: an unreachable world keeps the last ones, marked by their age. */
   readonly poolsAtMs: number | undefined;
@@ -42,6 +44,7 @@ const NOTHING: Observation = {
   servers: [],
   acl: { oregon: undefined, virginia: undefined },
   edgeTarget: undefined,
+  edgeGrants: false,
   pools: [],
   poolsAtMs: undefined,
 };
@@ -77,10 +80,11 @@ export class Observer {
   /** One look at everything, in parallel; lasts at most one time-out. */
   async observe(): Promise<Observation> {
     const apps = PROCESSES.filter(({ kind }) => kind === 'app');
-    const [servers, acls, target, pools] = await Promise.all([
+    const [servers, acls, target, outside, pools] = await Promise.all([
       Promise.all(apps.map(({ name }) => this.server(name))),
       Promise.all(REGIONS.map((region) => this.get(`${this.options.layout.url(`${region}/router`)}/_router/acl`))),
       this.get(`${this.options.layout.url('edge')}/_edge/target`),
+      this.get(`${this.options.layout.url('edge')}/v1/status`),
       this.get(`${this.options.layout.url('edge')}/v1/pools`),
     ]);
     const poolList = pools?.pools as PoolView[] | undefined;
@@ -88,6 +92,7 @@ export class Observer {
       servers,
       acl: { oregon: text(acls[0]?.acl), virginia: text(acls[1]?.acl) },
       edgeTarget: text(target?.region),
+      edgeGrants: outside?.granting === true,
       pools: poolList ?? this.last.pools,
       poolsAtMs: poolList ? performance.now() : this.last.poolsAtMs,
     };

@@ -323,9 +323,7 @@ export class World implements WorldControl {
     await this.untilSeen('the edge does not answer', ({ edgeTarget }) => edgeTarget !== undefined);
     for (const name of watchers) nodes.start(name);
     this.require().observer.start();
-    await this.untilSeen('no server grants', ({ servers: seen, edgeTarget }) =>
-      seen.some(({ name, granting }) => granting && name.startsWith(`${edgeTarget}/`)),
-    );
+    await this.untilSeen('the edge does not grant', ({ edgeGrants }) => edgeGrants);
   }
 
   private async untilSeen(otherwise: string, isSo: (seen: Observation) => boolean): Promise<void> {
