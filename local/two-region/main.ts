@@ -32,16 +32,10 @@ function showFailure(error: unknown): void {
   process.exitCode = expected ? 2 : 1;
 }
 
-/** Resolves at the first SIGINT, SIGTERM or SIGHUP; a second one ends this process at once. */
+/** Resolves at the first SIGINT, SIGTERM or SIGHUP; further ones change nothing: ending takes a moment. */
 function askedToEnd(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let asked = false;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        if (!asked) resolve(signal);
-        asked = true;
-      });
-    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
   });
 }
 

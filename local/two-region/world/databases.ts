@@ -71,10 +71,13 @@ export class Databases implements DatabaseProcesses {
     }
   }
 
-  isOregonWritable(): boolean {
+  /** Whether a primary database answers in the region. */
+  isWritable(region: Region): boolean {
     return this.supervisor
       .status()
-      .some(({ name, role, inRecovery }) => name.startsWith('oregon/') && role === 'primary' && inRecovery === false);
+      .some(
+        ({ name, role, inRecovery }) => name.startsWith(`${region}/`) && role === 'primary' && inRecovery === false,
+      );
   }
 
   views(): DatabaseView[] {

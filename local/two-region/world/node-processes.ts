@@ -55,7 +55,7 @@ export class NodeProcesses {
   /** Starts a process that is not running; a running one is left alone. */
   start(name: string): void {
     const entry = this.entry(name);
-    if (entry.child) return;
+    if (entry.child || this.closing) return;
     const child = startNodeChild(entry.definition, this.options, (exit) => this.ended(name, entry, exit));
     entry.child = child;
     entry.lastPid = child.pid;

@@ -65,7 +65,13 @@ export class ProcessTable {
   async act(name: string, action: ProcessAction): Promise<string> {
     const { pid, state, kind } = this.find(name);
     if (action === 'start') {
-      if (state !== 'exited') return `runs already (pid ${pid})`;
+      if (state === 'paused') {
+        throw new ControlError(
+          'frozen',
+          `${name} is frozen (pid ${pid}); thaw it with: npx evergrant local cont ${name}`,
+        );
+      }
+      if (state === 'running') return `runs already (pid ${pid})`;
       if (kind === 'db') return this.parts.databases.start(name);
       await this.untilNewsOfEnd(name);
       this.parts.nodes.start(name);

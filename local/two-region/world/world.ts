@@ -44,6 +44,8 @@ export interface WorldOptions {
 }
 
 const READY_LIMIT_MS = 60_000;
+/** Longer than an authority lease: a server that recovers may have to wait for one to lapse. */
+const RECOVERED_LIMIT_MS = 45_000;
 const EVENTS_SHOWN = 200;
 
 /** What exists once the world has begun to start. */
@@ -88,17 +90,15 @@ export class World implements WorldControl {
     const parts = await this.assemble();
     await parts.links.listen();
     this.progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
-    await parts.databases.bringUp();
+    await this.orAlarm(parts.databases.bringUp());
     parts.freezing.start();
     this.stopIfEnding();
     this.progress('preparing the license database and the authority store');
-    await Promise.all([
-      this.prepareLicenses(parts),
-      parts.databases.prepareAuthorityStore(parts.secrets.authorityPasswords),
-    ]);
+    await parts.databases.prepareAuthorityStore(parts.secrets.authorityPasswords);
+    this.openStores(parts);
+    await this.prepareLicenses(parts);
     this.stopIfEnding();
     markPrepared(this.home);
-    this.openStores(parts);
     this.control = await serveControl(this, this.layout.controlPort, parts.secrets.tokens.admin);
     await this.startProcesses(parts);
     this.isUp = true;
@@ -283,14 +283,14 @@ export class World implements WorldControl {
     return this.parts;
   }
 
-  private async prepareLicenses({ secretFiles }: Parts): Promise<void> {
-    const { databases } = this.require();
-    // After a failover that nobody has come back from, Oregon's database is not the one to prepare.
-    if (!databases.isOregonWritable()) return;
+  /** The active region's license database; the other's is a copy of it, or stale since a failover. */
+  private async prepareLicenses({ secretFiles, databases }: Parts): Promise<void> {
+    const { region } = await this.stores().authority.read();
+    if (!databases.isWritable(region)) return;
     await prepareLicenseDatabase({
       distDir: join(projectRoot(), 'dist'),
       home: this.home,
-      databasePort: this.layout.oregonDatabasePort,
+      databasePort: region === 'oregon' ? this.layout.oregonDatabasePort : this.layout.port('virginia/db'),
       secretsFile: secretFiles.migration,
       tokensFile: secretFiles.tokens,
       licenseFile: this.options.licenseFile ?? join(projectRoot(), 'local/two-region/sample-license.json'),
@@ -323,17 +323,32 @@ export class World implements WorldControl {
     await this.untilSeen('the edge does not answer', ({ edgeTarget }) => edgeTarget !== undefined);
     for (const name of watchers) nodes.start(name);
     this.require().observer.start();
-    await this.untilSeen('the edge does not grant', ({ edgeGrants }) => edgeGrants);
+    await this.orAlarm(this.untilSeen('the edge does not grant', ({ edgeGrants }) => edgeGrants));
+  }
+
+  /**
+   * In a recovered world nobody may be able to grant: it may have crashed in the middle of a failover, or of a failback.
+   * Then it runs all the same, because the way out (`npx evergrant failback abort`, `local start`) needs it to.
+   */
+  private async orAlarm(step: Promise<void>): Promise<void> {
+    try {
+      await step;
+    } catch (error) {
+      this.stopIfEnding();
+      if (!this.isRecovered) throw error;
+      this.events.add('world', `${(error as Error).message}; npx evergrant status says more`, 'alarm');
+    }
   }
 
   private async untilSeen(otherwise: string, isSo: (seen: Observation) => boolean): Promise<void> {
-    const deadline = performance.now() + READY_LIMIT_MS;
+    const limitMs = this.isRecovered ? RECOVERED_LIMIT_MS : READY_LIMIT_MS;
+    const deadline = performance.now() + limitMs;
     while (performance.now() < deadline) {
       this.stopIfEnding();
       if (isSo(await this.require().observer.observe())) return;
       await delay(50);
     }
-    throw new Error(`${otherwise} after ${READY_LIMIT_MS / 1000} s; look into ${join(this.home, 'logs')}`);
+    throw new Error(`${otherwise} after ${limitMs / 1000} s; look into ${join(this.home, 'logs')}`);
   }
 
   private startDemonstration({ secrets }: Parts): void {
