@@ -32,10 +32,18 @@ function showFailure(error: unknown): void {
   process.exitCode = expected ? 2 : 1;
 }
 
-/** Resolves at the first SIGINT, SIGTERM or SIGHUP; further ones change nothing: ending takes a moment. */
-function askedToEnd(): Promise<NodeJS.Signals> {
+const PARENT_LOOK_EVERY_MS = 500;
+
+/**
+ * Resolves when the world is asked to end: at the first SIGINT, SIGTERM or SIGHUP (further ones change nothing: ending
+ * takes a moment), or when the `npm start` above it is gone: npm does not pass a SIGTERM on.
+ */
+function askedToEnd(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+    if (process.env.npm_lifecycle_event !== 'start') return;
+    const parent = process.ppid;
+    setInterval(() => process.ppid !== parent && resolve(), PARENT_LOOK_EVERY_MS).unref();
   });
 }
 
