@@ -7,37 +7,24 @@ import type { Region } from '../../../lambda/failover/core/regions';
 import type { Clock } from '../../../lambda/failover/ports';
 import { openStores, type SqlStores } from '../adapters/sql-stores';
 import { Layout, type LinkName, LOOPBACK } from '../layout';
-import { PROFILE_DURATIONS, type Profile } from '../profiles';
 import { type LinkChange, type ProcessAction, serveControl, type WorldControl } from './control-api';
 import { ControlWatch } from './control-watch';
 import { Databases } from './databases';
 import { Demonstration } from './demonstration';
-import { childDefinitions, controller, type EnvironmentInput } from './environment';
+import { controller } from './environment';
 import { EventLog } from './events';
 import { projectRoot } from './files';
-import { Freezing } from './freezing';
 import { claimHome, leaveHome, markPrepared, writeRunFile } from './home';
 import { countAdopted } from './lease-count';
-import { Links } from './links';
-import { NodeProcesses } from './node-processes';
-import { type Observation, Observer } from './observer';
+import type { Observation } from './observer';
+import type { StartOptions } from './options';
+import { assembleParts, type Parts } from './parts';
 import { requireFreePorts } from './ports';
 import { prepareLicenseDatabase } from './prepare';
-import { ProcessTable } from './process-table';
-import { loadOrCreateSecrets, type SecretFiles, type WorldSecrets, writeSecretFiles } from './secrets';
 import type { WorldState } from './state';
 import { composeWorldFile, type ProcessEntry, writeWorldFile } from './world-file';
 
-export interface WorldOptions {
-  readonly home: string;
-  readonly basePort: number;
-  readonly profile: Profile;
-  /** Leave databases and secrets when the world ends. */
-  readonly keep: boolean;
-  /** Throw away what an earlier run left. */
-  readonly fresh: boolean;
-  /** Demonstration Control Rooms. */
-  readonly rooms: number;
+export interface WorldOptions extends Omit<StartOptions, 'help'> {
   /** @default the sample license */
   readonly licenseFile?: string;
   readonly onProgress?: (text: string) => void;
@@ -47,19 +34,6 @@ const READY_LIMIT_MS = 60_000;
 /** Longer than an authority lease: a server that recovers may have to wait for one to lapse. */
 const RECOVERED_LIMIT_MS = 45_000;
 const EVENTS_SHOWN = 200;
-
-/** What exists once the world has begun to start. */
-interface Parts {
-  readonly secrets: WorldSecrets;
-  readonly secretFiles: SecretFiles;
-  readonly environment: EnvironmentInput;
-  readonly links: Links;
-  readonly databases: Databases;
-  readonly nodes: NodeProcesses;
-  readonly processes: ProcessTable;
-  readonly observer: Observer;
-  readonly freezing: Freezing;
-}
 
 /** Two regions on one machine: it starts every process, tells about them, and ends them. It repairs nothing. */
 export class World implements WorldControl {
@@ -250,36 +224,7 @@ export class World implements WorldControl {
   private async assemble(): Promise<Parts> {
     const { home, layout, events } = this;
     const { profile } = this.options;
-    const secretsDir = join(home, 'secrets');
-    const secrets = await loadOrCreateSecrets(secretsDir);
-    const secretFiles = writeSecretFiles(secretsDir, secrets);
-    const distDir = join(projectRoot(), 'dist');
-    const durations = PROFILE_DURATIONS[profile];
-    const environment = { layout, home, profile, durations, secretFiles, logLevel: 'info' };
-    const onChange = (): void => this.publish();
-    const nodes = new NodeProcesses(childDefinitions(environment), {
-      distDir,
-      logDir: join(home, 'logs'),
-      home,
-      events,
-      onChange,
-    });
-    const databases = new Databases({ home, layout, profile, secrets, events, onChange });
-    this.parts = {
-      secrets,
-      secretFiles,
-      environment,
-      links: new Links(layout, events),
-      databases,
-      nodes,
-      processes: new ProcessTable({ layout, nodes, databases }),
-      freezing: new Freezing(databases.freezables()),
-      observer: new Observer({
-        layout,
-        adminToken: secrets.tokens.admin,
-        intervalMs: profile === 'fast' ? 250 : 1_000,
-      }),
-    };
+    this.parts = await assembleParts({ home, layout, profile, events, onChange: () => this.publish() });
     return this.parts;
   }
 
