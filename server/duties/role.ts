@@ -44,13 +44,16 @@ interface Beacon {
 
 /**
  * Keeps the facts about database and authority fresh, and answers from memory whether this server grants ("The one rule"
- * and S5 in docs/architecture.md). Freshness is judged anew at every question, so a process that was stopped in
+ * and S5 in docs/architecture.md). Each proof has a loop of its own: either one alone is enough, so a source that hangs
+ * must never delay the other. Freshness is judged anew at every question, so a process that was stopped in
  * between finds its proof lapsed.
  */
 export class RoleDuty {
   readonly #options: RoleDutyOptions;
   readonly #watch: Loop;
   readonly #renewal: Loop;
+  readonly #beacons: Loop;
+  readonly #opening: Loop;
   #facts: RoleFacts;
   #observedAtMs = Number.NEGATIVE_INFINITY;
   #followerStreaming = false;
@@ -75,15 +78,26 @@ export class RoleDuty {
       () => this.#renew(),
       () => this.#renewalDelayMs(),
     );
+    this.#beacons = new Loop(
+      () => this.#sendBeacon(),
+      () => options.policy.renewalEveryMs,
+    );
+    this.#opening = new Loop(
+      () => this.#openEpochIfDue(),
+      () => this.#renewalDelayMs(),
+    );
   }
 
   async start(): Promise<void> {
-    await this.#watch.start();
-    await this.#renewal.start();
+    await Promise.all(this.#loops.map((loop) => loop.start()));
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#watch.stop(), this.#renewal.stop()]);
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+  }
+
+  get #loops(): readonly Loop[] {
+    return [this.#watch, this.#renewal, this.#beacons, this.#opening];
   }
 
   /** From here the server says that it does not grant; what still arrives on open connections is served. */
@@ -151,15 +165,18 @@ export class RoleDuty {
         { before: before.kind, now: database.kind, failure: failure?.message },
         'the database changed',
       );
-      if (database.kind === 'writable') this.#renewal.kick();
+      if (database.kind === 'writable') {
+        this.#renewal.kick();
+        this.#beacons.kick();
+      }
     }
     this.#tell();
   }
 
   async #renew(): Promise<void> {
-    await Promise.all([this.#askStore(), this.#sendBeacon()]);
-    await this.#openEpochIfDue();
+    await this.#askStore();
     this.#tell();
+    if (this.verdict().kind === 'must_open_epoch') this.#opening.kick();
   }
 
   async #askStore(): Promise<void> {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { DatabaseFailure } from '../../server/ports';
 import { databaseFailure } from '../../server/postgres/failure';
 import { connectLicenseDatabase } from '../../server/postgres/license-database';
 import { eventually } from '../support/eventually';
+import { Relay } from './support/relay';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from './support/test-world';
 
 let world: TestWorld;
@@ -119,39 +119,6 @@ describe('a server beside a database that turns read-only', () => {
 });
 
 describe('a database that hangs', () => {
-  /** Passes bytes on until it is told to keep them, connections open: a stopped database. */
-  class Relay {
-    readonly #server: Server;
-    readonly #sockets = new Set<Socket>();
-    hangs = false;
-
-    constructor(port: number) {
-      this.#server = createServer((socket) => {
-        this.#sockets.add(socket);
-        socket.on('error', () => undefined);
-        if (this.hangs) return;
-        const upstream = createConnection({ host: '127.0.0.1', port });
-        upstream.on('error', () => undefined);
-        this.#sockets.add(upstream);
-        socket.on('data', (bytes) => this.hangs || upstream.write(bytes));
-        upstream.on('data', (bytes) => this.hangs || socket.write(bytes));
-        socket.on('close', () => upstream.destroy());
-        upstream.on('close', () => socket.destroy());
-      });
-    }
-
-    listen(): Promise<number> {
-      return new Promise((resolve) =>
-        this.#server.listen(0, '127.0.0.1', () => resolve((this.#server.address() as { port: number }).port)),
-      );
-    }
-
-    close(): void {
-      this.#server.close();
-      for (const socket of this.#sockets) socket.destroy();
-    }
-  }
-
   it('hangs no request: each is answered within five seconds', async () => {
     const address = world.database.address('evergrant_server');
     const relay = new Relay(address.port);

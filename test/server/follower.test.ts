@@ -6,11 +6,13 @@ import { Client } from 'pg';
 import { clusterHome } from '../../local/postgres/binaries';
 import { copyRunning, markAsFollower, unfinishedCopy } from '../../local/postgres/copies';
 import { ADMIN_ROLE, PostgresInstance } from '../../local/postgres/instance';
+import { connectAuthorityStore } from '../../server/postgres/authority-store';
 import type { DatabaseAddress } from '../../server/postgres/connection';
 import { connectLicenseDatabase } from '../../server/postgres/license-database';
 import { migrate } from '../../server/postgres/migrations';
 import { provisionLicense, registerTokens } from '../../server/postgres/provision';
 import { eventually } from '../support/eventually';
+import { Relay } from './support/relay';
 import { LICENSE, PRODUCT, type RunningServer, TestWorld, TOKENS } from './support/test-world';
 
 /** A primary database with a follower that really streams: what an acknowledgement proves, and what it stops proving. */
@@ -23,6 +25,8 @@ let home: string;
 let primary: PostgresInstance;
 let follower: PostgresInstance;
 let world: TestWorld;
+/** Between Oregon and the authority store. */
+let relay: Relay;
 let oregon: RunningServer;
 
 function instance(name: string, port: number): PostgresInstance {
@@ -67,8 +71,12 @@ beforeAll(async () => {
   markAsFollower(follower);
   await startFollower();
   world = await TestWorld.create();
+  const store = world.authority.database.address('evergrant_server');
+  relay = new Relay(store.port);
+  const port = await relay.listen();
   oregon = await world.startGranting({
     authorityLeaseMs: 2_000,
+    wrapAuthority: () => connectAuthorityStore({ ...store, port }, 'oregon/app-1'),
     wrapDatabase: () =>
       connectLicenseDatabase(address(PRIMARY_PORT), { server: 'oregon/app-1', followerName: 'virginia_follower' }),
   });
@@ -76,6 +84,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await world?.close();
+  relay?.close();
   await Promise.all([primary?.kill(), follower?.kill()]);
   for (const each of [folder, home]) rmSync(each, { recursive: true, force: true });
 });
@@ -96,6 +105,12 @@ async function grantsFor(durationMs: number): Promise<void> {
     return performance.now() > until;
   });
 }
+
+it('grants on acknowledgements alone while the authority store accepts and never answers', async () => {
+  relay.hangs = true;
+  await grantsFor(8_000);
+  relay.hangs = false;
+});
 
 it('grants on acknowledgements alone while the authority store is away', async () => {
   await world.authority.database.refuseConnections(true);
