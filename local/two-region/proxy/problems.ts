@@ -1,4 +1,7 @@
+import type { Region } from '../../../lambda/failover/core/regions';
 import type { Reply } from './exchange';
+
+export type Members = Readonly<Record<string, string | null>>;
 
 export interface Problem {
   readonly status: number;
@@ -8,7 +11,7 @@ export interface Problem {
   readonly detail?: string;
   readonly retryAfterSeconds?: number;
   /** Further members of the document, for example `activeRegion`. */
-  readonly members?: Readonly<Record<string, string | null>>;
+  readonly members?: Members;
 }
 
 /** A problem document of RFC 9457. */
@@ -23,6 +26,14 @@ export function problem({ status, code, title, detail, retryAfterSeconds, member
     },
     body: JSON.stringify(document),
   };
+}
+
+/**
+ * The members with which every "not served here now" says where licenses are granted, whoever says it: a license server,
+ * a router or the edge. Null is "not known".
+ */
+export function whereToGo(activeRegion: Region | null, address: string | null): Members {
+  return { activeRegion, address };
 }
 
 export function json(status: number, value: unknown): Reply {

@@ -5,11 +5,12 @@ import { adminGuard, jsonBody } from './admin';
 import { CONSOLE_PAGE } from './console-page';
 import type { EdgeDurations } from './durations';
 import { type Exchange, type Reply, returnedHeaders } from './exchange';
-import { invalid, json, methodNotAllowed, notFound, problem } from './problems';
+import { invalid, json, methodNotAllowed, notFound, problem, whereToGo } from './problems';
 import { TargetFile } from './target-file';
 import { type Attempt, Upstream } from './upstream';
 
 export interface PublicEdgeOptions {
+  /** The regions' public addresses: what a caller is told is what the edge itself asks. */
   readonly routers: Readonly<Record<Region, string>>;
   readonly targetFile: string;
   readonly adminToken: string;
@@ -125,7 +126,7 @@ export class PublicEdge {
           ? `Nobody answers in ${region}.`
           : `${region} did not answer. Whether the request was carried out is not known; sending it again is safe.`,
       retryAfterSeconds: 1,
-      members: { region },
+      members: { region, ...whereToGo(this.#target, this.#options.routers[this.#target]) },
     });
   }
 

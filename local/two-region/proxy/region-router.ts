@@ -6,7 +6,7 @@ import { Balancer, type Target, type TargetDefinition } from './balancer';
 import type { RouterDurations } from './durations';
 import { type Exchange, type Reply, returnedHeaders } from './exchange';
 import type { Reading } from './liveness';
-import { invalid, json, methodNotAllowed, notFound, problem } from './problems';
+import { invalid, json, type Members, methodNotAllowed, notFound, problem, whereToGo } from './problems';
 import type { Attempt } from './upstream';
 
 export interface RegionRouterOptions {
@@ -126,7 +126,7 @@ export class RegionRouter {
   }
 
   #fenced(): Reply {
-    const { activeRegion, activeAddress } = this.#acl;
+    const { activeRegion } = this.#acl;
     const elsewhere = activeRegion === this.#options.region ? null : activeRegion;
     return problem({
       status: 503,
@@ -134,7 +134,7 @@ export class RegionRouter {
       title: 'This region does not grant licenses',
       detail: elsewhere ? `The region is fenced. Go to ${elsewhere}.` : 'The region is fenced.',
       retryAfterSeconds: 1,
-      members: { reason: 'fenced', region: this.#options.region, activeRegion, address: activeAddress },
+      members: { reason: 'fenced', region: this.#options.region, ...this.#whereToGo() },
     });
   }
 
@@ -208,7 +208,7 @@ export class RegionRouter {
       title: 'No license server answers',
       detail: `None of the ${this.#balancer.targets.length} license servers in ${this.#options.region} answers.`,
       retryAfterSeconds: 1,
-      members: { region: this.#options.region },
+      members: { region: this.#options.region, ...this.#whereToGo() },
     });
   }
 
@@ -219,8 +219,13 @@ export class RegionRouter {
       title: 'The license servers did not answer in time',
       detail: 'Whether the request was carried out is not known. Sending it again is safe.',
       retryAfterSeconds: 1,
-      members: { region: this.#options.region },
+      members: { region: this.#options.region, ...this.#whereToGo() },
     });
+  }
+
+  /** Where licenses are granted now, as far as the router was told. */
+  #whereToGo(): Members {
+    return whereToGo(this.#acl.activeRegion, this.#acl.activeAddress);
   }
 
   #tell(name: string, now: Reading, before: Reading, because: string): void {

@@ -138,7 +138,27 @@ describe('the edge', () => {
     const response = await checkout(base);
     expect(response.status).toBe(502);
     expect(response.headers.get('retry-after')).toBe('1');
-    expect(await response.json()).toMatchObject({ code: 'region_unreachable', region: 'oregon', status: 502 });
+    expect(await response.json()).toMatchObject({
+      code: 'region_unreachable',
+      region: 'oregon',
+      status: 502,
+      activeRegion: 'oregon',
+      address: oregon.url,
+    });
+  });
+
+  it('names the region that it was led to meanwhile, when a request that hung is given up', async () => {
+    const base = await start();
+    oregon.mood = 'hangs';
+    const underWay = checkout(base);
+    await eventually('it hangs', WITHIN_MS, () => oregon.requests.length === 1);
+    await lead(base, 'virginia');
+    expect(await (await underWay).json()).toMatchObject({
+      code: 'region_unreachable',
+      region: 'oregon',
+      activeRegion: 'virginia',
+      address: virginia.url,
+    });
   });
 
   it('answers 504 region_unreachable in time when the region hangs', async () => {
@@ -147,7 +167,12 @@ describe('the edge', () => {
     const startedAtMs = performance.now();
     const response = await checkout(base);
     expect(response.status).toBe(504);
-    expect(await response.json()).toMatchObject({ code: 'region_unreachable' });
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({
+      code: 'region_unreachable',
+      activeRegion: 'oregon',
+      address: oregon.url,
+    });
     expect(performance.now() - startedAtMs).toBeLessThan(TOTAL_TIMEOUT_MS * 2);
   });
 

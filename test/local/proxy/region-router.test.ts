@@ -197,7 +197,11 @@ describe("a region's router", () => {
       for (const answer of answers) {
         expect(answer.status).toBe(504);
         expect(answer.headers.get('retry-after')).toBe('1');
-        expect(await answer.json()).toMatchObject({ code: 'server_timeout' });
+        expect(await answer.json()).toMatchObject({
+          code: 'server_timeout',
+          activeRegion: 'oregon',
+          address: ADDRESSES.oregon,
+        });
       }
       expect((await fetch(`${base}/livez`)).status).toBe(200);
       expect(Object.values(await readings(base))).not.toContain('down');
@@ -240,7 +244,27 @@ describe("a region's router", () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
     expect(response.headers.get('retry-after')).toBe('1');
-    expect(await response.json()).toMatchObject({ code: 'no_server_available', status: 503 });
+    expect(await response.json()).toMatchObject({
+      code: 'no_server_available',
+      status: 503,
+      region: 'oregon',
+      activeRegion: 'oregon',
+      address: ADDRESSES.oregon,
+    });
+  });
+
+  it('says where to go as it was last told, when nobody of its own answers', async () => {
+    const base = await start();
+    await Promise.all(servers.map((server) => server.die()));
+    const said = async () => (await fetch(`${base}/v1/status`)).json();
+    await setAcl(base, { acl: 'fence', activeRegion: 'virginia' });
+    expect(await said()).toMatchObject({
+      code: 'no_server_available',
+      activeRegion: 'virginia',
+      address: ADDRESSES.virginia,
+    });
+    await setAcl(base, { acl: 'serve', activeRegion: null });
+    expect(await said()).toMatchObject({ code: 'no_server_available', activeRegion: null, address: null });
   });
 
   describe('a server that does not grant', () => {
