@@ -1,6 +1,6 @@
 import { answer } from './core/answer';
 import type { AuthorityView } from './core/authority';
-import { type Beginning, begin } from './core/begin';
+import { type Beginning, begin, latchedAfterAll } from './core/begin';
 import { confirm } from './core/confirmation';
 import type { FenceDebt } from './core/control-record';
 import { promotableFact } from './core/database-view';
@@ -8,6 +8,7 @@ import { debtStep, dueDebts } from './core/debts';
 import { decide, operating } from './core/decide';
 import { type Fact, unknown } from './core/facts';
 import { judge, lastSignOfLifeAtMs, type Observation, receiverAbsentSinceMs, standbyFact } from './core/observation';
+import type { Operation } from './core/operations';
 import type { Policy } from './core/policy';
 import { PRIMARY_REGION } from './core/regions';
 import type { AclView } from './core/sights';
@@ -59,6 +60,7 @@ export async function runCycle(ports: Ports, settings: CycleSettings): Promise<C
     const draft = new Draft(ports, control);
     draft.change({ lastCycleAtMs: startedAtMs, lastCycleBy: settings.controller });
     const cycle = { startedAtMs, ports, policy: settings.policy, authority, draft };
+    takeUpLatched(cycle);
     if (draft.record.operation !== null) answerRequest(cycle, unknown('not asked during an operation'));
     return draft.record.operation === null ? await watch(cycle) : await operate(cycle);
   } catch (failure) {
@@ -155,13 +157,25 @@ function answerRequest(cycle: Cycle, standby: Fact): void {
 function beginOperation({ ports, authority, draft }: Cycle, beginning: Omit<Beginning, 'id'>): string {
   const id = ports.clock.newId();
   const operation = begin({ ...beginning, id }, draft.record, authority, ports.clock.nowMs());
-  draft.change({ operation });
   const { kind, by, reason } = beginning;
-  draft.note({ kind: 'operation-started', detail: { operationId: id, operation: kind, by, reason } });
-  if (!beginning.automatic) {
-    draft.alert({ code: `${kind}-started`, severity: 'info', text: `${kind} begins, asked for by ${by}: ${reason}` });
-  }
+  start(draft, operation, beginning.automatic ? null : `${kind} begins, asked for by ${by}: ${reason}`);
   return id;
+}
+
+/** An operation that was given up while its latch was still on its way has the authority: it goes on. */
+function takeUpLatched({ authority, draft }: Cycle): void {
+  if (draft.record.operation !== null) return;
+  const operation = latchedAfterAll(draft.record.lastOperation, authority);
+  if (operation === null) return;
+  start(draft, operation, `${operation.kind} goes on: epoch ${operation.toEpoch} was taken after all`);
+}
+
+/** `text` is told to people; null: they know already. */
+function start(draft: Draft, operation: Operation, text: string | null): void {
+  const { id, kind, by, reason } = operation;
+  draft.change({ operation });
+  draft.note({ kind: 'operation-started', detail: { operationId: id, operation: kind, by, reason } });
+  if (text !== null) draft.alert({ code: `${kind}-started`, severity: 'info', text });
 }
 
 type DebtLook = { readonly debt: FenceDebt; readonly acl: AclView };

@@ -40,6 +40,7 @@ export async function plan(stepping: Stepping, begun: Operation): Promise<Step> 
     const row = transitionFor(operation.phase, finding.observed);
     operation = note(operation, finding, row, ports.clock.nowMs());
     if (row.next === 'stay') return stay(stepping, operation, { row, passed });
+    if (row.next === 'abandon') return abandon(stepping, operation, { row, passed });
     passed.push(`${row.phase}: ${row.observed}`);
     const after = pass(stepping, operation, finding.because);
     if (after === null) return { operation, passed, observed: 'done', act: 'none' };
@@ -88,6 +89,15 @@ function stay(
   }
   draft.change({ operation: kept });
   return { operation: kept, passed, observed: `${row.phase}: ${row.observed}`, act: row.act };
+}
+
+function abandon(
+  { ports, draft }: Stepping,
+  operation: Operation,
+  { row, passed }: { row: TransitionRow; passed: readonly string[] },
+): Step {
+  end(draft, operation, 'abandoned', ports.clock.nowMs());
+  return { operation, passed, observed: `${row.phase}: ${row.observed}`, act: row.act };
 }
 
 function superseded({ ports, authority, draft }: Stepping, operation: Operation, passed: readonly string[]): Step {

@@ -3,6 +3,7 @@ import { request } from '../../lambda/failover/operator';
 import { betweenCalls, Killed, killedAt } from './support/between-calls';
 import { MemoryWorld, POLICY } from './support/memory-world';
 
+const STEP_MS = 100;
 const OPERATOR = { by: 'tester', reason: 'test' };
 
 /** Runs a controller that dies at its n-th moment, and its successor until `done`. False: it was done before that. */
@@ -65,6 +66,96 @@ describe('a controller that dies between any two calls of a failover', () => {
       const codes = new Set(world.alerts.map(({ code }) => code));
       expect(codes).toEqual(new Set(['fail-over', 'failover-done']));
     }
+  });
+});
+
+describe('a controller that dies after it has decided on a failover, and before it begins', () => {
+  async function decided(): Promise<MemoryWorld> {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(() => world.record.operation !== null);
+    expect(world.authority.epoch).toBe(1);
+    return world;
+  }
+  const cycles = async (world: MemoryWorld, count: number): Promise<void> => {
+    for (let index = 0; index < count; index += 1) {
+      await world.cycle();
+      world.pass(POLICY.sampleEveryMs);
+    }
+  };
+
+  it('leaves a region alone that came back meanwhile: its successor gives the failover up, and stays armed', async () => {
+    const world = await decided();
+    world.reviveOregon();
+    world.pass(3_600_000);
+    await cycles(world, 1);
+    expect(world.record).toMatchObject({ operation: null, confirmation: null, automation: { state: 'armed' } });
+    expect(world.record.lastOperation).toMatchObject({ outcome: 'abandoned', automatic: true });
+    await cycles(world, 20);
+    expect(world.effects).toEqual([]);
+    expect(world.grants('oregon')).toBe(true);
+    expect(world.alerts.map(({ code, severity }) => [code, severity])).toEqual([
+      ['fail-over', 'critical'],
+      ['failover-abandoned', 'warning'],
+    ]);
+    expect(world.history.filter(({ kind }) => kind === 'operation-ended')).toHaveLength(1);
+  });
+
+  it('is succeeded by one that confirms anew when the region is still down', async () => {
+    const world = await decided();
+    world.pass(3_600_000);
+    await cycles(world, POLICY.samplesToConfirm);
+    expect(world.effects).toEqual([]);
+    await world.cycleUntil(() => world.record.lastOperation?.outcome === 'done');
+    expectOneFailover(world);
+  });
+
+  it('is succeeded at once by one that starts within the gap between two samples', async () => {
+    const world = await decided();
+    world.pass(POLICY.sampleGapMaxMs - STEP_MS);
+    await world.cycleUntil(() => world.record.lastOperation !== null);
+    expect(world.record.lastOperation?.outcome).toBe('done');
+    expectOneFailover(world);
+  });
+
+  it("does not stop a human's failover, however late its successor starts", async () => {
+    const world = new MemoryWorld();
+    await request(world.ports(), { kind: 'failover' }, OPERATOR);
+    await world.cycle();
+    world.pass(3_600_000);
+    await world.cycleUntil(() => world.record.lastOperation !== null);
+    expect(world.record.lastOperation).toMatchObject({ outcome: 'done', automatic: false });
+    expect(world.grants('virginia')).toBe(true);
+  });
+
+  it('goes on once it has latched, however late its successor starts', async () => {
+    const world = await decided();
+    await world.cycle();
+    expect(world.authority.epoch).toBe(2);
+    world.reviveOregon();
+    world.pass(3_600_000);
+    await world.cycleUntil(() => world.record.lastOperation !== null);
+    expect(world.record.lastOperation?.outcome).toBe('done');
+    expectOneFailover(world);
+  });
+
+  it('goes on when its latch was on its way while another gave the failover up', async () => {
+    const world = await decided();
+    const { operation } = world.record;
+    world.pass(POLICY.sampleGapMaxMs + STEP_MS);
+    await world.cycle();
+    expect(world.record.lastOperation?.outcome).toBe('abandoned');
+    const late = { fromEpoch: 1, region: 'virginia', operationId: operation?.id ?? '' } as const;
+    expect(await world.ports().authority.latch(late)).toBe('written');
+    await world.cycleUntil(() => world.record.lastOperation?.outcome === 'done');
+    expect(world.record.lastOperation?.id).toBe(operation?.id);
+    expectOneFailover(world);
+    expect(world.alerts.map(({ code }) => code)).toEqual([
+      'fail-over',
+      'failover-abandoned',
+      'failover-started',
+      'failover-done',
+    ]);
   });
 });
 

@@ -30,7 +30,7 @@ export function opensAtMs(operation: Operation, authority: AuthorityView, policy
 /** The operation with what a finding taught, still in its phase; a phase that stays remembers what it is stuck on. */
 export function note(operation: Operation, finding: Finding, row: TransitionRow, nowMs: number): Operation {
   const evidence: Evidence = { ...operation.evidence, ...finding.learned };
-  if (row.next === 'next') return { ...operation, evidence, stuck: null };
+  if (row.next !== 'stay') return { ...operation, evidence, stuck: null };
   const { stuck } = operation;
   const same = stuck !== null && stuck.observed === finding.observed;
   return {

@@ -1,6 +1,6 @@
 import type { AuthorityView } from './authority';
 import type { ControlRecord } from './control-record';
-import { NO_EVIDENCE, type Operation, type OperationKind, PHASES_OF } from './operations';
+import { NO_EVIDENCE, type Operation, type OperationKind, type OperationReport, PHASES_OF } from './operations';
 import { otherRegion } from './regions';
 
 export interface Beginning {
@@ -41,4 +41,15 @@ export function begin(
     },
     stuck: null,
   };
+}
+
+/**
+ * The abandoned operation whose epoch was taken after all: the call was on its way when another controller gave it up.
+ * Nobody else would ever open that epoch, so the operation goes on. Null: there is none.
+ */
+export function latchedAfterAll(ended: OperationReport | null, authority: AuthorityView): Operation | null {
+  if (ended?.outcome !== 'abandoned') return null;
+  if (authority.operationId !== ended.id || authority.epoch !== ended.toEpoch) return null;
+  const { outcome: _outcome, endedAtMs: _endedAtMs, summary: _summary, ...operation } = ended;
+  return operation;
 }

@@ -8,14 +8,7 @@ import type { DatabaseServiceView, Sights } from './sights';
 type Classifiers = { readonly [P in Phase]: (sight: Sights[P], context: Context) => Finding<P> };
 
 const CLASSIFIERS: Classifiers = {
-  latch: ({ authority }, { operation }) =>
-    authority.epoch === operation.toEpoch
-      ? { observed: 'latched', because: `epoch ${authority.epoch} is ${authority.region}'s` }
-      : {
-          observed: 'held-by-origin',
-          because: `epoch ${authority.epoch} is ${authority.region}'s`,
-          learned: { lastRenewalAtMs: authority.renewedAtMs },
-        },
+  latch: classifyLatch,
   fence: ({ originAcl }, { operation }) => {
     if (originAcl.kind === 'unreachable') {
       return { observed: 'unreachable', because: originAcl.because, learned: { fence: 'owed' } };
@@ -82,6 +75,17 @@ const CLASSIFIERS: Classifiers = {
 /** Names what a phase sees. Pure: the sight is what the cycle has just looked at. */
 export function classify<P extends Phase>(phase: P, sight: Sights[P], context: Context): Finding<P> {
   return CLASSIFIERS[phase](sight, context);
+}
+
+function classifyLatch({ authority }: Sights['latch'], { operation, policy, nowMs }: Context): Finding<'latch'> {
+  const because = `epoch ${authority.epoch} is ${authority.region}'s`;
+  if (authority.epoch === operation.toEpoch) return { observed: 'latched', because };
+  const learned = { lastRenewalAtMs: authority.renewedAtMs };
+  // The decision is as old as its last sample. A human who has decided stands by it, however long it takes.
+  const agoMs = nowMs - operation.startedAtMs;
+  return operation.automatic && agoMs > policy.sampleGapMaxMs
+    ? { observed: 'decided-too-long-ago', because: `${because}, and the decision is ${agoMs} ms old`, learned }
+    : { observed: 'held-by-origin', because, learned };
 }
 
 function classifySwitch(

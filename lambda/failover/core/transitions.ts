@@ -2,7 +2,7 @@ import type { Phase } from './operations';
 
 /** Names for what a phase can find. Each pair (phase, observed) has exactly one row below. */
 export interface Observed {
-  readonly latch: 'held-by-origin' | 'latched';
+  readonly latch: 'held-by-origin' | 'decided-too-long-ago' | 'latched';
   readonly fence: 'fenced' | 'not-fenced' | 'unreachable';
   readonly drain:
     | 'origin-open'
@@ -49,22 +49,18 @@ export type Act =
   | 'keep-database'
   | 'follow';
 
+/** `stay`: look again on the next cycle. `next`: the operation's next phase. `abandon`: the operation ends here. */
+type Next = 'stay' | 'next' | 'abandon';
+
 export interface TransitionRow<P extends Phase = Phase> {
   readonly phase: P;
   readonly observed: Observed[P];
   readonly act: Act;
-  /** `stay`: look again on the next cycle. `next`: the operation's next phase. */
-  readonly next: 'stay' | 'next';
+  readonly next: Next;
   readonly why: string;
 }
 
-function row<P extends Phase>(
-  phase: P,
-  observed: Observed[P],
-  act: Act,
-  next: 'stay' | 'next',
-  why: string,
-): TransitionRow {
+function row<P extends Phase>(phase: P, observed: Observed[P], act: Act, next: Next, why: string): TransitionRow {
   return { phase, observed, act, next, why };
 }
 
@@ -79,6 +75,13 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     'latch',
     'stay',
     'The new epoch is taken before anything else: the origin may not grant from here on.',
+  ),
+  row(
+    'latch',
+    'decided-too-long-ago',
+    'none',
+    'abandon',
+    'What was seen then says nothing about now: the origin may be well again, so detection begins anew.',
   ),
   row('latch', 'latched', 'none', 'next', 'The authority store says the epoch is ours.'),
 

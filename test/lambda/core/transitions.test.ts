@@ -10,6 +10,7 @@ const gone = { kind: 'unreachable', because: 'connection refused' } as const;
 const noAnswer = { kind: 'unreachable', because: 'no answer' } as const;
 const closed = primary({ epoch: { epoch: 1, region: 'oregon', closed: true } });
 const lateMs = NOW_MS - POLICY.drainMaxMs - 1;
+const longAgoMs = NOW_MS - POLICY.sampleGapMaxMs - 1;
 const late = operation('failover', { phaseSinceMs: lateMs });
 const opensLater = { ...NO_EVIDENCE, opensAtMs: NOW_MS + 1_000 };
 const switching = (
@@ -37,6 +38,25 @@ type Case<P extends Phase = Phase> = {
 /** Every row of the table is reached by something that can be seen. */
 const CASES: readonly Case[] = [
   ['latch', 'held-by-origin', { authority: authority() }],
+  ['latch', 'held-by-origin', { authority: authority() }, operation('failover', { startedAtMs: longAgoMs })],
+  [
+    'latch',
+    'held-by-origin',
+    { authority: authority() },
+    operation('failover', { automatic: true, startedAtMs: longAgoMs + 1 }),
+  ],
+  [
+    'latch',
+    'decided-too-long-ago',
+    { authority: authority() },
+    operation('failover', { automatic: true, startedAtMs: longAgoMs }),
+  ],
+  [
+    'latch',
+    'latched',
+    { authority: authority({ epoch: 2, region: 'virginia', operationId: 'op' }) },
+    operation('failover', { automatic: true, startedAtMs: longAgoMs }),
+  ],
   ['latch', 'latched', { authority: authority({ epoch: 2, region: 'virginia', operationId: 'op' }) }],
   ['fence', 'fenced', { originAcl: { kind: 'fence', activeRegion: 'virginia' } }],
   ['fence', 'not-fenced', { originAcl: { kind: 'serve' } }],
@@ -171,6 +191,11 @@ describe('the transition table', () => {
   it('asks for nothing the hands cannot do, and the hands can do nothing that is not asked for', () => {
     const asked = new Set(TRANSITIONS.map(({ act }) => act).filter((act) => act !== 'none'));
     expect(new Set(Object.keys(ACTS))).toEqual(asked);
+  });
+
+  it('lets an operation be given up only while the origin has the authority', () => {
+    const givenUp = TRANSITIONS.filter(({ next }) => next === 'abandon');
+    expect(givenUp).toMatchObject([{ phase: 'latch', observed: 'decided-too-long-ago' }]);
   });
 
   it('acts on nothing when there is no row', () => {
