@@ -7,7 +7,14 @@ import { promotableFact } from './core/database-view';
 import { debtStep, dueDebts } from './core/debts';
 import { decide, operating } from './core/decide';
 import { type Fact, unknown } from './core/facts';
-import { judge, lastSignOfLifeAtMs, type Observation, receiverAbsentSinceMs, standbyFact } from './core/observation';
+import {
+  judge,
+  lastSignOfLifeAtMs,
+  type Observation,
+  receivedLsn,
+  receiverAbsentSinceMs,
+  standbyFact,
+} from './core/observation';
 import type { Operation } from './core/operations';
 import type { Policy } from './core/policy';
 import { PRIMARY_REGION } from './core/regions';
@@ -116,13 +123,14 @@ function judgeSample(cycle: Cycle, observation: Observation): Verdict {
   const { policy, draft } = cycle;
   const { activeRegion, atMs, seenAtMs, follower } = observation;
   const facts = judge(observation, policy);
-  const sample = { facts, atMs, lastSignOfLifeAtMs: lastSignOfLifeAtMs(observation) };
+  const { receiverAbsentSinceMs: absentSinceMs, followerReceivedLsn = null } = draft.record;
+  const memory = { receiverAbsentSinceMs: absentSinceMs, receivedLsn: followerReceivedLsn };
+  const sample = { facts, atMs, lastSignOfLifeAtMs: lastSignOfLifeAtMs(observation, followerReceivedLsn) };
   const isAtHome = activeRegion === PRIMARY_REGION;
   draft.change({
     confirmation: isAtHome ? confirm(draft.record.confirmation, sample, policy) : null,
-    receiverAbsentSinceMs: isAtHome
-      ? receiverAbsentSinceMs(draft.record.receiverAbsentSinceMs, follower, seenAtMs)
-      : null,
+    receiverAbsentSinceMs: isAtHome ? receiverAbsentSinceMs(memory, follower, seenAtMs) : null,
+    followerReceivedLsn: isAtHome ? receivedLsn(followerReceivedLsn, follower) : null,
   });
   const verdict = decide({ ...draft.record, facts, activeRegion }, policy);
   tellVerdict(cycle, verdict);

@@ -97,6 +97,70 @@ describe('no failover', () => {
   });
 });
 
+describe('a link that comes and goes between two samples', () => {
+  /** Connected for a moment that nobody saw: something arrived, and was acknowledged. */
+  function reconnectUnseen(world: MemoryWorld): void {
+    world.databases.virginia.receivedLsn += 10;
+    world.live();
+  }
+
+  it('starts the confirmation and the absence anew: what moved was received from a living region', async () => {
+    const world = new MemoryWorld();
+    await cycles(world, 1);
+    world.killOregon();
+    await cycles(world, POLICY.samplesToConfirm - 1);
+    const before = world.record.receiverAbsentSinceMs ?? Number.NaN;
+    expect(before).toBeLessThan(world.nowMs - POLICY.sampleEveryMs);
+    reconnectUnseen(world);
+    const seenAtMs = world.nowMs;
+    await cycles(world, 1);
+    expect(world.record.confirmation).toMatchObject({ count: 1, sinceMs: seenAtMs, livedBefore: true });
+    expect(world.record.receiverAbsentSinceMs).toBe(seenAtMs);
+    await cycles(world, POLICY.samplesToConfirm - 2);
+    expect(world.effects).toEqual([]);
+    expect(world.record.operation).toBeNull();
+    await world.cycleUntil(isOver(world));
+    expect(world.record.lastOperation?.evidence.receiverAbsentSinceMs).toBe(seenAtMs);
+  });
+
+  it('opens the new epoch later, too, when it came after the last sample', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(() => world.record.operation !== null);
+    reconnectUnseen(world);
+    const seenAtMs = world.nowMs;
+    await world.cycleUntil(isOver(world));
+    const { evidence } = world.record.lastOperation!;
+    expect(evidence.receiverAbsentSinceMs).toBeGreaterThanOrEqual(seenAtMs);
+    expect(evidence.opensAtMs).toBeGreaterThanOrEqual(seenAtMs + POLICY.authorityLeaseMs + POLICY.skewMs);
+  });
+
+  it('is none while the position stands still: that of a follower without a connection does', async () => {
+    const world = new MemoryWorld();
+    await cycles(world, 1);
+    world.killOregon();
+    const lostAtMs = world.nowMs;
+    await world.cycleUntil(isOver(world));
+    expect(world.record.lastOperation?.evidence).toMatchObject({
+      detectedAtMs: lostAtMs,
+      receiverAbsentSinceMs: lostAtMs,
+    });
+  });
+
+  it('is looked for from the next sample on when an older record knows no position', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await cycles(world, POLICY.samplesToConfirm - 1);
+    const { followerReceivedLsn: _unknown, ...older } = world.record;
+    world.record = older;
+    const readAtMs = world.nowMs;
+    await cycles(world, 1);
+    expect(world.record).toMatchObject({ receiverAbsentSinceMs: readAtMs, followerReceivedLsn: expect.any(String) });
+    await world.cycleUntil(isOver(world));
+    expect(world.grants('virginia')).toBe(true);
+  });
+});
+
 describe('a closed gate', () => {
   it('alerts loudly, is asked again on every cycle, and lets the failover pass once it opens', async () => {
     const world = new MemoryWorld();

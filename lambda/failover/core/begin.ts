@@ -38,6 +38,7 @@ export function begin(
       detectedAtMs: beginning.automatic ? (control.confirmation?.sinceMs ?? null) : null,
       lastRenewalAtMs: authority.renewedAtMs,
       receiverAbsentSinceMs: control.receiverAbsentSinceMs,
+      receivedLsn: control.followerReceivedLsn ?? null,
     },
     stuck: null,
   };

@@ -1,5 +1,6 @@
 import type { Alert } from './alerts';
 import type { Confirmation } from './confirmation';
+import type { Lsn } from './database-view';
 import type { FailbackStage, Operation, OperationReport } from './operations';
 import type { Region } from './regions';
 import type { AnsweredRequest, OperatorRequest } from './requests';
@@ -42,6 +43,8 @@ export interface ControlRecord {
   readonly confirmation: Confirmation | null;
   /** First of the unbroken row of samples in which the follower had no connection to the primary database. */
   readonly receiverAbsentSinceMs: number | null;
+  /** How far the follower was last seen to have received; null or absent (an older record): not known. */
+  readonly followerReceivedLsn?: Lsn | null;
   readonly standing: StandingVerdict | null;
   readonly operation: Operation | null;
   readonly lastOperation: OperationReport | null;
@@ -62,6 +65,7 @@ export function initialControl(nowMs: number): ControlRecord {
     automation: { state: 'armed', by: 'setup', reason: 'a new world', sinceMs: nowMs },
     confirmation: null,
     receiverAbsentSinceMs: null,
+    followerReceivedLsn: null,
     standing: null,
     operation: null,
     lastOperation: null,

@@ -27,6 +27,6 @@ export function followerEvidence(view: FollowerView, { operation, nowMs }: Conte
     replayedLsn: view.replayedLsn,
     replayMovedAtMs: moved ? nowMs : evidence.replayMovedAtMs,
     lastCommitAtMs: view.lastCommitAtMs,
-    receiverAbsentSinceMs: receiverAbsentSinceMs(evidence.receiverAbsentSinceMs, view, nowMs),
+    receiverAbsentSinceMs: receiverAbsentSinceMs(evidence, view, nowMs),
   };
 }

@@ -1,5 +1,5 @@
 import { type AuthorityView, renewalFact } from './authority';
-import { type DatabaseView, databaseFact, followerFact, promotableFact } from './database-view';
+import { type DatabaseView, databaseFact, followerFact, type Lsn, promotableFact } from './database-view';
 import { down, type Fact, type Facts, unknown, up } from './facts';
 import type { Policy } from './policy';
 import type { Region } from './regions';
@@ -43,19 +43,45 @@ export function standbyFact(app: Fact, promotable: Fact): Fact {
 
 /**
  * The latest moment, on the controller's clock, at which the active region is known to have been alive by evidence
- * other than our probes. Ages are taken on the clock that wrote them, so clocks that disagree do no harm.
+ * other than our probes. Ages are taken on the clock that wrote them, so clocks that disagree do no harm. `receivedLsn`
+ * is the follower's at the sample before.
  */
-export function lastSignOfLifeAtMs(observation: Observation): number | null {
+export function lastSignOfLifeAtMs(observation: Observation, receivedLsn: Lsn | null): number | null {
   const { authority, follower, atMs } = observation;
   const signs: number[] = [];
   if (authority.renewedAtMs !== null) signs.push(atMs - (authority.readAtMs - authority.renewedAtMs));
   const heardAtMs = follower.kind === 'follower' ? (follower.receiver?.lastMessageAtMs ?? null) : null;
   if (follower.kind === 'follower' && heardAtMs !== null) signs.push(atMs - (follower.serverNowMs - heardAtMs));
+  // When it arrived is not known: at the latest now.
+  if (hasReceived(receivedLsn, follower)) signs.push(atMs);
   return signs.length === 0 ? null : Math.max(...signs);
 }
 
-/** Since when, without a break, the follower has been seen to have no connection to its primary. Null: it has one. */
-export function receiverAbsentSinceMs(previousMs: number | null, view: DatabaseView, seenAtMs: number): number | null {
+/** What the looks before have left: since when the receiver was absent, and how far the follower had received then. */
+export interface ReceiverMemory {
+  readonly receiverAbsentSinceMs: number | null;
+  readonly receivedLsn: Lsn | null;
+}
+
+/**
+ * Since when, without a break, the follower has had no connection to its primary. Null: it has one. A connection that
+ * came and went between two looks shows in what was received by it, and may have acknowledged: the absence starts anew.
+ */
+export function receiverAbsentSinceMs(previous: ReceiverMemory, view: DatabaseView, seenAtMs: number): number | null {
   if (view.kind !== 'follower' || view.receiver !== null) return null;
-  return previousMs ?? seenAtMs;
+  if (hasReceived(previous.receivedLsn, view)) return seenAtMs;
+  return previous.receiverAbsentSinceMs ?? seenAtMs;
+}
+
+/** How far the follower is known to have received; one that cannot say leaves what was known before. */
+export function receivedLsn(previous: Lsn | null, view: DatabaseView): Lsn | null {
+  return view.kind === 'follower' ? (view.receivedLsn ?? previous) : previous;
+}
+
+/**
+ * Has the follower received anything since? Without a connection its position stands still. One that was not known
+ * before counts as moved: it cannot be said when it arrived.
+ */
+function hasReceived(previous: Lsn | null, view: DatabaseView): boolean {
+  return view.kind === 'follower' && view.receivedLsn !== null && view.receivedLsn !== previous;
 }

@@ -21,6 +21,7 @@ export function settle(
     lastOperation: report,
     confirmation: null,
     receiverAbsentSinceMs: null,
+    followerReceivedLsn: null,
   };
   return { record: { ...ended, ...consequences(ended, operation, outcome, nowMs) }, report };
 }

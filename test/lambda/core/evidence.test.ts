@@ -10,6 +10,7 @@ import {
 import {
   lastSignOfLifeAtMs,
   type Observation,
+  receivedLsn,
   receiverAbsentSinceMs,
   standbyFact,
 } from '../../../lambda/failover/core/observation';
@@ -89,17 +90,37 @@ describe('signs of life', () => {
 
   it('are dated by their age, whatever clock they were written with', () => {
     const ahead = authority({ renewedAtMs: NOW_MS + 9_000, readAtMs: NOW_MS + 10_000 });
-    expect(lastSignOfLifeAtMs(observation({ authority: ahead }))).toBe(NOW_MS - 1_000);
+    expect(lastSignOfLifeAtMs(observation({ authority: ahead }), '0/1000')).toBe(NOW_MS - 1_000);
     const heard = follower({ serverNowMs: 500, receiver: { status: 'streaming', lastMessageAtMs: 300 } });
-    expect(lastSignOfLifeAtMs(observation({ follower: heard }))).toBe(NOW_MS - 200);
-    expect(lastSignOfLifeAtMs(observation({}))).toBeNull();
+    expect(lastSignOfLifeAtMs(observation({ follower: heard }), '0/1000')).toBe(NOW_MS - 200);
+    expect(lastSignOfLifeAtMs(observation({}), '0/1000')).toBeNull();
+  });
+
+  it('a position of the follower that moved since the last look is one, whether or not it is connected now', () => {
+    expect(lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: '0/1001' }) }), '0/1000')).toBe(NOW_MS);
+    expect(lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: null }) }), '0/1000')).toBeNull();
+    expect(lastSignOfLifeAtMs(observation({ follower: primary() }), '0/1000')).toBeNull();
   });
 
   it('remembers since when the follower has been without a connection, and forgets it at the first doubt', () => {
-    expect(receiverAbsentSinceMs(null, follower(), 7)).toBe(7);
-    expect(receiverAbsentSinceMs(3, follower(), 7)).toBe(3);
-    expect(receiverAbsentSinceMs(3, follower({ receiver: hearing() }), 7)).toBeNull();
-    expect(receiverAbsentSinceMs(3, { kind: 'unreachable', because: '' }, 7)).toBeNull();
+    const since = (atMs: number | null) => ({ receiverAbsentSinceMs: atMs, receivedLsn: '0/1000' });
+    expect(receiverAbsentSinceMs(since(null), follower(), 7)).toBe(7);
+    expect(receiverAbsentSinceMs(since(3), follower(), 7)).toBe(3);
+    expect(receiverAbsentSinceMs(since(3), follower({ receiver: hearing() }), 7)).toBeNull();
+    expect(receiverAbsentSinceMs(since(3), { kind: 'unreachable', because: '' }, 7)).toBeNull();
+  });
+
+  it('counts the absence anew when something was received since, or may have been', () => {
+    const last = { receiverAbsentSinceMs: 3, receivedLsn: '0/1000' };
+    expect(receiverAbsentSinceMs(last, follower({ receivedLsn: '0/1001' }), 7)).toBe(7);
+    expect(receiverAbsentSinceMs(last, follower({ receivedLsn: null }), 7)).toBe(3);
+    expect(receiverAbsentSinceMs({ ...last, receivedLsn: null }, follower(), 7)).toBe(7);
+  });
+
+  it('keeps the last position of a follower that cannot tell', () => {
+    expect(receivedLsn('0/1000', follower({ receivedLsn: '0/1001' }))).toBe('0/1001');
+    expect(receivedLsn('0/1000', follower({ receivedLsn: null }))).toBe('0/1000');
+    expect(receivedLsn('0/1000', { kind: 'unreachable', because: '' })).toBe('0/1000');
   });
 });
 
