@@ -1,5 +1,5 @@
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { ApiTokens } from '../duties/api-tokens';
 import type { LeaseDesk } from '../duties/lease-desk';
@@ -7,7 +7,7 @@ import type { Metrics } from '../duties/metrics';
 import type { RoleDuty } from '../duties/role';
 import type { LeaseTokens, LicenseDatabase } from '../ports';
 import { authentication } from './authentication';
-import { answerErrors } from './errors';
+import { answerErrors, answerParserError, answerRouterError } from './errors';
 import { leaseRoutes } from './lease-routes';
 import { readingRoutes } from './reading-routes';
 import { stateRoutes } from './state-routes';
@@ -40,12 +40,14 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    frameworkErrors: answerRouterError(options.log),
+    clientErrorHandler: answerParserError,
     // While closing, what arrives on open connections is still served; new connections go to another server.
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
   });
   app.decorateRequest('caller', '');
-  acceptEmptyBodies(app);
+  acceptJsonOrNothing(app);
   answerErrors(app, options.log);
   countRequests(app, options.metrics);
   endConnectionsWhileDraining(app, options.role);
@@ -58,12 +60,17 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
-/** Some clients name a content type even when there is no body. */
-function acceptEmptyBodies(app: FastifyInstance): void {
+/** Bodies are JSON. Some clients name a content type, of any kind, even when there is no body. */
+function acceptJsonOrNothing(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else void parseJson(request, body as string, done);
+  });
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    if (body === '') done(null, undefined);
+    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
   app.addHook('preValidation', async (request) => {
     request.body ??= {};

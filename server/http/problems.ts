@@ -1,9 +1,11 @@
+import { STATUS_CODES } from 'node:http';
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
 
 /** Codes are a contract: scripts branch on them. The status of a code never changes. */
 const PROBLEMS = {
   malformed_body: { status: 400, title: 'The body is not JSON' },
+  malformed_url: { status: 400, title: 'The address cannot be decoded' },
   unauthenticated: { status: 401, title: 'A bearer token is required' },
   forbidden: { status: 403, title: 'The token does not allow this' },
   not_found: { status: 404, title: 'There is nothing at this address' },
@@ -50,18 +52,29 @@ export interface ProblemExtras {
 
 /** Answers with a problem document. */
 export function sendProblem(reply: FastifyReply, code: ProblemCode, extras: ProblemExtras = {}): FastifyReply {
-  const { status, title } = PROBLEMS[code];
   const { detail, retryAfterSeconds, members } = extras;
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
-  const body: Static<typeof Problem> & Record<string, unknown> = {
-    type: `urn:evergrant:problem:${code}`,
-    title,
-    status,
-    code,
-    ...(detail === undefined ? {} : { detail }),
-    ...members,
-  };
-  return reply.code(status).header('content-type', PROBLEM_TYPE).serializer(JSON.stringify).send(body);
+  return send(reply, { ...problem(code, PROBLEMS[code]), ...(detail === undefined ? {} : { detail }), ...members });
+}
+
+/** Answers with what HTTP itself says about a status, for the refusals that have no code of ours. */
+export function sendStatusProblem(reply: FastifyReply, status: number): FastifyReply {
+  return send(reply, statusProblem(status));
+}
+
+/** Its code is HTTP's own phrase: 414 is `uri_too_long`. */
+export function statusProblem(status: number): Static<typeof Problem> {
+  const title = STATUS_CODES[status] ?? `HTTP ${status}`;
+  const code = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_');
+  return problem(code, { status, title });
+}
+
+function problem(code: string, { status, title }: { status: number; title: string }): Static<typeof Problem> {
+  return { type: `urn:evergrant:problem:${code}`, title, status, code };
+}
+
+function send(reply: FastifyReply, document: Static<typeof Problem>): FastifyReply {
+  return reply.code(document.status).header('content-type', PROBLEM_TYPE).serializer(JSON.stringify).send(document);
 }
 
 /** The responses of a route for OpenAPI: one entry a status, naming the codes that it may carry. */
