@@ -116,6 +116,11 @@ export class Load {
     return this.exchanges.filter(({ method, status }) => method === 'PUT' && status === 201).length;
   }
 
+  /** Leases that Control Rooms keep now. */
+  leasesHeld(): number {
+    return this.rooms.reduce((sum, room) => sum + room.snapshot().holding.length, 0);
+  }
+
   /** When the first acknowledgement of this epoch by this region was received, in milliseconds since 1970. */
   firstGrant(region: Region, epoch: number): number | undefined {
     const first = this.exchanges.find(
@@ -157,8 +162,15 @@ export class Load {
    * @returns what was granted, in words, or undefined when nothing was.
    */
   async tryToCheckOutDirectly(region: Region): Promise<string | undefined> {
-    const granted = await Promise.all(this.options.serverUrls[region].map((url) => this.tryOne(url)));
+    const granted = await Promise.all(this.options.serverUrls[region].map((url) => this.checkOutAt(url)));
     return granted.find((answer) => answer !== undefined);
+  }
+
+  /** Checks out without a pause and gives nothing back, until `count` grants are in hand or the world is gone. */
+  async surge(count: number): Promise<number> {
+    let granted = 0;
+    while (granted < count && (await this.checkOutAt(this.options.edge)) !== undefined) granted += 1;
+    return granted;
   }
 
   /** Presents a lease with its token at the public address. @returns `honoured`, or why not. */
@@ -186,7 +198,8 @@ export class Load {
     }
   }
 
-  private async tryOne(url: string): Promise<string | undefined> {
+  /** One checkout, kept to the end of the drill. @returns what was granted, in words, or undefined. */
+  private async checkOutAt(url: string): Promise<string | undefined> {
     const leaseId = randomUUID();
     const sentAtMs = performance.now();
     const body = { product: DRILL_PRODUCT, feature: 'roomy', seats: 1, holder: 'drill-direct' };

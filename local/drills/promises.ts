@@ -72,7 +72,7 @@ async function everyLeaseHonoured(drill: Drill, holdings: ReadonlyMap<string, Ho
   }
   const missing = lost.length + toldGone.length;
   drill.figure('leases presented at the end', believed.length);
-  drill.figure('adopted from their tokens', await drill.adoptedLeases());
+  drill.figure('of them unknown to the new region, adopted by token', await drill.adoptedLeases());
   drill.figure('acknowledged leases lost', missing);
   const words =
     missing === 0

@@ -18,7 +18,11 @@ const FAILOVER_LIMIT_MS = 60_000;
 
 /** Lets the Control Rooms work for a moment, so that there is something to lose. */
 export async function settleIn(drill: Drill): Promise<void> {
-  await drill.eventually('Control Rooms hold seats', 20_000, () => drill.load.acknowledgedGrants() >= 100);
+  await drill.eventually(
+    'Control Rooms hold seats',
+    40_000,
+    () => drill.load.acknowledgedGrants() >= 100 && drill.load.leasesHeld() >= 20,
+  );
 }
 
 export function injectFault(drill: Drill, what: string): void {

@@ -1,12 +1,22 @@
 import type { Scenario } from '../drill';
 import { awaitFailover, everythingIn, injectFault, settleIn } from './common';
 
+/** About a cross-region round trip: what Oregon acknowledges in its last moments does not arrive. */
+const LINK_DELAY_MS = 70;
+const LAST_GRANTS = 40;
+
 export const regionLoss: Scenario = {
   name: 'region-loss',
-  summary: 'everything in Oregon is killed at once: Virginia takes over',
+  summary:
+    'everything in Oregon is killed at once, with a slow link: Virginia takes over, and what was lost is counted',
   async run(drill) {
+    drill.world.changeLink('virginia-oregon/replication', { delayMs: LINK_DELAY_MS });
     await settleIn(drill);
-    injectFault(drill, 'SIGKILL of everything in Oregon');
+    drill.figure('delay of the replication link, each way (ms)', LINK_DELAY_MS);
+    // Grants up to the very moment: the last of them are on their way to Virginia when Oregon dies, link and all.
+    await drill.load.surge(LAST_GRANTS);
+    drill.world.changeLink('virginia-oregon/replication', { mode: 'cut' });
+    injectFault(drill, 'SIGKILL of everything in Oregon, with what was on its way to Virginia');
     drill.signal('SIGKILL', everythingIn('oregon'));
     await awaitFailover(drill);
     await drill.eventually('calls are served', 20_000, () => drill.load.recentSuccesses(1_000) > 5);
