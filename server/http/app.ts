@@ -1,29 +1,14 @@
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import type { ApiTokens } from '../duties/api-tokens';
-import type { LeaseDesk } from '../duties/lease-desk';
 import type { Metrics } from '../duties/metrics';
 import type { RoleDuty } from '../duties/role';
-import type { LeaseTokens, LicenseDatabase } from '../ports';
+import type { AppOptions } from './app-options';
 import { authentication } from './authentication';
 import { answerErrors, answerParserError, answerRouterError } from './errors';
 import { leaseRoutes } from './lease-routes';
 import { readingRoutes } from './reading-routes';
 import { stateRoutes } from './state-routes';
-
-export interface AppOptions {
-  readonly region: string;
-  readonly server: string;
-  readonly regionAddresses: Readonly<Record<string, string>>;
-  readonly role: RoleDuty;
-  readonly desk: LeaseDesk;
-  readonly apiTokens: ApiTokens;
-  readonly leaseTokens: LeaseTokens;
-  readonly database: LicenseDatabase;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}
 
 const BODY_LIMIT_BYTES = 16 * 1024;
 /** How long a client may take to send a request, and keep an idle connection. */

@@ -2,7 +2,7 @@ import type { Static } from '@sinclair/typebox';
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { HeldLease, LeaseAnswer, ReleaseAnswer } from '../duties/lease-desk';
-import type { AppOptions } from './app';
+import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import { problemResponses, sendProblem } from './problems';
 import { sendRefusal } from './refusals';

@@ -1,6 +1,6 @@
 import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
-import type { AppOptions } from './app';
+import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import { problemResponses, sendProblem } from './problems';
 import { Lease, LeaseParams, Leases, LeasesQuery, PAGE_SIZE_DEFAULT, Pools } from './schemas';

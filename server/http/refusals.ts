@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { Refusal } from '../duties/epoch-work';
-import type { AppOptions } from './app';
+import type { AppOptions } from './app-options';
 import { sendProblem } from './problems';
 
 const RETRY_AFTER_SECONDS = 1;

@@ -2,7 +2,7 @@ import type { Static } from '@sinclair/typebox';
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import { reasonOf } from '../duties/role';
-import type { AppOptions } from './app';
+import type { AppOptions } from './app-options';
 import { problemResponses, sendProblem } from './problems';
 import { Status } from './schemas';
 

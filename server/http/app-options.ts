@@ -1,0 +1,20 @@
+import type { Logger } from 'pino';
+import type { ApiTokens } from '../duties/api-tokens';
+import type { LeaseDesk } from '../duties/lease-desk';
+import type { Metrics } from '../duties/metrics';
+import type { RoleDuty } from '../duties/role';
+import type { LeaseTokens, LicenseDatabase } from '../ports';
+
+/** What the HTTP side stands on. */
+export interface AppOptions {
+  readonly region: string;
+  readonly server: string;
+  readonly regionAddresses: Readonly<Record<string, string>>;
+  readonly role: RoleDuty;
+  readonly desk: LeaseDesk;
+  readonly apiTokens: ApiTokens;
+  readonly leaseTokens: LeaseTokens;
+  readonly database: LicenseDatabase;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
