@@ -1,6 +1,5 @@
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import type { Logger } from 'pino';
 import type { Metrics } from '../duties/metrics';
 import type { RoleDuty } from '../duties/role';
 import type { AppOptions } from './app-options';
