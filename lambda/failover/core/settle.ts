@@ -1,6 +1,6 @@
 import { leavePhase } from './advance';
 import type { ControlRecord } from './control-record';
-import { FAILBACK_STAGES, type FailbackStage, type Operation, type OperationReport } from './operations';
+import type { Operation, OperationReport } from './operations';
 
 /** The control record once an operation has ended, and the report that is kept. */
 export function settle(
@@ -59,11 +59,6 @@ function consequences(
     default:
       return { failbackDoneAtMs: { ...record.failbackDoneAtMs, [operation.kind]: nowMs } };
   }
-}
-
-/** The stage that comes next in a failback, or null when all are done. */
-export function nextStage(record: ControlRecord): FailbackStage | null {
-  return FAILBACK_STAGES.find((stage) => record.failbackDoneAtMs[stage] === undefined) ?? null;
 }
 
 function summaryOf(operation: Operation, outcome: OperationReport['outcome']): string {

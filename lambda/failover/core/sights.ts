@@ -1,7 +1,6 @@
 import type { AuthorityView } from './authority';
 import type { DatabaseView } from './database-view';
 import type { Fact } from './facts';
-import type { Phase } from './operations';
 import type { Region } from './regions';
 
 /** Whether a region's router lets calls in; `activeRegion` is where its fence sends them, null when it was never told. */
@@ -55,5 +54,3 @@ export interface Sights {
     readonly edge: EdgeView;
   };
 }
-
-export type Sight<P extends Phase = Phase> = Sights[P];
