@@ -351,8 +351,11 @@ export class DatabaseSupervisor {
   }
 
   #waitingSentence(name: DatabaseName): string {
-    const source = this.#sourceOf(name)?.name;
-    return `${name} waits: it has to be built anew from ${source ?? 'a primary database'}, which does not run. Start that first.`;
+    const source = this.#sourceOf(name);
+    const waits = `${name} waits: it has to be built anew from ${source?.name ?? 'a primary database'}, which`;
+    return source?.instance.isRunning
+      ? `${waits} is not writable yet. It goes on by itself.`
+      : `${waits} does not run. Start that first.`;
   }
 
   /** A fresh world is complete or has failed; a recovered one starts with what serves, and the rest joins later. */
