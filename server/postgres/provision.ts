@@ -31,14 +31,12 @@ export function escrowDefault(seats: number): number {
 
 const PROVISION_POOL = `
 insert into pool (license_id, product, feature, seats, lease_ttl_seconds, escrow) values ($1, $2, $3, $4, $5, $6)
-on conflict (product, feature) do update
-  set seats = excluded.seats, lease_ttl_seconds = excluded.lease_ttl_seconds, escrow = excluded.escrow
-  where pool.license_id = excluded.license_id
-returning id`;
+on conflict (license_id, product, feature) do update
+  set seats = excluded.seats, lease_ttl_seconds = excluded.lease_ttl_seconds, escrow = excluded.escrow`;
 
 /**
  * Makes the pools match the license; doing it twice changes nothing. Shrinking a pool below what is taken is refused
- * by the database, and so is an entitlement that another license already provides. Throws with the feature named.
+ * by the database. Throws with the feature named.
  */
 export async function provisionLicense(client: Client, license: LicenseFile): Promise<void> {
   await client.query('begin');
@@ -69,9 +67,8 @@ async function provisionPool(
     leaseTtlSeconds ?? LEASE_TTL_SECONDS_DEFAULT,
     escrow ?? escrowDefault(seats),
   ];
-  let provisioned: number | null;
   try {
-    provisioned = (await client.query(PROVISION_POOL, values)).rowCount;
+    await client.query(PROVISION_POOL, values);
   } catch (cause) {
     const shrunk = (cause as { constraint?: string }).constraint === 'pool_never_oversold';
     const why = shrunk
@@ -79,7 +76,6 @@ async function provisionPool(
       : `${cause instanceof Error ? cause.message : cause}`;
     throw new Error(`${product}/${feature} cannot be provisioned: ${why}`, { cause });
   }
-  if (provisioned === 0) throw new Error(`${product}/${feature} belongs to another license`);
 }
 
 /** Registers tokens by name; only their hashes are stored. A token of the same name is replaced. */
