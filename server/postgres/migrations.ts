@@ -32,8 +32,8 @@ export function readMigrations(folder = migrationsFolder()): Migration[] {
       return { number: Number(name.slice(0, 4)), name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
     });
   migrations.forEach(({ name, number }, index) => {
-    if (number !== index + 1)
-      throw new Error(`${name}: expected number ${index + 1}; migrations are numbered without gaps`);
+    if (migrations[index - 1]?.number === number)
+      throw new Error(`${name}: there is another migration with the number ${number}`);
   });
   return migrations;
 }
@@ -52,13 +52,16 @@ export async function migrate(client: Client, folder = migrationsFolder()): Prom
     const rows = await client.query<{ number: number; sha256: string }>('select number, sha256 from schema_migration');
     const applied = new Map(rows.rows.map((row) => [row.number, row.sha256]));
     const newest = Math.max(0, ...applied.keys());
-    if (newest > migrations.length)
+    if (newest > (migrations.at(-1)?.number ?? 0))
       throw new Error(`the database has migration ${newest}, newer than this release knows`);
 
     const appliedNow: string[] = [];
     for (const migration of migrations) {
       const sha256 = applied.get(migration.number);
       if (sha256 === undefined) {
+        // What came after it was written without it: applied now, it would meet a schema that nobody has tried.
+        if (migration.number < newest)
+          throw new Error(`${migration.name} comes after migration ${newest}: give it a higher number`);
         await apply(client, migration);
         appliedNow.push(migration.name);
       } else if (sha256 !== migration.sha256) {
