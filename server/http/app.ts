@@ -5,6 +5,7 @@ import type { RoleDuty } from '../duties/role';
 import type { AppOptions } from './app-options';
 import { authentication } from './authentication';
 import { answerErrors, answerParserError, answerRouterError } from './errors';
+import { LeaseCalls } from './lease-calls';
 import { leaseRoutes } from './lease-routes';
 import { readingRoutes } from './reading-routes';
 import { stateRoutes } from './state-routes';
@@ -30,7 +31,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
   });
-  app.decorateRequest('caller', '');
+  app.decorateRequest('caller');
   acceptJsonOrNothing(app);
   answerErrors(app, options.log);
   countRequests(app, options.metrics);
@@ -38,7 +39,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(swagger, { openapi: OPENAPI });
   const authenticate = authentication(options.apiTokens);
   await app.register(async (routes) => stateRoutes(routes, options));
-  await app.register(async (routes) => leaseRoutes(routes, { ...options, authenticate }));
+  const calls = new LeaseCalls(options);
+  await app.register(async (routes) => leaseRoutes(routes, { ...options, authenticate, calls }));
   await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
   await app.ready();
   return app;

@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { allows, type Scope } from '../core/access';
 import type { ApiTokens } from '../duties/api-tokens';
+import type { ApiToken } from '../ports';
 import { sendProblem } from './problems';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The name of the API token that the request was made with. */
-    caller: string;
+    /** The API token that the request was made with, on routes that ask for one. */
+    caller: ApiToken;
   }
 }
 
@@ -35,7 +36,7 @@ export function authentication(apiTokens: ApiTokens): Authenticate {
           if (!allows(verdict.token.scopes, wanted)) {
             return sendProblem(reply, 'forbidden', { detail: `needs the scope ${wanted.join(' or ')}` });
           }
-          request.caller = verdict.token.name;
+          request.caller = verdict.token;
           return undefined;
       }
     };

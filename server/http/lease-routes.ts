@@ -1,14 +1,13 @@
 import type { Static } from '@sinclair/typebox';
 import { Type } from '@sinclair/typebox';
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { HeldLease, LeaseAnswer, ReleaseAnswer } from '../duties/lease-desk';
+import type { FastifyInstance } from 'fastify';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
-import { problemResponses, sendProblem } from './problems';
-import { sendRefusal } from './refusals';
+import type { LeaseCalls } from './lease-calls';
+import { problemResponses, sendReply } from './problems';
 import { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, TokenBody } from './schemas';
 
-type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate };
+type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly calls: LeaseCalls };
 
 const COMMON_PROBLEMS = ['unauthenticated', 'forbidden', 'invalid_request', 'malformed_body'] as const;
 const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
@@ -48,10 +47,8 @@ function checkoutRoute(routes: FastifyInstance, options: LeaseRouteOptions): voi
       },
       onRequest: options.authenticate('lease'),
     },
-    async (request, reply) => {
-      const leaseId = request.params.leaseId.toLowerCase();
-      return sendLease(reply, 201, await options.desk.checkout({ ...request.body, leaseId }), options);
-    },
+    async (request, reply) =>
+      sendReply(reply, await options.calls.checkout({ ...request.body, ...request.params }, request.caller)),
   );
 }
 
@@ -74,10 +71,8 @@ function heartbeatRoute(routes: FastifyInstance, options: LeaseRouteOptions): vo
       },
       onRequest: options.authenticate('lease'),
     },
-    async (request, reply) => {
-      const leaseId = request.params.leaseId.toLowerCase();
-      return sendLease(reply, 200, await options.desk.heartbeat({ ...request.body, leaseId }), options);
-    },
+    async (request, reply) =>
+      sendReply(reply, await options.calls.heartbeat({ ...request.body, ...request.params }, request.caller)),
   );
 }
 
@@ -101,53 +96,7 @@ function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void
       // An operator may take seats back.
       onRequest: options.authenticate('lease', 'admin'),
     },
-    async (request, reply) => {
-      const leaseId = request.params.leaseId.toLowerCase();
-      return sendEnded(reply, await options.desk.release({ ...request.body, leaseId }), options);
-    },
+    async (request, reply) =>
+      sendReply(reply, await options.calls.release({ ...request.body, ...request.params }, request.caller)),
   );
-}
-
-function sendLease(reply: FastifyReply, status: 200 | 201, answer: LeaseAnswer, options: AppOptions): FastifyReply {
-  switch (answer.kind) {
-    case 'held':
-      return reply.code(status).send(heldLease(answer, options.server));
-    case 'no_seat_available': {
-      const { seats, seatsFree } = answer;
-      return sendProblem(reply, answer.kind, {
-        detail: `${seatsFree} of ${seats} seats are free`,
-        members: { seats, seatsFree },
-      });
-    }
-    case 'entitlement_not_found':
-    case 'lease_conflict':
-    case 'lease_expired':
-    case 'lease_released':
-    case 'lease_not_found':
-      return sendProblem(reply, answer.kind);
-    default:
-      return sendRefusal(reply, answer, options);
-  }
-}
-
-function sendEnded(reply: FastifyReply, answer: ReleaseAnswer, options: AppOptions): FastifyReply {
-  switch (answer.kind) {
-    case 'ended':
-      return reply.code(204).send();
-    case 'lease_not_found':
-      return sendProblem(reply, answer.kind);
-    default:
-      return sendRefusal(reply, answer, options);
-  }
-}
-
-function heldLease({ lease, token, heartbeatAfterSeconds }: HeldLease, server: string): Static<typeof HeldLeaseSchema> {
-  return {
-    leaseId: lease.id,
-    token,
-    expiresAt: new Date(lease.expiresAtMs).toISOString(),
-    heartbeatAfter: heartbeatAfterSeconds,
-    epoch: lease.epoch,
-    servedBy: server,
-  };
 }

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
+import type { Reply } from './reply';
 
 /** Codes are a contract: scripts branch on them. The status of a code never changes. */
 const PROBLEMS = {
@@ -50,16 +51,25 @@ export interface ProblemExtras {
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
+/** A problem document as an answer, for whatever connection it is to travel on. */
+export function problemReply(code: ProblemCode, extras: ProblemExtras = {}): Reply {
+  const { detail, retryAfterSeconds, members } = extras;
+  const document = { ...problem(code, PROBLEMS[code]), ...(detail === undefined ? {} : { detail }), ...members };
+  return {
+    status: document.status,
+    body: document,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  };
+}
+
 /** Answers with a problem document. */
 export function sendProblem(reply: FastifyReply, code: ProblemCode, extras: ProblemExtras = {}): FastifyReply {
-  const { detail, retryAfterSeconds, members } = extras;
-  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
-  return send(reply, { ...problem(code, PROBLEMS[code]), ...(detail === undefined ? {} : { detail }), ...members });
+  return sendReply(reply, problemReply(code, extras));
 }
 
 /** Answers with what HTTP itself says about a status, for the refusals that have no code of ours. */
 export function sendStatusProblem(reply: FastifyReply, status: number): FastifyReply {
-  return send(reply, statusProblem(status));
+  return sendReply(reply, { status, body: statusProblem(status) });
 }
 
 /** Its code is HTTP's own phrase: 414 is `uri_too_long`. */
@@ -73,8 +83,11 @@ function problem(code: string, { status, title }: { status: number; title: strin
   return { type: `urn:evergrant:problem:${code}`, title, status, code };
 }
 
-function send(reply: FastifyReply, document: Static<typeof Problem>): FastifyReply {
-  return reply.code(document.status).header('content-type', PROBLEM_TYPE).serializer(JSON.stringify).send(document);
+/** Puts an answer on its way over HTTP. What is 400 or more is a problem document. */
+export function sendReply(reply: FastifyReply, { status, body, retryAfterSeconds }: Reply): FastifyReply {
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
+  if (status >= 400) reply.header('content-type', PROBLEM_TYPE).serializer(JSON.stringify);
+  return reply.code(status).send(body);
 }
 
 /** The responses of a route for OpenAPI: one entry a status, naming the codes that it may carry. */

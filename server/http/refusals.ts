@@ -1,22 +1,27 @@
-import type { FastifyReply } from 'fastify';
 import type { Refusal } from '../duties/epoch-work';
 import type { AppOptions } from './app-options';
-import { sendProblem } from './problems';
+import { problemReply } from './problems';
+import type { Reply } from './reply';
 
 const RETRY_AFTER_SECONDS = 1;
 
-/** Where to go instead: the active region, as far as this server knows, and its address. */
-export function sendRefusal(
-  reply: FastifyReply,
-  refusal: Refusal,
-  { role, regionAddresses }: Pick<AppOptions, 'role' | 'regionAddresses'>,
-): FastifyReply {
-  const retryAfterSeconds = RETRY_AFTER_SECONDS;
-  if (refusal.kind !== 'not_granting') return sendProblem(reply, refusal.kind, { retryAfterSeconds });
+export type WhereToGo = Pick<AppOptions, 'role' | 'regionAddresses'>;
+
+/** The active region, as far as this server knows, and its address. */
+export function whereToGo({ role, regionAddresses }: WhereToGo): {
+  activeRegion: string | null;
+  address: string | null;
+} {
   const activeRegion = role.newestEpoch?.region ?? null;
-  const address = activeRegion === null ? null : (regionAddresses[activeRegion] ?? null);
-  return sendProblem(reply, 'not_granting', {
+  return { activeRegion, address: activeRegion === null ? null : (regionAddresses[activeRegion] ?? null) };
+}
+
+/** Says why nothing was decided, and where to go instead. */
+export function refusalReply(refusal: Refusal, options: WhereToGo): Reply {
+  const retryAfterSeconds = RETRY_AFTER_SECONDS;
+  if (refusal.kind !== 'not_granting') return problemReply(refusal.kind, { retryAfterSeconds });
+  return problemReply('not_granting', {
     retryAfterSeconds,
-    members: { activeRegion, address, reason: refusal.because },
+    members: { ...whereToGo(options), reason: refusal.because },
   });
 }
