@@ -42,6 +42,8 @@ export interface HeldLease {
   readonly lease: Lease;
   readonly token: string;
   readonly heartbeatAfterSeconds: number;
+  /** The database's clock when this was decided. */
+  readonly nowMs: number;
 }
 
 export type LeaseAnswer =
@@ -189,7 +191,7 @@ export class LeaseDesk {
     const jitter = 1 + HEARTBEAT_JITTER * (2 * random() - 1);
     const heartbeatAfterSeconds = Math.max(0, Math.round((lifeMs / HEARTBEATS_PER_TTL) * jitter)) / 1000;
     // The last thing before the answer.
-    return work.refusalToAcknowledge(lease.epoch) ?? { kind: 'held', lease, token, heartbeatAfterSeconds };
+    return work.refusalToAcknowledge(lease.epoch) ?? { kind: 'held', lease, token, heartbeatAfterSeconds, nowMs };
   }
 
   /** The claim of a token, if one of our keys signed it for this very lease. */

@@ -76,11 +76,15 @@ function endedReply(answer: ReleaseAnswer, options: LeaseCallOptions): Reply {
   }
 }
 
-function heldLease({ lease, token, heartbeatAfterSeconds }: HeldLease, server: string): Static<typeof HeldLeaseSchema> {
+function heldLease(
+  { lease, token, heartbeatAfterSeconds, nowMs }: HeldLease,
+  server: string,
+): Static<typeof HeldLeaseSchema> {
   return {
     leaseId: lease.id,
     token,
     expiresAt: new Date(lease.expiresAtMs).toISOString(),
+    serverTime: new Date(nowMs).toISOString(),
     heartbeatAfter: heartbeatAfterSeconds,
     epoch: lease.epoch,
     servedBy: server,

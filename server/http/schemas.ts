@@ -36,6 +36,10 @@ export const HeldLease = Type.Object(
     leaseId: uuid,
     token: Type.String({ description: 'The lease token: a JWS, EdDSA, see /.well-known/jwks.json' }),
     expiresAt: instant,
+    serverTime: Type.String({
+      format: 'date-time',
+      description: 'By the same clock, when this was decided: how long the lease lasts needs no other clock',
+    }),
     heartbeatAfter: Type.Number({
       description: 'Send the next heartbeat after this many seconds: a third of the TTL, with jitter',
     }),

@@ -39,12 +39,14 @@ describe('checkout', () => {
       leaseId,
       token: expect.any(String),
       expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      serverTime: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       heartbeatAfter: expect.any(Number),
       epoch: 1,
       servedBy: 'oregon/app-1',
     });
     expect(lease.heartbeatAfter).toBeGreaterThanOrEqual(180);
     expect(lease.heartbeatAfter).toBeLessThanOrEqual(220);
+    expect(Date.parse(lease.expiresAt) - Date.parse(lease.serverTime)).toBe(600_000);
   });
 
   it('signs a token that the published key verifies', async () => {
@@ -157,7 +159,8 @@ describe('heartbeat', () => {
     ]);
     const { status, body: lease } = await server.call('POST', `/v1/leases/${leaseId}/heartbeat`);
     expect(status).toBe(200);
-    expect(Object.keys(lease).sort()).toEqual(['epoch', 'expiresAt', 'heartbeatAfter', 'leaseId', 'servedBy', 'token']);
+    const checkedOutAs = (await server.call('PUT', `/v1/leases/${leaseId}`, body())).body;
+    expect(Object.keys(lease)).toEqual(Object.keys(checkedOutAs));
     expect(Date.parse(lease.expiresAt) - Date.now()).toBeGreaterThan(590_000);
   });
 
