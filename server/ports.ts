@@ -2,7 +2,7 @@
  * What the duties and the HTTP side need from outside. Adapters live in postgres/ and tokens/.
  * Every call may reject with `DatabaseFailure`; expected outcomes are return values.
  */
-import type { Scope } from './core/access';
+import type { Caller } from './core/access';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { AuthorityRecord } from './core/authority';
 import type { GrantRequest, GrantVerdict } from './core/grant';
@@ -151,9 +151,11 @@ export interface LeaseFilter {
   readonly limit: number;
 }
 
-export interface ApiToken {
-  readonly name: string;
-  readonly scopes: readonly Scope[];
+/** Whom a valid API token speaks for. */
+export interface FoundToken {
+  readonly caller: Caller;
+  /** By the database's clock; undefined when it does not expire. */
+  readonly expiresInMs: number | undefined;
 }
 
 export interface LicenseDatabase {
@@ -171,8 +173,8 @@ export interface LicenseDatabase {
   readPools(): Promise<PoolView[]>;
   /** In the order of their ids, so that the last id is the cursor of the next page. */
   readLeases(filter: LeaseFilter): Promise<LeaseView[]>;
-  /** All API tokens, by the SHA-256 of the token in hex. */
-  readApiTokens(): Promise<Map<string, ApiToken>>;
+  /** The valid ones among API tokens given as SHA-256 in hex, by that. */
+  findApiTokens(sha256s: readonly string[]): Promise<ReadonlyMap<string, FoundToken>>;
   close(): Promise<void>;
 }
 

@@ -46,8 +46,9 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
 
   const metrics = new Metrics();
   const leaseTokens = await createLeaseTokens(environment.signingKeys);
-  const apiTokens = new ApiTokens(database, log);
   const role = new RoleDuty({ region, server, policy, database, authorityStore, clock, log, metrics });
+  const databaseAnswers = (): boolean => role.database.kind !== 'unreachable';
+  const apiTokens = new ApiTokens({ database, clock, log, databaseAnswers });
   const work = new EpochWork({ region, role, metrics, log, random });
   const adoptions = new AdoptionReport({ log, server });
   const desk = new LeaseDesk({
@@ -81,7 +82,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     // A connection that was busy when the closing began stays open when it turns idle, unless it is looked for.
     const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
     await app.close().finally(() => clearInterval(closeIdle));
-    await Promise.all([role.stop(), apiTokens.stop(), sweeper.stop()]);
+    await Promise.all([role.stop(), sweeper.stop()]);
     // A database that hangs does not say goodbye.
     const closed = Promise.all([database.close(), authorityStore.close()]);
     await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
@@ -93,7 +94,6 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       // Listens first: whoever asks during the start is told that it is starting.
       const address = await app.listen({ host: environment.host, port: environment.port });
       log.info({ announce: `${server} started`, address });
-      void apiTokens.start();
       void role.start();
       sweeper.start();
       return address;

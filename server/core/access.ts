@@ -11,3 +11,20 @@ export function isScope(text: string): text is Scope {
 export function allows(held: readonly Scope[], wanted: readonly Scope[]): boolean {
   return wanted.some((scope) => held.includes(scope));
 }
+
+/** How a Control Room stands with its license; the server moves it after missed heartbeats, and back. */
+export type ControlRoomState = 'active' | 'fail_safe' | 'suspended';
+
+/**
+ * On whose behalf a request is made: an API token. One that is bound to a Control Room acts within that Control Room's
+ * license alone, and only on that Control Room's leases.
+ */
+export interface Caller {
+  /** The name of the API token. */
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly controlRoom?: string;
+  /** The license of that Control Room. */
+  readonly licenseId?: string;
+  readonly controlRoomState?: ControlRoomState;
+}

@@ -37,7 +37,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   countRequests(app, options.metrics);
   endConnectionsWhileDraining(app, options.role);
   await app.register(swagger, { openapi: OPENAPI });
-  const authenticate = authentication(options.apiTokens);
+  const authenticate = authentication(options);
   await app.register(async (routes) => stateRoutes(routes, options));
   const calls = new LeaseCalls(options);
   await app.register(async (routes) => leaseRoutes(routes, { ...options, authenticate, calls }));

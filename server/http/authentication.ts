@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
-import { allows, type Scope } from '../core/access';
-import type { ApiTokens } from '../duties/api-tokens';
-import type { ApiToken } from '../ports';
-import { sendProblem } from './problems';
+import { allows, type Caller, type Scope } from '../core/access';
+import type { AppOptions } from './app-options';
+import { sendProblem, sendReply } from './problems';
+import { refusalReply } from './refusals';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The API token that the request was made with, on routes that ask for one. */
-    caller: ApiToken;
+    /** On whose behalf the request is made, on routes that ask for a token. */
+    caller: Caller;
   }
 }
 
@@ -17,27 +17,25 @@ declare module 'fastify' {
  */
 export type Authenticate = (...wanted: Scope[]) => onRequestAsyncHookHandler;
 
-const RETRY_AFTER_SECONDS = 1;
-
-export function authentication(apiTokens: ApiTokens): Authenticate {
+export function authentication(options: AppOptions): Authenticate {
   return (...wanted) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
       const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-      const verdict = token === undefined ? ({ kind: 'unknown' } as const) : apiTokens.check(token);
+      const verdict = token === undefined ? ({ kind: 'unknown' } as const) : await options.apiTokens.check(token);
       switch (verdict.kind) {
-        case 'not_loaded':
-          return sendProblem(reply, 'database_unreachable', {
-            detail: 'no API tokens have been read yet',
-            retryAfterSeconds: RETRY_AFTER_SECONDS,
-          });
-        case 'unknown':
-          return sendProblem(reply.header('www-authenticate', 'Bearer'), 'unauthenticated');
         case 'known':
-          if (!allows(verdict.token.scopes, wanted)) {
+          if (!allows(verdict.caller.scopes, wanted)) {
             return sendProblem(reply, 'forbidden', { detail: `needs the scope ${wanted.join(' or ')}` });
           }
-          request.caller = verdict.token;
+          request.caller = verdict.caller;
           return undefined;
+        case 'unknown':
+          return sendProblem(reply.header('www-authenticate', 'Bearer'), 'unauthenticated');
+        case 'unchecked':
+          // Nobody can be known here, and nothing granted: where else is no secret.
+          return sendReply(reply, refusalReply({ kind: 'not_granting', because: 'database_unreachable' }, options));
+        case 'overloaded':
+          return sendReply(reply, refusalReply(verdict, options));
       }
     };
 }

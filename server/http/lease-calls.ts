@@ -1,6 +1,6 @@
 import type { Static } from '@sinclair/typebox';
+import type { Caller } from '../core/access';
 import type { HeldLease, LeaseAnswer, LeaseDesk, ReleaseAnswer } from '../duties/lease-desk';
-import type { ApiToken } from '../ports';
 import { problemReply } from './problems';
 import { refusalReply, type WhereToGo } from './refusals';
 import type { Reply } from './reply';
@@ -25,15 +25,15 @@ export class LeaseCalls {
     this.#options = options;
   }
 
-  async checkout(call: CheckoutCall, _caller: ApiToken): Promise<Reply> {
+  async checkout(call: CheckoutCall, _caller: Caller): Promise<Reply> {
     return leaseReply(201, await this.#options.desk.checkout(withPlainId(call)), this.#options);
   }
 
-  async heartbeat(call: LeaseCall, _caller: ApiToken): Promise<Reply> {
+  async heartbeat(call: LeaseCall, _caller: Caller): Promise<Reply> {
     return leaseReply(200, await this.#options.desk.heartbeat(withPlainId(call)), this.#options);
   }
 
-  async release(call: LeaseCall, _caller: ApiToken): Promise<Reply> {
+  async release(call: LeaseCall, _caller: Caller): Promise<Reply> {
     return endedReply(await this.#options.desk.release(withPlainId(call)), this.#options);
   }
 }

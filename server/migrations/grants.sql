@@ -5,7 +5,7 @@ do $$
 begin
   if exists (select from pg_roles where rolname = 'evergrant_server') then
     grant usage on schema public to evergrant_server;
-    grant select on epoch, license, pool, lease, api_token to evergrant_server;
+    grant select on epoch, license, pool, lease, api_token, control_room to evergrant_server;
     grant insert on epoch, lease to evergrant_server;
     grant update (seats_taken, seats_held_back, seats_awaited, awaited_until, seats_over, grant_seq, acked_seq)
       on pool to evergrant_server;

@@ -1,10 +1,10 @@
 import type { LicenseDatabase } from '../ports';
 import { type DatabaseAddress, openPool } from './connection';
 import { expireLeases } from './expire-leases';
+import { findApiTokens } from './find-api-tokens';
 import { grantLeases } from './grant-leases';
 import { observeDatabase, writeBeacon } from './observe-database';
 import { openEpoch } from './open-epoch';
-import { readApiTokens } from './read-api-tokens';
 import { readLeases } from './read-leases';
 import { findEntitlement, readPools } from './read-pools';
 import { releaseLeases } from './release-leases';
@@ -44,7 +44,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     findEntitlement: (name) => findEntitlement(granting, name),
     readPools: () => readPools(granting),
     readLeases: (filter) => readLeases(granting, filter),
-    readApiTokens: () => readApiTokens(watching),
+    findApiTokens: (sha256s) => findApiTokens(watching, sha256s),
     close: async () => {
       await Promise.all([granting.end(), watching.end(), opening.end()]);
     },

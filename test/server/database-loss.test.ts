@@ -40,8 +40,12 @@ describe('a server without its database', () => {
       granting: false,
       reason: 'database_unreachable',
     });
-    // Its last set of API tokens still tells who may ask.
-    expect((await server.call('GET', '/v1/pools', undefined, 'wrong-token-of-the-tests')).status).toBe(401);
+    // A token that was never seen cannot be looked up: it is not called wrong, but sent where it may be known.
+    expect(await server.call('GET', '/v1/pools', undefined, 'wrong-token-of-the-tests')).toMatchObject({
+      status: 503,
+      body: { code: 'not_granting', reason: 'database_unreachable' },
+    });
+    // One that was seen still tells who asks.
     expect(await server.call('GET', '/v1/pools')).toMatchObject({
       status: 503,
       body: { code: 'database_unreachable' },
