@@ -13,6 +13,7 @@ import { Sweeper } from './duties/sweeper';
 import type { ServerEnvironment } from './environment';
 import { createApp } from './http/app';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from './ports';
+import { SESSION_POLICY, type SessionPolicy } from './sessions/policy';
 import { createLeaseTokens } from './tokens/lease-tokens';
 
 export interface LicenseServer {
@@ -30,6 +31,8 @@ export interface ServerAdapters {
   readonly log: Logger;
   /** @default the process's own monotonic clock */
   readonly clock?: MonotonicClock;
+  /** @default SESSION_POLICY; a test makes it smaller. */
+  readonly sessionPolicy?: SessionPolicy;
 }
 
 const CLOSE_IDLE_EVERY_MS = 50;
@@ -39,7 +42,7 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
-  const { database, authorityStore, log, clock = PROCESS_CLOCK } = adapters;
+  const { database, authorityStore, log, clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
   const { region, server, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
   const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
   const random = Math.random;
@@ -74,6 +77,9 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     database,
     metrics,
     log,
+    clock,
+    random,
+    sessionPolicy,
   });
 
   let stopped: Promise<void> | undefined;

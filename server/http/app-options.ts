@@ -3,7 +3,8 @@ import type { ApiTokens } from '../duties/api-tokens';
 import type { LeaseDesk } from '../duties/lease-desk';
 import type { Metrics } from '../duties/metrics';
 import type { RoleDuty } from '../duties/role';
-import type { LeaseTokens, LicenseDatabase } from '../ports';
+import type { LeaseTokens, LicenseDatabase, MonotonicClock } from '../ports';
+import type { SessionPolicy } from '../sessions/policy';
 
 /** What the HTTP side stands on. */
 export interface AppOptions {
@@ -17,4 +18,7 @@ export interface AppOptions {
   readonly database: LicenseDatabase;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly clock: MonotonicClock;
+  readonly random: () => number;
+  readonly sessionPolicy: SessionPolicy;
 }

@@ -2,12 +2,14 @@ import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Metrics } from '../duties/metrics';
 import type { RoleDuty } from '../duties/role';
+import { Sessions } from '../sessions/sessions';
 import type { AppOptions } from './app-options';
 import { authentication } from './authentication';
 import { answerErrors, answerParserError, answerRouterError } from './errors';
 import { LeaseCalls } from './lease-calls';
 import { leaseRoutes } from './lease-routes';
 import { readingRoutes } from './reading-routes';
+import { sessionRoute } from './session-route';
 import { stateRoutes } from './state-routes';
 
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -41,6 +43,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(async (routes) => stateRoutes(routes, options));
   const calls = new LeaseCalls(options);
   await app.register(async (routes) => leaseRoutes(routes, { ...options, authenticate, calls }));
+  const sessions = new Sessions({ ...options, calls, policy: options.sessionPolicy });
+  app.addHook('onReady', async () => sessions.start());
+  await app.register(async (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }));
   await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
   await app.ready();
   return app;

@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { allows, type Caller, type Scope } from '../core/access';
+import { sha256Of } from '../duties/api-tokens';
 import type { AppOptions } from './app-options';
-import { sendProblem, sendReply } from './problems';
+import { problemReply, sendReply } from './problems';
 import { refusalReply } from './refusals';
+import type { Reply } from './reply';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -17,25 +19,56 @@ declare module 'fastify' {
  */
 export type Authenticate = (...wanted: Scope[]) => onRequestAsyncHookHandler;
 
-export function authentication(options: AppOptions): Authenticate {
+export type CallerVerdict =
+  | { readonly kind: 'allowed'; readonly caller: Caller }
+  | { readonly kind: 'stranger' | 'forbidden' | 'unchecked'; readonly reply: Reply };
+
+export type CallerOptions = Pick<AppOptions, 'apiTokens' | 'role' | 'regionAddresses'>;
+
+/** The SHA-256, in hex, of the bearer token in an `Authorization` header. */
+export function bearerSha256(authorization: string | undefined): string | undefined {
+  const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  return token === undefined ? undefined : sha256Of(token);
+}
+
+/** Whom the token with this SHA-256 belongs to, and whether one of the scopes is theirs. */
+export async function callerVerdict(
+  options: CallerOptions,
+  sha256: string | undefined,
+  wanted: readonly Scope[],
+): Promise<CallerVerdict> {
+  const verdict = sha256 === undefined ? ({ kind: 'unknown' } as const) : await options.apiTokens.checkSha256(sha256);
+  switch (verdict.kind) {
+    case 'known': {
+      const { caller } = verdict;
+      if (allows(caller.scopes, wanted)) return { kind: 'allowed', caller };
+      return {
+        kind: 'forbidden',
+        reply: problemReply('forbidden', { detail: `needs the scope ${wanted.join(' or ')}` }),
+      };
+    }
+    case 'unknown':
+      return { kind: 'stranger', reply: problemReply('unauthenticated') };
+    case 'unchecked':
+      // Nobody can be known here, and nothing granted: where else is no secret.
+      return {
+        kind: 'unchecked',
+        reply: refusalReply({ kind: 'not_granting', because: 'database_unreachable' }, options),
+      };
+    case 'overloaded':
+      return { kind: 'unchecked', reply: refusalReply(verdict, options) };
+  }
+}
+
+export function authentication(options: CallerOptions): Authenticate {
   return (...wanted) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
-      const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-      const verdict = token === undefined ? ({ kind: 'unknown' } as const) : await options.apiTokens.check(token);
-      switch (verdict.kind) {
-        case 'known':
-          if (!allows(verdict.caller.scopes, wanted)) {
-            return sendProblem(reply, 'forbidden', { detail: `needs the scope ${wanted.join(' or ')}` });
-          }
-          request.caller = verdict.caller;
-          return undefined;
-        case 'unknown':
-          return sendProblem(reply.header('www-authenticate', 'Bearer'), 'unauthenticated');
-        case 'unchecked':
-          // Nobody can be known here, and nothing granted: where else is no secret.
-          return sendReply(reply, refusalReply({ kind: 'not_granting', because: 'database_unreachable' }, options));
-        case 'overloaded':
-          return sendReply(reply, refusalReply(verdict, options));
+      const verdict = await callerVerdict(options, bearerSha256(request.headers.authorization), wanted);
+      if (verdict.kind === 'allowed') {
+        request.caller = verdict.caller;
+        return undefined;
       }
+      if (verdict.kind === 'stranger') reply.header('www-authenticate', 'Bearer');
+      return sendReply(reply, verdict.reply);
     };
 }

@@ -3,7 +3,16 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { DatabaseFailure } from '../ports';
-import { PROBLEM_TYPE, type ProblemCode, sendProblem, sendStatusProblem, statusProblem } from './problems';
+import {
+  PROBLEM_TYPE,
+  type ProblemCode,
+  problemReply,
+  sendProblem,
+  sendReply,
+  sendStatusProblem,
+  statusProblem,
+} from './problems';
+import type { Reply } from './reply';
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -19,20 +28,19 @@ const PROBLEM_BY_FRAMEWORK_CODE: Readonly<Record<string, ProblemCode>> = {
 export function answerErrors(app: FastifyInstance, log: Logger): void {
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'));
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    if (error.validation) {
-      const errors = fieldErrors(error.validation, error.validationContext);
-      return sendProblem(reply, 'invalid_request', {
-        detail: errors.map(({ field, detail }) => `${field} ${detail}`).join('; '),
-        members: { field: errors[0]?.field, errors },
-      });
-    }
+    if (error.validation) return sendReply(reply, invalidReply(fieldErrors(error.validation, error.validationContext)));
     if (isRefusal(error)) return sendRefusalOfFramework(reply, error);
-    if (error instanceof DatabaseFailure && error.kind !== 'fault') {
-      return sendProblem(reply, 'database_unreachable', { retryAfterSeconds: RETRY_AFTER_SECONDS });
-    }
-    log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request met a fault');
-    return sendProblem(reply, 'internal_error');
+    return sendReply(reply, faultReply(error, log, { op: `${request.method} ${request.routeOptions.url}` }));
   });
+}
+
+/** What went wrong on our side; the caller is told nothing of a fault. */
+export function faultReply(error: unknown, log: Logger, { op }: { op: string }): Reply {
+  if (error instanceof DatabaseFailure && error.kind !== 'fault') {
+    return problemReply('database_unreachable', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+  }
+  log.error({ err: error, op }, 'a request met a fault');
+  return problemReply('internal_error');
 }
 
 /** What the router refuses before any route is chosen; none of the app's hooks has run then. */
@@ -78,15 +86,23 @@ function sendRefusalOfFramework(reply: FastifyReply, { code, statusCode = 400 }:
   return problemCode ? sendProblem(reply, problemCode) : sendStatusProblem(reply, statusCode);
 }
 
-interface FieldError {
+export interface FieldError {
   readonly field: string;
   readonly detail: string;
 }
 
+/** The answer to a request that is not valid: names every mistake. */
+export function invalidReply(errors: readonly FieldError[]): Reply {
+  return problemReply('invalid_request', {
+    detail: errors.map(({ field, detail }) => `${field} ${detail}`).join('; '),
+    members: { field: errors[0]?.field, errors },
+  });
+}
+
 /** Names the field as the client sent it: `seats`, `leaseId`; the body itself is `body`. */
-function fieldErrors(
+export function fieldErrors(
   violations: NonNullable<FastifyError['validation']>,
-  context: FastifyError['validationContext'],
+  context: string | undefined,
 ): FieldError[] {
   return violations.map(({ instancePath, params, message, keyword }) => {
     const missing = keyword === 'required' ? String(params.missingProperty) : '';

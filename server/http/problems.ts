@@ -18,7 +18,9 @@ const PROBLEMS = {
   lease_released: { status: 410, title: 'The lease has been released' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
+  session_full: { status: 409, title: 'The session holds as many leases as one session may' },
   invalid_request: { status: 422, title: 'The request is not valid' },
+  upgrade_required: { status: 426, title: 'A WebSocket with the subprotocol evergrant.v1 is spoken here' },
   internal_error: { status: 500, title: 'The server met a fault of its own' },
   not_granting: { status: 503, title: 'This server does not grant now' },
   outcome_unknown: {
@@ -26,6 +28,7 @@ const PROBLEMS = {
     title: 'The database did not say whether this happened; the same request may be sent again',
   },
   overloaded: { status: 503, title: 'Too many requests are waiting' },
+  too_many_sessions: { status: 503, title: 'This server has as many sessions as it may' },
   database_unreachable: { status: 503, title: 'The database does not answer' },
 } as const;
 

@@ -161,6 +161,7 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
       '/v1/leases/{leaseId}',
       '/v1/leases/{leaseId}/heartbeat',
       '/v1/pools',
+      '/v1/session',
       '/v1/status',
     ]
       .map((url) => (url === '/v1/leases/' ? '/v1/leases' : url))

@@ -7,6 +7,7 @@ import { connectAuthorityStore } from '../../../server/postgres/authority-store'
 import { connectLicenseDatabase } from '../../../server/postgres/license-database';
 import { type LicenseFile, provisionLicense, registerTokens } from '../../../server/postgres/provision';
 import { createServer, type LicenseServer } from '../../../server/server';
+import { SESSION_POLICY, type SessionPolicy } from '../../../server/sessions/policy';
 import type { SigningKey } from '../../../server/tokens/lease-tokens';
 import { eventually } from '../../support/eventually';
 import { TestDatabase } from '../../support/test-database';
@@ -50,6 +51,8 @@ export interface Answer {
 
 export interface RunningServer extends LicenseServer {
   readonly name: string;
+  /** Where it listens, as a URL. */
+  readonly address: string;
   readonly logLines: Record<string, unknown>[];
   call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object, token?: string | null): Promise<Answer>;
 }
@@ -61,6 +64,7 @@ export interface ServerSettings {
   readonly renewalEveryMs?: number;
   readonly skewMs?: number;
   readonly clock?: MonotonicClock;
+  readonly sessionPolicy?: Partial<SessionPolicy>;
   readonly wrapDatabase?: (database: LicenseDatabase) => LicenseDatabase;
   readonly wrapAuthority?: (store: AuthorityStore) => AuthorityStore;
 }
@@ -104,9 +108,10 @@ export class TestWorld {
       authorityStore: settings.wrapAuthority?.(store) ?? store,
       log,
       ...(clock ? { clock } : {}),
+      sessionPolicy: { ...SESSION_POLICY, ...settings.sessionPolicy },
     });
-    const running: RunningServer = { ...server, name, logLines, call: caller(server) };
-    await server.start();
+    const address = await server.start();
+    const running: RunningServer = { ...server, name, address, logLines, call: caller(server) };
     this.#servers.push(running);
     await eventually('the API tokens are read', async () => (await running.call('GET', '/v1/pools')).status === 200);
     return running;

@@ -1,0 +1,27 @@
+export interface AllowanceRate {
+  readonly perSecond: number;
+  readonly burstMax: number;
+}
+
+/** A bucket of tokens: lets bursts pass and refuses what is too much for too long. Times are monotonic milliseconds. */
+export class Allowance {
+  readonly #rate: AllowanceRate;
+  #left: number;
+  #atMs: number;
+
+  constructor(rate: AllowanceRate, nowMs: number) {
+    this.#rate = rate;
+    this.#left = rate.burstMax;
+    this.#atMs = nowMs;
+  }
+
+  /** False when there is nothing left to take. */
+  take(nowMs: number): boolean {
+    const { perSecond, burstMax } = this.#rate;
+    this.#left = Math.min(burstMax, this.#left + ((nowMs - this.#atMs) * perSecond) / 1_000);
+    this.#atMs = nowMs;
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,249 @@
+import type { Logger } from 'pino';
+import type { RawData, WebSocket } from 'ws';
+import type { Caller } from '../core/access';
+import type { CallerVerdict } from '../http/authentication';
+import { faultReply } from '../http/errors';
+import type { LeaseCalls } from '../http/lease-calls';
+import { problemReply } from '../http/problems';
+import type { Reply } from '../http/reply';
+import { Allowance } from './allowance';
+import { type Answer, answerOf, type Id, type MessageReader, type ServerEvent, type SessionMessage } from './messages';
+import type { SessionPolicy } from './policy';
+import type { SessionMetrics } from './session-metrics';
+
+/**
+ * Why a session ended.
+ *
+ * - `goodbye`: its client closed it in good order;
+ * - `vanished`: its socket closed without a word, as that of a process that dies does;
+ * - `silent`: nothing came from it between two pings;
+ * - `sent_away`: this server stopped granting, or drains;
+ * - the others: it broke a rule.
+ */
+export type SessionEnd =
+  | 'goodbye'
+  | 'vanished'
+  | 'silent'
+  | 'sent_away'
+  | 'flood'
+  | 'unread'
+  | 'unauthenticated'
+  | 'malformed_frames';
+
+/** What all sessions of a server share. */
+export interface SessionContext {
+  readonly policy: SessionPolicy;
+  readonly reader: MessageReader;
+  readonly calls: LeaseCalls;
+  readonly metrics: SessionMetrics;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  readonly authorize: (tokenSha256: string | undefined) => Promise<CallerVerdict>;
+  /** What is answered when a message comes after the session was sent away. */
+  readonly refusalWhenSentAway: () => Reply;
+}
+
+/** Close codes of RFC 6455. */
+const CLOSE = { policyViolation: 1008, serviceRestart: 1012 } as const;
+
+/** One client's connection: its messages become lease calls, and its leases are remembered. */
+export class Session {
+  readonly #context: SessionContext;
+  readonly #socket: WebSocket;
+  readonly #tokenSha256: string | undefined;
+  readonly #allowance: Allowance;
+  /** Leases that were granted or renewed here, or are about to be. */
+  readonly #leases = new Set<string>();
+  #unanswered = 0;
+  #heard = true;
+  #sentAway = false;
+  #end: SessionEnd | undefined;
+
+  constructor(socket: WebSocket, tokenSha256: string | undefined, context: SessionContext) {
+    this.#context = context;
+    this.#socket = socket;
+    this.#tokenSha256 = tokenSha256;
+    const { messagesPerSecondMax: perSecond, messagesBurstMax: burstMax } = context.policy;
+    this.#allowance = new Allowance({ perSecond, burstMax }, context.nowMs());
+  }
+
+  /** `onEnd` is called once, when the socket has closed. */
+  listen(onEnd: (end: SessionEnd) => void): void {
+    const socket = this.#socket;
+    socket.on('message', (content, isBinary) => this.#receive(content, isBinary));
+    socket.on('pong', () => {
+      this.#heard = true;
+    });
+    // Frames that are none. What the network does to a socket shows in its closing alone.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('WS_ERR')) this.#end ??= 'malformed_frames';
+    });
+    socket.on('close', (code) => onEnd(this.#end ?? (code === 1006 ? 'vanished' : 'goodbye')));
+  }
+
+  tell(event: ServerEvent): void {
+    this.#send(event);
+  }
+
+  /** Called at an interval: closes a session from which nothing came since the last call. */
+  checkPulse(): void {
+    // What is not read here cannot be heard.
+    if (this.#heard || this.#socket.isPaused) {
+      this.#heard = false;
+      this.#socket.ping();
+    } else {
+      this.#finish('silent');
+      this.#socket.terminate();
+    }
+    // What fails here fails at the next message too, and is told there.
+    this.#checkCaller().catch(() => undefined);
+  }
+
+  /** Says where to go, answers what is being decided, and closes. */
+  sendAway(event: ServerEvent): void {
+    if (this.#sentAway) return;
+    this.#sentAway = true;
+    this.tell(event);
+    if (this.#unanswered === 0) this.closeSentAway();
+  }
+
+  closeSentAway(): void {
+    this.#close(CLOSE.serviceRestart, 'sent_away');
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  #receive(content: RawData, isBinary: boolean): void {
+    this.#heard = true;
+    const { reader, nowMs } = this.#context;
+    if (!this.#allowance.take(nowMs())) {
+      this.#close(CLOSE.policyViolation, 'flood');
+      return;
+    }
+    const reading = reader.read(isBinary ? '' : String(content));
+    if (reading.kind === 'refused') this.#answer('none', reading.id, reading.reply);
+    else this.#consider(reading.message);
+  }
+
+  #consider(message: SessionMessage): void {
+    if (this.#sentAway) {
+      this.#answer(message.op, message.id, this.#context.refusalWhenSentAway());
+      return;
+    }
+    this.#unanswered += 1;
+    if (this.#unanswered >= this.#context.policy.unansweredMax) this.#socket.pause();
+    void this.#decide(message);
+  }
+
+  async #decide(message: SessionMessage): Promise<void> {
+    const stopTimer = this.#context.metrics.messageSeconds.startTimer({ op: message.op });
+    const reply = await this.#authorized(message).catch((error) => faultReply(error, this.#context.log, message));
+    stopTimer({ status: String(reply.status) });
+    this.#unanswered -= 1;
+    this.#send(answerOf(message.id, reply));
+    if (this.#socket.isPaused && this.#unanswered < this.#context.policy.unansweredMax) this.#socket.resume();
+    if (this.#sentAway && this.#unanswered === 0) this.closeSentAway();
+  }
+
+  async #authorized(message: SessionMessage): Promise<Reply> {
+    const verdict = await this.#checkCaller();
+    return verdict.kind === 'allowed' ? this.#carryOut(message, verdict.caller) : verdict.reply;
+  }
+
+  async #carryOut(message: SessionMessage, caller: Caller): Promise<Reply> {
+    const { calls } = this.#context;
+    switch (message.op) {
+      case 'checkout':
+        return this.#holding(message.leaseId, () => calls.checkout(message, caller));
+      case 'release': {
+        const reply = await calls.release(message, caller);
+        if (reply.status === 204) this.#leases.delete(message.leaseId.toLowerCase());
+        return reply;
+      }
+      case 'heartbeat': {
+        const { leaseId, token } = message;
+        if (leaseId === undefined) return this.#renewAll(caller);
+        return this.#holding(leaseId, () => calls.heartbeat({ leaseId, ...(token ? { token } : {}) }, caller));
+      }
+    }
+  }
+
+  /** The lease belongs to the session from here, unless `call` does not end well. */
+  async #holding(leaseId: string, call: () => Promise<Reply>): Promise<Reply> {
+    const { leasesMax } = this.#context.policy;
+    const id = leaseId.toLowerCase();
+    const heldBefore = this.#leases.has(id);
+    if (!heldBefore && this.#leases.size >= leasesMax) {
+      return problemReply('session_full', { detail: `${leasesMax} leases; open another session for more` });
+    }
+    this.#leases.add(id);
+    const reply = await call();
+    const ended = reply.status === 404 || reply.status === 410;
+    if (ended || (!heldBefore && reply.status >= 300)) this.#leases.delete(id);
+    return reply;
+  }
+
+  async #renewAll(caller: Caller): Promise<Reply> {
+    const { calls } = this.#context;
+    const leases = await Promise.all(
+      [...this.#leases].map(async (leaseId) => {
+        const reply = await this.#holding(leaseId, () => calls.heartbeat({ leaseId }, caller));
+        return { leaseId, reply };
+      }),
+    );
+    // Nobody could renew anything: that is one answer, not hundreds.
+    const [first] = leases;
+    if (first && leases.every(({ reply }) => reply.status === 503)) return first.reply;
+    const afterSeconds = leases.flatMap(({ reply }) => heartbeatAfterOf(reply) ?? []);
+    return {
+      status: 200,
+      body: {
+        ...(afterSeconds.length > 0 ? { heartbeatAfter: Math.min(...afterSeconds) } : {}),
+        leases: leases.map(({ leaseId, reply }) => {
+          const { id: _id, ...answer } = answerOf(null, reply);
+          return { leaseId, ...answer };
+        }),
+      },
+    };
+  }
+
+  /** A token that was revoked ends its sessions; one that cannot be checked now is answered so. */
+  async #checkCaller(): Promise<CallerVerdict> {
+    const verdict = await this.#context.authorize(this.#tokenSha256);
+    if (verdict.kind === 'stranger' || verdict.kind === 'forbidden') {
+      this.#close(CLOSE.policyViolation, 'unauthenticated');
+    }
+    return verdict;
+  }
+
+  #answer(op: SessionMessage['op'] | 'none', id: Id | null, reply: Reply): void {
+    this.#context.metrics.messageSeconds.observe({ op, status: String(reply.status) }, 0);
+    this.#send(answerOf(id, reply));
+  }
+
+  #send(message: Answer | ServerEvent): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#socket.bufferedAmount > this.#context.policy.unsentBytesMax) {
+      this.#finish('unread');
+      this.#socket.terminate();
+    } else {
+      this.#socket.send(JSON.stringify(message));
+    }
+  }
+
+  #close(code: number, end: SessionEnd): void {
+    this.#finish(end);
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.close(code, end);
+  }
+
+  #finish(end: SessionEnd): void {
+    this.#end ??= end;
+  }
+}
+
+function heartbeatAfterOf({ body }: Reply): number | undefined {
+  const { heartbeatAfter } = (body ?? {}) as { heartbeatAfter?: unknown };
+  return typeof heartbeatAfter === 'number' ? heartbeatAfter : undefined;
+}
