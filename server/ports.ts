@@ -5,9 +5,10 @@
 import type { Caller } from './core/access';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { AuthorityRecord } from './core/authority';
+import type { Entitlement, EntitlementName } from './core/entitlement';
 import type { GrantRequest, GrantVerdict } from './core/grant';
-import type { Lease, LeaseClaim, LeaseState } from './core/lease';
-import type { RenewalVerdict } from './core/renewal';
+import type { Lease, LeaseClaim, LeaseEnd, LeaseState } from './core/lease';
+import type { RenewalRequest, RenewalVerdict } from './core/renewal';
 import type { DatabaseFact, EpochVerdict } from './core/role';
 
 /** Never goes back; counts on while the process is stopped. */
@@ -49,14 +50,16 @@ export type InEpoch<T> =
   | Extract<EpochVerdict, { kind: 'not_granting' }>;
 
 export interface GrantBatchRequest {
-  readonly poolId: number;
+  /** Whose pool it is, and what the pool must say of itself for anything to be granted. */
+  readonly entitlement: Entitlement;
   readonly requests: readonly GrantRequest[];
   readonly expected: ExpectedEpoch;
   readonly policy: UncertaintyPolicy;
 }
 
-export interface Entitlement {
-  readonly poolId: number;
+/** What a lease is of, as its token and its answer say it. */
+export interface LeasedPool {
+  readonly licenseId: string;
   readonly product: string;
   readonly feature: string;
   readonly leaseTtlMs: number;
@@ -65,7 +68,7 @@ export interface Entitlement {
 export interface RenewedLease {
   readonly kind: 'renewed';
   readonly lease: Lease;
-  readonly entitlement: Entitlement;
+  readonly pool: LeasedPool;
   /** The database's clock when the lease was renewed. */
   readonly nowMs: number;
 }
@@ -73,8 +76,16 @@ export type Renewal = RenewedLease | Exclude<RenewalVerdict, { kind: 'renewed' }
 
 export interface ReleaseRequest {
   readonly leaseId: string;
-  /** Lets a lease be released that this database does not know: it is recorded, so that it is never adopted (S3). */
-  readonly claim?: LeaseClaim;
+  /** Set when the caller may release only the leases of one Control Room. */
+  readonly controlRoom: string | undefined;
+  /** The name of the API token it is asked with. */
+  readonly endedBy: string;
+  readonly end: LeaseEnd;
+  /**
+   * Lets a lease of a known pool be released that this database does not know: it is recorded, so that it is never
+   * adopted (S3).
+   */
+  readonly proven?: { readonly poolId: number; readonly claim: LeaseClaim };
 }
 
 export interface ReleaseVerdict {
@@ -127,21 +138,29 @@ export interface PoolView {
 
 export interface LeaseView {
   readonly leaseId: string;
+  readonly licenseId: string;
   readonly product: string;
   readonly feature: string;
   readonly holder: string;
+  readonly controlRoom: string | null;
   readonly seats: number;
   readonly seq: number;
   readonly epoch: number;
   readonly state: LeaseState;
   readonly grantedAt: string;
+  /** The name of the API token. */
+  readonly grantedBy: string | null;
   readonly expiresAt: string;
   readonly endedAt: string | null;
+  readonly endedBy: string | null;
+  readonly endedBecause: string | null;
   readonly adoptedFromEpoch: number | null;
 }
 
 export interface LeaseFilter {
   readonly leaseId?: string | undefined;
+  readonly licenseId?: string | undefined;
+  readonly controlRoom?: string | undefined;
   readonly product?: string | undefined;
   readonly feature?: string | undefined;
   readonly holder?: string | undefined;
@@ -163,13 +182,14 @@ export interface LicenseDatabase {
   /** Writes a position into the WAL that the follower's acknowledgement can be measured by. Resolves to its LSN. */
   writeBeacon(): Promise<string>;
   openEpoch(request: OpeningRequest): Promise<OpeningOutcome>;
-  /** Verdicts in the order of the requests, or `entitlement_not_found` when the pool is gone. */
-  grant(batch: GrantBatchRequest): Promise<InEpoch<GrantBatchResult | 'entitlement_not_found'>>;
-  renew(leaseIds: readonly string[], expected: ExpectedEpoch): Promise<InEpoch<readonly Renewal[]>>;
+  /** Verdicts in the order of the requests, or why nothing was decided. */
+  grant(batch: GrantBatchRequest): Promise<InEpoch<GrantBatchResult | GrantMismatch>>;
+  renew(requests: readonly RenewalRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly Renewal[]>>;
   release(requests: readonly ReleaseRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly ReleaseVerdict[]>>;
   /** Ends a bounded number of lapsed leases and hold-backs. */
   expire(expected: ExpectedEpoch): Promise<InEpoch<{ readonly expired: number; readonly more: boolean }>>;
-  findEntitlement(name: { product: string; feature: string }): Promise<Entitlement | undefined>;
+  /** Every license's entitlement of that name, in the order of the license ids. */
+  findEntitlements(name: EntitlementName): Promise<readonly Entitlement[]>;
   readPools(): Promise<PoolView[]>;
   /** In the order of their ids, so that the last id is the cursor of the next page. */
   readLeases(filter: LeaseFilter): Promise<LeaseView[]>;
@@ -177,6 +197,9 @@ export interface LicenseDatabase {
   findApiTokens(sha256s: readonly string[]): Promise<ReadonlyMap<string, FoundToken>>;
   close(): Promise<void>;
 }
+
+/** The pool is gone, or it no longer says what the entitlement said that the requests came with. */
+export type GrantMismatch = 'entitlement_not_found' | 'entitlement_changed';
 
 export interface GrantBatchResult {
   readonly verdicts: readonly GrantVerdict[];
@@ -197,7 +220,7 @@ export interface AuthorityStore {
 }
 
 export interface LeaseTokens {
-  sign(lease: Lease, pool: { product: string; feature: string }, issuedAtMs: number): Promise<string>;
+  sign(lease: Lease, pool: Omit<LeasedPool, 'leaseTtlMs'>, issuedAtMs: number): Promise<string>;
   /** The claim of a token that one of our keys signed, whatever its age; undefined for anything else. */
   verify(token: string): Promise<LeaseClaim | undefined>;
   /** The public keys, as a JSON Web Key Set. */

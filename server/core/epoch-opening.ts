@@ -7,6 +7,8 @@ export interface OpeningPool {
   readonly seatsTaken: number;
   readonly escrow: number;
   readonly leaseTtlMs: number;
+  /** The end of its license, which no lost heartbeat can have renewed beyond. */
+  readonly validUntilMs: number;
   /** What an earlier opening still awaits, and until when. */
   readonly seatsAwaited: number;
   readonly awaitedUntilMs: number | undefined;
@@ -43,6 +45,6 @@ export function poolOpening(
     seatsAwaited,
     seatsHeldBack: Math.min(seatsAwaited, Math.max(0, pool.seats - pool.seatsTaken)),
     awaitedUntilMs: seatsAwaited > 0 ? awaitedUntilMs : undefined,
-    leasesUntilMs: untilMs,
+    leasesUntilMs: Math.min(untilMs, pool.validUntilMs),
   };
 }

@@ -1,19 +1,21 @@
 import { type AdoptionVerdict, adoptionVerdict, type SeatCount, seatsFree, type UncertaintyPolicy } from './adoption';
-import { type Lease, type LeaseClaim, standingOf } from './lease';
+import { type Entitlement, type Requester, type TakingRefusal, takingRefusal } from './entitlement';
+import { grantedUntilMs, type Lease, type LeaseClaim, standingOf } from './lease';
 
 /** A pool as read under its row lock. */
 export interface PoolCount extends SeatCount {
   readonly id: number;
   readonly grantSeq: number;
-  readonly leaseTtlMs: number;
 }
 
 /** `adopt` never sells a seat: it only takes over what the claim proves (a heartbeat of an unknown lease). */
-export interface GrantRequest {
+export interface GrantRequest extends Requester {
   readonly intent: 'checkout' | 'adopt';
   readonly leaseId: string;
   readonly holder: string;
   readonly seats: number;
+  /** The name of the API token it is asked with. */
+  readonly grantedBy: string;
   readonly claim?: LeaseClaim;
 }
 
@@ -23,10 +25,12 @@ export type GrantVerdict =
   | { readonly kind: 'lease_conflict' }
   | { readonly kind: 'lease_expired' }
   | { readonly kind: 'lease_released' }
-  | { readonly kind: 'lease_not_found' };
+  | { readonly kind: 'lease_not_found' }
+  | TakingRefusal;
 
 export interface GrantBatch {
   readonly pool: PoolCount;
+  readonly entitlement: Entitlement;
   readonly epoch: number;
   /** The database's clock, read after the row lock was taken. */
   readonly nowMs: number;
@@ -69,10 +73,14 @@ export function decideGrants(batch: GrantBatch): GrantDecision {
 }
 
 function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch): GrantVerdict {
+  const foreign = request.controlRoom !== undefined && lease.controlRoom !== request.controlRoom;
+  if (foreign) return { kind: request.intent === 'adopt' ? 'lease_not_found' : 'lease_conflict' };
   const standing = standingOf(lease, batch.nowMs);
   if (standing !== 'live') return { kind: standing };
   const same = lease.poolId === batch.pool.id && lease.seats === request.seats && lease.holder === request.holder;
-  return same ? { kind: 'granted', lease, how: 'again' } : { kind: 'lease_conflict' };
+  if (!same) return { kind: 'lease_conflict' };
+  if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };
+  return { kind: 'granted', lease, how: 'again' };
 }
 
 interface Decided {
@@ -83,9 +91,13 @@ interface Decided {
 function decideUnknown(pool: PoolCount, request: GrantRequest, batch: GrantBatch): Decided {
   if (request.claim) {
     const { claim } = request;
-    const adoption = adoptionVerdict({ ...batch, claim, count: pool, leaseTtlMs: pool.leaseTtlMs });
+    const { leaseTtlMs } = batch.entitlement;
+    const refusal = refusedToAdopt(claim, request, batch);
+    if (refusal) return { verdict: refusal, pool };
+    const adoption = adoptionVerdict({ ...batch, claim, count: pool, leaseTtlMs });
     if (adoption.kind === 'adopt') {
-      const lease = newLease(pool, { ...request, seats: claim.seats, holder: claim.holder }, batch);
+      const { seats, holder, controlRoom } = claim;
+      const lease = newLease(pool, { leaseId: request.leaseId, seats, holder, controlRoom }, batch);
       return {
         verdict: { kind: 'granted', lease, how: 'adopted' },
         pool: { ...pool, ...adoption.count, grantSeq: lease.seq },
@@ -95,6 +107,8 @@ function decideUnknown(pool: PoolCount, request: GrantRequest, batch: GrantBatch
   }
   if (request.intent === 'adopt') return { verdict: { kind: 'lease_not_found' }, pool };
 
+  const refusal = takingRefusal(batch.entitlement, request, batch.nowMs);
+  if (refusal) return { verdict: refusal, pool };
   const free = seatsFree(pool);
   if (request.seats > free) return { verdict: { kind: 'no_seat_available', seats: pool.seats, seatsFree: free }, pool };
   const lease = newLease(pool, request, batch);
@@ -102,6 +116,19 @@ function decideUnknown(pool: PoolCount, request: GrantRequest, batch: GrantBatch
     verdict: { kind: 'granted', lease, how: 'new' },
     pool: { ...pool, seatsTaken: pool.seatsTaken + request.seats, grantSeq: lease.seq },
   };
+}
+
+/** A Control Room takes over only what was its own; one that is suspended, nothing. */
+function refusedToAdopt(
+  claim: LeaseClaim,
+  request: GrantRequest,
+  { entitlement: { validFromMs, validUntilMs }, nowMs }: GrantBatch,
+): GrantVerdict | undefined {
+  if (request.controlRoom !== undefined && claim.controlRoom !== request.controlRoom) {
+    return { kind: 'lease_not_found' };
+  }
+  if (nowMs >= validUntilMs) return { kind: 'license_not_valid', validFromMs, validUntilMs };
+  return request.controlRoomState === 'suspended' ? { kind: 'control_room_suspended' } : undefined;
 }
 
 type RefusalReason = Extract<AdoptionVerdict, { kind: 'refuse' }>['because'];
@@ -119,17 +146,18 @@ function refusedAdoption(because: RefusalReason): GrantVerdict {
 
 function newLease(
   pool: PoolCount,
-  request: Pick<GrantRequest, 'leaseId' | 'holder' | 'seats'>,
+  request: Pick<GrantRequest, 'leaseId' | 'holder' | 'controlRoom' | 'seats'>,
   batch: GrantBatch,
 ): Lease {
   return {
     id: request.leaseId,
     poolId: pool.id,
     holder: request.holder,
+    controlRoom: request.controlRoom,
     seats: request.seats,
     seq: pool.grantSeq + request.seats,
     epoch: batch.epoch,
-    expiresAtMs: batch.nowMs + pool.leaseTtlMs,
+    expiresAtMs: grantedUntilMs(batch.nowMs, batch.entitlement),
     state: 'live',
   };
 }

@@ -7,6 +7,8 @@ export interface Lease {
   readonly id: string;
   readonly poolId: number;
   readonly holder: string;
+  /** Undefined: taken with an API token that belongs to no Control Room. */
+  readonly controlRoom: string | undefined;
   readonly seats: number;
   /** The pool's `grant_seq` after this grant: it counts seats, not requests (S1). */
   readonly seq: number;
@@ -19,9 +21,12 @@ export interface Lease {
 /** What a verified lease token says. It proves a grant that this database may never have seen (S3). */
 export interface LeaseClaim {
   readonly leaseId: string;
+  /** Undefined in the tokens of a release that knew one license a feature. */
+  readonly licenseId: string | undefined;
   readonly product: string;
   readonly feature: string;
   readonly holder: string;
+  readonly controlRoom: string | undefined;
   readonly seats: number;
   readonly seq: number;
   readonly epoch: number;
@@ -37,7 +42,30 @@ export function standingOf(lease: Pick<Lease, 'state' | 'expiresAtMs'>, nowMs: n
   return 'live';
 }
 
-/** A renewal never shortens: the opening of an epoch may have extended the lease beyond its TTL (S4). */
-export function renewedUntilMs(lease: { expiresAtMs: number }, nowMs: number, leaseTtlMs: number): number {
-  return Math.max(lease.expiresAtMs, nowMs + leaseTtlMs);
+interface LeaseTerms {
+  readonly leaseTtlMs: number;
+  readonly validUntilMs: number;
+}
+
+/** No lease outlasts its license. */
+export function grantedUntilMs(nowMs: number, { leaseTtlMs, validUntilMs }: LeaseTerms): number {
+  return Math.min(nowMs + leaseTtlMs, validUntilMs);
+}
+
+/** A renewal does not shorten, since the opening of an epoch may have extended the lease beyond its TTL (S4), but for the end of the license. */
+export function renewedUntilMs(lease: { expiresAtMs: number }, nowMs: number, terms: LeaseTerms): number {
+  return Math.min(Math.max(lease.expiresAtMs, nowMs + terms.leaseTtlMs), terms.validUntilMs);
+}
+
+/** Why a lease ends, by its holder's will or another's. Expiry is the database's. */
+export type LeaseEnd =
+  | { readonly kind: 'released' }
+  /** An administrator took the seats back. */
+  | { readonly kind: 'forced'; readonly reason: string }
+  /** The session that held it closed unasked. */
+  | { readonly kind: 'disconnected' };
+
+/** As the lease's row and the audit tell it. */
+export function endedBecause(end: LeaseEnd): string {
+  return end.kind === 'forced' ? `forced: ${end.reason}` : end.kind;
 }

@@ -1,11 +1,18 @@
-import type { Entitlement, LicenseDatabase, MonotonicClock } from '../ports';
+import {
+  type Entitlement,
+  type EntitlementName,
+  type EntitlementVerdict,
+  entitlementVerdict,
+} from '../core/entitlement';
+import type { LicenseDatabase, MonotonicClock } from '../ports';
 
 const KNOWN_FOR_MS = 10_000;
 const UNKNOWN_FOR_MS = 1_000;
 const REMEMBERED_MAX = 10_000;
 
 interface Remembered {
-  readonly found: Promise<Entitlement | undefined>;
+  readonly found: Promise<EntitlementVerdict>;
+  entitlement: Entitlement | undefined;
   untilMs: number;
 }
 
@@ -20,26 +27,37 @@ export class Entitlements {
     this.#clock = clock;
   }
 
-  find(name: { product: string; feature: string }): Promise<Entitlement | undefined> {
-    const key = JSON.stringify([name.product, name.feature]);
+  find(name: EntitlementName): Promise<EntitlementVerdict> {
+    const key = keyOf(name);
     const nowMs = this.#clock.nowMs();
     const known = this.#remembered.get(key);
     if (known && known.untilMs > nowMs) return known.found;
 
     if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
-    const entry: Remembered = { found: this.#database.findEntitlement(name), untilMs: nowMs + KNOWN_FOR_MS };
+    const entry: Remembered = { found: this.#read(name), entitlement: undefined, untilMs: nowMs + KNOWN_FOR_MS };
     this.#remembered.set(key, entry);
     entry.found.then(
-      (entitlement) => {
-        if (!entitlement) entry.untilMs = nowMs + UNKNOWN_FOR_MS;
+      (verdict) => {
+        if (verdict.kind === 'found') entry.entitlement = verdict.entitlement;
+        else entry.untilMs = nowMs + UNKNOWN_FOR_MS;
       },
       () => this.#remembered.delete(key),
     );
     return entry.found;
   }
 
-  /** The database no longer has what was remembered. */
-  forget(): void {
-    this.#remembered.clear();
+  /** The database says otherwise now. What was read anew meanwhile is kept. */
+  forget(entitlement: Entitlement): void {
+    for (const [key, entry] of this.#remembered) {
+      if (entry.entitlement === entitlement) this.#remembered.delete(key);
+    }
   }
+
+  async #read(name: EntitlementName): Promise<EntitlementVerdict> {
+    return entitlementVerdict(await this.#database.findEntitlements(name));
+  }
+}
+
+function keyOf({ licenseId, product, feature }: EntitlementName): string {
+  return JSON.stringify([licenseId ?? null, product, feature]);
 }

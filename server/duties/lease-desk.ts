@@ -1,18 +1,12 @@
+import type { Caller } from '../core/access';
 import type { UncertaintyPolicy } from '../core/adoption';
+import type { Entitlement, EntitlementName, EntitlementVerdict, Requester } from '../core/entitlement';
 import type { GrantRequest, GrantVerdict } from '../core/grant';
-import type { Lease, LeaseClaim } from '../core/lease';
-import {
-  DatabaseFailure,
-  type Entitlement,
-  type LeaseTokens,
-  type LicenseDatabase,
-  type ReleaseRequest,
-  type ReleaseVerdict,
-  type Renewal,
-} from '../ports';
-import { Batcher } from './batcher';
+import type { Lease, LeaseClaim, LeaseEnd } from '../core/lease';
+import { DatabaseFailure, type LeasedPool, type LeaseTokens, type LicenseDatabase } from '../ports';
 import type { Entitlements } from './entitlements';
 import type { EpochWork, Refusal } from './epoch-work';
+import { LeaseBatches } from './lease-batches';
 import type { Metrics } from './metrics';
 
 export interface LeaseDeskOptions {
@@ -27,19 +21,30 @@ export interface LeaseDeskOptions {
   readonly onAdopted: (lease: Lease, claim: LeaseClaim) => void;
 }
 
-export interface Checkout {
+export interface Checkout extends EntitlementName {
   readonly leaseId: string;
-  readonly product: string;
-  readonly feature: string;
   readonly seats: number;
   readonly holder: string;
   /** The lease's token, when it was granted before. */
   readonly token?: string | undefined;
 }
 
+export interface Heartbeat {
+  readonly leaseId: string;
+  readonly token?: string | undefined;
+}
+
+export interface Release {
+  readonly leaseId: string;
+  readonly token?: string | undefined;
+  /** @default given back by its holder */
+  readonly end?: LeaseEnd;
+}
+
 export interface HeldLease {
   readonly kind: 'held';
   readonly lease: Lease;
+  readonly pool: LeasedPool;
   readonly token: string;
   readonly heartbeatAfterSeconds: number;
   /** The database's clock when this was decided. */
@@ -49,22 +54,13 @@ export interface HeldLease {
 export type LeaseAnswer =
   | HeldLease
   | Exclude<GrantVerdict, { kind: 'granted' }>
-  | { readonly kind: 'entitlement_not_found' }
+  | Exclude<EntitlementVerdict, { kind: 'found' }>
+  /** The token's Control Room belongs to another license than the one asked for. */
+  | { readonly kind: 'wrong_license'; readonly licenseId: string }
   | Refusal;
 
 export type ReleaseAnswer = { readonly kind: 'ended' } | { readonly kind: 'lease_not_found' } | Refusal;
 
-interface Decided<T> {
-  readonly kind: 'done';
-  readonly epoch: number;
-  readonly verdict: T;
-}
-type GrantAnswer =
-  | (Decided<GrantVerdict> & { readonly nowMs: number })
-  | { readonly kind: 'entitlement_not_found' }
-  | Refusal;
-
-const BATCHING = { sizeMax: 200, waitingMax: 5_000, overloaded: { kind: 'overloaded' } as const };
 const HEARTBEATS_PER_TTL = 3;
 const HEARTBEAT_JITTER = 0.1;
 
@@ -74,106 +70,111 @@ const HEARTBEAT_JITTER = 0.1;
  */
 export class LeaseDesk {
   readonly #options: LeaseDeskOptions;
-  readonly #grantsByPool = new Map<number, Batcher<GrantRequest, GrantAnswer>>();
-  readonly #renewals: Batcher<string, Decided<Renewal> | Refusal>;
-  readonly #releases: Batcher<ReleaseRequest, Decided<ReleaseVerdict> | Refusal>;
+  readonly #batches: LeaseBatches;
 
   constructor(options: LeaseDeskOptions) {
     this.#options = options;
-    const { database, work } = options;
-    this.#renewals = new Batcher<string, Decided<Renewal> | Refusal>({
-      ...BATCHING,
-      run: async (leaseIds) => {
-        const outcome = await work.run('heartbeat', leaseIds.length, (expected) => database.renew(leaseIds, expected));
-        if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
-        return {
-          kind: 'each',
-          answers: outcome.result.map((verdict) => ({ kind: 'done', epoch: outcome.epoch, verdict })),
-        };
-      },
-    });
-    this.#releases = new Batcher<ReleaseRequest, Decided<ReleaseVerdict> | Refusal>({
-      ...BATCHING,
-      run: async (requests) => {
-        const outcome = await work.run('release', requests.length, (expected) => database.release(requests, expected));
-        if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
-        return {
-          kind: 'each',
-          answers: outcome.result.map((verdict) => ({ kind: 'done', epoch: outcome.epoch, verdict })),
-        };
-      },
-    });
+    this.#batches = new LeaseBatches(options);
   }
 
   /** Takes seats, or finds that this very request took them before. */
-  async checkout(request: Checkout): Promise<LeaseAnswer> {
-    const answer = this.#options.work.refusal() ?? (await this.#checkout(request));
+  async checkout(request: Checkout, caller: Caller): Promise<LeaseAnswer> {
+    const answer = this.#options.work.refusal() ?? (await this.#checkout(request, caller));
     if (answer.kind !== 'held') this.#options.metrics.denials.inc({ code: answer.kind });
     return answer;
   }
 
   /** Renews; a lease that this database does not know is adopted if its token proves it (S3). */
-  async heartbeat({ leaseId, token }: { leaseId: string; token?: string | undefined }): Promise<LeaseAnswer> {
-    const answer = this.#options.work.refusal() ?? (await this.#heartbeat(leaseId, token));
+  async heartbeat(request: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
+    const answer = this.#options.work.refusal() ?? (await this.#heartbeat(request, caller));
     this.#options.metrics.heartbeats.inc({ outcome: answer.kind === 'held' ? 'renewed' : answer.kind });
     return answer;
   }
 
   /** Gives seats back; doing it twice is doing it once. */
-  async release({ leaseId, token }: { leaseId: string; token?: string | undefined }): Promise<ReleaseAnswer> {
-    const answer = this.#options.work.refusal() ?? (await this.#release(leaseId, token));
+  async release(request: Release, caller: Caller): Promise<ReleaseAnswer> {
+    const answer = this.#options.work.refusal() ?? (await this.#release(request, caller));
     this.#options.metrics.releases.inc({ outcome: answer.kind });
     return answer;
   }
 
-  async #checkout({ leaseId, product, feature, seats, holder, token }: Checkout): Promise<LeaseAnswer> {
-    const entitlement = await this.#entitlement({ product, feature });
-    if (entitlement.kind !== 'found') return entitlement;
+  async #checkout(checkout: Checkout, caller: Caller): Promise<LeaseAnswer> {
+    const { leaseId, product, feature, seats, holder, token } = checkout;
+    const { licenseId = caller.licenseId } = checkout;
+    if (caller.licenseId !== undefined && licenseId !== caller.licenseId) {
+      return { kind: 'wrong_license', licenseId: caller.licenseId };
+    }
     const claim = await this.#claim(leaseId, token);
-    // A token for something else proves nothing about this request.
-    const same =
-      claim?.product === product && claim.feature === feature && claim.seats === seats && claim.holder === holder;
-    const request = { intent: 'checkout', leaseId, seats, holder } as const;
-    return this.#grant(entitlement.entitlement, same && claim ? { ...request, claim } : request);
+    const request = { intent: 'checkout', leaseId, seats, holder, ...requesterOf(caller) } as const;
+    return this.#grantTo({ product, feature, licenseId }, (entitlement) =>
+      claim && provesCheckout(claim, request, entitlement) ? { ...request, claim } : request,
+    );
   }
 
-  async #heartbeat(leaseId: string, token: string | undefined): Promise<LeaseAnswer> {
-    const answer = await this.#renewals.add(leaseId);
+  async #heartbeat({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
+    const answer = await this.#batches.renew({ leaseId, ...requesterOf(caller) });
     if (answer.kind !== 'done') return answer;
     const renewal = answer.verdict;
     switch (renewal.kind) {
       case 'renewed':
-        return this.#held(renewal.lease, renewal.entitlement, renewal.nowMs);
+        return this.#held(renewal.lease, renewal.pool, renewal.nowMs);
       case 'unknown':
-        return this.#adopt(leaseId, token);
+        return this.#adopt({ leaseId, token }, caller);
       default:
         // Its holder gives the lease up on this word: it takes as much authority as a renewal.
         return this.#options.work.refusalToAcknowledge(answer.epoch) ?? renewal;
     }
   }
 
-  async #adopt(leaseId: string, token: string | undefined): Promise<LeaseAnswer> {
+  async #adopt({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
     const claim = await this.#claim(leaseId, token);
     if (!claim) return { kind: 'lease_not_found' };
-    const entitlement = await this.#entitlement(claim);
-    if (entitlement.kind === 'entitlement_not_found') return { kind: 'lease_not_found' };
-    if (entitlement.kind !== 'found') return entitlement;
     const { seats, holder } = claim;
-    return this.#grant(entitlement.entitlement, { intent: 'adopt', leaseId, seats, holder, claim });
+    const request = { intent: 'adopt', leaseId, seats, holder, claim, ...requesterOf(caller) } as const;
+    const answer = await this.#grantTo(nameOf(claim, caller), () => request);
+    return answer.kind === 'entitlement_not_found' ? { kind: 'lease_not_found' } : answer;
   }
 
-  async #release(leaseId: string, token: string | undefined): Promise<ReleaseAnswer> {
+  async #release({ leaseId, token, end = { kind: 'released' } }: Release, caller: Caller): Promise<ReleaseAnswer> {
+    const request = { leaseId, controlRoom: caller.controlRoom, endedBy: caller.name, end };
     const claim = await this.#claim(leaseId, token);
-    const answer = await this.#releases.add(claim ? { leaseId, claim } : { leaseId });
+    const poolId = claim && (await this.#poolOf(claim, caller));
+    if (typeof poolId === 'object') return poolId;
+    const answer = await this.#batches.release(claim && poolId ? { ...request, proven: { poolId, claim } } : request);
     if (answer.kind !== 'done') return answer;
     if (answer.verdict.kind === 'unknown') return { kind: 'lease_not_found' };
     return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'ended' };
   }
 
-  async #grant(entitlement: Entitlement, request: GrantRequest): Promise<LeaseAnswer> {
-    const answer = await this.#batcherOf(entitlement.poolId).add(request);
-    if (answer.kind !== 'done') return answer;
-    const { verdict, nowMs } = answer;
+  /** Once more when the entitlement had changed since it was looked up. */
+  async #grantTo(
+    name: EntitlementName,
+    requestFor: (entitlement: Entitlement) => GrantRequest,
+    { again = true } = {},
+  ): Promise<LeaseAnswer> {
+    const entitled = await this.#entitlement(name);
+    if (entitled.kind !== 'found') return entitled;
+    const { entitlement } = entitled;
+    const request = requestFor(entitlement);
+    const answer = await this.#batches.grant(entitlement, request);
+    switch (answer.kind) {
+      case 'done':
+        return this.#granted(answer, request, entitlement);
+      case 'entitlement_changed':
+      case 'entitlement_not_found':
+        this.#options.entitlements.forget(entitlement);
+        if (again) return this.#grantTo(name, requestFor, { again: false });
+        return answer.kind === 'entitlement_changed' ? { kind: 'overloaded' } : answer;
+      default:
+        return answer;
+    }
+  }
+
+  async #granted(
+    { verdict, nowMs, epoch }: { verdict: GrantVerdict; nowMs: number; epoch: number },
+    request: GrantRequest,
+    entitlement: Entitlement,
+  ): Promise<LeaseAnswer> {
     if (verdict.kind !== 'granted') return verdict;
     this.#options.metrics.grants.inc({ how: verdict.how });
     if (verdict.how === 'adopted' && request.claim) {
@@ -181,17 +182,17 @@ export class LeaseDesk {
       this.#options.onAdopted(verdict.lease, request.claim);
     }
     // The lease may carry an earlier epoch when it was granted before; the answer speaks for the present one.
-    return this.#held({ ...verdict.lease, epoch: answer.epoch }, entitlement, nowMs);
+    return this.#held({ ...verdict.lease, epoch }, entitlement, nowMs);
   }
 
-  async #held(lease: Lease, entitlement: Entitlement, nowMs: number): Promise<LeaseAnswer> {
+  async #held(lease: Lease, pool: LeasedPool, nowMs: number): Promise<LeaseAnswer> {
     const { tokens, work, random } = this.#options;
-    const token = await tokens.sign(lease, entitlement, nowMs);
-    const lifeMs = Math.min(entitlement.leaseTtlMs, lease.expiresAtMs - nowMs);
+    const token = await tokens.sign(lease, pool, nowMs);
+    const lifeMs = Math.min(pool.leaseTtlMs, lease.expiresAtMs - nowMs);
     const jitter = 1 + HEARTBEAT_JITTER * (2 * random() - 1);
     const heartbeatAfterSeconds = Math.max(0, Math.round((lifeMs / HEARTBEATS_PER_TTL) * jitter)) / 1000;
     // The last thing before the answer.
-    return work.refusalToAcknowledge(lease.epoch) ?? { kind: 'held', lease, token, heartbeatAfterSeconds, nowMs };
+    return work.refusalToAcknowledge(lease.epoch) ?? { kind: 'held', lease, pool, token, heartbeatAfterSeconds, nowMs };
   }
 
   /** The claim of a token, if one of our keys signed it for this very lease. */
@@ -201,40 +202,51 @@ export class LeaseDesk {
     return claim?.leaseId === leaseId ? claim : undefined;
   }
 
-  async #entitlement(name: {
-    product: string;
-    feature: string;
-  }): Promise<{ kind: 'found'; entitlement: Entitlement } | { kind: 'entitlement_not_found' } | Refusal> {
+  /** Undefined when no pool, or more than one, can be meant. */
+  async #poolOf(claim: LeaseClaim, caller: Caller): Promise<number | undefined | Refusal> {
+    const entitled = await this.#entitlement(nameOf(claim, caller));
+    switch (entitled.kind) {
+      case 'found':
+        return entitled.entitlement.poolId;
+      case 'entitlement_not_found':
+      case 'license_ambiguous':
+        return undefined;
+      default:
+        return entitled;
+    }
+  }
+
+  async #entitlement(name: EntitlementName): Promise<EntitlementVerdict | Refusal> {
     try {
-      const entitlement = await this.#options.entitlements.find(name);
-      return entitlement ? { kind: 'found', entitlement } : { kind: 'entitlement_not_found' };
+      return await this.#options.entitlements.find(name);
     } catch (error) {
       if (!(error instanceof DatabaseFailure)) throw error;
       return this.#options.work.refused(error);
     }
   }
+}
 
-  #batcherOf(poolId: number): Batcher<GrantRequest, GrantAnswer> {
-    const existing = this.#grantsByPool.get(poolId);
-    if (existing) return existing;
-    const { database, work, policy, entitlements } = this.#options;
-    const batcher = new Batcher<GrantRequest, GrantAnswer>({
-      ...BATCHING,
-      run: async (requests) => {
-        const outcome = await work.run('checkout', requests.length, (expected) =>
-          database.grant({ poolId, requests, expected, policy }),
-        );
-        if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
-        const { epoch, result } = outcome;
-        if (result === 'entitlement_not_found') {
-          entitlements.forget();
-          return { kind: 'all', answer: { kind: 'entitlement_not_found' } };
-        }
-        const { verdicts, nowMs } = result;
-        return { kind: 'each', answers: verdicts.map((verdict) => ({ kind: 'done', epoch, verdict, nowMs })) };
-      },
-    });
-    this.#grantsByPool.set(poolId, batcher);
-    return batcher;
-  }
+function requesterOf({ name, controlRoom, controlRoomState = 'active' }: Caller): Requester & { grantedBy: string } {
+  return { controlRoom, controlRoomState, grantedBy: name };
+}
+
+/** Where the lease of a token belongs; a token that names no license means the caller's, or the only one. */
+function nameOf({ product, feature, licenseId }: LeaseClaim, caller: Caller): EntitlementName {
+  return { product, feature, licenseId: licenseId ?? caller.licenseId };
+}
+
+/** A token for something else proves nothing about this request. */
+function provesCheckout(
+  claim: LeaseClaim,
+  { seats, holder, controlRoom }: Pick<GrantRequest, 'seats' | 'holder' | 'controlRoom'>,
+  { licenseId, product, feature }: Entitlement,
+): boolean {
+  return (
+    (claim.licenseId ?? licenseId) === licenseId &&
+    claim.product === product &&
+    claim.feature === feature &&
+    claim.seats === seats &&
+    claim.holder === holder &&
+    (controlRoom === undefined || claim.controlRoom === controlRoom)
+  );
 }

@@ -1,7 +1,7 @@
 import type { Static } from '@sinclair/typebox';
 import type { Caller } from '../core/access';
 import type { HeldLease, LeaseAnswer, LeaseDesk, ReleaseAnswer } from '../duties/lease-desk';
-import { problemReply } from './problems';
+import { type ProblemExtras, problemReply } from './problems';
 import { refusalReply, type WhereToGo } from './refusals';
 import type { Reply } from './reply';
 import type { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, TokenBody } from './schemas';
@@ -25,16 +25,16 @@ export class LeaseCalls {
     this.#options = options;
   }
 
-  async checkout(call: CheckoutCall, _caller: Caller): Promise<Reply> {
-    return leaseReply(201, await this.#options.desk.checkout(withPlainId(call)), this.#options);
+  async checkout(call: CheckoutCall, caller: Caller): Promise<Reply> {
+    return leaseReply(201, await this.#options.desk.checkout(withPlainId(call), caller), this.#options);
   }
 
-  async heartbeat(call: LeaseCall, _caller: Caller): Promise<Reply> {
-    return leaseReply(200, await this.#options.desk.heartbeat(withPlainId(call)), this.#options);
+  async heartbeat(call: LeaseCall, caller: Caller): Promise<Reply> {
+    return leaseReply(200, await this.#options.desk.heartbeat(withPlainId(call), caller), this.#options);
   }
 
-  async release(call: LeaseCall, _caller: Caller): Promise<Reply> {
-    return endedReply(await this.#options.desk.release(withPlainId(call)), this.#options);
+  async release(call: LeaseCall, caller: Caller): Promise<Reply> {
+    return endedReply(await this.#options.desk.release(withPlainId(call), caller), this.#options);
   }
 }
 
@@ -54,6 +54,20 @@ function leaseReply(status: 200 | 201, answer: LeaseAnswer, options: LeaseCallOp
         members: { seats, seatsFree },
       });
     }
+    case 'license_ambiguous': {
+      const { licenseIds } = answer;
+      return problemReply(answer.kind, {
+        detail: `name one of them as licenseId: ${licenseIds.join(', ')}`,
+        members: { licenseIds },
+      });
+    }
+    case 'wrong_license':
+      return problemReply(answer.kind, { detail: `this token acts within the license ${answer.licenseId} alone` });
+    case 'license_not_valid':
+      return problemReply(answer.kind, validityOf(answer));
+    case 'wrong_control_room':
+    case 'control_room_suspended':
+    case 'control_room_fail_safe':
     case 'entitlement_not_found':
     case 'lease_conflict':
     case 'lease_expired':
@@ -76,12 +90,25 @@ function endedReply(answer: ReleaseAnswer, options: LeaseCallOptions): Reply {
   }
 }
 
+/** A license may be valid from or until for ever; then there is no date to say. */
+function validityOf({ validFromMs, validUntilMs }: { validFromMs: number; validUntilMs: number }): ProblemExtras {
+  const instant = (ms: number) => (Number.isFinite(ms) ? new Date(ms).toISOString() : null);
+  const [validFrom, validUntil] = [instant(validFromMs), instant(validUntilMs)];
+  const from = validFrom ? ` from ${validFrom}` : '';
+  const until = validUntil ? ` until ${validUntil}` : '';
+  return {
+    detail: `it is valid${from}${until}, by the clock of the database; import the license file that follows it`,
+    members: { validFrom, validUntil },
+  };
+}
+
 function heldLease(
-  { lease, token, heartbeatAfterSeconds, nowMs }: HeldLease,
+  { lease, pool, token, heartbeatAfterSeconds, nowMs }: HeldLease,
   server: string,
 ): Static<typeof HeldLeaseSchema> {
   return {
     leaseId: lease.id,
+    licenseId: pool.licenseId,
     token,
     expiresAt: new Date(lease.expiresAtMs).toISOString(),
     serverTime: new Date(nowMs).toISOString(),

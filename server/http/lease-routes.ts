@@ -11,6 +11,12 @@ type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; rea
 
 const COMMON_PROBLEMS = ['unauthenticated', 'forbidden', 'invalid_request', 'malformed_body'] as const;
 const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+const TAKING_PROBLEMS = [
+  'license_not_valid',
+  'wrong_control_room',
+  'control_room_suspended',
+  'control_room_fail_safe',
+] as const;
 const SECURITY = [{ bearer: [] }];
 
 /** Checkout, heartbeat, release. */
@@ -36,6 +42,9 @@ function checkoutRoute(routes: FastifyInstance, options: LeaseRouteOptions): voi
           201: HeldLeaseSchema,
           ...problemResponses(
             ...COMMON_PROBLEMS,
+            'license_ambiguous',
+            'wrong_license',
+            ...TAKING_PROBLEMS,
             'entitlement_not_found',
             'no_seat_available',
             'lease_conflict',
@@ -66,7 +75,16 @@ function heartbeatRoute(routes: FastifyInstance, options: LeaseRouteOptions): vo
         body: TokenBody,
         response: {
           200: HeldLeaseSchema,
-          ...problemResponses(...COMMON_PROBLEMS, 'lease_not_found', 'lease_expired', 'lease_released', ...UNAVAILABLE),
+          ...problemResponses(
+            ...COMMON_PROBLEMS,
+            'license_not_valid',
+            'control_room_suspended',
+            'license_ambiguous',
+            'lease_not_found',
+            'lease_expired',
+            'lease_released',
+            ...UNAVAILABLE,
+          ),
         },
       },
       onRequest: options.authenticate('lease'),

@@ -1,5 +1,6 @@
 import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
+import type { Caller } from '../core/access';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import { problemResponses, sendProblem } from './problems';
@@ -26,7 +27,10 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
       },
       onRequest: authenticate('read', 'lease', 'admin'),
     },
-    async () => ({ pools: await database.readPools() }),
+    async ({ caller }) => {
+      const pools = await database.readPools();
+      return { pools: caller.licenseId ? pools.filter((pool) => pool.licenseId === caller.licenseId) : pools };
+    },
   );
 
   routes.get<{ Querystring: Static<typeof LeasesQuery> }>(
@@ -44,7 +48,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
     async (request) => {
       const { cursor, limit: limitText, ...filter } = request.query;
       const limit = limitText === undefined ? PAGE_SIZE_DEFAULT : Number(limitText);
-      const leases = await database.readLeases({ ...filter, after: cursor, limit });
+      const leases = await database.readLeases({ ...filter, ...within(request.caller), after: cursor, limit });
       return { leases, nextCursor: leases.length === limit ? (leases.at(-1)?.leaseId ?? null) : null };
     },
   );
@@ -62,8 +66,17 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
       onRequest: authenticate('read', 'admin'),
     },
     async (request, reply) => {
-      const [lease] = await database.readLeases({ leaseId: request.params.leaseId, limit: 1 });
+      const [lease] = await database.readLeases({
+        leaseId: request.params.leaseId,
+        ...within(request.caller),
+        limit: 1,
+      });
       return lease ?? sendProblem(reply, 'lease_not_found');
     },
   );
+}
+
+/** A token that is bound to a license sees nothing of any other. */
+function within({ licenseId }: Caller): { licenseId?: string } {
+  return licenseId === undefined ? {} : { licenseId };
 }

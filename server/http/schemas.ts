@@ -8,6 +8,7 @@ export const PAGE_SIZE_DEFAULT = 100;
 
 const product = Type.String({ ...PLAIN_TEXT, description: 'The product of the entitlement' });
 const feature = Type.String({ ...PLAIN_TEXT, description: 'The feature of the entitlement' });
+const licenseId = Type.String({ ...PLAIN_TEXT, description: 'The license that provides the feature' });
 const holder = Type.String({ ...PLAIN_TEXT, description: 'Who holds the seats, for people to read' });
 const uuid = Type.String({ ...UUID, format: 'uuid' });
 const token = Type.String({
@@ -22,6 +23,12 @@ export const LeaseParams = Type.Object({
 });
 
 export const CheckoutBody = Type.Object({
+  licenseId: Type.Optional(
+    Type.String({
+      ...PLAIN_TEXT,
+      description: 'Needed when several licenses provide the feature and the token is bound to none',
+    }),
+  ),
   product,
   feature,
   seats: Type.Integer({ minimum: 1, maximum: SEATS_MAX }),
@@ -34,6 +41,7 @@ export const TokenBody = Type.Object({ token: Type.Optional(token) });
 export const HeldLease = Type.Object(
   {
     leaseId: uuid,
+    licenseId,
     token: Type.String({ description: 'The lease token: a JWS, EdDSA, see /.well-known/jwks.json' }),
     expiresAt: instant,
     serverTime: Type.String({
@@ -93,22 +101,35 @@ export const Pools = Type.Object(
 export const Lease = Type.Object(
   {
     leaseId: uuid,
+    licenseId,
     product,
     feature,
     holder,
+    controlRoom: Type.Union([uuid, Type.Null()], {
+      description: 'The Control Room that took it, if its token names one',
+    }),
     seats: Type.Integer(),
     seq: Type.Integer(),
     epoch: Type.Integer({ description: 'Of the last grant or renewal' }),
     state: leaseState,
     grantedAt: instant,
+    grantedBy: Type.Union([Type.String(), Type.Null()], { description: 'The name of the API token' }),
     expiresAt: instant,
     endedAt: Type.Union([instant, Type.Null()]),
+    endedBy: Type.Union([Type.String(), Type.Null()], {
+      description: 'The name of the API token, or the server that saw it expire',
+    }),
+    endedBecause: Type.Union([Type.String(), Type.Null()], {
+      description: '`released`, `expired`, `disconnected`, or `forced: ` and the reason',
+    }),
     adoptedFromEpoch: Type.Union([Type.Integer(), Type.Null()]),
   },
   { description: 'A lease as the database has it' },
 );
 
 export const LeasesQuery = Type.Object({
+  licenseId: Type.Optional(licenseId),
+  controlRoom: Type.Optional(uuid),
   product: Type.Optional(product),
   feature: Type.Optional(feature),
   holder: Type.Optional(holder),

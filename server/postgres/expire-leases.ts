@@ -18,12 +18,16 @@ const RELEASE_HELD_BACK = `
 update pool set seats_awaited = 0, seats_held_back = 0, awaited_until = null
 where id = any($1::bigint[]) and awaited_until <= clock_timestamp()`;
 
+/** Ended by the server that noticed: its connections carry its name. */
+export const EXPIRED = `state = 'expired', ended_at = clock_timestamp(), ended_because = 'expired',
+  ended_by = current_setting('application_name')`;
+
 const EXPIRE_LEASES = `
 with due as (
   select id from lease where pool_id = any($1::bigint[]) and state = 'live' and expires_at <= clock_timestamp()
   order by id limit ${EXPIRED_MAX} for update skip locked
 )
-update lease set state = 'expired', ended_at = clock_timestamp() from due where lease.id = due.id`;
+update lease set ${EXPIRED} from due where lease.id = due.id`;
 
 /** Ends a bounded number of lapsed leases and hold-backs. Resolves to how many leases, and whether more may be due. */
 export async function expireLeases(

@@ -1,24 +1,27 @@
 import type { Pool, PoolClient } from 'pg';
 import { decideGrants, type GrantDecision, type GrantRequest, type PoolCount } from '../core/grant';
 import type { Lease } from '../core/lease';
-import type { GrantBatchRequest, GrantBatchResult, InEpoch } from '../ports';
+import type { GrantBatchRequest, GrantBatchResult, GrantMismatch, InEpoch } from '../ports';
+import { EXPIRED } from './expire-leases';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 import { inEpoch } from './transaction';
 
 /**
  * Decides a batch of one pool in one transaction (S1): lock the pool, let go what has lapsed, read the leases of the
  * requests, decide, write. Everything that is counted is counted under the pool's row lock.
- * Resolves to the verdicts in the order of the requests, or to `entitlement_not_found` when the pool is gone.
+ * Resolves to the verdicts in the order of the requests. A pool that does not say what the entitlement says grants
+ * nothing: either a license was imported meanwhile, or somebody edited the row.
  */
 export async function grantLeases(
   database: Pool,
-  { poolId, requests, expected, policy }: GrantBatchRequest,
-): Promise<InEpoch<GrantBatchResult | 'entitlement_not_found'>> {
-  return inEpoch(database, expected, lockPool(poolId), async (client, [row]) => {
+  { entitlement, requests, expected, policy }: GrantBatchRequest,
+): Promise<InEpoch<GrantBatchResult | GrantMismatch>> {
+  return inEpoch(database, expected, lockPool(entitlement.poolId), async (client, [row]) => {
     if (!row) return 'entitlement_not_found';
-    const { nowMs, ...pool } = row as unknown as PoolCount & { nowMs: number };
+    const { nowMs, issue, ...pool } = row as unknown as PoolCount & { nowMs: number; issue: number };
+    if (pool.seats !== entitlement.seats || issue !== entitlement.issue) return 'entitlement_changed';
     const known = await loadLeases(client, requests);
-    const decision = decideGrants({ pool, epoch: expected.epoch, nowMs, known, requests, policy });
+    const decision = decideGrants({ pool, entitlement, epoch: expected.epoch, nowMs, known, requests, policy });
     if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
     return { verdicts: decision.verdicts, nowMs };
   });
@@ -37,11 +40,11 @@ with due as (
   select id from lease where pool_id = ${poolId} and state = 'live' and expires_at <= clock_timestamp()
   order by id limit ${RECLAIMED_MAX} for update skip locked
 )
-update lease set state = 'expired', ended_at = clock_timestamp() from due where lease.id = due.id;
-select id, seats, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack", seats_awaited as "seatsAwaited",
-  seats_over as "seatsOver", grant_seq as "grantSeq", lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
+update lease set ${EXPIRED} from due where lease.id = due.id;
+select pool.id, seats, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack", seats_awaited as "seatsAwaited",
+  seats_over as "seatsOver", grant_seq as "grantSeq", license.version as issue,
   ${milliseconds('clock_timestamp()')} as "nowMs"
-  from pool where id = ${poolId}`;
+  from pool join license on license.id = pool.license_id where pool.id = ${poolId}`;
 }
 
 async function loadLeases(client: PoolClient, requests: readonly GrantRequest[]): Promise<Map<string, Lease>> {
@@ -58,11 +61,12 @@ const INSERT_LEASES = `
 with counted as (
   update pool set grant_seq = $2, seats_awaited = $3, seats_held_back = $4, seats_over = $5 where id = $1
 )
-insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at, adopted_from_epoch)
+insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at, adopted_from_epoch, control_room,
+  granted_by)
 select granted.id, $1, granted.holder, granted.seats, granted.seq, $6, to_timestamp($7::float8 / 1000),
-  to_timestamp(granted.expires_at_ms / 1000), granted.adopted_from_epoch
-from unnest($8::uuid[], $9::text[], $10::int[], $11::bigint[], $12::float8[], $13::bigint[])
-  as granted (id, holder, seats, seq, expires_at_ms, adopted_from_epoch)
+  to_timestamp(granted.expires_at_ms / 1000), granted.adopted_from_epoch, granted.control_room, granted.granted_by
+from unnest($8::uuid[], $9::text[], $10::int[], $11::bigint[], $12::float8[], $13::bigint[], $14::uuid[], $15::text[])
+  as granted (id, holder, seats, seq, expires_at_ms, adopted_from_epoch, control_room, granted_by)
 order by granted.id`;
 
 async function insertLeases(
@@ -70,12 +74,13 @@ async function insertLeases(
   { decision, requests, nowMs }: { decision: GrantDecision; requests: readonly GrantRequest[]; nowMs: number },
 ): Promise<void> {
   const { pool, inserted, verdicts } = decision;
-  const adoptedFrom = new Map<string, number>();
+  const asked = new Map<string, { request: GrantRequest; adopted: boolean }>();
   verdicts.forEach((verdict, index) => {
-    const claim = requests[index]?.claim;
-    if (verdict.kind === 'granted' && verdict.how === 'adopted' && claim)
-      adoptedFrom.set(verdict.lease.id, claim.epoch);
+    const request = requests[index];
+    if (verdict.kind === 'granted' && verdict.how !== 'again' && request)
+      asked.set(verdict.lease.id, { request, adopted: verdict.how === 'adopted' });
   });
+  const adoptedFrom = ({ id }: Lease) => (asked.get(id)?.adopted ? asked.get(id)?.request.claim?.epoch : undefined);
   await client.query({
     name: 'insert-leases',
     text: INSERT_LEASES,
@@ -92,7 +97,9 @@ async function insertLeases(
       inserted.map((lease) => lease.seats),
       inserted.map((lease) => lease.seq),
       inserted.map((lease) => lease.expiresAtMs),
-      inserted.map((lease) => adoptedFrom.get(lease.id) ?? null),
+      inserted.map((lease) => adoptedFrom(lease) ?? null),
+      inserted.map((lease) => lease.controlRoom ?? null),
+      inserted.map((lease) => asked.get(lease.id)?.request.grantedBy ?? null),
     ],
   });
 }

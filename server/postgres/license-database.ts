@@ -2,11 +2,12 @@ import type { LicenseDatabase } from '../ports';
 import { type DatabaseAddress, openPool } from './connection';
 import { expireLeases } from './expire-leases';
 import { findApiTokens } from './find-api-tokens';
+import { findEntitlements } from './find-entitlements';
 import { grantLeases } from './grant-leases';
 import { observeDatabase, writeBeacon } from './observe-database';
 import { openEpoch } from './open-epoch';
 import { readLeases } from './read-leases';
-import { findEntitlement, readPools } from './read-pools';
+import { readPools } from './read-pools';
 import { releaseLeases } from './release-leases';
 import { renewLeases } from './renew-leases';
 
@@ -38,10 +39,10 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     writeBeacon: () => writeBeacon(watching),
     openEpoch: (request) => openEpoch(opening, request),
     grant: (batch) => grantLeases(granting, batch),
-    renew: (leaseIds, expected) => renewLeases(granting, leaseIds, expected),
+    renew: (requests, expected) => renewLeases(granting, requests, expected),
     release: (requests, expected) => releaseLeases(granting, requests, expected),
     expire: (expected) => expireLeases(granting, expected),
-    findEntitlement: (name) => findEntitlement(granting, name),
+    findEntitlements: (name) => findEntitlements(granting, name),
     readPools: () => readPools(granting),
     readLeases: (filter) => readLeases(granting, filter),
     findApiTokens: (sha256s) => findApiTokens(watching, sha256s),

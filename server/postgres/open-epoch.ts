@@ -40,10 +40,10 @@ async function newestEpoch(client: PoolClient, query: string): Promise<EpochRow 
 }
 
 const LOCK_POOLS = `
-select id, seats, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
+select pool.id, seats, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
   seats_awaited as "seatsAwaited", ${milliseconds('awaited_until')} as "awaitedUntilMs",
-  ${milliseconds('clock_timestamp()')} as "nowMs"
-from pool order by id for update`;
+  ${milliseconds('license.valid_until')} as "validUntilMs", ${milliseconds('clock_timestamp()')} as "nowMs"
+from pool join license on license.id = pool.license_id order by pool.id for update of pool`;
 
 const HOLD_BACK = `
 update pool set seats_awaited = opening.seats_awaited, seats_held_back = opening.seats_held_back,

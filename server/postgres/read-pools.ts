@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Entitlement, PoolView } from '../ports';
+import type { PoolView } from '../ports';
 import { withConnection } from './connection';
 
 const READ_POOLS = `
@@ -21,20 +21,4 @@ export async function readPools(database: Pool): Promise<PoolView[]> {
     }),
   );
   return result.rows.map((row) => ({ ...row, heldBackUntil: row.heldBackUntil?.toISOString() ?? null }));
-}
-
-/** The pool of an entitlement, if there is one. */
-export async function findEntitlement(
-  database: Pool,
-  { product, feature }: { product: string; feature: string },
-): Promise<Entitlement | undefined> {
-  const result = await withConnection(database, (client) =>
-    client.query<Entitlement>({
-      name: 'find-entitlement',
-      text: `select id as "poolId", product, feature, lease_ttl_seconds * 1000::bigint as "leaseTtlMs"
-        from pool where product = $1 and feature = $2`,
-      values: [product, feature],
-    }),
-  );
-  return result.rows[0];
 }

@@ -1,31 +1,49 @@
-import type { Pool } from 'pg';
-import type { LeaseClaim } from '../core/lease';
+import type { Pool, PoolClient } from 'pg';
+import { endedBecause, type LeaseClaim } from '../core/lease';
 import type { ExpectedEpoch, InEpoch, ReleaseRequest, ReleaseVerdict } from '../ports';
 import { inEpoch } from './transaction';
 
 /** Pools before leases, each in the order of their ids: the lock order everywhere. */
 const LOCK_POOLS = `
 select id from pool
-where id in (select pool_id from lease where id = any($1::uuid[]))
-   or (product, feature) in (select * from unnest($2::text[], $3::text[]))
+where id in (select pool_id from lease where id = any($1::uuid[])) or id = any($2::bigint[])
 order by id for update`;
 
+/** Who may release what is in the WHERE clause: a Control Room's token, its own leases alone. */
 const RELEASE_LEASES = `
 with locked as materialized (
-  select id, state from lease where id = any($1::uuid[]) and pool_id = any($2::bigint[]) order by id for update
+  select id, state, control_room from lease where id = any($1::uuid[]) and pool_id = any($2::bigint[])
+  order by id for update
+), allowed as (
+  select distinct on (locked.id) locked.id, locked.state, asked.ended_by, asked.ended_because
+  from unnest($1::uuid[], $3::uuid[], $4::text[], $5::text[])
+    with ordinality as asked (id, control_room, ended_by, ended_because, number)
+  join locked on locked.id = asked.id
+  where asked.control_room is null or asked.control_room = locked.control_room
+  order by locked.id, asked.number
 ), released as (
-  update lease set state = 'released', ended_at = clock_timestamp()
-  from locked where lease.id = locked.id and locked.state = 'live'
+  update lease set state = 'released', ended_at = clock_timestamp(), ended_by = allowed.ended_by,
+    ended_because = allowed.ended_because
+  from allowed where lease.id = allowed.id and allowed.state = 'live'
 )
-select id, state from locked`;
+select id, state, control_room as "controlRoom" from locked`;
+
+interface LockedRow {
+  readonly id: string;
+  readonly state: string;
+  readonly controlRoom: string | null;
+}
 
 const RECORD_RELEASED = `
-insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at, state, ended_at)
-select claim.id, pool.id, claim.holder, claim.seats, claim.seq, claim.epoch,
-  clock_timestamp(), to_timestamp(claim.expires_at_ms / 1000), 'released', clock_timestamp()
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::float8[])
-  as claim (id, product, feature, holder, seats, seq, epoch, expires_at_ms)
-join pool on pool.product = claim.product and pool.feature = claim.feature
+insert into lease (id, pool_id, holder, control_room, seats, seq, epoch, granted_at, expires_at, state, ended_at,
+  ended_by, ended_because)
+select claim.id, claim.pool_id, claim.holder, claim.control_room, claim.seats, claim.seq, claim.epoch,
+  clock_timestamp(), to_timestamp(claim.expires_at_ms / 1000), 'released', clock_timestamp(), claim.ended_by,
+  claim.ended_because
+from unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::int[], $6::bigint[], $7::bigint[], $8::float8[],
+    $9::text[], $10::text[])
+  as claim (id, pool_id, holder, control_room, seats, seq, epoch, expires_at_ms, ended_by, ended_because)
+where claim.pool_id = any($11::bigint[])
 order by claim.id
 on conflict (id) do nothing
 returning id`;
@@ -36,44 +54,77 @@ export async function releaseLeases(
   requests: readonly ReleaseRequest[],
   expected: ExpectedEpoch,
 ): Promise<InEpoch<readonly ReleaseVerdict[]>> {
-  const leaseIds = requests.map((request) => request.leaseId);
-  const claims = requests.flatMap((request) => request.claim ?? []);
   return inEpoch(database, expected, '', async (client) => {
+    const leaseIds = requests.map((request) => request.leaseId);
     const pools = await client.query<{ id: number }>({
       name: 'lock-pools',
       text: LOCK_POOLS,
-      values: [leaseIds, claims.map((claim) => claim.product), claims.map((claim) => claim.feature)],
+      values: [leaseIds, requests.flatMap((request) => request.proven?.poolId ?? [])],
     });
-    const ended = await client.query<{ id: string; state: string }>({
+    const poolIds = pools.rows.map((pool) => pool.id);
+    const locked = await client.query<LockedRow>({
       name: 'release-leases',
       text: RELEASE_LEASES,
-      values: [leaseIds, pools.rows.map((pool) => pool.id)],
+      values: [
+        leaseIds,
+        poolIds,
+        requests.map((request) => request.controlRoom ?? null),
+        requests.map((request) => request.endedBy),
+        requests.map((request) => endedBecause(request.end)),
+      ],
     });
-    const stateBefore = new Map(ended.rows.map((row) => [row.id, row.state]));
-    const unknownClaims = claims.filter((claim) => !stateBefore.has(claim.leaseId));
-    const recorded = new Set<string>();
-    if (unknownClaims.length > 0) {
-      const rows = await client.query<{ id: string }>(RECORD_RELEASED, recordedValues(unknownClaims));
-      for (const row of rows.rows) recorded.add(row.id);
-    }
-    return leaseIds.map((id): ReleaseVerdict => {
-      const before = stateBefore.get(id);
-      if (before !== undefined) return { kind: before === 'live' ? 'released' : 'already_ended' };
-      return { kind: recorded.has(id) ? 'recorded' : 'unknown' };
-    });
+    const known = new Map(locked.rows.map((row) => [row.id, row]));
+    const recorded = await recordUnknown(
+      client,
+      requests.filter((request) => !known.has(request.leaseId)),
+      poolIds,
+    );
+    return requests.map((request) => verdictOn(request, known.get(request.leaseId), recorded));
   });
 }
 
-function recordedValues(claims: readonly LeaseClaim[]): unknown[] {
-  const column = <K extends keyof LeaseClaim>(key: K): LeaseClaim[K][] => claims.map((claim) => claim[key]);
-  return [
-    column('leaseId'),
-    column('product'),
-    column('feature'),
-    column('holder'),
-    column('seats'),
-    column('seq'),
-    column('epoch'),
-    column('expiresAtMs'),
-  ];
+function verdictOn(
+  { leaseId, controlRoom }: ReleaseRequest,
+  row: LockedRow | undefined,
+  recorded: ReadonlySet<string>,
+): ReleaseVerdict {
+  if (!row) return { kind: recorded.has(leaseId) ? 'recorded' : 'unknown' };
+  if (controlRoom !== undefined && row.controlRoom !== controlRoom) return { kind: 'unknown' };
+  return { kind: row.state === 'live' ? 'released' : 'already_ended' };
+}
+
+interface ProvenRelease {
+  readonly request: ReleaseRequest;
+  readonly poolId: number;
+  readonly claim: LeaseClaim;
+}
+
+/** Leases that only their tokens tell of. Resolves to the ids recorded. */
+async function recordUnknown(
+  client: PoolClient,
+  requests: readonly ReleaseRequest[],
+  poolIds: readonly number[],
+): Promise<ReadonlySet<string>> {
+  const proven = requests.flatMap((request): ProvenRelease[] => {
+    if (!request.proven) return [];
+    const { poolId, claim } = request.proven;
+    return request.controlRoom === undefined || request.controlRoom === claim.controlRoom
+      ? [{ request, poolId, claim }]
+      : [];
+  });
+  if (proven.length === 0) return new Set();
+  const rows = await client.query<{ id: string }>(RECORD_RELEASED, [
+    proven.map(({ claim }) => claim.leaseId),
+    proven.map(({ poolId }) => poolId),
+    proven.map(({ claim }) => claim.holder),
+    proven.map(({ claim }) => claim.controlRoom ?? null),
+    proven.map(({ claim }) => claim.seats),
+    proven.map(({ claim }) => claim.seq),
+    proven.map(({ claim }) => claim.epoch),
+    proven.map(({ claim }) => claim.expiresAtMs),
+    proven.map(({ request }) => request.endedBy),
+    proven.map(({ request }) => endedBecause(request.end)),
+    poolIds,
+  ]);
+  return new Set(rows.rows.map((row) => row.id));
 }

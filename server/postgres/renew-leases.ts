@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Lease } from '../core/lease';
-import { renewalVerdict } from '../core/renewal';
-import type { Entitlement, ExpectedEpoch, InEpoch, Renewal } from '../ports';
+import { type LockedLease, type RenewalRequest, renewalVerdict } from '../core/renewal';
+import type { ExpectedEpoch, InEpoch, LeasedPool, Renewal } from '../ports';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 import { inEpoch } from './transaction';
 
@@ -10,9 +10,12 @@ const LOCK_LEASES = `
 with locked as materialized (
   select * from lease where id = any($1::uuid[]) order by id for update
 )
-select ${LEASE_COLUMNS}, p.product, p.feature, p.lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
-  ${milliseconds('clock_timestamp()')} as now_ms
-from locked l join pool p on p.id = l.pool_id`;
+select ${LEASE_COLUMNS}, p.license_id as "licenseId", p.product, p.feature,
+  p.lease_ttl_seconds * 1000::bigint as "leaseTtlMs", ${milliseconds('license.valid_from')} as "validFromMs",
+  ${milliseconds('license.valid_until')} as "validUntilMs", ${milliseconds('clock_timestamp()')} as "nowMs"
+from locked l join pool p on p.id = l.pool_id join license on license.id = p.license_id`;
+
+type LockedRow = LeaseRow & LeasedPool & Omit<LockedLease, 'lease'>;
 
 const RENEW_LEASES = `
 update lease set expires_at = to_timestamp(renewed.expires_at_ms / 1000), epoch = $3
@@ -21,35 +24,37 @@ where lease.id = renewed.id and lease.state = 'live'`;
 
 /**
  * Renews leases of any pools in one transaction. Renewing changes no count, so no pool is locked.
- * Resolves to a verdict for each lease id, in order.
+ * Resolves to a verdict for each request, in order.
  */
 export async function renewLeases(
   database: Pool,
-  leaseIds: readonly string[],
+  requests: readonly RenewalRequest[],
   expected: ExpectedEpoch,
 ): Promise<InEpoch<readonly Renewal[]>> {
   return inEpoch(database, expected, '', async (client) => {
-    const rows = await client.query<LeaseRow & Omit<Entitlement, 'poolId'> & { now_ms: number }>({
+    const rows = await client.query<LockedRow>({
       name: 'lock-leases',
       text: LOCK_LEASES,
-      values: [leaseIds],
+      values: [requests.map((request) => request.leaseId)],
     });
-    const renewals = new Map<string, Renewal>();
-    const renewed: Lease[] = [];
-    for (const row of rows.rows) {
-      const { now_ms: nowMs, pool_id: poolId, product, feature, leaseTtlMs } = row;
-      const verdict = renewalVerdict({ lease: leaseOf(row), nowMs, leaseTtlMs }, expected.epoch);
-      if (verdict.kind === 'renewed') renewed.push(verdict.lease);
-      const entitlement = { poolId, product, feature, leaseTtlMs };
-      renewals.set(row.id, verdict.kind === 'renewed' ? { ...verdict, entitlement, nowMs } : verdict);
-    }
-    if (renewed.length > 0) {
+    const found = new Map(rows.rows.map((row) => [row.id, row]));
+    const renewed = new Map<string, Lease>();
+    const renewals = requests.map((request): Renewal => {
+      const row = found.get(request.leaseId);
+      const verdict = renewalVerdict(request, row && { ...row, lease: leaseOf(row) }, expected.epoch);
+      if (verdict.kind !== 'renewed' || !row) return verdict.kind === 'renewed' ? { kind: 'unknown' } : verdict;
+      renewed.set(row.id, verdict.lease);
+      const { licenseId, product, feature, leaseTtlMs, nowMs } = row;
+      return { ...verdict, pool: { licenseId, product, feature, leaseTtlMs }, nowMs };
+    });
+    if (renewed.size > 0) {
+      const leases = [...renewed.values()];
       await client.query({
         name: 'renew-leases',
         text: RENEW_LEASES,
-        values: [renewed.map((lease) => lease.id), renewed.map((lease) => lease.expiresAtMs), expected.epoch],
+        values: [leases.map((lease) => lease.id), leases.map((lease) => lease.expiresAtMs), expected.epoch],
       });
     }
-    return leaseIds.map((id) => renewals.get(id) ?? { kind: 'unknown' });
+    return renewals;
   });
 }

@@ -5,12 +5,13 @@ export function milliseconds(expression: string): string {
   return `floor(extract(epoch from ${expression}) * 1000)::float8`;
 }
 
-export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.seats, l.seq, l.epoch, l.state, ${milliseconds('l.expires_at')} as expires_at_ms`;
+export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.seats, l.seq, l.epoch, l.state, ${milliseconds('l.expires_at')} as expires_at_ms`;
 
 export interface LeaseRow {
   id: string;
   pool_id: number;
   holder: string;
+  control_room: string | null;
   seats: number;
   seq: number;
   epoch: number;
@@ -23,6 +24,7 @@ export function leaseOf(row: LeaseRow): Lease {
     id: row.id,
     poolId: row.pool_id,
     holder: row.holder,
+    controlRoom: row.control_room ?? undefined,
     seats: row.seats,
     seq: row.seq,
     epoch: row.epoch,

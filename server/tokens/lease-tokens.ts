@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { CompactSign, type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { Lease, LeaseClaim } from '../core/lease';
-import type { LeaseTokens } from '../ports';
+import type { LeasedPool, LeaseTokens } from '../ports';
 
 const ALGORITHM = 'EdDSA';
 const TOKEN_TYPE = 'evergrant-lease+jwt';
@@ -12,7 +12,8 @@ const Claims = Type.Object({
   iss: Type.Literal(ISSUER),
   jti: Type.String(),
   sub: Type.String(),
-  pool: Type.Object({ product: Type.String(), feature: Type.String() }),
+  pool: Type.Object({ license: Type.Optional(Type.String()), product: Type.String(), feature: Type.String() }),
+  room: Type.Optional(Type.String()),
   seats: Type.Integer({ minimum: 1 }),
   seq: Type.Integer(),
   epoch: Type.Integer({ minimum: 1 }),
@@ -70,12 +71,17 @@ function publicPart({ kty, crv, x, kid }: SigningKey): SigningKey {
 }
 
 /** Whole seconds, as JWTs have them; the expiry is rounded down, so that no token outlives its lease. */
-function claimsOf(lease: Lease, pool: { product: string; feature: string }, issuedAtMs: number): Static<typeof Claims> {
+function claimsOf(
+  lease: Lease,
+  { licenseId, product, feature }: Omit<LeasedPool, 'leaseTtlMs'>,
+  issuedAtMs: number,
+): Static<typeof Claims> {
   return {
     iss: ISSUER,
     jti: lease.id,
     sub: lease.holder,
-    pool: { product: pool.product, feature: pool.feature },
+    pool: { license: licenseId, product, feature },
+    ...(lease.controlRoom === undefined ? {} : { room: lease.controlRoom }),
     seats: lease.seats,
     seq: lease.seq,
     epoch: lease.epoch,
@@ -87,9 +93,11 @@ function claimsOf(lease: Lease, pool: { product: string; feature: string }, issu
 function claimOf(claims: Static<typeof Claims>): LeaseClaim {
   return {
     leaseId: claims.jti,
+    licenseId: claims.pool.license,
     product: claims.pool.product,
     feature: claims.pool.feature,
     holder: claims.sub,
+    controlRoom: claims.room,
     seats: claims.seats,
     seq: claims.seq,
     epoch: claims.epoch,

@@ -37,6 +37,7 @@ describe('checkout', () => {
     expect(status).toBe(201);
     expect(lease).toEqual({
       leaseId,
+      licenseId: 'lic-1',
       token: expect.any(String),
       expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       serverTime: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
@@ -63,7 +64,7 @@ describe('checkout', () => {
       iss: 'evergrant',
       jti: leaseId,
       sub: 'room-1',
-      pool: { product: PRODUCT, feature: 'runner' },
+      pool: { license: 'lic-1', product: PRODUCT, feature: 'runner' },
       seats: 2,
       epoch: 1,
     });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { poolOpening } from '../../../server/core/epoch-opening';
 import { decideGrants, type GrantRequest, type PoolCount } from '../../../server/core/grant';
+import { ANYONE, ENTITLEMENT } from '../support/core-facts';
 
 /**
  * A pool whose last grants and releases were lost with a region, told by two books: what holders truly hold, and what
@@ -26,6 +27,7 @@ function released(pool: PoolCount): PoolCount {
 function grant(pool: PoolCount, request: GrantRequest): { granted: boolean; pool: PoolCount } {
   const decision = decideGrants({
     pool,
+    entitlement: { ...ENTITLEMENT, leaseTtlMs: TTL_MS },
     epoch: 2,
     nowMs: NOW_MS,
     known: new Map(),
@@ -75,10 +77,17 @@ function lose({ replicated, lost }: Story): Pick<Books, 'trulyHeldReplicated' | 
 
 function opened(told: Story): Books {
   const truth = lose(told);
-  const count = { id: 1, seats: SEATS, seatsTaken: told.replicated, leaseTtlMs: TTL_MS };
+  const count = { id: 1, seats: SEATS, seatsTaken: told.replicated };
   const { seatsHeldBack, seatsAwaited } = poolOpening(
     // S2 keeps the unknown grants within the escrow; here the escrow is just large enough.
-    { ...count, escrow: truth.waitingToBeAdopted, seatsAwaited: 0, awaitedUntilMs: undefined },
+    {
+      ...count,
+      leaseTtlMs: TTL_MS,
+      validUntilMs: Number.POSITIVE_INFINITY,
+      escrow: truth.waitingToBeAdopted,
+      seatsAwaited: 0,
+      awaitedUntilMs: undefined,
+    },
     { epoch: 1, region: 'oregon', closed: false },
     { nowMs: NOW_MS, policy: POLICY },
   );
@@ -95,15 +104,17 @@ const EVENTS: Record<Event, (books: Books, id: string, release: Release) => void
     books.waitingToBeAdopted -= 1;
     const claim = {
       leaseId: id,
+      licenseId: 'lic-1',
       product: 'p',
       feature: 'f',
       holder: 'h',
+      controlRoom: undefined,
       seats: 1,
       seq: 0,
       epoch: 1,
       expiresAtMs: NOW_MS,
     };
-    const answer = grant(books.pool, { intent: 'adopt', leaseId: id, seats: 1, holder: 'h', claim });
+    const answer = grant(books.pool, { ...ANYONE, intent: 'adopt', leaseId: id, seats: 1, holder: 'h', claim });
     books.pool = answer.pool;
     books[answer.granted ? 'adopted' : 'turnedAway'] += 1;
   },
@@ -118,7 +129,7 @@ const EVENTS: Record<Event, (books: Books, id: string, release: Release) => void
     books.pool = release(books.pool);
   },
   sell: (books, id) => {
-    const answer = grant(books.pool, { intent: 'checkout', leaseId: id, seats: 1, holder: 'h' });
+    const answer = grant(books.pool, { ...ANYONE, intent: 'checkout', leaseId: id, seats: 1, holder: 'h' });
     books.pool = answer.pool;
     if (answer.granted) books.sold += 1;
   },

@@ -11,6 +11,7 @@ const POOL: OpeningPool = {
   seatsTaken: 4,
   escrow: 3,
   leaseTtlMs: 600_000,
+  validUntilMs: Number.POSITIVE_INFINITY,
   seatsAwaited: 0,
   awaitedUntilMs: undefined,
 };
@@ -27,6 +28,10 @@ it('holds back the escrow and extends leases over everything a lost heartbeat ma
     awaitedUntilMs: NOW_MS + WINDOW_MS,
     leasesUntilMs: NOW_MS + WINDOW_MS,
   });
+});
+
+it('extends no lease beyond the end of its license: no lost heartbeat can have', () => {
+  expect(open({ validUntilMs: NOW_MS + 7 })).toMatchObject({ leasesUntilMs: NOW_MS + 7 });
 });
 
 it('holds back no more than is free, and still awaits the whole escrow', () => {

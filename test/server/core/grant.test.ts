@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { decideGrants, type GrantBatch, type GrantRequest, type PoolCount } from '../../../server/core/grant';
 import type { Lease, LeaseClaim } from '../../../server/core/lease';
+import { ANYONE, ENTITLEMENT } from '../support/core-facts';
 
 const NOW_MS = 1_000_000;
 
@@ -12,13 +13,13 @@ const POOL: PoolCount = {
   seatsAwaited: 0,
   seatsOver: 0,
   grantSeq: 100,
-  leaseTtlMs: 60_000,
 };
 
 const LEASE: Lease = {
   id: 'a',
   poolId: 1,
   holder: 'room',
+  controlRoom: undefined,
   seats: 2,
   seq: 100,
   epoch: 2,
@@ -28,9 +29,11 @@ const LEASE: Lease = {
 
 const CLAIM: LeaseClaim = {
   leaseId: 'lost',
+  licenseId: 'lic-1',
   product: 'p',
   feature: 'f',
   holder: 'room',
+  controlRoom: undefined,
   seats: 2,
   seq: 90,
   epoch: 1,
@@ -38,16 +41,17 @@ const CLAIM: LeaseClaim = {
 };
 
 function checkout(leaseId: string, seats: number, holder = 'room'): GrantRequest {
-  return { intent: 'checkout', leaseId, seats, holder };
+  return { ...ANYONE, intent: 'checkout', leaseId, seats, holder };
 }
 
 function adopt(claim: LeaseClaim): GrantRequest {
-  return { intent: 'adopt', leaseId: claim.leaseId, seats: claim.seats, holder: claim.holder, claim };
+  return { ...ANYONE, intent: 'adopt', leaseId: claim.leaseId, seats: claim.seats, holder: claim.holder, claim };
 }
 
 function decide(requests: GrantRequest[], { pool = POOL, known = [] as Lease[] } = {}) {
   const batch: GrantBatch = {
     pool,
+    entitlement: ENTITLEMENT,
     epoch: 2,
     nowMs: NOW_MS,
     known: new Map(known.map((lease) => [lease.id, lease])),
@@ -157,8 +161,24 @@ describe('adoption', () => {
     expect(kinds([adopt({ ...CLAIM, expiresAtMs: NOW_MS - windowMs - 1 })], { pool: held })).toEqual(['lease_expired']);
   });
 
+  it('is refused to another Control Room than the one that lost it', () => {
+    const claim = { ...CLAIM, controlRoom: 'room-a' };
+    expect(kinds([{ ...adopt(claim), controlRoom: 'room-b' }], { pool: held })).toEqual(['lease_not_found']);
+    const { inserted } = decide([{ ...adopt(claim), controlRoom: 'room-a' }], { pool: held });
+    expect(inserted).toMatchObject([{ controlRoom: 'room-a' }]);
+  });
+
+  it('is refused to a Control Room that is suspended, and to none in fail-safe', () => {
+    expect(kinds([{ ...adopt(CLAIM), controlRoomState: 'suspended' }], { pool: held })).toEqual([
+      'control_room_suspended',
+    ]);
+    expect(kinds([{ ...adopt(CLAIM), controlRoomState: 'fail_safe' }], { pool: held })).toEqual(['adopted']);
+  });
+
   it('without a token finds nothing', () => {
-    expect(kinds([{ intent: 'adopt', leaseId: 'x', seats: 1, holder: 'room' }])).toEqual(['lease_not_found']);
+    expect(kinds([{ ...ANYONE, intent: 'adopt', leaseId: 'x', seats: 1, holder: 'room' }])).toEqual([
+      'lease_not_found',
+    ]);
   });
 
   it('is what a checkout with a token asks for first', () => {

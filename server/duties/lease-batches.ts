@@ -1,0 +1,99 @@
+import type { UncertaintyPolicy } from '../core/adoption';
+import type { Entitlement } from '../core/entitlement';
+import type { GrantRequest, GrantVerdict } from '../core/grant';
+import type { RenewalRequest } from '../core/renewal';
+import type { ExpectedEpoch, InEpoch, LicenseDatabase, ReleaseRequest, ReleaseVerdict, Renewal } from '../ports';
+import { Batcher, type BatchOutcome } from './batcher';
+import type { EpochWork, Refusal } from './epoch-work';
+
+/** What a transaction decided, and the epoch that it was decided in. */
+export interface Decided<T> {
+  readonly kind: 'done';
+  readonly epoch: number;
+  readonly verdict: T;
+}
+
+export type GrantAnswer =
+  | (Decided<GrantVerdict> & { readonly nowMs: number })
+  | { readonly kind: 'entitlement_not_found' }
+  | { readonly kind: 'entitlement_changed' }
+  | Refusal;
+
+interface Wanted {
+  readonly entitlement: Entitlement;
+  readonly request: GrantRequest;
+}
+
+interface LeaseBatchesOptions {
+  readonly policy: UncertaintyPolicy;
+  readonly database: LicenseDatabase;
+  readonly work: EpochWork;
+}
+
+const BATCHING = { sizeMax: 200, waitingMax: 5_000, overloaded: { kind: 'overloaded' } as const };
+
+/** Collects what arrives together into transactions: grants by pool (S1), renewals and releases over all pools. */
+export class LeaseBatches {
+  readonly #options: LeaseBatchesOptions;
+  readonly #grantsByPool = new Map<number, Batcher<Wanted, GrantAnswer>>();
+  readonly #renewals: Batcher<RenewalRequest, Decided<Renewal> | Refusal>;
+  readonly #releases: Batcher<ReleaseRequest, Decided<ReleaseVerdict> | Refusal>;
+
+  constructor(options: LeaseBatchesOptions) {
+    this.#options = options;
+    const { database } = options;
+    this.#renewals = this.#batcherOf('heartbeat', (requests, expected) => database.renew(requests, expected));
+    this.#releases = this.#batcherOf('release', (requests, expected) => database.release(requests, expected));
+  }
+
+  grant(entitlement: Entitlement, request: GrantRequest): Promise<GrantAnswer> {
+    return this.#grantsOf(entitlement.poolId).add({ entitlement, request });
+  }
+
+  renew(request: RenewalRequest): Promise<Decided<Renewal> | Refusal> {
+    return this.#renewals.add(request);
+  }
+
+  release(request: ReleaseRequest): Promise<Decided<ReleaseVerdict> | Refusal> {
+    return this.#releases.add(request);
+  }
+
+  #batcherOf<Request, Verdict>(
+    verb: string,
+    transact: (requests: readonly Request[], expected: ExpectedEpoch) => Promise<InEpoch<readonly Verdict[]>>,
+  ): Batcher<Request, Decided<Verdict> | Refusal> {
+    return new Batcher<Request, Decided<Verdict> | Refusal>({
+      ...BATCHING,
+      run: async (requests) => {
+        const outcome = await this.#options.work.run(verb, requests.length, (expected) => transact(requests, expected));
+        if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
+        const { epoch, result } = outcome;
+        return { kind: 'each', answers: result.map((verdict) => ({ kind: 'done', epoch, verdict })) };
+      },
+    });
+  }
+
+  #grantsOf(poolId: number): Batcher<Wanted, GrantAnswer> {
+    const existing = this.#grantsByPool.get(poolId);
+    if (existing) return existing;
+    const batcher = new Batcher<Wanted, GrantAnswer>({ ...BATCHING, run: (wanted) => this.#runGrants(wanted) });
+    this.#grantsByPool.set(poolId, batcher);
+    return batcher;
+  }
+
+  async #runGrants(wanted: readonly Wanted[]): Promise<BatchOutcome<GrantAnswer>> {
+    const { work, database, policy } = this.#options;
+    // All are of one pool, so the one that was looked up last speaks for all.
+    const entitlement = wanted.at(-1)?.entitlement;
+    if (!entitlement) return { kind: 'each', answers: [] };
+    const requests = wanted.map(({ request }) => request);
+    const outcome = await work.run('checkout', requests.length, (expected) =>
+      database.grant({ entitlement, requests, expected, policy }),
+    );
+    if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
+    const { epoch, result } = outcome;
+    if (typeof result === 'string') return { kind: 'each', answers: wanted.map(() => ({ kind: result })) };
+    const { verdicts, nowMs } = result;
+    return { kind: 'each', answers: verdicts.map((verdict) => ({ kind: 'done', epoch, verdict, nowMs })) };
+  }
+}
