@@ -17,6 +17,7 @@ const entryPoints = [
   'local/two-region/router.ts',
   'local/two-region/witness.ts',
   'local/drills/main.ts',
+  'local/fuzz/main.ts',
   'cli/main.ts',
 ].filter((entry) => existsSync(join(root, entry)));
 

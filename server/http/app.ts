@@ -8,6 +8,8 @@ import { authentication } from './authentication';
 import { answerErrors, answerParserError, answerRouterError } from './errors';
 import { LeaseCalls } from './lease-calls';
 import { leaseRoutes } from './lease-routes';
+import { refuseOtherMethods } from './methods';
+import { problemResponses } from './problems';
 import { readingRoutes } from './reading-routes';
 import { sessionRoute } from './session-route';
 import { stateRoutes } from './state-routes';
@@ -38,7 +40,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   answerErrors(app, options.log);
   countRequests(app, options.metrics);
   endConnectionsWhileDraining(app, options.role);
+  describeBodyRefusals(app);
   await app.register(swagger, { openapi: OPENAPI });
+  const refuseTheRest = refuseOtherMethods(app);
   const authenticate = authentication(options);
   await app.register(async (routes) => stateRoutes(routes, options));
   const calls = new LeaseCalls(options);
@@ -47,13 +51,15 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onReady', async () => sessions.start());
   await app.register(async (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }));
   await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
+  refuseTheRest();
   await app.ready();
   return app;
 }
 
 /** Bodies are JSON. Some clients name a content type, of any kind, even when there is no body. */
 function acceptJsonOrNothing(app: FastifyInstance): void {
-  const parseJson = app.getDefaultJsonParser('error', 'error');
+  // Members that no schema names are ignored, `__proto__` among them.
+  const parseJson = app.getDefaultJsonParser('remove', 'remove');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else void parseJson(request, body as string, done);
@@ -65,6 +71,14 @@ function acceptJsonOrNothing(app: FastifyInstance): void {
   });
   app.addHook('preValidation', async (request) => {
     request.body ??= {};
+  });
+}
+
+/** Whatever route takes a body may refuse it as a body: no route has to say so itself. */
+function describeBodyRefusals(app: FastifyInstance): void {
+  const refusals = problemResponses('malformed_body', 'body_too_large', 'unsupported_media_type', 'invalid_request');
+  app.addHook('onRoute', ({ schema }) => {
+    if (schema?.body) schema.response = { ...refusals, ...(schema.response ?? {}) };
   });
 }
 

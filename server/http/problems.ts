@@ -20,6 +20,7 @@ const PROBLEMS = {
   not_found: { status: 404, title: 'There is nothing at this address' },
   lease_not_found: { status: 404, title: 'There is no such lease' },
   entitlement_not_found: { status: 404, title: 'No license entitles to this feature of this product' },
+  method_not_allowed: { status: 405, title: 'This address does not take this method' },
   no_seat_available: { status: 409, title: 'Not enough seats are free' },
   lease_conflict: { status: 409, title: 'The lease id is in use for a different request' },
   lease_expired: { status: 410, title: 'The lease has expired' },

@@ -42,7 +42,7 @@ export function stateRoutes(routes: FastifyInstance, options: AppOptions): void 
       schema: {
         tags: TAGS,
         summary: 'Metrics for Prometheus',
-        response: { 200: Type.String({ description: 'Text format' }) },
+        response: { 200: { description: 'Text format', content: { 'text/plain': { schema: Type.String() } } } },
       },
     },
     async (_request, reply) => {

@@ -72,6 +72,12 @@ describe('a body', () => {
     expect(answer.json()).toMatchObject({ code: 'malformed_body' });
   });
 
+  it('may say more than is asked for, and nothing of it counts', async () => {
+    const payload = `{"product":"${PRODUCT}","feature":"runner","seats":1,"holder":"room","__proto__":{"seats":9},"x":1}`;
+    const answer = await server.app.inject({ method: 'PUT', url: path(), headers, payload });
+    expect(answer.statusCode).toBe(201);
+  });
+
   it('that is too large is refused', async () => {
     const answer = await server.app.inject({
       method: 'PUT',
@@ -139,6 +145,16 @@ describe('access', () => {
   );
 });
 
+it.each<['GET' | 'PUT' | 'POST' | 'DELETE', string, string]>([
+  ['POST', '/v1/leases/17', 'DELETE, GET, HEAD, PUT'],
+  ['DELETE', '/v1/pools', 'GET, HEAD'],
+  ['PUT', '/livez', 'GET, HEAD'],
+  ['GET', '/v1/leases/17/heartbeat', 'POST'],
+])('answers %s %s with the methods that this address takes', async (method, url, allow) => {
+  const answer = await server.call(method, url, undefined, null);
+  expect(answer).toMatchObject({ status: 405, body: { code: 'method_not_allowed' }, headers: { allow } });
+});
+
 it('answers an unknown address with a problem document', async () => {
   expect(await server.call('GET', '/v2/anything')).toMatchObject({ status: 404, body: { code: 'not_found' } });
 });
@@ -168,7 +184,19 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
       .sort(),
   );
   const put = body.paths['/v1/leases/{leaseId}'].put;
-  expect(Object.keys(put.responses).sort()).toEqual(['201', '400', '401', '403', '404', '409', '410', '422', '503']);
+  expect(Object.keys(put.responses).sort()).toEqual([
+    '201',
+    '400',
+    '401',
+    '403',
+    '404',
+    '409',
+    '410',
+    '413',
+    '415',
+    '422',
+    '503',
+  ]);
   expect(put.responses['409'].description).toContain('no_seat_available');
   expect(put.responses['409'].content).toHaveProperty(['application/problem+json']);
   expect(put.security).toEqual([{ bearer: [] }]);

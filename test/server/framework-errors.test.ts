@@ -72,7 +72,7 @@ describe('is a problem document with its own status:', () => {
     ['a body without a type', () => put(undefined, '{}'), 415, 'unsupported_media_type'],
     ['a body that is not JSON', () => put('application/json', '{'), 400, 'malformed_body'],
     ['a body that is too large', () => put('application/json', `"${'x'.repeat(20_000)}"`), 413, 'body_too_large'],
-    ['a body that would change prototypes', () => put('application/json', '{"__proto__":{}}'), 400, 'malformed_body'],
+    ['a body of nothing but prototypes', () => put('application/json', '{"__proto__":{}}'), 422, 'invalid_request'],
     ['what is not HTTP', () => send('hello'), 400, 'bad_request'],
     [
       'headers without end',
