@@ -10,6 +10,7 @@ import type { GrantRequest, GrantVerdict } from './core/grant';
 import type { Lease, LeaseClaim, LeaseEnd, LeaseState } from './core/lease';
 import type { RenewalRequest, RenewalVerdict } from './core/renewal';
 import type { DatabaseFact, EpochVerdict } from './core/role';
+import type { Registry } from './registry-ports';
 
 /** Never goes back; counts on while the process is stopped. */
 export interface MonotonicClock {
@@ -195,6 +196,7 @@ export interface LicenseDatabase {
   readLeases(filter: LeaseFilter): Promise<LeaseView[]>;
   /** The valid ones among API tokens given as SHA-256 in hex, by that. */
   findApiTokens(sha256s: readonly string[]): Promise<ReadonlyMap<string, FoundToken>>;
+  readonly registry: Registry;
   close(): Promise<void>;
 }
 

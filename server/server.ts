@@ -8,6 +8,7 @@ import { Entitlements } from './duties/entitlements';
 import { EpochWork } from './duties/epoch-work';
 import { LeaseDesk } from './duties/lease-desk';
 import { Metrics } from './duties/metrics';
+import { RegistryDesk } from './duties/registry-desk';
 import { RoleDuty } from './duties/role';
 import { Sweeper } from './duties/sweeper';
 import type { ServerEnvironment } from './environment';
@@ -19,6 +20,7 @@ import { createLeaseTokens } from './tokens/lease-tokens';
 export interface LicenseServer {
   readonly app: FastifyInstance;
   readonly role: RoleDuty;
+  readonly apiTokens: ApiTokens;
   /** Begins to watch database and authority, and listens. Resolves to the address. */
   start(): Promise<string>;
   /** Says that it does not grant any more, finishes what is in flight and lets everything go; once. */
@@ -64,6 +66,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     random,
     onAdopted: (lease, claim) => adoptions.add(lease, claim),
   });
+  const registry = new RegistryDesk({ registry: database.registry, work, apiTokens });
   const sweeper = new Sweeper({ region, role, database, metrics, log });
   const { regionAddresses } = environment;
   const app = await createApp({
@@ -73,6 +76,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     role,
     desk,
     apiTokens,
+    registry,
     leaseTokens,
     database,
     metrics,
@@ -96,6 +100,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
   return {
     app,
     role,
+    apiTokens,
     start: async () => {
       // Listens first: whoever asks during the start is told that it is starting.
       const address = await app.listen({ host: environment.host, port: environment.port });

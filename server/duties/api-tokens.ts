@@ -102,10 +102,15 @@ export class ApiTokens {
     return databaseAnswers() ? this.#look(sha256) : { kind: 'unchecked' };
   }
 
-  /** What was changed through this very server is effective here at once. */
-  forget(): void {
-    this.#remembered.clear();
-    this.#strangersUntilMs.clear();
+  /** What was changed through this very server is effective here at once: for one token, or for any. */
+  forget(sha256?: string): void {
+    if (sha256 === undefined) {
+      this.#remembered.clear();
+      this.#strangersUntilMs.clear();
+    } else {
+      this.#remembered.delete(sha256);
+      this.#strangersUntilMs.delete(sha256);
+    }
   }
 
   /** One look at a time for each token, however many requests carry it. */

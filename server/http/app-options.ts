@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { ApiTokens } from '../duties/api-tokens';
 import type { LeaseDesk } from '../duties/lease-desk';
 import type { Metrics } from '../duties/metrics';
+import type { RegistryDesk } from '../duties/registry-desk';
 import type { RoleDuty } from '../duties/role';
 import type { LeaseTokens, LicenseDatabase, MonotonicClock } from '../ports';
 import type { SessionPolicy } from '../sessions/policy';
@@ -14,6 +15,7 @@ export interface AppOptions {
   readonly role: RoleDuty;
   readonly desk: LeaseDesk;
   readonly apiTokens: ApiTokens;
+  readonly registry: RegistryDesk;
   readonly leaseTokens: LeaseTokens;
   readonly database: LicenseDatabase;
   readonly metrics: Metrics;

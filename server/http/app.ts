@@ -3,8 +3,10 @@ import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, LogC
 import type { Metrics } from '../duties/metrics';
 import type { RoleDuty } from '../duties/role';
 import { Sessions } from '../sessions/sessions';
+import { apiTokenRoutes } from './api-token-routes';
 import type { AppOptions } from './app-options';
 import { authentication } from './authentication';
+import { controlRoomRoutes } from './control-room-routes';
 import { answerErrors, answerParserError, answerRouterError } from './errors';
 import { LeaseCalls } from './lease-calls';
 import { leaseRoutes } from './lease-routes';
@@ -51,6 +53,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onReady', async () => sessions.start());
   await app.register(async (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }));
   await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => controlRoomRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
   refuseTheRest();
   await app.ready();
   return app;
@@ -111,6 +115,8 @@ const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
   tags: [
     { name: 'leases', description: 'Checkout, heartbeat, release' },
+    { name: 'control rooms', description: 'The installations of a customer: registration, recovery, use' },
+    { name: 'api tokens', description: 'Who may call, and how' },
     { name: 'reading', description: 'Pools, and who holds what' },
     { name: 'state', description: 'This server: role, health, keys, metrics' },
   ],

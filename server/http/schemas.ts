@@ -1,13 +1,13 @@
 import { Type } from '@sinclair/typebox';
 
 /** Text that PostgreSQL can store and people can read: no control characters, no broken surrogates. */
-const PLAIN_TEXT = { minLength: 1, maxLength: 200, pattern: '^[^\\p{Cc}\\p{Cs}]*$' };
+export const PLAIN_TEXT = { minLength: 1, maxLength: 200, pattern: '^[^\\p{Cc}\\p{Cs}]*$' };
 const SEATS_MAX = 2_147_483_647;
-const UUID = { pattern: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' };
+export const UUID = { pattern: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' };
 export const PAGE_SIZE_DEFAULT = 100;
 
-const product = Type.String({ ...PLAIN_TEXT, description: 'The product of the entitlement' });
-const feature = Type.String({ ...PLAIN_TEXT, description: 'The feature of the entitlement' });
+export const product = Type.String({ ...PLAIN_TEXT, description: 'The product of the entitlement' });
+export const feature = Type.String({ ...PLAIN_TEXT, description: 'The feature of the entitlement' });
 const licenseId = Type.String({ ...PLAIN_TEXT, description: 'The license that provides the feature' });
 const holder = Type.String({ ...PLAIN_TEXT, description: 'Who holds the seats, for people to read' });
 const uuid = Type.String({ ...UUID, format: 'uuid' });
@@ -15,7 +15,7 @@ const token = Type.String({
   maxLength: 4_096,
   description: 'The lease token of an earlier grant: proof of it after the loss of a region',
 });
-const instant = Type.String({ format: 'date-time', description: "By the database's clock" });
+export const instant = Type.String({ format: 'date-time', description: "By the database's clock" });
 const leaseState = Type.Union([Type.Literal('live'), Type.Literal('released'), Type.Literal('expired')]);
 
 export const LeaseParams = Type.Object({
@@ -127,6 +127,11 @@ export const Lease = Type.Object(
   { description: 'A lease as the database has it' },
 );
 
+export const PageLimit = Type.String({
+  pattern: '^([1-9][0-9]{0,2}|1000)$',
+  description: `1 to 1000; ${PAGE_SIZE_DEFAULT} by default`,
+});
+
 export const LeasesQuery = Type.Object({
   licenseId: Type.Optional(licenseId),
   controlRoom: Type.Optional(uuid),
@@ -135,9 +140,7 @@ export const LeasesQuery = Type.Object({
   holder: Type.Optional(holder),
   state: Type.Optional(leaseState),
   cursor: Type.Optional(Type.String({ ...UUID, description: '`nextCursor` of the page before' })),
-  limit: Type.Optional(
-    Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: `1 to 1000; ${PAGE_SIZE_DEFAULT} by default` }),
-  ),
+  limit: Type.Optional(PageLimit),
 });
 
 export const Leases = Type.Object(

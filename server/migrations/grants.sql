@@ -1,16 +1,27 @@
 -- What the roles may do; run after the migrations each time, so that a role created later gets its rights too.
--- The servers cannot change a pool's seats, close an epoch or write an API token.
+-- The servers cannot change a pool's seats or close an epoch; API tokens and Control Rooms they make and end through
+-- functions only, which write down in whose name.
 
 do $$
 begin
   if exists (select from pg_roles where rolname = 'evergrant_server') then
     grant usage on schema public to evergrant_server;
-    grant select on epoch, license, pool, lease, api_token, control_room to evergrant_server;
+    grant select on epoch, license, pool, lease, api_token, control_room, reservation to evergrant_server;
     grant insert on epoch, lease to evergrant_server;
     grant select, insert, update (seats_taken) on control_room_use to evergrant_server;
     grant update (seats_taken, seats_held_back, seats_awaited, awaited_until, seats_over, grant_seq, acked_seq)
       on pool to evergrant_server;
     grant update (expires_at, epoch, state, ended_at, ended_by, ended_because) on lease to evergrant_server;
+    grant update (last_heartbeat_at, silent_since, oversubscribed_since, state, state_since, state_because)
+      on control_room to evergrant_server;
+    grant execute on function
+      evergrant_register_control_room(uuid, bytea, text, text, bytea),
+      evergrant_rotate_room_token(uuid, bytea, bytea, integer, text),
+      evergrant_create_api_token(text, bytea, text[], timestamptz, uuid, text),
+      evergrant_revoke_api_token(text, text, text),
+      evergrant_recover_control_room(uuid, integer, text, text),
+      evergrant_group_control_room(uuid, text, text, text)
+      to evergrant_server;
   end if;
   if exists (select from pg_roles where rolname = 'evergrant_controller') then
     grant usage on schema public to evergrant_controller;

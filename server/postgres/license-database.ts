@@ -1,13 +1,14 @@
 import type { LicenseDatabase } from '../ports';
+import { findApiTokens } from './api-tokens/find-api-tokens';
 import { type DatabaseAddress, openPool } from './connection';
 import { expireLeases } from './expire-leases';
-import { findApiTokens } from './find-api-tokens';
 import { findEntitlements } from './find-entitlements';
 import { grantLeases } from './grant-leases';
 import { observeDatabase, writeBeacon } from './observe-database';
 import { openEpoch } from './open-epoch';
 import { readLeases } from './read-leases';
 import { readPools } from './read-pools';
+import { registryOn } from './registry';
 import { releaseLeases } from './release-leases';
 import { renewLeases } from './renew-leases';
 
@@ -45,6 +46,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     findEntitlements: (name) => findEntitlements(granting, name),
     readPools: () => readPools(granting),
     readLeases: (filter) => readLeases(granting, filter),
+    registry: registryOn(granting),
     findApiTokens: (sha256s) => findApiTokens(watching, sha256s),
     close: async () => {
       await Promise.all([granting.end(), watching.end(), opening.end()]);

@@ -54,6 +54,8 @@ export interface RunningServer extends LicenseServer {
   /** Where it listens, as a URL. */
   readonly address: string;
   readonly logLines: Record<string, unknown>[];
+  /** What the server believes of API tokens is looked up anew. */
+  forgetTokens(): void;
   call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object, token?: string | null): Promise<Answer>;
 }
 
@@ -111,7 +113,14 @@ export class TestWorld {
       sessionPolicy: { ...SESSION_POLICY, ...settings.sessionPolicy },
     });
     const address = await server.start();
-    const running: RunningServer = { ...server, name, address, logLines, call: caller(server) };
+    const running: RunningServer = {
+      ...server,
+      name,
+      address,
+      logLines,
+      forgetTokens: () => server.apiTokens.forget(),
+      call: caller(server),
+    };
     this.#servers.push(running);
     await eventually('the API tokens are read', async () => (await running.call('GET', '/v1/pools')).status === 200);
     return running;

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
-import { type ControlRoomState, isScope } from '../core/access';
-import type { FoundToken } from '../ports';
-import { withConnection } from './connection';
+import { type ControlRoomState, isScope } from '../../core/access';
+import type { FoundToken } from '../../ports';
+import { withConnection } from '../connection';
 
 /** The database's clock alone says whether a token has expired. */
 const FIND_API_TOKENS = `

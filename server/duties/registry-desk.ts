@@ -1,0 +1,71 @@
+import type { ExpectedEpoch, InEpoch } from '../ports';
+import type {
+  Change,
+  NewApiToken,
+  Recovery,
+  RecoveryVerdict,
+  Registration,
+  RegistrationVerdict,
+  Registry,
+  Rotation,
+  RotationVerdict,
+} from '../registry-ports';
+import type { ApiTokens } from './api-tokens';
+import type { EpochWork, Refusal } from './epoch-work';
+
+export interface RegistryDeskOptions {
+  readonly registry: Registry;
+  readonly work: EpochWork;
+  readonly apiTokens: ApiTokens;
+}
+
+/**
+ * Where Control Rooms register and API tokens come and go. Only a server that grants does it, in its epoch: what is
+ * written beside the authority would be lost, and with it the word that was given.
+ */
+export class RegistryDesk {
+  readonly #options: RegistryDeskOptions;
+
+  constructor(options: RegistryDeskOptions) {
+    this.#options = options;
+  }
+
+  register(registration: Registration): Promise<RegistrationVerdict | Refusal> {
+    return this.#change((registry, expected) => registry.register(registration, expected), registration.tokenSha256);
+  }
+
+  rotateToken(rotation: Rotation, change: Change): Promise<RotationVerdict | Refusal> {
+    return this.#change((registry, expected) => registry.rotateToken(rotation, change, expected), rotation.tokenSha256);
+  }
+
+  recover(recovery: Recovery, change: Change): Promise<RecoveryVerdict | Refusal> {
+    return this.#change((registry, expected) => registry.recover(recovery, change, expected));
+  }
+
+  setGroup(move: { readonly controlRoom: string; readonly group: string | null }, change: Change) {
+    return this.#change((registry, expected) => registry.setGroup(move, change, expected));
+  }
+
+  createToken(token: NewApiToken, change: Change) {
+    return this.#change((registry, expected) => registry.createToken(token, change, expected), token.tokenSha256);
+  }
+
+  revokeToken(name: string, change: Change) {
+    return this.#change((registry, expected) => registry.revokeToken(name, change, expected));
+  }
+
+  /** @param tokenSha256 the token that changes; undefined: any may. */
+  async #change<Verdict>(
+    transact: (registry: Registry, expected: ExpectedEpoch) => Promise<InEpoch<Verdict>>,
+    tokenSha256?: string,
+  ): Promise<Verdict | Refusal> {
+    const { registry, work, apiTokens } = this.#options;
+    const refusal = work.refusal();
+    if (refusal) return refusal;
+    const outcome = await work.run('registry', 1, (expected) => transact(registry, expected));
+    if (outcome.kind !== 'done') return outcome;
+    apiTokens.forget(tokenSha256);
+    // The last thing before the answer (S5).
+    return work.refusalToAcknowledge(outcome.epoch) ?? outcome.result;
+  }
+}
