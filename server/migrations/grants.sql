@@ -1,6 +1,6 @@
 -- What the roles may do; run after the migrations each time, so that a role created later gets its rights too.
--- The servers cannot change a pool's seats or close an epoch; API tokens and Control Rooms they make and end through
--- functions only, which write down in whose name.
+-- The servers cannot change a pool's seats or close an epoch; licenses they import, API tokens and Control Rooms they
+-- make and end through functions only, which write down in whose name.
 
 do $$
 begin
@@ -22,6 +22,8 @@ begin
       evergrant_recover_control_room(uuid, integer, text, text),
       evergrant_group_control_room(uuid, text, text, text)
       to evergrant_server;
+    grant update (expiry_told_days) on license to evergrant_server;
+    grant execute on function evergrant_import_license(jsonb, text, text) to evergrant_server;
   end if;
   if exists (select from pg_roles where rolname = 'evergrant_controller') then
     grant usage on schema public to evergrant_controller;
