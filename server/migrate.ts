@@ -4,8 +4,9 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { Client } from 'pg';
 import { EnvironmentError, type MigrationEnvironment, readMigrationEnvironment } from './environment';
+import { registerTokenFile } from './postgres/api-tokens/token-file';
 import { migrate } from './postgres/migrations';
-import { provisionLicense, registerTokens } from './postgres/provision';
+import { provisionLicense } from './postgres/provision';
 
 const Text = Type.String({ minLength: 1, maxLength: 200 });
 
@@ -45,11 +46,13 @@ async function main(environment: MigrationEnvironment): Promise<void> {
   try {
     const applied = await migrate(client);
     if (license) await provisionLicense(client, license);
-    if (tokens) await registerTokens(client, tokens);
+    const outcome = tokens ? await registerTokenFile(client, tokens) : undefined;
     say({
       applied,
       license: license ? license.licenseId : null,
       tokens: tokens ? tokens.map((token) => token.name) : [],
+      tokensRevoked: outcome?.revoked ?? [],
+      tokensThatStayRevoked: outcome?.stayRevoked ?? [],
     });
   } finally {
     await client.end();
@@ -58,10 +61,19 @@ async function main(environment: MigrationEnvironment): Promise<void> {
 
 /** The message names the place in the file, never its content. */
 function readAs<T extends TSchema>(schema: T, path: string): Static<T> {
-  const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  const content = parseJson(path);
   if (Value.Check(schema, content)) return content;
   const mistakes = [...Value.Errors(schema, content)].map((mistake) => `${mistake.path || '/'}: ${mistake.message}`);
   throw new Error(`${path} is not usable:\n  ${mistakes.join('\n  ')}`);
+}
+
+function parseJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    // A parser's message quotes what it read.
+    throw error instanceof SyntaxError ? new Error(`${path} is not JSON`) : error;
+  }
 }
 
 function say(done: object): void {
