@@ -18,6 +18,8 @@ const entryPoints = [
   'local/two-region/witness.ts',
   'local/drills/main.ts',
   'local/fuzz/main.ts',
+  'local/bench/main.ts',
+  'local/bench/generator/main.ts',
   'cli/main.ts',
 ].filter((entry) => existsSync(join(root, entry)));
 

@@ -1,0 +1,99 @@
+import type { DatabaseLogin, LoadOrder } from './orders';
+import { type FilledPool, POOL_SIZES, type PoolSize } from './seats';
+
+/**
+ * - `one server`: one license server on one database, which flushes every commit to its own disk;
+ * - `three servers`: three of them, and every commit is flushed by a standby too, as in the two-region world.
+ */
+export type Stand = 'one server' | 'three servers';
+export const STANDS: readonly Stand[] = ['one server', 'three servers'];
+export const SERVERS_OF: Readonly<Record<Stand, number>> = { 'one server': 1, 'three servers': 3 };
+
+export type Verb = 'pairs' | 'heartbeats';
+
+/** What an order is made from. */
+export interface Ground {
+  readonly pool: (feature: string) => FilledPool;
+  readonly serverPorts: readonly number[];
+  readonly token: string;
+  readonly login: DatabaseLogin;
+  readonly load: { readonly connections: number; readonly warmUpSeconds: number; readonly seconds: number };
+}
+
+export interface BenchCase {
+  readonly name: string;
+  readonly what: string;
+  readonly stand: Stand;
+  /** Measured against the commits of this verb in the same round; undefined for those commits themselves. */
+  readonly against: string | undefined;
+  /** Cases that differ in this alone are held against each other. */
+  readonly seats?: PoolSize;
+  readonly verb: Verb;
+  readonly order: (ground: Ground) => LoadOrder;
+}
+
+const EPOCH = 1;
+
+const commits = (verb: Verb, stand: Stand): BenchCase => ({
+  name: nameOf(`commit-${verb}`, stand),
+  what: verb === 'pairs' ? 'insert and release, two commits' : 'update of one lease, one commit',
+  stand,
+  against: undefined,
+  verb,
+  order: ({ pool, login, load }) => {
+    const { poolId, leaseIds } = pool('commits');
+    return verb === 'pairs'
+      ? { kind: 'commit-pairs', ...load, login, poolId, epoch: EPOCH }
+      : { kind: 'commit-heartbeats', ...load, login, leaseIds, epoch: EPOCH };
+  },
+});
+
+const pairsOf = (feature: string, name: string, stand: Stand): Omit<BenchCase, 'what'> => ({
+  name: nameOf(name, stand),
+  stand,
+  against: nameOf('commit-pairs', stand),
+  verb: 'pairs',
+  order: ({ pool, serverPorts, token, load }) => {
+    const { product } = pool(feature);
+    return { kind: 'pairs', ...load, serverPorts, token, product, feature };
+  },
+});
+
+const pairs = (seats: PoolSize, stand: Stand): BenchCase => ({
+  ...pairsOf(`seats-${seats}`, `pairs-${seats}`, stand),
+  what: `checkout and release over HTTP, pool of ${seats.toLocaleString('en')}`,
+  seats,
+});
+
+const heartbeats = (seats: PoolSize, stand: Stand): BenchCase => ({
+  name: nameOf(`heartbeats-${seats}`, stand),
+  what: `heartbeats over HTTP, pool of ${seats.toLocaleString('en')}`,
+  stand,
+  against: nameOf('commit-heartbeats', stand),
+  seats,
+  verb: 'heartbeats',
+  order: ({ pool, serverPorts, token, load }) => {
+    const { leaseIds } = pool(`seats-${seats}`);
+    return { kind: 'heartbeats', ...load, serverPorts, token, leaseIds };
+  },
+});
+
+function nameOf(name: string, stand: Stand): string {
+  return stand === 'one server' ? name : `${name}-${SERVERS_OF[stand]}-servers`;
+}
+
+/** In the order in which a round runs them; what is compared stands side by side. */
+export const CASES: readonly BenchCase[] = [
+  commits('pairs', 'one server'),
+  ...POOL_SIZES.map((seats) => pairs(seats, 'one server')),
+  {
+    ...pairsOf('nearly-full', 'pairs-nearly-full', 'one server'),
+    what: 'checkout and release over HTTP, 30 free seats for 64',
+  },
+  commits('heartbeats', 'one server'),
+  ...POOL_SIZES.map((seats) => heartbeats(seats, 'one server')),
+  commits('pairs', 'three servers'),
+  pairs(10_000, 'three servers'),
+  commits('heartbeats', 'three servers'),
+  heartbeats(10_000, 'three servers'),
+];

@@ -1,0 +1,89 @@
+import { parseArgs } from 'node:util';
+import { type BenchCase, CASES } from './cases';
+
+export const HELP = `npm run bench [-- OPTIONS]     how fast the license server is, beside what PostgreSQL commits by itself
+
+  --only CASE      repeatable; a case, or the beginning of several names. Baselines are measured along. The cases:
+${CASES.map(({ name, what }) => `      ${name.padEnd(32)} ${what}`).join('\n')}
+  --rounds N       every case is measured so often; figures are medians (default 5; short: 3)
+  --seconds N      measured time of a case in a round (default 3; short: 1)
+  --connections N  default 64
+  --short          the form for continuous integration: under 90 seconds
+  --profile DIR    writes a V8 CPU profile of each server there
+  --json           the figures as one JSON document on standard output
+  --help
+
+Exit code 0: the ratios that must hold on any machine held; 1: one did not, or a case could not be carried through;
+2: the command line is wrong.`;
+
+export class UsageError extends Error {}
+
+export interface BenchOptions {
+  readonly cases: readonly BenchCase[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly connections: number;
+  readonly profileTo: string | undefined;
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+const CONNECTIONS_MAX = 80;
+
+/** Reads the command line. Throws `UsageError` with what to write instead. */
+export function parseOptions(argv: readonly string[]): BenchOptions {
+  const { values } = parsed(argv);
+  const { short } = values;
+  const number = (name: 'rounds' | 'seconds' | 'connections', fallback: number, max: number): number => {
+    const text = values[name];
+    const value = text === undefined ? fallback : Number(text);
+    if (!Number.isInteger(value) || value < 1 || value > max) {
+      throw new UsageError(`--${name} is "${text}"; it must be a whole number from 1 to ${max}`);
+    }
+    return value;
+  };
+  return {
+    cases: wanted(values.only),
+    rounds: number('rounds', short ? 3 : 5, 1_000),
+    seconds: number('seconds', short ? 1 : 3, 3_600),
+    warmUpSeconds: short ? 0.4 : 1,
+    connections: number('connections', 64, CONNECTIONS_MAX),
+    profileTo: values.profile,
+    json: values.json,
+    help: values.help,
+  };
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        only: { type: 'string', multiple: true, default: [] },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        connections: { type: 'string' },
+        profile: { type: 'string' },
+        short: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause });
+  }
+}
+
+/** With their baselines, in the order of the table. */
+function wanted(only: readonly string[]): readonly BenchCase[] {
+  if (only.length === 0) return CASES;
+  const unknown = only.filter((wish) => !CASES.some(({ name }) => name.startsWith(wish)));
+  if (unknown.length > 0) {
+    const names = CASES.map(({ name }) => name).join(', ');
+    throw new UsageError(`there is no case ${unknown.map((wish) => `"${wish}"`).join(', ')}; there are: ${names}`);
+  }
+  const named = CASES.filter(({ name }) => only.some((wish) => name.startsWith(wish)));
+  const baselines = new Set(named.map(({ against }) => against));
+  return CASES.filter((each) => named.includes(each) || baselines.has(each.name));
+}

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+
+/** Linux counts CPU time in hundredths of a second, whatever the kernel's own tick. */
+const TICKS_PER_SECOND = 100;
+const UTIME_FIELD = 11;
+
+/** CPU time that processes have used together, in seconds; undefined where there is no /proc. */
+export function cpuSeconds(pids: readonly number[]): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  return pids.reduce((sum, pid) => sum + ticksOf(pid), 0) / TICKS_PER_SECOND;
+}
+
+function ticksOf(pid: number): number {
+  try {
+    // After the name, which may contain anything: state, then the numbers that proc(5) counts from the third on.
+    const fields = (readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1) ?? '').split(' ');
+    return Number(fields[UTIME_FIELD]) + Number(fields[UTIME_FIELD + 1]);
+  } catch {
+    return 0;
+  }
+}
+
+/** Memory that a process has in RAM, in bytes; undefined where there is no /proc. */
+export function residentBytes(pid: number): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+}

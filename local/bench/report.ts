@@ -1,0 +1,87 @@
+import { cpus } from 'node:os';
+import pc from 'picocolors';
+import { type BenchCase, STANDS } from './cases';
+import type { RuleVerdict } from './house-rules';
+import type { BenchOptions } from './options';
+import type { CaseSummary } from './summary';
+
+export interface BenchReport {
+  readonly cores: number;
+  readonly node: string;
+  readonly connections: number;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly durability: Readonly<Record<string, string>>;
+  readonly cases: readonly CaseSummary[];
+  readonly rules: readonly RuleVerdict[];
+  readonly held: boolean;
+}
+
+const DURABILITY = {
+  'one server': 'fsync on, synchronous_commit on, no standby',
+  'three servers': 'fsync on, synchronous_commit on, every commit flushed by a synchronous standby too',
+};
+
+export function composeReport(
+  { connections, rounds, seconds }: BenchOptions,
+  { summaries, rules }: { summaries: readonly CaseSummary[]; rules: readonly RuleVerdict[] },
+): BenchReport {
+  return {
+    cores: cpus().length,
+    node: process.version,
+    connections,
+    rounds,
+    seconds,
+    durability: DURABILITY,
+    cases: summaries,
+    rules,
+    held: rules.every(({ held }) => held),
+  };
+}
+
+const COLUMNS = ['', 'per second', 'of commits', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU us: server, db, load', 'statuses'];
+const WIDTHS = [42, 10, 10, 7, 7, 7, 24, 0];
+
+/** The report as people read it. */
+export function reportText(report: BenchReport, cases: readonly BenchCase[]): string {
+  const { connections, cores, rounds, seconds, rules } = report;
+  const head = `${connections} connections, ${cores} cores for server, PostgreSQL and load together, medians of ${rounds} rounds of ${seconds} s`;
+  const lines = ['', head];
+  for (const stand of STANDS) {
+    const own = cases.filter((each) => each.stand === stand);
+    if (own.length === 0) continue;
+    lines.push('', pc.bold(`${stand}: ${DURABILITY[stand]}`), pc.dim(row(COLUMNS)));
+    for (const { name, what, against } of own) {
+      const summary = report.cases.find((each) => each.name === name);
+      if (summary) lines.push(row(cells(against === undefined ? `PostgreSQL alone: ${what}` : what, summary)));
+    }
+  }
+  lines.push('', ...rules.map(ruleLine));
+  return lines.join('\n');
+}
+
+function cells(what: string, summary: CaseSummary): string[] {
+  const { perSecond, ratio, p50Ms, p95Ms, p99Ms, cpu, statuses } = summary;
+  return [
+    what,
+    Math.round(perSecond).toLocaleString('en'),
+    ratio === undefined ? '' : `${ratio.toFixed(2)} x`,
+    ...[p50Ms, p95Ms, p99Ms].map((ms) => ms.toFixed(1)),
+    cpu ? [cpu.serversUs, cpu.databasesUs, cpu.generatorUs].map(Math.round).join(', ') : '',
+    Object.entries(statuses)
+      .map(([status, times]) => `${status}: ${times.toLocaleString('en')}`)
+      .join('  '),
+  ];
+}
+
+function row(texts: readonly string[]): string {
+  const padded = texts.map((text, column) => {
+    const width = WIDTHS[column] ?? 0;
+    return column === 0 || column === texts.length - 1 ? text.padEnd(width) : text.padStart(width);
+  });
+  return `  ${padded.join('  ')}`.trimEnd();
+}
+
+function ruleLine({ rule, held, detail }: RuleVerdict): string {
+  return `  ${held ? pc.green('held  ') : pc.red('BROKEN')}  ${rule}${pc.dim(`: ${detail}`)}`;
+}

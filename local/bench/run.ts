@@ -1,0 +1,132 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clusterHome } from '../postgres/binaries';
+import { Layout } from '../two-region/layout';
+import { projectRoot } from '../two-region/world/files';
+import { findFreeBasePort } from '../two-region/world/ports';
+import { prepareLicenseDatabase } from '../two-region/world/prepare';
+import { loadOrCreateSecrets, writeSecretFiles } from '../two-region/world/secrets';
+import { type BenchCase, type Ground, SERVERS_OF, STANDS } from './cases';
+import { BenchDatabases } from './databases';
+import { GeneratorProcess } from './generator-process';
+import type { BenchOptions } from './options';
+import { cpuSeconds } from './process-figures';
+import { BENCH_LICENSE, fillPools } from './seats';
+import { BenchServers } from './servers';
+import type { CpuPerOperation, Measurement, Measurements } from './summary';
+
+type Tell = (line: string) => void;
+
+/** Where everything of one bench runs. */
+interface Site {
+  readonly databases: BenchDatabases;
+  readonly servers: BenchServers;
+  readonly generator: GeneratorProcess;
+  readonly ground: Omit<Ground, 'serverPorts' | 'load'>;
+}
+
+/** Builds a site of its own, measures every case in every round, and takes the site down whatever happens. */
+export async function runBench(options: BenchOptions, tell: Tell): Promise<Measurements> {
+  const home = mkdtempSync(join(tmpdir(), 'evergrant-bench-'));
+  const closers: (() => unknown)[] = [];
+  let done = false;
+  try {
+    const site = await buildSite(home, options, closers);
+    tell('the pools are filled');
+    const measurements = await measureAll(site, options, tell);
+    done = true;
+    return measurements;
+  } finally {
+    for (const close of closers.reverse()) await close();
+    rmSync(clusterHome(home), { recursive: true, force: true });
+    // What did not work out leaves its logs behind.
+    if (done) rmSync(home, { recursive: true, force: true });
+    else tell(`logs: ${join(home, 'logs')}`);
+  }
+}
+
+async function buildSite(home: string, options: BenchOptions, closers: (() => unknown)[]): Promise<Site> {
+  mkdirSync(join(home, 'logs'), { recursive: true });
+  const layout = new Layout(process.env.EVERGRANT_PORT ? Number(process.env.EVERGRANT_PORT) : await findFreeBasePort());
+  const secretsDir = join(home, 'secrets');
+  const secrets = await loadOrCreateSecrets(secretsDir);
+  const secretFiles = writeSecretFiles(secretsDir, secrets);
+  const databases = new BenchDatabases({ layout, home, secrets });
+  closers.push(() => databases.stop());
+  await databases.start();
+  const licenseFile = join(home, 'license.json');
+  writeFileSync(licenseFile, JSON.stringify(BENCH_LICENSE));
+  await prepareLicenseDatabase({
+    ...{ distDir: join(projectRoot(), 'dist'), home, licenseFile },
+    databasePort: layout.port('oregon/db-a'),
+    secretsFile: secretFiles.migration,
+    tokensFile: secretFiles.tokens,
+  });
+  const servers = new BenchServers({ layout, home, secretFiles, profileTo: options.profileTo });
+  closers.push(() => servers.stop());
+  // The first server opens the epoch; leases that were there before it would be extended by that, one by one.
+  await servers.growTo(1);
+  const pools = await databases.asOwner(fillPools);
+  const generator = new GeneratorProcess();
+  closers.push(() => generator.stop());
+  const pool: Ground['pool'] = (feature) => {
+    const found = pools.get(feature);
+    if (!found) throw new Error(`the bench has no pool ${feature}`);
+    return found;
+  };
+  const login = databases.login('evergrant_server');
+  return { databases, servers, generator, ground: { pool, token: secrets.tokens.client, login } };
+}
+
+async function measureAll(site: Site, options: BenchOptions, tell: Tell): Promise<Measurements> {
+  const measurements = new Map<string, Measurement[]>(options.cases.map(({ name }) => [name, []]));
+  for (const stand of STANDS) {
+    const cases = options.cases.filter((each) => each.stand === stand);
+    if (cases.length === 0) continue;
+    if (stand === 'three servers') await site.databases.commitOnStandbyToo();
+    await site.servers.growTo(SERVERS_OF[stand]);
+    for (let round = 1; round <= options.rounds; round += 1) {
+      // There and back again: whatever drifts during the bench drifts both ways.
+      for (const bench of round % 2 === 0 ? [...cases].reverse() : cases) {
+        const measurement = await measure(site, bench, { ...options, round });
+        measurements.get(bench.name)?.push(measurement);
+        const perSecond = Math.round(measurement.operations / measurement.seconds);
+        tell(`round ${round}: ${bench.name.padEnd(32)} ${String(perSecond).padStart(7)}/s`);
+      }
+    }
+  }
+  return measurements;
+}
+
+async function measure(
+  { databases, servers, generator, ground }: Site,
+  bench: BenchCase,
+  { connections, warmUpSeconds, seconds, round }: BenchOptions & { round: number },
+): Promise<Measurement> {
+  const load = { connections, warmUpSeconds, seconds };
+  const order = bench.order({ ...ground, serverPorts: servers.ports, load });
+  const look = (): Record<keyof CpuPerOperation, number | undefined> => ({
+    serversUs: cpuSeconds(servers.pids),
+    databasesUs: cpuSeconds(databases.processes()),
+    generatorUs: cpuSeconds([generator.pid]),
+  });
+  let before = look();
+  let after = before;
+  const measured = await generator.measure(order, {
+    onCounting: () => {
+      before = look();
+    },
+    onCounted: () => {
+      after = look();
+    },
+  });
+  const perOperation = (who: keyof CpuPerOperation): number =>
+    (((after[who] ?? Number.NaN) - (before[who] ?? Number.NaN)) * 1e6) / measured.operations;
+  const cpu = {
+    serversUs: perOperation('serversUs'),
+    databasesUs: perOperation('databasesUs'),
+    generatorUs: perOperation('generatorUs'),
+  };
+  return { ...measured, round, cpu: Number.isNaN(cpu.serversUs) ? undefined : cpu };
+}
