@@ -20,6 +20,7 @@ const entryPoints = [
   'local/fuzz/main.ts',
   'local/bench/main.ts',
   'local/bench/generator/main.ts',
+  'local/bench/cpu-profile.ts',
   'cli/main.ts',
 ].filter((entry) => existsSync(join(root, entry)));
 

@@ -75,6 +75,11 @@ function parsed(argv: readonly string[]) {
   }
 }
 
+/** A whole name means one case; `pairs-1000` is not also `pairs-10000`. */
+function isMeant(name: string, wish: string): boolean {
+  return CASES.some((each) => each.name === wish) ? name === wish : name.startsWith(wish);
+}
+
 /** With their baselines, in the order of the table. */
 function wanted(only: readonly string[]): readonly BenchCase[] {
   if (only.length === 0) return CASES;
@@ -83,7 +88,7 @@ function wanted(only: readonly string[]): readonly BenchCase[] {
     const names = CASES.map(({ name }) => name).join(', ');
     throw new UsageError(`there is no case ${unknown.map((wish) => `"${wish}"`).join(', ')}; there are: ${names}`);
   }
-  const named = CASES.filter(({ name }) => only.some((wish) => name.startsWith(wish)));
+  const named = CASES.filter(({ name }) => only.some((wish) => isMeant(name, wish)));
   const baselines = new Set(named.map(({ against }) => against));
   return CASES.filter((each) => named.includes(each) || baselines.has(each.name));
 }

@@ -68,7 +68,7 @@ export class BenchServers {
       // The links and the endpoint of the world are left out: nothing stands between server and database.
       EVERGRANT_DATABASE_PORT: String(layout.port('oregon/db-a')),
       EVERGRANT_AUTHORITY_PORT: String(layout.port('ohio/db')),
-      ...(profileTo ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileTo}` } : {}),
+      ...(profileTo ? profiled(profileTo) : {}),
     };
     const surroundings = {
       distDir: join(projectRoot(), 'dist'),
@@ -78,6 +78,11 @@ export class BenchServers {
     };
     this.#children.push(startNodeChild({ ...definition, env }, surroundings, () => undefined));
   }
+}
+
+function profiled(directory: string): Record<string, string> {
+  const preload = join(projectRoot(), 'dist/local/bench/cpu-profile.js');
+  return { NODE_OPTIONS: `--require ${JSON.stringify(preload)}`, EVERGRANT_BENCH_PROFILE_TO: directory };
 }
 
 async function ended(child: ChildProcess): Promise<void> {
