@@ -10,6 +10,8 @@ export const STANDS: readonly Stand[] = ['one server', 'three servers'];
 export const SERVERS_OF: Readonly<Record<Stand, number>> = { 'one server': 1, 'three servers': 3 };
 
 export type Verb = 'pairs' | 'heartbeats';
+/** How it reaches the server; the baseline reaches past it. */
+export type Way = 'http' | 'session' | 'sql';
 
 /** What an order is made from. */
 export interface Ground {
@@ -29,6 +31,7 @@ export interface BenchCase {
   /** Cases that differ in this alone are held against each other. */
   readonly seats?: PoolSize;
   readonly verb: Verb;
+  readonly way: Way;
   readonly order: (ground: Ground) => LoadOrder;
 }
 
@@ -40,6 +43,7 @@ const commits = (verb: Verb, stand: Stand): BenchCase => ({
   stand,
   against: undefined,
   verb,
+  way: 'sql',
   order: ({ pool, login, load }) => {
     const { poolId, leaseIds } = pool('commits');
     return verb === 'pairs'
@@ -53,6 +57,7 @@ const pairsOf = (feature: string, name: string, stand: Stand): Omit<BenchCase, '
   stand,
   against: nameOf('commit-pairs', stand),
   verb: 'pairs',
+  way: 'http',
   order: ({ pool, serverPorts, token, load }) => {
     const { product } = pool(feature);
     return { kind: 'pairs', ...load, serverPorts, token, product, feature };
@@ -65,16 +70,18 @@ const pairs = (seats: PoolSize, stand: Stand): BenchCase => ({
   seats,
 });
 
-const heartbeats = (seats: PoolSize, stand: Stand): BenchCase => ({
-  name: nameOf(`heartbeats-${seats}`, stand),
-  what: `heartbeats over HTTP, pool of ${seats.toLocaleString('en')}`,
+const heartbeats = (seats: PoolSize, stand: Stand, way: 'http' | 'session' = 'http'): BenchCase => ({
+  name: nameOf(`${way === 'http' ? '' : 'session-'}heartbeats-${seats}`, stand),
+  what: `heartbeats over ${way === 'http' ? 'HTTP' : 'sessions'}, pool of ${seats.toLocaleString('en')}`,
   stand,
   against: nameOf('commit-heartbeats', stand),
   seats,
   verb: 'heartbeats',
+  way,
   order: ({ pool, serverPorts, token, load }) => {
     const { leaseIds } = pool(`seats-${seats}`);
-    return { kind: 'heartbeats', ...load, serverPorts, token, leaseIds };
+    const kind = way === 'http' ? 'heartbeats' : 'session-heartbeats';
+    return { kind, ...load, serverPorts, token, leaseIds };
   },
 });
 
@@ -92,8 +99,10 @@ export const CASES: readonly BenchCase[] = [
   },
   commits('heartbeats', 'one server'),
   ...POOL_SIZES.map((seats) => heartbeats(seats, 'one server')),
+  ...POOL_SIZES.map((seats) => heartbeats(seats, 'one server', 'session')),
   commits('pairs', 'three servers'),
   pairs(10_000, 'three servers'),
   commits('heartbeats', 'three servers'),
   heartbeats(10_000, 'three servers'),
+  heartbeats(10_000, 'three servers', 'session'),
 ];

@@ -1,4 +1,4 @@
-import { type BenchCase, SERVERS_OF } from './cases';
+import type { BenchCase } from './cases';
 import { type CaseSummary, type Measurements, medianRatio } from './summary';
 
 /** What must hold on any machine, fast or slow. */
@@ -35,13 +35,13 @@ function scaling(cases: readonly BenchCase[], measurements: Measurements): RuleV
     .filter(({ seats }) => seats === LARGEST)
     .flatMap((large) => {
       const small = cases.find(
-        ({ seats, verb, stand, against }) =>
-          seats === SMALLEST && verb === large.verb && stand === large.stand && against === large.against,
+        ({ seats, verb, stand, way }) =>
+          seats === SMALLEST && verb === large.verb && stand === large.stand && way === large.way,
       );
       if (!small) return [];
       const ratio = medianRatio(measurements.get(large.name) ?? [], measurements.get(small.name) ?? []);
       return {
-        rule: `${large.verb} with ${SERVERS_OF[large.stand]} server: a pool of 100,000 at least ${SCALING_MIN} of one of 1,000`,
+        rule: `${large.name} at least ${SCALING_MIN} of ${small.name}`,
         held: ratio >= SCALING_MIN,
         detail: ratio.toFixed(2),
       };

@@ -1,13 +1,17 @@
 import { parseArgs } from 'node:util';
 import { type BenchCase, CASES } from './cases';
 
+const IDLE_SESSIONS = 'idle-sessions';
+
 export const HELP = `npm run bench [-- OPTIONS]     how fast the license server is, beside what PostgreSQL commits by itself
 
   --only CASE      repeatable; a case, or the beginning of several names. Baselines are measured along. The cases:
 ${CASES.map(({ name, what }) => `      ${name.padEnd(32)} ${what}`).join('\n')}
+      ${IDLE_SESSIONS.padEnd(32)} memory of sessions that say nothing
   --rounds N       every case is measured so often; figures are medians (default 5; short: 3)
   --seconds N      measured time of a case in a round (default 3; short: 1)
   --connections N  default 64
+  --sessions N     for ${IDLE_SESSIONS} (default 10,000; short: 2,000)
   --short          the form for continuous integration: under 90 seconds
   --profile DIR    writes a V8 CPU profile of each server there
   --json           the figures as one JSON document on standard output
@@ -24,18 +28,24 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly connections: number;
+  /** Whose memory is measured at the end; 0: none. */
+  readonly idleSessions: number;
   readonly profileTo: string | undefined;
   readonly json: boolean;
   readonly help: boolean;
 }
 
 const CONNECTIONS_MAX = 80;
+/** One address has no more ports to call from. */
+const SESSIONS_MAX = 25_000;
 
 /** Reads the command line. Throws `UsageError` with what to write instead. */
 export function parseOptions(argv: readonly string[]): BenchOptions {
   const { values } = parsed(argv);
-  const { short } = values;
-  const number = (name: 'rounds' | 'seconds' | 'connections', fallback: number, max: number): number => {
+  const { short, only } = values;
+  requireKnown(only);
+  const idle = only.length === 0 || only.includes(IDLE_SESSIONS);
+  const number = (name: 'rounds' | 'seconds' | 'connections' | 'sessions', fallback: number, max: number): number => {
     const text = values[name];
     const value = text === undefined ? fallback : Number(text);
     if (!Number.isInteger(value) || value < 1 || value > max) {
@@ -44,11 +54,12 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     return value;
   };
   return {
-    cases: wanted(values.only),
+    cases: wanted(only),
     rounds: number('rounds', short ? 3 : 5, 1_000),
     seconds: number('seconds', short ? 1 : 3, 3_600),
     warmUpSeconds: short ? 0.4 : 1,
     connections: number('connections', 64, CONNECTIONS_MAX),
+    idleSessions: idle ? number('sessions', short ? 2_000 : 10_000, SESSIONS_MAX) : 0,
     profileTo: values.profile,
     json: values.json,
     help: values.help,
@@ -64,6 +75,7 @@ function parsed(argv: readonly string[]) {
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         connections: { type: 'string' },
+        sessions: { type: 'string' },
         profile: { type: 'string' },
         short: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -80,14 +92,18 @@ function isMeant(name: string, wish: string): boolean {
   return CASES.some((each) => each.name === wish) ? name === wish : name.startsWith(wish);
 }
 
+function requireKnown(only: readonly string[]): void {
+  const names = [...CASES.map(({ name }) => name), IDLE_SESSIONS];
+  const unknown = only.filter((wish) => !names.some((name) => name.startsWith(wish)));
+  if (unknown.length === 0) return;
+  throw new UsageError(
+    `there is no case ${unknown.map((wish) => `"${wish}"`).join(', ')}; there are: ${names.join(', ')}`,
+  );
+}
+
 /** With their baselines, in the order of the table. */
 function wanted(only: readonly string[]): readonly BenchCase[] {
   if (only.length === 0) return CASES;
-  const unknown = only.filter((wish) => !CASES.some(({ name }) => name.startsWith(wish)));
-  if (unknown.length > 0) {
-    const names = CASES.map(({ name }) => name).join(', ');
-    throw new UsageError(`there is no case ${unknown.map((wish) => `"${wish}"`).join(', ')}; there are: ${names}`);
-  }
   const named = CASES.filter(({ name }) => only.some((wish) => isMeant(name, wish)));
   const baselines = new Set(named.map(({ against }) => against));
   return CASES.filter((each) => named.includes(each) || baselines.has(each.name));

@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import pc from 'picocolors';
 import { type BenchCase, STANDS } from './cases';
 import type { RuleVerdict } from './house-rules';
+import type { IdleSessions } from './idle-sessions';
 import type { BenchOptions } from './options';
 import type { CaseSummary } from './summary';
 
@@ -13,6 +14,7 @@ export interface BenchReport {
   readonly seconds: number;
   readonly durability: Readonly<Record<string, string>>;
   readonly cases: readonly CaseSummary[];
+  readonly idleSessions: IdleSessions | undefined;
   readonly rules: readonly RuleVerdict[];
   readonly held: boolean;
 }
@@ -24,7 +26,15 @@ const DURABILITY = {
 
 export function composeReport(
   { connections, rounds, seconds }: BenchOptions,
-  { summaries, rules }: { summaries: readonly CaseSummary[]; rules: readonly RuleVerdict[] },
+  {
+    summaries,
+    rules,
+    idleSessions,
+  }: {
+    summaries: readonly CaseSummary[];
+    rules: readonly RuleVerdict[];
+    idleSessions: IdleSessions | undefined;
+  },
 ): BenchReport {
   return {
     cores: cpus().length,
@@ -34,6 +44,7 @@ export function composeReport(
     seconds,
     durability: DURABILITY,
     cases: summaries,
+    idleSessions,
     rules,
     held: rules.every(({ held }) => held),
   };
@@ -56,6 +67,7 @@ export function reportText(report: BenchReport, cases: readonly BenchCase[]): st
       if (summary) lines.push(row(cells(against === undefined ? `PostgreSQL alone: ${what}` : what, summary)));
     }
   }
+  if (report.idleSessions) lines.push('', idleLine(report.idleSessions));
   lines.push('', ...rules.map(ruleLine));
   return lines.join('\n');
 }
@@ -80,6 +92,12 @@ function row(texts: readonly string[]): string {
     return column === 0 || column === texts.length - 1 ? text.padEnd(width) : text.padStart(width);
   });
   return `  ${padded.join('  ')}`.trimEnd();
+}
+
+function idleLine({ sessions, bytes, bytesPer10000 }: IdleSessions): string {
+  const megabytes = (value: number | undefined): string =>
+    value === undefined ? 'unknown' : `${(value / 1e6).toFixed(0)} MB`;
+  return `  ${sessions.toLocaleString('en')} idle sessions take ${megabytes(bytes)} of one server: ${megabytes(bytesPer10000)} per 10,000`;
 }
 
 function ruleLine({ rule, held, detail }: RuleVerdict): string {

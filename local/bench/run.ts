@@ -10,6 +10,7 @@ import { loadOrCreateSecrets, writeSecretFiles } from '../two-region/world/secre
 import { type BenchCase, type Ground, SERVERS_OF, STANDS } from './cases';
 import { BenchDatabases } from './databases';
 import { GeneratorProcess } from './generator-process';
+import { type IdleSessions, measureIdleSessions } from './idle-sessions';
 import type { BenchOptions } from './options';
 import { cpuSeconds } from './process-figures';
 import { BENCH_LICENSE, fillPools } from './seats';
@@ -17,6 +18,11 @@ import { BenchServers } from './servers';
 import type { CpuPerOperation, Measurement, Measurements } from './summary';
 
 type Tell = (line: string) => void;
+
+export interface Figures {
+  readonly measurements: Measurements;
+  readonly idleSessions: IdleSessions | undefined;
+}
 
 /** Where everything of one bench runs. */
 interface Site {
@@ -27,7 +33,7 @@ interface Site {
 }
 
 /** Builds a site of its own, measures every case in every round, and takes the site down whatever happens. */
-export async function runBench(options: BenchOptions, tell: Tell): Promise<Measurements> {
+export async function runBench(options: BenchOptions, tell: Tell): Promise<Figures> {
   const home = mkdtempSync(join(tmpdir(), 'evergrant-bench-'));
   const closers: (() => unknown)[] = [];
   let done = false;
@@ -35,8 +41,9 @@ export async function runBench(options: BenchOptions, tell: Tell): Promise<Measu
     const site = await buildSite(home, options, closers);
     tell('the pools are filled');
     const measurements = await measureAll(site, options, tell);
+    const idleSessions = options.idleSessions > 0 ? await measureIdle(site, options.idleSessions, tell) : undefined;
     done = true;
-    return measurements;
+    return { measurements, idleSessions };
   } finally {
     for (const close of closers.reverse()) await close();
     rmSync(clusterHome(home), { recursive: true, force: true });
@@ -77,6 +84,11 @@ async function buildSite(home: string, options: BenchOptions, closers: (() => un
   };
   const login = databases.login('evergrant_server');
   return { databases, servers, generator, ground: { pool, token: secrets.tokens.client, login } };
+}
+
+function measureIdle({ servers, generator, ground }: Site, sessions: number, tell: Tell): Promise<IdleSessions> {
+  tell(`opening ${sessions} sessions`);
+  return measureIdleSessions({ servers, generator, token: ground.token }, sessions);
 }
 
 async function measureAll(site: Site, options: BenchOptions, tell: Tell): Promise<Measurements> {

@@ -49,6 +49,14 @@ export class BenchServers {
     }
   }
 
+  /** A server that nobody has asked anything yet: the last one, started anew. */
+  async fresh(): Promise<{ port: number; pid: number }> {
+    const last = this.#children.pop();
+    if (last) await ended(last);
+    await this.growTo(this.#children.length + 1);
+    return { port: this.ports.at(-1) as number, pid: this.pids.at(-1) as number };
+  }
+
   /** Drains them; a profile is written then. */
   async stop(): Promise<void> {
     await Promise.all(this.#children.map(ended));

@@ -1,0 +1,36 @@
+import { CASES } from '../../../local/bench/cases';
+import { parseOptions, UsageError } from '../../../local/bench/options';
+
+const names = (argv: string[]): string[] => parseOptions(argv).cases.map(({ name }) => name);
+
+test('everything is measured unless something is named', () => {
+  expect(parseOptions([]).cases).toBe(CASES);
+});
+
+test('the baseline of what is named is measured along', () => {
+  expect(names(['--only', 'pairs-1000'])).toEqual(['commit-pairs', 'pairs-1000']);
+});
+
+test('a whole name means one case, the beginning of names all of them', () => {
+  expect(names(['--only', 'heartbeats-1000'])).not.toContain('heartbeats-10000');
+  expect(names(['--only', 'heartbeats'])).toEqual(
+    expect.arrayContaining(['heartbeats-1000', 'heartbeats-10000', 'heartbeats-100000', 'heartbeats-10000-3-servers']),
+  );
+});
+
+test('an unknown case is named, and so is what there is', () => {
+  expect(() => names(['--only', 'pears'])).toThrow(/no case "pears"; there are: commit-pairs,/);
+});
+
+test.each([
+  ['--rounds', '0'],
+  ['--seconds', 'ten'],
+  ['--connections', '1000'],
+])('%s %s is refused with what to write instead', (flag, text) => {
+  expect(() => parseOptions([flag, text])).toThrow(UsageError);
+  expect(() => parseOptions([flag, text])).toThrow(`${flag} is "${text}"; it must be a whole number from 1 to`);
+});
+
+test('an option that does not exist is a mistake of the command line', () => {
+  expect(() => parseOptions(['--fast'])).toThrow(UsageError);
+});
