@@ -21,7 +21,12 @@ function readEnvironment() {
 runEntry('edge', async (logger) => {
   const environment = readEnvironment();
   const edge = new PublicEdge({ ...environment, durations: EDGE_DURATIONS[environment.profile], logger });
-  const service = new HttpService({ port: environment.port, respond: edge.respond, logger });
+  const service = new HttpService({
+    port: environment.port,
+    respond: edge.respond,
+    upgrade: edge.upgrade,
+    logger,
+  });
   await service.listen();
   logger.info({ target: edge.target, address: `http://${LOOPBACK}:${service.port}` }, 'listening');
   return {

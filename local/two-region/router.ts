@@ -24,7 +24,12 @@ function readEnvironment() {
 runEntry('router', async (logger) => {
   const environment = readEnvironment();
   const router = new RegionRouter({ ...environment, durations: ROUTER_DURATIONS[environment.profile], logger });
-  const service = new HttpService({ port: environment.port, respond: router.respond, logger });
+  const service = new HttpService({
+    port: environment.port,
+    respond: router.respond,
+    upgrade: router.upgrade,
+    logger,
+  });
   await service.listen();
   router.start();
   logger.info({ region: environment.region, address: `http://${LOOPBACK}:${service.port}` }, 'listening');

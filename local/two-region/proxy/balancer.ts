@@ -60,8 +60,11 @@ export class Balancer {
     await Promise.all(this.targets.map(({ upstream }) => upstream.close()));
   }
 
-  /** The best server not yet tried: life first, then fewest outstanding requests, then by turns. */
-  pick(tried: ReadonlySet<Target>): Target | undefined {
+  /** The best server not yet tried: life first, then the least load (outstanding requests, by default), then by turns. */
+  pick(
+    tried: ReadonlySet<Target>,
+    loadOf: (target: Target) => number = ({ upstream }) => upstream.outstanding,
+  ): Target | undefined {
     const { targets } = this;
     this.#turn = (this.#turn + 1) % targets.length;
     let best: Target | undefined;
@@ -70,7 +73,7 @@ export class Balancer {
       const target = targets[(this.#turn + step) % targets.length] as Target;
       const rank = RANK[target.liveness.reading];
       if (rank > bestRank || tried.has(target)) continue;
-      if (best && rank === bestRank && target.upstream.outstanding >= best.upstream.outstanding) continue;
+      if (best && rank === bestRank && loadOf(target) >= loadOf(best)) continue;
       best = target;
       bestRank = rank;
     }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { OpenTunnel } from './tunnel';
 
 /**
  * One request, wholly read: its body is buffered so that it can be offered to another server when the first one dies
@@ -23,6 +24,11 @@ export interface Reply {
   readonly headers: OutgoingHttpHeaders;
   readonly body: Buffer | string | undefined;
 }
+
+/** What becomes of a wish for a WebSocket: a refusal in words, or a tunnel to whoever speaks it. */
+export type UpgradeOutcome = { readonly kind: 'refused'; readonly reply: Reply } | OpenTunnel;
+
+export type Upgrader = (exchange: Exchange) => Promise<UpgradeOutcome>;
 
 export type Responder = (exchange: Exchange) => Promise<Reply> | Reply;
 

@@ -4,9 +4,10 @@ import { REGIONS } from '../layout';
 import { adminGuard, jsonBody } from './admin';
 import { CONSOLE_PAGE } from './console-page';
 import type { EdgeDurations } from './durations';
-import { type Exchange, type Reply, returnedHeaders } from './exchange';
+import { type Exchange, type Reply, returnedHeaders, type UpgradeOutcome } from './exchange';
 import { invalid, json, methodNotAllowed, notFound, problem, whereToGo } from './problems';
 import { TargetFile } from './target-file';
+import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
 import { type Attempt, Upstream } from './upstream';
 
 export interface PublicEdgeOptions {
@@ -35,6 +36,7 @@ export class PublicEdge {
   readonly #upstreams: Readonly<Record<Region, Upstream>>;
   readonly #targetFile: TargetFile;
   readonly #refusal: (exchange: Exchange) => Reply | undefined;
+  readonly #tunnels = new Tunnels<Region>();
   #target: Region;
   readonly #failures: Record<Region, number> = { oregon: 0, virginia: 0 };
 
@@ -71,12 +73,27 @@ export class PublicEdge {
     return this.#forward(exchange);
   };
 
+  /** A WebSocket leads to the target region, and is cut when the public address leads elsewhere. */
+  readonly upgrade = async (exchange: Exchange): Promise<UpgradeOutcome> => {
+    const { path } = exchange;
+    if (path.startsWith('/_')) return { kind: 'refused', reply: notFound(path) };
+    const { totalTimeoutMs: timeoutMs } = this.#options.durations;
+    const { attempt, region } = await this.#tryTwice(timeoutMs, (region, leftMs) =>
+      openTunnel(exchange, { url: this.#options.routers[region], proxyName: PROXY_NAME, timeoutMs: leftMs }),
+    );
+    if (attempt.kind !== 'open') return { kind: 'refused', reply: this.#replyOf(attempt, region) };
+    this.#tunnels.add(region, attempt);
+    // Switched while the region agreed.
+    if (region !== this.#target) this.#tunnels.cut(region);
+    return attempt;
+  };
+
   #administer(exchange: Exchange): Reply {
     const { path, method } = exchange;
     if (path !== '/_edge/target') return notFound(path);
     const refused = this.#refusal(exchange);
     if (refused) return refused;
-    if (method === 'GET') return json(200, { region: this.#target });
+    if (method === 'GET') return json(200, { region: this.#target, sessions: this.#tunnels.count(this.#target) });
     return method === 'PUT' ? this.#setTarget(exchange) : methodNotAllowed('GET, PUT');
   }
 
@@ -88,31 +105,46 @@ export class PublicEdge {
     this.#targetFile.write(region);
     this.#target = region;
     if (region !== before) {
-      this.#options.logger.warn({ region, before, announce: `the public address leads to ${region} now` });
+      const sessions = this.#tunnels.cut(before);
+      this.#options.logger.warn({ region, before, sessions, announce: `the public address leads to ${region} now` });
     }
     return json(200, { region });
   }
 
   async #forward(exchange: Exchange): Promise<Reply> {
     const { totalTimeoutMs } = this.#options.durations;
+    const { attempt, region } = await this.#tryTwice<never>(totalTimeoutMs, (to, leftMs) =>
+      this.#upstreams[to].forward(exchange, leftMs),
+    );
+    return this.#replyOf(attempt, region);
+  }
+
+  #replyOf(attempt: Attempt, region: Region): Reply {
+    if (attempt.kind !== 'answered') return this.#regionUnreachable(region, attempt);
+    return { status: attempt.status, headers: returnedHeaders(attempt.headers, PROXY_NAME), body: attempt.body };
+  }
+
+  async #tryTwice<Success extends OpenTunnel>(
+    totalTimeoutMs: number,
+    send: (region: Region, timeoutMs: number) => Promise<Success | Attempt>,
+  ): Promise<{ attempt: Success | Attempt; region: Region }> {
     const deadlineMs = performance.now() + totalTimeoutMs;
     let region = this.#target;
-    let attempt = await this.#try(exchange, region, totalTimeoutMs);
+    let attempt = await this.#try(region, send(region, totalTimeoutMs));
     // Once more after a dead connection: a kept connection may have ended only because the router was restarted, and
     // the target may have been switched since. A request that hung has no time left: its client sends it again.
     const leftMs = deadlineMs - performance.now();
     if (leftMs > 0 && (attempt.kind === 'broken' || (attempt.kind === 'refused' && this.#target !== region))) {
       region = this.#target;
-      attempt = await this.#try(exchange, region, leftMs);
+      attempt = await this.#try(region, send(region, leftMs));
     }
-    if (attempt.kind !== 'answered') return this.#regionUnreachable(region, attempt);
-    return { status: attempt.status, headers: returnedHeaders(attempt.headers, PROXY_NAME), body: attempt.body };
+    return { attempt, region };
   }
 
-  async #try(exchange: Exchange, region: Region, timeoutMs: number): Promise<Attempt> {
-    const attempt = await this.#upstreams[region].forward(exchange, timeoutMs);
-    this.#tell(region, attempt);
-    return attempt;
+  async #try<Outcome extends OpenTunnel | Attempt>(region: Region, sent: Promise<Outcome>): Promise<Outcome> {
+    const outcome = await sent;
+    this.#tell(region, outcome);
+    return outcome;
   }
 
   #regionUnreachable(region: Region, { kind }: Attempt): Reply {
@@ -134,9 +166,9 @@ export class PublicEdge {
    * Says once that a region is gone and once that it is back, however many requests find out. One slow answer is no
    * absence: only a refusal is told at once.
    */
-  #tell(region: Region, attempt: Attempt): void {
+  #tell(region: Region, attempt: OpenTunnel | Attempt): void {
     const { logger } = this.#options;
-    if (attempt.kind === 'answered') {
+    if (attempt.kind === 'answered' || attempt.kind === 'open') {
       const failures = this.#failures[region];
       this.#failures[region] = 0;
       if (failures >= FAILURES_BEFORE_TOLD) logger.info({ region, announce: `${region} answers the edge again` });

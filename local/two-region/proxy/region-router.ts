@@ -4,9 +4,10 @@ import { type Acl, AclFile, parseAcl } from './acl';
 import { adminGuard, jsonBody } from './admin';
 import { Balancer, type Target, type TargetDefinition } from './balancer';
 import type { RouterDurations } from './durations';
-import { type Exchange, type Reply, returnedHeaders } from './exchange';
+import { type Exchange, type Reply, returnedHeaders, type UpgradeOutcome } from './exchange';
 import type { Reading } from './liveness';
 import { invalid, json, type Members, methodNotAllowed, notFound, problem, whereToGo } from './problems';
+import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
 import type { Attempt } from './upstream';
 
 export interface RegionRouterOptions {
@@ -41,6 +42,7 @@ export class RegionRouter {
   readonly #balancer: Balancer;
   readonly #aclFile: AclFile;
   readonly #refusal: (exchange: Exchange) => Reply | undefined;
+  readonly #tunnels = new Tunnels<string>();
   #acl: Acl;
 
   constructor(options: RegionRouterOptions) {
@@ -73,6 +75,23 @@ export class RegionRouter {
     const looking = OPEN_THROUGH_THE_FENCE.has(path) && (method === 'GET' || method === 'HEAD');
     if (this.#acl.acl === 'fence' && !looking) return this.#fenced();
     return path === '/livez' && looking ? this.#anyoneAlive(exchange) : this.#forward(exchange);
+  };
+
+  /** A WebSocket goes to one living server, and is cut when that server dies or the region is fenced. */
+  readonly upgrade = async (exchange: Exchange): Promise<UpgradeOutcome> => {
+    if (exchange.path.startsWith('/_')) return { kind: 'refused', reply: notFound(exchange.path) };
+    if (this.#isFenced()) return { kind: 'refused', reply: this.#fenced() };
+    const loadOf = ({ name }: Target): number => this.#tunnels.count(name);
+    const outcome = await this.#tryEach<OpenTunnel>(loadOf, async (target, timeoutMs) => {
+      const { url } = target.upstream;
+      const attempt = await openTunnel(exchange, { url, proxyName: this.#proxyName, timeoutMs });
+      if (attempt.kind === 'open') this.#tunnels.add(target.name, attempt);
+      return attempt;
+    });
+    if (outcome.kind !== 'open') return { kind: 'refused', reply: this.#replyOf(outcome) };
+    // Fenced while the server agreed: what is cut above was not yet open then.
+    if (this.#isFenced()) this.#tunnels.cutAll();
+    return outcome;
   };
 
   #initialAcl(): Acl {
@@ -111,17 +130,19 @@ export class RegionRouter {
     const before = this.#acl;
     this.#aclFile.write(parsing.acl);
     this.#acl = parsing.acl;
+    if (parsing.acl.acl === 'fence') this.#cut(this.#tunnels.cutAll(), 'the region is fenced');
     if (before.acl !== this.#acl.acl || before.activeRegion !== this.#acl.activeRegion) this.#tellAcl();
     return json(200, this.#acl);
   }
 
-  #targets(): { name: string; url: string; reading: Reading; because: string; outstanding: number }[] {
+  #targets(): readonly object[] {
     return this.#balancer.targets.map(({ name, upstream, liveness }) => ({
       name,
       url: upstream.url,
       reading: liveness.reading,
       because: liveness.because,
       outstanding: upstream.outstanding,
+      sessions: this.#tunnels.count(name),
     }));
   }
 
@@ -157,26 +178,43 @@ export class RegionRouter {
   }
 
   async #forward(exchange: Exchange): Promise<Reply> {
+    const outcome = await this.#tryEach<never>(
+      ({ upstream }) => upstream.outstanding,
+      ({ upstream }, timeoutMs) => upstream.forward(exchange, timeoutMs),
+    );
+    return this.#replyOf(outcome);
+  }
+
+  #replyOf(outcome: Answered | { readonly kind: 'late' | 'nobody' }): Reply {
+    if (outcome.kind === 'answered') return this.#returned(outcome);
+    return outcome.kind === 'late' ? this.#late() : this.#nobody();
+  }
+
+  /** One server after the other, the best first, until one does what is asked. */
+  async #tryEach<Success extends OpenTunnel>(
+    loadOf: (target: Target) => number,
+    attempt: (target: Target, timeoutMs: number) => Promise<Success | Attempt>,
+  ): Promise<Success | Answered | { readonly kind: 'late' | 'nobody' }> {
     const { attemptTimeoutMs, totalTimeoutMs } = this.#options.durations;
     const deadlineMs = performance.now() + totalTimeoutMs;
     const tried = new Set<Target>();
     let refusal: Answered | undefined;
     let timedOut = false;
-    for (let target = this.#balancer.pick(tried); target; target = this.#balancer.pick(tried)) {
+    for (let target = this.#balancer.pick(tried, loadOf); target; target = this.#balancer.pick(tried, loadOf)) {
       const leftMs = deadlineMs - performance.now();
       // When probes come late because everything is slow, "down" is not the last word: one such server is still asked.
       const lastResort = target.liveness.reading === 'down';
       if (leftMs <= 0 || (lastResort && (timedOut || refusal))) break;
       tried.add(target);
-      const attempt = await target.upstream.forward(exchange, Math.min(attemptTimeoutMs, leftMs));
-      this.#learn(target, attempt);
-      timedOut ||= attempt.kind === 'timed-out';
-      if (attempt.kind !== 'answered') continue;
-      if (refusal || !this.#mayGrantElsewhere(attempt)) return this.#returned(attempt);
-      refusal = attempt;
+      const result = await attempt(target, Math.min(attemptTimeoutMs, leftMs));
+      if (result.kind === 'open') return result;
+      this.#learn(target, result);
+      timedOut ||= result.kind === 'timed-out';
+      if (result.kind !== 'answered') continue;
+      if (refusal || !this.#mayGrantElsewhere(result)) return result;
+      refusal = result;
     }
-    if (refusal) return this.#returned(refusal);
-    return timedOut ? this.#late() : this.#nobody();
+    return refusal ?? { kind: timedOut ? 'late' : 'nobody' };
   }
 
   #learn(target: Target, attempt: Attempt): void {
@@ -230,9 +268,19 @@ export class RegionRouter {
 
   #tell(name: string, now: Reading, before: Reading, because: string): void {
     const { logger } = this.#options;
+    // A server that hangs keeps its sockets open: whoever holds a session with it should know now.
+    if (now === 'down') this.#cut(this.#tunnels.cut(name), `${name} is down`);
     if (now === 'down') logger.warn({ target: name, because, announce: `${name} does not answer (${because})` });
     else if (now === 'up' && before === 'down') logger.info({ target: name, announce: `${name} answers again` });
     else logger.info({ target: name, now, because }, 'target changed');
+  }
+
+  #cut(count: number, because: string): void {
+    if (count > 0) this.#options.logger.warn({ sessions: count, because }, 'sessions were cut');
+  }
+
+  #isFenced(): boolean {
+    return this.#acl.acl === 'fence';
   }
 
   #tellAcl(): void {

@@ -1,9 +1,18 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { LOOPBACK } from '../layout';
-import type { Exchange, Reply, Responder } from './exchange';
+import type { Exchange, Reply, Responder, UpgradeOutcome, Upgrader } from './exchange';
 import { problem } from './problems';
+import type { OpenTunnel } from './tunnel';
 
 /** Checkouts are a few hundred bytes; a body beyond this is a mistake or an attack. */
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -67,9 +76,40 @@ function send(response: ServerResponse, reply: Reply, closeConnection: boolean):
   response.end(bodiless ? undefined : reply.body);
 }
 
+function headText(status: number, headers: OutgoingHttpHeaders): string {
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((each) => `${name}: ${each}`),
+  );
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', ''].join('\r\n');
+}
+
+/** Refuses an upgrade: there is only the socket to answer on, and it is closed. */
+function refuse(socket: Duplex, { status, headers, body = '' }: Reply): void {
+  const said = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' };
+  socket.write(headText(status, said));
+  socket.end(body);
+}
+
+/** Both ways, until either side ends; what happens to one socket happens to the other. */
+function join(client: Duplex, { socket: upstream, headers, head }: OpenTunnel, clientHead: Buffer): void {
+  client.write(headText(101, { ...headers, connection: 'Upgrade', upgrade: 'websocket' }));
+  client.write(head);
+  upstream.write(clientHead);
+  upstream.setNoDelay(true);
+  upstream.on('error', () => undefined);
+  upstream.pipe(client);
+  client.pipe(upstream);
+  upstream.on('close', () => client.destroy());
+  client.on('close', () => upstream.destroy());
+  if (upstream.destroyed) client.destroy();
+  if (client.destroyed) upstream.destroy();
+}
+
 export interface HttpServiceOptions {
   readonly port: number;
   readonly respond: Responder;
+  /** @default no WebSocket is spoken here. */
+  readonly upgrade?: Upgrader;
   readonly logger: Logger;
 }
 
@@ -77,10 +117,15 @@ export interface HttpServiceOptions {
 export class HttpService {
   readonly #server: Server;
   readonly #port: number;
+  readonly #upgrade: Upgrader | undefined;
+  readonly #logger: Logger;
+  readonly #tunnelled = new Set<Duplex>();
   #draining = false;
 
-  constructor({ port, respond, logger }: HttpServiceOptions) {
+  constructor({ port, respond, upgrade, logger }: HttpServiceOptions) {
     this.#port = port;
+    this.#upgrade = upgrade;
+    this.#logger = logger;
     // Idle connections are kept longer than any client's heartbeat interval is short: 65 s, as load balancers do.
     this.#server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 10_000 });
     this.#server.on('request', (request, response) => {
@@ -95,9 +140,9 @@ export class HttpService {
           response.destroy();
         });
     });
-    // Sessions over WebSockets are not offered yet. When they are, their upgrade is forwarded from here.
-    this.#server.on('upgrade', (_request, socket) => {
-      socket.end('HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    this.#server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => undefined);
+      void this.#tunnel(request, socket, head);
     });
   }
 
@@ -117,9 +162,36 @@ export class HttpService {
     });
   }
 
+  async #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const outcome = await this.#upgradeOutcome(request).catch((error: Error): UpgradeOutcome => {
+      this.#logger.error({ err: error }, 'upgrade failed');
+      return {
+        kind: 'refused',
+        reply: problem({ status: 500, code: 'internal_error', title: 'Something went wrong here' }),
+      };
+    });
+    if (outcome.kind === 'refused') {
+      refuse(socket, outcome.reply);
+      return;
+    }
+    this.#tunnelled.add(socket);
+    socket.once('close', () => this.#tunnelled.delete(socket));
+    join(socket, outcome, head);
+    if (this.#draining) socket.destroy();
+  }
+
+  async #upgradeOutcome(request: IncomingMessage): Promise<UpgradeOutcome> {
+    if (!this.#upgrade || request.headers.upgrade?.toLowerCase() !== 'websocket' || !request.url?.startsWith('/')) {
+      const reply = problem({ status: 400, code: 'invalid_request', title: 'This connection cannot be upgraded' });
+      return { kind: 'refused', reply };
+    }
+    return this.#upgrade(exchangeOf(request, undefined));
+  }
+
   /** Takes no new connections, answers what is under way (for at most 5 s), then closes everything. */
   async close(): Promise<void> {
     this.#draining = true;
+    for (const socket of this.#tunnelled) socket.destroy();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const sweep = setInterval(() => this.#server.closeIdleConnections(), 50);
     const limit = setTimeout(() => this.#server.closeAllConnections(), DRAIN_MS_MAX);

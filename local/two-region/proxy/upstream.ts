@@ -25,7 +25,8 @@ const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
 const REFUSALS = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EADDRNOTAVAIL']);
 
-function failed(error: Error): Attempt {
+/** What an error of a connection says about its upstream. */
+export function failed(error: Error): Attempt {
   const code = (error as NodeJS.ErrnoException).code ?? error.name;
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return { kind: 'timed-out', because: 'no connection in time' };
   return { kind: REFUSALS.has(code) ? 'refused' : 'broken', because: code };

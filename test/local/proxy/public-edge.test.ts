@@ -213,7 +213,10 @@ describe('the edge', () => {
     expect((await fetch(`${base}/_edge/target`)).status).toBe(401);
     const stranger = { method: 'PUT', headers: { authorization: 'Bearer x' }, body: '{"region":"virginia"}' };
     expect((await fetch(`${base}/_edge/target`, stranger)).status).toBe(403);
-    expect(await (await fetch(`${base}/_edge/target`, { headers: ADMIN })).json()).toEqual({ region: 'oregon' });
+    expect(await (await fetch(`${base}/_edge/target`, { headers: ADMIN })).json()).toEqual({
+      region: 'oregon',
+      sessions: 0,
+    });
     expect(oregon.seen).toEqual([]);
   });
 

@@ -1,0 +1,73 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+/** A license server that speaks WebSocket, from memory: answers each text with its own name before it. */
+export class SocketStandIn {
+  readonly name: string;
+  /** `hangs`: as a stopped process; `not-granting`: refuses upgrades though its own region is the active one. */
+  mood: 'serves' | 'hangs' | 'not-granting' = 'serves';
+  readonly upgrades: IncomingMessage[] = [];
+  /** How each session ended, by the close code its server saw. */
+  readonly ends: number[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new WebSocketServer({ noServer: true, handleProtocols: () => 'evergrant.v1' });
+  #server: Server | undefined;
+  #port = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get open(): number {
+    return this.#sessions.clients.size;
+  }
+
+  async start(): Promise<this> {
+    const server = createServer((_request, response) => {
+      if (this.mood !== 'hangs') response.end('{}');
+    });
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('upgrade', (request, socket, head) => {
+      if (this.mood === 'hangs') return;
+      this.upgrades.push(request);
+      if (this.mood === 'serves')
+        this.#sessions.handleUpgrade(request, socket, head, (session) => this.#serve(session));
+      else this.#refuse(socket as Socket);
+    });
+    await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
+    this.#port = (server.address() as AddressInfo).port;
+    this.#server = server;
+    return this;
+  }
+
+  async die(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #serve(session: WebSocket): void {
+    session.on('message', (text) => session.send(`${this.name}: ${text}`));
+    session.on('close', (code) => this.ends.push(code));
+    session.on('error', () => undefined);
+    session.send(`${this.name} greets`);
+  }
+
+  #refuse(socket: Socket): void {
+    const body = JSON.stringify({ code: 'not_granting', activeRegion: 'oregon' });
+    socket.end(
+      `HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-type: application/problem+json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+  }
+}
