@@ -2,11 +2,13 @@ import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { OperatingError } from '../lambda/failover/ports';
 import { addAutomationCommands } from './commands/automation';
+import { addControlRoomCommands } from './commands/control-room';
 import { addFailbackCommand } from './commands/failback';
 import { addFailoverCommand } from './commands/failover';
 import { addHistoryCommand } from './commands/history';
 import { addLocalCommands } from './commands/local';
 import { addStatusCommand } from './commands/status';
+import { addTokenCommands } from './commands/token';
 import { CommandError, EXIT } from './errors';
 import { openLocalTarget } from './local/open-target';
 
@@ -41,6 +43,8 @@ function buildProgram(): Command {
   addFailoverCommand(program, openLocalTarget);
   addFailbackCommand(program, openLocalTarget);
   addHistoryCommand(program, openLocalTarget);
+  addControlRoomCommands(program);
+  addTokenCommands(program);
   addLocalCommands(program);
   return program;
 }
