@@ -125,10 +125,13 @@ export interface PoolView {
   readonly product: string;
   readonly feature: string;
   readonly seats: number;
-  /** Seats of live leases, less those known to be counted twice: never more than `seats`. */
+  readonly overdraft: number;
+  /** Seats of live leases, less those known to be counted twice: never more than `seats` and the overdraft. */
   readonly seatsTaken: number;
   readonly seatsHeldBack: number;
   readonly seatsFree: number;
+  /** Set aside for Control Rooms or groups, used or not. */
+  readonly seatsReserved: number;
   readonly seatsCountedTwice: number;
   readonly heldBackUntil: string | null;
   readonly leases: number;
@@ -144,7 +147,9 @@ export interface LeaseView {
   readonly feature: string;
   readonly holder: string;
   readonly controlRoom: string | null;
+  readonly identity: string | null;
   readonly seats: number;
+  readonly overdraft: boolean;
   readonly seq: number;
   readonly epoch: number;
   readonly state: LeaseState;
@@ -188,7 +193,7 @@ export interface LicenseDatabase {
   renew(requests: readonly RenewalRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly Renewal[]>>;
   release(requests: readonly ReleaseRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly ReleaseVerdict[]>>;
   /** Ends a bounded number of lapsed leases and hold-backs. */
-  expire(expected: ExpectedEpoch): Promise<InEpoch<{ readonly expired: number; readonly more: boolean }>>;
+  expire(expected: ExpectedEpoch): Promise<InEpoch<Sweep>>;
   /** Every license's entitlement of that name, in the order of the license ids. */
   findEntitlements(name: EntitlementName): Promise<readonly Entitlement[]>;
   readPools(): Promise<PoolView[]>;
@@ -198,6 +203,24 @@ export interface LicenseDatabase {
   findApiTokens(sha256s: readonly string[]): Promise<ReadonlyMap<string, FoundToken>>;
   readonly registry: Registry;
   close(): Promise<void>;
+}
+
+/** A pool went beyond the seats that were sold, or is back within them; each change is handed out once. */
+export interface OverdraftChange {
+  readonly licenseId: string;
+  readonly product: string;
+  readonly feature: string;
+  readonly seats: number;
+  readonly overdraft: number;
+  readonly seatsTaken: number;
+  readonly overdrawn: boolean;
+}
+
+export interface Sweep {
+  readonly expired: number;
+  /** Whether more leases may be due. */
+  readonly more: boolean;
+  readonly overdraftChanges: readonly OverdraftChange[];
 }
 
 /** The pool is gone, or it no longer says what the entitlement said that the requests came with. */

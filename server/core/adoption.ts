@@ -1,4 +1,5 @@
 import type { LeaseClaim } from './lease';
+import { capacityOf, type SeatCount, seatsFree } from './seats';
 
 /** How long after a token's expiry it may still be presented, and the two durations it is made of (S4). */
 export interface UncertaintyPolicy {
@@ -9,20 +10,6 @@ export interface UncertaintyPolicy {
 /** The time within which everything that a lost region may have granted or renewed has lapsed (S4). */
 export function uncertaintyWindowMs(leaseTtlMs: number, policy: UncertaintyPolicy): number {
   return leaseTtlMs + policy.authorityLeaseMs + policy.skewMs;
-}
-
-export interface SeatCount {
-  readonly seats: number;
-  readonly seatsTaken: number;
-  readonly seatsHeldBack: number;
-  /** Seats of grants of the lost region that may yet come to light: escrow less what has been adopted. */
-  readonly seatsAwaited: number;
-  /** Seats counted twice, because an adopted lease shows that the release of a counted one was lost. */
-  readonly seatsOver: number;
-}
-
-export function seatsFree(count: SeatCount): number {
-  return Math.max(0, count.seats - count.seatsTaken - count.seatsHeldBack);
 }
 
 export type AdoptionVerdict =
@@ -55,16 +42,17 @@ export function adoptionVerdict(facts: AdoptionFacts): AdoptionVerdict {
   const seatsBeyondAwaited = Math.max(0, claim.seats - count.seatsAwaited);
   if (seatsBeyondAwaited > seatsFree(count)) return { kind: 'refuse', because: 'no_seat_available' };
 
+  const capacity = capacityOf(count);
   const seatsTaken = count.seatsTaken + claim.seats;
   const seatsAwaited = Math.max(0, count.seatsAwaited - claim.seats);
   return {
     kind: 'adopt',
     count: {
-      seats: count.seats,
+      ...count,
       seatsTaken,
       seatsAwaited,
-      seatsHeldBack: Math.min(seatsAwaited, Math.max(0, count.seats - seatsTaken)),
-      seatsOver: Math.max(count.seatsOver, seatsTaken - count.seats),
+      seatsHeldBack: Math.min(seatsAwaited, Math.max(0, capacity - seatsTaken)),
+      seatsOver: Math.max(count.seatsOver, seatsTaken - capacity),
     },
   };
 }

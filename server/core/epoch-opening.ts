@@ -1,9 +1,11 @@
 import { type UncertaintyPolicy, uncertaintyWindowMs } from './adoption';
 import type { EpochRow } from './role';
+import { capacityOf } from './seats';
 
 export interface OpeningPool {
   readonly id: number;
   readonly seats: number;
+  readonly overdraft: number;
   readonly seatsTaken: number;
   readonly escrow: number;
   readonly leaseTtlMs: number;
@@ -43,7 +45,7 @@ export function poolOpening(
   return {
     poolId: pool.id,
     seatsAwaited,
-    seatsHeldBack: Math.min(seatsAwaited, Math.max(0, pool.seats - pool.seatsTaken)),
+    seatsHeldBack: Math.min(seatsAwaited, Math.max(0, capacityOf(pool) - pool.seatsTaken)),
     awaitedUntilMs: seatsAwaited > 0 ? awaitedUntilMs : undefined,
     leasesUntilMs: Math.min(untilMs, pool.validUntilMs),
   };

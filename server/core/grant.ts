@@ -1,18 +1,16 @@
-import { type AdoptionVerdict, adoptionVerdict, type SeatCount, seatsFree, type UncertaintyPolicy } from './adoption';
+import { type AdoptionVerdict, adoptionVerdict, type UncertaintyPolicy } from './adoption';
 import { type Entitlement, type Requester, type TakingRefusal, takingRefusal } from './entitlement';
 import { grantedUntilMs, type Lease, type LeaseClaim, standingOf } from './lease';
-
-/** A pool as read under its row lock. */
-export interface PoolCount extends SeatCount {
-  readonly id: number;
-  readonly grantSeq: number;
-}
+import { PoolBooks, type PoolCount, type PoolFacts } from './pool-books';
+import { isOverdrawn } from './seats';
 
 /** `adopt` never sells a seat: it only takes over what the claim proves (a heartbeat of an unknown lease). */
 export interface GrantRequest extends Requester {
   readonly intent: 'checkout' | 'adopt';
   readonly leaseId: string;
   readonly holder: string;
+  /** The stable name of the installation: a live lease of the same one is given back instead of a second seat. */
+  readonly identity: string | undefined;
   readonly seats: number;
   /** The name of the API token it is asked with. */
   readonly grantedBy: string;
@@ -21,6 +19,7 @@ export interface GrantRequest extends Requester {
 
 export type GrantVerdict =
   | { readonly kind: 'granted'; readonly lease: Lease; readonly how: 'new' | 'again' | 'adopted' }
+  /** `seatsFree` are those that this requester could take. */
   | { readonly kind: 'no_seat_available'; readonly seats: number; readonly seatsFree: number }
   | { readonly kind: 'lease_conflict' }
   | { readonly kind: 'lease_expired' }
@@ -28,13 +27,11 @@ export type GrantVerdict =
   | { readonly kind: 'lease_not_found' }
   | TakingRefusal;
 
-export interface GrantBatch {
-  readonly pool: PoolCount;
+export interface GrantBatch extends PoolFacts {
   readonly entitlement: Entitlement;
   readonly epoch: number;
   /** The database's clock, read after the row lock was taken. */
   readonly nowMs: number;
-  readonly known: ReadonlyMap<string, Lease>;
   readonly requests: readonly GrantRequest[];
   readonly policy: UncertaintyPolicy;
 }
@@ -52,24 +49,33 @@ export interface GrantDecision {
  * batch is one lease.
  */
 export function decideGrants(batch: GrantBatch): GrantDecision {
-  const known = new Map(batch.known);
-  const verdicts: GrantVerdict[] = [];
-  const inserted: Lease[] = [];
-  let pool = batch.pool;
+  const books = new PoolBooks(batch);
+  const verdicts = batch.requests.map((request) => verdictOn(request, books, batch));
+  return { verdicts, inserted: books.inserted, pool: books.pool };
+}
 
-  for (const request of batch.requests) {
-    const lease = known.get(request.leaseId);
-    const decided = lease
-      ? { verdict: verdictOnKnown(lease, request, batch), pool }
-      : decideUnknown(pool, request, batch);
-    verdicts.push(decided.verdict);
-    pool = decided.pool;
-    if (decided.verdict.kind === 'granted' && decided.verdict.how !== 'again') {
-      known.set(request.leaseId, decided.verdict.lease);
-      inserted.push(decided.verdict.lease);
-    }
-  }
-  return { verdicts, inserted, pool };
+function verdictOn(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
+  const lease = books.lease(request.leaseId);
+  if (lease) return verdictOnKnown(lease, request, batch);
+  const sameInstallation = leaseOfInstallation(request, books, batch);
+  if (sameInstallation) return verdictOnKnown(sameInstallation, { ...request, holder: sameInstallation.holder }, batch);
+  return verdictOnUnknown(request, books, batch);
+}
+
+/** What this installation holds already: a restart that forgot the lease id does not burn a second seat. */
+function leaseOfInstallation(
+  { intent, identity, controlRoom, seats }: GrantRequest,
+  books: PoolBooks,
+  { nowMs }: GrantBatch,
+): Lease | undefined {
+  if (intent !== 'checkout' || identity === undefined) return undefined;
+  return books.findLease(
+    (lease) =>
+      lease.identity === identity &&
+      lease.controlRoom === controlRoom &&
+      lease.seats === seats &&
+      standingOf(lease, nowMs) === 'live',
+  );
 }
 
 function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch): GrantVerdict {
@@ -83,39 +89,39 @@ function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch):
   return { kind: 'granted', lease, how: 'again' };
 }
 
-interface Decided {
-  readonly verdict: GrantVerdict;
-  readonly pool: PoolCount;
+function verdictOnUnknown(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
+  const taken = request.claim ? takeOver(request.claim, request, books, batch) : undefined;
+  if (taken) return taken;
+  if (request.intent === 'adopt') return { kind: 'lease_not_found' };
+  return takingRefusal(batch.entitlement, request, batch.nowMs) ?? takeSeats(request, books, batch);
 }
 
-function decideUnknown(pool: PoolCount, request: GrantRequest, batch: GrantBatch): Decided {
-  if (request.claim) {
-    const { claim } = request;
-    const { leaseTtlMs } = batch.entitlement;
-    const refusal = refusedToAdopt(claim, request, batch);
-    if (refusal) return { verdict: refusal, pool };
-    const adoption = adoptionVerdict({ ...batch, claim, count: pool, leaseTtlMs });
-    if (adoption.kind === 'adopt') {
-      const { seats, holder, controlRoom } = claim;
-      const lease = newLease(pool, { leaseId: request.leaseId, seats, holder, controlRoom }, batch);
-      return {
-        verdict: { kind: 'granted', lease, how: 'adopted' },
-        pool: { ...pool, ...adoption.count, grantSeq: lease.seq },
-      };
-    }
-    if (request.intent === 'adopt') return { verdict: refusedAdoption(adoption.because), pool };
-  }
-  if (request.intent === 'adopt') return { verdict: { kind: 'lease_not_found' }, pool };
+/** Undefined when a checkout whose claim proves nothing any more may take a new seat instead. */
+function takeOver(
+  claim: LeaseClaim,
+  request: GrantRequest,
+  books: PoolBooks,
+  batch: GrantBatch,
+): GrantVerdict | undefined {
+  const refusal = refusedToAdopt(claim, request, batch);
+  if (refusal) return refusal;
+  const { leaseTtlMs } = batch.entitlement;
+  const adoption = adoptionVerdict({ ...batch, claim, count: books.pool, leaseTtlMs });
+  if (adoption.kind === 'refuse') return request.intent === 'adopt' ? refusedAdoption(adoption.because) : undefined;
+  const { holder, controlRoom, identity, seats } = claim;
+  const lease = newLease({ leaseId: request.leaseId, holder, controlRoom, identity, seats }, books, batch);
+  books.enter(lease, adoption.count);
+  return { kind: 'granted', lease, how: 'adopted' };
+}
 
-  const refusal = takingRefusal(batch.entitlement, request, batch.nowMs);
-  if (refusal) return { verdict: refusal, pool };
-  const free = seatsFree(pool);
-  if (request.seats > free) return { verdict: { kind: 'no_seat_available', seats: pool.seats, seatsFree: free }, pool };
-  const lease = newLease(pool, request, batch);
-  return {
-    verdict: { kind: 'granted', lease, how: 'new' },
-    pool: { ...pool, seatsTaken: pool.seatsTaken + request.seats, grantSeq: lease.seq },
-  };
+function takeSeats(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
+  const { pool } = books;
+  const open = books.openSeats().openTo(books.roomOf(request.controlRoom));
+  if (request.seats > open) return { kind: 'no_seat_available', seats: pool.seats, seatsFree: open };
+  const count = { ...pool, seatsTaken: pool.seatsTaken + request.seats };
+  const lease = { ...newLease(request, books, batch), overdraft: isOverdrawn(count) };
+  books.enter(lease, count);
+  return { kind: 'granted', lease, how: 'new' };
 }
 
 /** A Control Room takes over only what was its own; one that is suspended, nothing. */
@@ -145,8 +151,8 @@ function refusedAdoption(because: RefusalReason): GrantVerdict {
 }
 
 function newLease(
-  pool: PoolCount,
-  request: Pick<GrantRequest, 'leaseId' | 'holder' | 'controlRoom' | 'seats'>,
+  request: Pick<GrantRequest, 'leaseId' | 'holder' | 'controlRoom' | 'identity' | 'seats'>,
+  { pool }: PoolBooks,
   batch: GrantBatch,
 ): Lease {
   return {
@@ -154,7 +160,9 @@ function newLease(
     poolId: pool.id,
     holder: request.holder,
     controlRoom: request.controlRoom,
+    identity: request.identity,
     seats: request.seats,
+    overdraft: false,
     seq: pool.grantSeq + request.seats,
     epoch: batch.epoch,
     expiresAtMs: grantedUntilMs(batch.nowMs, batch.entitlement),

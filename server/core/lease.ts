@@ -9,7 +9,11 @@ export interface Lease {
   readonly holder: string;
   /** Undefined: taken with an API token that belongs to no Control Room. */
   readonly controlRoom: string | undefined;
+  /** The stable name of the installation that holds it, if it has told one. */
+  readonly identity: string | undefined;
   readonly seats: number;
+  /** Taken when more seats were held than were sold. */
+  readonly overdraft: boolean;
   /** The pool's `grant_seq` after this grant: it counts seats, not requests (S1). */
   readonly seq: number;
   /** The epoch of the last grant or renewal. */
@@ -27,6 +31,7 @@ export interface LeaseClaim {
   readonly feature: string;
   readonly holder: string;
   readonly controlRoom: string | undefined;
+  readonly identity: string | undefined;
   readonly seats: number;
   readonly seq: number;
   readonly epoch: number;

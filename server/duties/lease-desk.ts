@@ -25,6 +25,8 @@ export interface Checkout extends EntitlementName {
   readonly leaseId: string;
   readonly seats: number;
   readonly holder: string;
+  /** The stable name of the installation, if it has one: it gets back what it holds already. */
+  readonly identity?: string | undefined;
   /** The lease's token, when it was granted before. */
   readonly token?: string | undefined;
 }
@@ -99,13 +101,13 @@ export class LeaseDesk {
   }
 
   async #checkout(checkout: Checkout, caller: Caller): Promise<LeaseAnswer> {
-    const { leaseId, product, feature, seats, holder, token } = checkout;
+    const { leaseId, product, feature, seats, holder, identity, token } = checkout;
     const { licenseId = caller.licenseId } = checkout;
     if (caller.licenseId !== undefined && licenseId !== caller.licenseId) {
       return { kind: 'wrong_license', licenseId: caller.licenseId };
     }
     const claim = await this.#claim(leaseId, token);
-    const request = { intent: 'checkout', leaseId, seats, holder, ...requesterOf(caller) } as const;
+    const request = { intent: 'checkout', leaseId, seats, holder, identity, ...requesterOf(caller) } as const;
     return this.#grantTo({ product, feature, licenseId }, (entitlement) =>
       claim && provesCheckout(claim, request, entitlement) ? { ...request, claim } : request,
     );
@@ -129,8 +131,8 @@ export class LeaseDesk {
   async #adopt({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
     const claim = await this.#claim(leaseId, token);
     if (!claim) return { kind: 'lease_not_found' };
-    const { seats, holder } = claim;
-    const request = { intent: 'adopt', leaseId, seats, holder, claim, ...requesterOf(caller) } as const;
+    const { seats, holder, identity } = claim;
+    const request = { intent: 'adopt', leaseId, seats, holder, identity, claim, ...requesterOf(caller) } as const;
     const answer = await this.#grantTo(nameOf(claim, caller), () => request);
     return answer.kind === 'entitlement_not_found' ? { kind: 'lease_not_found' } : answer;
   }
@@ -176,9 +178,14 @@ export class LeaseDesk {
     entitlement: Entitlement,
   ): Promise<LeaseAnswer> {
     if (verdict.kind !== 'granted') return verdict;
-    this.#options.metrics.grants.inc({ how: verdict.how });
+    const { metrics } = this.#options;
+    metrics.grants.inc({ how: verdict.how });
+    if (verdict.how === 'new' && verdict.lease.overdraft) {
+      const { licenseId: license, product, feature } = entitlement;
+      metrics.overdraftGrants.inc({ license, product, feature });
+    }
     if (verdict.how === 'adopted' && request.claim) {
-      this.#options.metrics.adoptions.inc();
+      metrics.adoptions.inc();
       this.#options.onAdopted(verdict.lease, request.claim);
     }
     // The lease may carry an earlier epoch when it was granted before; the answer speaks for the present one.

@@ -15,6 +15,12 @@ export class Metrics {
     help: 'Checkouts granted: new, again (the same request repeated) or adopted (a lease of a lost region)',
     labelNames: ['how'] as const,
   });
+  readonly overdraftGrants = new Counter({
+    ...this.#shared,
+    name: 'evergrant_overdraft_grants_total',
+    help: 'Checkouts granted beyond the seats that were sold',
+    labelNames: ['license', 'product', 'feature'] as const,
+  });
   readonly denials = new Counter({
     ...this.#shared,
     name: 'evergrant_denials_total',
@@ -82,8 +88,8 @@ export class Metrics {
   readonly #poolSeats = new Gauge({
     ...this.#shared,
     name: 'evergrant_pool_seats',
-    help: 'Seats of a pool: total, taken, held_back or free',
-    labelNames: ['product', 'feature', 'kind'] as const,
+    help: 'Seats of a pool: total, overdraft (in use beyond the total), taken, held_back, reserved or free',
+    labelNames: ['license', 'product', 'feature', 'kind'] as const,
   });
 
   constructor() {
@@ -92,11 +98,15 @@ export class Metrics {
 
   showPools(pools: readonly PoolView[]): void {
     this.#poolSeats.reset();
-    for (const { product, feature, seats, seatsTaken, seatsHeldBack, seatsFree } of pools) {
-      this.#poolSeats.set({ product, feature, kind: 'total' }, seats);
-      this.#poolSeats.set({ product, feature, kind: 'taken' }, seatsTaken);
-      this.#poolSeats.set({ product, feature, kind: 'held_back' }, seatsHeldBack);
-      this.#poolSeats.set({ product, feature, kind: 'free' }, seatsFree);
+    for (const pool of pools) {
+      const { licenseId: license, product, feature, seats, seatsTaken, seatsHeldBack, seatsReserved, seatsFree } = pool;
+      const show = (kind: string, value: number) => this.#poolSeats.set({ license, product, feature, kind }, value);
+      show('total', seats);
+      show('overdraft', Math.max(0, seatsTaken - seats));
+      show('taken', seatsTaken);
+      show('held_back', seatsHeldBack);
+      show('reserved', seatsReserved);
+      show('free', seatsFree);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { DatabaseFailure, type LicenseDatabase } from '../ports';
+import { DatabaseFailure, type ExpectedEpoch, type LicenseDatabase, type OverdraftChange } from '../ports';
 import { Loop } from './loop';
 import type { Metrics } from './metrics';
 import type { RoleDuty } from './role';
@@ -8,25 +8,29 @@ const SWEEP_EVERY_MS = 1_000;
 const SWEEP_MORE_AFTER_MS = 20;
 const POOLS_SHOWN_EVERY_SWEEPS = 5;
 
+interface SweeperOptions {
+  readonly region: string;
+  readonly role: RoleDuty;
+  readonly database: LicenseDatabase;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
 /** Ends leases whose time has passed, in small transactions. Checkouts reclaim by themselves; this keeps the books. */
 export class Sweeper {
   readonly #loop: Loop;
   #more = false;
   #sweeps = 0;
 
-  constructor(options: { region: string; role: RoleDuty; database: LicenseDatabase; metrics: Metrics; log: Logger }) {
-    const { region, role, database, metrics, log } = options;
+  constructor(options: SweeperOptions) {
+    const { region, role, log } = options;
     this.#loop = new Loop(
       async () => {
         this.#more = false;
         const verdict = role.verdict();
         if (verdict.kind !== 'granting') return;
         try {
-          const swept = await database.expire({ epoch: verdict.epoch, region });
-          if (swept.kind !== 'done') return;
-          metrics.expiries.inc(swept.result.expired);
-          this.#more = swept.result.more;
-          if (this.#sweeps++ % POOLS_SHOWN_EVERY_SWEEPS === 0) metrics.showPools(await database.readPools());
+          await this.#sweep({ epoch: verdict.epoch, region }, options);
         } catch (error) {
           const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
           log[level]({ failure: error instanceof Error ? error.message : error }, 'the sweep failed');
@@ -42,5 +46,25 @@ export class Sweeper {
 
   stop(): Promise<void> {
     return this.#loop.stop();
+  }
+
+  async #sweep(expected: ExpectedEpoch, { database, metrics, log }: SweeperOptions): Promise<void> {
+    const swept = await database.expire(expected);
+    if (swept.kind !== 'done') return;
+    const { expired, more, overdraftChanges } = swept.result;
+    metrics.expiries.inc(expired);
+    this.#more = more;
+    for (const change of overdraftChanges) tellOverdraft(log, change);
+    if (this.#sweeps++ % POOLS_SHOWN_EVERY_SWEEPS === 0) metrics.showPools(await database.readPools());
+  }
+}
+
+function tellOverdraft(log: Logger, change: OverdraftChange): void {
+  const { product, feature, seats, overdraft, seatsTaken } = change;
+  if (change.overdrawn) {
+    const announce = `${product}/${feature} is in overdraft: ${seatsTaken} seats are taken, ${seats} were sold and ${overdraft} more may be`;
+    log.warn({ announce, alert: 'pool-overdrawn', ...change });
+  } else {
+    log.info({ announce: `${product}/${feature} is back within its ${seats} seats`, ...change });
   }
 }

@@ -1,12 +1,14 @@
 import type { Static } from '@sinclair/typebox';
-import type { Caller } from '../core/access';
+import { allows, type Caller } from '../core/access';
+import type { LeaseEnd } from '../core/lease';
 import type { HeldLease, LeaseAnswer, LeaseDesk, ReleaseAnswer } from '../duties/lease-desk';
 import { type ProblemExtras, problemReply } from './problems';
 import { refusalReply, type WhereToGo } from './refusals';
 import type { Reply } from './reply';
-import type { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, TokenBody } from './schemas';
+import type { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, ReleaseBody, TokenBody } from './schemas';
 
 type CheckoutCall = Static<typeof LeaseParams> & Static<typeof CheckoutBody>;
+type ReleaseCall = Static<typeof LeaseParams> & Static<typeof ReleaseBody>;
 type LeaseCall = Static<typeof LeaseParams> & Static<typeof TokenBody>;
 
 export interface LeaseCallOptions extends WhereToGo {
@@ -33,10 +35,24 @@ export class LeaseCalls {
     return leaseReply(200, await this.#options.desk.heartbeat(withPlainId(call), caller), this.#options);
   }
 
-  async release(call: LeaseCall, caller: Caller): Promise<Reply> {
-    return endedReply(await this.#options.desk.release(withPlainId(call), caller), this.#options);
+  /** An administrator takes seats back from whoever holds them, and says why. */
+  async release(call: ReleaseCall, caller: Caller): Promise<Reply> {
+    const { leaseId, token, reason } = withPlainId(call);
+    if (reason === undefined && !allows(caller.scopes, ['lease'])) return REASON_MISSING;
+    if (reason !== undefined && !allows(caller.scopes, ['admin'])) return REASON_FORBIDDEN;
+    const end: LeaseEnd = reason === undefined ? { kind: 'released' } : { kind: 'forced', reason };
+    return endedReply(await this.#options.desk.release({ leaseId, token, end }, caller), this.#options);
   }
 }
+
+const REASON_MISSING = problemReply('invalid_request', {
+  detail: 'reason is missing: an administrator who takes seats back says why',
+  members: { field: 'reason', errors: [{ field: 'reason', detail: 'is missing' }] },
+});
+
+const REASON_FORBIDDEN = problemReply('forbidden', {
+  detail: 'a reason takes the seats back from whoever holds them, which needs the scope admin; release without one',
+});
 
 /** The same UUID may be written in two ways; it is one lease. */
 function withPlainId<T extends { leaseId: string }>(call: T): T {
@@ -109,6 +125,7 @@ function heldLease(
   return {
     leaseId: lease.id,
     licenseId: pool.licenseId,
+    ...(lease.overdraft ? { overdraft: true as const } : {}),
     token,
     expiresAt: new Date(lease.expiresAtMs).toISOString(),
     serverTime: new Date(nowMs).toISOString(),

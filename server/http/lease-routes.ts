@@ -5,7 +5,7 @@ import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import type { LeaseCalls } from './lease-calls';
 import { problemResponses, sendReply } from './problems';
-import { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, TokenBody } from './schemas';
+import { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, ReleaseBody, TokenBody } from './schemas';
 
 type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly calls: LeaseCalls };
 
@@ -95,17 +95,17 @@ function heartbeatRoute(routes: FastifyInstance, options: LeaseRouteOptions): vo
 }
 
 function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void {
-  routes.delete<{ Params: Static<typeof LeaseParams>; Body: Static<typeof TokenBody> }>(
+  routes.delete<{ Params: Static<typeof LeaseParams>; Body: Static<typeof ReleaseBody> }>(
     '/v1/leases/:leaseId',
     {
       schema: {
         tags: ['leases'],
         summary: 'Give seats back',
         description:
-          'Idempotent. With its token, a lease that was lost with a region is recorded as released, so that it is never taken over.',
+          'Idempotent. With its token, a lease that was lost with a region is recorded as released, so that it is never taken over. With a reason, which needs the scope `admin`, the seats are taken back from whoever holds them.',
         security: SECURITY,
         params: LeaseParams,
-        body: TokenBody,
+        body: ReleaseBody,
         response: {
           204: Type.Null({ description: 'The lease has ended, now or before' }),
           ...problemResponses(...COMMON_PROBLEMS, 'lease_not_found', ...UNAVAILABLE),

@@ -33,15 +33,34 @@ export const CheckoutBody = Type.Object({
   feature,
   seats: Type.Integer({ minimum: 1, maximum: SEATS_MAX }),
   holder,
+  identity: Type.Optional(
+    Type.String({
+      ...PLAIN_TEXT,
+      description:
+        'A name of the installation that survives its restarts: while it holds a live lease of as many of these seats, that lease is the answer, under its own leaseId',
+    }),
+  ),
   token: Type.Optional(token),
 });
 
 export const TokenBody = Type.Object({ token: Type.Optional(token) });
 
+export const ReleaseBody = Type.Object({
+  token: Type.Optional(token),
+  reason: Type.Optional(
+    Type.String({
+      ...PLAIN_TEXT,
+      maxLength: 500,
+      description: 'Why an administrator takes the seats back from whoever holds them; kept with the lease',
+    }),
+  ),
+});
+
 export const HeldLease = Type.Object(
   {
     leaseId: uuid,
     licenseId,
+    overdraft: Type.Optional(Type.Literal(true, { description: 'More seats are held than were sold' })),
     token: Type.String({ description: 'The lease token: a JWS, EdDSA, see /.well-known/jwks.json' }),
     expiresAt: instant,
     serverTime: Type.String({
@@ -80,9 +99,11 @@ export const Pools = Type.Object(
         product,
         feature,
         seats: Type.Integer(),
-        seatsTaken: Type.Integer({ description: 'Never more than seats' }),
+        overdraft: Type.Integer({ description: 'Seats that may be taken beyond those sold' }),
+        seatsTaken: Type.Integer({ description: 'Never more than seats and overdraft' }),
         seatsHeldBack: Type.Integer({ description: 'Not sold, because grants of a lost region may still claim them' }),
-        seatsFree: Type.Integer(),
+        seatsFree: Type.Integer({ description: 'Those of the overdraft included' }),
+        seatsReserved: Type.Integer({ description: 'For Control Rooms or groups, used or not' }),
         seatsCountedTwice: Type.Integer({
           description:
             'Seats of live leases whose release was lost with a region, as adopted leases have shown; not in seatsTaken',
@@ -108,7 +129,9 @@ export const Lease = Type.Object(
     controlRoom: Type.Union([uuid, Type.Null()], {
       description: 'The Control Room that took it, if its token names one',
     }),
+    identity: Type.Union([Type.String(), Type.Null()], { description: 'The stable name of the installation' }),
     seats: Type.Integer(),
+    overdraft: Type.Boolean({ description: 'Taken when more seats were held than were sold' }),
     seq: Type.Integer(),
     epoch: Type.Integer({ description: 'Of the last grant or renewal' }),
     state: leaseState,

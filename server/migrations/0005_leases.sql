@@ -1,5 +1,13 @@
 -- What leases need besides the columns of 0004.
 
+alter table lease
+  -- Taken when more seats were held than were sold.
+  add column overdraft boolean not null default false;
+
+alter table pool
+  -- Whether more seats are held than were sold, as it was last told: each change is told once.
+  add column overdraft_told boolean not null default false;
+
 -- Seats that each Control Room holds, counted as the pool's own are: by the triggers alone.
 create function control_room_use_change(pool_changed bigint, room_changed uuid, delta bigint) returns void
   language plpgsql as $$

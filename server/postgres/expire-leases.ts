@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { ExpectedEpoch, InEpoch } from '../ports';
+import type { ExpectedEpoch, InEpoch, OverdraftChange, Sweep } from '../ports';
 import { inEpoch } from './transaction';
 
 const SWEEP_LOCK = 7_303_014_002;
@@ -8,9 +8,11 @@ const EXPIRED_MAX = 200;
 /** One sweeper at a time is enough: the others find the lock taken and come by later. */
 const TRY_SWEEP_LOCK = `select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as swept`;
 
+const OVERDRAWN = 'seats_taken - seats_over > seats';
+
 const LOCK_POOLS_DUE = `
 select id from pool
-where awaited_until <= clock_timestamp()
+where awaited_until <= clock_timestamp() or overdraft_told <> (${OVERDRAWN})
    or exists (select from lease where pool_id = pool.id and state = 'live' and expires_at <= clock_timestamp())
 order by id for update`;
 
@@ -29,18 +31,24 @@ with due as (
 )
 update lease set ${EXPIRED} from due where lease.id = due.id`;
 
-/** Ends a bounded number of lapsed leases and hold-backs. Resolves to how many leases, and whether more may be due. */
-export async function expireLeases(
-  database: Pool,
-  expected: ExpectedEpoch,
-): Promise<InEpoch<{ expired: number; more: boolean }>> {
+/** After the expiries: they may have brought a pool back within its seats. */
+const TELL_OVERDRAFT = `
+update pool set overdraft_told = (${OVERDRAWN})
+where id = any($1::bigint[]) and overdraft_told <> (${OVERDRAWN})
+returning license_id as "licenseId", product, feature, seats, overdraft, seats_taken - seats_over as "seatsTaken",
+  overdraft_told as overdrawn`;
+
+/** Ends a bounded number of lapsed leases and hold-backs, and says which pools went into overdraft or came out of it. */
+export async function expireLeases(database: Pool, expected: ExpectedEpoch): Promise<InEpoch<Sweep>> {
   return inEpoch(database, expected, TRY_SWEEP_LOCK, async (client, [lock]) => {
-    if (lock?.swept !== true) return { expired: 0, more: false };
+    const nothing: Sweep = { expired: 0, more: false, overdraftChanges: [] };
+    if (lock?.swept !== true) return nothing;
     const due = await client.query<{ id: number }>(LOCK_POOLS_DUE);
-    if (due.rows.length === 0) return { expired: 0, more: false };
+    if (due.rows.length === 0) return nothing;
     const poolIds = [due.rows.map((pool) => pool.id)];
     await client.query(RELEASE_HELD_BACK, poolIds);
     const expired = (await client.query(EXPIRE_LEASES, poolIds)).rowCount ?? 0;
-    return { expired, more: expired === EXPIRED_MAX };
+    const changes = await client.query<OverdraftChange>(TELL_OVERDRAFT, poolIds);
+    return { expired, more: expired === EXPIRED_MAX, overdraftChanges: changes.rows };
   });
 }

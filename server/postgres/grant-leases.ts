@@ -1,8 +1,11 @@
 import type { Pool, PoolClient } from 'pg';
-import { decideGrants, type GrantDecision, type GrantRequest, type PoolCount } from '../core/grant';
+import type { Entitlement } from '../core/entitlement';
+import { decideGrants, type GrantDecision, type GrantRequest } from '../core/grant';
 import type { Lease } from '../core/lease';
+import { NOTHING_RESERVED, type PoolCount } from '../core/pool-books';
 import type { GrantBatchRequest, GrantBatchResult, GrantMismatch, InEpoch } from '../ports';
 import { EXPIRED } from './expire-leases';
+import { loadReserved } from './load-reserved';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 import { inEpoch } from './transaction';
 
@@ -18,13 +21,22 @@ export async function grantLeases(
 ): Promise<InEpoch<GrantBatchResult | GrantMismatch>> {
   return inEpoch(database, expected, lockPool(entitlement.poolId), async (client, [row]) => {
     if (!row) return 'entitlement_not_found';
-    const { nowMs, issue, ...pool } = row as unknown as PoolCount & { nowMs: number; issue: number };
-    if (pool.seats !== entitlement.seats || issue !== entitlement.issue) return 'entitlement_changed';
-    const known = await loadLeases(client, requests);
-    const decision = decideGrants({ pool, entitlement, epoch: expected.epoch, nowMs, known, requests, policy });
+    const { nowMs, issue, hasReservations, ...pool } = row as unknown as LockedPool;
+    if (!saysTheSame(pool, issue, entitlement)) return 'entitlement_changed';
+    const known = await loadLeases(client, pool.id, requests);
+    const reserved = hasReservations ? await loadReserved(client, pool.id, requests) : NOTHING_RESERVED;
+    const facts = { pool, known, reserved };
+    const decision = decideGrants({ ...facts, entitlement, epoch: expected.epoch, nowMs, requests, policy });
     if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
     return { verdicts: decision.verdicts, nowMs };
   });
+}
+
+type LockedPool = PoolCount & { readonly nowMs: number; readonly issue: number; readonly hasReservations: boolean };
+
+function saysTheSame(pool: PoolCount, issue: number, entitlement: Entitlement): boolean {
+  const { seats, overdraft } = entitlement;
+  return pool.seats === seats && pool.overdraft === overdraft && issue === entitlement.issue;
 }
 
 const RECLAIMED_MAX = 500;
@@ -41,19 +53,30 @@ with due as (
   order by id limit ${RECLAIMED_MAX} for update skip locked
 )
 update lease set ${EXPIRED} from due where lease.id = due.id;
-select pool.id, seats, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack", seats_awaited as "seatsAwaited",
+select pool.id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack", seats_awaited as "seatsAwaited",
   seats_over as "seatsOver", grant_seq as "grantSeq", license.version as issue,
+  exists (select from reservation where pool_id = ${poolId}) as "hasReservations",
   ${milliseconds('clock_timestamp()')} as "nowMs"
   from pool join license on license.id = pool.license_id where pool.id = ${poolId}`;
 }
 
-async function loadLeases(client: PoolClient, requests: readonly GrantRequest[]): Promise<Map<string, Lease>> {
+/** By their ids, and those that the same installations hold already. */
+const LOAD_LEASES = `
+select ${LEASE_COLUMNS} from lease l where l.id = any($1::uuid[])
+union
+select ${LEASE_COLUMNS} from lease l where l.pool_id = $2 and l.state = 'live' and l.identity = any($3::text[])`;
+
+async function loadLeases(client: PoolClient, poolId: number, requests: readonly GrantRequest[]): Promise<Lease[]> {
   const found = await client.query<LeaseRow>({
     name: 'load-leases',
-    text: `select ${LEASE_COLUMNS} from lease l where l.id = any($1::uuid[])`,
-    values: [requests.map((request) => request.leaseId)],
+    text: LOAD_LEASES,
+    values: [
+      requests.map((request) => request.leaseId),
+      poolId,
+      [...new Set(requests.flatMap((request) => request.identity ?? []))],
+    ],
   });
-  return new Map(found.rows.map((row) => [row.id, leaseOf(row)]));
+  return found.rows.map(leaseOf);
 }
 
 /** The triggers on lease count the seats; the pool's other figures come from the decision. */
@@ -62,11 +85,13 @@ with counted as (
   update pool set grant_seq = $2, seats_awaited = $3, seats_held_back = $4, seats_over = $5 where id = $1
 )
 insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at, adopted_from_epoch, control_room,
-  granted_by)
+  granted_by, identity, overdraft)
 select granted.id, $1, granted.holder, granted.seats, granted.seq, $6, to_timestamp($7::float8 / 1000),
-  to_timestamp(granted.expires_at_ms / 1000), granted.adopted_from_epoch, granted.control_room, granted.granted_by
-from unnest($8::uuid[], $9::text[], $10::int[], $11::bigint[], $12::float8[], $13::bigint[], $14::uuid[], $15::text[])
-  as granted (id, holder, seats, seq, expires_at_ms, adopted_from_epoch, control_room, granted_by)
+  to_timestamp(granted.expires_at_ms / 1000), granted.adopted_from_epoch, granted.control_room, granted.granted_by,
+  granted.identity, granted.overdraft
+from unnest($8::uuid[], $9::text[], $10::int[], $11::bigint[], $12::float8[], $13::bigint[], $14::uuid[], $15::text[],
+    $16::text[], $17::boolean[])
+  as granted (id, holder, seats, seq, expires_at_ms, adopted_from_epoch, control_room, granted_by, identity, overdraft)
 order by granted.id`;
 
 async function insertLeases(
@@ -100,6 +125,8 @@ async function insertLeases(
       inserted.map((lease) => adoptedFrom(lease) ?? null),
       inserted.map((lease) => lease.controlRoom ?? null),
       inserted.map((lease) => asked.get(lease.id)?.request.grantedBy ?? null),
+      inserted.map((lease) => lease.identity ?? null),
+      inserted.map((lease) => lease.overdraft),
     ],
   });
 }

@@ -40,7 +40,7 @@ async function newestEpoch(client: PoolClient, query: string): Promise<EpochRow 
 }
 
 const LOCK_POOLS = `
-select pool.id, seats, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
+select pool.id, seats, overdraft, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
   seats_awaited as "seatsAwaited", ${milliseconds('awaited_until')} as "awaitedUntilMs",
   ${milliseconds('license.valid_until')} as "validUntilMs", ${milliseconds('clock_timestamp()')} as "nowMs"
 from pool join license on license.id = pool.license_id order by pool.id for update of pool`;

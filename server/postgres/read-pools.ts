@@ -3,9 +3,10 @@ import type { PoolView } from '../ports';
 import { withConnection } from './connection';
 
 const READ_POOLS = `
-select license_id as "licenseId", customer, pool.product, feature, seats,
+select license_id as "licenseId", customer, pool.product, feature, seats, overdraft,
   seats_taken - seats_over as "seatsTaken", seats_held_back as "seatsHeldBack",
-  greatest(0, seats - seats_taken - seats_held_back) as "seatsFree", seats_over as "seatsCountedTwice",
+  greatest(0, seats + overdraft - seats_taken - seats_held_back) as "seatsFree",
+  (select coalesce(sum(reservation.seats), 0) from reservation where pool_id = pool.id) as "seatsReserved", seats_over as "seatsCountedTwice",
   awaited_until as "heldBackUntil",
   (select count(*) from lease where pool_id = pool.id and state = 'live') as leases,
   grant_seq as "grantSeq", escrow, lease_ttl_seconds as "leaseTtlSeconds"

@@ -5,13 +5,15 @@ export function milliseconds(expression: string): string {
   return `floor(extract(epoch from ${expression}) * 1000)::float8`;
 }
 
-export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.seats, l.seq, l.epoch, l.state, ${milliseconds('l.expires_at')} as expires_at_ms`;
+export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.identity, l.seats, l.overdraft, l.seq, l.epoch, l.state, ${milliseconds('l.expires_at')} as expires_at_ms`;
 
 export interface LeaseRow {
   id: string;
   pool_id: number;
   holder: string;
   control_room: string | null;
+  identity: string | null;
+  overdraft: boolean;
   seats: number;
   seq: number;
   epoch: number;
@@ -25,6 +27,8 @@ export function leaseOf(row: LeaseRow): Lease {
     poolId: row.pool_id,
     holder: row.holder,
     controlRoom: row.control_room ?? undefined,
+    identity: row.identity ?? undefined,
+    overdraft: row.overdraft,
     seats: row.seats,
     seq: row.seq,
     epoch: row.epoch,

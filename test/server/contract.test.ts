@@ -112,6 +112,7 @@ describe('access', () => {
     checkout: () => ['PUT', path(), { ...BODY, seats: 1_000_000 }],
     heartbeat: () => ['POST', `${path()}/heartbeat`],
     release: () => ['DELETE', path()],
+    'force release': () => ['DELETE', path(), { reason: 'the host is gone' }],
     pools: () => ['GET', '/v1/pools'],
     leases: () => ['GET', '/v1/leases'],
     lease: () => ['GET', path()],
@@ -120,7 +121,8 @@ describe('access', () => {
   it.each<[string, Record<string, number>]>([
     ['checkout', { client: 409, reader: 403, admin: 403, none: 401, wrong: 401 }],
     ['heartbeat', { client: 404, reader: 403, admin: 403, none: 401, wrong: 401 }],
-    ['release', { client: 404, reader: 403, admin: 404, none: 401, wrong: 401 }],
+    ['release', { client: 404, reader: 403, admin: 422, none: 401, wrong: 401 }],
+    ['force release', { client: 403, reader: 403, admin: 404, none: 401, wrong: 401 }],
     ['pools', { client: 200, reader: 200, admin: 200, none: 401, wrong: 401 }],
     ['leases', { client: 403, reader: 200, admin: 200, none: 401, wrong: 401 }],
     ['lease', { client: 403, reader: 404, admin: 404, none: 401, wrong: 401 }],
@@ -220,7 +222,7 @@ it('counts what it does, for Prometheus', async () => {
     'evergrant_batch_size_count{verb="checkout"} ',
     'evergrant_granting 1',
     'evergrant_epoch 1',
-    'evergrant_pool_seats{product="Assembler",feature="runner",kind="total"} 100000',
+    'evergrant_pool_seats{license="lic-1",product="Assembler",feature="runner",kind="total"} 100000',
     'process_cpu_seconds_total ',
   ];
   const missing = async () => {
@@ -243,9 +245,11 @@ describe('reading', () => {
       product: PRODUCT,
       feature: 'studio',
       seats: 10,
+      overdraft: 0,
       seatsTaken: 4,
       seatsHeldBack: 0,
       seatsFree: 6,
+      seatsReserved: 0,
       seatsCountedTwice: 0,
       heldBackUntil: null,
       leases: 1,

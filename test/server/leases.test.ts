@@ -224,9 +224,29 @@ describe('release', () => {
     });
   });
 
-  it('may be done by an operator', async () => {
+  it('may be forced by an administrator, who says why', async () => {
     const leaseId = await checkedOut();
-    expect((await server.call('DELETE', `/v1/leases/${leaseId}`, undefined, TOKENS.admin)).status).toBe(204);
+    const path = `/v1/leases/${leaseId}`;
+    expect(await server.call('DELETE', path, {}, TOKENS.admin)).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_request', field: 'reason' },
+    });
+    expect((await server.call('DELETE', path, { reason: 'the host is gone' }, TOKENS.admin)).status).toBe(204);
+    expect((await server.call('GET', path, undefined, TOKENS.reader)).body).toMatchObject({
+      state: 'released',
+      endedBy: 'admin',
+      endedBecause: 'forced: the host is gone',
+    });
+    expect(await server.call('POST', `${path}/heartbeat`)).toMatchObject({
+      status: 410,
+      body: { code: 'lease_released' },
+    });
+  });
+
+  it('is not forced by a holder', async () => {
+    const leaseId = await checkedOut();
+    const answer = await server.call('DELETE', `/v1/leases/${leaseId}`, { reason: 'I want it' });
+    expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden' } });
   });
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { poolOpening } from '../../../server/core/epoch-opening';
-import { decideGrants, type GrantRequest, type PoolCount } from '../../../server/core/grant';
+import { decideGrants, type GrantRequest } from '../../../server/core/grant';
+import { NOTHING_RESERVED, type PoolCount } from '../../../server/core/pool-books';
 import { ANYONE, ENTITLEMENT } from '../support/core-facts';
 
 /**
@@ -30,7 +31,8 @@ function grant(pool: PoolCount, request: GrantRequest): { granted: boolean; pool
     entitlement: { ...ENTITLEMENT, leaseTtlMs: TTL_MS },
     epoch: 2,
     nowMs: NOW_MS,
-    known: new Map(),
+    known: [],
+    reserved: NOTHING_RESERVED,
     requests: [request],
     policy: POLICY,
   });
@@ -77,7 +79,7 @@ function lose({ replicated, lost }: Story): Pick<Books, 'trulyHeldReplicated' | 
 
 function opened(told: Story): Books {
   const truth = lose(told);
-  const count = { id: 1, seats: SEATS, seatsTaken: told.replicated };
+  const count = { id: 1, seats: SEATS, overdraft: 0, seatsTaken: told.replicated };
   const { seatsHeldBack, seatsAwaited } = poolOpening(
     // S2 keeps the unknown grants within the escrow; here the escrow is just large enough.
     {
@@ -109,6 +111,7 @@ const EVENTS: Record<Event, (books: Books, id: string, release: Release) => void
       feature: 'f',
       holder: 'h',
       controlRoom: undefined,
+      identity: undefined,
       seats: 1,
       seq: 0,
       epoch: 1,

@@ -8,6 +8,7 @@ const PREVIOUS: EpochRow = { epoch: 1, region: 'oregon', closed: false };
 const POOL: OpeningPool = {
   id: 1,
   seats: 10,
+  overdraft: 0,
   seatsTaken: 4,
   escrow: 3,
   leaseTtlMs: 600_000,

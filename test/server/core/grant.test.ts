@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { decideGrants, type GrantBatch, type GrantRequest, type PoolCount } from '../../../server/core/grant';
+import { decideGrants, type GrantBatch, type GrantRequest } from '../../../server/core/grant';
 import type { Lease, LeaseClaim } from '../../../server/core/lease';
+import { NOTHING_RESERVED, type PoolCount, type Reserved } from '../../../server/core/pool-books';
 import { ANYONE, ENTITLEMENT } from '../support/core-facts';
 
 const NOW_MS = 1_000_000;
@@ -8,6 +9,7 @@ const NOW_MS = 1_000_000;
 const POOL: PoolCount = {
   id: 1,
   seats: 10,
+  overdraft: 0,
   seatsTaken: 0,
   seatsHeldBack: 0,
   seatsAwaited: 0,
@@ -20,7 +22,9 @@ const LEASE: Lease = {
   poolId: 1,
   holder: 'room',
   controlRoom: undefined,
+  identity: undefined,
   seats: 2,
+  overdraft: false,
   seq: 100,
   epoch: 2,
   expiresAtMs: NOW_MS + 1,
@@ -34,6 +38,7 @@ const CLAIM: LeaseClaim = {
   feature: 'f',
   holder: 'room',
   controlRoom: undefined,
+  identity: undefined,
   seats: 2,
   seq: 90,
   epoch: 1,
@@ -48,13 +53,20 @@ function adopt(claim: LeaseClaim): GrantRequest {
   return { ...ANYONE, intent: 'adopt', leaseId: claim.leaseId, seats: claim.seats, holder: claim.holder, claim };
 }
 
-function decide(requests: GrantRequest[], { pool = POOL, known = [] as Lease[] } = {}) {
+interface State {
+  pool?: PoolCount;
+  known?: Lease[];
+  reserved?: Reserved;
+}
+
+function decide(requests: GrantRequest[], { pool = POOL, known = [], reserved = NOTHING_RESERVED }: State = {}) {
   const batch: GrantBatch = {
     pool,
     entitlement: ENTITLEMENT,
     epoch: 2,
     nowMs: NOW_MS,
-    known: new Map(known.map((lease) => [lease.id, lease])),
+    known,
+    reserved,
     requests,
     policy: { authorityLeaseMs: 30_000, skewMs: 5_000 },
   };

@@ -20,5 +20,10 @@ export const ENTITLEMENT: Entitlement = {
   policy: { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 },
 };
 
-/** An API token that belongs to no Control Room. */
-export const ANYONE = { controlRoom: undefined, controlRoomState: 'active', grantedBy: 'client' } as const;
+/** An API token that belongs to no Control Room, and an installation that has told no name. */
+export const ANYONE = {
+  identity: undefined,
+  controlRoom: undefined,
+  controlRoomState: 'active',
+  grantedBy: 'client',
+} as const;

@@ -1,0 +1,92 @@
+/** Seats of a pool that only one Control Room, or only one group of Control Rooms, may take. */
+export interface Reservation {
+  readonly controlRoom?: string;
+  readonly group?: string;
+  readonly seats: number;
+}
+
+/** A Control Room and its group, as far as it has any. */
+export interface Room {
+  readonly controlRoom: string | undefined;
+  readonly group: string | undefined;
+}
+
+export interface RoomUse extends Room {
+  readonly seats: number;
+}
+
+/**
+ * Who may take which of the free seats. A Control Room's use counts first against its own reservation, then against
+ * its group's, then against the rest that nobody has reserved; and so does what it takes next. What others have
+ * reserved and not used is not for it.
+ *
+ * More may be reserved than is free: seats were in use before they were reserved, or are held back after the loss of a
+ * region. Then every reservation may draw on what is free, in the order of asking, and the rest is empty.
+ */
+export class OpenSeats {
+  readonly #byRoom = new Map<string, number>();
+  readonly #byGroup = new Map<string, number>();
+  #free: number;
+  #rest: number;
+
+  constructor(free: number, reservations: readonly Reservation[], uses: readonly RoomUse[]) {
+    for (const { controlRoom, group, seats } of reservations) {
+      if (controlRoom !== undefined) this.#byRoom.set(controlRoom, seats);
+      else if (group !== undefined) this.#byGroup.set(group, seats);
+    }
+    for (const use of uses) this.#useReservations(use, use.seats);
+    this.#free = free;
+    this.#rest = Math.max(0, free - sum(this.#byRoom) - sum(this.#byGroup));
+  }
+
+  /** How many seats a Control Room may take now. */
+  openTo(room: Room): number {
+    return Math.min(this.#free, this.#ofRoom(room) + this.#ofGroup(room) + this.#rest);
+  }
+
+  /** Takes seats that are open to the Control Room. */
+  take(room: Room, seats: number): void {
+    this.#rest -= this.#useReservations(room, seats);
+    this.#free -= seats;
+  }
+
+  /** Keeps for the Control Room everything that it may draw on: nobody else gets any of it. */
+  close(room: Room): void {
+    const closed = this.#ofRoom(room) + this.#ofGroup(room) + this.#rest;
+    this.#useReservations(room, closed);
+    this.#rest = 0;
+    this.#free = Math.max(0, this.#free - closed);
+  }
+
+  get nothingLeft(): boolean {
+    return this.#free === 0;
+  }
+
+  #ofRoom({ controlRoom }: Room): number {
+    return controlRoom === undefined ? 0 : (this.#byRoom.get(controlRoom) ?? 0);
+  }
+
+  #ofGroup({ group }: Room): number {
+    return group === undefined ? 0 : (this.#byGroup.get(group) ?? 0);
+  }
+
+  /** Resolves to the seats that no reservation covers. */
+  #useReservations(room: Room, seats: number): number {
+    const ofRoom = Math.min(seats, this.#ofRoom(room));
+    const ofGroup = Math.min(seats - ofRoom, this.#ofGroup(room));
+    if (room.controlRoom !== undefined && ofRoom > 0) this.#byRoom.set(room.controlRoom, this.#ofRoom(room) - ofRoom);
+    if (room.group !== undefined && ofGroup > 0) this.#byGroup.set(room.group, this.#ofGroup(room) - ofGroup);
+    return seats - ofRoom - ofGroup;
+  }
+}
+
+/** The most seats that a Control Room could ever take, were nobody holding any. */
+export function openAtMost(capacity: number, reservations: readonly Reservation[], room: Room): number {
+  return new OpenSeats(capacity, reservations, []).openTo(room);
+}
+
+function sum(counts: ReadonlyMap<string, number>): number {
+  let total = 0;
+  for (const count of counts.values()) total += count;
+  return total;
+}
