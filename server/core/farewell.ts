@@ -30,6 +30,7 @@ export function farewellVerdict({ verdict, sinceMs }: FarewellFacts, patienceMs:
     case 'starting':
     case 'database_unreachable':
     case 'database_read_only':
+    case 'schema_outdated':
     case 'authority_unproven':
     case 'epoch_not_open':
       return sinceMs < patienceMs ? { kind: 'stay' } : { kind: 'leave', event: 'not_granting', because };

@@ -12,13 +12,23 @@ export type DatabaseFact =
   /** The epoch is the one last seen: enough to say where to go, not to grant in. */
   | { readonly kind: 'unreachable'; readonly epoch: EpochRow | undefined }
   | { readonly kind: 'read_only'; readonly epoch: EpochRow | undefined }
+  /** Its schema is of an earlier release: what this one would write there, nobody has tried. */
+  | { readonly kind: 'outdated'; readonly epoch: EpochRow | undefined; readonly schema: SchemaAge }
   | { readonly kind: 'writable'; readonly epoch: EpochRow | undefined };
+
+/** Numbers of migrations. */
+export interface SchemaAge {
+  /** Undefined: of a release that did not tell. */
+  readonly found: number | undefined;
+  readonly needed: number;
+}
 
 export type NotGrantingReason =
   | 'starting'
   | 'draining'
   | 'database_unreachable'
   | 'database_read_only'
+  | 'schema_outdated'
   | 'authority_elsewhere'
   | 'authority_unproven'
   | 'epoch_not_open'
@@ -52,6 +62,8 @@ export function roleVerdict(facts: RoleFacts, freshness: Freshness): RoleVerdict
       return { kind: 'not_granting', because: 'database_unreachable' };
     case 'read_only':
       return { kind: 'not_granting', because: 'database_read_only' };
+    case 'outdated':
+      return { kind: 'not_granting', because: 'schema_outdated' };
     case 'writable':
       return authorityVerdict(facts, facts.database.epoch, freshness);
   }

@@ -9,6 +9,7 @@ import {
   type RoleFacts,
   type RoleVerdict,
   roleVerdict,
+  type SchemaAge,
 } from '../core/role';
 import { type AuthorityStore, DatabaseFailure, type LicenseDatabase, type MonotonicClock } from '../ports';
 import { Loop } from './loop';
@@ -169,6 +170,7 @@ export class RoleDuty {
         this.#renewal.kick();
         this.#beacons.kick();
       }
+      if (database.kind === 'outdated') this.#tellOutdated(database.schema);
     }
     this.#tell();
   }
@@ -241,6 +243,16 @@ export class RoleDuty {
     const verdict = this.verdict();
     const opening = verdict.kind === 'must_open_epoch' || (authority?.region === region && !authority.open);
     return opening ? Math.min(AWAIT_OPENING_EVERY_MS, policy.renewalEveryMs) : policy.renewalEveryMs;
+  }
+
+  #tellOutdated({ found, needed }: SchemaAge): void {
+    const { log, server } = this.#options;
+    const has = found === undefined ? 'the schema of an earlier release' : `the schema of migration ${found}`;
+    log.error({
+      announce: `${server} does not grant: its database has ${has}, this release needs migration ${needed}; run the migrations of this release first`,
+      found,
+      needed,
+    });
   }
 
   /** Says each change of role once. */

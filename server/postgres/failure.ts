@@ -15,6 +15,8 @@ const KIND_BY_SQLSTATE: Readonly<Record<string, FailureKind>> = {
   '25006': 'read_only', // read_only_sql_transaction
   '57014': 'unreachable', // query_canceled (statement_timeout)
   '42P01': 'unreachable', // undefined_table: not migrated yet
+  '42703': 'unreachable', // undefined_column: likewise
+  '42883': 'unreachable', // undefined_function: likewise
 };
 
 function failureKind(error: unknown): FailureKind {

@@ -4,6 +4,7 @@ import { type DatabaseAddress, openPool } from './connection';
 import { expireLeases } from './expire-leases';
 import { findEntitlements } from './find-entitlements';
 import { grantLeases } from './grant-leases';
+import { schemaOfThisRelease } from './migrations';
 import { observeDatabase, writeBeacon } from './observe-database';
 import { openEpoch } from './open-epoch';
 import { readLeases } from './read-leases';
@@ -26,6 +27,7 @@ export interface LicenseDatabaseOptions {
  */
 export function connectLicenseDatabase(address: DatabaseAddress, options: LicenseDatabaseOptions): LicenseDatabase {
   const { server, followerName, onIdleError } = options;
+  const schemaNeeded = schemaOfThisRelease();
   const shared = onIdleError ? { onIdleError } : {};
   const granting = openPool(address, { ...shared, applicationName: server, connectionsMax: 8 });
   const watching = openPool(address, { ...shared, applicationName: `${server} watch`, connectionsMax: 3 });
@@ -36,7 +38,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     timeLimits: { query_timeout: 20_000 },
   });
   return {
-    observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn }),
+    observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn, schemaNeeded }),
     writeBeacon: () => writeBeacon(watching),
     openEpoch: (request) => openEpoch(opening, request),
     grant: (batch) => grantLeases(granting, batch),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Client } from 'pg';
+import { EPOCH_LOCK } from './transaction';
 
 export interface Migration {
   readonly number: number;
@@ -68,6 +69,7 @@ export async function migrate(client: Client, folder = migrationsFolder()): Prom
         throw new Error(`${migration.name} was changed after it had been applied: add a new migration instead`);
       }
     }
+    await tellSchema(client, migrations.at(-1)?.number ?? 0);
     await client.query(readFileSync(join(folder, 'grants.sql'), 'utf8'));
     return appliedNow;
   } finally {
@@ -75,9 +77,27 @@ export async function migrate(client: Client, folder = migrationsFolder()): Prom
   }
 }
 
+const SCHEMA_TOLD = 'newest migration: ';
+
+/** Reads the newest migration that was applied; a comment needs no right to be read, and a follower has it too. */
+export const SCHEMA_FOUND = `substring(obj_description(to_regclass('schema_migration'), 'pg_class') from '^${SCHEMA_TOLD}(\\d+)$')::int`;
+
+/** Servers that need a newer schema than this do not grant from it. */
+async function tellSchema(client: Client, newest: number): Promise<void> {
+  await client.query(`comment on table schema_migration is '${SCHEMA_TOLD}${newest}'`);
+}
+
+/** The number of the newest migration of this release. */
+export function schemaOfThisRelease(): number {
+  return readMigrations().at(-1)?.number ?? 0;
+}
+
 async function apply(client: Client, { number, name, sql, sha256 }: Migration): Promise<void> {
   await client.query('begin');
   try {
+    // Servers may be at work. Every granting transaction shares this lock before it takes any other: with the exclusive
+    // side in hand no migration can meet one half-way, each holding what the other waits for.
+    await client.query(`select pg_advisory_xact_lock(${EPOCH_LOCK})`);
     await client.query(sql);
     await client.query('insert into schema_migration (number, name, sha256) values ($1, $2, $3)', [
       number,

@@ -1,11 +1,12 @@
 import type { Pool } from 'pg';
-import type { EpochRow } from '../core/role';
+import type { DatabaseFact, EpochRow } from '../core/role';
 import { DatabaseFailure, type Observation } from '../ports';
 import { withConnection } from './connection';
+import { SCHEMA_FOUND } from './migrations';
 
 const OBSERVE = `
 select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as read_only,
-  newest.epoch, newest.region, newest.closed,
+  newest.epoch, newest.region, newest.closed, ${SCHEMA_FOUND} as schema_found,
   coalesce(follower.streaming, false) as streaming,
   coalesce(follower.flushed >= $2::pg_lsn, false) as acknowledged
 from (select) nothing
@@ -24,12 +25,19 @@ interface ObservedRow {
   closed: boolean;
   streaming: boolean;
   acknowledged: boolean;
+  schema_found: number | null;
+}
+
+export interface ObservationRequest {
+  readonly followerName: string;
+  readonly beaconLsn: string | undefined;
+  readonly schemaNeeded: number;
 }
 
 /** One look at the database; an unreachable one is a fact, not an error. */
 export async function observeDatabase(
   database: Pool,
-  { followerName, beaconLsn }: { followerName: string; beaconLsn: string | undefined },
+  { followerName, beaconLsn, schemaNeeded }: ObservationRequest,
 ): Promise<Observation> {
   try {
     const result = await withConnection(database, (client) =>
@@ -37,10 +45,8 @@ export async function observeDatabase(
     );
     const [row] = result.rows;
     if (!row) throw new TypeError('the observation returned no row');
-    const epoch: EpochRow | undefined =
-      row.epoch === null ? undefined : { epoch: row.epoch, region: row.region, closed: row.closed };
     return {
-      database: { kind: row.read_only ? 'read_only' : 'writable', epoch },
+      database: factOf(row, schemaNeeded),
       followerStreaming: row.streaming,
       beaconAcknowledged: row.acknowledged,
     };
@@ -53,6 +59,14 @@ export async function observeDatabase(
       failure: error,
     };
   }
+}
+
+function factOf(row: ObservedRow, needed: number): DatabaseFact {
+  const epoch: EpochRow | undefined =
+    row.epoch === null ? undefined : { epoch: row.epoch, region: row.region, closed: row.closed };
+  if (row.read_only) return { kind: 'read_only', epoch };
+  const found = row.schema_found ?? undefined;
+  return (found ?? 0) < needed ? { kind: 'outdated', epoch, schema: { found, needed } } : { kind: 'writable', epoch };
 }
 
 /**

@@ -66,6 +66,7 @@ const REASONS: Readonly<Record<NotGrantingReason, true>> = {
   draining: true,
   database_unreachable: true,
   database_read_only: true,
+  schema_outdated: true,
   authority_elsewhere: true,
   authority_unproven: true,
   epoch_not_open: true,

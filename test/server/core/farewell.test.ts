@@ -18,6 +18,7 @@ describe('sessions stay', () => {
     'starting',
     'database_unreachable',
     'database_read_only',
+    'schema_outdated',
     'authority_unproven',
     'epoch_not_open',
   ] as const;

@@ -68,6 +68,14 @@ describe('a server does not grant', () => {
       { database: readOnly(OURS_1), proofs: renewed(1) },
       'database_read_only',
     ],
+    [
+      'on the schema of an earlier release',
+      {
+        database: { kind: 'outdated', epoch: OURS_1, schema: { found: undefined, needed: 9 } },
+        proofs: renewed(1),
+      },
+      'schema_outdated',
+    ],
     ['without any proof', {}, 'authority_unproven'],
     ['when its renewal is as old as the lease', { proofs: renewed(1, LEASE_MS) }, 'authority_unproven'],
     ['when the acknowledgement is as old as the lease', { proofs: acknowledged(LEASE_MS) }, 'authority_unproven'],

@@ -13,6 +13,8 @@ import { eventually } from '../../support/eventually';
 import { TestDatabase } from '../../support/test-database';
 import { TestAuthority } from './authority-record';
 
+export type { LicenseFile };
+
 export const TOKENS = {
   client: 'client-token-of-the-tests',
   reader: 'reader-token-of-the-tests',
@@ -95,8 +97,20 @@ export class TestWorld {
     return world;
   }
 
+  /** Over databases that the test has filled itself. */
+  static around(database: TestDatabase, authority: TestAuthority): TestWorld {
+    return new TestWorld(database, authority);
+  }
+
   /** A server that watches and may or may not grant. */
   async start(settings: ServerSettings = {}): Promise<RunningServer> {
+    const running = await this.startWatching(settings);
+    await eventually('the API tokens are read', async () => (await running.call('GET', '/v1/pools')).status === 200);
+    return running;
+  }
+
+  /** A server that runs, whatever it may find. */
+  async startWatching(settings: ServerSettings = {}): Promise<RunningServer> {
     const { region = 'oregon', name = `${region}/app-${this.#servers.length + 1}`, clock } = settings;
     const logLines: Record<string, unknown>[] = [];
     const log = createLog({ server: name, level: 'debug' }, linesInto(logLines));
@@ -122,7 +136,6 @@ export class TestWorld {
       call: caller(server),
     };
     this.#servers.push(running);
-    await eventually('the API tokens are read', async () => (await running.call('GET', '/v1/pools')).status === 200);
     return running;
   }
 
