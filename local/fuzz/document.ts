@@ -10,14 +10,13 @@ export interface KnownNames {
   readonly feature: readonly string[];
 }
 
-/** Unicode classes that the generator's regular expressions do not know, as ranges. */
-const PATTERNS: Readonly<Record<string, string>> = {
-  '^[^\\p{Cc}\\p{Cs}]*$': '^[^\\x00-\\x1f\\x7f-\\x9f]*$',
-};
+/** Unicode classes, which the generator's regular expressions do not know: control characters and half ones. */
+const CLASSES = '\\p{Cc}\\p{Cs}';
+const RANGES = '\\x00-\\x1f\\x7f-\\x9f';
 
 export function forGenerator(document: Json, known: KnownNames): Json {
   const portable = JSON.parse(JSON.stringify(document), (key, value) =>
-    key === 'pattern' && typeof value === 'string' ? (PATTERNS[value] ?? value) : value,
+    key === 'pattern' && typeof value === 'string' ? value.replaceAll(CLASSES, RANGES) : value,
   );
   for (const path of Object.values<Json>(portable.paths ?? {})) {
     for (const operation of Object.values<Json>(path)) nameWhatIsThere(operation, known);

@@ -42,7 +42,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   answerErrors(app, options.log);
   countRequests(app, options.metrics);
   endConnectionsWhileDraining(app, options.role);
-  describeBodyRefusals(app);
+  describeRefusals(app);
   await app.register(swagger, { openapi: OPENAPI });
   const refuseTheRest = refuseOtherMethods(app);
   const authenticate = authentication(options);
@@ -78,11 +78,13 @@ function acceptJsonOrNothing(app: FastifyInstance): void {
   });
 }
 
-/** Whatever route takes a body may refuse it as a body: no route has to say so itself. */
-function describeBodyRefusals(app: FastifyInstance): void {
-  const refusals = problemResponses('malformed_body', 'body_too_large', 'unsupported_media_type', 'invalid_request');
+/** What the framework may refuse before a route is asked: no route has to say so itself. */
+function describeRefusals(app: FastifyInstance): void {
+  const ofBodies = problemResponses('malformed_body', 'body_too_large', 'unsupported_media_type', 'invalid_request');
+  const ofParameters = problemResponses('uri_too_long');
   app.addHook('onRoute', ({ schema }) => {
-    if (schema?.body) schema.response = { ...refusals, ...(schema.response ?? {}) };
+    if (schema?.params) schema.response = { ...ofParameters, ...(schema.response ?? {}) };
+    if (schema?.body) schema.response = { ...ofBodies, ...(schema.response ?? {}) };
   });
 }
 

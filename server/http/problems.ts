@@ -35,6 +35,7 @@ const PROBLEMS = {
   lease_expired: { status: 410, title: 'The lease has expired' },
   lease_released: { status: 410, title: 'The lease has been released' },
   body_too_large: { status: 413, title: 'The body is too large' },
+  uri_too_long: { status: 414, title: 'URI Too Long' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   session_full: { status: 409, title: 'The session holds as many leases as one session may' },
   license_ambiguous: { status: 422, title: 'Several licenses provide this feature' },
