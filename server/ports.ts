@@ -5,7 +5,7 @@
 import type { Caller } from './core/access';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { AuthorityRecord } from './core/authority';
-import type { Entitlement, EntitlementName } from './core/entitlement';
+import type { Entitlement, EntitlementName, OutagePolicy } from './core/entitlement';
 import type { GrantRequest, GrantVerdict } from './core/grant';
 import type { Lease, LeaseClaim, LeaseEnd, LeaseState } from './core/lease';
 import type { RenewalRequest, RenewalVerdict } from './core/renewal';
@@ -58,12 +58,18 @@ export interface GrantBatchRequest {
   readonly policy: UncertaintyPolicy;
 }
 
+/** What a lease token says of its pool. */
+export type SignedPool = Omit<LeasedPool, 'leaseTtlMs' | 'onDisconnect'>;
+
 /** What a lease is of, as its token and its answer say it. */
 export interface LeasedPool {
   readonly licenseId: string;
   readonly product: string;
   readonly feature: string;
   readonly leaseTtlMs: number;
+  readonly onDisconnect: 'keep' | 'release';
+  /** What its holder may do while it reaches no server. */
+  readonly policy: OutagePolicy;
 }
 
 export interface RenewedLease {
@@ -245,7 +251,7 @@ export interface AuthorityStore {
 }
 
 export interface LeaseTokens {
-  sign(lease: Lease, pool: Omit<LeasedPool, 'leaseTtlMs'>, issuedAtMs: number): Promise<string>;
+  sign(lease: Lease, pool: SignedPool, issuedAtMs: number): Promise<string>;
   /** The claim of a token that one of our keys signed, whatever its age; undefined for anything else. */
   verify(token: string): Promise<LeaseClaim | undefined>;
   /** The public keys, as a JSON Web Key Set. */

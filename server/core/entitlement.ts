@@ -25,7 +25,13 @@ export interface Entitlement {
   readonly validFromMs: number;
   readonly validUntilMs: number;
   /** What a Control Room that reaches no server may do, and for how long. */
-  readonly policy: { readonly graceSeconds: number; readonly suspendAfterSeconds: number };
+  readonly policy: OutagePolicy;
+}
+
+/** Both count from the last time that a server was heard. */
+export interface OutagePolicy {
+  readonly graceSeconds: number;
+  readonly suspendAfterSeconds: number;
 }
 
 export interface EntitlementName {

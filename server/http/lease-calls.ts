@@ -132,5 +132,6 @@ function heldLease(
     heartbeatAfter: heartbeatAfterSeconds,
     epoch: lease.epoch,
     servedBy: server,
+    policy: pool.policy,
   };
 }

@@ -72,6 +72,13 @@ export const HeldLease = Type.Object(
     }),
     epoch: Type.Integer(),
     servedBy: Type.String({ description: 'The server that answered, as region/name' }),
+    policy: Type.Object(
+      { graceSeconds: Type.Integer(), suspendAfterSeconds: Type.Integer() },
+      {
+        description:
+          'When no server can be reached: work goes on for graceSeconds after one was last heard, then what is held goes on, and after suspendAfterSeconds nothing does',
+      },
+    ),
   },
   { description: 'The lease is held' },
 );

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { OutagePolicy } from '../core/entitlement';
 import type { Lease } from '../core/lease';
 import { type LockedLease, type RenewalRequest, renewalVerdict } from '../core/renewal';
 import type { ExpectedEpoch, InEpoch, LeasedPool, Renewal } from '../ports';
@@ -12,10 +13,11 @@ with locked as materialized (
 )
 select ${LEASE_COLUMNS}, p.license_id as "licenseId", p.product, p.feature,
   p.lease_ttl_seconds * 1000::bigint as "leaseTtlMs", ${milliseconds('license.valid_from')} as "validFromMs",
-  ${milliseconds('license.valid_until')} as "validUntilMs", ${milliseconds('clock_timestamp()')} as "nowMs"
+  ${milliseconds('license.valid_until')} as "validUntilMs", p.on_disconnect as "onDisconnect",
+  license.grace_seconds as "graceSeconds", license.suspend_after_seconds as "suspendAfterSeconds", ${milliseconds('clock_timestamp()')} as "nowMs"
 from locked l join pool p on p.id = l.pool_id join license on license.id = p.license_id`;
 
-type LockedRow = LeaseRow & LeasedPool & Omit<LockedLease, 'lease'>;
+type LockedRow = LeaseRow & Omit<LeasedPool, 'policy'> & OutagePolicy & Omit<LockedLease, 'lease'>;
 
 const RENEW_LEASES = `
 update lease set expires_at = to_timestamp(renewed.expires_at_ms / 1000), epoch = $3
@@ -44,8 +46,9 @@ export async function renewLeases(
       const verdict = renewalVerdict(request, row && { ...row, lease: leaseOf(row) }, expected.epoch);
       if (verdict.kind !== 'renewed' || !row) return verdict.kind === 'renewed' ? { kind: 'unknown' } : verdict;
       renewed.set(row.id, verdict.lease);
-      const { licenseId, product, feature, leaseTtlMs, nowMs } = row;
-      return { ...verdict, pool: { licenseId, product, feature, leaseTtlMs }, nowMs };
+      const { licenseId, product, feature, leaseTtlMs, onDisconnect, graceSeconds, suspendAfterSeconds, nowMs } = row;
+      const policy = { graceSeconds, suspendAfterSeconds };
+      return { ...verdict, pool: { licenseId, product, feature, leaseTtlMs, onDisconnect, policy }, nowMs };
     });
     if (renewed.size > 0) {
       const leases = [...renewed.values()];

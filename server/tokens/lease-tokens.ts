@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { Lease, LeaseClaim } from '../core/lease';
-import type { LeasedPool, LeaseTokens } from '../ports';
+import type { LeaseTokens, SignedPool } from '../ports';
 
 const ALGORITHM = 'EdDSA';
 const TOKEN_TYPE = 'evergrant-lease+jwt';
@@ -16,6 +16,8 @@ const Claims = Type.Object({
   pool: Type.Object({ license: Type.Optional(Type.String()), product: Type.String(), feature: Type.String() }),
   room: Type.Optional(Type.String()),
   identity: Type.Optional(Type.String()),
+  /** For the holder; no server reads it back. */
+  policy: Type.Optional(Type.Object({ graceSeconds: Type.Integer(), suspendAfterSeconds: Type.Integer() })),
   seats: Type.Integer({ minimum: 1 }),
   seq: Type.Integer(),
   epoch: Type.Integer({ minimum: 1 }),
@@ -94,7 +96,7 @@ function publicPart({ kty, crv, x, kid }: SigningKey): SigningKey {
 /** Whole seconds, as JWTs have them; the expiry is rounded down, so that no token outlives its lease. */
 function claimsOf(
   lease: Lease,
-  { licenseId, product, feature }: Omit<LeasedPool, 'leaseTtlMs'>,
+  { licenseId, product, feature, policy }: SignedPool,
   issuedAtMs: number,
 ): Static<typeof Claims> {
   return {
@@ -102,6 +104,7 @@ function claimsOf(
     jti: lease.id,
     sub: lease.holder,
     pool: { license: licenseId, product, feature },
+    policy: { graceSeconds: policy.graceSeconds, suspendAfterSeconds: policy.suspendAfterSeconds },
     ...(lease.controlRoom === undefined ? {} : { room: lease.controlRoom }),
     ...(lease.identity === undefined ? {} : { identity: lease.identity }),
     seats: lease.seats,

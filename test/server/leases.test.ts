@@ -44,6 +44,7 @@ describe('checkout', () => {
       heartbeatAfter: expect.any(Number),
       epoch: 1,
       servedBy: 'oregon/app-1',
+      policy: { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 },
     });
     expect(lease.heartbeatAfter).toBeGreaterThanOrEqual(180);
     expect(lease.heartbeatAfter).toBeLessThanOrEqual(220);
@@ -65,6 +66,7 @@ describe('checkout', () => {
       jti: leaseId,
       sub: 'room-1',
       pool: { license: 'lic-1', product: PRODUCT, feature: 'runner' },
+      policy: { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 },
       seats: 2,
       epoch: 1,
     });
