@@ -139,13 +139,28 @@ export class LeaseDesk {
 
   async #release({ leaseId, token, end = { kind: 'released' } }: Release, caller: Caller): Promise<ReleaseAnswer> {
     const request = { leaseId, controlRoom: caller.controlRoom, endedBy: caller.name, end };
-    const claim = await this.#claim(leaseId, token);
-    const poolId = claim && (await this.#poolOf(claim, caller));
-    if (typeof poolId === 'object') return poolId;
-    const answer = await this.#batches.release(claim && poolId ? { ...request, proven: { poolId, claim } } : request);
+    let answer = await this.#batches.release(request);
+    if (answer.kind === 'done' && answer.verdict.kind === 'unknown') {
+      // Only now does the token matter, and most leases are known: verifying costs more than releasing.
+      const proven = await this.#proven(leaseId, token, caller);
+      if (proven && 'kind' in proven) return proven;
+      if (proven) answer = await this.#batches.release({ ...request, proven });
+    }
     if (answer.kind !== 'done') return answer;
     if (answer.verdict.kind === 'unknown') return { kind: 'lease_not_found' };
     return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'ended' };
+  }
+
+  /** What a token proves of a lease that the database does not know; undefined when it proves nothing. */
+  async #proven(
+    leaseId: string,
+    token: string | undefined,
+    caller: Caller,
+  ): Promise<{ poolId: number; claim: LeaseClaim } | undefined | Refusal> {
+    const claim = await this.#claim(leaseId, token);
+    const poolId = claim && (await this.#poolOf(claim, caller));
+    if (typeof poolId === 'object') return poolId;
+    return claim && poolId !== undefined ? { poolId, claim } : undefined;
   }
 
   /** Once more when the entitlement had changed since it was looked up. */

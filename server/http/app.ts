@@ -73,8 +73,9 @@ function acceptJsonOrNothing(app: FastifyInstance): void {
     if (body === '') done(null, undefined);
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
-  app.addHook('preValidation', async (request) => {
+  app.addHook('preValidation', (request, _reply, done) => {
     request.body ??= {};
+    done();
   });
 }
 
@@ -90,17 +91,19 @@ function describeRefusals(app: FastifyInstance): void {
 
 /** Tells the caller to come back over another connection, which will find another server. */
 function endConnectionsWhileDraining(app: FastifyInstance, role: RoleDuty): void {
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (role.isDraining) reply.header('connection', 'close');
+    done();
   });
 }
 
 function countRequests(app: FastifyInstance, metrics: Metrics): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     metrics.requestSeconds.observe(
       { method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) },
       reply.elapsedTime / 1000,
     );
+    done();
   });
 }
 
