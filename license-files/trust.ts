@@ -26,6 +26,15 @@ const TrustSchema = Type.Object(
   { additionalProperties: false, says: 'a JSON object with roots' },
 );
 
+/** All of it together: a world's own root, and whatever else it is told to trust. */
+export function mergeTrust(parts: readonly Trust[]): Trust {
+  return {
+    roots: parts.flatMap(({ roots }) => roots),
+    withdrawnKeys: parts.flatMap(({ withdrawnKeys }) => withdrawnKeys),
+    keygenPublicKeys: parts.flatMap(({ keygenPublicKeys }) => keygenPublicKeys),
+  };
+}
+
 /** Trust from outside, or every mistake in it. */
 export async function readTrust(value: unknown): Promise<Read<Trust>> {
   const read = readAs(TrustSchema, value);

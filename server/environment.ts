@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type Licensing, readLicensing } from './environment-licensing';
 import type { DatabaseAddress } from './postgres/connection';
 import type { SigningKey } from './tokens/lease-tokens';
 
@@ -22,6 +23,7 @@ export interface ServerEnvironment {
   readonly database: DatabaseAddress;
   readonly authority: DatabaseAddress;
   readonly signingKeys: readonly SigningKey[];
+  readonly licensing: Licensing;
   /** The public or regional address of each region, by its name. */
   readonly regionAddresses: Readonly<Record<string, string>>;
   readonly authorityLeaseMs: number;
@@ -32,7 +34,9 @@ export interface ServerEnvironment {
 
 export interface MigrationEnvironment {
   readonly database: DatabaseAddress;
-  readonly licenseFile: string | undefined;
+  readonly licensing: Licensing;
+  /** Paths of license files, imported in this order. */
+  readonly licenseFiles: readonly string[];
   readonly tokensFile: string | undefined;
 }
 
@@ -111,7 +115,7 @@ const HOUR_MS = 3_600_000;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** Throws `EnvironmentError` with every mistake. */
-export function readServerEnvironment(variables: Variables): ServerEnvironment {
+export async function readServerEnvironment(variables: Variables): Promise<ServerEnvironment> {
   const read = new VariableReader(variables);
   const secrets = asRecord(read.jsonFile('EVERGRANT_SECRETS_FILE'));
   const environment: ServerEnvironment = {
@@ -122,6 +126,7 @@ export function readServerEnvironment(variables: Variables): ServerEnvironment {
     database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
     authority: read.database('EVERGRANT_AUTHORITY', secretText(read, secrets, 'authorityPassword')),
     signingKeys: signingKeys(read, secrets),
+    licensing: await readLicensing(read, secrets.deploymentKeys),
     regionAddresses: regionAddresses(read),
     authorityLeaseMs: read.integer('EVERGRANT_AUTHORITY_LEASE_MS', { min: 1, max: HOUR_MS }),
     renewalEveryMs: read.integer('EVERGRANT_RENEWAL_EVERY_MS', { min: 1, max: HOUR_MS }),
@@ -141,16 +146,24 @@ export function readServerEnvironment(variables: Variables): ServerEnvironment {
 }
 
 /** The owner's environment. Throws `EnvironmentError` with every mistake. */
-export function readMigrationEnvironment(variables: Variables): MigrationEnvironment {
+export async function readMigrationEnvironment(variables: Variables): Promise<MigrationEnvironment> {
   const read = new VariableReader(variables);
   const secrets = asRecord(read.jsonFile('EVERGRANT_SECRETS_FILE'));
   const environment: MigrationEnvironment = {
     database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
-    licenseFile: read.optional('EVERGRANT_LICENSE_FILE'),
+    licensing: await readLicensing(read, secrets.deploymentKeys),
+    licenseFiles: licenseFiles(read),
     tokensFile: read.optional('EVERGRANT_TOKENS_FILE'),
   };
   read.finish();
   return environment;
+}
+
+function licenseFiles(read: VariableReader): string[] {
+  const paths = read.optional('EVERGRANT_LICENSE_FILES') === undefined ? [] : read.json('EVERGRANT_LICENSE_FILES');
+  const usable = Array.isArray(paths) && paths.every((path) => typeof path === 'string' && path !== '');
+  if (!usable) read.mistake('EVERGRANT_LICENSE_FILES must be a JSON list of paths');
+  return usable ? paths : [];
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -8,7 +8,7 @@ import { createServer } from './server';
 const DRAIN_DEADLINE_MS = 9_000;
 
 async function main(): Promise<void> {
-  const environment = readServerEnvironment(process.env);
+  const environment = await readServerEnvironment(process.env);
   const { region, server, regionAddresses } = environment;
   const log = createLog({ server, level: environment.logLevel });
   const otherRegion = Object.keys(regionAddresses).find((name) => name !== region);

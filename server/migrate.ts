@@ -1,39 +1,22 @@
-/** Brings the license database up to date: migrations, then pools of a license file, then API tokens. Idempotent. */
+/** Brings the license database up to date: migrations, then license files, then API tokens. Idempotent. */
 import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { Client } from 'pg';
 import { EnvironmentError, type MigrationEnvironment, readMigrationEnvironment } from './environment';
+import { importLicenseFiles, LicenseFilesError } from './licensing/import-files';
 import { registerTokenFile } from './postgres/api-tokens/token-file';
 import { migrate } from './postgres/migrations';
-import { provisionLicense } from './postgres/provision';
-
-const Text = Type.String({ minLength: 1, maxLength: 200 });
-
-const LicenseFile = Type.Object({
-  licenseId: Text,
-  customer: Text,
-  product: Text,
-  entitlements: Type.Array(
-    Type.Object({
-      feature: Text,
-      seats: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
-      leaseTtlSeconds: Type.Optional(Type.Integer({ minimum: 1 })),
-      escrow: Type.Optional(Type.Integer({ minimum: 0 })),
-    }),
-  ),
-});
 
 const TokensFile = Type.Array(
   Type.Object({
-    name: Text,
+    name: Type.String({ minLength: 1, maxLength: 200 }),
     token: Type.String({ minLength: 16 }),
     scopes: Type.Array(Type.Union([Type.Literal('lease'), Type.Literal('read'), Type.Literal('admin')])),
   }),
 );
 
 async function main(environment: MigrationEnvironment): Promise<void> {
-  const license = environment.licenseFile && readAs(LicenseFile, environment.licenseFile);
   const tokens = environment.tokensFile && readAs(TokensFile, environment.tokensFile);
   const { name: database, ...address } = environment.database;
   const client = new Client({
@@ -45,11 +28,11 @@ async function main(environment: MigrationEnvironment): Promise<void> {
   await client.connect();
   try {
     const applied = await migrate(client);
-    if (license) await provisionLicense(client, license);
+    const licenses = await importLicenseFiles(client, environment);
     const outcome = tokens ? await registerTokenFile(client, tokens) : undefined;
     say({
       applied,
-      license: license ? license.licenseId : null,
+      licenses,
       tokens: tokens ? tokens.map((token) => token.name) : [],
       tokensRevoked: outcome?.revoked ?? [],
       tokensThatStayRevoked: outcome?.stayRevoked ?? [],
@@ -81,10 +64,11 @@ function say(done: object): void {
 }
 
 async function run(): Promise<void> {
-  await main(readMigrationEnvironment(process.env));
+  await main(await readMigrationEnvironment(process.env));
 }
 
 run().catch((error) => {
-  process.stderr.write(`${error instanceof EnvironmentError ? error.message : (error?.stack ?? error)}\n`);
+  const expected = error instanceof EnvironmentError || error instanceof LicenseFilesError;
+  process.stderr.write(`${expected ? error.message : (error?.stack ?? error)}\n`);
   process.exit(1);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { clusterHome } from '../postgres/binaries';
 import { Layout } from '../two-region/layout';
 import { projectRoot } from '../two-region/world/files';
+import { prepareLicensing } from '../two-region/world/licensing';
 import { findFreeBasePort } from '../two-region/world/ports';
 import { prepareLicenseDatabase } from '../two-region/world/prepare';
 import { loadOrCreateSecrets, writeSecretFiles } from '../two-region/world/secrets';
@@ -58,19 +59,22 @@ async function buildSite(home: string, options: BenchOptions, closers: (() => un
   const layout = new Layout(process.env.EVERGRANT_PORT ? Number(process.env.EVERGRANT_PORT) : await findFreeBasePort());
   const secretsDir = join(home, 'secrets');
   const secrets = await loadOrCreateSecrets(secretsDir);
-  const secretFiles = writeSecretFiles(secretsDir, secrets);
+  const draftFile = join(home, 'license.json');
+  writeFileSync(draftFile, JSON.stringify(BENCH_LICENSE));
+  const licensing = await prepareLicensing({ dir: join(secretsDir, 'licensing'), draftFile, trustFiles: [] });
+  const { trustFile } = licensing;
+  const secretFiles = writeSecretFiles(secretsDir, secrets, licensing.deploymentKey);
   const databases = new BenchDatabases({ layout, home, secrets });
   closers.push(() => databases.stop());
   await databases.start();
-  const licenseFile = join(home, 'license.json');
-  writeFileSync(licenseFile, JSON.stringify(BENCH_LICENSE));
   await prepareLicenseDatabase({
-    ...{ distDir: join(projectRoot(), 'dist'), home, licenseFile },
+    ...{ distDir: join(projectRoot(), 'dist'), home, trustFile },
+    licenseFiles: licensing.licenses.map(({ file }) => file),
     databasePort: layout.port('oregon/db-a'),
     secretsFile: secretFiles.migration,
     tokensFile: secretFiles.tokens,
   });
-  const servers = new BenchServers({ layout, home, secretFiles, profileTo: options.profileTo });
+  const servers = new BenchServers({ layout, home, secretFiles, trustFile, profileTo: options.profileTo });
   closers.push(() => servers.stop());
   // The first server opens the epoch; leases that were there before it would be extended by that, one by one.
   await servers.growTo(1);

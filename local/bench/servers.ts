@@ -17,6 +17,7 @@ export interface BenchServersOptions {
   readonly layout: Layout;
   readonly home: string;
   readonly secretFiles: SecretFiles;
+  readonly trustFile: string;
   /** A directory for a V8 CPU profile of each server. */
   readonly profileTo: string | undefined;
 }
@@ -63,9 +64,9 @@ export class BenchServers {
   }
 
   #start(name: string): void {
-    const { layout, home, secretFiles, profileTo } = this.#options;
+    const { layout, home, secretFiles, trustFile, profileTo } = this.#options;
     const definitions = childDefinitions({
-      ...{ layout, home, secretFiles, profile: 'default', durations: PROFILE_DURATIONS.default },
+      ...{ layout, home, secretFiles, trustFile, profile: 'default', durations: PROFILE_DURATIONS.default },
       logLevel: 'info',
     });
     const definition = definitions.find((each) => each.name === name);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { Scope } from '../../server/core/access';
-import { registerTokens } from '../../server/postgres/provision';
+import { registerTokens } from '../../server/postgres/register-tokens';
 import { LOOPBACK } from '../two-region/layout';
 import { findFreeBasePort } from '../two-region/world/ports';
 import type { WorldSecrets } from '../two-region/world/secrets';

@@ -5,6 +5,7 @@ import pc from 'picocolors';
 import { liveView, plainView, type View } from './view/view';
 import { duration } from './view/words';
 import { WorldRunningError } from './world/home';
+import { LicensingError } from './world/licensing';
 import { OptionsError, parseStartOptions, START_HELP } from './world/options';
 import { PortsTakenError } from './world/ports';
 import { World } from './world/world';
@@ -26,7 +27,10 @@ function banner(world: World, tookMs: number): void {
 
 function showFailure(error: unknown): void {
   const expected =
-    error instanceof OptionsError || error instanceof PortsTakenError || error instanceof WorldRunningError;
+    error instanceof OptionsError ||
+    error instanceof PortsTakenError ||
+    error instanceof WorldRunningError ||
+    error instanceof LicensingError;
   const text = error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error);
   process.stderr.write(`${pc.red(text)}\n`);
   process.exitCode = expected ? 2 : 1;

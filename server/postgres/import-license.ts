@@ -1,31 +1,4 @@
-import type { LicenseDocument } from '../../license-files/document';
-
-/** A license that was verified, and who brings it. */
-export interface LicenseImport {
-  readonly document: LicenseDocument;
-  /** The signed file, as it is to be kept. */
-  readonly file: string;
-  readonly importedBy: string;
-}
-
-export interface ShrunkPool {
-  readonly product: string;
-  readonly feature: string;
-  readonly seats: number;
-  readonly overdraft: number;
-  readonly inUse: number;
-  readonly heldBack: number;
-  /** By administrators. */
-  readonly reserved: number;
-}
-
-export type ImportOutcome =
-  /** `unchanged`: everything stood there already. */
-  | { readonly outcome: 'imported' | 'unchanged' }
-  | { readonly outcome: 'license_replayed' | 'license_issue_reused'; readonly issueInForce: number }
-  | { readonly outcome: 'license_kind_changed'; readonly kindInForce: string }
-  | { readonly outcome: 'license_key_in_use' }
-  | { readonly outcome: 'license_shrinks_below_use'; readonly pools: readonly ShrunkPool[] };
+import type { ImportOutcome, LicenseImport } from '../core/license-import';
 
 /** What of `pg`'s clients is needed: the migration command has another one than the servers. */
 interface Queryable {

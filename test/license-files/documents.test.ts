@@ -1,7 +1,7 @@
 import { readDocument } from '../../license-files/document';
 import { completeDraft } from '../../license-files/draft';
 import { licenseKeySha256 } from '../../license-files/license-key';
-import { DRAFT, documentOf, GUID, LICENSE_KEY } from './support/vendor';
+import { DRAFT, documentOf, GUID, LICENSE_KEY } from '../support/vendor';
 
 function mistakes(draft: unknown): string[] {
   const read = completeDraft(draft);

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { verifyLicense } from '../../license-files/verify';
-import { createVendor, NOW_MS, type Vendor } from './support/vendor';
+import { createVendor, NOW_MS, type Vendor } from '../support/vendor';
 
 /** Keygen's license files, made as its API makes them; what came out of another implementation is in golden.test.ts. */
 let vendor: Vendor;

@@ -3,8 +3,8 @@ import { readDocument } from '../../license-files/document';
 import { inspectLicense } from '../../license-files/inspect';
 import { REFUSAL_CODES } from '../../license-files/verdicts';
 import { verifyLicense } from '../../license-files/verify';
+import { createVendor, DRAFT, documentOf, LICENSE_KEY, NOW_MS, type Vendor } from '../support/vendor';
 import { anyDocument } from './support/arbitrary';
-import { createVendor, DRAFT, documentOf, LICENSE_KEY, NOW_MS, type Vendor } from './support/vendor';
 
 let vendor: Vendor;
 beforeAll(async () => {

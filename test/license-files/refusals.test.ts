@@ -3,7 +3,7 @@ import { certify } from '../../license-files/certificate';
 import { generateKey, publicPart } from '../../license-files/keys';
 import { signJson, TYPES } from '../../license-files/signing';
 import { type VerificationContext, verifyLicense } from '../../license-files/verify';
-import { createVendor, DRAFT, documentOf, LICENSE_KEY, NOW_MS, type Vendor } from './support/vendor';
+import { createVendor, DRAFT, documentOf, LICENSE_KEY, NOW_MS, type Vendor } from '../support/vendor';
 
 let vendor: Vendor;
 beforeAll(async () => {

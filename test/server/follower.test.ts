@@ -10,9 +10,10 @@ import { connectAuthorityStore } from '../../server/postgres/authority-store';
 import type { DatabaseAddress } from '../../server/postgres/connection';
 import { connectLicenseDatabase } from '../../server/postgres/license-database';
 import { migrate } from '../../server/postgres/migrations';
-import { provisionLicense, registerTokens } from '../../server/postgres/provision';
+import { registerTokens } from '../../server/postgres/register-tokens';
 import { eventually } from '../support/eventually';
 import { Relay } from './support/relay';
+import { importForTest } from './support/test-licenses';
 import { LICENSE, PRODUCT, type RunningServer, TestWorld, TOKENS } from './support/test-world';
 
 /** A primary database with a follower that really streams: what an acknowledgement proves, and what it stops proving. */
@@ -63,7 +64,7 @@ beforeAll(async () => {
   const client = new Client(primary.connection());
   await client.connect();
   await migrate(client);
-  await provisionLicense(client, LICENSE);
+  await importForTest(client, LICENSE);
   await registerTokens(client, [{ name: 'client', token: TOKENS.client, scopes: ['lease'] }]);
   await client.end();
   await copyRunning(primary.connection(), follower, { silentAfterMs: 10_000 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { provisionLicense } from '../../server/postgres/provision';
 import { TestDatabase } from '../support/test-database';
+import { importForTest } from './support/test-licenses';
 
 /** Past the core, straight into the tables: the database itself keeps the promise. */
 let database: TestDatabase;
@@ -8,7 +8,7 @@ let database: TestDatabase;
 beforeEach(async () => {
   database = await TestDatabase.clone();
   await database.as('evergrant_owner', (client) =>
-    provisionLicense(client, {
+    importForTest(client, {
       licenseId: 'lic-1',
       customer: 'Acme',
       product: 'Assembler',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import type { LicenseDatabase } from '../../server/ports';
-import { provisionLicense, registerTokens } from '../../server/postgres/provision';
+import { registerTokens } from '../../server/postgres/register-tokens';
 import { eventually } from '../support/eventually';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from './support/test-world';
 
@@ -16,13 +16,13 @@ let server: RunningServer;
 
 beforeAll(async () => {
   world = await TestWorld.create();
+  await world.importLicense({
+    licenseId: 'lic-2',
+    customer: 'Other',
+    product: PRODUCT,
+    entitlements: [{ feature: 'studio', seats: 4 }],
+  });
   await world.database.as('evergrant_owner', async (client) => {
-    await provisionLicense(client, {
-      licenseId: 'lic-2',
-      customer: 'Other',
-      product: PRODUCT,
-      entitlements: [{ feature: 'studio', seats: 4 }],
-    });
     for (const room of Object.keys(ROOMS) as Room[]) {
       await client.query('insert into control_room (id, license_id, name) values ($1, $2, $3)', [
         ROOMS[room],

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { eventually } from '../support/eventually';
 import { TestDatabase } from '../support/test-database';
+import { createVendor, DRAFT, documentOf } from '../support/vendor';
+import { type LicenseDraft, signForTest } from './support/test-licenses';
 import { PRODUCT, SIGNING_KEY, TestWorld, TOKENS } from './support/test-world';
 
 const PROJECT = join(__dirname, '..', '..');
@@ -86,7 +88,9 @@ function serverEnvironment(): Record<string, string> {
       databasePassword: database.password,
       authorityPassword: authority.password,
       signingKeys: { keys: [SIGNING_KEY] },
+      deploymentKeys: { keys: [world.vendor.deployment] },
     }),
+    EVERGRANT_LICENSE_TRUST_FILE: file('trust.json', world.vendor.trust),
     EVERGRANT_REGION_ADDRESSES: JSON.stringify({ oregon: 'http://oregon.test', virginia: 'http://virginia.test' }),
     EVERGRANT_AUTHORITY_LEASE_MS: '3000',
     EVERGRANT_RENEWAL_EVERY_MS: '300',
@@ -226,7 +230,9 @@ describe('a server process', () => {
       EVERGRANT_SECRETS_FILE: file('half.json', {
         databasePassword: 'hush-hush',
         signingKeys: { keys: [{ kty: 'RSA' }] },
+        deploymentKeys: { keys: [world.vendor.key] },
       }),
+      EVERGRANT_LICENSE_TRUST_FILE: file('half-trust.json', { roots: [world.vendor.deployment], seats: 7 }),
     });
     expect(await started.exited).toBe(1);
     for (const mistake of [
@@ -236,6 +242,8 @@ describe('a server process', () => {
       'EVERGRANT_SECRETS_FILE: authorityPassword is missing',
       'EVERGRANT_SECRETS_FILE: signingKeys.keys must be private Ed25519 JSON Web Keys with a kid',
       'EVERGRANT_RENEWAL_EVERY_MS must be shorter than EVERGRANT_AUTHORITY_LEASE_MS',
+      'EVERGRANT_SECRETS_FILE: deploymentKeys.keys.0 must be a deployment key: this is a vendor key',
+      'EVERGRANT_LICENSE_TRUST_FILE: seats is not known here',
     ]) {
       expect(started.output).toContain(mistake);
     }
@@ -252,37 +260,65 @@ describe('the migration process', () => {
 
   afterEach(() => database.drop());
 
-  function environment(license: object, tokens: object[]): Record<string, string> {
+  function environment(licenses: Record<string, string>): Record<string, string> {
     const { host, port, name, user, password } = database.address('evergrant_owner');
+    const paths = Object.entries(licenses).map(([fileName, content]) => {
+      writeFileSync(join(folder, fileName), content);
+      return join(folder, fileName);
+    });
     return {
       EVERGRANT_DATABASE_HOST: host,
       EVERGRANT_DATABASE_PORT: String(port),
       EVERGRANT_DATABASE_NAME: name,
       EVERGRANT_DATABASE_USER: user,
-      EVERGRANT_SECRETS_FILE: file('owner.json', { databasePassword: password }),
-      EVERGRANT_LICENSE_FILE: file('license.json', license),
-      EVERGRANT_TOKENS_FILE: file('tokens.json', tokens),
+      EVERGRANT_SECRETS_FILE: file('owner.json', {
+        databasePassword: password,
+        deploymentKeys: { keys: [world.vendor.deployment] },
+      }),
+      EVERGRANT_LICENSE_TRUST_FILE: file('trust.json', world.vendor.trust),
+      EVERGRANT_LICENSE_FILES: JSON.stringify(paths),
+      EVERGRANT_TOKENS_FILE: file('tokens.json', [{ name: 'client', token: 'a-token-long-enough', scopes: ['lease'] }]),
     };
   }
 
-  const license = {
+  const LICENSE = {
     licenseId: 'lic-1',
+    issue: 2,
     customer: 'Acme',
     product: 'Assembler',
     entitlements: [{ feature: 'studio', seats: 25 }],
   };
-  const tokens = [{ name: 'client', token: 'a-token-long-enough', scopes: ['lease'] }];
+
+  function signed(changed: Partial<LicenseDraft> = {}): Promise<string> {
+    return signForTest({ ...LICENSE, ...changed });
+  }
+
+  async function migrated(
+    licenses: Record<string, string>,
+  ): Promise<{ code: number | null; output: string; said: Said }> {
+    const started = start('migrate.js', environment(licenses));
+    const code = await started.exited;
+    return { code, output: started.output, said: started.lines[0] as unknown as Said };
+  }
+
+  interface Said {
+    readonly applied: string[];
+    readonly licenses: { licenseId: string; issue: number; outcome: string; because?: string }[];
+  }
 
   async function pools(): Promise<unknown[]> {
     return database.query('select feature, seats, lease_ttl_seconds, escrow from pool order by feature');
   }
 
   it('brings an empty database up, and twice is once', async () => {
-    for (const applied of [true, false]) {
-      const started = start('migrate.js', environment(license, tokens));
-      expect(await started.exited).toBe(0);
-      const { applied: names } = started.lines[0] as { applied: string[] };
-      expect(names.length > 0).toBe(applied);
+    for (const [outcome, applied] of [
+      ['imported', true],
+      ['unchanged', false],
+    ]) {
+      const { code, said } = await migrated({ 'a.license': await signed() });
+      expect(code).toBe(0);
+      expect(said.applied.length > 0).toBe(applied);
+      expect(said.licenses).toEqual([{ file: join(folder, 'a.license'), licenseId: 'lic-1', issue: 2, outcome }]);
     }
     expect(await pools()).toEqual([{ feature: 'studio', seats: 25, lease_ttl_seconds: 600, escrow: 3 }]);
     expect(await database.query(`select name, scopes, length(token_sha256) from api_token`)).toEqual([
@@ -291,38 +327,55 @@ describe('the migration process', () => {
     expect(JSON.stringify(await database.query('select * from api_token'))).not.toContain('a-token-long-enough');
   });
 
-  it('follows a changed license, and refuses one that takes seats away from their holders', async () => {
-    expect(await start('migrate.js', environment(license, tokens)).exited).toBe(0);
-    const more = {
-      ...license,
-      entitlements: [
-        { feature: 'studio', seats: 30, leaseTtlSeconds: 60, escrow: 1 },
-        { feature: 'runner', seats: 1 },
-      ],
-    };
-    expect(await start('migrate.js', environment(more, tokens)).exited).toBe(0);
+  it('follows a later issue, and refuses one that takes seats away from their holders', async () => {
+    expect(await migrated({ 'a.license': await signed() })).toMatchObject({ code: 0 });
+    const entitlements = [
+      { feature: 'studio', seats: 30, leaseTtlSeconds: 60, escrow: 1 },
+      { feature: 'runner', seats: 1 },
+    ];
+    expect(await migrated({ 'a.license': await signed({ issue: 3, entitlements }) })).toMatchObject({ code: 0 });
     expect(await pools()).toEqual([
       { feature: 'runner', seats: 1, lease_ttl_seconds: 600, escrow: 1 },
       { feature: 'studio', seats: 30, lease_ttl_seconds: 60, escrow: 1 },
     ]);
     await database.query(`insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at)
       select gen_random_uuid(), id, 'room', 20, 20, 1, now(), now() + interval '1 h' from pool where feature = 'studio'`);
-    const started = start(
-      'migrate.js',
-      environment({ ...license, entitlements: [{ feature: 'studio', seats: 19 }] }, tokens),
-    );
-    expect(await started.exited).toBe(1);
-    expect(started.output).toContain(
-      'Assembler/studio cannot be provisioned: more than 19 seats are in use or held back',
-    );
+    const shrunk = await signed({ issue: 4, entitlements: [{ feature: 'studio', seats: 19 }] });
+    const { code, output } = await migrated({ 'a.license': shrunk });
+    expect(code).toBe(1);
+    expect(output).toContain('a.license: license_shrinks_below_use');
+    expect(output).toContain('Assembler/studio would have 19 seats and has 20 in use: have 1 released');
   });
 
-  it('names what is wrong with its files', async () => {
-    const started = start(
-      'migrate.js',
-      environment({ ...license, entitlements: [{ feature: 'studio', seats: -1 }] }, tokens),
-    );
-    expect(await started.exited).toBe(1);
-    expect(started.output).toContain('/entitlements/0/seats');
+  it('passes over files that newer ones have overtaken, or that have run out, and says so', async () => {
+    await migrated({ 'a.license': await signed({ issue: 9 }) });
+    const { code, said } = await migrated({
+      'a.license': await signed(),
+      'b.license': await signed({ licenseId: 'lic-2', validUntil: '2021-01-01T00:00:00Z' }),
+    });
+    expect(code).toBe(0);
+    expect(said.licenses).toMatchObject([
+      {
+        licenseId: 'lic-1',
+        issue: 2,
+        outcome: 'skipped',
+        because: expect.stringContaining('issue 9 of license lic-1 is in force'),
+      },
+      { outcome: 'skipped', because: expect.stringContaining('it was valid until 2021-01-01T00:00:00Z') },
+    ]);
+  });
+
+  it('names what is wrong with every one of its files, and imports the others', async () => {
+    const stranger = await createVendor();
+    const { code, output } = await migrated({
+      'a.license': await signed(),
+      'b.license': 'no license',
+      'c.license': await stranger.issue(documentOf(DRAFT)),
+    });
+    expect(code).toBe(1);
+    expect(output).toMatch(/b\.license: license_unreadable: .*line 1 is not the first line of a license file/);
+    expect(output).toMatch(/c\.license: license_unknown_key: .*which is not trusted here/);
+    expect(output).not.toContain('at Object');
+    expect(await pools()).toHaveLength(1);
   });
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { provisionLicense, registerTokens } from '../../server/postgres/provision';
+import { registerTokens } from '../../server/postgres/register-tokens';
 import { eventually } from '../support/eventually';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from './support/test-world';
 
@@ -8,16 +8,18 @@ const ROOM_TOKENS = { a: 'token-of-room-a', b: 'token-of-room-b', c: 'token-of-r
 type Room = keyof typeof ROOM_TOKENS;
 const ROOMS: Record<Room, string> = { a: randomUUID(), b: randomUUID(), c: randomUUID() };
 
+let license = {
+  licenseId: 'lic-1',
+  issue: 1,
+  customer: 'Acme',
+  product: PRODUCT,
+  entitlements: [{ feature: 'runner', seats: 1_000, overdraft: 0 }],
+};
 let world: TestWorld;
 let servers: RunningServer[];
 
 beforeAll(async () => {
-  world = await TestWorld.create({
-    licenseId: 'lic-1',
-    customer: 'Acme',
-    product: PRODUCT,
-    entitlements: [{ feature: 'runner', seats: 1_000 }],
-  });
+  world = await TestWorld.create(license);
   await world.database.as('evergrant_owner', async (client) => {
     for (const room of Object.keys(ROOMS) as Room[]) {
       await client.query('insert into control_room (id, license_id, name, group_name) values ($1, $2, $3, $4)', [
@@ -35,16 +37,12 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
-let pools = 0;
-
-/** A pool of its own for a test. */
+/** A pool of its own for a test: the license's next issue has one feature more. */
 async function pool(seats: number, { overdraft = 0 } = {}): Promise<string> {
-  const feature = `feature-${++pools}`;
-  const licenseId = 'lic-1';
-  await world.database.as('evergrant_owner', (client) =>
-    provisionLicense(client, { licenseId, customer: 'Acme', product: PRODUCT, entitlements: [{ feature, seats }] }),
-  );
-  await world.database.query('update pool set overdraft = $1 where feature = $2', [overdraft, feature]);
+  const { issue, entitlements } = license;
+  const feature = `feature-${issue}`;
+  license = { ...license, issue: issue + 1, entitlements: [...entitlements, { feature, seats, overdraft }] };
+  await world.importLicense(license);
   return feature;
 }
 

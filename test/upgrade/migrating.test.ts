@@ -16,7 +16,7 @@ beforeEach(async () => {
   release = new PreviousRelease();
   database = await TestDatabase.empty();
   await release.migrate(database, LICENSE);
-  world = TestWorld.around(database, await TestAuthority.create());
+  world = await TestWorld.around(database, await TestAuthority.create());
   old = await release.startGranting('oregon/app-1', { database, authority: world.authority.database });
 });
 

@@ -11,6 +11,8 @@ export interface EnvironmentInput {
   readonly profile: Profile;
   readonly durations: ProfileDurations;
   readonly secretFiles: SecretFiles;
+  /** Whose license files the servers believe. */
+  readonly trustFile: string;
   readonly logLevel: string;
   /** Where a drill wants the controller to stop for ever, for example `promote:before`. */
   readonly haltControllerAt?: string | undefined;
@@ -41,6 +43,7 @@ function server(input: EnvironmentInput, region: Region, name: string): ChildDef
       EVERGRANT_AUTHORITY_NAME: 'evergrant',
       EVERGRANT_AUTHORITY_USER: 'evergrant_server',
       EVERGRANT_SECRETS_FILE: input.secretFiles.server,
+      EVERGRANT_LICENSE_TRUST_FILE: input.trustFile,
       EVERGRANT_REGION_ADDRESSES: JSON.stringify(layout.regionAddresses),
       EVERGRANT_AUTHORITY_LEASE_MS: String(durations.authorityLeaseMs),
       EVERGRANT_RENEWAL_EVERY_MS: String(durations.renewalEveryMs),

@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly fresh: boolean;
   /** Demonstration Control Rooms. */
   readonly rooms: number;
+  /** Public root keys or trust files, besides the world's own root. @default none */
+  readonly trustFiles?: readonly string[];
   readonly help: boolean;
 }
 
@@ -21,6 +23,7 @@ export const START_HELP = `npm start -- [options]     two regions on one machine
 
   --profile default|fast   fast: confirmed in seconds instead of two minutes (the drills' durations)
   --rooms N                demonstration Control Rooms, 0 to 50 (default 6)
+  --trust FILE             believe license files of this root too (its public key, or a trust file); may be repeated
   --keep                   keep the databases when the world ends, to go on with them at the next start
   --fresh                  begin anew, whatever an earlier run left
   --help
@@ -40,6 +43,7 @@ function rawArguments(argv: readonly string[]) {
       options: {
         profile: { type: 'string', default: 'default' },
         rooms: { type: 'string', default: '6' },
+        trust: { type: 'string', multiple: true, default: [] },
         keep: { type: 'boolean', default: false },
         fresh: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -75,6 +79,7 @@ export function parseStartOptions(argv: readonly string[], environment: NodeJS.P
     keep: raw.keep,
     fresh: raw.fresh,
     rooms,
+    trustFiles: raw.trust.map((file) => resolve(file)),
     help: raw.help,
   };
 }

@@ -6,6 +6,7 @@ import { childDefinitions, type EnvironmentInput } from './environment';
 import type { EventLog } from './events';
 import { projectRoot } from './files';
 import { Freezing } from './freezing';
+import { prepareLicensing, type WorldLicensing } from './licensing';
 import { Links } from './links';
 import { NodeProcesses } from './node-processes';
 import { Observer } from './observer';
@@ -16,6 +17,7 @@ import { loadOrCreateSecrets, type SecretFiles, type WorldSecrets, writeSecretFi
 export interface Parts {
   readonly secrets: WorldSecrets;
   readonly secretFiles: SecretFiles;
+  readonly licensing: WorldLicensing;
   readonly environment: EnvironmentInput;
   readonly links: Links;
   readonly databases: Databases;
@@ -30,6 +32,10 @@ export interface PartsOptions {
   readonly layout: Layout;
   readonly profile: Profile;
   readonly events: EventLog;
+  /** A license document, all but its kind, validity and license key. */
+  readonly draftFile: string;
+  /** Whose license files count besides the world's own. */
+  readonly trustFiles: readonly string[];
   /** Called whenever a pid came or went. */
   readonly onChange: () => void;
 }
@@ -37,12 +43,15 @@ export interface PartsOptions {
 const OBSERVED_EVERY_MS: Readonly<Record<Profile, number>> = { default: 1_000, fast: 250 };
 
 /** Makes the parts and their secrets, in the world's folder. Nothing runs or listens yet. */
-export async function assembleParts({ home, layout, profile, events, onChange }: PartsOptions): Promise<Parts> {
+export async function assembleParts(options: PartsOptions): Promise<Parts> {
+  const { home, layout, profile, events, onChange, draftFile, trustFiles } = options;
   const secretsDir = join(home, 'secrets');
   const secrets = await loadOrCreateSecrets(secretsDir);
-  const secretFiles = writeSecretFiles(secretsDir, secrets);
+  const licensing = await prepareLicensing({ dir: join(secretsDir, 'licensing'), draftFile, trustFiles });
+  const secretFiles = writeSecretFiles(secretsDir, secrets, licensing.deploymentKey);
   const durations = PROFILE_DURATIONS[profile];
-  const environment = { layout, home, profile, durations, secretFiles, logLevel: 'info' };
+  const { trustFile } = licensing;
+  const environment = { layout, home, profile, durations, secretFiles, trustFile, logLevel: 'info' };
   const distDir = join(projectRoot(), 'dist');
   const logDir = join(home, 'logs');
   const nodes = new NodeProcesses(childDefinitions(environment), { distDir, logDir, home, events, onChange });
@@ -50,6 +59,7 @@ export async function assembleParts({ home, layout, profile, events, onChange }:
   return {
     secrets,
     secretFiles,
+    licensing,
     environment,
     links: new Links(layout, events),
     databases,

@@ -9,11 +9,12 @@ export interface PreparationInput {
   readonly databasePort: number;
   readonly secretsFile: string;
   readonly tokensFile: string;
-  readonly licenseFile: string;
+  readonly trustFile: string;
+  readonly licenseFiles: readonly string[];
 }
 
 /**
- * Brings Oregon's license database up to date with the product's own migration command, loads the license and registers
+ * Brings Oregon's license database up to date with the product's own migration command, imports the licenses and registers
  * the API tokens. Running it again changes nothing.
  */
 export async function prepareLicenseDatabase(input: PreparationInput): Promise<void> {
@@ -28,7 +29,8 @@ export async function prepareLicenseDatabase(input: PreparationInput): Promise<v
         EVERGRANT_DATABASE_NAME: 'evergrant',
         EVERGRANT_DATABASE_USER: 'evergrant_owner',
         EVERGRANT_SECRETS_FILE: input.secretsFile,
-        EVERGRANT_LICENSE_FILE: input.licenseFile,
+        EVERGRANT_LICENSE_TRUST_FILE: input.trustFile,
+        EVERGRANT_LICENSE_FILES: JSON.stringify(input.licenseFiles),
         EVERGRANT_TOKENS_FILE: input.tokensFile,
       },
     });

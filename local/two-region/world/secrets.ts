@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
+import type { PrivateKey } from '../../../license-files/keys';
 import { writeFileAtomically } from './files';
 
 /** Everything secret of one world, made at its first start and kept in files that only its owner can read. */
@@ -61,18 +62,20 @@ export async function loadOrCreateSecrets(dir: string): Promise<WorldSecrets> {
 }
 
 /** Gives each kind of process a file with what it needs and nothing more. */
-export function writeSecretFiles(dir: string, secrets: WorldSecrets): SecretFiles {
+export function writeSecretFiles(dir: string, secrets: WorldSecrets, deploymentKey: PrivateKey): SecretFiles {
   const write = (name: string, content: unknown): string => {
     const file = join(dir, `${name}.json`);
     writeFileAtomically(file, JSON.stringify(content), 0o600);
     return file;
   };
   const { databasePasswords, authorityPasswords, tokens, signingKeys } = secrets;
+  const deploymentKeys = { keys: [deploymentKey] };
   return {
     server: write('server', {
       databasePassword: databasePasswords.evergrant_server,
       authorityPassword: authorityPasswords.evergrant_server,
       signingKeys,
+      deploymentKeys,
     }),
     controller: write('controller', {
       databasePassword: databasePasswords.evergrant_controller,
@@ -80,7 +83,7 @@ export function writeSecretFiles(dir: string, secrets: WorldSecrets): SecretFile
       adminToken: tokens.admin,
     }),
     edge: write('edge', { adminToken: tokens.admin }),
-    migration: write('migration', { databasePassword: databasePasswords.evergrant_owner }),
+    migration: write('migration', { databasePassword: databasePasswords.evergrant_owner, deploymentKeys }),
     tokens: write('tokens', [
       { name: 'world-admin', token: tokens.admin, scopes: ['admin', 'lease', 'read'] },
       { name: 'world-client', token: tokens.client, scopes: ['lease', 'read'] },

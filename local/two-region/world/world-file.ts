@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Kind, Place } from '../layout';
 import { writeFileAtomically } from './files';
+import type { WorldLicense } from './licensing';
 
 export type ProcessState = 'running' | 'paused' | 'exited';
 
@@ -22,6 +23,8 @@ export interface WorldFile {
   readonly witness: { pid: number | null; url: string; processes: readonly ProcessEntry[] };
   readonly controller: { pid: number | null; processes: readonly ProcessEntry[] };
   readonly tokens: { admin: string; client: string };
+  /** What the world was started with: the signed files, and the keys that Control Rooms register with. */
+  readonly licenses: readonly WorldLicense[];
   /** The main process: it holds the database supervisor, the links between the regions and the control interface. */
   readonly world: { pid: number; control: string; profile: string };
   /** Every process once more, in one list. */
@@ -33,11 +36,13 @@ export const worldFilePath = (home: string): string => join(home, 'world.json');
 export interface WorldFileInput {
   readonly processes: readonly ProcessEntry[];
   readonly tokens: { admin: string; client: string };
+  readonly licenses: readonly WorldLicense[];
   readonly control: string;
   readonly profile: string;
 }
 
-export function composeWorldFile({ processes, tokens, control, profile }: WorldFileInput): WorldFile {
+export function composeWorldFile(input: WorldFileInput): WorldFile {
+  const { processes, tokens, licenses, control, profile } = input;
   const find = (name: string): ProcessEntry => {
     const entry = processes.find((candidate) => candidate.name === name);
     if (!entry) throw new Error(`the world has no ${name}`);
@@ -58,6 +63,7 @@ export function composeWorldFile({ processes, tokens, control, profile }: WorldF
     },
     controller: { pid: find('controller').pid, processes: processes.filter(({ kind }) => kind === 'controller') },
     tokens,
+    licenses,
     world: { pid: process.pid, control, profile },
     processes,
   };

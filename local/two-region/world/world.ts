@@ -25,7 +25,7 @@ import type { WorldState } from './state';
 import { composeWorldFile, type ProcessEntry, writeWorldFile } from './world-file';
 
 export interface WorldOptions extends Omit<StartOptions, 'help'> {
-  /** @default the sample license */
+  /** A license document that the world issues and imports. @default the sample license */
   readonly licenseFile?: string;
   readonly onProgress?: (text: string) => void;
 }
@@ -223,13 +223,15 @@ export class World implements WorldControl {
 
   private async assemble(): Promise<Parts> {
     const { home, layout, events } = this;
-    const { profile } = this.options;
-    this.parts = await assembleParts({ home, layout, profile, events, onChange: () => this.publish() });
+    const { profile, licenseFile, trustFiles = [] } = this.options;
+    const draftFile = licenseFile ?? join(projectRoot(), 'local/two-region/sample-license.json');
+    const onChange = (): void => this.publish();
+    this.parts = await assembleParts({ home, layout, profile, events, draftFile, trustFiles, onChange });
     return this.parts;
   }
 
   /** The active region's license database; the other's is a copy of it, or stale since a failover. */
-  private async prepareLicenses({ secretFiles, databases }: Parts): Promise<void> {
+  private async prepareLicenses({ secretFiles, licensing, databases }: Parts): Promise<void> {
     const { region } = await this.stores().authority.read();
     if (!databases.isWritable(region)) return;
     await prepareLicenseDatabase({
@@ -238,7 +240,8 @@ export class World implements WorldControl {
       databasePort: region === 'oregon' ? this.layout.oregonDatabasePort : this.layout.port('virginia/db'),
       secretsFile: secretFiles.migration,
       tokensFile: secretFiles.tokens,
-      licenseFile: this.options.licenseFile ?? join(projectRoot(), 'local/two-region/sample-license.json'),
+      trustFile: licensing.trustFile,
+      licenseFiles: licensing.licenses.map(({ file }) => file),
     });
   }
 
@@ -314,7 +317,7 @@ export class World implements WorldControl {
   /** Writes world.json (once all runs) and what a start after a crash needs (from the first process on). */
   private publish(): void {
     if (!this.parts || this.isEnding) return;
-    const { processes, secrets } = this.parts;
+    const { processes, secrets, licensing } = this.parts;
     writeRunFile(this.home, processes.running());
     if (!this.isUp) return;
     writeWorldFile(
@@ -322,6 +325,7 @@ export class World implements WorldControl {
       composeWorldFile({
         processes: processes.entries(),
         tokens: secrets.tokens,
+        licenses: licensing.licenses,
         control: `http://${LOOPBACK}:${this.layout.controlPort}`,
         profile: this.options.profile,
       }),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
-import type { TokenFileEntry } from '../provision';
+import type { TokenFileEntry } from '../register-tokens';
 
 export interface TokenFileOutcome {
   /** Came from the file before and are not in it any more. */

@@ -5,15 +5,17 @@ import { createLog } from '../../../server/log';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '../../../server/ports';
 import { connectAuthorityStore } from '../../../server/postgres/authority-store';
 import { connectLicenseDatabase } from '../../../server/postgres/license-database';
-import { type LicenseFile, provisionLicense, registerTokens } from '../../../server/postgres/provision';
+import { registerTokens } from '../../../server/postgres/register-tokens';
 import { createServer, type LicenseServer } from '../../../server/server';
 import { SESSION_POLICY, type SessionPolicy } from '../../../server/sessions/policy';
 import type { SigningKey } from '../../../server/tokens/lease-tokens';
 import { eventually } from '../../support/eventually';
 import { TestDatabase } from '../../support/test-database';
+import type { Vendor } from '../../support/vendor';
 import { TestAuthority } from './authority-record';
+import { importForTest, type LicenseDraft, testVendor } from './test-licenses';
 
-export type { LicenseFile };
+export type { LicenseDraft };
 
 export const TOKENS = {
   client: 'client-token-of-the-tests',
@@ -23,7 +25,7 @@ export const TOKENS = {
 
 export const PRODUCT = 'Assembler';
 
-export const LICENSE: LicenseFile = {
+export const LICENSE: LicenseDraft = {
   licenseId: 'lic-1',
   customer: 'Acme',
   product: PRODUCT,
@@ -77,17 +79,19 @@ export interface ServerSettings {
 export class TestWorld {
   readonly database: TestDatabase;
   readonly authority: TestAuthority;
+  readonly vendor: Vendor;
   readonly #servers: RunningServer[] = [];
 
-  private constructor(database: TestDatabase, authority: TestAuthority) {
+  private constructor(database: TestDatabase, authority: TestAuthority, vendor: Vendor) {
     this.database = database;
     this.authority = authority;
+    this.vendor = vendor;
   }
 
-  static async create(license: LicenseFile = LICENSE): Promise<TestWorld> {
-    const world = new TestWorld(await TestDatabase.clone(), await TestAuthority.create());
+  static async create(...licenses: LicenseDraft[]): Promise<TestWorld> {
+    const world = new TestWorld(await TestDatabase.clone(), await TestAuthority.create(), await testVendor());
+    for (const license of licenses.length > 0 ? licenses : [LICENSE]) await world.importLicense(license);
     await world.database.as('evergrant_owner', async (client) => {
-      await provisionLicense(client, license);
       await registerTokens(client, [
         { name: 'client', token: TOKENS.client, scopes: ['lease'] },
         { name: 'reader', token: TOKENS.reader, scopes: ['read'] },
@@ -98,8 +102,13 @@ export class TestWorld {
   }
 
   /** Over databases that the test has filled itself. */
-  static around(database: TestDatabase, authority: TestAuthority): TestWorld {
-    return new TestWorld(database, authority);
+  static async around(database: TestDatabase, authority: TestAuthority): Promise<TestWorld> {
+    return new TestWorld(database, authority, await testVendor());
+  }
+
+  /** Signs a license and brings it into the database; a later issue of the same license needs a higher `issue`. */
+  async importLicense(license: LicenseDraft): Promise<void> {
+    await this.database.as('evergrant_owner', (client) => importForTest(client, license));
   }
 
   /** A server that watches and may or may not grant. */
@@ -185,6 +194,7 @@ export function environmentOf(
     database: world.database.address('evergrant_server'),
     authority: world.authority.database.address('evergrant_server'),
     signingKeys: [SIGNING_KEY],
+    licensing: { trust: world.vendor.trust, deploymentKeys: [world.vendor.deployment] },
     regionAddresses: { oregon: 'http://oregon.test', virginia: 'http://virginia.test' },
     authorityLeaseMs,
     renewalEveryMs,

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { type Answer, type LicenseFile, SIGNING_KEY, TOKENS } from '../../server/support/test-world';
+import type { LicenseDraft } from '../../server/support/test-licenses';
+import { type Answer, SIGNING_KEY, TOKENS } from '../../server/support/test-world';
 import { eventually } from '../../support/eventually';
 import type { TestDatabase } from '../../support/test-database';
 
@@ -31,7 +32,7 @@ export class PreviousRelease {
   }
 
   /** Makes the schema of that release, with a license and the API tokens of the tests. */
-  async migrate(database: TestDatabase, license: LicenseFile): Promise<void> {
+  async migrate(database: TestDatabase, license: LicenseDraft): Promise<void> {
     const tokens = [
       { name: 'client', token: TOKENS.client, scopes: ['lease'] },
       { name: 'reader', token: TOKENS.reader, scopes: ['read'] },

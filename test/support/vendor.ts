@@ -1,9 +1,9 @@
-import { certify } from '../../../license-files/certificate';
-import type { LicenseDocument } from '../../../license-files/document';
-import { completeDraft } from '../../../license-files/draft';
-import { type Issue, issueLicense } from '../../../license-files/issue';
-import { generateKey, type PrivateKey, publicPart } from '../../../license-files/keys';
-import type { Trust } from '../../../license-files/trust';
+import { certify } from '../../license-files/certificate';
+import type { LicenseDocument } from '../../license-files/document';
+import { completeDraft } from '../../license-files/draft';
+import { type Issue, issueLicense } from '../../license-files/issue';
+import { generateKey, type PrivateKey, publicPart } from '../../license-files/keys';
+import type { Trust } from '../../license-files/trust';
 
 export const NOW_MS = Date.parse('2026-06-01T12:00:00Z');
 export const GUID = '1c9f9d4e-6c5a-4a52-8a3d-1f6a1b7c2d3e';
@@ -36,13 +36,15 @@ export interface Vendor {
   issue(document: LicenseDocument, how?: Partial<Issue>): Promise<string>;
 }
 
-export async function createVendor(): Promise<Vendor> {
+const VALIDITY = { validFrom: '2026-01-01T00:00:00Z', validUntil: '2027-01-01T00:00:00Z' };
+
+/** @param validity of the certificate of its key */
+export async function createVendor(validity = VALIDITY): Promise<Vendor> {
   const [root, key, deployment] = [
     await generateKey('root'),
     await generateKey('vendor'),
     await generateKey('deployment'),
   ];
-  const validity = { validFrom: '2026-01-01T00:00:00Z', validUntil: '2027-01-01T00:00:00Z' };
   const certificate = await certify({ root, key: publicPart(key), ...validity });
   return {
     root,
