@@ -3,6 +3,7 @@
  * values, and a call may reject with `DatabaseFailure`.
  */
 import type { ControlRoomState, Scope } from './core/access';
+import type { Cause, Relief } from './core/control-room';
 import type { ExpectedEpoch, InEpoch } from './ports';
 
 /** In whose name, and why: what an audit wants to know of a change. */
@@ -117,7 +118,33 @@ export type RecoveryVerdict =
   | { readonly kind: 'opened'; readonly recoverableUntil: string; readonly tokensRevoked: number }
   | { readonly kind: 'control_room_not_found' };
 
+/** A step of a Control Room from one state into another. */
+export interface Movement {
+  readonly controlRoom: string;
+  readonly licenseId: string;
+  readonly name: string;
+  readonly from: ControlRoomState;
+  readonly to: ControlRoomState;
+  readonly because: Cause | Relief;
+}
+
+export interface HeardRooms {
+  /** The state of each after it was heard; one that is not registered is missing. */
+  readonly states: ReadonlyMap<string, ControlRoomState>;
+  readonly movements: readonly Movement[];
+}
+
+export interface Watch {
+  /** How long nobody had watched before; 0 when the watch was not interrupted. */
+  readonly forgivenSeconds: number;
+  readonly movements: readonly Movement[];
+  readonly more: boolean;
+}
+
 export interface Registry {
+  recordHeartbeats(controlRooms: readonly string[], expected: ExpectedEpoch): Promise<InEpoch<HeardRooms>>;
+  /** Looks after all Control Rooms once. */
+  watch(expected: ExpectedEpoch): Promise<InEpoch<Watch>>;
   register(registration: Registration, expected: ExpectedEpoch): Promise<InEpoch<RegistrationVerdict>>;
   rotateToken(rotation: Rotation, change: Change, expected: ExpectedEpoch): Promise<InEpoch<RotationVerdict>>;
   recover(recovery: Recovery, change: Change, expected: ExpectedEpoch): Promise<InEpoch<RecoveryVerdict>>;

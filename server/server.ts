@@ -4,11 +4,11 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { AdoptionReport } from './duties/adoption-report';
 import { ApiTokens } from './duties/api-tokens';
+import { createControlRooms } from './duties/control-rooms';
 import { Entitlements } from './duties/entitlements';
 import { EpochWork } from './duties/epoch-work';
 import { LeaseDesk } from './duties/lease-desk';
 import { Metrics } from './duties/metrics';
-import { RegistryDesk } from './duties/registry-desk';
 import { RoleDuty } from './duties/role';
 import { Sweeper } from './duties/sweeper';
 import type { ServerEnvironment } from './environment';
@@ -44,8 +44,44 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
+  const { database, authorityStore, log } = adapters;
+  const { app, role, apiTokens, sweeper, controlRooms } = await assemble(environment, adapters);
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    role.drain();
+    // A connection that was busy when the closing began stays open when it turns idle, unless it is looked for.
+    const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+    await app.close().finally(() => clearInterval(closeIdle));
+    await controlRooms.stop();
+    await Promise.all([role.stop(), sweeper.stop()]);
+    // A database that hangs does not say goodbye.
+    const closed = Promise.all([database.close(), authorityStore.close()]);
+    await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
+  };
+  return {
+    app,
+    role,
+    apiTokens,
+    start: async () => {
+      // Listens first: whoever asks during the start is told that it is starting.
+      const address = await app.listen({ host: environment.host, port: environment.port });
+      log.info({ announce: `${environment.server} started`, address });
+      void role.start();
+      sweeper.start();
+      controlRooms.start();
+      return address;
+    },
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+async function assemble(environment: ServerEnvironment, adapters: ServerAdapters) {
   const { database, authorityStore, log, clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
-  const { region, server, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
+  const { region, server, regionAddresses, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
   const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
   const random = Math.random;
 
@@ -66,52 +102,20 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     random,
     onAdopted: (lease, claim) => adoptions.add(lease, claim),
   });
-  const registry = new RegistryDesk({ registry: database.registry, work, apiTokens });
+  const shared = { region, server, role, work, apiTokens, clock, metrics, log };
+  const controlRooms = createControlRooms({ ...shared, registry: database.registry });
   const sweeper = new Sweeper({ region, role, database, metrics, log });
-  const { regionAddresses } = environment;
+  const { registry, pulse } = controlRooms;
   const app = await createApp({
-    region,
-    server,
+    ...shared,
     regionAddresses,
-    role,
     desk,
-    apiTokens,
+    pulse,
     registry,
     leaseTokens,
     database,
-    metrics,
-    log,
-    clock,
     random,
     sessionPolicy,
   });
-
-  let stopped: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    role.drain();
-    // A connection that was busy when the closing began stays open when it turns idle, unless it is looked for.
-    const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-    await app.close().finally(() => clearInterval(closeIdle));
-    await Promise.all([role.stop(), sweeper.stop()]);
-    // A database that hangs does not say goodbye.
-    const closed = Promise.all([database.close(), authorityStore.close()]);
-    await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
-  };
-  return {
-    app,
-    role,
-    apiTokens,
-    start: async () => {
-      // Listens first: whoever asks during the start is told that it is starting.
-      const address = await app.listen({ host: environment.host, port: environment.port });
-      log.info({ announce: `${server} started`, address });
-      void role.start();
-      sweeper.start();
-      return address;
-    },
-    stop: () => {
-      stopped ??= stop();
-      return stopped;
-    },
-  };
+  return { app, role, apiTokens, sweeper, controlRooms };
 }

@@ -27,4 +27,6 @@ export interface Caller {
   /** The license of that Control Room. */
   readonly licenseId?: string;
   readonly controlRoomState?: ControlRoomState;
+  /** How long that license lets a Control Room be silent. */
+  readonly graceSeconds?: number;
 }

@@ -49,6 +49,12 @@ export class Metrics {
     name: 'evergrant_expiries_total',
     help: 'Leases ended by the sweeper because their time had passed',
   });
+  readonly controlRoomMovements = new Counter({
+    ...this.#shared,
+    name: 'evergrant_control_room_movements_total',
+    help: 'Control Rooms that became active, fail_safe or suspended, and why',
+    labelNames: ['to', 'because'] as const,
+  });
   readonly batchSize = new Histogram({
     ...this.#shared,
     name: 'evergrant_batch_size',

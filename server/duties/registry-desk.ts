@@ -30,6 +30,11 @@ export class RegistryDesk {
     this.#options = options;
   }
 
+  /** Why nothing would be decided here now, if so. */
+  refusal(): Refusal | undefined {
+    return this.#options.work.refusal();
+  }
+
   register(registration: Registration): Promise<RegistrationVerdict | Refusal> {
     return this.#change((registry, expected) => registry.register(registration, expected), registration.tokenSha256);
   }

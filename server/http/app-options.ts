@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ApiTokens } from '../duties/api-tokens';
+import type { ControlRoomPulse } from '../duties/control-room-pulse';
 import type { LeaseDesk } from '../duties/lease-desk';
 import type { Metrics } from '../duties/metrics';
 import type { RegistryDesk } from '../duties/registry-desk';
@@ -15,6 +16,7 @@ export interface AppOptions {
   readonly role: RoleDuty;
   readonly desk: LeaseDesk;
   readonly apiTokens: ApiTokens;
+  readonly pulse: ControlRoomPulse;
   readonly registry: RegistryDesk;
   readonly leaseTokens: LeaseTokens;
   readonly database: LicenseDatabase;

@@ -13,6 +13,7 @@ import { leaseRoutes } from './lease-routes';
 import { refuseOtherMethods } from './methods';
 import { problemResponses } from './problems';
 import { readingRoutes } from './reading-routes';
+import { registrationRoutes } from './registration-routes';
 import { sessionRoute } from './session-route';
 import { stateRoutes } from './state-routes';
 
@@ -53,6 +54,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onReady', async () => sessions.start());
   await app.register(async (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }));
   await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => registrationRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => controlRoomRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
   refuseTheRest();

@@ -23,7 +23,7 @@ export type CallerVerdict =
   | { readonly kind: 'allowed'; readonly caller: Caller }
   | { readonly kind: 'stranger' | 'forbidden' | 'unchecked'; readonly reply: Reply };
 
-export type CallerOptions = Pick<AppOptions, 'apiTokens' | 'role' | 'regionAddresses'>;
+export type CallerOptions = Pick<AppOptions, 'apiTokens' | 'pulse' | 'role' | 'regionAddresses'>;
 
 /** The SHA-256, in hex, of the bearer token in an `Authorization` header. */
 export function bearerSha256(authorization: string | undefined): string | undefined {
@@ -41,7 +41,7 @@ export async function callerVerdict(
   switch (verdict.kind) {
     case 'known': {
       const { caller } = verdict;
-      if (allows(caller.scopes, wanted)) return { kind: 'allowed', caller };
+      if (allows(caller.scopes, wanted)) return { kind: 'allowed', caller: await options.pulse.hear(caller) };
       return {
         kind: 'forbidden',
         reply: problemReply('forbidden', { detail: `needs the scope ${wanted.join(' or ')}` }),

@@ -1,6 +1,5 @@
 import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { licenseKeySha256 } from '../../license-files/license-key';
 import { heartbeatAfterSeconds } from '../core/control-room';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
@@ -13,12 +12,9 @@ import {
   ControlRoomsQuery,
   Empty,
   GroupBody,
+  Heard,
   RecoveryBody,
   RecoveryOpened,
-  Registered,
-  RegistrationBody,
-  Rotated,
-  RotationBody,
 } from './registry-schemas';
 import { PAGE_SIZE_DEFAULT } from './schemas';
 
@@ -31,134 +27,39 @@ const ACCESS = ['unauthenticated', 'forbidden'] as const;
 const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 const OPEN_FOR_SECONDS_DEFAULT = 3_600;
 
-/** How to get in again: said to whoever has the license key, and so may know it. */
-const HOW_TO_RECOVER =
-  'If the Control Room was destroyed, an administrator opens one more registration: ' +
-  'npx evergrant control-room recover GUID --reason "…"';
-
-/** Registration, rotation, recovery, and who there is. */
+/** Heartbeats, recovery, groups, and who there is. */
 export function controlRoomRoutes(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
-  registrationRoute(routes, options);
-  rotationRoute(routes, options);
+  heartbeatRoute(routes, options);
   recoveryRoute(routes, options);
   groupRoute(routes, options);
   readingRoutes(routes, options);
 }
 
-function registrationRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
-  routes.put<{ Params: Static<typeof ControlRoomParams>; Body: Static<typeof RegistrationBody> }>(
-    '/v1/control-rooms/:controlRoom',
+function heartbeatRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
+  routes.post<{ Params: Static<typeof ControlRoomParams> }>(
+    '/v1/control-rooms/:controlRoom/heartbeat',
     {
       schema: {
         tags: TAGS,
-        summary: 'Register a Control Room',
+        summary: 'Say that a Control Room lives',
         description:
-          'The license key is the credential. The Control Room draws a token, keeps it, and sends its hash; the same ' +
-          'request again, after a lost answer or the loss of a region, is the same registration.',
-        params: ControlRoomParams,
-        body: RegistrationBody,
-        response: {
-          200: Registered,
-          201: Registered,
-          ...problemResponses(
-            ...VALIDATION,
-            'license_key_unknown',
-            'license_not_valid',
-            'license_of_another_control_room',
-            'control_room_registered',
-            'token_in_use',
-            ...UNAVAILABLE,
-          ),
-        },
-      },
-    },
-    async (request, reply) => {
-      const { licenseKey, name, group, tokenSha256 } = request.body;
-      const controlRoom = request.params.controlRoom.toLowerCase();
-      const verdict = await options.registry.register({
-        controlRoom,
-        licenseKeySha256: licenseKeySha256(licenseKey),
-        name,
-        group,
-        tokenSha256: tokenSha256.toLowerCase(),
-      });
-      switch (verdict.kind) {
-        case 'registered':
-        case 'recovered':
-        case 'known': {
-          const { licenseId, tokenName, graceSeconds } = verdict;
-          const heartbeatAfter = heartbeatAfterSeconds(graceSeconds);
-          return reply
-            .code(verdict.kind === 'known' ? 200 : 201)
-            .send({ controlRoom, licenseId, tokenName, heartbeatAfter });
-        }
-        case 'control_room_registered':
-          return sendProblem(reply, verdict.kind, { detail: HOW_TO_RECOVER });
-        case 'license_key_unknown':
-        case 'license_not_valid':
-        case 'license_of_another_control_room':
-        case 'token_in_use':
-          return sendProblem(reply, verdict.kind);
-        default:
-          return sendReply(reply, refusalReply(verdict, options));
-      }
-    },
-  );
-}
-
-function rotationRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
-  routes.post<{ Params: Static<typeof ControlRoomParams>; Body: Static<typeof RotationBody> }>(
-    '/v1/control-rooms/:controlRoom/tokens',
-    {
-      schema: {
-        tags: TAGS,
-        summary: 'Add a token of the Control Room',
-        description:
-          'With a token of the Control Room and the license key: a stolen token alone makes no further ones. Both work ' +
-          'until the old one is retired.',
+          'Every use of its token says so too. One that was given up for its silence is active again with that.',
         security: SECURITY,
         params: ControlRoomParams,
-        body: RotationBody,
         response: {
-          200: Rotated,
-          201: Rotated,
-          ...problemResponses(
-            ...VALIDATION,
-            ...ACCESS,
-            'license_key_unknown',
-            'control_room_not_found',
-            'token_in_use',
-            'too_many_tokens',
-            ...UNAVAILABLE,
-          ),
+          200: Heard,
+          ...problemResponses(...VALIDATION, ...ACCESS, 'control_room_not_found', ...UNAVAILABLE),
         },
       },
       onRequest: options.authenticate('lease'),
     },
     async (request, reply) => {
-      const controlRoom = request.params.controlRoom.toLowerCase();
-      if (request.caller.controlRoom !== controlRoom) return sendProblem(reply, 'control_room_not_found');
-      const { licenseKey, tokenSha256, retireOthersAfterSeconds } = request.body;
-      const verdict = await options.registry.rotateToken(
-        {
-          controlRoom,
-          licenseKeySha256: licenseKeySha256(licenseKey),
-          tokenSha256: tokenSha256.toLowerCase(),
-          retireOthersAfterSeconds,
-        },
-        { actor: request.caller.name },
-      );
-      switch (verdict.kind) {
-        case 'created':
-        case 'known':
-          return reply.code(verdict.kind === 'known' ? 200 : 201).send({ tokenName: verdict.tokenName });
-        case 'license_key_unknown':
-        case 'token_in_use':
-        case 'too_many_tokens':
-          return sendProblem(reply, verdict.kind);
-        default:
-          return sendReply(reply, refusalReply(verdict, options));
-      }
+      const { controlRoom, controlRoomState: state = 'active', graceSeconds = 0 } = request.caller;
+      if (controlRoom !== request.params.controlRoom.toLowerCase()) return sendProblem(reply, 'control_room_not_found');
+      // Who does not grant does not write it down: the Control Room belongs where licenses are granted.
+      const refusal = options.registry.refusal();
+      if (refusal) return sendReply(reply, refusalReply(refusal, options));
+      return reply.send({ controlRoom, state, heartbeatAfter: heartbeatAfterSeconds(graceSeconds) });
     },
   );
 }

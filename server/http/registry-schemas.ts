@@ -40,6 +40,8 @@ export const Registered = Type.Object(
   { description: 'The Control Room is registered, and the token of this hash is its own' },
 );
 
+export const Heard = Type.Object({ controlRoom, state, heartbeatAfter }, { description: 'The Control Room was heard' });
+
 export const RotationBody = Type.Object({
   licenseKey,
   tokenSha256,

@@ -17,6 +17,15 @@ alter table control_room
   add column state_because text not null default 'registered';
 create index control_room_by_silence on control_room (silent_since);
 
+-- When license servers last watched over the Control Rooms. While they did not, nobody could be heard: a gap here is
+-- silence of ours, and is not counted as theirs. It travels to the other region as everything does, so the heartbeats
+-- that were lost with a region are inside the gap.
+create table control_room_watch (
+  singleton boolean primary key default true check (singleton),
+  watched_at timestamptz not null default clock_timestamp()
+);
+insert into control_room_watch default values;
+
 create function evergrant_speak_as(actor text, reason text) returns void language sql as $$
   select set_config('evergrant.actor', coalesce(actor, ''), true), set_config('evergrant.reason', coalesce(reason, ''), true)
 $$;

@@ -15,6 +15,7 @@ begin
     grant update (expires_at, epoch, state, ended_at, ended_by, ended_because) on lease to evergrant_server;
     grant update (last_heartbeat_at, silent_since, oversubscribed_since, state, state_since, state_because)
       on control_room to evergrant_server;
+    grant select, update (watched_at) on control_room_watch to evergrant_server;
     grant execute on function
       evergrant_register_control_room(uuid, bytea, text, text, bytea),
       evergrant_rotate_room_token(uuid, bytea, bytea, integer, text),

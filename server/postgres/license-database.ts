@@ -48,7 +48,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     findEntitlements: (name) => findEntitlements(granting, name),
     readPools: () => readPools(granting),
     readLeases: (filter) => readLeases(granting, filter),
-    registry: registryOn(granting),
+    registry: registryOn(granting, opening),
     findApiTokens: (sha256s) => findApiTokens(watching, sha256s),
     close: async () => {
       await Promise.all([granting.end(), watching.end(), opening.end()]);

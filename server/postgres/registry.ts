@@ -5,13 +5,17 @@ import { readApiTokens } from './api-tokens/read-api-tokens';
 import { revokeApiToken } from './api-tokens/revoke-api-token';
 import { groupControlRoom } from './control-rooms/group-control-room';
 import { readControlRooms } from './control-rooms/read-control-rooms';
+import { recordHeartbeats } from './control-rooms/record-heartbeats';
 import { recoverControlRoom } from './control-rooms/recover-control-room';
 import { registerControlRoom } from './control-rooms/register-control-room';
 import { rotateRoomToken } from './control-rooms/rotate-room-token';
+import { watchControlRooms } from './control-rooms/watch-control-rooms';
 
-/** The registry on PostgreSQL, as a port. */
-export function registryOn(pool: Pool): Registry {
+/** The registry on PostgreSQL, as a port. @param patient connections that may wait longer than a grant does. */
+export function registryOn(pool: Pool, patient: Pool): Registry {
   return {
+    recordHeartbeats: (controlRooms, expected) => recordHeartbeats(pool, controlRooms, expected),
+    watch: (expected) => watchControlRooms(patient, expected),
     register: (registration, expected) => registerControlRoom(pool, registration, expected),
     rotateToken: (rotation, change, expected) => rotateRoomToken(pool, rotation, change, expected),
     recover: (recovery, change, expected) => recoverControlRoom(pool, recovery, change, expected),

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import { farewellVerdict } from '../core/farewell';
 import type { ApiTokens } from '../duties/api-tokens';
+import type { ControlRoomPulse } from '../duties/control-room-pulse';
 import type { Metrics } from '../duties/metrics';
 import { type RoleDuty, reasonOf } from '../duties/role';
 import { bearerSha256, callerVerdict } from '../http/authentication';
@@ -23,6 +24,7 @@ export interface SessionsOptions {
   readonly regionAddresses: Readonly<Record<string, string>>;
   readonly role: RoleDuty;
   readonly apiTokens: ApiTokens;
+  readonly pulse: ControlRoomPulse;
   readonly calls: LeaseCalls;
   readonly metrics: Metrics;
   readonly log: Logger;

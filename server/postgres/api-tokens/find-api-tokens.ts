@@ -8,8 +8,9 @@ const FIND_API_TOKENS = `
 select encode(t.token_sha256, 'hex') as sha256, t.name, t.scopes,
   case when isfinite(t.expires_at) then extract(epoch from t.expires_at - clock_timestamp()) * 1000 end::float8
     as expires_in_ms,
-  t.control_room, r.license_id, r.state
-from api_token t left join control_room r on r.id = t.control_room
+  t.control_room, r.license_id, r.state, l.grace_seconds
+from api_token t
+left join (control_room r join license l on l.id = r.license_id) on r.id = t.control_room
 where t.token_sha256 = any($1::bytea[]) and t.revoked_at is null and t.expires_at > clock_timestamp()`;
 
 interface TokenRow {
@@ -20,6 +21,7 @@ interface TokenRow {
   control_room: string | null;
   license_id: string | null;
   state: ControlRoomState | null;
+  grace_seconds: number | null;
 }
 
 /** The valid ones among API tokens given as SHA-256 in hex, by that; the others are missing. */
@@ -35,11 +37,11 @@ export async function findApiTokens(database: Pool, sha256s: readonly string[]):
 }
 
 function foundToken(row: TokenRow): FoundToken {
-  const { name, control_room: controlRoom, license_id: licenseId, state } = row;
+  const { name, control_room: controlRoom, license_id: licenseId, state, grace_seconds: graceSeconds } = row;
   const scopes = row.scopes.filter(isScope);
   const bound =
-    controlRoom !== null && licenseId !== null && state !== null
-      ? { controlRoom, licenseId, controlRoomState: state }
+    controlRoom !== null && licenseId !== null && state !== null && graceSeconds !== null
+      ? { controlRoom, licenseId, controlRoomState: state, graceSeconds }
       : {};
   return { caller: { name, scopes, ...bound }, expiresInMs: row.expires_in_ms ?? undefined };
 }
