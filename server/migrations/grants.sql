@@ -1,6 +1,6 @@
 -- What the roles may do; run after the migrations each time, so that a role created later gets its rights too.
 -- The servers cannot change a pool's seats or close an epoch; licenses they import, API tokens and Control Rooms they
--- make and end through functions only, which write down in whose name.
+-- make and end through functions only, which write down in whose name. What happened they can read, not change.
 
 do $$
 begin
@@ -26,6 +26,9 @@ begin
       to evergrant_server;
     grant update (expiry_told_days) on license to evergrant_server;
     grant execute on function evergrant_import_license(jsonb, text, text) to evergrant_server;
+    grant select on audit_event, audit_chain, audit_usage to evergrant_server;
+    grant execute on function evergrant_audit_denials(bigint, jsonb), audit_held_class(json) to evergrant_server;
+    grant execute on function evergrant_audit_gap(text, bigint, bigint, text, text) to evergrant_server;
   end if;
   if exists (select from pg_roles where rolname = 'evergrant_controller') then
     grant usage on schema public to evergrant_controller;

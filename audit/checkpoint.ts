@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { type Static, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { CompactSign, type CryptoKey, compactVerify, decodeProtectedHeader, importJWK, type JWK } from 'jose';
+
+const ALGORITHM = 'EdDSA';
+const ISSUER = 'evergrant';
+
+/** Says that a chain had this event as its newest; kept where the chain is not. */
+const HeadClaims = Type.Object({
+  iss: Type.Literal(ISSUER),
+  chain: Type.String(),
+  seq: Type.Integer({ minimum: 1 }),
+  hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  /** Of the server that signed; the event may be of an earlier one. */
+  epoch: Type.Integer({ minimum: 0 }),
+  region: Type.String(),
+  server: Type.String(),
+  /** When it was signed, by the license database's clock. */
+  at: Type.String(),
+});
+const CheckpointClaims = Type.Composite([
+  HeadClaims,
+  Type.Object({
+    /** Counts the checkpoints of a chain, from 1. */
+    number: Type.Integer({ minimum: 1 }),
+    /** The SHA-256 of the checkpoint before, as base64url of its compact text; null for the first. */
+    previous: Type.Union([Type.String(), Type.Null()]),
+  }),
+]);
+
+export type HeadClaims = Omit<Static<typeof HeadClaims>, 'iss'>;
+export type CheckpointClaims = Omit<Static<typeof CheckpointClaims>, 'iss'>;
+
+/** A statement about a chain's newest event: a numbered one from the store, or one made for an export. */
+export type Statement =
+  | ({ readonly kind: 'checkpoint'; readonly jws: string } & CheckpointClaims)
+  | ({ readonly kind: 'head'; readonly jws: string } & HeadClaims);
+
+export type StatementVerdict = Statement | { readonly kind: 'forged'; readonly because: string };
+
+const TYPES = { checkpoint: 'evergrant-checkpoint+jwt', head: 'evergrant-head+jwt' } as const;
+
+export interface StatementSigner {
+  signCheckpoint(claims: CheckpointClaims): Promise<string>;
+  signHead(claims: HeadClaims): Promise<string>;
+}
+
+/** Signs with an Ed25519 private key, named by its `kid`. */
+export async function createStatementSigner(key: JWK & { kid: string }): Promise<StatementSigner> {
+  const signingKey = await importJWK(key, ALGORITHM);
+  const sign = (typ: string, claims: object): Promise<string> =>
+    new CompactSign(Buffer.from(JSON.stringify({ iss: ISSUER, ...claims })))
+      .setProtectedHeader({ alg: ALGORITHM, kid: key.kid, typ })
+      .sign(signingKey);
+  return {
+    signCheckpoint: (claims) => sign(TYPES.checkpoint, claims),
+    signHead: (claims) => sign(TYPES.head, claims),
+  };
+}
+
+/** What the next checkpoint of the chain calls `previous`. */
+export function linkTo(jws: string): string {
+  return createHash('sha256').update(jws).digest('base64url');
+}
+
+export type ReadStatement = (jws: string) => Promise<StatementVerdict>;
+
+/** Reads statements that one of the keys of a JSON Web Key Set signed. Keys of other kinds are passed over. */
+export async function createStatementReader(jwks: { readonly keys: readonly JWK[] }): Promise<ReadStatement> {
+  const keys = new Map<string, CryptoKey | Uint8Array>();
+  for (const key of jwks.keys) {
+    if (key.kid !== undefined && key.kty === 'OKP' && key.crv === 'Ed25519') {
+      keys.set(key.kid, await importJWK(key, ALGORITHM));
+    }
+  }
+  return async (jws) => {
+    try {
+      const { kid = '', typ } = decodeProtectedHeader(jws);
+      const key = keys.get(kid);
+      if (!key)
+        return { kind: 'forged', because: `it is signed with the key ${kid || 'without a name'}, which is unknown` };
+      const { payload } = await compactVerify(jws, key, { algorithms: [ALGORITHM] });
+      return statementOf(jws, typ, JSON.parse(Buffer.from(payload).toString('utf8')));
+    } catch {
+      return { kind: 'forged', because: 'its signature does not belong to it' };
+    }
+  };
+}
+
+function statementOf(jws: string, typ: string | undefined, claims: unknown): StatementVerdict {
+  if (typ === TYPES.checkpoint && Value.Check(CheckpointClaims, claims)) return { kind: 'checkpoint', jws, ...claims };
+  if (typ === TYPES.head && Value.Check(HeadClaims, claims)) return { kind: 'head', jws, ...claims };
+  return { kind: 'forged', because: 'it is signed, but it is no checkpoint' };
+}
