@@ -518,9 +518,9 @@ begin
       = to_jsonb(old) - array['revoked_at', 'revoked_by', 'revoked_because'] then
     perform audit_write('system', 'token_revoked', null, jsonb_build_object('token', new.name,
       'controlRoom', new.control_room, 'revokedAt', new.revoked_at));
-  elsif tg_op = 'UPDATE' and new.name = old.name and new.control_room is not distinct from old.control_room
-    and (new.revoked_at is null) >= (old.revoked_at is null) then
-    perform audit_write('system', 'token_changed', null, jsonb_build_object('token', new.name,
+  elsif tg_op = 'UPDATE' and new.name = old.name and new.control_room is not distinct from old.control_room then
+    perform audit_write('system', case when old.revoked_at is not null and new.revoked_at is null then 'token_restored'
+      else 'token_changed' end, null, jsonb_build_object('token', new.name,
       'controlRoom', new.control_room, 'change', audit_difference(to_jsonb(old), to_jsonb(new))));
   else
     perform audit_write_altered('system', 'api_token', tg_op, to_jsonb(old), case tg_op when 'UPDATE' then to_jsonb(new) end);
