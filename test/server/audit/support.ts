@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { AuditEvent } from '../../../audit/event';
 import type { Finding } from '../../../audit/finding';
 import { type VerificationInput, type VerificationSummary, verifyLog } from '../../../audit/verification';
-import { provisionLicense } from '../../../server/postgres/provision';
 import { TestDatabase, type TestRole } from '../../support/test-database';
+import { importForTest } from '../support/test-licenses';
 
 export const SYSTEM = 'system';
 
@@ -11,7 +11,7 @@ export const SYSTEM = 'system';
 export async function auditedDatabase(): Promise<TestDatabase> {
   const database = await TestDatabase.clone();
   await database.as('evergrant_owner', async (client) => {
-    await provisionLicense(client, {
+    await importForTest(client, {
       licenseId: 'lic-1',
       customer: 'Acme',
       product: 'Assembler',
