@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Licensing, readLicensing } from './environment-licensing';
 import type { DatabaseAddress } from './postgres/connection';
-import type { SigningKey } from './tokens/lease-tokens';
+import type { SigningKey } from './tokens/jws';
 
 /** All mistakes of an environment at once, so that nobody mends them one by one. */
 export class EnvironmentError extends Error {

@@ -8,6 +8,7 @@ import type { AuthorityRecord } from './core/authority';
 import type { Entitlement, EntitlementName, OutagePolicy } from './core/entitlement';
 import type { GrantRequest, GrantVerdict } from './core/grant';
 import type { Lease, LeaseClaim, LeaseEnd, LeaseState } from './core/lease';
+import type { Place, PlaceClaim } from './core/queue';
 import type { RenewalRequest, RenewalVerdict } from './core/renewal';
 import type { DatabaseFact, EpochVerdict } from './core/role';
 import type { Registry } from './registry-ports';
@@ -96,7 +97,7 @@ export interface ReleaseRequest {
 }
 
 export interface ReleaseVerdict {
-  readonly kind: 'released' | 'already_ended' | 'recorded' | 'unknown';
+  readonly kind: 'released' | 'left_line' | 'already_ended' | 'recorded' | 'unknown';
 }
 
 export interface OpeningRequest extends ExpectedEpoch {
@@ -125,6 +126,30 @@ export interface Observation {
   readonly failure?: DatabaseFailure;
 }
 
+/** A place in line, as the database has it. */
+export interface PlaceView {
+  readonly leaseId: string;
+  readonly licenseId: string;
+  readonly product: string;
+  readonly feature: string;
+  /** 1 comes next. */
+  readonly position: number;
+  readonly seats: number;
+  readonly holder: string;
+  readonly controlRoom: string | null;
+  readonly identity: string | null;
+  readonly requestedBy: string | null;
+  readonly enqueuedAt: string;
+  readonly expiresAt: string;
+}
+
+export interface PlaceFilter {
+  readonly licenseId?: string | undefined;
+  readonly product?: string | undefined;
+  readonly feature?: string | undefined;
+  readonly limit: number;
+}
+
 export interface PoolView {
   readonly licenseId: string;
   readonly customer: string;
@@ -141,6 +166,8 @@ export interface PoolView {
   readonly seatsCountedTwice: number;
   readonly heldBackUntil: string | null;
   readonly leases: number;
+  /** Live places in line. */
+  readonly queueLength: number;
   readonly grantSeq: number;
   readonly escrow: number;
   readonly leaseTtlSeconds: number;
@@ -205,6 +232,8 @@ export interface LicenseDatabase {
   readPools(): Promise<PoolView[]>;
   /** In the order of their ids, so that the last id is the cursor of the next page. */
   readLeases(filter: LeaseFilter): Promise<LeaseView[]>;
+  /** The lines, pool by pool, each in its order. */
+  readQueue(filter: PlaceFilter): Promise<PlaceView[]>;
   /** The valid ones among API tokens given as SHA-256 in hex, by that. */
   findApiTokens(sha256s: readonly string[]): Promise<ReadonlyMap<string, FoundToken>>;
   readonly registry: Registry;
@@ -252,6 +281,13 @@ export interface AuthorityStore {
 
 export interface LeaseTokens {
   sign(lease: Lease, pool: SignedPool, issuedAtMs: number): Promise<string>;
+  /** A place's token: with it the place is taken up again under its number, should its region be lost. */
+  signPlace(
+    place: Place,
+    pool: Omit<SignedPool, 'policy'>,
+    issued: { readonly epoch: number; readonly atMs: number },
+  ): Promise<string>;
+  verifyPlace(token: string): Promise<PlaceClaim | undefined>;
   /** The claim of a token that one of our keys signed, whatever its age; undefined for anything else. */
   verify(token: string): Promise<LeaseClaim | undefined>;
   /** The public keys, as a JSON Web Key Set. */

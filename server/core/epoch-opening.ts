@@ -1,4 +1,5 @@
 import { type UncertaintyPolicy, uncertaintyWindowMs } from './adoption';
+import { NUMBERS_LEFT_TO_LOST_PLACES, PLACE_TTL_MS } from './queue';
 import type { EpochRow } from './role';
 import { capacityOf } from './seats';
 
@@ -23,6 +24,10 @@ export interface PoolOpening {
   readonly awaitedUntilMs: number | undefined;
   /** Every live lease of the pool lasts at least until then, since a lost heartbeat may have renewed it. */
   readonly leasesUntilMs: number;
+  /** The same for the places in line. */
+  readonly placesUntilMs: number;
+  /** Numbers that are left to places of the lost region, so that they come before all that are new. */
+  readonly numbersLeft: number;
 }
 
 /**
@@ -39,7 +44,8 @@ export function poolOpening(
 ): PoolOpening {
   const untilMs = nowMs + uncertaintyWindowMs(pool.leaseTtlMs, policy);
   const stillAwaited = pool.awaitedUntilMs !== undefined && pool.awaitedUntilMs > nowMs ? pool.seatsAwaited : 0;
-  const newlyAwaited = previous && !previous.closed ? pool.escrow : 0;
+  const somethingLost = previous !== undefined && !previous.closed;
+  const newlyAwaited = somethingLost ? pool.escrow : 0;
   const seatsAwaited = stillAwaited + newlyAwaited;
   const awaitedUntilMs = newlyAwaited > 0 ? untilMs : pool.awaitedUntilMs;
   return {
@@ -48,5 +54,7 @@ export function poolOpening(
     seatsHeldBack: Math.min(seatsAwaited, Math.max(0, capacityOf(pool) - pool.seatsTaken)),
     awaitedUntilMs: seatsAwaited > 0 ? awaitedUntilMs : undefined,
     leasesUntilMs: Math.min(untilMs, pool.validUntilMs),
+    placesUntilMs: nowMs + uncertaintyWindowMs(PLACE_TTL_MS, policy),
+    numbersLeft: somethingLost ? NUMBERS_LEFT_TO_LOST_PLACES : 0,
   };
 }

@@ -2,6 +2,7 @@ import { type AdoptionVerdict, adoptionVerdict, type UncertaintyPolicy } from '.
 import { type Entitlement, type Requester, type TakingRefusal, takingRefusal } from './entitlement';
 import { grantedUntilMs, type Lease, type LeaseClaim, standingOf } from './lease';
 import { PoolBooks, type PoolCount, type PoolFacts } from './pool-books';
+import { type Line, lostNumber, PLACE_TTL_MS, PLACES_MAX, type Place, type PlaceClaim } from './queue';
 import { isOverdrawn } from './seats';
 
 /** `adopt` never sells a seat: it only takes over what the claim proves (a heartbeat of an unknown lease). */
@@ -15,10 +16,17 @@ export interface GrantRequest extends Requester {
   /** The name of the API token it is asked with. */
   readonly grantedBy: string;
   readonly claim?: LeaseClaim;
+  /** Waits in line when no seat is free. */
+  readonly queue?: boolean;
+  /** Where it stood in line before the loss of a region. */
+  readonly placeClaim?: PlaceClaim;
 }
 
 export type GrantVerdict =
   | { readonly kind: 'granted'; readonly lease: Lease; readonly how: 'new' | 'again' | 'adopted' }
+  /** `position` 1 comes next. */
+  | { readonly kind: 'queued'; readonly place: Place; readonly position: number; readonly how: Queueing }
+  | { readonly kind: 'queue_full'; readonly places: number }
   /** `seatsFree` are those that this requester could take. */
   | { readonly kind: 'no_seat_available'; readonly seats: number; readonly seatsFree: number }
   | { readonly kind: 'lease_conflict' }
@@ -26,6 +34,9 @@ export type GrantVerdict =
   | { readonly kind: 'lease_released' }
   | { readonly kind: 'lease_not_found' }
   | TakingRefusal;
+
+/** `taken_up`: with the number that it had in a lost region. */
+export type Queueing = 'new' | 'again' | 'taken_up';
 
 export interface GrantBatch extends PoolFacts {
   readonly entitlement: Entitlement;
@@ -42,6 +53,7 @@ export interface GrantDecision {
   readonly inserted: readonly Lease[];
   /** The pool after the inserts. `seatsTaken` is what the database's own count must arrive at. */
   readonly pool: PoolCount;
+  readonly line: Line['changes'];
 }
 
 /**
@@ -51,7 +63,7 @@ export interface GrantDecision {
 export function decideGrants(batch: GrantBatch): GrantDecision {
   const books = new PoolBooks(batch);
   const verdicts = batch.requests.map((request) => verdictOn(request, books, batch));
-  return { verdicts, inserted: books.inserted, pool: books.pool };
+  return { verdicts, inserted: books.inserted, pool: books.pool, line: books.line.changes };
 }
 
 function verdictOn(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
@@ -115,13 +127,57 @@ function takeOver(
 }
 
 function takeSeats(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
-  const { pool } = books;
-  const open = books.openSeats().openTo(books.roomOf(request.controlRoom));
-  if (request.seats > open) return { kind: 'no_seat_available', seats: pool.seats, seatsFree: open };
-  const count = { ...pool, seatsTaken: pool.seatsTaken + request.seats };
-  const lease = { ...newLease(request, books, batch), overdraft: isOverdrawn(count) };
+  const { pool, line } = books;
+  const place = placeOf(request, line);
+  if (place && !maySpeakFor(place, request)) return { kind: 'lease_conflict' };
+  // The lease is the one that was waited for: under the place's id, and its Control Room's.
+  const asked = place ? { ...request, leaseId: place.leaseId, controlRoom: place.controlRoom } : request;
+  const open = books.openTo(books.roomOf(asked.controlRoom), line.aheadOf(place));
+  if (asked.seats > open) {
+    const waiting = asked.queue ? wait(asked, place, books, batch) : undefined;
+    return waiting ?? { kind: 'no_seat_available', seats: pool.seats, seatsFree: open };
+  }
+  if (place) line.leave(place);
+  const count = { ...pool, seatsTaken: pool.seatsTaken + asked.seats };
+  const lease = { ...newLease(asked, books, batch), overdraft: isOverdrawn(count) };
   books.enter(lease, count);
   return { kind: 'granted', lease, how: 'new' };
+}
+
+function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, line: Line): Place | undefined {
+  const own = line.find((place) => place.leaseId === leaseId);
+  if (own || identity === undefined) return own;
+  return line.find(
+    (place) => place.identity === identity && place.controlRoom === controlRoom && place.seats === seats,
+  );
+}
+
+/** A place is for as many seats as it was taken for, and for the Control Room that took it. */
+function maySpeakFor(place: Place, { seats, controlRoom }: GrantRequest): boolean {
+  return place.seats === seats && (controlRoom === undefined || place.controlRoom === controlRoom);
+}
+
+/** Undefined when there is nothing to wait for: this Control Room may never take so many. */
+function wait(
+  request: GrantRequest,
+  place: Place | undefined,
+  books: PoolBooks,
+  batch: GrantBatch,
+): GrantVerdict | undefined {
+  const { line } = books;
+  const room = books.roomOf(request.controlRoom);
+  if (request.seats > books.openAtMostTo(room)) return undefined;
+  if (place) return queued(line.renew(place, batch.nowMs), 'again', line);
+  if (line.isFull) return { kind: 'queue_full', places: PLACES_MAX };
+  const { leaseId, seats, holder, identity, grantedBy } = request;
+  const wish = { leaseId, seats, holder, identity, requestedBy: grantedBy, ...room };
+  const number = lostNumber(request.placeClaim, batch);
+  const joined = line.join({ ...wish, expiresAtMs: batch.nowMs + PLACE_TTL_MS }, number);
+  return queued(joined, number === undefined ? 'new' : 'taken_up', line);
+}
+
+function queued(place: Place, how: Queueing, line: Line): GrantVerdict {
+  return { kind: 'queued', place, position: line.aheadOf(place).length + 1, how };
 }
 
 /** A Control Room takes over only what was its own; one that is suspended, nothing. */

@@ -1,11 +1,14 @@
 import type { Lease } from './lease';
-import { OpenSeats, type Reservation, type Room, type RoomUse } from './reservations';
-import { type SeatCount, seatsFree } from './seats';
+import { Line, type Place, setAside } from './queue';
+import { OpenSeats, openAtMost, type Reservation, type Room, type RoomUse } from './reservations';
+import { capacityOf, type SeatCount, seatsFree } from './seats';
 
 /** A pool as read under its row lock. */
 export interface PoolCount extends SeatCount {
   readonly id: number;
   readonly grantSeq: number;
+  /** The last number that a place in the line was given. */
+  readonly queueSeq: number;
 }
 
 /** What is reserved in a pool, and how much of it is used. */
@@ -13,7 +16,7 @@ export interface Reserved {
   readonly reservations: readonly Reservation[];
   /** The use of every Control Room that a reservation is for. */
   readonly uses: readonly RoomUse[];
-  /** The groups of the Control Rooms that ask. */
+  /** The groups of the Control Rooms that ask, or stand in line. */
   readonly groups: ReadonlyMap<string, string>;
 }
 
@@ -24,18 +27,22 @@ export interface PoolFacts {
   /** The leases that the requests name, by id or by identity. */
   readonly known: readonly Lease[];
   readonly reserved: Reserved;
+  /** The live places in line. */
+  readonly places: readonly Place[];
 }
 
 /** The books of one pool while a batch is decided: each decision finds what the ones before it entered. */
 export class PoolBooks {
+  readonly line: Line;
   readonly #reserved: Reserved;
   readonly #leases = new Map<string, Lease>();
   readonly #uses: RoomUse[];
   readonly #inserted: Lease[] = [];
   #pool: PoolCount;
 
-  constructor({ pool, known, reserved }: PoolFacts) {
+  constructor({ pool, known, reserved, places }: PoolFacts) {
     this.#pool = pool;
+    this.line = new Line(places, pool.queueSeq);
     this.#reserved = reserved;
     this.#uses = [...reserved.uses];
     for (const lease of known) this.#leases.set(lease.id, lease);
@@ -65,8 +72,17 @@ export class PoolBooks {
     return { controlRoom, group: controlRoom === undefined ? undefined : this.#reserved.groups.get(controlRoom) };
   }
 
-  openSeats(): OpenSeats {
-    return new OpenSeats(seatsFree(this.#pool), this.#reserved.reservations, this.#uses);
+  /** How many seats a Control Room may take now, behind those who are ahead of it in line. */
+  openTo(room: Room, ahead: readonly Place[]): number {
+    const { reservations } = this.#reserved;
+    const open = new OpenSeats(seatsFree(this.#pool), reservations, this.#uses);
+    setAside(open, ahead, { capacity: capacityOf(this.#pool), reservations });
+    return open.openTo(room);
+  }
+
+  /** How many it could ever take. */
+  openAtMostTo(room: Room): number {
+    return openAtMost(capacityOf(this.#pool), this.#reserved.reservations, room);
   }
 
   /** Enters a lease; `count` is the pool's with it. */

@@ -2,10 +2,12 @@ import type { Caller } from '../core/access';
 import type { UncertaintyPolicy } from '../core/adoption';
 import type { Entitlement, EntitlementName, EntitlementVerdict, Requester } from '../core/entitlement';
 import type { GrantRequest, GrantVerdict } from '../core/grant';
-import type { Lease, LeaseClaim, LeaseEnd } from '../core/lease';
+import type { Lease, LeaseClaim } from '../core/lease';
+import type { PlaceClaim } from '../core/queue';
 import { DatabaseFailure, type LeasedPool, type LeaseTokens, type LicenseDatabase } from '../ports';
 import type { Entitlements } from './entitlements';
 import type { EpochWork, Refusal } from './epoch-work';
+import type { Checkout, Heartbeat, LeaseAnswer, Release, ReleaseAnswer } from './lease-answers';
 import { LeaseBatches } from './lease-batches';
 import type { Metrics } from './metrics';
 
@@ -21,50 +23,13 @@ export interface LeaseDeskOptions {
   readonly onAdopted: (lease: Lease, claim: LeaseClaim) => void;
 }
 
-export interface Checkout extends EntitlementName {
-  readonly leaseId: string;
-  readonly seats: number;
-  readonly holder: string;
-  /** The stable name of the installation, if it has one: it gets back what it holds already. */
-  readonly identity?: string | undefined;
-  /** The lease's token, when it was granted before. */
-  readonly token?: string | undefined;
-}
-
-export interface Heartbeat {
-  readonly leaseId: string;
-  readonly token?: string | undefined;
-}
-
-export interface Release {
-  readonly leaseId: string;
-  readonly token?: string | undefined;
-  /** @default given back by its holder */
-  readonly end?: LeaseEnd;
-}
-
-export interface HeldLease {
-  readonly kind: 'held';
-  readonly lease: Lease;
-  readonly pool: LeasedPool;
-  readonly token: string;
-  readonly heartbeatAfterSeconds: number;
-  /** The database's clock when this was decided. */
-  readonly nowMs: number;
-}
-
-export type LeaseAnswer =
-  | HeldLease
-  | Exclude<GrantVerdict, { kind: 'granted' }>
-  | Exclude<EntitlementVerdict, { kind: 'found' }>
-  /** The token's Control Room belongs to another license than the one asked for. */
-  | { readonly kind: 'wrong_license'; readonly licenseId: string }
-  | Refusal;
-
-export type ReleaseAnswer = { readonly kind: 'ended' } | { readonly kind: 'lease_not_found' } | Refusal;
-
 const HEARTBEATS_PER_TTL = 3;
 const HEARTBEAT_JITTER = 0.1;
+/** Who comes next asks about once a second, who is far back a few times within the life of a place. */
+const RETRY_AFTER_SECONDS_FIRST = 0.9;
+const RETRY_SECONDS_A_PLACE = 0.1;
+const RETRY_AFTER_SECONDS_MAX = 15;
+const RETRY_JITTER = 0.1;
 
 /**
  * Where leases are checked out, renewed and released. Nothing is acknowledged whose epoch is not proven at the moment
@@ -82,7 +47,7 @@ export class LeaseDesk {
   /** Takes seats, or finds that this very request took them before. */
   async checkout(request: Checkout, caller: Caller): Promise<LeaseAnswer> {
     const answer = this.#options.work.refusal() ?? (await this.#checkout(request, caller));
-    if (answer.kind !== 'held') this.#options.metrics.denials.inc({ code: answer.kind });
+    if (answer.kind !== 'held' && answer.kind !== 'queued') this.#options.metrics.denials.inc({ code: answer.kind });
     return answer;
   }
 
@@ -101,16 +66,19 @@ export class LeaseDesk {
   }
 
   async #checkout(checkout: Checkout, caller: Caller): Promise<LeaseAnswer> {
-    const { leaseId, product, feature, seats, holder, identity, token } = checkout;
+    const { leaseId, product, feature, seats, holder, identity, queue = false, token } = checkout;
     const { licenseId = caller.licenseId } = checkout;
     if (caller.licenseId !== undefined && licenseId !== caller.licenseId) {
       return { kind: 'wrong_license', licenseId: caller.licenseId };
     }
     const claim = await this.#claim(leaseId, token);
-    const request = { intent: 'checkout', leaseId, seats, holder, identity, ...requesterOf(caller) } as const;
-    return this.#grantTo({ product, feature, licenseId }, (entitlement) =>
-      claim && provesCheckout(claim, request, entitlement) ? { ...request, claim } : request,
-    );
+    const request = { intent: 'checkout', leaseId, seats, holder, identity, queue, ...requesterOf(caller) } as const;
+    const placeClaim = queue && !claim ? await this.#placeClaim(leaseId, token) : undefined;
+    return this.#grantTo({ product, feature, licenseId }, (entitlement) => ({
+      ...request,
+      ...(claim && proves(claim, request, entitlement) ? { claim } : {}),
+      ...(placeClaim && proves(placeClaim, request, entitlement) ? { placeClaim } : {}),
+    }));
   }
 
   async #heartbeat({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
@@ -147,7 +115,9 @@ export class LeaseDesk {
       if (proven) answer = await this.#batches.release({ ...request, proven });
     }
     if (answer.kind !== 'done') return answer;
-    if (answer.verdict.kind === 'unknown') return { kind: 'lease_not_found' };
+    // A place that was lost with a region has been left by not being taken up again.
+    const gone = answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
+    if (!gone) return { kind: 'lease_not_found' };
     return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'ended' };
   }
 
@@ -192,6 +162,7 @@ export class LeaseDesk {
     request: GrantRequest,
     entitlement: Entitlement,
   ): Promise<LeaseAnswer> {
+    if (verdict.kind === 'queued') return this.#queued(verdict, entitlement, { nowMs, epoch });
     if (verdict.kind !== 'granted') return verdict;
     const { metrics } = this.#options;
     metrics.grants.inc({ how: verdict.how });
@@ -205,6 +176,25 @@ export class LeaseDesk {
     }
     // The lease may carry an earlier epoch when it was granted before; the answer speaks for the present one.
     return this.#held({ ...verdict.lease, epoch }, entitlement, nowMs);
+  }
+
+  async #queued(
+    { place, position, how }: Extract<GrantVerdict, { kind: 'queued' }>,
+    pool: LeasedPool,
+    { nowMs, epoch }: { nowMs: number; epoch: number },
+  ): Promise<LeaseAnswer> {
+    const { tokens, work, metrics, random } = this.#options;
+    metrics.queued.inc({ how });
+    const token = await tokens.signPlace(place, pool, { epoch, atMs: nowMs });
+    const spread = 1 + RETRY_JITTER * (2 * random() - 1);
+    const afterSeconds = Math.min(
+      RETRY_AFTER_SECONDS_MAX,
+      RETRY_AFTER_SECONDS_FIRST + position * RETRY_SECONDS_A_PLACE,
+    );
+    const retryAfterSeconds = Math.round(afterSeconds * spread * 1000) / 1000;
+    return (
+      work.refusalToAcknowledge(epoch) ?? { kind: 'queued', place, position, pool, token, retryAfterSeconds, nowMs }
+    );
   }
 
   async #held(lease: Lease, pool: LeasedPool, nowMs: number): Promise<LeaseAnswer> {
@@ -221,6 +211,12 @@ export class LeaseDesk {
   async #claim(leaseId: string, token: string | undefined): Promise<LeaseClaim | undefined> {
     if (token === undefined) return undefined;
     const claim = await this.#options.tokens.verify(token);
+    return claim?.leaseId === leaseId ? claim : undefined;
+  }
+
+  async #placeClaim(leaseId: string, token: string | undefined): Promise<PlaceClaim | undefined> {
+    if (token === undefined) return undefined;
+    const claim = await this.#options.tokens.verifyPlace(token);
     return claim?.leaseId === leaseId ? claim : undefined;
   }
 
@@ -258,8 +254,8 @@ function nameOf({ product, feature, licenseId }: LeaseClaim, caller: Caller): En
 }
 
 /** A token for something else proves nothing about this request. */
-function provesCheckout(
-  claim: LeaseClaim,
+function proves(
+  claim: LeaseClaim | PlaceClaim,
   { seats, holder, controlRoom }: Pick<GrantRequest, 'seats' | 'holder' | 'controlRoom'>,
   { licenseId, product, feature }: Entitlement,
 ): boolean {

@@ -21,6 +21,12 @@ export class Metrics {
     help: 'Checkouts granted beyond the seats that were sold',
     labelNames: ['license', 'product', 'feature'] as const,
   });
+  readonly queued = new Counter({
+    ...this.#shared,
+    name: 'evergrant_queued_total',
+    help: 'Checkouts answered with a place in line: new, again (kept by asking again) or taken_up (lost with a region)',
+    labelNames: ['how'] as const,
+  });
   readonly denials = new Counter({
     ...this.#shared,
     name: 'evergrant_denials_total',
@@ -98,12 +104,20 @@ export class Metrics {
     labelNames: ['license', 'product', 'feature', 'kind'] as const,
   });
 
+  readonly #queueLength = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_queue_length',
+    help: 'Live places in the line for seats of a pool',
+    labelNames: ['license', 'product', 'feature'] as const,
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
 
   showPools(pools: readonly PoolView[]): void {
     this.#poolSeats.reset();
+    this.#queueLength.reset();
     for (const pool of pools) {
       const { licenseId: license, product, feature, seats, seatsTaken, seatsHeldBack, seatsReserved, seatsFree } = pool;
       const show = (kind: string, value: number) => this.#poolSeats.set({ license, product, feature, kind }, value);
@@ -113,6 +127,7 @@ export class Metrics {
       show('held_back', seatsHeldBack);
       show('reserved', seatsReserved);
       show('free', seatsFree);
+      this.#queueLength.set({ license, product, feature }, pool.queueLength);
     }
   }
 }

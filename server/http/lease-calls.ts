@@ -1,11 +1,19 @@
 import type { Static } from '@sinclair/typebox';
 import { allows, type Caller } from '../core/access';
 import type { LeaseEnd } from '../core/lease';
-import type { HeldLease, LeaseAnswer, LeaseDesk, ReleaseAnswer } from '../duties/lease-desk';
+import type { HeldLease, HeldPlace, LeaseAnswer, ReleaseAnswer } from '../duties/lease-answers';
+import type { LeaseDesk } from '../duties/lease-desk';
 import { type ProblemExtras, problemReply } from './problems';
 import { refusalReply, type WhereToGo } from './refusals';
 import type { Reply } from './reply';
-import type { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, ReleaseBody, TokenBody } from './schemas';
+import type {
+  CheckoutBody,
+  HeldLease as HeldLeaseSchema,
+  HeldPlace as HeldPlaceSchema,
+  LeaseParams,
+  ReleaseBody,
+  TokenBody,
+} from './schemas';
 
 type CheckoutCall = Static<typeof LeaseParams> & Static<typeof CheckoutBody>;
 type ReleaseCall = Static<typeof LeaseParams> & Static<typeof ReleaseBody>;
@@ -63,6 +71,14 @@ function leaseReply(status: 200 | 201, answer: LeaseAnswer, options: LeaseCallOp
   switch (answer.kind) {
     case 'held':
       return { status, body: heldLease(answer, options.server) };
+    case 'queued':
+      return {
+        status: 202,
+        body: heldPlace(answer),
+        retryAfterSeconds: Math.max(1, Math.ceil(answer.retryAfterSeconds)),
+      };
+    case 'queue_full':
+      return problemReply(answer.kind, { detail: `${answer.places} are waiting`, members: { places: answer.places } });
     case 'no_seat_available': {
       const { seats, seatsFree } = answer;
       return problemReply(answer.kind, {
@@ -104,6 +120,19 @@ function endedReply(answer: ReleaseAnswer, options: LeaseCallOptions): Reply {
     default:
       return refusalReply(answer, options);
   }
+}
+
+function heldPlace(answer: HeldPlace): Static<typeof HeldPlaceSchema> {
+  const { place, position, pool, token, retryAfterSeconds, nowMs } = answer;
+  return {
+    leaseId: place.leaseId,
+    licenseId: pool.licenseId,
+    position,
+    token,
+    expiresAt: new Date(place.expiresAtMs).toISOString(),
+    serverTime: new Date(nowMs).toISOString(),
+    retryAfter: retryAfterSeconds,
+  };
 }
 
 /** A license may be valid from or until for ever; then there is no date to say. */

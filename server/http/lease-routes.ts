@@ -5,7 +5,14 @@ import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import type { LeaseCalls } from './lease-calls';
 import { problemResponses, sendReply } from './problems';
-import { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, ReleaseBody, TokenBody } from './schemas';
+import {
+  CheckoutBody,
+  HeldLease as HeldLeaseSchema,
+  HeldPlace as HeldPlaceSchema,
+  LeaseParams,
+  ReleaseBody,
+  TokenBody,
+} from './schemas';
 
 type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly calls: LeaseCalls };
 
@@ -40,6 +47,7 @@ function checkoutRoute(routes: FastifyInstance, options: LeaseRouteOptions): voi
         body: CheckoutBody,
         response: {
           201: HeldLeaseSchema,
+          202: HeldPlaceSchema,
           ...problemResponses(
             ...COMMON_PROBLEMS,
             'license_ambiguous',
@@ -47,6 +55,7 @@ function checkoutRoute(routes: FastifyInstance, options: LeaseRouteOptions): voi
             ...TAKING_PROBLEMS,
             'entitlement_not_found',
             'no_seat_available',
+            'queue_full',
             'lease_conflict',
             'lease_expired',
             'lease_released',
@@ -102,7 +111,7 @@ function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void
         tags: ['leases'],
         summary: 'Give seats back',
         description:
-          'Idempotent. With its token, a lease that was lost with a region is recorded as released, so that it is never taken over. With a reason, which needs the scope `admin`, the seats are taken back from whoever holds them.',
+          'Idempotent; leaves the line too. With its token, a lease that was lost with a region is recorded as released, so that it is never taken over. With a reason, which needs the scope `admin`, the seats are taken back from whoever holds them.',
         security: SECURITY,
         params: LeaseParams,
         body: ReleaseBody,

@@ -31,6 +31,7 @@ const PROBLEMS = {
   token_in_use: { status: 409, title: 'This token is in use for something else' },
   too_many_tokens: { status: 409, title: 'The Control Room has as many tokens as it may have' },
   last_admin_token: { status: 409, title: 'This is the last token of an administrator' },
+  queue_full: { status: 409, title: 'Too many are waiting for seats already' },
   lease_conflict: { status: 409, title: 'The lease id is in use for a different request' },
   lease_expired: { status: 410, title: 'The lease has expired' },
   lease_released: { status: 410, title: 'The lease has been released' },

@@ -4,7 +4,7 @@ import type { Caller } from '../core/access';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import { problemResponses, sendProblem } from './problems';
-import { Lease, LeaseParams, Leases, LeasesQuery, PAGE_SIZE_DEFAULT, Pools } from './schemas';
+import { Lease, LeaseParams, Leases, LeasesQuery, PAGE_SIZE_DEFAULT, Pools, Queue, QueueQuery } from './schemas';
 
 type ReadingRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 
@@ -33,6 +33,24 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
     },
   );
 
+  routes.get<{ Querystring: Static<typeof QueueQuery> }>(
+    '/v1/queue',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Who waits for what',
+        security: SECURITY,
+        querystring: QueueQuery,
+        response: { 200: Queue, ...problemResponses(...PROBLEMS, 'invalid_request') },
+      },
+      onRequest: authenticate('read', 'admin'),
+    },
+    async (request) => {
+      const { limit, ...filter } = request.query;
+      return { places: await database.readQueue({ ...filter, ...within(request.caller), limit: sizeOf(limit) }) };
+    },
+  );
+
   routes.get<{ Querystring: Static<typeof LeasesQuery> }>(
     '/v1/leases',
     {
@@ -47,7 +65,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
     },
     async (request) => {
       const { cursor, limit: limitText, ...filter } = request.query;
-      const limit = limitText === undefined ? PAGE_SIZE_DEFAULT : Number(limitText);
+      const limit = sizeOf(limitText);
       const leases = await database.readLeases({ ...filter, ...within(request.caller), after: cursor, limit });
       return { leases, nextCursor: leases.length === limit ? (leases.at(-1)?.leaseId ?? null) : null };
     },
@@ -74,6 +92,10 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
       return lease ?? sendProblem(reply, 'lease_not_found');
     },
   );
+}
+
+function sizeOf(limit: string | undefined): number {
+  return limit === undefined ? PAGE_SIZE_DEFAULT : Number(limit);
 }
 
 /** A token that is bound to a license sees nothing of any other. */

@@ -6,11 +6,12 @@ do $$
 begin
   if exists (select from pg_roles where rolname = 'evergrant_server') then
     grant usage on schema public to evergrant_server;
+    grant select, insert, update, delete on queue_place to evergrant_server;
     grant select on epoch, license, pool, lease, api_token, control_room, reservation to evergrant_server;
     grant insert on epoch, lease to evergrant_server;
     grant select, insert, update (seats_taken) on control_room_use to evergrant_server;
     grant update (seats_taken, seats_held_back, seats_awaited, awaited_until, seats_over, grant_seq, acked_seq,
-      overdraft_told)
+      overdraft_told, queue_seq)
       on pool to evergrant_server;
     grant update (expires_at, epoch, state, ended_at, ended_by, ended_because) on lease to evergrant_server;
     grant update (last_heartbeat_at, silent_since, oversubscribed_since, state, state_since, state_because)

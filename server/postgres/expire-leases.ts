@@ -38,11 +38,19 @@ where id = any($1::bigint[]) and overdraft_told <> (${OVERDRAWN})
 returning license_id as "licenseId", product, feature, seats, overdraft, seats_taken - seats_over as "seatsTaken",
   overdraft_told as overdrawn`;
 
+/** Whoever asks again meanwhile renews the row first, or begins anew after it is gone. */
+const CLEAR_LAPSED_PLACES = `
+delete from queue_place where lease_id in (
+  select lease_id from queue_place where expires_at <= clock_timestamp() order by lease_id limit ${EXPIRED_MAX}
+  for update skip locked
+)`;
+
 /** Ends a bounded number of lapsed leases and hold-backs, and says which pools went into overdraft or came out of it. */
 export async function expireLeases(database: Pool, expected: ExpectedEpoch): Promise<InEpoch<Sweep>> {
   return inEpoch(database, expected, TRY_SWEEP_LOCK, async (client, [lock]) => {
     const nothing: Sweep = { expired: 0, more: false, overdraftChanges: [] };
     if (lock?.swept !== true) return nothing;
+    await client.query(CLEAR_LAPSED_PLACES);
     const due = await client.query<{ id: number }>(LOCK_POOLS_DUE);
     if (due.rows.length === 0) return nothing;
     const poolIds = [due.rows.map((pool) => pool.id)];

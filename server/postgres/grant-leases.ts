@@ -5,6 +5,7 @@ import type { Lease } from '../core/lease';
 import { NOTHING_RESERVED, type PoolCount } from '../core/pool-books';
 import type { GrantBatchRequest, GrantBatchResult, GrantMismatch, InEpoch } from '../ports';
 import { EXPIRED } from './expire-leases';
+import { loadLine, writeLine } from './line';
 import { loadReserved } from './load-reserved';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 import { inEpoch } from './transaction';
@@ -21,18 +22,25 @@ export async function grantLeases(
 ): Promise<InEpoch<GrantBatchResult | GrantMismatch>> {
   return inEpoch(database, expected, lockPool(entitlement.poolId), async (client, [row]) => {
     if (!row) return 'entitlement_not_found';
-    const { nowMs, issue, hasReservations, ...pool } = row as unknown as LockedPool;
+    const { nowMs, issue, hasReservations, hasPlaces, ...pool } = row as unknown as LockedPool;
     if (!saysTheSame(pool, issue, entitlement)) return 'entitlement_changed';
     const known = await loadLeases(client, pool.id, requests);
     const reserved = hasReservations ? await loadReserved(client, pool.id, requests) : NOTHING_RESERVED;
-    const facts = { pool, known, reserved };
+    const places = hasPlaces ? await loadLine(client, pool.id) : [];
+    const facts = { pool, known, reserved, places };
     const decision = decideGrants({ ...facts, entitlement, epoch: expected.epoch, nowMs, requests, policy });
     if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
+    await writeLine(client, pool.id, decision.line);
     return { verdicts: decision.verdicts, nowMs };
   });
 }
 
-type LockedPool = PoolCount & { readonly nowMs: number; readonly issue: number; readonly hasReservations: boolean };
+type LockedPool = PoolCount & {
+  readonly nowMs: number;
+  readonly issue: number;
+  readonly hasReservations: boolean;
+  readonly hasPlaces: boolean;
+};
 
 function saysTheSame(pool: PoolCount, issue: number, entitlement: Entitlement): boolean {
   const { seats, overdraft } = entitlement;
@@ -54,8 +62,9 @@ with due as (
 )
 update lease set ${EXPIRED} from due where lease.id = due.id;
 select pool.id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack", seats_awaited as "seatsAwaited",
-  seats_over as "seatsOver", grant_seq as "grantSeq", license.version as issue,
+  seats_over as "seatsOver", grant_seq as "grantSeq", queue_seq as "queueSeq", license.version as issue,
   exists (select from reservation where pool_id = ${poolId}) as "hasReservations",
+  exists (select from queue_place where pool_id = ${poolId} and expires_at > clock_timestamp()) as "hasPlaces",
   ${milliseconds('clock_timestamp()')} as "nowMs"
   from pool join license on license.id = pool.license_id where pool.id = ${poolId}`;
 }

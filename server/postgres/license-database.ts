@@ -9,6 +9,7 @@ import { observeDatabase, writeBeacon } from './observe-database';
 import { openEpoch } from './open-epoch';
 import { readLeases } from './read-leases';
 import { readPools } from './read-pools';
+import { readQueue } from './read-queue';
 import { registryOn } from './registry';
 import { releaseLeases } from './release-leases';
 import { renewLeases } from './renew-leases';
@@ -47,6 +48,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     expire: (expected) => expireLeases(granting, expected),
     findEntitlements: (name) => findEntitlements(granting, name),
     readPools: () => readPools(granting),
+    readQueue: (filter) => readQueue(granting, filter),
     readLeases: (filter) => readLeases(granting, filter),
     registry: registryOn(granting, opening),
     findApiTokens: (sha256s) => findApiTokens(watching, sha256s),

@@ -47,9 +47,9 @@ from pool join license on license.id = pool.license_id order by pool.id for upda
 
 const HOLD_BACK = `
 update pool set seats_awaited = opening.seats_awaited, seats_held_back = opening.seats_held_back,
-  awaited_until = to_timestamp(opening.awaited_until_ms / 1000)
-from unnest($1::bigint[], $2::int[], $3::int[], $4::float8[])
-  as opening (pool_id, seats_awaited, seats_held_back, awaited_until_ms)
+  awaited_until = to_timestamp(opening.awaited_until_ms / 1000), queue_seq = queue_seq + opening.numbers_left
+from unnest($1::bigint[], $2::int[], $3::int[], $4::float8[], $5::bigint[])
+  as opening (pool_id, seats_awaited, seats_held_back, awaited_until_ms, numbers_left)
 where pool.id = opening.pool_id`;
 
 /** Lapsed leases too, while no one has ended them: a lost heartbeat may have renewed them. */
@@ -58,6 +58,12 @@ update lease set expires_at = to_timestamp(opening.leases_until_ms / 1000)
 from unnest($1::bigint[], $2::float8[]) as opening (pool_id, leases_until_ms)
 where lease.pool_id = opening.pool_id and lease.state = 'live'
   and lease.expires_at < to_timestamp(opening.leases_until_ms / 1000)`;
+
+/** Lapsed places too, while no one has cleared them away. */
+const EXTEND_PLACES = `
+update queue_place set expires_at = to_timestamp(opening.places_until_ms / 1000)
+from unnest($1::bigint[], $2::float8[]) as opening (pool_id, places_until_ms)
+where queue_place.pool_id = opening.pool_id and expires_at < to_timestamp(opening.places_until_ms / 1000)`;
 
 async function prepareForEpoch(
   client: PoolClient,
@@ -75,6 +81,11 @@ async function prepareForEpoch(
     openings.map((opening) => opening.seatsAwaited),
     openings.map((opening) => opening.seatsHeldBack),
     openings.map((opening) => opening.awaitedUntilMs ?? null),
+    openings.map((opening) => opening.numbersLeft),
+  ]);
+  await client.query(EXTEND_PLACES, [
+    openings.map((opening) => opening.poolId),
+    openings.map((opening) => opening.placesUntilMs),
   ]);
   const extended = await client.query({
     text: EXTEND_LEASES,

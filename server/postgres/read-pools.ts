@@ -9,6 +9,7 @@ select license_id as "licenseId", customer, pool.product, feature, seats, overdr
   (select coalesce(sum(reservation.seats), 0) from reservation where pool_id = pool.id) as "seatsReserved", seats_over as "seatsCountedTwice",
   awaited_until as "heldBackUntil",
   (select count(*) from lease where pool_id = pool.id and state = 'live') as leases,
+  (select count(*) from queue_place where pool_id = pool.id and expires_at > clock_timestamp()) as "queueLength",
   grant_seq as "grantSeq", escrow, lease_ttl_seconds as "leaseTtlSeconds"
 from pool join license on license.id = pool.license_id
 order by pool.product, feature`;

@@ -7,6 +7,7 @@ import { inEpoch } from './transaction';
 const LOCK_POOLS = `
 select id from pool
 where id in (select pool_id from lease where id = any($1::uuid[])) or id = any($2::bigint[])
+   or id in (select pool_id from queue_place where lease_id = any($1::uuid[]))
 order by id for update`;
 
 /** Who may release what is in the WHERE clause: a Control Room's token, its own leases alone. */
@@ -25,8 +26,15 @@ with locked as materialized (
   update lease set state = 'released', ended_at = clock_timestamp(), ended_by = allowed.ended_by,
     ended_because = allowed.ended_because
   from allowed where lease.id = allowed.id and allowed.state = 'live'
+), left_line as (
+  delete from queue_place place using unnest($1::uuid[], $3::uuid[]) as asked (id, control_room)
+  where place.lease_id = asked.id and place.pool_id = any($2::bigint[])
+    and (asked.control_room is null or asked.control_room = place.control_room)
+  returning place.lease_id, place.control_room
 )
-select id, state, control_room as "controlRoom" from locked`;
+select id, state, control_room as "controlRoom" from locked
+union all
+select lease_id, 'waiting', control_room from left_line`;
 
 interface LockedRow {
   readonly id: string;
@@ -48,7 +56,7 @@ order by claim.id
 on conflict (id) do nothing
 returning id`;
 
-/** Releases leases of any pools in one transaction. Resolves to a verdict for each request, in order. */
+/** Releases leases and leaves lines, of any pools, in one transaction. Resolves to a verdict for each request, in order. */
 export async function releaseLeases(
   database: Pool,
   requests: readonly ReleaseRequest[],
@@ -90,7 +98,14 @@ function verdictOn(
 ): ReleaseVerdict {
   if (!row) return { kind: recorded.has(leaseId) ? 'recorded' : 'unknown' };
   if (controlRoom !== undefined && row.controlRoom !== controlRoom) return { kind: 'unknown' };
-  return { kind: row.state === 'live' ? 'released' : 'already_ended' };
+  switch (row.state) {
+    case 'live':
+      return { kind: 'released' };
+    case 'waiting':
+      return { kind: 'left_line' };
+    default:
+      return { kind: 'already_ended' };
+  }
 }
 
 interface ProvenRelease {

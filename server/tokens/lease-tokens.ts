@@ -1,11 +1,9 @@
-import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { type Static, Type } from '@sinclair/typebox';
-import { Value } from '@sinclair/typebox/value';
-import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { Lease, LeaseClaim } from '../core/lease';
 import type { LeaseTokens, SignedPool } from '../ports';
+import { compactSigner, compactVerifier, publicPart, type SigningKey } from './jws';
+import { PLACE_TOKEN_TYPE, PlaceClaims, placeClaimOf, placeClaimsOf } from './place-claims';
 
-const ALGORITHM = 'EdDSA';
 const TOKEN_TYPE = 'evergrant-lease+jwt';
 const ISSUER = 'evergrant';
 
@@ -25,72 +23,31 @@ const Claims = Type.Object({
   exp: Type.Integer(),
 });
 
-/** An Ed25519 private key as a JSON Web Key with its `kid`. */
-export interface SigningKey extends JWK {
-  readonly kid: string;
-}
-
 /**
- * Lease tokens: compact JWS, EdDSA over Ed25519, the key named by `kid`. The first key signs; all verify, so that a
- * key can be retired while tokens of it are still held.
+ * Lease tokens and place tokens: compact JWS, EdDSA over Ed25519, the key named by `kid`. The first key signs; all
+ * verify, so that a key can be retired while tokens of it are still held.
  */
 export async function createLeaseTokens(keys: readonly SigningKey[]): Promise<LeaseTokens> {
   const [active] = keys;
   if (!active) throw new TypeError('there is no signing key');
-  const signer = compactSigner(active);
   const published = keys.map(publicPart);
-  const verifying = new Map<string, CryptoKey | Uint8Array>();
-  for (const key of published) verifying.set(key.kid, await importJWK(key, ALGORITHM));
+  const signLease = compactSigner(active, TOKEN_TYPE);
+  const signPlace = compactSigner(active, PLACE_TOKEN_TYPE);
+  const verify = await compactVerifier(published);
 
   return {
     jwks: { keys: published },
-    sign: (lease, pool, issuedAtMs) => signer(JSON.stringify(claimsOf(lease, pool, issuedAtMs))),
+    sign: (lease, pool, issuedAtMs) => signLease(claimsOf(lease, pool, issuedAtMs)),
     verify: async (token) => {
-      try {
-        const { payload } = await compactVerify(
-          token,
-          ({ kid = '' }) => {
-            const key = verifying.get(kid);
-            if (!key) throw new Error(`no key ${kid}`);
-            return key;
-          },
-          { algorithms: [ALGORITHM] },
-        );
-        const claims: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
-        return Value.Check(Claims, claims) ? claimOf(claims) : undefined;
-      } catch {
-        return undefined;
-      }
+      const claims = await verify(token, TOKEN_TYPE, Claims);
+      return claims && claimOf(claims);
+    },
+    signPlace: (place, pool, issued) => signPlace(placeClaimsOf(place, pool, issued)),
+    verifyPlace: async (token) => {
+      const claims = await verify(token, PLACE_TOKEN_TYPE, PlaceClaims);
+      return claims && placeClaimOf(claims);
     },
   };
-}
-
-/**
- * Signs with the platform's own call, off the main thread: every grant and every renewal is signed, and the way through
- * WebCrypto costs the main thread as much as the signature itself (decision 0028). The header never changes.
- */
-function compactSigner(key: SigningKey): (payload: string) => Promise<string> {
-  const privateKey: KeyObject = createPrivateKey({ key: { ...key }, format: 'jwk' });
-  const header = base64url(JSON.stringify({ alg: ALGORITHM, kid: key.kid, typ: TOKEN_TYPE }));
-  return (payload) => {
-    const signed = `${header}.${base64url(payload)}`;
-    return new Promise((resolve, reject) => {
-      sign(null, Buffer.from(signed, 'latin1'), privateKey, (error, signature) => {
-        if (error) reject(error);
-        else resolve(`${signed}.${signature.toString('base64url')}`);
-      });
-    });
-  };
-}
-
-function base64url(text: string): string {
-  return Buffer.from(text, 'utf8').toString('base64url');
-}
-
-function publicPart({ kty, crv, x, kid }: SigningKey): SigningKey {
-  if (kty !== 'OKP' || crv !== 'Ed25519' || x === undefined)
-    throw new TypeError(`signing key ${kid} is not an Ed25519 key`);
-  return { kty, crv, x, kid, alg: ALGORITHM, use: 'sig' };
 }
 
 /** Whole seconds, as JWTs have them; the expiry is rounded down, so that no token outlives its lease. */

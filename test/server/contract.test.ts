@@ -115,6 +115,7 @@ describe('access', () => {
     'force release': () => ['DELETE', path(), { reason: 'the host is gone' }],
     pools: () => ['GET', '/v1/pools'],
     leases: () => ['GET', '/v1/leases'],
+    queue: () => ['GET', '/v1/queue'],
     lease: () => ['GET', path()],
   };
 
@@ -125,6 +126,7 @@ describe('access', () => {
     ['force release', { client: 403, reader: 403, admin: 404, none: 401, wrong: 401 }],
     ['pools', { client: 200, reader: 200, admin: 200, none: 401, wrong: 401 }],
     ['leases', { client: 403, reader: 200, admin: 200, none: 401, wrong: 401 }],
+    ['queue', { client: 403, reader: 200, admin: 200, none: 401, wrong: 401 }],
     ['lease', { client: 403, reader: 404, admin: 404, none: 401, wrong: 401 }],
   ])('to %s', async (call, expected) => {
     for (const [who, status] of Object.entries(expected)) {
@@ -187,6 +189,7 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
       '/v1/leases/{leaseId}',
       '/v1/leases/{leaseId}/heartbeat',
       '/v1/pools',
+      '/v1/queue',
       '/v1/session',
       '/v1/status',
     ]
@@ -196,6 +199,7 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
   const put = body.paths['/v1/leases/{leaseId}'].put;
   expect(Object.keys(put.responses).sort()).toEqual([
     '201',
+    '202',
     '400',
     '401',
     '403',
@@ -203,6 +207,7 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
     '409',
     '410',
     '413',
+    '414',
     '415',
     '422',
     '503',
@@ -254,6 +259,7 @@ describe('reading', () => {
       seatsCountedTwice: 0,
       heldBackUntil: null,
       leases: 1,
+      queueLength: 0,
       grantSeq: 4,
       escrow: 3,
       leaseTtlSeconds: 600,

@@ -33,6 +33,7 @@ function grant(pool: PoolCount, request: GrantRequest): { granted: boolean; pool
     nowMs: NOW_MS,
     known: [],
     reserved: NOTHING_RESERVED,
+    places: [],
     requests: [request],
     policy: POLICY,
   });
@@ -93,7 +94,7 @@ function opened(told: Story): Books {
     { epoch: 1, region: 'oregon', closed: false },
     { nowMs: NOW_MS, policy: POLICY },
   );
-  const pool = { ...count, seatsHeldBack, seatsAwaited, seatsOver: 0, grantSeq: 0 };
+  const pool = { ...count, seatsHeldBack, seatsAwaited, seatsOver: 0, grantSeq: 0, queueSeq: 0 };
   return { ...truth, pool, adopted: 0, sold: 0, turnedAway: 0 };
 }
 

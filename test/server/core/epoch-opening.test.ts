@@ -1,4 +1,5 @@
 import { type OpeningPool, poolOpening } from '../../../server/core/epoch-opening';
+import { NUMBERS_LEFT_TO_LOST_PLACES, PLACE_TTL_MS } from '../../../server/core/queue';
 import type { EpochRow } from '../../../server/core/role';
 
 const NOW_MS = 1_000_000;
@@ -28,6 +29,8 @@ it('holds back the escrow and extends leases over everything a lost heartbeat ma
     seatsHeldBack: 3,
     awaitedUntilMs: NOW_MS + WINDOW_MS,
     leasesUntilMs: NOW_MS + WINDOW_MS,
+    placesUntilMs: NOW_MS + PLACE_TTL_MS + 35_000,
+    numbersLeft: NUMBERS_LEFT_TO_LOST_PLACES,
   });
 });
 
@@ -48,6 +51,7 @@ it('owes nothing after an epoch that was closed in this database', () => {
     seatsHeldBack: 0,
     seatsAwaited: 0,
     awaitedUntilMs: undefined,
+    numbersLeft: 0,
   });
 });
 

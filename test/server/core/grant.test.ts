@@ -15,6 +15,7 @@ const POOL: PoolCount = {
   seatsAwaited: 0,
   seatsOver: 0,
   grantSeq: 100,
+  queueSeq: 0,
 };
 
 const LEASE: Lease = {
@@ -67,6 +68,7 @@ function decide(requests: GrantRequest[], { pool = POOL, known = [], reserved = 
     nowMs: NOW_MS,
     known,
     reserved,
+    places: [],
     requests,
     policy: { authorityLeaseMs: 30_000, skewMs: 5_000 },
   };

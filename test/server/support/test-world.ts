@@ -8,7 +8,7 @@ import { connectLicenseDatabase } from '../../../server/postgres/license-databas
 import { registerTokens } from '../../../server/postgres/register-tokens';
 import { createServer, type LicenseServer } from '../../../server/server';
 import { SESSION_POLICY, type SessionPolicy } from '../../../server/sessions/policy';
-import type { SigningKey } from '../../../server/tokens/lease-tokens';
+import type { SigningKey } from '../../../server/tokens/jws';
 import { eventually } from '../../support/eventually';
 import { TestDatabase } from '../../support/test-database';
 import type { Vendor } from '../../support/vendor';
