@@ -10,10 +10,12 @@ const TRY_SWEEP_LOCK = `select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as swept
 
 const OVERDRAWN = 'seats_taken - seats_over > seats';
 
+/** Of each pool only the lease that lapses first is looked at: all others of the index can wait until it is due. */
 const LOCK_POOLS_DUE = `
 select id from pool
 where awaited_until <= clock_timestamp() or overdraft_told <> (${OVERDRAWN})
-   or exists (select from lease where pool_id = pool.id and state = 'live' and expires_at <= clock_timestamp())
+   or (select expires_at from lease where pool_id = pool.id and state = 'live' order by expires_at limit 1)
+      <= clock_timestamp()
 order by id for update`;
 
 const RELEASE_HELD_BACK = `
@@ -26,8 +28,9 @@ export const EXPIRED = `state = 'expired', ended_at = clock_timestamp(), ended_b
 
 const EXPIRE_LEASES = `
 with due as (
-  select id from lease where pool_id = any($1::bigint[]) and state = 'live' and expires_at <= clock_timestamp()
-  order by id limit ${EXPIRED_MAX} for update skip locked
+  select id from lease where pool_id = any($1::bigint[]) and state = 'live'
+    and expires_at <= (select clock_timestamp())
+  order by expires_at limit ${EXPIRED_MAX} for update skip locked
 )
 update lease set ${EXPIRED} from due where lease.id = due.id`;
 
