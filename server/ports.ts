@@ -96,6 +96,15 @@ export interface ReleaseRequest {
   readonly proven?: { readonly poolId: number; readonly claim: LeaseClaim };
 }
 
+/** A lease whose session closed unasked. It is ended only if nobody has renewed it since. */
+export interface ReclaimRequest {
+  readonly leaseId: string;
+  /** By the last grant or renewal in that session. */
+  readonly expiresAtMs: number;
+  /** The name of the API token of the session. */
+  readonly endedBy: string;
+}
+
 export interface ReleaseVerdict {
   readonly kind: 'released' | 'left_line' | 'already_ended' | 'recorded' | 'unknown';
 }
@@ -225,6 +234,8 @@ export interface LicenseDatabase {
   grant(batch: GrantBatchRequest): Promise<InEpoch<GrantBatchResult | GrantMismatch>>;
   renew(requests: readonly RenewalRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly Renewal[]>>;
   release(requests: readonly ReleaseRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly ReleaseVerdict[]>>;
+  /** Ends leases of vanished clients, where the pool says so. Resolves to how many. */
+  reclaim(requests: readonly ReclaimRequest[], expected: ExpectedEpoch): Promise<InEpoch<number>>;
   /** Ends a bounded number of lapsed leases and hold-backs. */
   expire(expected: ExpectedEpoch): Promise<InEpoch<Sweep>>;
   /** Every license's entitlement of that name, in the order of the license ids. */

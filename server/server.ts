@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { RECLAIM_POLICY } from './core/reclaim';
 import { AdoptionReport } from './duties/adoption-report';
 import { ApiTokens } from './duties/api-tokens';
 import { createControlRooms } from './duties/control-rooms';
@@ -9,6 +10,7 @@ import { Entitlements } from './duties/entitlements';
 import { EpochWork } from './duties/epoch-work';
 import { LeaseDesk } from './duties/lease-desk';
 import { Metrics } from './duties/metrics';
+import { Reclaim } from './duties/reclaim';
 import { RoleDuty } from './duties/role';
 import { Sweeper } from './duties/sweeper';
 import type { ServerEnvironment } from './environment';
@@ -104,6 +106,7 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   });
   const shared = { region, server, role, work, apiTokens, clock, metrics, log };
   const controlRooms = createControlRooms({ ...shared, registry: database.registry });
+  const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
   const sweeper = new Sweeper({ region, role, database, metrics, log });
   const { registry, pulse } = controlRooms;
   const app = await createApp({
@@ -114,6 +117,7 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     registry,
     leaseTokens,
     database,
+    reclaim,
     random,
     sessionPolicy,
   });

@@ -45,6 +45,12 @@ export class Metrics {
     help: 'Releases by outcome',
     labelNames: ['outcome'] as const,
   });
+  readonly reclaims = new Counter({
+    ...this.#shared,
+    name: 'evergrant_reclaims_total',
+    help: 'Leases of sessions that closed unasked: reclaimed, renewed_elsewhere, or kept: crowd, not_granting',
+    labelNames: ['outcome'] as const,
+  });
   readonly adoptions = new Counter({
     ...this.#shared,
     name: 'evergrant_adoptions_total',

@@ -3,6 +3,7 @@ import type { ApiTokens } from '../duties/api-tokens';
 import type { ControlRoomPulse } from '../duties/control-room-pulse';
 import type { LeaseDesk } from '../duties/lease-desk';
 import type { Metrics } from '../duties/metrics';
+import type { Reclaim } from '../duties/reclaim';
 import type { RegistryDesk } from '../duties/registry-desk';
 import type { RoleDuty } from '../duties/role';
 import type { LeaseTokens, LicenseDatabase, MonotonicClock } from '../ports';
@@ -21,6 +22,7 @@ export interface AppOptions {
   readonly leaseTokens: LeaseTokens;
   readonly database: LicenseDatabase;
   readonly metrics: Metrics;
+  readonly reclaim: Reclaim;
   readonly log: Logger;
   readonly clock: MonotonicClock;
   readonly random: () => number;

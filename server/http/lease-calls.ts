@@ -69,8 +69,11 @@ function withPlainId<T extends { leaseId: string }>(call: T): T {
 
 function leaseReply(status: 200 | 201, answer: LeaseAnswer, options: LeaseCallOptions): Reply {
   switch (answer.kind) {
-    case 'held':
-      return { status, body: heldLease(answer, options.server) };
+    case 'held': {
+      const { id: leaseId, expiresAtMs } = answer.lease;
+      const { onDisconnect } = answer.pool;
+      return { status, body: heldLease(answer, options.server), held: { leaseId, expiresAtMs, onDisconnect } };
+    }
     case 'queued':
       return {
         status: 202,

@@ -5,4 +5,13 @@ export interface Reply {
   readonly body?: object;
   /** `Retry-After` over HTTP. */
   readonly retryAfterSeconds?: number;
+  /** What a session remembers of a lease that is held; it is not sent. */
+  readonly held?: HeldHere;
+}
+
+export interface HeldHere {
+  /** Not the one that was asked for when an installation gets its lease back. */
+  readonly leaseId: string;
+  readonly expiresAtMs: number;
+  readonly onDisconnect: 'keep' | 'release';
 }

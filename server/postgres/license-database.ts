@@ -10,6 +10,7 @@ import { openEpoch } from './open-epoch';
 import { readLeases } from './read-leases';
 import { readPools } from './read-pools';
 import { readQueue } from './read-queue';
+import { reclaimLeases } from './reclaim-leases';
 import { registryOn } from './registry';
 import { releaseLeases } from './release-leases';
 import { renewLeases } from './renew-leases';
@@ -45,6 +46,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     grant: (batch) => grantLeases(granting, batch),
     renew: (requests, expected) => renewLeases(granting, requests, expected),
     release: (requests, expected) => releaseLeases(granting, requests, expected),
+    reclaim: (requests, expected) => reclaimLeases(granting, requests, expected),
     expire: (expected) => expireLeases(granting, expected),
     findEntitlements: (name) => findEntitlements(granting, name),
     readPools: () => readPools(granting),

@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import type { Caller } from '../core/access';
+import type { Closing } from '../core/reclaim';
 import type { CallerVerdict } from '../http/authentication';
 import { faultReply } from '../http/errors';
 import type { LeaseCalls } from '../http/lease-calls';
 import { problemReply } from '../http/problems';
-import type { Reply } from '../http/reply';
+import type { HeldHere, Reply } from '../http/reply';
+import type { ReclaimRequest } from '../ports';
 import { Allowance } from './allowance';
 import { type Answer, answerOf, type Id, type MessageReader, type ServerEvent, type SessionMessage } from './messages';
 import type { SessionPolicy } from './policy';
@@ -39,12 +41,14 @@ export interface SessionContext {
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly authorize: (tokenSha256: string | undefined) => Promise<CallerVerdict>;
+  /** These leases' session closed unasked. */
+  readonly orphaned: (closing: Closing, leases: readonly ReclaimRequest[]) => void;
   /** What is answered when a message comes after the session was sent away. */
   readonly refusalWhenSentAway: () => Reply;
 }
 
 /** Close codes of RFC 6455. */
-const CLOSE = { policyViolation: 1008, serviceRestart: 1012 } as const;
+const CLOSE = { abnormal: 1006, policyViolation: 1008, serviceRestart: 1012 } as const;
 
 /** One client's connection: its messages become lease calls, and its leases are remembered. */
 export class Session {
@@ -52,12 +56,13 @@ export class Session {
   readonly #socket: WebSocket;
   readonly #tokenSha256: string | undefined;
   readonly #allowance: Allowance;
-  /** Leases that were granted or renewed here, or are about to be. */
-  readonly #leases = new Set<string>();
+  /** Leases that were granted or renewed here (or are about to be), and those of them to take back if it vanishes. */
+  readonly #leases = new Map<string, ReclaimRequest | undefined>();
   #unanswered = 0;
   #heard = true;
   #sentAway = false;
   #end: SessionEnd | undefined;
+  #closing: Closing | undefined;
 
   constructor(socket: WebSocket, tokenSha256: string | undefined, context: SessionContext) {
     this.#context = context;
@@ -78,11 +83,24 @@ export class Session {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code?.startsWith('WS_ERR')) this.#end ??= 'malformed_frames';
     });
-    socket.on('close', (code) => onEnd(this.#end ?? (code === 1006 ? 'vanished' : 'goodbye')));
+    socket.on('close', (code) => {
+      const end = this.#end ?? (code === CLOSE.abnormal ? 'vanished' : 'goodbye');
+      if (end === 'vanished' || end === 'silent') {
+        this.#closing = { how: end, atMs: this.#context.nowMs() };
+        const leases = [...this.#leases.values()].flatMap((lease) => lease ?? []);
+        this.#context.orphaned(this.#closing, leases);
+      }
+      onEnd(end);
+    });
   }
 
   tell(event: ServerEvent): void {
     this.#send(event);
+  }
+
+  /** This server was not there to hear it. */
+  excuse(): void {
+    this.#heard = true;
   }
 
   /** Called at an interval: closes a session from which nothing came since the last call. */
@@ -156,7 +174,7 @@ export class Session {
     const { calls } = this.#context;
     switch (message.op) {
       case 'checkout':
-        return this.#holding(message.leaseId, () => calls.checkout(message, caller));
+        return this.#holding(message.leaseId, caller, () => calls.checkout(message, caller));
       case 'release': {
         const reply = await calls.release(message, caller);
         if (reply.status === 204) this.#leases.delete(message.leaseId.toLowerCase());
@@ -165,31 +183,39 @@ export class Session {
       case 'heartbeat': {
         const { leaseId, token } = message;
         if (leaseId === undefined) return this.#renewAll(caller);
-        return this.#holding(leaseId, () => calls.heartbeat({ leaseId, ...(token ? { token } : {}) }, caller));
+        return this.#holding(leaseId, caller, () => calls.heartbeat({ leaseId, ...(token ? { token } : {}) }, caller));
       }
     }
   }
 
   /** The lease belongs to the session from here, unless `call` does not end well. */
-  async #holding(leaseId: string, call: () => Promise<Reply>): Promise<Reply> {
+  async #holding(leaseId: string, caller: Caller, call: () => Promise<Reply>): Promise<Reply> {
     const { leasesMax } = this.#context.policy;
     const id = leaseId.toLowerCase();
     const heldBefore = this.#leases.has(id);
     if (!heldBefore && this.#leases.size >= leasesMax) {
       return problemReply('session_full', { detail: `${leasesMax} leases; open another session for more` });
     }
-    this.#leases.add(id);
+    if (!heldBefore) this.#leases.set(id, undefined);
     const reply = await call();
     const ended = reply.status === 404 || reply.status === 410;
-    if (ended || (!heldBefore && reply.status >= 300)) this.#leases.delete(id);
+    if (ended || (!heldBefore && reply.held?.leaseId !== id)) this.#leases.delete(id);
+    if (reply.held) this.#remember(reply.held, caller);
     return reply;
+  }
+
+  #remember({ leaseId, expiresAtMs, onDisconnect }: HeldHere, { name: endedBy }: Caller): void {
+    const lease = onDisconnect === 'release' ? { leaseId, expiresAtMs, endedBy } : undefined;
+    this.#leases.set(leaseId, lease);
+    // Its client vanished while it was being granted.
+    if (lease && this.#closing) this.#context.orphaned(this.#closing, [lease]);
   }
 
   async #renewAll(caller: Caller): Promise<Reply> {
     const { calls } = this.#context;
     const leases = await Promise.all(
-      [...this.#leases].map(async (leaseId) => {
-        const reply = await this.#holding(leaseId, () => calls.heartbeat({ leaseId }, caller));
+      [...this.#leases.keys()].map(async (leaseId) => {
+        const reply = await this.#holding(leaseId, caller, () => calls.heartbeat({ leaseId }, caller));
         return { leaseId, reply };
       }),
     );

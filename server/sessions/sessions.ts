@@ -6,6 +6,7 @@ import { farewellVerdict } from '../core/farewell';
 import type { ApiTokens } from '../duties/api-tokens';
 import type { ControlRoomPulse } from '../duties/control-room-pulse';
 import type { Metrics } from '../duties/metrics';
+import type { Reclaim } from '../duties/reclaim';
 import { type RoleDuty, reasonOf } from '../duties/role';
 import { bearerSha256, callerVerdict } from '../http/authentication';
 import type { LeaseCalls } from '../http/lease-calls';
@@ -26,6 +27,7 @@ export interface SessionsOptions {
   readonly apiTokens: ApiTokens;
   readonly pulse: ControlRoomPulse;
   readonly calls: LeaseCalls;
+  readonly reclaim: Reclaim;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: MonotonicClock;
@@ -33,7 +35,8 @@ export interface SessionsOptions {
   readonly policy: SessionPolicy;
 }
 
-const TICK_MS = 250;
+const TICK_MS = 100;
+const TICKS_MISSED_MAX = 10;
 const RETRY_AFTER_SECONDS = 1;
 
 /** The sessions of a server: lets them in, feels their pulse, and sends them away when it does not grant. */
@@ -46,6 +49,7 @@ export class Sessions {
   #context: SessionContext | undefined;
   #turn = 0;
   #timer: NodeJS.Timeout | undefined;
+  #tickedAtMs = 0;
   #told = '';
   #toldAtMs = 0;
 
@@ -103,7 +107,7 @@ export class Sessions {
 
   /** Compiled once, by the framework that also compiles the schemas of HTTP. */
   #contextFor(request: FastifyRequest): SessionContext {
-    const { policy, calls, log, clock } = this.#options;
+    const { policy, calls, log, clock, reclaim } = this.#options;
     this.#context ??= {
       policy,
       calls,
@@ -112,6 +116,7 @@ export class Sessions {
       nowMs: () => clock.nowMs(),
       reader: new MessageReader((schema: TSchema) => request.compileValidationSchema(schema)),
       authorize: (sha256) => callerVerdict(this.#options, sha256, ['lease']),
+      orphaned: (closing, leases) => reclaim.closed(closing, leases),
       refusalWhenSentAway: () => this.#notGranting(),
     };
     return this.#context;
@@ -137,9 +142,14 @@ export class Sessions {
   }
 
   #tick(): void {
+    const nowMs = this.#options.clock.nowMs();
+    // A process that was stopped has not read what came meanwhile: nobody was silent but itself.
+    if (nowMs - this.#tickedAtMs > TICKS_MISSED_MAX * TICK_MS) for (const session of this.#open) session.excuse();
+    this.#tickedAtMs = nowMs;
     this.#turn = (this.#turn + 1) % this.#wheel.length;
     for (const session of this.#wheel[this.#turn] ?? []) session.checkPulse();
     this.#considerFarewell();
+    void this.#options.reclaim.consider(this.#open.size);
   }
 
   #considerFarewell(): void {

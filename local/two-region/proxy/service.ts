@@ -12,7 +12,7 @@ import type { Logger } from 'pino';
 import { LOOPBACK } from '../layout';
 import type { Exchange, Reply, Responder, UpgradeOutcome, Upgrader } from './exchange';
 import { problem } from './problems';
-import type { OpenTunnel } from './tunnel';
+import { cut, join, type OpenTunnel } from './tunnel';
 
 /** Checkouts are a few hundred bytes; a body beyond this is a mistake or an attack. */
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -90,21 +90,6 @@ function refuse(socket: Duplex, { status, headers, body = '' }: Reply): void {
   socket.end(body);
 }
 
-/** Both ways, until either side ends; what happens to one socket happens to the other. */
-function join(client: Duplex, { socket: upstream, headers, head }: OpenTunnel, clientHead: Buffer): void {
-  client.write(headText(101, { ...headers, connection: 'Upgrade', upgrade: 'websocket' }));
-  client.write(head);
-  upstream.write(clientHead);
-  upstream.setNoDelay(true);
-  upstream.on('error', () => undefined);
-  upstream.pipe(client);
-  client.pipe(upstream);
-  upstream.on('close', () => client.destroy());
-  client.on('close', () => upstream.destroy());
-  if (upstream.destroyed) client.destroy();
-  if (client.destroyed) upstream.destroy();
-}
-
 export interface HttpServiceOptions {
   readonly port: number;
   readonly respond: Responder;
@@ -119,7 +104,7 @@ export class HttpService {
   readonly #port: number;
   readonly #upgrade: Upgrader | undefined;
   readonly #logger: Logger;
-  readonly #tunnelled = new Set<Duplex>();
+  readonly #tunnels = new Set<OpenTunnel>();
   #draining = false;
 
   constructor({ port, respond, upgrade, logger }: HttpServiceOptions) {
@@ -174,10 +159,11 @@ export class HttpService {
       refuse(socket, outcome.reply);
       return;
     }
-    this.#tunnelled.add(socket);
-    socket.once('close', () => this.#tunnelled.delete(socket));
+    this.#tunnels.add(outcome);
+    outcome.socket.once('close', () => this.#tunnels.delete(outcome));
+    socket.write(headText(101, { ...outcome.headers, connection: 'Upgrade', upgrade: 'websocket' }));
     join(socket, outcome, head);
-    if (this.#draining) socket.destroy();
+    if (this.#draining) cut(outcome);
   }
 
   async #upgradeOutcome(request: IncomingMessage): Promise<UpgradeOutcome> {
@@ -191,7 +177,7 @@ export class HttpService {
   /** Takes no new connections, answers what is under way (for at most 5 s), then closes everything. */
   async close(): Promise<void> {
     this.#draining = true;
-    for (const socket of this.#tunnelled) socket.destroy();
+    for (const tunnel of this.#tunnels) cut(tunnel);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const sweep = setInterval(() => this.#server.closeIdleConnections(), 50);
     const limit = setTimeout(() => this.#server.closeAllConnections(), DRAIN_MS_MAX);

@@ -1,6 +1,7 @@
 import { type OutgoingHttpHeaders, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type Exchange, forwardedHeaders, returnedHeaders } from './exchange';
 import { type Attempt, failed } from './upstream';
 
@@ -12,6 +13,8 @@ export interface OpenTunnel {
   readonly socket: Socket;
   /** What the upstream said beyond its agreement. */
   readonly head: Buffer;
+  /** Who asked for it, once both are joined. */
+  client?: Duplex;
 }
 
 export interface TunnelOptions {
@@ -21,6 +24,13 @@ export interface TunnelOptions {
   /** Until the upstream has agreed or refused. */
   readonly timeoutMs: number;
 }
+
+/**
+ * The close frame of a client that is going away (RFC 6455: code 1001, masked with zeros). A server that gets it knows
+ * that somebody on the way ended the session on purpose, and does not take its client for dead.
+ */
+const FAREWELL = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
+const FAREWELL_MS = 1_000;
 
 /** A refusal larger than this is no answer of Evergrant's. */
 const REFUSAL_BYTES_MAX = 64 * 1024;
@@ -46,6 +56,7 @@ export function openTunnel(exchange: Exchange, options: TunnelOptions): Promise<
     };
     asking.on('error', (error) => settle(failed(error)));
     asking.on('upgrade', ({ headers }, socket, head) => {
+      socket.on('error', () => undefined);
       settle({ kind: 'open', headers: returnedHeaders(headers, proxyName), socket: socket as Socket, head });
     });
     asking.on('response', (response) => {
@@ -66,14 +77,37 @@ export function openTunnel(exchange: Exchange, options: TunnelOptions): Promise<
   });
 }
 
+/** Both ways, until either side ends; what happens to one socket happens to the other. */
+export function join(client: Duplex, tunnel: OpenTunnel, clientHead: Buffer): void {
+  const { socket: upstream, head } = tunnel;
+  tunnel.client = client;
+  client.write(head);
+  upstream.write(clientHead);
+  upstream.setNoDelay(true);
+  upstream.pipe(client);
+  client.pipe(upstream);
+  upstream.on('close', () => client.destroy());
+  // A cut tunnel still has its farewell to deliver.
+  client.on('close', () => upstream.writableEnded || upstream.destroy());
+  if (upstream.destroyed) client.destroy();
+  if (client.destroyed) upstream.destroy();
+}
+
+/** Ends a tunnel on purpose. Its client is dropped as soon as the upstream has the farewell, or at once if it hangs. */
+export function cut({ socket, client }: OpenTunnel): void {
+  client?.unpipe(socket);
+  socket.end(FAREWELL, () => socket.destroy());
+  setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+}
+
 /** The tunnels that are open, by what they lead to. */
 export class Tunnels<To> {
-  readonly #open = new Map<To, Set<Socket>>();
+  readonly #open = new Map<To, Set<OpenTunnel>>();
 
-  add(to: To, { socket }: OpenTunnel): void {
-    const sockets = this.#open.get(to) ?? new Set();
-    this.#open.set(to, sockets.add(socket));
-    socket.once('close', () => sockets.delete(socket));
+  add(to: To, tunnel: OpenTunnel): void {
+    const tunnels = this.#open.get(to) ?? new Set();
+    this.#open.set(to, tunnels.add(tunnel));
+    tunnel.socket.once('close', () => tunnels.delete(tunnel));
   }
 
   count(to: To): number {
@@ -82,9 +116,9 @@ export class Tunnels<To> {
 
   /** Ends every tunnel to there at once. @returns how many there were. */
   cut(to: To): number {
-    const sockets = [...(this.#open.get(to) ?? [])];
-    for (const socket of sockets) socket.destroy();
-    return sockets.length;
+    const tunnels = [...(this.#open.get(to) ?? [])];
+    for (const tunnel of tunnels) cut(tunnel);
+    return tunnels.length;
   }
 
   cutAll(): number {

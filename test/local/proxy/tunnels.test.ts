@@ -241,6 +241,8 @@ describe("a region's router", () => {
       body: { code: 'not_granting', activeRegion: 'virginia', address: ADDRESSES.virginia },
     });
     expect((await targetsOf(base)).map(({ sessions: count }) => count)).toEqual([0, 0, 0]);
+    // The servers are told that it was done on purpose, and do not take the clients for dead.
+    expect(oregon.flatMap(({ ends }) => ends)).toEqual([1001, 1001]);
   });
 
   it('has no administration by WebSocket', async () => {
@@ -255,6 +257,8 @@ describe("a region's router", () => {
     await service.close();
     expect(performance.now() - startedAtMs).toBeLessThan(3_000);
     await gone(session);
+    await eventually('its server knows', WITHIN_MS, () => oregon.some(({ ends }) => ends.length === 1));
+    expect(oregon.flatMap(({ ends }) => ends)).toEqual([1001]);
   });
 });
 
@@ -277,6 +281,7 @@ describe('the edge', () => {
     await gone(session);
     expect(serverOf(await open(base))).toBe('virginia/app-1');
     await eventually('no session is left in Oregon', WITHIN_MS, () => oregon.every((server) => server.open === 0));
+    expect(oregon.flatMap(({ ends }) => ends)).toEqual([1001]);
   });
 
   it('cuts a session when the router behind it dies', async () => {
