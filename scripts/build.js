@@ -21,6 +21,7 @@ const entryPoints = [
   'local/bench/main.ts',
   'local/bench/generator/main.ts',
   'local/bench/cpu-profile.ts',
+  'local/model/main.ts',
   'cli/main.ts',
 ].filter((entry) => existsSync(join(root, entry)));
 

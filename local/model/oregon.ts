@@ -1,0 +1,133 @@
+import type { Rules } from './rules';
+import { type Bounds, type Commit, isHeld, type Row, type State, type Token, taken, withAt } from './state';
+import type { Step } from './steps';
+
+/**
+ * What Oregon's servers may do, with a database that they believe to be the primary for as long as they live. A
+ * decision asks for no proof here: a process may be stopped between its look at the proof and its transaction, for
+ * as long as you like. Only an answer does.
+ */
+export function oregonSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
+  const mayAnswer = !rules.proofToAnswer || isProven(state);
+  const mayCommit = state.oregon.tail.length < bounds.tailMax;
+  return [
+    ...proofSteps(state, rules, bounds),
+    ...state.clients.flatMap((_, lease) => [
+      ...(mayAnswer ? answers(state, lease) : []),
+      ...(mayCommit ? decide(state, lease, rules, bounds) : []),
+    ]),
+  ];
+}
+
+function isProven({ now, oregon }: State): boolean {
+  return now < oregon.provenUntil;
+}
+
+function proofSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
+  const { now, authority, oregon, virginia } = state;
+  const provenUntil = now + bounds.authorityLease;
+  const proven = { ...oregon, provenUntil };
+  const steps: Step[] = [];
+  if (authority.epoch === 1) {
+    if (oregon.provenUntil < provenUntil)
+      steps.push({ what: 'Oregon renews its authority', next: { ...state, oregon: proven } });
+    if (!authority.unprotected) {
+      const next = {
+        ...state,
+        authority: { ...authority, unprotected: true },
+        oregon: { ...oregon, unprotected: true },
+      };
+      steps.push({ what: 'Oregon records that it grants unprotected', next });
+    }
+  }
+  if (!rules.unprotectedIsRecorded && !oregon.unprotected) {
+    steps.push({
+      what: 'Oregon begins to grant unprotected without a record',
+      next: { ...state, oregon: { ...oregon, unprotected: true } },
+    });
+  }
+  // A beacon goes the same way as the commits: whoever acknowledges it has all of them.
+  if (!virginia.promoted && oregon.tail.length === 0 && oregon.provenUntil < provenUntil) {
+    steps.push({
+      what: 'the follower acknowledges a beacon',
+      next: { ...state, oregon: { ...proven, grantsInDoubt: 0 } },
+    });
+  }
+  return steps;
+}
+
+/** The last thing before an answer leaves; a client that asked twice may get it twice. */
+function answers(state: State, lease: number): Step[] {
+  const { oregon, clients } = state;
+  if (oregon.rows[lease]?.is === 'ended') {
+    if (!isHeld(state, lease)) return [];
+    const broken = `lease ${lease} is held, and Oregon says that it ended`;
+    return [{ what: `Oregon turns lease ${lease} away`, next: state, broken }];
+  }
+  const token = oregon.unanswered[lease];
+  const client = clients[lease];
+  if (!token || !client || client.onItsWay) return [];
+  const next = {
+    ...state,
+    oregon: { ...oregon, unanswered: withAt(oregon.unanswered, lease, undefined) },
+    clients: withAt(clients, lease, { ...client, onItsWay: token }),
+  };
+  return [{ what: `Oregon answers for lease ${lease}`, next }];
+}
+
+function decide(state: State, lease: number, rules: Rules, bounds: Bounds): Step[] {
+  const row = state.oregon.rows[lease] as Row;
+  switch (row.is) {
+    case 'unknown':
+      return mayGrant(state, lease, rules, bounds)
+        ? [{ what: `Oregon grants lease ${lease}`, next: committed(state, grantOf(state, lease, bounds), true) }]
+        : [];
+    case 'live':
+      if (row.exp > state.now) return isHeld(state, lease) ? renewOrRelease(state, lease, bounds) : [];
+      return [
+        { what: `lease ${lease} expires in Oregon`, next: committed(state, { kind: 'end', lease, exp: row.exp }) },
+      ];
+    case 'ended':
+      return [];
+  }
+}
+
+function mayGrant({ oregon, clients }: State, lease: number, rules: Rules, bounds: Bounds): boolean {
+  if (clients[lease]?.token || taken(oregon.rows) >= bounds.seats) return false;
+  const unacknowledged = oregon.grantsInDoubt + oregon.tail.filter((commit) => commit.kind === 'grant').length;
+  return !rules.escrow || oregon.unprotected || unacknowledged < bounds.escrow;
+}
+
+function grantOf({ now }: State, lease: number, bounds: Bounds): Commit {
+  return { kind: 'grant', lease, exp: now + bounds.leaseTtl };
+}
+
+function renewOrRelease(state: State, lease: number, bounds: Bounds): Step[] {
+  const { now, oregon, clients } = state;
+  const row = oregon.rows[lease] as Row;
+  const client = clients[lease] as State['clients'][number];
+  const exp = now + bounds.leaseTtl;
+  const given = { ...state, clients: withAt(clients, lease, { ...client, released: true }) };
+  const steps: Step[] = [
+    { what: `lease ${lease} is released in Oregon`, next: committed(given, { kind: 'end', lease, exp: row.exp }) },
+  ];
+  if (row.exp < exp) {
+    steps.push({ what: `Oregon renews lease ${lease}`, next: committed(state, { kind: 'renew', lease, exp }, true) });
+  }
+  return steps;
+}
+
+function committed(state: State, commit: Commit, answered = false): State {
+  const { oregon } = state;
+  const { kind, lease, exp } = commit;
+  const token: Token | undefined = answered ? { exp, epoch: 1 } : undefined;
+  return {
+    ...state,
+    oregon: {
+      ...oregon,
+      rows: withAt(oregon.rows, lease, { is: kind === 'end' ? 'ended' : 'live', exp }),
+      tail: [...oregon.tail, commit],
+      unanswered: withAt(oregon.unanswered, lease, token),
+    },
+  };
+}
