@@ -3,7 +3,7 @@ import type { FastifyError } from 'fastify';
 import { fieldErrors, invalidReply } from '../http/errors';
 import { problemReply } from '../http/problems';
 import type { Reply } from '../http/reply';
-import { CheckoutBody, LeaseParams, TokenBody } from '../http/schemas';
+import { CheckoutBody, LeaseParams, ReleaseBody, TokenBody } from '../http/schemas';
 
 /** What travels on a session: one JSON object a message. docs/sessions.md tells it to people. */
 export const SUBPROTOCOL = 'evergrant.v1';
@@ -28,7 +28,7 @@ export const HeartbeatMessage = Type.Composite([
 export const ReleaseMessage = Type.Composite([
   Type.Object({ id: MessageId, op: Type.Literal('release') }),
   LeaseParams,
-  TokenBody,
+  ReleaseBody,
 ]);
 
 const SCHEMAS = { checkout: CheckoutMessage, heartbeat: HeartbeatMessage, release: ReleaseMessage } as const;
@@ -52,6 +52,7 @@ export interface Answer {
 }
 
 export type ServerEvent =
+  | QueueEvent
   | {
       readonly event: 'hello';
       readonly server: string;
@@ -70,6 +71,12 @@ export type ServerEvent =
       /** Seconds; drawn for each session, so that they do not all come back at once. */
       readonly retryAfter: number;
     };
+
+/** What has become of a checkout that stands in line: its new position (202), its seats (201), or why there are none. */
+export interface QueueEvent extends Omit<Answer, 'id'> {
+  readonly event: 'queue';
+  readonly leaseId: string;
+}
 
 export function answerOf(id: Id | null, { status, body, retryAfterSeconds }: Reply): Answer {
   return {

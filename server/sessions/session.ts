@@ -5,12 +5,14 @@ import type { Closing } from '../core/reclaim';
 import type { CallerVerdict } from '../http/authentication';
 import { faultReply } from '../http/errors';
 import type { LeaseCalls } from '../http/lease-calls';
-import { problemReply } from '../http/problems';
-import type { HeldHere, Reply } from '../http/reply';
+import type { Reply } from '../http/reply';
 import type { ReclaimRequest } from '../ports';
 import { Allowance } from './allowance';
+import type { LineWatch } from './line-watch';
 import { type Answer, answerOf, type Id, type MessageReader, type ServerEvent, type SessionMessage } from './messages';
 import type { SessionPolicy } from './policy';
+import { SessionLeases } from './session-leases';
+import { IN_LINE, SessionLine } from './session-line';
 import type { SessionMetrics } from './session-metrics';
 
 /**
@@ -39,6 +41,7 @@ export interface SessionContext {
   readonly calls: LeaseCalls;
   readonly metrics: SessionMetrics;
   readonly log: Logger;
+  readonly line: LineWatch;
   readonly nowMs: () => number;
   readonly authorize: (tokenSha256: string | undefined) => Promise<CallerVerdict>;
   /** These leases' session closed unasked. */
@@ -56,19 +59,20 @@ export class Session {
   readonly #socket: WebSocket;
   readonly #tokenSha256: string | undefined;
   readonly #allowance: Allowance;
-  /** Leases that were granted or renewed here (or are about to be), and those of them to take back if it vanishes. */
-  readonly #leases = new Map<string, ReclaimRequest | undefined>();
+  readonly #leases: SessionLeases;
+  #line: SessionLine | undefined;
   #unanswered = 0;
   #heard = true;
   #sentAway = false;
   #end: SessionEnd | undefined;
-  #closing: Closing | undefined;
 
   constructor(socket: WebSocket, tokenSha256: string | undefined, context: SessionContext) {
     this.#context = context;
     this.#socket = socket;
     this.#tokenSha256 = tokenSha256;
     const { messagesPerSecondMax: perSecond, messagesBurstMax: burstMax } = context.policy;
+    const { calls, orphaned } = context;
+    this.#leases = new SessionLeases({ calls, orphaned, leasesMax: context.policy.leasesMax });
     this.#allowance = new Allowance({ perSecond, burstMax }, context.nowMs());
   }
 
@@ -86,10 +90,9 @@ export class Session {
     socket.on('close', (code) => {
       const end = this.#end ?? (code === CLOSE.abnormal ? 'vanished' : 'goodbye');
       if (end === 'vanished' || end === 'silent') {
-        this.#closing = { how: end, atMs: this.#context.nowMs() };
-        const leases = [...this.#leases.values()].flatMap((lease) => lease ?? []);
-        this.#context.orphaned(this.#closing, leases);
+        this.#leases.abandon({ how: end, atMs: this.#context.nowMs() });
       }
+      this.#line?.end();
       onEnd(end);
     });
   }
@@ -121,6 +124,7 @@ export class Session {
   sendAway(event: ServerEvent): void {
     if (this.#sentAway) return;
     this.#sentAway = true;
+    this.#line?.end();
     this.tell(event);
     if (this.#unanswered === 0) this.closeSentAway();
   }
@@ -157,7 +161,9 @@ export class Session {
 
   async #decide(message: SessionMessage): Promise<void> {
     const stopTimer = this.#context.metrics.messageSeconds.startTimer({ op: message.op });
-    const reply = await this.#authorized(message).catch((error) => faultReply(error, this.#context.log, message));
+    const reply = await this.#authorized((caller) => this.#carryOut(message, caller)).catch((error) =>
+      faultReply(error, this.#context.log, message),
+    );
     stopTimer({ status: String(reply.status) });
     this.#unanswered -= 1;
     this.#send(answerOf(message.id, reply));
@@ -165,74 +171,32 @@ export class Session {
     if (this.#sentAway && this.#unanswered === 0) this.closeSentAway();
   }
 
-  async #authorized(message: SessionMessage): Promise<Reply> {
+  async #authorized(carryOut: (caller: Caller) => Promise<Reply>): Promise<Reply> {
     const verdict = await this.#checkCaller();
-    return verdict.kind === 'allowed' ? this.#carryOut(message, verdict.caller) : verdict.reply;
+    return verdict.kind === 'allowed' ? carryOut(verdict.caller) : verdict.reply;
   }
 
   async #carryOut(message: SessionMessage, caller: Caller): Promise<Reply> {
-    const { calls } = this.#context;
-    switch (message.op) {
-      case 'checkout':
-        return this.#holding(message.leaseId, caller, () => calls.checkout(message, caller));
-      case 'release': {
-        const reply = await calls.release(message, caller);
-        if (reply.status === 204) this.#leases.delete(message.leaseId.toLowerCase());
-        return reply;
-      }
-      case 'heartbeat': {
-        const { leaseId, token } = message;
-        if (leaseId === undefined) return this.#renewAll(caller);
-        return this.#holding(leaseId, caller, () => calls.heartbeat({ leaseId, ...(token ? { token } : {}) }, caller));
-      }
-    }
-  }
-
-  /** The lease belongs to the session from here, unless `call` does not end well. */
-  async #holding(leaseId: string, caller: Caller, call: () => Promise<Reply>): Promise<Reply> {
-    const { leasesMax } = this.#context.policy;
-    const id = leaseId.toLowerCase();
-    const heldBefore = this.#leases.has(id);
-    if (!heldBefore && this.#leases.size >= leasesMax) {
-      return problemReply('session_full', { detail: `${leasesMax} leases; open another session for more` });
-    }
-    if (!heldBefore) this.#leases.set(id, undefined);
-    const reply = await call();
-    const ended = reply.status === 404 || reply.status === 410;
-    if (ended || (!heldBefore && reply.held?.leaseId !== id)) this.#leases.delete(id);
-    if (reply.held) this.#remember(reply.held, caller);
+    if (message.op === 'heartbeat') return this.#leases.carryOut(message, caller);
+    await this.#line?.leave(message.leaseId);
+    const reply = await this.#leases.carryOut(message, caller);
+    if (message.op === 'checkout' && reply.status === IN_LINE) this.#lineOfOwn().join(message, reply);
     return reply;
   }
 
-  #remember({ leaseId, expiresAtMs, onDisconnect }: HeldHere, { name: endedBy }: Caller): void {
-    const lease = onDisconnect === 'release' ? { leaseId, expiresAtMs, endedBy } : undefined;
-    this.#leases.set(leaseId, lease);
-    // Its client vanished while it was being granted.
-    if (lease && this.#closing) this.#context.orphaned(this.#closing, [lease]);
-  }
-
-  async #renewAll(caller: Caller): Promise<Reply> {
-    const { calls } = this.#context;
-    const leases = await Promise.all(
-      [...this.#leases.keys()].map(async (leaseId) => {
-        const reply = await this.#holding(leaseId, caller, () => calls.heartbeat({ leaseId }, caller));
-        return { leaseId, reply };
-      }),
-    );
-    // Nobody could renew anything: that is one answer, not hundreds.
-    const [first] = leases;
-    if (first && leases.every(({ reply }) => reply.status === 503)) return first.reply;
-    const afterSeconds = leases.flatMap(({ reply }) => heartbeatAfterOf(reply) ?? []);
-    return {
-      status: 200,
-      body: {
-        ...(afterSeconds.length > 0 ? { heartbeatAfter: Math.min(...afterSeconds) } : {}),
-        leases: leases.map(({ leaseId, reply }) => {
-          const { id: _id, ...answer } = answerOf(null, reply);
-          return { leaseId, ...answer };
-        }),
-      },
-    };
+  /** Most sessions never stand in line. */
+  #lineOfOwn(): SessionLine {
+    const { line, policy, log } = this.#context;
+    this.#line ??= new SessionLine({
+      watch: line,
+      placesMax: policy.leasesMax,
+      ask: (checkout) =>
+        this.#authorized((caller) => this.#leases.carryOut(checkout, caller)).catch((error) =>
+          faultReply(error, log, checkout),
+        ),
+      tell: (event) => this.#send(event),
+    });
+    return this.#line;
   }
 
   /** A token that was revoked ends its sessions; one that cannot be checked now is answered so. */
@@ -267,9 +231,4 @@ export class Session {
   #finish(end: SessionEnd): void {
     this.#end ??= end;
   }
-}
-
-function heartbeatAfterOf({ body }: Reply): number | undefined {
-  const { heartbeatAfter } = (body ?? {}) as { heartbeatAfter?: unknown };
-  return typeof heartbeatAfter === 'number' ? heartbeatAfter : undefined;
 }

@@ -14,6 +14,7 @@ import { problemReply } from '../http/problems';
 import { refusalReply, whereToGo } from '../http/refusals';
 import type { Reply } from '../http/reply';
 import type { MonotonicClock } from '../ports';
+import { LineWatch } from './line-watch';
 import { MessageReader, type ServerEvent } from './messages';
 import type { SessionPolicy } from './policy';
 import { Session, type SessionContext } from './session';
@@ -46,6 +47,7 @@ export class Sessions {
   /** Sessions by the moment of their next ping, so that thousands are not pinged at once. */
   readonly #wheel: readonly Set<Session>[];
   readonly #metrics: SessionMetrics;
+  readonly #line: LineWatch;
   #context: SessionContext | undefined;
   #turn = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -56,6 +58,7 @@ export class Sessions {
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#metrics = new SessionMetrics(options.metrics.registry, () => this.#open.size);
+    this.#line = new LineWatch(() => options.clock.nowMs());
     const turns = Math.max(1, Math.round(options.policy.pingEveryMs / TICK_MS));
     this.#wheel = Array.from({ length: turns }, () => new Set());
   }
@@ -114,6 +117,7 @@ export class Sessions {
       log,
       metrics: this.#metrics,
       nowMs: () => clock.nowMs(),
+      line: this.#line,
       reader: new MessageReader((schema: TSchema) => request.compileValidationSchema(schema)),
       authorize: (sha256) => callerVerdict(this.#options, sha256, ['lease']),
       orphaned: (closing, leases) => reclaim.closed(closing, leases),
@@ -149,6 +153,7 @@ export class Sessions {
     this.#turn = (this.#turn + 1) % this.#wheel.length;
     for (const session of this.#wheel[this.#turn] ?? []) session.checkPulse();
     this.#considerFarewell();
+    this.#line.tick();
     void this.#options.reclaim.consider(this.#open.size);
   }
 
