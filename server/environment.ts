@@ -24,6 +24,8 @@ export interface ServerEnvironment {
   readonly authority: DatabaseAddress;
   readonly signingKeys: readonly SigningKey[];
   readonly licensing: Licensing;
+  /** Where clients reach this very server. @default where it listens */
+  readonly address?: string | undefined;
   /** The public or regional address of each region, by its name. */
   readonly regionAddresses: Readonly<Record<string, string>>;
   readonly authorityLeaseMs: number;
@@ -123,6 +125,7 @@ export async function readServerEnvironment(variables: Variables): Promise<Serve
     server: read.text('EVERGRANT_SERVER'),
     host: read.text('EVERGRANT_HOST', '127.0.0.1'),
     port: read.integer('EVERGRANT_PORT_LISTEN', { min: 0, max: 65_535 }),
+    address: address(read),
     database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
     authority: read.database('EVERGRANT_AUTHORITY', secretText(read, secrets, 'authorityPassword')),
     signingKeys: signingKeys(read, secrets),
@@ -188,6 +191,12 @@ function signingKeys(read: VariableReader, secrets: Record<string, unknown>): Si
 function isSigningKey(value: unknown): value is SigningKey {
   const { kty, crv, kid, x, d } = asRecord(value);
   return kty === 'OKP' && crv === 'Ed25519' && [kid, x, d].every((part) => typeof part === 'string' && part !== '');
+}
+
+function address(read: VariableReader): string | undefined {
+  const text = read.optional('EVERGRANT_ADDRESS');
+  if (text !== undefined && !URL.canParse(text)) read.mistake(`EVERGRANT_ADDRESS must be a URL, not "${text}"`);
+  return text;
 }
 
 function regionAddresses(read: VariableReader): Record<string, string> {

@@ -11,7 +11,9 @@ import type { Lease, LeaseClaim, LeaseEnd, LeaseState } from './core/lease';
 import type { Place, PlaceClaim } from './core/queue';
 import type { RenewalRequest, RenewalVerdict } from './core/renewal';
 import type { DatabaseFact, EpochVerdict } from './core/role';
+import type { TriadClaims, TriadRefusal } from './core/triad';
 import type { Registry } from './registry-ports';
+import type { TriadStore } from './triad-ports';
 
 /** Never goes back; counts on while the process is stopped. */
 export interface MonotonicClock {
@@ -45,6 +47,8 @@ export class DatabaseFailure extends Error {
 export interface ExpectedEpoch {
   readonly epoch: number;
   readonly region: string;
+  /** What this server holds of the triads that redundant licenses name; without it none of those is served. */
+  readonly triads?: TriadClaims;
 }
 
 export type InEpoch<T> =
@@ -80,7 +84,7 @@ export interface RenewedLease {
   /** The database's clock when the lease was renewed. */
   readonly nowMs: number;
 }
-export type Renewal = RenewedLease | Exclude<RenewalVerdict, { kind: 'renewed' }>;
+export type Renewal = RenewedLease | Exclude<RenewalVerdict, { kind: 'renewed' }> | TriadRefusal;
 
 export interface ReleaseRequest {
   readonly leaseId: string;
@@ -231,7 +235,7 @@ export interface LicenseDatabase {
   writeBeacon(): Promise<string>;
   openEpoch(request: OpeningRequest): Promise<OpeningOutcome>;
   /** Verdicts in the order of the requests, or why nothing was decided. */
-  grant(batch: GrantBatchRequest): Promise<InEpoch<GrantBatchResult | GrantMismatch>>;
+  grant(batch: GrantBatchRequest): Promise<InEpoch<GrantBatchResult | GrantMismatch | TriadRefusal>>;
   renew(requests: readonly RenewalRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly Renewal[]>>;
   release(requests: readonly ReleaseRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly ReleaseVerdict[]>>;
   /** Ends leases of vanished clients, where the pool says so. Resolves to how many. */
@@ -248,6 +252,7 @@ export interface LicenseDatabase {
   /** The valid ones among API tokens given as SHA-256 in hex, by that. */
   findApiTokens(sha256s: readonly string[]): Promise<ReadonlyMap<string, FoundToken>>;
   readonly registry: Registry;
+  readonly triads: TriadStore;
   close(): Promise<void>;
 }
 

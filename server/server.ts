@@ -2,7 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+
 import { RECLAIM_POLICY } from './core/reclaim';
+
+import type { TriadClaims } from './core/triad';
+
 import { AdoptionReport } from './duties/adoption-report';
 import { ApiTokens } from './duties/api-tokens';
 import { createControlRooms } from './duties/control-rooms';
@@ -13,6 +17,7 @@ import { Metrics } from './duties/metrics';
 import { Reclaim } from './duties/reclaim';
 import { RoleDuty } from './duties/role';
 import { Sweeper } from './duties/sweeper';
+import { TriadDuty } from './duties/triads';
 import type { ServerEnvironment } from './environment';
 import { createApp } from './http/app';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from './ports';
@@ -23,6 +28,7 @@ export interface LicenseServer {
   readonly app: FastifyInstance;
   readonly role: RoleDuty;
   readonly apiTokens: ApiTokens;
+  readonly triads: TriadDuty;
   /** Begins to watch database and authority, and listens. Resolves to the address. */
   start(): Promise<string>;
   /** Says that it does not grant any more, finishes what is in flight and lets everything go; once. */
@@ -47,7 +53,7 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
   const { database, authorityStore, log } = adapters;
-  const { app, role, apiTokens, sweeper, controlRooms } = await assemble(environment, adapters);
+  const { app, role, apiTokens, triads, sweeper, controlRooms } = await assemble(environment, adapters);
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
@@ -56,7 +62,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
     await app.close().finally(() => clearInterval(closeIdle));
     await controlRooms.stop();
-    await Promise.all([role.stop(), sweeper.stop()]);
+    await Promise.all([role.stop(), triads.stop(), sweeper.stop()]);
     // A database that hangs does not say goodbye.
     const closed = Promise.all([database.close(), authorityStore.close()]);
     await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
@@ -65,11 +71,13 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     app,
     role,
     apiTokens,
+    triads,
     start: async () => {
       // Listens first: whoever asks during the start is told that it is starting.
       const address = await app.listen({ host: environment.host, port: environment.port });
       log.info({ announce: `${environment.server} started`, address });
       void role.start();
+      triads.start(environment.address ?? address);
       sweeper.start();
       controlRooms.start();
       return address;
@@ -92,7 +100,9 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const role = new RoleDuty({ region, server, policy, database, authorityStore, clock, log, metrics });
   const databaseAnswers = (): boolean => role.database.kind !== 'unreachable';
   const apiTokens = new ApiTokens({ database, clock, log, databaseAnswers });
-  const work = new EpochWork({ region, role, metrics, log, random });
+  const triads = new TriadDuty({ server, role, store: database.triads, clock, registry: metrics.registry, log });
+  const triadClaims = (): TriadClaims => triads.claims();
+  const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
   const adoptions = new AdoptionReport({ log, server });
   const desk = new LeaseDesk({
     policy,
@@ -107,10 +117,11 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const shared = { region, server, role, work, apiTokens, clock, metrics, log };
   const controlRooms = createControlRooms({ ...shared, registry: database.registry });
   const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
-  const sweeper = new Sweeper({ region, role, database, metrics, log });
+  const sweeper = new Sweeper({ region, role, triadClaims, database, metrics, log });
   const { registry, pulse } = controlRooms;
   const app = await createApp({
     ...shared,
+    triads,
     regionAddresses,
     desk,
     pulse,
@@ -121,5 +132,5 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     random,
     sessionPolicy,
   });
-  return { app, role, apiTokens, sweeper, controlRooms };
+  return { app, role, apiTokens, triads, sweeper, controlRooms };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { NotGrantingReason } from '../core/role';
+import type { TriadClaims, TriadRefusal } from '../core/triad';
 import { DatabaseFailure, type ExpectedEpoch, type InEpoch } from '../ports';
 import type { Metrics } from './metrics';
 import { type RoleDuty, reasonOf } from './role';
@@ -10,6 +11,7 @@ export type Refusal =
   | { readonly kind: 'not_granting'; readonly because: NotGrantingReason }
   /** The commit was sent and not answered: it may have happened. */
   | { readonly kind: 'outcome_unknown' }
+  | TriadRefusal
   | { readonly kind: 'overloaded' };
 
 export interface Committed<T> {
@@ -24,6 +26,8 @@ const BACKOFF_MS = 5;
 interface EpochWorkOptions {
   readonly region: string;
   readonly role: RoleDuty;
+  /** What this server holds of the triads of redundant licenses. */
+  readonly triadClaims: () => TriadClaims;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly random: () => number;
@@ -65,12 +69,12 @@ export class EpochWork {
   }
 
   async #attempt<T>(transact: (expected: ExpectedEpoch) => Promise<InEpoch<T>>): Promise<Committed<T> | Refusal> {
-    const { role, region, metrics, random } = this.#options;
+    const { role, region, triadClaims, metrics, random } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const verdict = role.verdictOnRequest();
       if (verdict.kind !== 'granting') return { kind: 'not_granting', because: reasonOf(verdict) };
       try {
-        const outcome = await transact({ epoch: verdict.epoch, region });
+        const outcome = await transact({ epoch: verdict.epoch, region, triads: triadClaims() });
         if (outcome.kind === 'done') return { ...outcome, epoch: verdict.epoch };
         role.lookAgain();
         return outcome;

@@ -92,6 +92,7 @@ export class LeaseBatches {
     );
     if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
     const { epoch, result } = outcome;
+    if (typeof result === 'object' && 'kind' in result) return { kind: 'all', answer: result };
     if (typeof result === 'string') return { kind: 'each', answers: wanted.map(() => ({ kind: result })) };
     const { verdicts, nowMs } = result;
     return { kind: 'each', answers: verdicts.map((verdict) => ({ kind: 'done', epoch, verdict, nowMs })) };

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { TriadClaims } from '../core/triad';
 import { DatabaseFailure, type ExpectedEpoch, type LicenseDatabase, type OverdraftChange } from '../ports';
 import { Loop } from './loop';
 import type { Metrics } from './metrics';
@@ -11,6 +12,7 @@ const POOLS_SHOWN_EVERY_SWEEPS = 5;
 interface SweeperOptions {
   readonly region: string;
   readonly role: RoleDuty;
+  readonly triadClaims: () => TriadClaims;
   readonly database: LicenseDatabase;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -23,14 +25,14 @@ export class Sweeper {
   #sweeps = 0;
 
   constructor(options: SweeperOptions) {
-    const { region, role, log } = options;
+    const { region, role, triadClaims, log } = options;
     this.#loop = new Loop(
       async () => {
         this.#more = false;
         const verdict = role.verdict();
         if (verdict.kind !== 'granting') return;
         try {
-          await this.#sweep({ epoch: verdict.epoch, region }, options);
+          await this.#sweep({ epoch: verdict.epoch, region, triads: triadClaims() }, options);
         } catch (error) {
           const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
           log[level]({ failure: error instanceof Error ? error.message : error }, 'the sweep failed');

@@ -6,6 +6,7 @@ import type { Metrics } from '../duties/metrics';
 import type { Reclaim } from '../duties/reclaim';
 import type { RegistryDesk } from '../duties/registry-desk';
 import type { RoleDuty } from '../duties/role';
+import type { TriadDuty } from '../duties/triads';
 import type { LeaseTokens, LicenseDatabase, MonotonicClock } from '../ports';
 import type { SessionPolicy } from '../sessions/policy';
 
@@ -15,6 +16,7 @@ export interface AppOptions {
   readonly server: string;
   readonly regionAddresses: Readonly<Record<string, string>>;
   readonly role: RoleDuty;
+  readonly triads: TriadDuty;
   readonly desk: LeaseDesk;
   readonly apiTokens: ApiTokens;
   readonly pulse: ControlRoomPulse;

@@ -17,7 +17,7 @@ import {
 type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly calls: LeaseCalls };
 
 const COMMON_PROBLEMS = ['unauthenticated', 'forbidden', 'invalid_request', 'malformed_body'] as const;
-const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+const UNAVAILABLE = ['not_granting', 'no_quorum', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 const TAKING_PROBLEMS = [
   'license_not_valid',
   'wrong_control_room',

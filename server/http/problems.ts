@@ -39,11 +39,13 @@ const PROBLEMS = {
   uri_too_long: { status: 414, title: 'URI Too Long' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   session_full: { status: 409, title: 'The session holds as many leases as one session may' },
+  license_wrong_server: { status: 421, title: 'The license is dedicated to other servers' },
   license_ambiguous: { status: 422, title: 'Several licenses provide this feature' },
   invalid_request: { status: 422, title: 'The request is not valid' },
   upgrade_required: { status: 426, title: 'A WebSocket with the subprotocol evergrant.v1 is spoken here' },
   internal_error: { status: 500, title: 'The server met a fault of its own' },
   not_granting: { status: 503, title: 'This server does not grant now' },
+  no_quorum: { status: 503, title: 'Too few of the three servers of the license can be seen' },
   outcome_unknown: {
     status: 503,
     title: 'The database did not say whether this happened; the same request may be sent again',

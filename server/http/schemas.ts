@@ -135,6 +135,20 @@ export const Queue = Type.Object(
   { description: 'The lines for seats, pool by pool, each in its order' },
 );
 
+const Triad = Type.Object({
+  servers: Type.Array(
+    Type.Object({
+      server: Type.String({ description: 'As region/name; an earlier one is preferred' }),
+      view: Type.Union([Type.Literal('present'), Type.Literal('absent'), Type.Literal('unknown')]),
+    }),
+  ),
+  quorum: Type.Union([Type.Literal('won'), Type.Literal('lost'), Type.Literal('pending')], {
+    description: 'Of two; without it nothing is granted or renewed',
+  }),
+  inControl: Type.Union([Type.String(), Type.Null()], { description: 'The server that grants from the license' }),
+  term: Type.Integer({ description: 'Grows with each change of control' }),
+});
+
 export const Status = Type.Object(
   {
     region: Type.String(),
@@ -145,6 +159,9 @@ export const Status = Type.Object(
       description: 'The region that holds authority, as far as known',
     }),
     reason: Type.Optional(Type.String({ description: 'Why it does not grant' })),
+    triads: Type.Optional(
+      Type.Array(Triad, { description: 'The three servers of each redundant license, as this server last saw them' }),
+    ),
   },
   { description: 'The role of this server, from memory' },
 );

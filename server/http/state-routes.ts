@@ -82,9 +82,10 @@ function healthRoutes(routes: FastifyInstance, { role }: AppOptions): void {
   );
 }
 
-function statusOf({ region, server, role }: AppOptions): Static<typeof Status> {
+function statusOf({ region, server, role, triads }: AppOptions): Static<typeof Status> {
   const verdict = role.verdict();
   const newest = role.newestEpoch;
+  const views = triads.views();
   return {
     region,
     server,
@@ -92,5 +93,6 @@ function statusOf({ region, server, role }: AppOptions): Static<typeof Status> {
     epoch: newest?.epoch ?? null,
     activeRegion: newest?.region ?? null,
     ...(verdict.kind === 'granting' ? {} : { reason: reasonOf(verdict) }),
+    ...(views.length === 0 ? {} : { triads: views.map((view) => ({ ...view, servers: [...view.servers] })) }),
   };
 }

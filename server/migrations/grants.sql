@@ -17,6 +17,8 @@ begin
     grant update (last_heartbeat_at, silent_since, oversubscribed_since, state, state_since, state_because)
       on control_room to evergrant_server;
     grant select, update (watched_at) on control_room_watch to evergrant_server;
+    grant select, insert, update on server_presence to evergrant_server;
+    grant select, insert (servers), update (term, in_control, renewed_at, taken_at) on triad to evergrant_server;
     grant execute on function
       evergrant_register_control_room(uuid, bytea, text, text, bytea),
       evergrant_rotate_room_token(uuid, bytea, bytea, integer, text),

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { ExpectedEpoch, InEpoch, OverdraftChange, Sweep } from '../ports';
 import { inEpoch } from './transaction';
+import { licensesRefused } from './triads/refusals';
 
 const SWEEP_LOCK = 7_303_014_002;
 const EXPIRED_MAX = 200;
@@ -10,12 +11,15 @@ const TRY_SWEEP_LOCK = `select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as swept
 
 const OVERDRAWN = 'seats_taken - seats_over > seats';
 
-/** Of each pool only the lease that lapses first is looked at: all others of the index can wait until it is due. */
+/**
+ * Nothing ends while nobody could have renewed it: the licenses of triads that this server does not control wait. Of
+ * each pool only the lease that lapses first is looked at: all others of the index can wait until it is due.
+ */
 const LOCK_POOLS_DUE = `
 select id from pool
-where awaited_until <= clock_timestamp() or overdraft_told <> (${OVERDRAWN})
+where license_id <> all($1::text[]) and (awaited_until <= clock_timestamp() or overdraft_told <> (${OVERDRAWN})
    or (select expires_at from lease where pool_id = pool.id and state = 'live' order by expires_at limit 1)
-      <= clock_timestamp()
+      <= clock_timestamp())
 order by id for update`;
 
 const RELEASE_HELD_BACK = `
@@ -44,7 +48,8 @@ returning license_id as "licenseId", product, feature, seats, overdraft, seats_t
 /** Whoever asks again meanwhile renews the row first, or begins anew after it is gone. */
 const CLEAR_LAPSED_PLACES = `
 delete from queue_place where lease_id in (
-  select lease_id from queue_place where expires_at <= clock_timestamp() order by lease_id limit ${EXPIRED_MAX}
+  select lease_id from queue_place where expires_at <= clock_timestamp()
+    and pool_id not in (select id from pool where license_id = any($1::text[])) order by lease_id limit ${EXPIRED_MAX}
   for update skip locked
 )`;
 
@@ -53,8 +58,9 @@ export async function expireLeases(database: Pool, expected: ExpectedEpoch): Pro
   return inEpoch(database, expected, TRY_SWEEP_LOCK, async (client, [lock]) => {
     const nothing: Sweep = { expired: 0, more: false, overdraftChanges: [] };
     if (lock?.swept !== true) return nothing;
-    await client.query(CLEAR_LAPSED_PLACES);
-    const due = await client.query<{ id: number }>(LOCK_POOLS_DUE);
+    const refused = await licensesRefused(client, expected.triads);
+    await client.query(CLEAR_LAPSED_PLACES, [refused]);
+    const due = await client.query<{ id: number }>(LOCK_POOLS_DUE, [refused]);
     if (due.rows.length === 0) return nothing;
     const poolIds = [due.rows.map((pool) => pool.id)];
     await client.query(RELEASE_HELD_BACK, poolIds);

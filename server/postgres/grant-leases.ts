@@ -3,12 +3,14 @@ import type { Entitlement } from '../core/entitlement';
 import { decideGrants, type GrantDecision, type GrantRequest } from '../core/grant';
 import type { Lease } from '../core/lease';
 import { NOTHING_RESERVED, type PoolCount } from '../core/pool-books';
+import type { TriadRefusal } from '../core/triad';
 import type { GrantBatchRequest, GrantBatchResult, GrantMismatch, InEpoch } from '../ports';
 import { EXPIRED } from './expire-leases';
 import { loadLine, writeLine } from './line';
 import { loadReserved } from './load-reserved';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
-import { inEpoch } from './transaction';
+import { inEpoch, type Row, runAll } from './transaction';
+import { triadRefusals } from './triads/refusals';
 
 /**
  * Decides a batch of one pool in one transaction (S1): lock the pool, let go what has lapsed, read the leases of the
@@ -18,21 +20,36 @@ import { inEpoch } from './transaction';
  */
 export async function grantLeases(
   database: Pool,
-  { entitlement, requests, expected, policy }: GrantBatchRequest,
-): Promise<InEpoch<GrantBatchResult | GrantMismatch>> {
-  return inEpoch(database, expected, lockPool(entitlement.poolId), async (client, [row]) => {
-    if (!row) return 'entitlement_not_found';
-    const { nowMs, issue, hasReservations, hasPlaces, ...pool } = row as unknown as LockedPool;
-    if (!saysTheSame(pool, issue, entitlement)) return 'entitlement_changed';
-    const known = await loadLeases(client, pool.id, requests);
-    const reserved = hasReservations ? await loadReserved(client, pool.id, requests) : NOTHING_RESERVED;
-    const places = hasPlaces ? await loadLine(client, pool.id) : [];
-    const facts = { pool, known, reserved, places };
-    const decision = decideGrants({ ...facts, entitlement, epoch: expected.epoch, nowMs, requests, policy });
-    if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
-    await writeLine(client, pool.id, decision.line);
-    return { verdicts: decision.verdicts, nowMs };
+  batch: GrantBatchRequest,
+): Promise<InEpoch<GrantBatchResult | GrantMismatch | TriadRefusal>> {
+  const { entitlement, expected } = batch;
+  const locking = lockPool(entitlement.poolId);
+  if (entitlement.kind !== 'redundant') {
+    return inEpoch(database, expected, locking, (client, opened) => decideAndWrite(client, opened, batch));
+  }
+  return inEpoch(database, expected, '', async (client) => {
+    // Before the pool is locked and its lapsed leases are let go: whoever is not in control touches nothing.
+    const refusal = (await triadRefusals(client, expected.triads))(entitlement.servers);
+    return refusal ?? decideAndWrite(client, await runAll(client, locking), batch);
   });
+}
+
+async function decideAndWrite(
+  client: PoolClient,
+  [row]: readonly Row[],
+  { entitlement, requests, expected, policy }: GrantBatchRequest,
+): Promise<GrantBatchResult | GrantMismatch> {
+  if (!row) return 'entitlement_not_found';
+  const { nowMs, issue, hasReservations, hasPlaces, ...pool } = row as unknown as LockedPool;
+  if (!saysTheSame(pool, issue, entitlement)) return 'entitlement_changed';
+  const known = await loadLeases(client, pool.id, requests);
+  const reserved = hasReservations ? await loadReserved(client, pool.id, requests) : NOTHING_RESERVED;
+  const places = hasPlaces ? await loadLine(client, pool.id) : [];
+  const facts = { pool, known, reserved, places };
+  const decision = decideGrants({ ...facts, entitlement, epoch: expected.epoch, nowMs, requests, policy });
+  if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
+  await writeLine(client, pool.id, decision.line);
+  return { verdicts: decision.verdicts, nowMs };
 }
 
 type LockedPool = PoolCount & {

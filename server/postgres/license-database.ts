@@ -14,6 +14,7 @@ import { reclaimLeases } from './reclaim-leases';
 import { registryOn } from './registry';
 import { releaseLeases } from './release-leases';
 import { renewLeases } from './renew-leases';
+import { triadsOn } from './triads/store';
 
 export interface LicenseDatabaseOptions {
   /** The server's name; PostgreSQL shows it beside each connection. */
@@ -53,6 +54,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     readQueue: (filter) => readQueue(granting, filter),
     readLeases: (filter) => readLeases(granting, filter),
     registry: registryOn(granting, opening),
+    triads: triadsOn(watching, opening),
     findApiTokens: (sha256s) => findApiTokens(watching, sha256s),
     close: async () => {
       await Promise.all([granting.end(), watching.end(), opening.end()]);

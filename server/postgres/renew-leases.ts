@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
-import type { OutagePolicy } from '../core/entitlement';
+import type { LicenseKind, OutagePolicy } from '../core/entitlement';
 import type { Lease } from '../core/lease';
 import { type LockedLease, type RenewalRequest, renewalVerdict } from '../core/renewal';
 import type { ExpectedEpoch, InEpoch, LeasedPool, Renewal } from '../ports';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 import { inEpoch } from './transaction';
+import { triadRefusals } from './triads/refusals';
 
 /** Locked in the order of their ids; each row's clock is read after its lock was taken. */
 const LOCK_LEASES = `
@@ -14,10 +15,15 @@ with locked as materialized (
 select ${LEASE_COLUMNS}, p.license_id as "licenseId", p.product, p.feature,
   p.lease_ttl_seconds * 1000::bigint as "leaseTtlMs", ${milliseconds('license.valid_from')} as "validFromMs",
   ${milliseconds('license.valid_until')} as "validUntilMs", p.on_disconnect as "onDisconnect",
-  license.grace_seconds as "graceSeconds", license.suspend_after_seconds as "suspendAfterSeconds", ${milliseconds('clock_timestamp()')} as "nowMs"
+  license.kind, license.servers, license.grace_seconds as "graceSeconds", license.suspend_after_seconds as "suspendAfterSeconds", ${milliseconds('clock_timestamp()')} as "nowMs"
 from locked l join pool p on p.id = l.pool_id join license on license.id = p.license_id`;
 
-type LockedRow = LeaseRow & Omit<LeasedPool, 'policy'> & OutagePolicy & Omit<LockedLease, 'lease'>;
+interface LicenseColumns {
+  readonly kind: LicenseKind;
+  readonly servers: readonly string[];
+}
+
+type LockedRow = LeaseRow & LicenseColumns & Omit<LeasedPool, 'policy'> & OutagePolicy & Omit<LockedLease, 'lease'>;
 
 const RENEW_LEASES = `
 update lease set expires_at = to_timestamp(renewed.expires_at_ms / 1000), epoch = $3
@@ -40,9 +46,13 @@ export async function renewLeases(
       values: [requests.map((request) => request.leaseId)],
     });
     const found = new Map(rows.rows.map((row) => [row.id, row]));
+    const isRedundant = rows.rows.some(({ kind }) => kind === 'redundant');
+    const refusalOf = isRedundant ? await triadRefusals(client, expected.triads) : () => undefined;
     const renewed = new Map<string, Lease>();
     const renewals = requests.map((request): Renewal => {
       const row = found.get(request.leaseId);
+      const refusal = row?.kind === 'redundant' ? refusalOf(row.servers) : undefined;
+      if (refusal) return refusal;
       const verdict = renewalVerdict(request, row && { ...row, lease: leaseOf(row) }, expected.epoch);
       if (verdict.kind !== 'renewed' || !row) return verdict.kind === 'renewed' ? { kind: 'unknown' } : verdict;
       renewed.set(row.id, verdict.lease);

@@ -22,9 +22,7 @@ export async function inEpoch<T>(
   work: (client: PoolClient, opened: Row[]) => Promise<T>,
 ): Promise<InEpoch<T>> {
   return withConnection(pool, async (client) => {
-    const results = (await client.query(
-      opening ? `${BEGIN_IN_EPOCH};${opening}` : BEGIN_IN_EPOCH,
-    )) as unknown as Result[];
+    const results = await runEach(client, opening ? `${BEGIN_IN_EPOCH};${opening}` : BEGIN_IN_EPOCH);
     const verdict = epochVerdict(results[2]?.rows[0] as EpochRow | undefined, expected);
     if (verdict.kind !== 'open') {
       await client.query('rollback');
@@ -34,6 +32,15 @@ export async function inEpoch<T>(
     await commit(client);
     return { kind: 'done', result };
   });
+}
+
+/** Runs statements without parameters in one round trip. Resolves to the rows of the last. */
+export async function runAll(client: PoolClient, statements: string): Promise<Row[]> {
+  return (await runEach(client, statements)).at(-1)?.rows ?? [];
+}
+
+async function runEach(client: PoolClient, statements: string): Promise<Result[]> {
+  return (await client.query(statements)) as unknown as Result[];
 }
 
 export type Row = Readonly<Record<string, unknown>>;
