@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Licensing, readLicensing } from './environment-licensing';
+import { readDatabaseCa, readSecurity, type Security } from './environment-security';
 import type { DatabaseAddress } from './postgres/connection';
 import type { SigningKey } from './tokens/jws';
 
@@ -26,6 +27,7 @@ export interface ServerEnvironment {
   readonly licensing: Licensing;
   /** Where clients reach this very server. @default where it listens */
   readonly address?: string | undefined;
+  readonly security: Security;
   /** The public or regional address of each region, by its name. */
   readonly regionAddresses: Readonly<Record<string, string>>;
   readonly authorityLeaseMs: number;
@@ -95,8 +97,11 @@ export class VariableReader {
   }
 
   database(prefix: string, password: string): DatabaseAddress {
+    const host = this.text(`${prefix}_HOST`);
+    const ca = readDatabaseCa(this, prefix, host);
     return {
-      host: this.text(`${prefix}_HOST`),
+      host,
+      ...(ca === undefined ? {} : { ca }),
       port: this.integer(`${prefix}_PORT`, { min: 1, max: 65_535 }),
       name: this.text(`${prefix}_NAME`),
       user: this.text(`${prefix}_USER`),
@@ -120,16 +125,18 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 export async function readServerEnvironment(variables: Variables): Promise<ServerEnvironment> {
   const read = new VariableReader(variables);
   const secrets = asRecord(read.jsonFile('EVERGRANT_SECRETS_FILE'));
+  const host = read.text('EVERGRANT_HOST', '127.0.0.1');
   const environment: ServerEnvironment = {
     region: read.text('EVERGRANT_REGION'),
     server: read.text('EVERGRANT_SERVER'),
-    host: read.text('EVERGRANT_HOST', '127.0.0.1'),
+    host,
     port: read.integer('EVERGRANT_PORT_LISTEN', { min: 0, max: 65_535 }),
     address: address(read),
     database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
     authority: read.database('EVERGRANT_AUTHORITY', secretText(read, secrets, 'authorityPassword')),
     signingKeys: signingKeys(read, secrets),
     licensing: await readLicensing(read, secrets.deploymentKeys),
+    security: readSecurity(read, host),
     regionAddresses: regionAddresses(read),
     authorityLeaseMs: read.integer('EVERGRANT_AUTHORITY_LEASE_MS', { min: 1, max: HOUR_MS }),
     renewalEveryMs: read.integer('EVERGRANT_RENEWAL_EVERY_MS', { min: 1, max: HOUR_MS }),

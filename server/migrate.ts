@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { EnvironmentError, type MigrationEnvironment, readMigrationEnvironment } from './environment';
 import { importLicenseFiles, LicenseFilesError } from './licensing/import-files';
 import { registerTokenFile } from './postgres/api-tokens/token-file';
+import { tlsTo } from './postgres/connection';
 import { migrate } from './postgres/migrations';
 
 const TokensFile = Type.Array(
@@ -18,10 +19,14 @@ const TokensFile = Type.Array(
 
 async function main(environment: MigrationEnvironment): Promise<void> {
   const tokens = environment.tokensFile && readAs(TokensFile, environment.tokensFile);
-  const { name: database, ...address } = environment.database;
+  const { host, port, user, password, name: database } = environment.database;
   const client = new Client({
-    ...address,
+    host,
+    port,
+    user,
+    password,
     database,
+    ssl: tlsTo(environment.database),
     connectionTimeoutMillis: 5_000,
     application_name: 'evergrant migrate',
   });

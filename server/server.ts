@@ -1,3 +1,4 @@
+import type { Server as HttpsServer } from 'node:https';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
@@ -20,6 +21,7 @@ import { Sweeper } from './duties/sweeper';
 import { TriadDuty } from './duties/triads';
 import type { ServerEnvironment } from './environment';
 import { createApp } from './http/app';
+import { CertificateWatch } from './http/listener';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from './ports';
 import { SESSION_POLICY, type SessionPolicy } from './sessions/policy';
 import { createLeaseTokens } from './tokens/lease-tokens';
@@ -53,7 +55,10 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
   const { database, authorityStore, log } = adapters;
-  const { app, role, apiTokens, triads, sweeper, controlRooms } = await assemble(environment, adapters);
+  const { app, role, apiTokens, triads, sweeper, controlRooms, metrics } = await assemble(environment, adapters);
+
+  const { tls } = environment.security;
+  const certificates = tls && new CertificateWatch({ server: app.server as HttpsServer, files: tls, log, metrics });
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
@@ -62,7 +67,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
     await app.close().finally(() => clearInterval(closeIdle));
     await controlRooms.stop();
-    await Promise.all([role.stop(), triads.stop(), sweeper.stop()]);
+    await Promise.all([role.stop(), triads.stop(), sweeper.stop(), certificates?.stop()]);
     // A database that hangs does not say goodbye.
     const closed = Promise.all([database.close(), authorityStore.close()]);
     await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
@@ -80,6 +85,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       triads.start(environment.address ?? address);
       sweeper.start();
       controlRooms.start();
+      certificates?.start();
       return address;
     },
     stop: () => {
@@ -131,6 +137,7 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     reclaim,
     random,
     sessionPolicy,
+    security: environment.security,
   });
-  return { app, role, apiTokens, triads, sweeper, controlRooms };
+  return { app, role, apiTokens, triads, sweeper, controlRooms, metrics };
 }

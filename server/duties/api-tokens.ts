@@ -102,6 +102,11 @@ export class ApiTokens {
     return databaseAnswers() ? this.#look(sha256) : { kind: 'unchecked' };
   }
 
+  /** Whether a token was known lately: no look is needed to tell a caller from a stranger. */
+  remembers(sha256: string): boolean {
+    return this.#remembered.has(sha256);
+  }
+
   /** What was changed through this very server is effective here at once: for one token, or for any. */
   forget(sha256?: string): void {
     if (sha256 === undefined) {

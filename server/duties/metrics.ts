@@ -61,6 +61,22 @@ export class Metrics {
     name: 'evergrant_expiries_total',
     help: 'Leases ended by the sweeper because their time had passed',
   });
+  readonly rateLimited = new Counter({
+    ...this.#shared,
+    name: 'evergrant_rate_limited_total',
+    help: 'Requests refused because their caller asked too much, by the limit that it met',
+    labelNames: ['limit'] as const,
+  });
+  readonly connectionsDropped = new Counter({
+    ...this.#shared,
+    name: 'evergrant_connections_dropped_total',
+    help: 'Connections dropped because there were as many as there may be',
+  });
+  readonly tlsCertificateExpiry = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_tls_certificate_expiry_timestamp_seconds',
+    help: 'When the TLS certificate in use expires; 0 without TLS',
+  });
   readonly controlRoomMovements = new Counter({
     ...this.#shared,
     name: 'evergrant_control_room_movements_total',

@@ -7,6 +7,7 @@ import type { Reclaim } from '../duties/reclaim';
 import type { RegistryDesk } from '../duties/registry-desk';
 import type { RoleDuty } from '../duties/role';
 import type { TriadDuty } from '../duties/triads';
+import type { Security } from '../environment-security';
 import type { LeaseTokens, LicenseDatabase, MonotonicClock } from '../ports';
 import type { SessionPolicy } from '../sessions/policy';
 
@@ -25,6 +26,7 @@ export interface AppOptions {
   readonly database: LicenseDatabase;
   readonly metrics: Metrics;
   readonly reclaim: Reclaim;
+  readonly security: Security;
   readonly log: Logger;
   readonly clock: MonotonicClock;
   readonly random: () => number;

@@ -1,5 +1,6 @@
+import helmet from '@fastify/helmet';
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
-import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { errorCodes, type FastifyInstance } from 'fastify';
 import type { Metrics } from '../duties/metrics';
 import type { RoleDuty } from '../duties/role';
 import { Sessions } from '../sessions/sessions';
@@ -7,59 +8,65 @@ import { apiTokenRoutes } from './api-token-routes';
 import type { AppOptions } from './app-options';
 import { authentication } from './authentication';
 import { controlRoomRoutes } from './control-room-routes';
-import { answerErrors, answerParserError, answerRouterError } from './errors';
+import { answerErrors } from './errors';
+import { framework } from './framework';
 import { LeaseCalls } from './lease-calls';
 import { leaseRoutes } from './lease-routes';
+import { limitConnections } from './listener';
 import { refuseOtherMethods } from './methods';
-import { problemResponses } from './problems';
+import { problemResponses, sendReply } from './problems';
+import { RateLimits } from './rate-limits';
 import { readingRoutes } from './reading-routes';
 import { registrationRoutes } from './registration-routes';
+import { securityHeaders } from './security-headers';
 import { sessionRoute } from './session-route';
 import { stateRoutes } from './state-routes';
 
-const BODY_LIMIT_BYTES = 16 * 1024;
-/** How long a client may take to send a request, and keep an idle connection. */
-const REQUEST_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 65_000;
+const HEALTH_CHECKS = new Set(['/livez', '/readyz']);
 
 /** The HTTP side of "The outside contract" in docs/architecture.md. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const app = fastify({
-    loggerInstance: options.log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }),
-    // A logger of its own for each request would cost more than deciding it.
-    childLoggerFactory: (logger) => logger,
-    bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    frameworkErrors: answerRouterError(options.log),
-    clientErrorHandler: answerParserError,
-    // While closing, what arrives on open connections is still served; new connections go to another server.
-    return503OnClosing: false,
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
-  });
+  const { security, metrics, log } = options;
+  const app = framework(options);
+  limitConnections(app.server, { connectionsMax: security.connectionsMax, metrics, log });
   app.decorateRequest('caller');
   acceptJsonOrNothing(app);
-  answerErrors(app, options.log);
-  countRequests(app, options.metrics);
+  answerErrors(app, log);
+  countRequests(app, metrics);
   endConnectionsWhileDraining(app, options.role);
   describeRefusals(app);
   await app.register(swagger, { openapi: OPENAPI });
+  await app.register(helmet, securityHeaders({ tls: security.tls !== undefined }));
+  const limits = await RateLimits.create(app, security.rateLimits, metrics);
+  limitAddresses(app, limits);
   const refuseTheRest = refuseOtherMethods(app);
-  const authenticate = authentication(options);
-  await app.register(async (routes) => stateRoutes(routes, options));
-  const calls = new LeaseCalls(options);
-  await app.register(async (routes) => leaseRoutes(routes, { ...options, authenticate, calls }));
-  const sessions = new Sessions({ ...options, calls, policy: options.sessionPolicy });
-  app.addHook('onReady', async () => sessions.start());
-  await app.register(async (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }));
-  await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => registrationRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => controlRoomRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
+  await addRoutes(app, options, limits);
   refuseTheRest();
   await app.ready();
   return app;
+}
+
+async function addRoutes(app: FastifyInstance, options: AppOptions, limits: RateLimits): Promise<void> {
+  const authenticate = authentication(options, limits);
+  const calls = new LeaseCalls(options);
+  const sessions = new Sessions({ ...options, calls, policy: options.sessionPolicy });
+  app.addHook('onReady', async () => sessions.start());
+  await app.register(async (routes) => stateRoutes(routes, options));
+  await app.register(async (routes) => leaseRoutes(routes, { ...options, authenticate, calls }));
+  await app.register(async (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }));
+  await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => registrationRoutes(routes, { ...options, authenticate, limits }));
+  await app.register(async (routes) => controlRoomRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
+}
+
+/** Everybody but who asks whether the server lives: load balancers ask often, and from few addresses. */
+function limitAddresses(app: FastifyInstance, limits: RateLimits): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (HEALTH_CHECKS.has(request.routeOptions.url ?? '')) return undefined;
+    const limited = await limits.ofAddress(request);
+    return limited ? sendReply(reply, limited) : undefined;
+  });
 }
 
 /** Bodies are JSON. Some clients name a content type, of any kind, even when there is no body. */
@@ -84,8 +91,10 @@ function acceptJsonOrNothing(app: FastifyInstance): void {
 /** What the framework may refuse before a route is asked: no route has to say so itself. */
 function describeRefusals(app: FastifyInstance): void {
   const ofBodies = problemResponses('malformed_body', 'body_too_large', 'unsupported_media_type', 'invalid_request');
+  const ofEverybody = problemResponses('rate_limited');
   const ofParameters = problemResponses('uri_too_long');
-  app.addHook('onRoute', ({ schema }) => {
+  app.addHook('onRoute', ({ schema, url }) => {
+    if (schema && !HEALTH_CHECKS.has(url)) schema.response = { ...ofEverybody, ...(schema.response ?? {}) };
     if (schema?.params) schema.response = { ...ofParameters, ...(schema.response ?? {}) };
     if (schema?.body) schema.response = { ...ofBodies, ...(schema.response ?? {}) };
   });

@@ -3,6 +3,7 @@ import { allows, type Caller, type Scope } from '../core/access';
 import { sha256Of } from '../duties/api-tokens';
 import type { AppOptions } from './app-options';
 import { problemReply, sendReply } from './problems';
+import type { RateLimits } from './rate-limits';
 import { refusalReply } from './refusals';
 import type { Reply } from './reply';
 
@@ -60,15 +61,34 @@ export async function callerVerdict(
   }
 }
 
-export function authentication(options: CallerOptions): Authenticate {
+export function authentication(options: CallerOptions, limits: RateLimits): Authenticate {
   return (...wanted) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
-      const verdict = await callerVerdict(options, bearerSha256(request.headers.authorization), wanted);
-      if (verdict.kind === 'allowed') {
-        request.caller = verdict.caller;
-        return undefined;
-      }
-      if (verdict.kind === 'stranger') reply.header('www-authenticate', 'Bearer');
-      return sendReply(reply, verdict.reply);
+      const refusal = await admit(request, reply, { ...options, limits, wanted });
+      return refusal && sendReply(reply, refusal);
     };
+}
+
+/** Resolves to the refusal, if there is one; otherwise the request has its caller. */
+async function admit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: CallerOptions & { readonly limits: RateLimits; readonly wanted: readonly Scope[] },
+): Promise<Reply | undefined> {
+  const { limits, wanted } = options;
+  const sha256 = bearerSha256(request.headers.authorization);
+  // Who was seen lately is let in even from an address that many strangers try.
+  const known = sha256 !== undefined && options.apiTokens.remembers(sha256);
+  const tooMany = known ? undefined : await limits.afterFailures('refusals', request);
+  if (tooMany) return tooMany;
+  const verdict = await callerVerdict(options, sha256, wanted);
+  if (verdict.kind === 'allowed') {
+    request.caller = verdict.caller;
+    return limits.ofCaller(request, reply, verdict.caller);
+  }
+  if (verdict.kind === 'stranger') {
+    await limits.failed('refusals', request);
+    reply.header('www-authenticate', 'Bearer');
+  }
+  return verdict.reply;
 }

@@ -43,6 +43,7 @@ const PROBLEMS = {
   license_ambiguous: { status: 422, title: 'Several licenses provide this feature' },
   invalid_request: { status: 422, title: 'The request is not valid' },
   upgrade_required: { status: 426, title: 'A WebSocket with the subprotocol evergrant.v1 is spoken here' },
+  rate_limited: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'The server met a fault of its own' },
   not_granting: { status: 503, title: 'This server does not grant now' },
   no_quorum: { status: 503, title: 'Too few of the three servers of the license can be seen' },

@@ -5,10 +5,11 @@ import { heartbeatAfterSeconds } from '../core/control-room';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import { problemResponses, sendProblem, sendReply } from './problems';
+import type { RateLimits } from './rate-limits';
 import { refusalReply } from './refusals';
 import { ControlRoomParams, Registered, RegistrationBody, Rotated, RotationBody } from './registry-schemas';
 
-type RegistrationRouteOptions = AppOptions & { readonly authenticate: Authenticate };
+type RegistrationRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly limits: RateLimits };
 
 const TAGS = ['control rooms'];
 const VALIDATION = ['invalid_request', 'malformed_body'] as const;
@@ -53,6 +54,8 @@ function registrationRoute(routes: FastifyInstance, options: RegistrationRouteOp
       },
     },
     async (request, reply) => {
+      const tooMany = await options.limits.afterFailures('license_key', request);
+      if (tooMany) return sendReply(reply, tooMany);
       const { licenseKey, name, group, tokenSha256 } = request.body;
       const controlRoom = request.params.controlRoom.toLowerCase();
       const verdict = await options.registry.register({
@@ -75,6 +78,8 @@ function registrationRoute(routes: FastifyInstance, options: RegistrationRouteOp
         case 'control_room_registered':
           return sendProblem(reply, verdict.kind, { detail: HOW_TO_RECOVER });
         case 'license_key_unknown':
+          await options.limits.failed('license_key', request);
+          return sendProblem(reply, verdict.kind);
         case 'license_not_valid':
         case 'license_of_another_control_room':
         case 'token_in_use':
@@ -119,6 +124,8 @@ function rotationRoute(routes: FastifyInstance, options: RegistrationRouteOption
     async (request, reply) => {
       const controlRoom = request.params.controlRoom.toLowerCase();
       if (request.caller.controlRoom !== controlRoom) return sendProblem(reply, 'control_room_not_found');
+      const tooMany = await options.limits.afterFailures('license_key', request);
+      if (tooMany) return sendReply(reply, tooMany);
       const { licenseKey, tokenSha256, retireOthersAfterSeconds } = request.body;
       const verdict = await options.registry.rotateToken(
         {
@@ -134,6 +141,8 @@ function rotationRoute(routes: FastifyInstance, options: RegistrationRouteOption
         case 'known':
           return reply.code(verdict.kind === 'known' ? 200 : 201).send({ tokenName: verdict.tokenName });
         case 'license_key_unknown':
+          await options.limits.failed('license_key', request);
+          return sendProblem(reply, verdict.kind);
         case 'token_in_use':
         case 'too_many_tokens':
           return sendProblem(reply, verdict.kind);

@@ -210,6 +210,7 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
     '414',
     '415',
     '422',
+    '429',
     '503',
   ]);
   expect(put.responses['409'].description).toContain('no_seat_available');

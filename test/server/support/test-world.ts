@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Writable } from 'node:stream';
 import type { ServerEnvironment } from '../../../server/environment';
+import { SECURITY_DEFAULT, type Security } from '../../../server/environment-security';
 import { createLog } from '../../../server/log';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '../../../server/ports';
 import { connectAuthorityStore } from '../../../server/postgres/authority-store';
@@ -70,6 +71,7 @@ export interface ServerSettings {
   readonly renewalEveryMs?: number;
   readonly skewMs?: number;
   readonly clock?: MonotonicClock;
+  readonly security?: Partial<Security>;
   readonly sessionPolicy?: Partial<SessionPolicy>;
   readonly wrapDatabase?: (database: LicenseDatabase) => LicenseDatabase;
   readonly wrapAuthority?: (store: AuthorityStore) => AuthorityStore;
@@ -194,6 +196,7 @@ export function environmentOf(
     database: world.database.address('evergrant_server'),
     authority: world.authority.database.address('evergrant_server'),
     signingKeys: [SIGNING_KEY],
+    security: { ...SECURITY_DEFAULT, ...settings.security },
     licensing: { trust: world.vendor.trust, deploymentKeys: [world.vendor.deployment] },
     regionAddresses: { oregon: 'http://oregon.test', virginia: 'http://virginia.test' },
     authorityLeaseMs,
