@@ -52,8 +52,8 @@ export interface ExpectedEpoch {
 }
 
 export type InEpoch<T> =
-  | { readonly kind: 'done'; readonly result: T }
-  | Extract<EpochVerdict, { kind: 'not_granting' }>;
+  /** `lsn`: whoever has flushed the write-ahead log up to here has this transaction, and all that it has seen. */
+  { readonly kind: 'done'; readonly result: T; readonly lsn: string } | Extract<EpochVerdict, { kind: 'not_granting' }>;
 
 export interface GrantBatchRequest {
   /** Whose pool it is, and what the pool must say of itself for anything to be granted. */
@@ -196,6 +196,7 @@ export interface LeaseView {
   readonly identity: string | null;
   readonly seats: number;
   readonly overdraft: boolean;
+  readonly borrowed: boolean;
   readonly seq: number;
   readonly epoch: number;
   readonly state: LeaseState;
@@ -233,6 +234,8 @@ export interface LicenseDatabase {
   observe(beaconLsn: string | undefined): Promise<Observation>;
   /** Writes a position into the WAL that the follower's acknowledgement can be measured by. Resolves to its LSN. */
   writeBeacon(): Promise<string>;
+  /** Up to where the other region's follower has flushed the log; undefined while it does not stream. */
+  readAcknowledged(): Promise<string | undefined>;
   openEpoch(request: OpeningRequest): Promise<OpeningOutcome>;
   /** Verdicts in the order of the requests, or why nothing was decided. */
   grant(batch: GrantBatchRequest): Promise<InEpoch<GrantBatchResult | GrantMismatch | TriadRefusal>>;

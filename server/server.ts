@@ -8,6 +8,7 @@ import { RECLAIM_POLICY } from './core/reclaim';
 
 import type { TriadClaims } from './core/triad';
 
+import { Acknowledgements } from './duties/acknowledgements';
 import { AdoptionReport } from './duties/adoption-report';
 import { ApiTokens } from './duties/api-tokens';
 import { createControlRooms } from './duties/control-rooms';
@@ -110,12 +111,14 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const triadClaims = (): TriadClaims => triads.claims();
   const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
   const adoptions = new AdoptionReport({ log, server });
+  const acknowledgements = new Acknowledgements({ database, clock, metrics, log });
   const desk = new LeaseDesk({
     policy,
     database,
     work,
     entitlements: new Entitlements(database, clock),
     tokens: leaseTokens,
+    acknowledgements,
     metrics,
     random,
     onAdopted: (lease, claim) => adoptions.add(lease, claim),

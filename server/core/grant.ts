@@ -16,6 +16,8 @@ export interface GrantRequest extends Requester {
   /** The name of the API token it is asked with. */
   readonly grantedBy: string;
   readonly claim?: LeaseClaim;
+  /** Takes the seats for offline use, for so long. */
+  readonly borrowSeconds?: number;
   /** Waits in line when no seat is free. */
   readonly queue?: boolean;
   /** Where it stood in line before the loss of a region. */
@@ -27,6 +29,7 @@ export type GrantVerdict =
   /** `position` 1 comes next. */
   | { readonly kind: 'queued'; readonly place: Place; readonly position: number; readonly how: Queueing }
   | { readonly kind: 'queue_full'; readonly places: number }
+  | { readonly kind: 'borrow_too_long'; readonly borrowSecondsMax: number }
   /** `seatsFree` are those that this requester could take. */
   | { readonly kind: 'no_seat_available'; readonly seats: number; readonly seatsFree: number }
   | { readonly kind: 'lease_conflict' }
@@ -76,7 +79,7 @@ function verdictOn(request: GrantRequest, books: PoolBooks, batch: GrantBatch): 
 
 /** What this installation holds already: a restart that forgot the lease id does not burn a second seat. */
 function leaseOfInstallation(
-  { intent, identity, controlRoom, seats }: GrantRequest,
+  { intent, identity, controlRoom, seats, borrowSeconds }: GrantRequest,
   books: PoolBooks,
   { nowMs }: GrantBatch,
 ): Lease | undefined {
@@ -86,6 +89,7 @@ function leaseOfInstallation(
       lease.identity === identity &&
       lease.controlRoom === controlRoom &&
       lease.seats === seats &&
+      lease.borrowed === (borrowSeconds !== undefined) &&
       standingOf(lease, nowMs) === 'live',
   );
 }
@@ -95,17 +99,26 @@ function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch):
   if (foreign) return { kind: request.intent === 'adopt' ? 'lease_not_found' : 'lease_conflict' };
   const standing = standingOf(lease, batch.nowMs);
   if (standing !== 'live') return { kind: standing };
-  const same = lease.poolId === batch.pool.id && lease.seats === request.seats && lease.holder === request.holder;
-  if (!same) return { kind: 'lease_conflict' };
+  if (!isSameWish(lease, request, batch)) return { kind: 'lease_conflict' };
   if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };
   return { kind: 'granted', lease, how: 'again' };
+}
+
+function isSameWish(lease: Lease, request: GrantRequest, { pool }: GrantBatch): boolean {
+  const { intent, seats, holder, borrowSeconds } = request;
+  const sameEnd = intent === 'adopt' || lease.borrowed === (borrowSeconds !== undefined);
+  return lease.poolId === pool.id && lease.seats === seats && lease.holder === holder && sameEnd;
 }
 
 function verdictOnUnknown(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
   const taken = request.claim ? takeOver(request.claim, request, books, batch) : undefined;
   if (taken) return taken;
   if (request.intent === 'adopt') return { kind: 'lease_not_found' };
-  return takingRefusal(batch.entitlement, request, batch.nowMs) ?? takeSeats(request, books, batch);
+  const { borrowSecondsMax } = batch.entitlement;
+  const refusal = takingRefusal(batch.entitlement, request, batch.nowMs);
+  if (refusal) return refusal;
+  if ((request.borrowSeconds ?? 0) > borrowSecondsMax) return { kind: 'borrow_too_long', borrowSecondsMax };
+  return takeSeats(request, books, batch);
 }
 
 /** Undefined when a checkout whose claim proves nothing any more may take a new seat instead. */
@@ -120,8 +133,11 @@ function takeOver(
   const { leaseTtlMs } = batch.entitlement;
   const adoption = adoptionVerdict({ ...batch, claim, count: books.pool, leaseTtlMs });
   if (adoption.kind === 'refuse') return request.intent === 'adopt' ? refusedAdoption(adoption.because) : undefined;
-  const { holder, controlRoom, identity, seats } = claim;
-  const lease = newLease({ leaseId: request.leaseId, holder, controlRoom, identity, seats }, books, batch);
+  const taken = newLease({ ...claim, leaseId: request.leaseId }, books, batch);
+  const { validUntilMs } = batch.entitlement;
+  const lease = claim.borrowed
+    ? { ...taken, borrowed: true, expiresAtMs: Math.min(claim.expiresAtMs, validUntilMs) }
+    : taken;
   books.enter(lease, adoption.count);
   return { kind: 'granted', lease, how: 'adopted' };
 }
@@ -139,9 +155,15 @@ function takeSeats(request: GrantRequest, books: PoolBooks, batch: GrantBatch): 
   }
   if (place) line.leave(place);
   const count = { ...pool, seatsTaken: pool.seatsTaken + asked.seats };
-  const lease = { ...newLease(asked, books, batch), overdraft: isOverdrawn(count) };
+  const lease = { ...newLease(asked, books, batch), ...lentUntil(asked, batch), overdraft: isOverdrawn(count) };
   books.enter(lease, count);
   return { kind: 'granted', lease, how: 'new' };
+}
+
+/** What is borrowed ends by itself, at the latest with its license. */
+function lentUntil({ borrowSeconds }: GrantRequest, { nowMs, entitlement }: GrantBatch): Partial<Lease> {
+  if (borrowSeconds === undefined) return {};
+  return { borrowed: true, expiresAtMs: Math.min(nowMs + borrowSeconds * 1000, entitlement.validUntilMs) };
 }
 
 function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, line: Line): Place | undefined {
@@ -219,6 +241,7 @@ function newLease(
     identity: request.identity,
     seats: request.seats,
     overdraft: false,
+    borrowed: false,
     seq: pool.grantSeq + request.seats,
     epoch: batch.epoch,
     expiresAtMs: grantedUntilMs(batch.nowMs, batch.entitlement),

@@ -14,6 +14,8 @@ export interface Lease {
   readonly seats: number;
   /** Taken when more seats were held than were sold. */
   readonly overdraft: boolean;
+  /** Taken for offline use: it lasts until its own end, without a heartbeat. */
+  readonly borrowed: boolean;
   /** The pool's `grant_seq` after this grant: it counts seats, not requests (S1). */
   readonly seq: number;
   /** The epoch of the last grant or renewal. */
@@ -32,6 +34,7 @@ export interface LeaseClaim {
   readonly holder: string;
   readonly controlRoom: string | undefined;
   readonly identity: string | undefined;
+  readonly borrowed: boolean;
   readonly seats: number;
   readonly seq: number;
   readonly epoch: number;
@@ -57,8 +60,16 @@ export function grantedUntilMs(nowMs: number, { leaseTtlMs, validUntilMs }: Leas
   return Math.min(nowMs + leaseTtlMs, validUntilMs);
 }
 
-/** A renewal does not shorten, since the opening of an epoch may have extended the lease beyond its TTL (S4), but for the end of the license. */
-export function renewedUntilMs(lease: { expiresAtMs: number }, nowMs: number, terms: LeaseTerms): number {
+/**
+ * A renewal does not shorten, since the opening of an epoch may have extended the lease beyond its TTL (S4), but for the
+ * end of the license. What is borrowed has its own end, and a renewal does not move it.
+ */
+export function renewedUntilMs(
+  lease: Pick<Lease, 'expiresAtMs' | 'borrowed'>,
+  nowMs: number,
+  terms: LeaseTerms,
+): number {
+  if (lease.borrowed) return lease.expiresAtMs;
   return Math.min(Math.max(lease.expiresAtMs, nowMs + terms.leaseTtlMs), terms.validUntilMs);
 }
 

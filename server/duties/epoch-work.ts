@@ -12,12 +12,16 @@ export type Refusal =
   /** The commit was sent and not answered: it may have happened. */
   | { readonly kind: 'outcome_unknown' }
   | TriadRefusal
-  | { readonly kind: 'overloaded' };
+  | { readonly kind: 'overloaded' }
+  /** Done, but the other region has not confirmed that it has it; the same request finds it, and waits again. */
+  | { readonly kind: 'not_protected' };
 
 export interface Committed<T> {
   readonly kind: 'done';
   readonly epoch: number;
   readonly result: T;
+  /** Up to here the log has to be flushed elsewhere for this to be there too. */
+  readonly lsn: string;
 }
 
 const ATTEMPTS_MAX = 5;

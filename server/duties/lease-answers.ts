@@ -11,6 +11,8 @@ export interface Checkout extends EntitlementName {
   readonly holder: string;
   /** The stable name of the installation, if it has one: it gets back what it holds already. */
   readonly identity?: string | undefined;
+  /** Takes the seats for offline use, for so long. */
+  readonly borrowSeconds?: number | undefined;
   /** Waits in line when no seat is free. */
   readonly queue?: boolean | undefined;
   /** The lease's token when it was granted before, or the place's when it is in line. */

@@ -10,6 +10,7 @@ import type { EpochWork, Refusal } from './epoch-work';
 export interface Decided<T> {
   readonly kind: 'done';
   readonly epoch: number;
+  readonly lsn: string;
   readonly verdict: T;
 }
 
@@ -67,8 +68,8 @@ export class LeaseBatches {
       run: async (requests) => {
         const outcome = await this.#options.work.run(verb, requests.length, (expected) => transact(requests, expected));
         if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
-        const { epoch, result } = outcome;
-        return { kind: 'each', answers: result.map((verdict) => ({ kind: 'done', epoch, verdict })) };
+        const { epoch, lsn, result } = outcome;
+        return { kind: 'each', answers: result.map((verdict) => ({ kind: 'done', epoch, lsn, verdict })) };
       },
     });
   }
@@ -91,10 +92,10 @@ export class LeaseBatches {
       database.grant({ entitlement, requests, expected, policy }),
     );
     if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
-    const { epoch, result } = outcome;
+    const { epoch, lsn, result } = outcome;
     if (typeof result === 'object' && 'kind' in result) return { kind: 'all', answer: result };
     if (typeof result === 'string') return { kind: 'each', answers: wanted.map(() => ({ kind: result })) };
     const { verdicts, nowMs } = result;
-    return { kind: 'each', answers: verdicts.map((verdict) => ({ kind: 'done', epoch, verdict, nowMs })) };
+    return { kind: 'each', answers: verdicts.map((verdict) => ({ kind: 'done', epoch, lsn, verdict, nowMs })) };
   }
 }

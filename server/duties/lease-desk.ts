@@ -5,6 +5,7 @@ import type { GrantRequest, GrantVerdict } from '../core/grant';
 import type { Lease, LeaseClaim } from '../core/lease';
 import type { PlaceClaim } from '../core/queue';
 import { DatabaseFailure, type LeasedPool, type LeaseTokens, type LicenseDatabase } from '../ports';
+import type { Acknowledgements } from './acknowledgements';
 import type { Entitlements } from './entitlements';
 import type { EpochWork, Refusal } from './epoch-work';
 import type { Checkout, Heartbeat, LeaseAnswer, Release, ReleaseAnswer } from './lease-answers';
@@ -17,13 +18,23 @@ export interface LeaseDeskOptions {
   readonly work: EpochWork;
   readonly entitlements: Entitlements;
   readonly tokens: LeaseTokens;
+  readonly acknowledgements: Acknowledgements;
   readonly metrics: Metrics;
   /** From 0 to 1; spreads the heartbeats of leases that were granted together. */
   readonly random: () => number;
   readonly onAdopted: (lease: Lease, claim: LeaseClaim) => void;
 }
 
+/** When a decision was made, and where the log has it. */
+interface Decision {
+  readonly nowMs: number;
+  readonly epoch: number;
+  readonly lsn: string;
+}
+
 const HEARTBEATS_PER_TTL = 3;
+/** Some round trips between regions; every caller waits longer than this. */
+const ACKNOWLEDGED_WITHIN_MS = 5_000;
 const HEARTBEAT_JITTER = 0.1;
 /** Who comes next asks about once a second, who is far back a few times within the life of a place. */
 const RETRY_AFTER_SECONDS_FIRST = 0.9;
@@ -66,7 +77,7 @@ export class LeaseDesk {
   }
 
   async #checkout(checkout: Checkout, caller: Caller): Promise<LeaseAnswer> {
-    const { leaseId, product, feature, seats, holder, identity, queue = false, token } = checkout;
+    const { leaseId, product, feature, seats, holder, identity, borrowSeconds, queue = false, token } = checkout;
     const { licenseId = caller.licenseId } = checkout;
     if (caller.licenseId !== undefined && licenseId !== caller.licenseId) {
       return { kind: 'wrong_license', licenseId: caller.licenseId };
@@ -76,6 +87,7 @@ export class LeaseDesk {
     const placeClaim = queue && !claim ? await this.#placeClaim(leaseId, token) : undefined;
     return this.#grantTo({ product, feature, licenseId }, (entitlement) => ({
       ...request,
+      ...(borrowSeconds === undefined ? {} : { borrowSeconds }),
       ...(claim && proves(claim, request, entitlement) ? { claim } : {}),
       ...(placeClaim && proves(placeClaim, request, entitlement) ? { placeClaim } : {}),
     }));
@@ -87,7 +99,7 @@ export class LeaseDesk {
     const renewal = answer.verdict;
     switch (renewal.kind) {
       case 'renewed':
-        return this.#held(renewal.lease, renewal.pool, renewal.nowMs);
+        return this.#held(renewal.lease, renewal.pool, { ...answer, nowMs: renewal.nowMs });
       case 'unknown':
         return this.#adopt({ leaseId, token }, caller);
       default:
@@ -158,11 +170,11 @@ export class LeaseDesk {
   }
 
   async #granted(
-    { verdict, nowMs, epoch }: { verdict: GrantVerdict; nowMs: number; epoch: number },
+    { verdict, ...decided }: Decision & { verdict: GrantVerdict },
     request: GrantRequest,
     entitlement: Entitlement,
   ): Promise<LeaseAnswer> {
-    if (verdict.kind === 'queued') return this.#queued(verdict, entitlement, { nowMs, epoch });
+    if (verdict.kind === 'queued') return this.#queued(verdict, entitlement, decided);
     if (verdict.kind !== 'granted') return verdict;
     const { metrics } = this.#options;
     metrics.grants.inc({ how: verdict.how });
@@ -175,13 +187,13 @@ export class LeaseDesk {
       this.#options.onAdopted(verdict.lease, request.claim);
     }
     // The lease may carry an earlier epoch when it was granted before; the answer speaks for the present one.
-    return this.#held({ ...verdict.lease, epoch }, entitlement, nowMs);
+    return this.#held({ ...verdict.lease, epoch: decided.epoch }, entitlement, decided);
   }
 
   async #queued(
     { place, position, how }: Extract<GrantVerdict, { kind: 'queued' }>,
     pool: LeasedPool,
-    { nowMs, epoch }: { nowMs: number; epoch: number },
+    { nowMs, epoch }: Decision,
   ): Promise<LeaseAnswer> {
     const { tokens, work, metrics, random } = this.#options;
     metrics.queued.inc({ how });
@@ -197,8 +209,11 @@ export class LeaseDesk {
     );
   }
 
-  async #held(lease: Lease, pool: LeasedPool, nowMs: number): Promise<LeaseAnswer> {
-    const { tokens, work, random } = this.#options;
+  async #held(lease: Lease, pool: LeasedPool, { nowMs, lsn }: Decision): Promise<LeaseAnswer> {
+    const { tokens, work, random, acknowledgements } = this.#options;
+    // Nobody renews what is borrowed, so it must never be among what a region loses (S2).
+    const kept = !lease.borrowed || (await acknowledgements.reached(lsn, { withinMs: ACKNOWLEDGED_WITHIN_MS }));
+    if (!kept) return { kind: 'not_protected' };
     const token = await tokens.sign(lease, pool, nowMs);
     const lifeMs = Math.min(pool.leaseTtlMs, lease.expiresAtMs - nowMs);
     const jitter = 1 + HEARTBEAT_JITTER * (2 * random() - 1);

@@ -97,6 +97,13 @@ export class Metrics {
     labelNames: ['verb'] as const,
     buckets: SECONDS,
   });
+  readonly acknowledgementSeconds = new Histogram({
+    ...this.#shared,
+    name: 'evergrant_acknowledgement_seconds',
+    help: "How long an answer waited for the other region's follower, and whether it was reached or too_late",
+    labelNames: ['outcome'] as const,
+    buckets: SECONDS,
+  });
   readonly contentions = new Counter({
     ...this.#shared,
     name: 'evergrant_contentions_total',

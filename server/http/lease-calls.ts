@@ -80,6 +80,12 @@ function leaseReply(status: 200 | 201, answer: LeaseAnswer, options: LeaseCallOp
         body: heldPlace(answer),
         retryAfterSeconds: Math.max(1, Math.ceil(answer.retryAfterSeconds)),
       };
+    case 'borrow_too_long': {
+      const { borrowSecondsMax } = answer;
+      const mostOf = borrowSecondsMax === 0 ? 'nothing may be borrowed' : `at most ${borrowSecondsMax} seconds`;
+      const detail = `borrowSeconds: ${mostOf} of this feature`;
+      return problemReply(answer.kind, { detail, members: { field: 'borrowSeconds', borrowSecondsMax } });
+    }
     case 'queue_full':
       return problemReply(answer.kind, { detail: `${answer.places} are waiting`, members: { places: answer.places } });
     case 'no_seat_available': {
@@ -158,6 +164,7 @@ function heldLease(
     leaseId: lease.id,
     licenseId: pool.licenseId,
     ...(lease.overdraft ? { overdraft: true as const } : {}),
+    ...(lease.borrowed ? { borrowed: true as const } : {}),
     token,
     expiresAt: new Date(lease.expiresAtMs).toISOString(),
     serverTime: new Date(nowMs).toISOString(),

@@ -17,7 +17,14 @@ import {
 type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly calls: LeaseCalls };
 
 const COMMON_PROBLEMS = ['unauthenticated', 'forbidden', 'invalid_request', 'malformed_body'] as const;
-const UNAVAILABLE = ['not_granting', 'no_quorum', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+const UNAVAILABLE = [
+  'not_granting',
+  'not_protected',
+  'no_quorum',
+  'outcome_unknown',
+  'overloaded',
+  'database_unreachable',
+] as const;
 const TAKING_PROBLEMS = [
   'license_not_valid',
   'wrong_control_room',
@@ -56,6 +63,7 @@ function checkoutRoute(routes: FastifyInstance, options: LeaseRouteOptions): voi
             'entitlement_not_found',
             'no_seat_available',
             'queue_full',
+            'borrow_too_long',
             'lease_conflict',
             'lease_expired',
             'lease_released',

@@ -41,6 +41,7 @@ const PROBLEMS = {
   session_full: { status: 409, title: 'The session holds as many leases as one session may' },
   license_wrong_server: { status: 421, title: 'The license is dedicated to other servers' },
   license_ambiguous: { status: 422, title: 'Several licenses provide this feature' },
+  borrow_too_long: { status: 422, title: 'Seats may not be borrowed for so long' },
   invalid_request: { status: 422, title: 'The request is not valid' },
   upgrade_required: { status: 426, title: 'A WebSocket with the subprotocol evergrant.v1 is spoken here' },
   rate_limited: { status: 429, title: 'Too many requests' },
@@ -53,6 +54,10 @@ const PROBLEMS = {
   },
   overloaded: { status: 503, title: 'Too many requests are waiting' },
   too_many_sessions: { status: 503, title: 'This server has as many sessions as it may' },
+  not_protected: {
+    status: 503,
+    title: 'The other region has not confirmed this in time; the same request finds it and waits again',
+  },
   database_unreachable: { status: 503, title: 'The database does not answer' },
 } as const;
 

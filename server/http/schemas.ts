@@ -40,6 +40,13 @@ export const CheckoutBody = Type.Object({
         'A name of the installation that survives its restarts: while it holds a live lease of as many of these seats, that lease is the answer, under its own leaseId',
     }),
   ),
+  borrowSeconds: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: SEATS_MAX,
+      description: 'Takes the seats for offline use, for so long: no heartbeat is needed, and none makes it longer',
+    }),
+  ),
   queue: Type.Optional(
     Type.Boolean({
       description:
@@ -67,6 +74,7 @@ export const HeldLease = Type.Object(
     leaseId: uuid,
     licenseId,
     overdraft: Type.Optional(Type.Literal(true, { description: 'More seats are held than were sold' })),
+    borrowed: Type.Optional(Type.Literal(true, { description: 'For offline use: it needs no heartbeat' })),
     token: Type.String({ description: 'The lease token: a JWS, EdDSA, see /.well-known/jwks.json' }),
     expiresAt: instant,
     serverTime: Type.String({
@@ -209,6 +217,7 @@ export const Lease = Type.Object(
     identity: Type.Union([Type.String(), Type.Null()], { description: 'The stable name of the installation' }),
     seats: Type.Integer(),
     overdraft: Type.Boolean({ description: 'Taken when more seats were held than were sold' }),
+    borrowed: Type.Boolean({ description: 'Taken for offline use' }),
     seq: Type.Integer(),
     epoch: Type.Integer({ description: 'Of the last grant or renewal' }),
     state: leaseState,

@@ -110,8 +110,21 @@ export async function withConnection<T>(pool: Pool, work: (client: PoolClient) =
 
 /** Commits; a failure here leaves open whether the transaction happened. */
 export async function commit(client: PoolClient): Promise<void> {
+  await finish(client, 'commit');
+}
+
+/**
+ * Commits, and reads in the same message up to where the write-ahead log is flushed then: whoever has flushed as much has
+ * this transaction and everything that it has seen, because all commits here are synchronous. Resolves to that LSN.
+ */
+export async function commitAt(client: PoolClient): Promise<string> {
+  const results = await finish(client, 'commit; select pg_current_wal_flush_lsn()::text as lsn');
+  return String((results as unknown as { rows: { lsn?: string }[] }[])[1]?.rows[0]?.lsn ?? '');
+}
+
+async function finish(client: PoolClient, statements: string): Promise<unknown> {
   try {
-    await client.query('commit');
+    return await client.query(statements);
   } catch (error) {
     throw databaseFailure(error, { whileCommitting: true });
   }

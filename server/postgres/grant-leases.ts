@@ -115,13 +115,14 @@ with counted as (
   update pool set grant_seq = $2, seats_awaited = $3, seats_held_back = $4, seats_over = $5 where id = $1
 )
 insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at, adopted_from_epoch, control_room,
-  granted_by, identity, overdraft)
+  granted_by, identity, overdraft, borrowed)
 select granted.id, $1, granted.holder, granted.seats, granted.seq, $6, to_timestamp($7::float8 / 1000),
   to_timestamp(granted.expires_at_ms / 1000), granted.adopted_from_epoch, granted.control_room, granted.granted_by,
-  granted.identity, granted.overdraft
+  granted.identity, granted.overdraft, granted.borrowed
 from unnest($8::uuid[], $9::text[], $10::int[], $11::bigint[], $12::float8[], $13::bigint[], $14::uuid[], $15::text[],
-    $16::text[], $17::boolean[])
-  as granted (id, holder, seats, seq, expires_at_ms, adopted_from_epoch, control_room, granted_by, identity, overdraft)
+    $16::text[], $17::boolean[], $18::boolean[])
+  as granted (id, holder, seats, seq, expires_at_ms, adopted_from_epoch, control_room, granted_by, identity, overdraft,
+    borrowed)
 order by granted.id`;
 
 async function insertLeases(
@@ -157,6 +158,7 @@ async function insertLeases(
       inserted.map((lease) => asked.get(lease.id)?.request.grantedBy ?? null),
       inserted.map((lease) => lease.identity ?? null),
       inserted.map((lease) => lease.overdraft),
+      inserted.map((lease) => lease.borrowed),
     ],
   });
 }

@@ -5,7 +5,7 @@ import { expireLeases } from './expire-leases';
 import { findEntitlements } from './find-entitlements';
 import { grantLeases } from './grant-leases';
 import { schemaOfThisRelease } from './migrations';
-import { observeDatabase, writeBeacon } from './observe-database';
+import { observeDatabase, readAcknowledged, writeBeacon } from './observe-database';
 import { openEpoch } from './open-epoch';
 import { readLeases } from './read-leases';
 import { readPools } from './read-pools';
@@ -42,6 +42,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
   });
   return {
     observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn, schemaNeeded }),
+    readAcknowledged: () => readAcknowledged(watching, followerName),
     writeBeacon: () => writeBeacon(watching),
     openEpoch: (request) => openEpoch(opening, request),
     grant: (batch) => grantLeases(granting, batch),

@@ -70,6 +70,22 @@ function factOf(row: ObservedRow, needed: number): DatabaseFact {
 }
 
 /**
+ * Up to where the follower has flushed. Asked of the primary database each time and never remembered: after another
+ * database has taken over behind the same address, only its own word counts.
+ */
+export async function readAcknowledged(database: Pool, followerName: string): Promise<string | undefined> {
+  const result = await withConnection(database, (client) =>
+    client.query<{ flushed: string | null }>({
+      name: 'read-acknowledged',
+      text: `select max(flush_lsn)::text as flushed from pg_stat_replication
+             where application_name = $1 and state = 'streaming'`,
+      values: [followerName],
+    }),
+  );
+  return result.rows[0]?.flushed ?? undefined;
+}
+
+/**
  * Writes a position into the WAL and nothing else. The follower's acknowledgement of it proves that the follower
  * still followed *after* this call began, however long the acknowledgement took to arrive. Resolves to its LSN.
  */

@@ -4,7 +4,7 @@ import { withConnection } from './connection';
 
 const READ_LEASES = `
 select lease.id as "leaseId", pool.license_id as "licenseId", product, feature, holder, control_room as "controlRoom",
-  identity, lease.seats, lease.overdraft, seq, epoch, state, granted_at as "grantedAt", granted_by as "grantedBy", expires_at as "expiresAt",
+  identity, lease.seats, lease.overdraft, borrowed, seq, epoch, state, granted_at as "grantedAt", granted_by as "grantedBy", expires_at as "expiresAt",
   ended_at as "endedAt", ended_by as "endedBy", ended_because as "endedBecause",
   adopted_from_epoch as "adoptedFromEpoch"
 from lease join pool on pool.id = lease.pool_id

@@ -5,7 +5,7 @@ export function milliseconds(expression: string): string {
   return `floor(extract(epoch from ${expression}) * 1000)::float8`;
 }
 
-export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.identity, l.seats, l.overdraft, l.seq, l.epoch, l.state, ${milliseconds('l.expires_at')} as expires_at_ms`;
+export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.identity, l.seats, l.overdraft, l.borrowed, l.seq, l.epoch, l.state, ${milliseconds('l.expires_at')} as expires_at_ms`;
 
 export interface LeaseRow {
   id: string;
@@ -14,6 +14,7 @@ export interface LeaseRow {
   control_room: string | null;
   identity: string | null;
   overdraft: boolean;
+  borrowed: boolean;
   seats: number;
   seq: number;
   epoch: number;
@@ -29,6 +30,7 @@ export function leaseOf(row: LeaseRow): Lease {
     controlRoom: row.control_room ?? undefined,
     identity: row.identity ?? undefined,
     overdraft: row.overdraft,
+    borrowed: row.borrowed,
     seats: row.seats,
     seq: row.seq,
     epoch: row.epoch,

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { type EpochRow, epochVerdict } from '../core/role';
 import type { ExpectedEpoch, InEpoch } from '../ports';
-import { commit, withConnection } from './connection';
+import { commitAt, withConnection } from './connection';
 
 /** Closing or opening an epoch takes this advisory lock exclusively, every granting transaction shares it. */
 export const EPOCH_LOCK = 7_303_014_001;
@@ -29,8 +29,7 @@ export async function inEpoch<T>(
       return verdict;
     }
     const result = await work(client, results.at(-1)?.rows ?? []);
-    await commit(client);
-    return { kind: 'done', result };
+    return { kind: 'done', result, lsn: await commitAt(client) };
   });
 }
 

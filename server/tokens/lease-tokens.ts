@@ -14,6 +14,7 @@ const Claims = Type.Object({
   pool: Type.Object({ license: Type.Optional(Type.String()), product: Type.String(), feature: Type.String() }),
   room: Type.Optional(Type.String()),
   identity: Type.Optional(Type.String()),
+  borrowed: Type.Optional(Type.Boolean()),
   /** For the holder; no server reads it back. */
   policy: Type.Optional(Type.Object({ graceSeconds: Type.Integer(), suspendAfterSeconds: Type.Integer() })),
   seats: Type.Integer({ minimum: 1 }),
@@ -64,6 +65,7 @@ function claimsOf(
     policy: { graceSeconds: policy.graceSeconds, suspendAfterSeconds: policy.suspendAfterSeconds },
     ...(lease.controlRoom === undefined ? {} : { room: lease.controlRoom }),
     ...(lease.identity === undefined ? {} : { identity: lease.identity }),
+    ...(lease.borrowed ? { borrowed: true } : {}),
     seats: lease.seats,
     seq: lease.seq,
     epoch: lease.epoch,
@@ -81,6 +83,7 @@ function claimOf(claims: Static<typeof Claims>): LeaseClaim {
     holder: claims.sub,
     controlRoom: claims.room,
     identity: claims.identity,
+    borrowed: claims.borrowed ?? false,
     seats: claims.seats,
     seq: claims.seq,
     epoch: claims.epoch,

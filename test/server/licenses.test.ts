@@ -4,13 +4,21 @@ import type { ControlRoomState } from '../../server/core/access';
 import type { LicenseDatabase } from '../../server/ports';
 import { registerTokens } from '../../server/postgres/register-tokens';
 import { eventually } from '../support/eventually';
-import { PRODUCT, type RunningServer, TestWorld, TOKENS } from './support/test-world';
+import { LICENSE, PRODUCT, type RunningServer, TestWorld, TOKENS } from './support/test-world';
 
 /** Two licenses for the same feature, and a Control Room of each with a token of its own. */
-const ROOMS = { one: randomUUID(), two: randomUUID(), three: randomUUID() };
-const ROOM_TOKENS = { one: 'token-of-room-one', two: 'token-of-room-two', three: 'token-of-room-three' };
+const ROOMS = { one: randomUUID(), two: randomUUID(), three: randomUUID(), guid: randomUUID() };
+const ROOM_TOKENS = {
+  one: 'token-of-room-one',
+  two: 'token-of-room-two',
+  three: 'token-of-room-three',
+  guid: 'token-of-the-guid-room',
+};
 type Room = keyof typeof ROOMS;
-const LICENSE_OF: Record<Room, string> = { one: 'lic-1', two: 'lic-2', three: 'lic-1' };
+const LICENSE_OF: Record<Room, string> = { one: 'lic-1', two: 'lic-2', three: 'lic-1', guid: 'lic-3' };
+const DAY_SECONDS = 86_400;
+/** Of lic-1, as imported last. */
+let issue = 1;
 
 let world: TestWorld;
 let server: RunningServer;
@@ -20,6 +28,15 @@ beforeAll(async () => {
   await world.importLicense({
     licenseId: 'lic-2',
     customer: 'Other',
+    product: PRODUCT,
+    entitlements: [{ feature: 'studio', seats: 4 }],
+  });
+  await world.importLicense({
+    licenseId: 'lic-3',
+    kind: 'guid',
+    licenseKey: randomUUID(),
+    controlRoom: ROOMS.guid,
+    customer: 'Alone',
     product: PRODUCT,
     entitlements: [{ feature: 'studio', seats: 4 }],
   });
@@ -60,6 +77,7 @@ function wrapDatabase(database: LicenseDatabase): LicenseDatabase {
       ...database.registry,
       recordHeartbeats: async (controlRooms) => ({
         kind: 'done',
+        lsn: '0/0',
         result: { states: new Map(controlRooms.map((room) => [room, states.get(room) ?? 'active'])), movements: [] },
       }),
     },
@@ -89,8 +107,8 @@ describe('several licenses that provide one feature', () => {
   it('are not guessed between: a checkout names its license', async () => {
     const { status, body } = await checkout();
     expect(status).toBe(422);
-    expect(body).toMatchObject({ code: 'license_ambiguous', licenseIds: ['lic-1', 'lic-2'] });
-    expect(body.detail).toContain('lic-1, lic-2');
+    expect(body).toMatchObject({ code: 'license_ambiguous', licenseIds: ['lic-1', 'lic-2', 'lic-3'] });
+    expect(body.detail).toContain('lic-1, lic-2, lic-3');
   });
 
   it('each have seats of their own', async () => {
@@ -234,21 +252,21 @@ describe('a Control Room that is', () => {
 });
 
 describe('the validity of a license', () => {
-  /** As an import would: a new issue. */
-  async function valid(from: string, until: string): Promise<void> {
-    await world.database.query(
-      `update license set valid_from = clock_timestamp() + $1::interval, valid_until = clock_timestamp() + $2::interval,
-        version = version + 1 where id = 'lic-1'`,
-      [from, until],
-    );
+  const fromNow = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString();
+
+  async function valid({ from, until }: { from: number; until: number }): Promise<void> {
+    await world.importLicense({
+      ...LICENSE,
+      issue: ++issue,
+      validFrom: fromNow(from),
+      validUntil: fromNow(until),
+    });
   }
 
-  afterAll(() =>
-    world.database.query(`update license set valid_from = '-infinity', valid_until = 'infinity' where id = 'lic-1'`),
-  );
+  afterAll(() => world.importLicense({ ...LICENSE, issue: ++issue }));
 
   it('bounds every grant and renewal', async () => {
-    await valid('-1 day', '100 s');
+    await valid({ from: -DAY_SECONDS, until: 100 });
     const { body: lease } = await checkout({ licenseId: 'lic-1' });
     const heartbeat = await server.call('POST', `/v1/leases/${lease.leaseId}/heartbeat`);
     for (const expiresAt of [lease.expiresAt, heartbeat.body.expiresAt]) {
@@ -258,13 +276,13 @@ describe('the validity of a license', () => {
   });
 
   it('outside of it refuses what is new, with a sentence', async () => {
-    await valid('1 day', '2 days');
+    await valid({ from: DAY_SECONDS, until: 2 * DAY_SECONDS });
     const early = await checkout({ licenseId: 'lic-1' });
     expect(early).toMatchObject({ status: 403, body: { code: 'license_not_valid', validFrom: expect.any(String) } });
     expect(early.body.detail).toMatch(/^it is valid from \S+ until \S+, by the clock of the database;/);
-    await valid('-2 days', '1 day');
+    await valid({ from: -2 * DAY_SECONDS, until: DAY_SECONDS });
     const { body: lease } = await checkout({ licenseId: 'lic-1' });
-    await valid('-2 days', '-1 day');
+    await valid({ from: -2 * DAY_SECONDS, until: -DAY_SECONDS });
     expect(await checkout({ licenseId: 'lic-1' })).toMatchObject({ status: 403, body: { code: 'license_not_valid' } });
     expect(await server.call('POST', `/v1/leases/${lease.leaseId}/heartbeat`)).toMatchObject({
       status: 403,
@@ -275,20 +293,15 @@ describe('the validity of a license', () => {
 });
 
 it('a license of one Control Room is for that Control Room alone', async () => {
-  await world.database.query(
-    `update license set kind = 'guid', control_room = $1, version = version + 1 where id = 'lic-2'`,
-    [ROOMS.two],
-  );
-  expect(await checkout({ licenseId: 'lic-2' })).toMatchObject({ status: 403, body: { code: 'wrong_control_room' } });
-  expect((await checkout({}, ROOM_TOKENS.two)).status).toBe(201);
+  expect(await checkout({ licenseId: 'lic-3' })).toMatchObject({ status: 403, body: { code: 'wrong_control_room' } });
+  expect(await checkout({}, ROOM_TOKENS.guid)).toMatchObject({ status: 201, body: { licenseId: 'lic-3' } });
 });
 
 it('an import is noticed at the next grant, by one look', async () => {
   await checkout({ feature: 'runner' });
   lookUps = 0;
-  await world.database.query(
-    `update license set version = version + 1 where id = 'lic-1'; update pool set seats = seats + 1 where feature = 'runner'`,
-  );
+  const entitlements = LICENSE.entitlements.map((each) => ({ ...each, seats: each.seats + 1 }));
+  await world.importLicense({ ...LICENSE, entitlements, issue: ++issue });
   const answers = await Promise.all(Array.from({ length: 20 }, () => checkout({ feature: 'runner' })));
   expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([201]));
   expect(lookUps).toBe(1);

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { clusterHome } from '../../local/postgres/binaries';
 import { PostgresInstance } from '../../local/postgres/instance';
 import { migrate } from '../../server/postgres/migrations';
+import { freePort } from './free-port';
 import { PASSWORD_OF_ALL_ROLES, rememberPostgres, type SharedPostgres, TEMPLATE_DATABASE } from './shared-postgres';
 
 declare global {
@@ -61,15 +61,4 @@ async function createTemplate(instance: PostgresInstance, { port }: SharedPostgr
   } finally {
     await owner.end();
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -113,6 +113,7 @@ const EVENTS: Record<Event, (books: Books, id: string, release: Release) => void
       holder: 'h',
       controlRoom: undefined,
       identity: undefined,
+      borrowed: false,
       seats: 1,
       seq: 0,
       epoch: 1,
