@@ -7,6 +7,7 @@ import { addFailbackCommand } from './commands/failback';
 import { addFailoverCommand } from './commands/failover';
 import { addHistoryCommand } from './commands/history';
 import { addLocalCommands } from './commands/local';
+import { addReservationCommands } from './commands/reservation';
 import { addStatusCommand } from './commands/status';
 import { addTokenCommands } from './commands/token';
 import { CommandError, EXIT } from './errors';
@@ -45,6 +46,7 @@ function buildProgram(): Command {
   addHistoryCommand(program, openLocalTarget);
   addControlRoomCommands(program);
   addTokenCommands(program);
+  addReservationCommands(program);
   addLocalCommands(program);
   return program;
 }

@@ -4,6 +4,7 @@
  */
 import type { ControlRoomState, Scope } from './core/access';
 import type { Cause, Relief } from './core/control-room';
+import type { ReservationVerdict } from './core/reservation-change';
 import type { ExpectedEpoch, InEpoch } from './ports';
 
 /** In whose name, and why: what an audit wants to know of a change. */
@@ -118,6 +119,32 @@ export type RecoveryVerdict =
   | { readonly kind: 'opened'; readonly recoverableUntil: string; readonly tokensRevoked: number }
   | { readonly kind: 'control_room_not_found' };
 
+/** Seats of an entitlement for one Control Room or one group: exactly one of the two is given. */
+export interface ReservationOrder {
+  readonly licenseId: string;
+  readonly feature: string;
+  readonly controlRoom: string | undefined;
+  readonly group: string | undefined;
+  /** 0: none. */
+  readonly seats: number;
+}
+
+export type ReservationOutcome =
+  | ReservationVerdict
+  | { readonly kind: 'entitlement_not_found' }
+  /** The license itself makes this reservation. */
+  | { readonly kind: 'reservation_of_license' };
+
+export interface ReservationView {
+  readonly licenseId: string;
+  readonly product: string;
+  readonly feature: string;
+  readonly controlRoom: string | null;
+  readonly group: string | null;
+  readonly seats: number;
+  readonly source: 'license_file' | 'administrator';
+}
+
 /** A step of a Control Room from one state into another. */
 export interface Movement {
   readonly controlRoom: string;
@@ -153,6 +180,13 @@ export interface Registry {
     change: Change,
     expected: ExpectedEpoch,
   ): Promise<InEpoch<{ readonly kind: 'changed' | 'control_room_not_found' }>>;
+  setReservation(
+    order: ReservationOrder,
+    change: Change,
+    expected: ExpectedEpoch,
+  ): Promise<InEpoch<ReservationOutcome>>;
+  /** All, or those of one license. */
+  readReservations(licenseId: string | undefined): Promise<ReservationView[]>;
   createToken(
     token: NewApiToken,
     change: Change,

@@ -58,6 +58,11 @@ export class OpenSeats {
     this.#free = Math.max(0, this.#free - closed);
   }
 
+  /** Seats that are reserved and not used; they may be more than are free. */
+  get reservedUnused(): number {
+    return sum(this.#byRoom) + sum(this.#byGroup);
+  }
+
   get nothingLeft(): boolean {
     return this.#free === 0;
   }

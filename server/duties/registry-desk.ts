@@ -7,6 +7,8 @@ import type {
   Registration,
   RegistrationVerdict,
   Registry,
+  ReservationOrder,
+  ReservationOutcome,
   Rotation,
   RotationVerdict,
 } from '../registry-ports';
@@ -36,11 +38,11 @@ export class RegistryDesk {
   }
 
   register(registration: Registration): Promise<RegistrationVerdict | Refusal> {
-    return this.#change((registry, expected) => registry.register(registration, expected), registration.tokenSha256);
+    return this.#change((registry, expected) => registry.register(registration, expected), registration);
   }
 
   rotateToken(rotation: Rotation, change: Change): Promise<RotationVerdict | Refusal> {
-    return this.#change((registry, expected) => registry.rotateToken(rotation, change, expected), rotation.tokenSha256);
+    return this.#change((registry, expected) => registry.rotateToken(rotation, change, expected), rotation);
   }
 
   recover(recovery: Recovery, change: Change): Promise<RecoveryVerdict | Refusal> {
@@ -48,28 +50,32 @@ export class RegistryDesk {
   }
 
   setGroup(move: { readonly controlRoom: string; readonly group: string | null }, change: Change) {
-    return this.#change((registry, expected) => registry.setGroup(move, change, expected));
+    return this.#change((registry, expected) => registry.setGroup(move, change, expected), 'none');
+  }
+
+  setReservation(order: ReservationOrder, change: Change): Promise<ReservationOutcome | Refusal> {
+    return this.#change((registry, expected) => registry.setReservation(order, change, expected), 'none');
   }
 
   createToken(token: NewApiToken, change: Change) {
-    return this.#change((registry, expected) => registry.createToken(token, change, expected), token.tokenSha256);
+    return this.#change((registry, expected) => registry.createToken(token, change, expected), token);
   }
 
   revokeToken(name: string, change: Change) {
     return this.#change((registry, expected) => registry.revokeToken(name, change, expected));
   }
 
-  /** @param tokenSha256 the token that changes; undefined: any may. */
+  /** @param changes which token changes, by its SHA-256. */
   async #change<Verdict>(
     transact: (registry: Registry, expected: ExpectedEpoch) => Promise<InEpoch<Verdict>>,
-    tokenSha256?: string,
+    changes: { readonly tokenSha256: string } | 'any' | 'none' = 'any',
   ): Promise<Verdict | Refusal> {
     const { registry, work, apiTokens } = this.#options;
     const refusal = work.refusal();
     if (refusal) return refusal;
     const outcome = await work.run('registry', 1, (expected) => transact(registry, expected));
     if (outcome.kind !== 'done') return outcome;
-    apiTokens.forget(tokenSha256);
+    if (changes !== 'none') apiTokens.forget(changes === 'any' ? undefined : changes.tokenSha256);
     // The last thing before the answer (S5).
     return work.refusalToAcknowledge(outcome.epoch) ?? outcome.result;
   }

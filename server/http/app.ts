@@ -18,6 +18,7 @@ import { problemResponses, sendReply } from './problems';
 import { RateLimits } from './rate-limits';
 import { readingRoutes } from './reading-routes';
 import { registrationRoutes } from './registration-routes';
+import { reservationRoutes } from './reservation-routes';
 import { securityHeaders } from './security-headers';
 import { sessionRoute } from './session-route';
 import { stateRoutes } from './state-routes';
@@ -57,6 +58,7 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
   await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => registrationRoutes(routes, { ...options, authenticate, limits }));
   await app.register(async (routes) => controlRoomRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => reservationRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
 }
 

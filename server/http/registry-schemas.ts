@@ -160,3 +160,36 @@ export const ApiTokensQuery = Type.Object({
 });
 
 export const Empty = Type.Null({ description: 'Done, now or before' });
+
+export const ReservationBody = Type.Object({
+  licenseId,
+  feature,
+  controlRoom: Type.Optional(controlRoom),
+  group: Type.Optional(group),
+  seats: Type.Integer({ minimum: 0, maximum: 2_147_483_647, description: '0: no reservation' }),
+  reason: Type.Optional(reason),
+});
+
+export const Reserved = Type.Object(
+  { seatsReserved: Type.Integer({ description: 'Of this entitlement, by all reservations together' }) },
+  { description: 'The reservation is as it is to be' },
+);
+
+export const Reservations = Type.Object(
+  {
+    reservations: Type.Array(
+      Type.Object({
+        licenseId,
+        product,
+        feature,
+        controlRoom: orNull(controlRoom),
+        group: orNull(group),
+        seats: Type.Integer(),
+        source: Type.Union([Type.Literal('license_file'), Type.Literal('administrator')]),
+      }),
+    ),
+  },
+  { description: 'All reservations' },
+);
+
+export const ReservationsQuery = Type.Object({ licenseId: Type.Optional(licenseId) });

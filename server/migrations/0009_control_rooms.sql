@@ -241,3 +241,26 @@ revoke execute on function evergrant_create_api_token(text, bytea, text[], times
 revoke execute on function evergrant_revoke_api_token(text, text, text) from public;
 revoke execute on function evergrant_recover_control_room(uuid, integer, text, text) from public;
 revoke execute on function evergrant_group_control_room(uuid, text, text, text) from public;
+
+-- The last defence: whatever the code above it does, no more is reserved than was sold. Judged at the end of a
+-- transaction, because an import changes seats and reservations one after the other.
+create function reservation_check_sold() returns trigger language plpgsql security definer
+  set search_path = pg_catalog, public as $$
+declare
+  changed constant bigint := case tg_table_name when 'pool' then (to_jsonb(new)->>'id')::bigint
+                                                else (to_jsonb(new)->>'pool_id')::bigint end;
+begin
+  if exists (
+    select from public.pool where id = changed
+      and seats < (select coalesce(sum(seats), 0) from public.reservation where pool_id = changed)
+  ) then
+    raise exception 'more seats of pool % are reserved than were sold', changed
+      using errcode = 'check_violation', constraint = 'reservation_within_seats';
+  end if;
+  return null;
+end
+$$;
+create constraint trigger reservation_within_seats after insert or update on reservation
+  deferrable initially deferred for each row execute function reservation_check_sold();
+create constraint trigger reservation_within_seats after update of seats on pool
+  deferrable initially deferred for each row when (new.seats < old.seats) execute function reservation_check_sold();

@@ -16,6 +16,7 @@ begin
     grant update (expires_at, epoch, state, ended_at, ended_by, ended_because) on lease to evergrant_server;
     grant update (last_heartbeat_at, silent_since, oversubscribed_since, state, state_since, state_because)
       on control_room to evergrant_server;
+    grant insert, update (seats), delete on reservation to evergrant_server;
     grant select, update (watched_at) on control_room_watch to evergrant_server;
     grant select, insert, update on server_presence to evergrant_server;
     grant select, insert (servers), update (term, in_control, renewed_at, taken_at) on triad to evergrant_server;

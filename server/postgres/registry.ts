@@ -10,6 +10,8 @@ import { recoverControlRoom } from './control-rooms/recover-control-room';
 import { registerControlRoom } from './control-rooms/register-control-room';
 import { rotateRoomToken } from './control-rooms/rotate-room-token';
 import { watchControlRooms } from './control-rooms/watch-control-rooms';
+import { readReservations } from './reservations/read-reservations';
+import { setReservation } from './reservations/set-reservation';
 
 /** The registry on PostgreSQL, as a port. @param patient connections that may wait longer than a grant does. */
 export function registryOn(pool: Pool, patient: Pool): Registry {
@@ -20,6 +22,8 @@ export function registryOn(pool: Pool, patient: Pool): Registry {
     rotateToken: (rotation, change, expected) => rotateRoomToken(pool, rotation, change, expected),
     recover: (recovery, change, expected) => recoverControlRoom(pool, recovery, change, expected),
     setGroup: (move, change, expected) => groupControlRoom(pool, move, change, expected),
+    setReservation: (order, change, expected) => setReservation(pool, order, change, expected),
+    readReservations: (licenseId) => readReservations(pool, licenseId),
     createToken: (token, change, expected) => createApiToken(pool, token, change, expected),
     revokeToken: (name, change, expected) => revokeApiToken(pool, name, change, expected),
     readTokens: (filter) => readApiTokens(pool, filter),

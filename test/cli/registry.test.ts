@@ -106,6 +106,23 @@ describe('evergrant control-room', () => {
   });
 });
 
+describe('evergrant reservation', () => {
+  it('reserves, lists and gives up', async () => {
+    const set = (...argv: string[]) =>
+      evergrant('reservation', 'set', '--license', 'lic-1', '--feature', 'studio', '--reason', 'shift', ...argv);
+    expect((await set('--group', 'night', '--seats', '3')).stdout).toContain('3 seats of studio are reserved');
+    expect((await json('reservation', 'list')).reservations).toMatchObject([{ group: 'night', seats: 3 }]);
+    expect(await set('--group', 'night', '--seats', '11')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('More seats would be reserved than were sold'),
+    });
+    expect((await set('--seats', '1')).code).toBe(2);
+    expect((await set('--group', 'night', '--seats', 'few')).code).toBe(2);
+    expect((await set('--group', 'night', '--seats', '0')).code).toBe(0);
+    expect((await json('reservation', 'list')).reservations).toEqual([]);
+  });
+});
+
 it('a server that does not answer is told from one that refuses', async () => {
   const nobody = await run('cli/bin.js', ['token', 'list'], {
     ...environment,

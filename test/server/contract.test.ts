@@ -190,6 +190,7 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
       '/v1/leases/{leaseId}/heartbeat',
       '/v1/pools',
       '/v1/queue',
+      '/v1/reservations',
       '/v1/session',
       '/v1/status',
     ]

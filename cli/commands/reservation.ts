@@ -1,0 +1,87 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { CommandError, EXIT } from '../errors';
+import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
+import { createOutput, table } from '../output';
+
+interface ReservationView {
+  readonly licenseId: string;
+  readonly product: string;
+  readonly feature: string;
+  readonly controlRoom: string | null;
+  readonly group: string | null;
+  readonly seats: number;
+  readonly source: string;
+}
+
+interface ReserveFlags extends ServerFlags {
+  readonly license: string;
+  readonly feature: string;
+  readonly controlRoom?: string;
+  readonly group?: string;
+  readonly seats: number;
+  readonly reason: string;
+}
+
+/** `npx evergrant reservation`: seats that only one Control Room, or one group of them, may take. */
+export function addReservationCommands(program: Command): void {
+  const reservations = program.command('reservation').description('seats for one Control Room or one group');
+  withServerOptions(reservations.command('list'))
+    .description('what is reserved, by the license or by an administrator')
+    .action(async (_options: unknown, command: Command) => list(command.optsWithGlobals<ServerFlags>()));
+  withServerOptions(reservations.command('set'))
+    .description('reserve seats; 0 gives a reservation up')
+    .requiredOption('--license <id>', 'the license')
+    .requiredOption('--feature <name>', 'the entitlement')
+    .option('--control-room <guid>', 'for this Control Room')
+    .option('--group <name>', 'for the Control Rooms of this group together')
+    .requiredOption('--seats <count>', 'how many', wholeNumber)
+    .requiredOption('--reason <text>', 'kept for the audit')
+    .action(async (_options: unknown, command: Command) => set(command.optsWithGlobals<ReserveFlags>()));
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number from 0');
+  return Number(text);
+}
+
+async function list(flags: ServerFlags): Promise<void> {
+  const output = createOutput(flags.json === true);
+  const answer = await LicenseServer.open(flags).call<{ reservations: ReservationView[] }>('GET', '/v1/reservations');
+  output.document(answer);
+  output.line(
+    table([
+      ['license', 'entitlement', 'for', 'seats', 'by'],
+      ...answer.reservations.map(({ licenseId, product, feature, controlRoom, group, seats, source }) => [
+        licenseId,
+        `${product}/${feature}`,
+        controlRoom ?? `group ${group}`,
+        String(seats),
+        source.replaceAll('_', ' '),
+      ]),
+    ]),
+  );
+}
+
+async function set(flags: ReserveFlags): Promise<void> {
+  const { license: licenseId, feature, controlRoom, group, seats, reason } = flags;
+  if ((controlRoom === undefined) === (group === undefined)) {
+    throw new CommandError({
+      exitCode: EXIT.usage,
+      code: 'whom_for',
+      message: 'Say whom the seats are for: --control-room GUID or --group NAME.',
+    });
+  }
+  const output = createOutput(flags.json === true);
+  const whom = controlRoom === undefined ? { group } : { controlRoom };
+  const answer = await LicenseServer.open(flags).call<{ seatsReserved: number }>('PUT', '/v1/reservations', {
+    licenseId,
+    feature,
+    ...whom,
+    seats,
+    reason,
+  });
+  output.document(answer);
+  output.line(
+    `${seats} seats of ${feature} are reserved for ${controlRoom ?? `group ${group}`}; ${answer.seatsReserved} in all.`,
+  );
+}
