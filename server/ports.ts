@@ -116,6 +116,8 @@ export interface ReleaseVerdict {
 export interface OpeningRequest extends ExpectedEpoch {
   readonly openedBy: string;
   readonly policy: UncertaintyPolicy;
+  /** How long ago, at the most recent, every proof of the epochs before had lapsed. */
+  readonly lapsedAgoMs: number;
 }
 
 export type OpeningOutcome =

@@ -1,4 +1,4 @@
-import { opensAtMs } from './core/advance';
+import { lapsedAtMs } from './core/advance';
 import type { AuthorityView } from './core/authority';
 import type { Operation } from './core/operations';
 import type { Policy } from './core/policy';
@@ -32,7 +32,7 @@ export const ACTS: { readonly [A in Exclude<Act, 'none'>]: (acting: Acting) => P
     ports.authority.open({
       epoch: operation.toEpoch,
       operationId: operation.id,
-      opensAtMs: opensAtMs(operation, authority, policy, ports.clock.nowMs()),
+      lapsedAtMs: lapsedAtMs(operation, authority, policy, ports.clock.nowMs()),
     }),
   'serve-target': ({ ports, operation }) => ports.routers.serve(operation.toRegion),
   'point-edge': ({ ports, operation }) => ports.edge.pointTo(operation.toRegion),

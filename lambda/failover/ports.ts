@@ -64,8 +64,11 @@ export interface AuthorityStore {
   read(): Promise<AuthorityView>;
   /** Takes epoch `fromEpoch + 1` for `region`, closed until it is opened; `conflict` when the epoch is another. */
   latch(latch: { fromEpoch: number; region: Region; operationId: string }): Promise<'written' | 'conflict'>;
-  /** Opens the latched epoch at `opensAtMs`, or now when that has passed; once only, and only for its own operation. */
-  open(opening: { epoch: number; operationId: string; opensAtMs: number }): Promise<'written' | 'conflict'>;
+  /**
+   * Opens the latched epoch at `lapsedAtMs`, or now when that has passed, and keeps `lapsedAtMs` for the servers that
+   * take over; once only, and only for its own operation.
+   */
+  open(opening: { epoch: number; operationId: string; lapsedAtMs: number }): Promise<'written' | 'conflict'>;
 }
 
 /** The control record and the history. */

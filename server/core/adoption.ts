@@ -23,6 +23,8 @@ interface AdoptionFacts {
   readonly leaseTtlMs: number;
   readonly count: SeatCount;
   readonly policy: UncertaintyPolicy;
+  /** Undefined: nothing of the lost region is unknown. */
+  readonly mustOutliveMs: number | undefined;
 }
 
 /**
@@ -31,7 +33,8 @@ interface AdoptionFacts {
  * Up to `seatsAwaited` seats it always may, even when the pool is full: had every counted lease still been held,
  * the lost region could not have granted this one, so the release of a counted lease must have been lost. No seat
  * has been sold twice then, since all free seats were held back. `seatsOver` keeps that debt until it is released.
- * Beyond the awaited seats the promise of S2 no longer covers the grant, and it needs free seats as a new one does.
+ * Beyond the awaited seats the promise of S2 no longer covers the grant, and it needs free seats as a new one does. So
+ * does a token that ran out while the lost region could still decide: its seat may have been sold again there.
  */
 export function adoptionVerdict(facts: AdoptionFacts): AdoptionVerdict {
   const { claim, count } = facts;
@@ -39,12 +42,14 @@ export function adoptionVerdict(facts: AdoptionFacts): AdoptionVerdict {
   if (claim.expiresAtMs + uncertaintyWindowMs(facts.leaseTtlMs, facts.policy) < facts.nowMs) {
     return { kind: 'refuse', because: 'token_too_old' };
   }
-  const seatsBeyondAwaited = Math.max(0, claim.seats - count.seatsAwaited);
+  const isDoubted = facts.mustOutliveMs !== undefined && claim.expiresAtMs <= facts.mustOutliveMs;
+  const seatsCovered = isDoubted ? 0 : Math.min(claim.seats, count.seatsAwaited);
+  const seatsBeyondAwaited = claim.seats - seatsCovered;
   if (seatsBeyondAwaited > seatsFree(count)) return { kind: 'refuse', because: 'no_seat_available' };
 
   const capacity = capacityOf(count);
   const seatsTaken = count.seatsTaken + claim.seats;
-  const seatsAwaited = Math.max(0, count.seatsAwaited - claim.seats);
+  const seatsAwaited = count.seatsAwaited - seatsCovered;
   return {
     kind: 'adopt',
     count: {

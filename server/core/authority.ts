@@ -6,6 +6,8 @@ export interface AuthorityRecord {
   readonly region: string;
   /** False between the latch of an epoch and its opening: nobody grants then. */
   readonly open: boolean;
+  /** How long ago, when the record was read, every proof of the epochs before had lapsed. Undefined while not open. */
+  readonly lapsedAgoMs?: number | undefined;
 }
 
 export interface Proofs {

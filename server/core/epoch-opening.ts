@@ -17,6 +17,11 @@ export interface OpeningPool {
   readonly awaitedUntilMs: number | undefined;
 }
 
+/** The newest epoch that was opened, as the database has it. */
+export interface OpenedEpoch extends EpochRow {
+  readonly mustOutliveMs: number | undefined;
+}
+
 export interface PoolOpening {
   readonly poolId: number;
   readonly seatsAwaited: number;
@@ -28,6 +33,20 @@ export interface PoolOpening {
   readonly placesUntilMs: number;
   /** Numbers that are left to places of the lost region, so that they come before all that are new. */
   readonly numbersLeft: number;
+}
+
+/**
+ * The last moment, by the database's clock, at which a lost region may have ended leases and sold their seats again
+ * (S4). A lease that was to end before then is in doubt, and so is a token that was: whoever lets its lease lapse while
+ * the region could still decide has no claim to it. What an earlier opening doubted stays doubted. Undefined: nothing
+ * is unknown.
+ */
+export function lastWordMs(
+  previous: OpenedEpoch | undefined,
+  { nowMs, lapsedAgoMs, policy }: { nowMs: number; lapsedAgoMs: number; policy: UncertaintyPolicy },
+): number | undefined {
+  if (!previous) return undefined;
+  return previous.closed ? previous.mustOutliveMs : nowMs - lapsedAgoMs + policy.skewMs;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type AdoptionVerdict, adoptionVerdict, type UncertaintyPolicy } from './adoption';
 import { type Entitlement, type Requester, type TakingRefusal, takingRefusal } from './entitlement';
-import { grantedUntilMs, type Lease, type LeaseClaim, standingOf } from './lease';
+import { grantedUntilMs, isProven, type Lease, type LeaseClaim, standingOf } from './lease';
 import { PoolBooks, type PoolCount, type PoolFacts } from './pool-books';
 import { type Line, lostNumber, PLACE_TTL_MS, PLACES_MAX, type Place, type PlaceClaim } from './queue';
 import { isOverdrawn } from './seats';
@@ -46,6 +46,8 @@ export interface GrantBatch extends PoolFacts {
   readonly epoch: number;
   /** The database's clock, read after the row lock was taken. */
   readonly nowMs: number;
+  /** What may have ended in a lost region before then is in doubt (S4). */
+  readonly mustOutliveMs: number | undefined;
   readonly requests: readonly GrantRequest[];
   readonly policy: UncertaintyPolicy;
 }
@@ -79,7 +81,7 @@ function verdictOn(request: GrantRequest, books: PoolBooks, batch: GrantBatch): 
 
 /** What this installation holds already: a restart that forgot the lease id does not burn a second seat. */
 function leaseOfInstallation(
-  { intent, identity, controlRoom, seats, borrowSeconds }: GrantRequest,
+  { intent, identity, controlRoom, seats, borrowSeconds, claim }: GrantRequest,
   books: PoolBooks,
   { nowMs }: GrantBatch,
 ): Lease | undefined {
@@ -90,7 +92,8 @@ function leaseOfInstallation(
       lease.controlRoom === controlRoom &&
       lease.seats === seats &&
       lease.borrowed === (borrowSeconds !== undefined) &&
-      standingOf(lease, nowMs) === 'live',
+      standingOf(lease, nowMs) === 'live' &&
+      isProven(lease, claim?.expiresAtMs),
   );
 }
 
@@ -99,6 +102,7 @@ function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch):
   if (foreign) return { kind: request.intent === 'adopt' ? 'lease_not_found' : 'lease_conflict' };
   const standing = standingOf(lease, batch.nowMs);
   if (standing !== 'live') return { kind: standing };
+  if (!isProven(lease, request.claim?.expiresAtMs)) return { kind: 'lease_expired' };
   if (!isSameWish(lease, request, batch)) return { kind: 'lease_conflict' };
   if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };
   return { kind: 'granted', lease, how: 'again' };

@@ -22,6 +22,8 @@ export interface Lease {
   readonly epoch: number;
   readonly expiresAtMs: number;
   readonly state: LeaseState;
+  /** In doubt: it may have ended in a lost region, unless its holder has a token that is good beyond this moment. */
+  readonly mustOutliveMs?: number | undefined;
 }
 
 /** What a verified lease token says. It proves a grant that this database may never have seen (S3). */
@@ -48,6 +50,11 @@ export function standingOf(lease: Pick<Lease, 'state' | 'expiresAtMs'>, nowMs: n
   if (lease.state === 'released') return 'lease_released';
   if (lease.state === 'expired' || lease.expiresAtMs <= nowMs) return 'lease_expired';
   return 'live';
+}
+
+/** Whether a lease in doubt is proven by a token that is good until then (S4). */
+export function isProven({ mustOutliveMs }: Pick<Lease, 'mustOutliveMs'>, tokenUntilMs: number | undefined): boolean {
+  return mustOutliveMs === undefined || (tokenUntilMs !== undefined && tokenUntilMs > mustOutliveMs);
 }
 
 interface LeaseTerms {

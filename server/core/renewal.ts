@@ -1,5 +1,5 @@
 import type { ControlRoomState } from './access';
-import { type Lease, renewedUntilMs, standingOf } from './lease';
+import { isProven, type Lease, renewedUntilMs, standingOf } from './lease';
 
 /** A lease as read under its row lock, with the database's clock at that moment and the terms it is under. */
 export interface LockedLease {
@@ -15,6 +15,8 @@ export interface RenewalRequest {
   /** Set when the caller may renew only the leases of one Control Room. */
   readonly controlRoom: string | undefined;
   readonly controlRoomState: ControlRoomState;
+  /** Until when the lease's token is good, when it was presented and verified. */
+  readonly tokenUntilMs?: number | undefined;
 }
 
 export type RenewalVerdict =
@@ -23,6 +25,8 @@ export type RenewalVerdict =
   | { readonly kind: 'lease_released' }
   | { readonly kind: 'license_not_valid'; readonly validFromMs: number; readonly validUntilMs: number }
   | { readonly kind: 'control_room_suspended' }
+  /** It may have ended in a lost region: a token that outlives that region's last word is wanted (S4). */
+  | { readonly kind: 'in_doubt' }
   /** Another Control Room's lease: to this caller there is no such lease. */
   | { readonly kind: 'lease_not_found' }
   | { readonly kind: 'unknown' };
@@ -40,6 +44,7 @@ export function renewalVerdict(
   }
   const standing = standingOf(lease, nowMs);
   if (standing !== 'live') return { kind: standing };
+  if (!isProven(lease, request.tokenUntilMs)) return { kind: 'in_doubt' };
   if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };
   if (nowMs >= validUntilMs) return { kind: 'license_not_valid', validFromMs, validUntilMs };
   return { kind: 'renewed', lease: { ...lease, epoch, expiresAtMs: renewedUntilMs(lease, nowMs, locked) } };

@@ -94,7 +94,12 @@ export class LeaseDesk {
   }
 
   async #heartbeat({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
-    const answer = await this.#batches.renew({ leaseId, ...requesterOf(caller) });
+    const request = { leaseId, ...requesterOf(caller) };
+    let answer = await this.#batches.renew(request);
+    if (answer.kind === 'done' && answer.verdict.kind === 'in_doubt') {
+      const claim = await this.#claim(leaseId, token);
+      if (claim) answer = await this.#batches.renew({ ...request, tokenUntilMs: claim.expiresAtMs });
+    }
     if (answer.kind !== 'done') return answer;
     const renewal = answer.verdict;
     switch (renewal.kind) {
@@ -102,6 +107,8 @@ export class LeaseDesk {
         return this.#held(renewal.lease, renewal.pool, { ...answer, nowMs: renewal.nowMs });
       case 'unknown':
         return this.#adopt({ leaseId, token }, caller);
+      case 'in_doubt':
+        return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'lease_expired' };
       default:
         // Its holder gives the lease up on this word: it takes as much authority as a renewal.
         return this.#options.work.refusalToAcknowledge(answer.epoch) ?? renewal;

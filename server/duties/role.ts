@@ -221,8 +221,9 @@ export class RoleDuty {
     if (verdict.kind !== 'must_open_epoch') return;
     const { database, region, server, policy, log } = this.#options;
     const { epoch } = verdict;
+    const lapsedAgoMs = this.#facts.authority?.lapsedAgoMs ?? 0;
     try {
-      const outcome = await database.openEpoch({ epoch, region, openedBy: server, policy });
+      const outcome = await database.openEpoch({ epoch, region, openedBy: server, policy, lapsedAgoMs });
       if (outcome.kind === 'opened') {
         const { leasesExtended, seatsHeldBack } = outcome;
         log.info({

@@ -40,13 +40,14 @@ async function decideAndWrite(
   { entitlement, requests, expected, policy }: GrantBatchRequest,
 ): Promise<GrantBatchResult | GrantMismatch> {
   if (!row) return 'entitlement_not_found';
-  const { nowMs, issue, hasReservations, hasPlaces, ...pool } = row as unknown as LockedPool;
+  const { nowMs, mustOutliveMs, issue, hasReservations, hasPlaces, ...pool } = row as unknown as LockedPool;
   if (!saysTheSame(pool, issue, entitlement)) return 'entitlement_changed';
   const known = await loadLeases(client, pool.id, requests);
   const reserved = hasReservations ? await loadReserved(client, pool.id, requests) : NOTHING_RESERVED;
   const places = hasPlaces ? await loadLine(client, pool.id) : [];
   const facts = { pool, known, reserved, places };
-  const decision = decideGrants({ ...facts, entitlement, epoch: expected.epoch, nowMs, requests, policy });
+  const moment = { epoch: expected.epoch, nowMs, mustOutliveMs: mustOutliveMs ?? undefined };
+  const decision = decideGrants({ ...facts, ...moment, entitlement, requests, policy });
   if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
   await writeLine(client, pool.id, decision.line);
   return { verdicts: decision.verdicts, nowMs };
@@ -54,6 +55,7 @@ async function decideAndWrite(
 
 type LockedPool = PoolCount & {
   readonly nowMs: number;
+  readonly mustOutliveMs: number | null;
   readonly issue: number;
   readonly hasReservations: boolean;
   readonly hasPlaces: boolean;
@@ -86,6 +88,7 @@ select pool.id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back a
   seats_over as "seatsOver", grant_seq as "grantSeq", queue_seq as "queueSeq", license.version as issue,
   exists (select from reservation where pool_id = ${poolId}) as "hasReservations",
   exists (select from queue_place where pool_id = ${poolId} and expires_at > clock_timestamp()) as "hasPlaces",
+  (select ${milliseconds('must_outlive')} from epoch order by epoch desc limit 1) as "mustOutliveMs",
   ${milliseconds('clock_timestamp()')} as "nowMs"
   from pool join license on license.id = pool.license_id where pool.id = ${poolId}`;
 }

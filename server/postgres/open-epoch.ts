@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { type OpeningPool, poolOpening } from '../core/epoch-opening';
+import { lastWordMs, type OpenedEpoch, type OpeningPool, poolOpening } from '../core/epoch-opening';
 import type { EpochRow } from '../core/role';
 import type { OpeningOutcome, OpeningRequest } from '../ports';
 import { commit, withConnection } from './connection';
@@ -13,17 +13,15 @@ const OPENING_TIME_LIMITS = `set local statement_timeout = '20s'; set local lock
 export async function openEpoch(database: Pool, request: OpeningRequest): Promise<OpeningOutcome> {
   return withConnection(database, async (client) => {
     await client.query(`begin; ${OPENING_TIME_LIMITS}; select pg_advisory_xact_lock(${EPOCH_LOCK})`);
-    const newest = await newestEpoch(client, NEWEST);
+    const newest = (await client.query<EpochRow>(NEWEST)).rows[0];
     if (newest && newest.epoch >= request.epoch) {
       await client.query('rollback');
       return { kind: 'already_known', newest: newest.epoch };
     }
-    const outcome = await prepareForEpoch(client, await newestEpoch(client, NEWEST_OPENED), request);
-    await client.query('insert into epoch (epoch, region, opened_by) values ($1, $2, $3)', [
-      request.epoch,
-      request.region,
-      request.openedBy,
-    ]);
+    const previous = await newestOpened(client);
+    const mustOutliveMs = lastWordMs(previous, { ...request, nowMs: await readClock(client) });
+    const outcome = await prepareForEpoch(client, previous, { ...request, mustOutliveMs });
+    await client.query(INSERT_EPOCH, [request.epoch, request.region, request.openedBy, mustOutliveMs ?? null]);
     await commit(client);
     return outcome;
   });
@@ -33,11 +31,22 @@ const NEWEST = 'select epoch, region, closed_at is not null as closed from epoch
 
 /** An epoch that was closed unopened says nothing about what the one before it granted. */
 const NEWEST_OPENED = `
-select epoch, region, closed_at is not null as closed from epoch where opened_at is not null order by epoch desc limit 1`;
+select epoch, region, closed_at is not null as closed, ${milliseconds('must_outlive')} as "mustOutliveMs"
+from epoch where opened_at is not null order by epoch desc limit 1`;
 
-async function newestEpoch(client: PoolClient, query: string): Promise<EpochRow | undefined> {
-  return (await client.query<EpochRow>(query)).rows[0];
+async function newestOpened(client: PoolClient): Promise<OpenedEpoch | undefined> {
+  type Row = EpochRow & { mustOutliveMs: number | null };
+  const [row] = (await client.query<Row>(NEWEST_OPENED)).rows;
+  return row && { ...row, mustOutliveMs: row.mustOutliveMs ?? undefined };
 }
+
+async function readClock(client: PoolClient): Promise<number> {
+  const clock = await client.query<{ nowMs: number }>(`select ${milliseconds('clock_timestamp()')} as "nowMs"`);
+  return clock.rows[0]?.nowMs ?? Number.NaN;
+}
+
+const INSERT_EPOCH = `
+insert into epoch (epoch, region, opened_by, must_outlive) values ($1, $2, $3, to_timestamp($4::float8 / 1000))`;
 
 const LOCK_POOLS = `
 select pool.id, seats, overdraft, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
@@ -52,9 +61,11 @@ from unnest($1::bigint[], $2::int[], $3::int[], $4::float8[], $5::bigint[])
   as opening (pool_id, seats_awaited, seats_held_back, awaited_until_ms, numbers_left)
 where pool.id = opening.pool_id`;
 
-/** Lapsed leases too, while no one has ended them: a lost heartbeat may have renewed them. */
+/** Lapsed leases too, while no one has ended them: a lost heartbeat may have renewed them. Doubt is never taken back. */
 const EXTEND_LEASES = `
-update lease set expires_at = to_timestamp(opening.leases_until_ms / 1000)
+update lease set expires_at = to_timestamp(opening.leases_until_ms / 1000),
+  must_outlive = case when lease.expires_at <= to_timestamp($3::float8 / 1000)
+    then greatest(must_outlive, to_timestamp($3::float8 / 1000)) else must_outlive end
 from unnest($1::bigint[], $2::float8[]) as opening (pool_id, leases_until_ms)
 where lease.pool_id = opening.pool_id and lease.state = 'live'
   and lease.expires_at < to_timestamp(opening.leases_until_ms / 1000)`;
@@ -68,7 +79,7 @@ where queue_place.pool_id = opening.pool_id and expires_at < to_timestamp(openin
 async function prepareForEpoch(
   client: PoolClient,
   previous: EpochRow | undefined,
-  { policy }: OpeningRequest,
+  { policy, mustOutliveMs }: OpeningRequest & { mustOutliveMs: number | undefined },
 ): Promise<OpeningOutcome> {
   const pools = await client.query<
     Omit<OpeningPool, 'awaitedUntilMs'> & { awaitedUntilMs: number | null; nowMs: number }
@@ -89,7 +100,11 @@ async function prepareForEpoch(
   ]);
   const extended = await client.query({
     text: EXTEND_LEASES,
-    values: [openings.map((opening) => opening.poolId), openings.map((opening) => opening.leasesUntilMs)],
+    values: [
+      openings.map((opening) => opening.poolId),
+      openings.map((opening) => opening.leasesUntilMs),
+      mustOutliveMs ?? null,
+    ],
   });
   const untils = openings.flatMap((opening) => opening.awaitedUntilMs ?? []);
   return {

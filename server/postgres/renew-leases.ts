@@ -26,7 +26,7 @@ interface LicenseColumns {
 type LockedRow = LeaseRow & LicenseColumns & Omit<LeasedPool, 'policy'> & OutagePolicy & Omit<LockedLease, 'lease'>;
 
 const RENEW_LEASES = `
-update lease set expires_at = to_timestamp(renewed.expires_at_ms / 1000), epoch = $3
+update lease set expires_at = to_timestamp(renewed.expires_at_ms / 1000), epoch = $3, must_outlive = null
 from unnest($1::uuid[], $2::float8[]) as renewed (id, expires_at_ms)
 where lease.id = renewed.id and lease.state = 'live'`;
 

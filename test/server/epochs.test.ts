@@ -94,6 +94,37 @@ describe('opening an epoch after a loss', () => {
     ]);
   });
 
+  describe('of a lease that ran out while the lost region could still decide', () => {
+    let virginia: RunningServer;
+    let lapsed: Held;
+    let silent: Held;
+
+    beforeEach(async () => {
+      [lapsed, silent] = [await checkout(oregon), await checkout(oregon)];
+      // The follower last heard that it ends in a second; what came after, an end or a heartbeat, is lost.
+      await world.database.query(`update lease set expires_at = clock_timestamp() + interval '1 s'`);
+      await oregon.stop();
+      await world.authority.latch({ epoch: 2, region: 'virginia' });
+      await world.authority.open(new Date(Date.now() + 2_000));
+      virginia = await world.startGranting({ region: 'virginia' });
+    });
+
+    it('believes a token that outlives its last word', async () => {
+      expect((await heartbeat(virginia, lapsed)).status).toBe(200);
+      expect((await virginia.call('POST', `/v1/leases/${lapsed.leaseId}/heartbeat`, {})).status).toBe(200);
+      const again = { ...silent.body, token: silent.token };
+      expect((await virginia.call('PUT', `/v1/leases/${silent.leaseId}`, again)).status).toBe(201);
+    });
+
+    it('believes nothing else: its seat may have been sold again there', async () => {
+      const unproven = await virginia.call('POST', `/v1/leases/${lapsed.leaseId}/heartbeat`, {});
+      expect(unproven.body).toMatchObject({ code: 'lease_expired' });
+      const again = await virginia.call('PUT', `/v1/leases/${silent.leaseId}`, silent.body);
+      expect(again.body).toMatchObject({ code: 'lease_expired' });
+      expect(await world.counts('studio')).toMatchObject({ taken: 2 });
+    });
+  });
+
   it('sells only what is neither taken nor held back, until the window is over', async () => {
     const virginia = await failOver();
     await checkout(virginia, 7);

@@ -12,19 +12,19 @@ export function authorityStanding(operation: Operation, authority: AuthorityView
 }
 
 /**
- * When the latched epoch may open, in milliseconds since 1970 (S4, S5 in docs/architecture.md): when every proof of
- * authority that the origin may hold has lapsed. It holds one from its last renewal, and one from the last
- * acknowledgement of the follower, which may have acknowledged for as long as it was connected, at most until it was
- * promoted. An origin that was found closed in its own database needs no waiting: nothing is granted there.
+ * By when every proof of authority that the origin may hold has lapsed, in milliseconds since 1970 (S4, S5 in
+ * docs/architecture.md): nothing that it says later is believed. It holds one from its last renewal, and one from the
+ * last acknowledgement of the follower, which may have acknowledged for as long as it was connected, at most until it
+ * was promoted. An origin that was found closed in its own database needs no waiting: nothing is granted there.
  */
-export function opensAtMs(operation: Operation, authority: AuthorityView, policy: Policy, nowMs: number): number {
+export function lapsedAtMs(operation: Operation, authority: AuthorityView, policy: Policy, nowMs: number): number {
   const { evidence } = operation;
   if (evidence.originClosedAtMs !== null) return nowMs;
   // The same servers beside the same database: one epoch's grants and the next one's are decided under one lock.
   if (operation.fromRegion === operation.toRegion) return nowMs;
   const lastAcknowledgementMs = evidence.receiverAbsentSinceMs ?? evidence.promotedAtMs ?? nowMs;
   const lastProofMs = Math.max(authority.renewedAtMs ?? authority.latchedAtMs, lastAcknowledgementMs);
-  return Math.max(nowMs, lastProofMs + policy.authorityLeaseMs + policy.skewMs);
+  return lastProofMs + policy.authorityLeaseMs + policy.skewMs;
 }
 
 /** The operation with what a finding taught, still in its phase; a phase that stays remembers what it is stuck on. */

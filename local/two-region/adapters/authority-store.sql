@@ -9,10 +9,15 @@ create table if not exists authority (
   latched_at   timestamptz not null,
   -- Null: latched and not open; nobody may grant in this epoch yet.
   opens_at     timestamptz,
+  -- By then every proof of the epochs before had lapsed. Null: until the opening.
+  lapsed_at    timestamptz,
   -- A latch keeps these two: they say when the region that lost its epoch last renewed it.
   renewed_at   timestamptz,
   renewed_by   text
 );
+
+-- A store of the release before.
+alter table authority add column if not exists lapsed_at timestamptz;
 
 create table if not exists control (
   singleton boolean primary key default true check (singleton),
@@ -54,6 +59,6 @@ create or replace trigger history_stays before update or delete on history
 
 grant usage on schema public to evergrant_server, evergrant_controller;
 grant select, update (renewed_at, renewed_by) on authority to evergrant_server;
-grant select, update (epoch, region, operation_id, latched_at, opens_at) on authority to evergrant_controller;
+grant select, update (epoch, region, operation_id, latched_at, opens_at, lapsed_at) on authority to evergrant_controller;
 grant select, update on control to evergrant_controller;
 grant select, insert on history to evergrant_controller;

@@ -63,11 +63,12 @@ const READ_AUTHORITY = `
 /** The store rejects the stale writer: the epoch it believes in stands in the condition. */
 const LATCH = `
   update authority
-  set epoch = epoch + 1, region = $2, operation_id = $3, latched_at = clock_timestamp(), opens_at = null
+  set epoch = epoch + 1, region = $2, operation_id = $3, latched_at = clock_timestamp(), opens_at = null, lapsed_at = null
   where epoch = $1 returning epoch`;
 
 const OPEN = `
-  update authority set opens_at = greatest(clock_timestamp(), to_timestamp($3::float8 / 1000))
+  update authority
+  set opens_at = greatest(clock_timestamp(), to_timestamp($3::float8 / 1000)), lapsed_at = to_timestamp($3::float8 / 1000)
   where epoch = $1 and operation_id = $2 and opens_at is null returning epoch`;
 
 interface AuthorityRow {
@@ -108,8 +109,8 @@ class SqlAuthorityStore implements AuthorityStore {
     return rows.length === 1 ? 'written' : 'conflict';
   }
 
-  async open(opening: { epoch: number; operationId: string; opensAtMs: number }): Promise<'written' | 'conflict'> {
-    const rows = await this.#store.query(OPEN, [opening.epoch, opening.operationId, opening.opensAtMs]);
+  async open(opening: { epoch: number; operationId: string; lapsedAtMs: number }): Promise<'written' | 'conflict'> {
+    const rows = await this.#store.query(OPEN, [opening.epoch, opening.operationId, opening.lapsedAtMs]);
     return rows.length === 1 ? 'written' : 'conflict';
   }
 }

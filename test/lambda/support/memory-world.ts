@@ -219,12 +219,12 @@ export class MemoryWorld {
           this.effect('latch', `${region} ${fromEpoch + 1}`);
           return 'written';
         },
-        open: async ({ epoch, operationId, opensAtMs }) => {
+        open: async ({ epoch, operationId, lapsedAtMs }) => {
           const { authority } = this;
           if (authority.epoch !== epoch || authority.operationId !== operationId || authority.opensAtMs !== null) {
             return 'conflict';
           }
-          this.authority = { ...authority, opensAtMs: Math.max(this.nowMs, opensAtMs) };
+          this.authority = { ...authority, opensAtMs: Math.max(this.nowMs, lapsedAtMs) };
           this.effect('open', `${epoch}`);
           return 'written';
         },

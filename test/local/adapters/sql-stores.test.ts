@@ -52,18 +52,18 @@ describe('the authority record', () => {
 
   it('opens once, for its own operation, and never in the past', async () => {
     await stores.authority.latch(latch);
-    expect(await stores.authority.open({ epoch: 2, operationId: 'op-2', opensAtMs: 0 })).toBe('conflict');
-    expect(await stores.authority.open({ epoch: 2, operationId: 'op-1', opensAtMs: 0 })).toBe('written');
-    expect(await stores.authority.open({ epoch: 2, operationId: 'op-1', opensAtMs: 0 })).toBe('conflict');
+    expect(await stores.authority.open({ epoch: 2, operationId: 'op-2', lapsedAtMs: 0 })).toBe('conflict');
+    expect(await stores.authority.open({ epoch: 2, operationId: 'op-1', lapsedAtMs: 0 })).toBe('written');
+    expect(await stores.authority.open({ epoch: 2, operationId: 'op-1', lapsedAtMs: 0 })).toBe('conflict');
     const { opensAtMs, latchedAtMs } = await stores.authority.read();
     expect(opensAtMs).toBeGreaterThanOrEqual(latchedAtMs);
   });
 
   it('opens as late as it is told', async () => {
     await stores.authority.latch(latch);
-    const opensAtMs = (await stores.authority.read()).readAtMs + 35_000;
-    await stores.authority.open({ epoch: 2, operationId: 'op-1', opensAtMs });
-    expect((await stores.authority.read()).opensAtMs).toBe(opensAtMs);
+    const lapsedAtMs = (await stores.authority.read()).readAtMs + 35_000;
+    await stores.authority.open({ epoch: 2, operationId: 'op-1', lapsedAtMs });
+    expect((await stores.authority.read()).opensAtMs).toBe(lapsedAtMs);
   });
 
   it('never goes back, not even by hand', async () => {

@@ -31,6 +31,7 @@ function grant(pool: PoolCount, request: GrantRequest): { granted: boolean; pool
     entitlement: { ...ENTITLEMENT, leaseTtlMs: TTL_MS },
     epoch: 2,
     nowMs: NOW_MS,
+    mustOutliveMs: undefined,
     known: [],
     reserved: NOTHING_RESERVED,
     places: [],

@@ -1,4 +1,4 @@
-import { type OpeningPool, poolOpening } from '../../../server/core/epoch-opening';
+import { lastWordMs, type OpeningPool, poolOpening } from '../../../server/core/epoch-opening';
 import { NUMBERS_LEFT_TO_LOST_PLACES, PLACE_TTL_MS } from '../../../server/core/queue';
 import type { EpochRow } from '../../../server/core/role';
 
@@ -67,4 +67,21 @@ it('goes on awaiting what an earlier opening awaits', () => {
   expect(open(earlier)).toMatchObject({ seatsAwaited: 5, seatsHeldBack: 5, awaitedUntilMs: NOW_MS + WINDOW_MS });
   expect(open(earlier, { ...PREVIOUS, closed: true })).toMatchObject({ seatsAwaited: 2, awaitedUntilMs: NOW_MS + 1 });
   expect(open({ ...earlier, awaitedUntilMs: NOW_MS })).toMatchObject({ seatsAwaited: 3 });
+});
+
+describe('the last word of the lost region', () => {
+  const at = { nowMs: NOW_MS, lapsedAgoMs: 90_000, policy: POLICY };
+
+  it('is told by the authority store, and judged with the skew of two clocks', () => {
+    expect(lastWordMs({ ...PREVIOUS, mustOutliveMs: undefined }, at)).toBe(NOW_MS - 85_000);
+  });
+
+  it('is nothing to ask for when nothing was before, or all of it is here', () => {
+    expect(lastWordMs(undefined, at)).toBeUndefined();
+    expect(lastWordMs({ ...PREVIOUS, closed: true, mustOutliveMs: undefined }, at)).toBeUndefined();
+  });
+
+  it('stays what an earlier opening made it, over a hand-over that loses nothing', () => {
+    expect(lastWordMs({ ...PREVIOUS, closed: true, mustOutliveMs: 7 }, at)).toBe(7);
+  });
 });

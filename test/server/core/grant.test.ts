@@ -60,14 +60,19 @@ interface State {
   pool?: PoolCount;
   known?: Lease[];
   reserved?: Reserved;
+  mustOutliveMs?: number;
 }
 
-function decide(requests: GrantRequest[], { pool = POOL, known = [], reserved = NOTHING_RESERVED }: State = {}) {
+function decide(
+  requests: GrantRequest[],
+  { pool = POOL, known = [], reserved = NOTHING_RESERVED, mustOutliveMs }: State = {},
+) {
   const batch: GrantBatch = {
     pool,
     entitlement: ENTITLEMENT,
     epoch: 2,
     nowMs: NOW_MS,
+    mustOutliveMs,
     known,
     reserved,
     places: [],
@@ -159,6 +164,15 @@ describe('adoption', () => {
     const { verdicts, pool } = decide([adopt(CLAIM)], { pool: { ...POOL, seatsTaken: 10, seatsAwaited: 3 } });
     expect(verdicts).toMatchObject([{ kind: 'granted', how: 'adopted' }]);
     expect(pool).toMatchObject({ seatsTaken: 12, seatsOver: 2, seatsHeldBack: 0, seatsAwaited: 1 });
+  });
+
+  it('needs free seats when the token ran out while the lost region could still decide: its seat may be sold', () => {
+    const full = { ...POOL, seatsTaken: 10, seatsAwaited: 3 };
+    expect(kinds([adopt(CLAIM)], { pool: full, mustOutliveMs: CLAIM.expiresAtMs })).toEqual(['lease_expired']);
+    expect(kinds([adopt(CLAIM)], { pool: full, mustOutliveMs: CLAIM.expiresAtMs - 1 })).toEqual(['adopted']);
+    const { verdicts, pool } = decide([adopt(CLAIM)], { pool: held, mustOutliveMs: CLAIM.expiresAtMs });
+    expect(verdicts[0]).toMatchObject({ how: 'adopted' });
+    expect(pool).toMatchObject({ seatsAwaited: 3, seatsHeldBack: 3 });
   });
 
   it('beyond the awaited seats needs free ones', () => {

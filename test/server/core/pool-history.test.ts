@@ -74,6 +74,7 @@ class Database {
       entitlement: { ...ENTITLEMENT, seats, overdraft },
       epoch: 1,
       nowMs,
+      mustOutliveMs: undefined,
       known: asks.flatMap(({ id }) => this.leases.get(id) ?? []),
       reserved: { reservations, uses: this.uses(nowMs), groups: new Map(Object.entries(GROUP_OF)) },
       places: this.places.filter((place) => place.expiresAtMs > nowMs),

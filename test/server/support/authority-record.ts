@@ -13,7 +13,7 @@ export class TestAuthority {
     const database = await TestDatabase.empty();
     await database.query(`create table authority (
       singleton boolean primary key default true check (singleton), epoch bigint not null, region text not null,
-      operation_id text, latched_at timestamptz not null, opens_at timestamptz, renewed_at timestamptz, renewed_by text)`);
+      operation_id text, latched_at timestamptz not null, opens_at timestamptz, lapsed_at timestamptz, renewed_at timestamptz, renewed_by text)`);
     await database.query(
       `insert into authority (epoch, region, latched_at, opens_at) values (1, 'oregon', now(), now())`,
     );
@@ -22,14 +22,15 @@ export class TestAuthority {
   }
 
   async latch({ epoch, region }: { epoch: number; region: string }): Promise<void> {
-    await this.database.query('update authority set epoch = $1, region = $2, latched_at = now(), opens_at = null', [
-      epoch,
-      region,
-    ]);
+    await this.database.query(
+      'update authority set epoch = $1, region = $2, latched_at = now(), opens_at = null, lapsed_at = null',
+      [epoch, region],
+    );
   }
 
-  async open(): Promise<void> {
-    await this.database.query('update authority set opens_at = clock_timestamp()');
+  /** @param lapsedAt by when every proof of the epochs before had lapsed. */
+  async open(lapsedAt = new Date()): Promise<void> {
+    await this.database.query('update authority set opens_at = clock_timestamp(), lapsed_at = $1', [lapsedAt]);
   }
 
   async renewedAt(): Promise<Date | null> {
