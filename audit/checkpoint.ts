@@ -46,8 +46,10 @@ export interface StatementSigner {
   signHead(claims: HeadClaims): Promise<string>;
 }
 
-/** Signs with an Ed25519 private key, named by its `kid`. */
-export async function createStatementSigner(key: JWK & { kid: string }): Promise<StatementSigner> {
+/** Signs with the first of the Ed25519 private keys, named by its `kid`. */
+export async function createStatementSigner(keys: readonly (JWK & { kid: string })[]): Promise<StatementSigner> {
+  const [key] = keys;
+  if (!key) throw new TypeError('there is no signing key');
   const signingKey = await importJWK(key, ALGORITHM);
   const sign = (typ: string, claims: object): Promise<string> =>
     new CompactSign(Buffer.from(JSON.stringify({ iss: ISSUER, ...claims })))

@@ -33,6 +33,8 @@ export interface ServerEnvironment {
   readonly authorityLeaseMs: number;
   readonly renewalEveryMs: number;
   readonly skewMs: number;
+  /** How often the audit log is signed and stored away, when something changed. */
+  readonly checkpointEveryMs: number;
   readonly logLevel: string;
 }
 
@@ -65,8 +67,8 @@ export class VariableReader {
     return this.#variables[name] || undefined;
   }
 
-  integer(name: string, { min, max }: { min: number; max: number }): number {
-    const text = this.text(name);
+  integer(name: string, { min, max, fallback }: { min: number; max: number; fallback?: number }): number {
+    const text = this.text(name, fallback?.toString());
     const value = Number(text);
     if (text !== '' && !(Number.isInteger(value) && value >= min && value <= max)) {
       this.mistake(`${name} must be a whole number from ${min} to ${max}, not "${text}"`);
@@ -141,6 +143,7 @@ export async function readServerEnvironment(variables: Variables): Promise<Serve
     authorityLeaseMs: read.integer('EVERGRANT_AUTHORITY_LEASE_MS', { min: 1, max: HOUR_MS }),
     renewalEveryMs: read.integer('EVERGRANT_RENEWAL_EVERY_MS', { min: 1, max: HOUR_MS }),
     skewMs: read.integer('EVERGRANT_SKEW_MS', { min: 0, max: HOUR_MS }),
+    checkpointEveryMs: read.integer('EVERGRANT_CHECKPOINT_EVERY_MS', { min: 100, max: HOUR_MS, fallback: 10_000 }),
     logLevel: read.text('EVERGRANT_LOG_LEVEL', 'info'),
   };
   if (!LOG_LEVELS.includes(environment.logLevel))

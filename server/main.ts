@@ -2,6 +2,7 @@
 import { EnvironmentError, readServerEnvironment } from './environment';
 import { createLog } from './log';
 import { connectAuthorityStore } from './postgres/authority-store';
+import { connectCheckpointStore } from './postgres/checkpoint-store';
 import { connectLicenseDatabase } from './postgres/license-database';
 import { createServer } from './server';
 
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
       onIdleError: (error) => log.debug({ failure: error.message }, 'an idle connection broke'),
     }),
     authorityStore: connectAuthorityStore(environment.authority, server),
+    checkpointStore: connectCheckpointStore(environment.authority, server),
     log,
   });
 

@@ -2,6 +2,7 @@
  * What the duties and the HTTP side need from outside. Adapters live in postgres/ and tokens/.
  * Every call may reject with `DatabaseFailure`; expected outcomes are return values.
  */
+import type { AuditLog } from './audit-ports';
 import type { Caller } from './core/access';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { AuthorityRecord } from './core/authority';
@@ -258,6 +259,7 @@ export interface LicenseDatabase {
   findApiTokens(sha256s: readonly string[]): Promise<ReadonlyMap<string, FoundToken>>;
   readonly registry: Registry;
   readonly triads: TriadStore;
+  readonly audit: AuditLog;
   close(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-
+import type { CheckpointStore } from './audit-ports';
 import { RECLAIM_POLICY } from './core/reclaim';
 
 import type { TriadClaims } from './core/triad';
@@ -11,6 +11,7 @@ import type { TriadClaims } from './core/triad';
 import { Acknowledgements } from './duties/acknowledgements';
 import { AdoptionReport } from './duties/adoption-report';
 import { ApiTokens } from './duties/api-tokens';
+import { createAuditing } from './duties/auditing';
 import { createControlRooms } from './duties/control-rooms';
 import { Entitlements } from './duties/entitlements';
 import { EpochWork } from './duties/epoch-work';
@@ -41,6 +42,7 @@ export interface LicenseServer {
 export interface ServerAdapters {
   readonly database: LicenseDatabase;
   readonly authorityStore: AuthorityStore;
+  readonly checkpointStore: CheckpointStore;
   readonly log: Logger;
   /** @default the process's own monotonic clock */
   readonly clock?: MonotonicClock;
@@ -55,8 +57,11 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
-  const { database, authorityStore, log } = adapters;
-  const { app, role, apiTokens, triads, sweeper, controlRooms, metrics } = await assemble(environment, adapters);
+  const { database, authorityStore, checkpointStore, log } = adapters;
+  const { app, role, apiTokens, triads, sweeper, controlRooms, checkpoints, metrics } = await assemble(
+    environment,
+    adapters,
+  );
 
   const { tls } = environment.security;
   const certificates = tls && new CertificateWatch({ server: app.server as HttpsServer, files: tls, log, metrics });
@@ -68,9 +73,9 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
     await app.close().finally(() => clearInterval(closeIdle));
     await controlRooms.stop();
-    await Promise.all([role.stop(), triads.stop(), sweeper.stop(), certificates?.stop()]);
+    await Promise.all([role.stop(), triads.stop(), sweeper.stop(), checkpoints.stop(), certificates?.stop()]);
     // A database that hangs does not say goodbye.
-    const closed = Promise.all([database.close(), authorityStore.close()]);
+    const closed = Promise.all([database.close(), authorityStore.close(), checkpointStore.close()]);
     await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
   };
   return {
@@ -87,6 +92,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       sweeper.start();
       controlRooms.start();
       certificates?.start();
+      checkpoints.start();
       return address;
     },
     stop: () => {
@@ -97,7 +103,8 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
 }
 
 async function assemble(environment: ServerEnvironment, adapters: ServerAdapters) {
-  const { database, authorityStore, log, clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
+  const { database, authorityStore, checkpointStore, log } = adapters;
+  const { clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
   const { region, server, regionAddresses, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
   const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
   const random = Math.random;
@@ -128,6 +135,12 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
   const sweeper = new Sweeper({ region, role, triadClaims, database, metrics, log });
   const { registry, pulse } = controlRooms;
+  const { signer, checkpoints } = await createAuditing(environment, {
+    ...shared,
+    database,
+    checkpointStore,
+    leaseTokens,
+  });
   const app = await createApp({
     ...shared,
     triads,
@@ -138,9 +151,11 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     leaseTokens,
     database,
     reclaim,
+    checkpointStore,
+    signer,
     random,
     sessionPolicy,
     security: environment.security,
   });
-  return { app, role, apiTokens, triads, sweeper, controlRooms, metrics };
+  return { app, role, apiTokens, triads, sweeper, controlRooms, checkpoints, metrics };
 }

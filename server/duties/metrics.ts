@@ -126,6 +126,11 @@ export class Metrics {
     name: 'evergrant_epoch',
     help: 'The newest epoch this server knows of',
   });
+  readonly auditUnproven = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_audit_unproven_seconds',
+    help: 'Since when no checkpoint of the audit log was known to be stored, while this server grants',
+  });
   readonly #poolSeats = new Gauge({
     ...this.#shared,
     name: 'evergrant_pool_seats',

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import type { StatementSigner } from '../../audit/checkpoint';
+import type { CheckpointStore } from '../audit-ports';
 import type { ApiTokens } from '../duties/api-tokens';
 import type { ControlRoomPulse } from '../duties/control-room-pulse';
 import type { LeaseDesk } from '../duties/lease-desk';
@@ -24,6 +26,9 @@ export interface AppOptions {
   readonly registry: RegistryDesk;
   readonly leaseTokens: LeaseTokens;
   readonly database: LicenseDatabase;
+  readonly checkpointStore: CheckpointStore;
+  /** Signs where the audit log stands. */
+  readonly signer: StatementSigner;
   readonly metrics: Metrics;
   readonly reclaim: Reclaim;
   readonly security: Security;

@@ -6,6 +6,7 @@ import type { RoleDuty } from '../duties/role';
 import { Sessions } from '../sessions/sessions';
 import { apiTokenRoutes } from './api-token-routes';
 import type { AppOptions } from './app-options';
+import { auditRoutes } from './audit-routes';
 import { authentication } from './authentication';
 import { controlRoomRoutes } from './control-room-routes';
 import { answerErrors } from './errors';
@@ -18,6 +19,7 @@ import { problemResponses, sendReply } from './problems';
 import { RateLimits } from './rate-limits';
 import { readingRoutes } from './reading-routes';
 import { registrationRoutes } from './registration-routes';
+import { reportRoutes } from './report-routes';
 import { reservationRoutes } from './reservation-routes';
 import { securityHeaders } from './security-headers';
 import { sessionRoute } from './session-route';
@@ -60,6 +62,8 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
   await app.register(async (routes) => controlRoomRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => reservationRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => auditRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => reportRoutes(routes, { ...options, authenticate }));
 }
 
 /** Everybody but who asks whether the server lives: load balancers ask often, and from few addresses. */
@@ -136,6 +140,8 @@ const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
     { name: 'control rooms', description: 'The installations of a customer: registration, recovery, use' },
     { name: 'api tokens', description: 'Who may call, and how' },
     { name: 'reading', description: 'Pools, and who holds what' },
+    { name: 'audit', description: 'What happened, and what proves it' },
+    { name: 'reports', description: 'Use, denials and holders, from the audit log' },
     { name: 'state', description: 'This server: role, health, keys, metrics' },
   ],
 };

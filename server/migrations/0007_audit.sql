@@ -324,6 +324,86 @@ create trigger write_audit_of_delete after delete on lease referencing old table
 alter table lease enable always trigger write_audit_of_insert, enable always trigger write_audit_of_update,
   enable always trigger write_audit_of_delete;
 
+-- PLACES IN LINE: who stood there, and when and why he left; fair order can be proven ---------------------------------
+
+create function audit_places_taken() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
+  set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  foreign_role constant text := audit_foreign_role();
+  written record;
+begin
+  for written in
+    select pool_id, array_agg('queued'::text order by number, lease_id) as kinds,
+      array_agg(audit_actor(requested_by) order by number, lease_id) as actors,
+      array_agg(json_object('lease': lease_id, 'number': number, 'holder': holder, 'seats': seats,
+        'controlRoom': control_room, 'identity': identity, 'sqlRole': foreign_role
+        absent on null returning json) order by number, lease_id) as bodies
+    from places_after group by pool_id order by pool_id
+  loop
+    perform audit_append(audit_pool_chain(written.pool_id), written.kinds, written.actors, written.bodies);
+  end loop;
+  return null;
+end
+$$;
+
+create function audit_places_left() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
+  set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  foreign_role constant text := audit_foreign_role();
+  written record;
+begin
+  for written in
+    select pool_id, array_agg('queue_left'::text order by number, lease_id) as kinds,
+      array_agg(audit_actor(null) order by number, lease_id) as actors,
+      array_agg(json_object('lease': lease_id, 'number': number, 'holder': holder, 'seats': seats,
+        'controlRoom': control_room, 'identity': identity,
+        'because': case when exists (select from lease where id = lease_id and state = 'live') then 'granted'
+                        when expires_at <= clock_timestamp() then 'lapsed' else 'given up' end,
+        'waitedMs': floor(extract(epoch from clock_timestamp() - enqueued_at) * 1000)::bigint, 'sqlRole': foreign_role
+        absent on null returning json) order by number, lease_id) as bodies
+    from places_before group by pool_id order by pool_id
+  loop
+    perform audit_append(audit_pool_chain(written.pool_id), written.kinds, written.actors, written.bodies);
+  end loop;
+  return null;
+end
+$$;
+
+-- To ask again changes when a place lapses, no more. One that had lapsed, or stood in another line, begins anew.
+create function audit_place_changed() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
+  set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  place constant jsonb := jsonb_build_object('lease', new.lease_id, 'holder', new.holder, 'seats', new.seats,
+    'controlRoom', new.control_room, 'identity', new.identity);
+begin
+  if new.lease_id = old.lease_id and (new.pool_id, new.number) <> (old.pool_id, old.number) then
+    perform audit_write(audit_pool_chain(old.pool_id), 'queue_left', null, place || jsonb_build_object('number', old.number,
+      'because', case when old.expires_at <= clock_timestamp() then 'lapsed' else 'given up' end));
+    perform audit_write(audit_pool_chain(new.pool_id), 'queued', new.requested_by,
+      place || jsonb_build_object('number', new.number));
+  else
+    perform audit_write_altered(audit_pool_chain(old.pool_id), 'queue_place', tg_op, to_jsonb(old), to_jsonb(new));
+  end if;
+  return null;
+end
+$$;
+
+create trigger write_audit_of_insert after insert on queue_place referencing new table as places_after
+  for each statement execute function audit_places_taken();
+create trigger write_audit_of_delete after delete on queue_place referencing old table as places_before
+  for each statement execute function audit_places_left();
+create trigger write_audit_of_update after update on queue_place for each row
+  when ((new.lease_id, new.pool_id, new.number, new.holder, new.seats, new.control_room, new.identity) is distinct from
+        (old.lease_id, old.pool_id, old.number, old.holder, old.seats, old.control_room, old.identity)
+    or session_user <> 'evergrant_server' and (new.requested_by, new.enqueued_at) is distinct from
+                                              (old.requested_by, old.enqueued_at))
+  execute function audit_place_changed();
+alter table queue_place enable always trigger write_audit_of_insert, enable always trigger write_audit_of_delete,
+  enable always trigger write_audit_of_update;
+
 -- THE REST: once a row -------------------------------------------------------------------------------------------------
 -- What concerns a pool is written at once: its row is locked by then. What concerns all is written at the commit, by
 -- deferred triggers, so that the lock on the chain `system` is the last that any transaction takes.
@@ -418,37 +498,6 @@ create trigger write_audit after insert or delete on reservation for each row ex
 create trigger write_audit_of_update after update on reservation for each row
   when (new.* is distinct from old.*) execute function audit_reservation();
 alter table reservation enable always trigger write_audit, enable always trigger write_audit_of_update;
-
--- Who stood in line, and when he left it: fair order can be proven. To ask again changes when a place lapses, no more.
-create function audit_queue_place() returns trigger
-  language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
-  set plan_cache_mode = 'force_generic_plan' as $$
-declare
-  of_row constant queue_place := case tg_op when 'DELETE' then old else new end;
-  place constant jsonb := jsonb_build_object('lease', of_row.lease_id, 'number', of_row.number, 'holder', of_row.holder,
-    'seats', of_row.seats, 'controlRoom', of_row.control_room, 'identity', of_row.identity);
-begin
-  if tg_op = 'INSERT' then
-    perform audit_write(audit_pool_chain(new.pool_id), 'queued', new.requested_by, place);
-  elsif tg_op = 'DELETE' then
-    perform audit_write(audit_pool_chain(old.pool_id), 'queue_left', null, place || jsonb_build_object('because',
-      case when exists (select from lease where id = old.lease_id and state = 'live') then 'granted'
-           when old.expires_at <= clock_timestamp() then 'lapsed' else 'given up' end,
-      'waitedMs', floor(extract(epoch from clock_timestamp() - old.enqueued_at) * 1000)));
-  else
-    perform audit_write_altered(audit_pool_chain(old.pool_id), 'queue_place', tg_op, to_jsonb(old), to_jsonb(new));
-  end if;
-  return null;
-end
-$$;
-create trigger write_audit after insert or delete on queue_place for each row execute function audit_queue_place();
-create trigger write_audit_of_update after update on queue_place for each row
-  when ((new.lease_id, new.pool_id, new.number, new.holder, new.seats, new.control_room, new.identity, new.requested_by,
-         new.enqueued_at) is distinct from
-        (old.lease_id, old.pool_id, old.number, old.holder, old.seats, old.control_room, old.identity, old.requested_by,
-         old.enqueued_at))
-  execute function audit_queue_place();
-alter table queue_place enable always trigger write_audit, enable always trigger write_audit_of_update;
 
 create function audit_license() returns trigger
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
@@ -638,6 +687,28 @@ create index audit_event_held on audit_event (audit_held_class(body), at)
 create index audit_event_denied on audit_event (at) where kind = 'denied';
 create index audit_event_gap on audit_event (chain) where kind = 'audit_gap';
 create index audit_event_at on audit_event using brin (at);
+
+-- Where to begin reading a chain for what happened from a moment on: no later than there, found by halving. It begins
+-- an hour early, because a clock may have been set back.
+create function evergrant_audit_first_seq(of_chain text, moment timestamptz) returns bigint
+  language plpgsql stable set search_path = pg_catalog, public, pg_temp as $$
+declare
+  before bigint := 0;
+  reached bigint;
+  middle bigint;
+begin
+  select seq + 1 into reached from audit_chain where chain = of_chain;
+  while reached - before > 1 loop
+    middle := (before + reached) / 2;
+    if (select at from audit_event where chain = of_chain and seq = middle) >= moment - interval '1 hour' then
+      reached := middle;
+    else
+      before := middle;
+    end if;
+  end loop;
+  return reached;
+end
+$$;
 
 -- WHAT IS THERE ALREADY -------------------------------------------------------------------------------------------------
 

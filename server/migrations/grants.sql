@@ -31,8 +31,12 @@ begin
     grant update (expiry_told_days) on license to evergrant_server;
     grant execute on function evergrant_import_license(jsonb, text, text) to evergrant_server;
     grant select on audit_event, audit_chain, audit_usage to evergrant_server;
-    grant execute on function evergrant_audit_denials(bigint, jsonb), audit_held_class(json) to evergrant_server;
-    grant execute on function evergrant_audit_gap(text, bigint, bigint, text, text) to evergrant_server;
+    grant execute on function
+      evergrant_audit_denials(bigint, jsonb),
+      evergrant_audit_gap(text, bigint, bigint, text, text),
+      evergrant_audit_first_seq(text, timestamptz),
+      audit_held_class(json)
+      to evergrant_server;
   end if;
   if exists (select from pg_roles where rolname = 'evergrant_controller') then
     grant usage on schema public to evergrant_controller;

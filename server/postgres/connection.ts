@@ -116,10 +116,12 @@ export async function commit(client: PoolClient): Promise<void> {
 /**
  * Commits, and reads in the same message up to where the write-ahead log is flushed then: whoever has flushed as much has
  * this transaction and everything that it has seen, because all commits here are synchronous. Resolves to that LSN.
+ * `closing` (a statement without parameters) travels ahead of the commit; when it fails, nothing is committed.
  */
-export async function commitAt(client: PoolClient): Promise<string> {
-  const results = await finish(client, 'commit; select pg_current_wal_flush_lsn()::text as lsn');
-  return String((results as unknown as { rows: { lsn?: string }[] }[])[1]?.rows[0]?.lsn ?? '');
+export async function commitAt(client: PoolClient, closing?: string): Promise<string> {
+  const committing = 'commit; select pg_current_wal_flush_lsn()::text as lsn';
+  const results = await finish(client, closing === undefined ? committing : `${closing}; ${committing}`);
+  return String((results as unknown as { rows: { lsn?: string }[] }[]).at(-1)?.rows[0]?.lsn ?? '');
 }
 
 async function finish(client: PoolClient, statements: string): Promise<unknown> {

@@ -5,11 +5,12 @@ import type { Lease } from '../core/lease';
 import { NOTHING_RESERVED, type PoolCount } from '../core/pool-books';
 import type { TriadRefusal } from '../core/triad';
 import type { GrantBatchRequest, GrantBatchResult, GrantMismatch, InEpoch } from '../ports';
+import { tellDenials } from './audit/denials';
 import { EXPIRED } from './expire-leases';
 import { loadLine, writeLine } from './line';
 import { loadReserved } from './load-reserved';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
-import { inEpoch, type Row, runAll } from './transaction';
+import { type AtCommit, inEpoch, type Row, runAll } from './transaction';
 import { triadRefusals } from './triads/refusals';
 
 /**
@@ -25,17 +26,19 @@ export async function grantLeases(
   const { entitlement, expected } = batch;
   const locking = lockPool(entitlement.poolId);
   if (entitlement.kind !== 'redundant') {
-    return inEpoch(database, expected, locking, (client, opened) => decideAndWrite(client, opened, batch));
+    return inEpoch(database, expected, locking, (client, opened, atCommit) =>
+      decideAndWrite({ client, atCommit }, opened, batch),
+    );
   }
-  return inEpoch(database, expected, '', async (client) => {
+  return inEpoch(database, expected, '', async (client, _opened, atCommit) => {
     // Before the pool is locked and its lapsed leases are let go: whoever is not in control touches nothing.
     const refusal = (await triadRefusals(client, expected.triads))(entitlement.servers);
-    return refusal ?? decideAndWrite(client, await runAll(client, locking), batch);
+    return refusal ?? decideAndWrite({ client, atCommit }, await runAll(client, locking), batch);
   });
 }
 
 async function decideAndWrite(
-  client: PoolClient,
+  { client, atCommit }: { client: PoolClient; atCommit: AtCommit },
   [row]: readonly Row[],
   { entitlement, requests, expected, policy }: GrantBatchRequest,
 ): Promise<GrantBatchResult | GrantMismatch> {
@@ -50,6 +53,8 @@ async function decideAndWrite(
   const decision = decideGrants({ ...facts, ...moment, entitlement, requests, policy });
   if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
   await writeLine(client, pool.id, decision.line);
+  const denials = tellDenials(pool.id, requests, decision.verdicts);
+  if (denials !== undefined) atCommit(denials);
   return { verdicts: decision.verdicts, nowMs };
 }
 

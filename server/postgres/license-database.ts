@@ -1,5 +1,6 @@
 import type { LicenseDatabase } from '../ports';
 import { findApiTokens } from './api-tokens/find-api-tokens';
+import { auditLogOn } from './audit/audit-log';
 import { type DatabaseAddress, openPool } from './connection';
 import { expireLeases } from './expire-leases';
 import { findEntitlements } from './find-entitlements';
@@ -26,7 +27,7 @@ export interface LicenseDatabaseOptions {
 
 /**
  * The license database as a port. Watching has connections of its own, so that busy granting cannot make the
- * database look unreachable; opening an epoch has one with longer time limits.
+ * database look unreachable; opening an epoch has one with longer time limits, and so has reading the audit log.
  */
 export function connectLicenseDatabase(address: DatabaseAddress, options: LicenseDatabaseOptions): LicenseDatabase {
   const { server, followerName, onIdleError } = options;
@@ -39,6 +40,12 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     applicationName: `${server} opening`,
     connectionsMax: 1,
     timeLimits: { query_timeout: 20_000 },
+  });
+  const auditing = openPool(address, {
+    ...shared,
+    applicationName: `${server} audit`,
+    connectionsMax: 2,
+    timeLimits: { query_timeout: 20_000, statement_timeout: 20_000 },
   });
   return {
     observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn, schemaNeeded }),
@@ -56,9 +63,10 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     readLeases: (filter) => readLeases(granting, filter),
     registry: registryOn(granting, opening),
     triads: triadsOn(watching, opening),
+    audit: auditLogOn(auditing),
     findApiTokens: (sha256s) => findApiTokens(watching, sha256s),
     close: async () => {
-      await Promise.all([granting.end(), watching.end(), opening.end()]);
+      await Promise.all([granting.end(), watching.end(), opening.end(), auditing.end()]);
     },
   };
 }

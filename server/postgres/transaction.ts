@@ -12,14 +12,15 @@ select epoch, region, closed_at is not null as closed from epoch order by epoch 
 
 /**
  * Runs `work` in a transaction that holds the epoch lock, and only while `expected` is the open epoch. `opening`
- * (statements without parameters) travels with the begin, to save a round trip; the last result of it is passed on.
+ * (statements without parameters) travels with the begin, to save a round trip; the last result of it is passed on. What
+ * `work` gives to `atCommit` travels with the commit likewise.
  * Each statement sees what was committed before it began, so what follows a lock sees the winner's work.
  */
 export async function inEpoch<T>(
   pool: Pool,
   expected: ExpectedEpoch,
   opening: string,
-  work: (client: PoolClient, opened: Row[]) => Promise<T>,
+  work: (client: PoolClient, opened: Row[], atCommit: AtCommit) => Promise<T>,
 ): Promise<InEpoch<T>> {
   return withConnection(pool, async (client) => {
     const results = await runEach(client, opening ? `${BEGIN_IN_EPOCH};${opening}` : BEGIN_IN_EPOCH);
@@ -28,8 +29,11 @@ export async function inEpoch<T>(
       await client.query('rollback');
       return verdict;
     }
-    const result = await work(client, results.at(-1)?.rows ?? []);
-    return { kind: 'done', result, lsn: await commitAt(client) };
+    let closing: string | undefined;
+    const result = await work(client, results.at(-1)?.rows ?? [], (statement) => {
+      closing = statement;
+    });
+    return { kind: 'done', result, lsn: await commitAt(client, closing) };
   });
 }
 
@@ -41,6 +45,9 @@ export async function runAll(client: PoolClient, statements: string): Promise<Ro
 async function runEach(client: PoolClient, statements: string): Promise<Result[]> {
   return (await client.query(statements)) as unknown as Result[];
 }
+
+/** Has a statement without parameters travel with the commit. */
+export type AtCommit = (statement: string) => void;
 
 export type Row = Readonly<Record<string, unknown>>;
 interface Result {

@@ -21,7 +21,9 @@ export async function createAuthorityStore(
 ): Promise<void> {
   await createRole(admin, 'evergrant_server', passwords.evergrant_server);
   await createRole(admin, 'evergrant_controller', passwords.evergrant_controller);
-  await admin.query(readFileSync(join(projectRoot(), 'local/two-region/adapters/authority-store.sql'), 'utf8'));
+  for (const schema of ['authority-store.sql', 'checkpoint-store.sql']) {
+    await admin.query(readFileSync(join(projectRoot(), 'local/two-region/adapters', schema), 'utf8'));
+  }
   await admin.query(
     `insert into authority (epoch, region, latched_at, opens_at) values (1, $1, clock_timestamp(), clock_timestamp())
      on conflict (singleton) do nothing`,

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { TestDatabase } from '../../support/test-database';
 
 /** An authority store of a test's own, with what the servers use of it. */
@@ -18,6 +20,9 @@ export class TestAuthority {
       `insert into authority (epoch, region, latched_at, opens_at) values (1, 'oregon', now(), now())`,
     );
     await database.query('grant select, update (renewed_at, renewed_by) on authority to evergrant_server');
+    await database.query(
+      readFileSync(join(__dirname, '../../../local/two-region/adapters/checkpoint-store.sql'), 'utf8'),
+    );
     return new TestAuthority(database);
   }
 

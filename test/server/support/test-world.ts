@@ -5,6 +5,7 @@ import { SECURITY_DEFAULT, type Security } from '../../../server/environment-sec
 import { createLog } from '../../../server/log';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '../../../server/ports';
 import { connectAuthorityStore } from '../../../server/postgres/authority-store';
+import { connectCheckpointStore } from '../../../server/postgres/checkpoint-store';
 import { connectLicenseDatabase } from '../../../server/postgres/license-database';
 import { registerTokens } from '../../../server/postgres/register-tokens';
 import { createServer, type LicenseServer } from '../../../server/server';
@@ -70,6 +71,7 @@ export interface ServerSettings {
   readonly authorityLeaseMs?: number;
   readonly renewalEveryMs?: number;
   readonly skewMs?: number;
+  readonly checkpointEveryMs?: number;
   readonly clock?: MonotonicClock;
   readonly security?: Partial<Security>;
   readonly sessionPolicy?: Partial<SessionPolicy>;
@@ -133,6 +135,7 @@ export class TestWorld {
     const server = await createServer(environmentOf(this, { ...settings, region, name }), {
       database: settings.wrapDatabase?.(database) ?? database,
       authorityStore: settings.wrapAuthority?.(store) ?? store,
+      checkpointStore: connectCheckpointStore(this.authority.database.address('evergrant_server'), name),
       log,
       ...(clock ? { clock } : {}),
       sessionPolicy: { ...SESSION_POLICY, ...settings.sessionPolicy },
@@ -188,6 +191,7 @@ export function environmentOf(
   settings: ServerSettings & { region: string; name: string },
 ): ServerEnvironment {
   const { region, name, authorityLeaseMs = 3_000, renewalEveryMs = 200, skewMs = 500 } = settings;
+  const { checkpointEveryMs = 500 } = settings;
   return {
     region,
     server: name,
@@ -202,6 +206,7 @@ export function environmentOf(
     authorityLeaseMs,
     renewalEveryMs,
     skewMs,
+    checkpointEveryMs,
     logLevel: 'debug',
   };
 }
@@ -214,7 +219,7 @@ function caller({ app }: LicenseServer): RunningServer['call'] {
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
       ...(body ? { payload: body } : {}),
     });
-    const json = String(answer.headers['content-type'] ?? '').includes('json');
+    const json = /^application\/(problem\+)?json\b/.test(String(answer.headers['content-type'] ?? ''));
     return { status: answer.statusCode, body: json ? answer.json() : answer.body, headers: answer.headers };
   };
 }

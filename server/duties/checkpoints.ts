@@ -1,0 +1,175 @@
+import type { Logger } from 'pino';
+import { createStatementReader, linkTo, type ReadStatement, type StatementSigner } from '../../audit/checkpoint';
+import type { CheckpointStore, LogState, RememberedEvent, StoredCheckpoint } from '../audit-ports';
+import { type DueCheckpoint, planCheckpoints } from '../core/checkpointing';
+import {
+  DatabaseFailure,
+  type ExpectedEpoch,
+  type LeaseTokens,
+  type LicenseDatabase,
+  type MonotonicClock,
+} from '../ports';
+import { Loop } from './loop';
+import type { Metrics } from './metrics';
+import type { RoleDuty } from './role';
+
+export interface CheckpointPolicy {
+  /** How often what changed is signed. */
+  readonly everyMs: number;
+  /** When nothing could be stored for so long, it is an alert. */
+  readonly lateAfterMs: number;
+}
+
+export const CHECKPOINT_POLICY: CheckpointPolicy = { everyMs: 10_000, lateAfterMs: 300_000 };
+
+export interface CheckpointDutyOptions {
+  readonly region: string;
+  readonly server: string;
+  readonly policy: CheckpointPolicy;
+  readonly role: RoleDuty;
+  readonly database: LicenseDatabase;
+  readonly store: CheckpointStore;
+  readonly signer: StatementSigner;
+  readonly leaseTokens: LeaseTokens;
+  readonly clock: MonotonicClock;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Another server's checkpoint younger than this share of the interval is enough. */
+const ENOUGH_SHARE = 0.8;
+
+/**
+ * Signs the heads of the chains that have changed and stores them away from the database, so that a log that is cut off,
+ * set back or written anew can be told from what was there. One server at a time does: whoever finds that another one
+ * has been there lately waits. Before the first checkpoint of an epoch it declares what was lost with the one before.
+ */
+export class CheckpointDuty {
+  readonly #options: CheckpointDutyOptions;
+  readonly #loop: Loop;
+  #read: ReadStatement | undefined;
+  #comparedEpoch = 0;
+  #provenMs: number;
+  #failing = false;
+  #late = false;
+  #setBack: ReadonlySet<string> = new Set();
+
+  constructor(options: CheckpointDutyOptions) {
+    this.#options = options;
+    this.#provenMs = options.clock.nowMs();
+    this.#loop = new Loop(
+      () => this.#step(),
+      () => options.policy.everyMs,
+    );
+  }
+
+  start(): void {
+    void this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  async #step(): Promise<void> {
+    const { role, region, clock, log } = this.#options;
+    const verdict = role.verdict();
+    if (verdict.kind !== 'granting') {
+      this.#provenMs = clock.nowMs();
+      return;
+    }
+    const expected = { epoch: verdict.epoch, region };
+    try {
+      if (this.#comparedEpoch !== expected.epoch && !(await this.#declareLosses(expected))) return;
+      this.#comparedEpoch = expected.epoch;
+      if (await this.#checkpoint(expected)) this.#provenMs = clock.nowMs();
+      this.#failing = false;
+    } catch (error) {
+      const level = error instanceof DatabaseFailure && error.retryable ? 'warn' : 'error';
+      const failure = error instanceof Error ? error.message : error;
+      if (!this.#failing) log[level]({ failure }, 'no checkpoint of the audit log could be stored');
+      this.#failing = true;
+    }
+    this.#tellWhenLate();
+  }
+
+  /** False when another epoch has begun meanwhile. */
+  async #declareLosses(expected: ExpectedEpoch): Promise<boolean> {
+    const { database, store, log, server } = this.#options;
+    const remembered = await this.#believed(await store.newestBefore(expected.epoch));
+    for (const lost of await database.audit.missingOf(remembered)) {
+      const outcome = await database.audit.declareGap(lost, expected);
+      if (outcome.kind !== 'done') return false;
+      const { chain, epoch, seq } = lost;
+      if (outcome.result === 'declared') {
+        const announce = `${server} declares audit events of ${chain} up to ${seq} in epoch ${epoch} as lost with a region`;
+        log.warn({ announce, audit: 'audit_gap', chain, epoch, seq });
+      } else if (outcome.result === 'contradicted') {
+        const text = `the audit log has another event ${seq} of ${chain} than a checkpoint of epoch ${epoch} says: verify it`;
+        log.error({ alert: 'audit-contradicted', chain, epoch, seq }, text);
+      }
+    }
+    return true;
+  }
+
+  /** Only what our own keys signed is evidence of a loss. */
+  async #believed(checkpoints: readonly StoredCheckpoint[]): Promise<RememberedEvent[]> {
+    this.#read ??= await createStatementReader(this.#options.leaseTokens.jwks);
+    const remembered: RememberedEvent[] = [];
+    for (const { jws } of checkpoints) {
+      const statement = await this.#read(jws);
+      if (statement.kind !== 'checkpoint') continue;
+      const { chain, epoch, seq, hash } = statement;
+      remembered.push({ chain, epoch, seq, hash, jws });
+    }
+    return remembered;
+  }
+
+  /** True when everything is covered that there was. */
+  async #checkpoint(expected: ExpectedEpoch): Promise<boolean> {
+    const { database, store, policy } = this.#options;
+    const state = await database.audit.state();
+    const { checkpoints, idleMs } = await store.newest(state.heads.map(({ chain }) => chain));
+    const { due, setBack } = planCheckpoints(state.heads, checkpoints, expected.epoch);
+    this.#tellSetBack(setBack.map(({ head }) => head.chain));
+    if (due.length === 0) return true;
+    // Another server has been here; its next round, or ours, covers the rest.
+    if (idleMs < policy.everyMs * ENOUGH_SHARE) return true;
+    const signed = await Promise.all(due.map((one) => this.#sign(one, state, expected)));
+    return (await store.add(signed, expected)) > 0;
+  }
+
+  async #sign(
+    { head, number, follows }: DueCheckpoint,
+    { at }: LogState,
+    { epoch, region }: ExpectedEpoch,
+  ): Promise<StoredCheckpoint> {
+    const { signer, server } = this.#options;
+    const { chain, seq, hash } = head;
+    const previous = follows ? linkTo(follows.jws) : null;
+    const jws = await signer.signCheckpoint({ chain, seq, hash, epoch, region, server, at, number, previous });
+    return { chain, number, epoch, seq, jws };
+  }
+
+  #tellSetBack(chains: readonly string[]): void {
+    const { log } = this.#options;
+    for (const chain of chains) {
+      if (this.#setBack.has(chain)) continue;
+      const text = `${chain} of the audit log is shorter than a checkpoint of this epoch says: it was cut off or set back`;
+      log.error({ alert: 'audit-set-back', chain }, text);
+    }
+    this.#setBack = new Set(chains);
+  }
+
+  #tellWhenLate(): void {
+    const { clock, policy, metrics, log } = this.#options;
+    const unprovenMs = clock.nowMs() - this.#provenMs;
+    metrics.auditUnproven.set(unprovenMs / 1000);
+    const late = unprovenMs > policy.lateAfterMs;
+    if (late && !this.#late) {
+      const text = `no checkpoint of the audit log was stored for ${Math.round(unprovenMs / 1000)} s`;
+      log.warn({ alert: 'audit-unproven', unprovenMs }, text);
+    }
+    this.#late = late;
+  }
+}
