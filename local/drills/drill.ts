@@ -7,16 +7,25 @@ import type { Region } from '../../lambda/failover/core/regions';
 import { request } from '../../lambda/failover/operator';
 import type { ProcessAction } from '../two-region/world/control-api';
 import type { World } from '../two-region/world/world';
+import type { DrillRoom } from './control-rooms';
 import { eventually, steadily } from './eventually';
+import type { DrillLicense } from './license';
 import type { Load } from './load';
 import type { Kept, Mark } from './report';
 
 const STAGE_LIMIT_MS = 90_000;
 
+export interface DrillParts {
+  readonly world: World;
+  readonly load: Load;
+  readonly license: DrillLicense;
+}
+
 /** What a scenario works with: a fresh world, Control Rooms at work in it, and a book to write down what it saw. */
 export class Drill {
   readonly world: World;
   readonly load: Load;
+  readonly license: DrillLicense;
   readonly marks: Mark[] = [];
   readonly kept: Kept[] = [];
   readonly figures: Record<string, number | string> = {};
@@ -24,9 +33,10 @@ export class Drill {
   lossTolerated: string | undefined;
   private readonly tell: (line: string) => void;
 
-  constructor(world: World, load: Load, tell: (line: string) => void) {
+  constructor({ world, load, license }: DrillParts, tell: (line: string) => void) {
     this.world = world;
     this.load = load;
+    this.license = license;
     this.tell = tell;
   }
 
@@ -179,5 +189,11 @@ export interface Scenario {
   readonly name: string;
   /** One sentence: the disaster and the expected outcome. */
   readonly summary: string;
+  /** @default a cloud license with a pool that is fought over and one with room for everybody */
+  readonly license?: DrillLicense;
+  /** Control Rooms that register with the license key, and share the work. @default all use the world's client token */
+  readonly controlRooms?: readonly DrillRoom[];
+  /** Where Control Rooms ask. @default at the edge */
+  readonly reach?: 'edge' | 'servers of Oregon';
   run(drill: Drill): Promise<void>;
 }

@@ -7,6 +7,8 @@
  * were certainly sold twice.
  */
 
+import { poolName } from './license';
+
 export interface Exchange {
   /** Milliseconds on one monotonic clock: when the request was sent, and when its response was complete. */
   readonly sentAtMs: number;
@@ -24,6 +26,12 @@ export interface Exchange {
   readonly token?: string | undefined;
   /** `expiresAt` on the monotonic clock. */
   readonly expiresAtMs?: number | undefined;
+  /** The grant said that it is beyond the seats that were sold. */
+  readonly overdraft?: boolean | undefined;
+  /** A place in line (202). */
+  readonly position?: number | undefined;
+  /** Which registered Control Room asked. */
+  readonly controlRoom?: string | undefined;
 }
 
 export interface Holding {
@@ -32,15 +40,17 @@ export interface Holding {
   readonly seats: number;
   readonly epoch: number;
   readonly servedBy: string;
+  /** When the request was sent that the first 201 answered. */
+  readonly askedAtMs: number;
   readonly fromMs: number;
   /** Exclusive end of what the client certainly held; Infinity never: an expiry bounds every lease. */
   untilMs: number;
   /** Why it ended, or undefined while the client still holds it. */
   ended?: 'release-sent' | 'told-ended' | undefined;
   token: string | undefined;
+  readonly overdraft: boolean;
+  readonly controlRoom: string | undefined;
 }
-
-const poolName = (product: string, feature: string): string => `${product}/${feature}`;
 
 /** Builds the holdings out of all exchanges. Order of input does not matter. */
 export function holdingsOf(exchanges: readonly Exchange[]): Map<string, Holding> {
@@ -69,9 +79,12 @@ function open(holdings: Map<string, Holding>, exchange: Exchange): void {
     seats: exchange.seats,
     epoch: exchange.epoch ?? -1,
     servedBy: exchange.servedBy ?? '?',
+    askedAtMs: exchange.sentAtMs,
     fromMs: exchange.receivedAtMs,
     untilMs,
     token: exchange.token,
+    overdraft: exchange.overdraft === true,
+    controlRoom: exchange.controlRoom,
   });
 }
 
@@ -160,4 +173,59 @@ export function regionsByEpoch(exchanges: readonly Exchange[]): Map<number, Set<
     result.set(epoch, regions);
   }
   return result;
+}
+
+export interface Overtaking {
+  readonly pool: string;
+  /** Stood in line before the other one first asked, and was still waiting when that one had its seat. */
+  readonly waiting: string;
+  readonly servedFirst: string;
+}
+
+/**
+ * Whoever was served before somebody who had been in line longer, for certain: its place was *received* before the other's
+ * first request was *sent*, and a request that it sent after the other's grant was answered with a place once more.
+ */
+export function overtakings(exchanges: readonly Exchange[]): Overtaking[] {
+  const asks = exchanges.filter(({ method }) => method === 'PUT');
+  const found: Overtaking[] = [];
+  const grants = asks.filter(({ status }) => status === 201);
+  for (const place of firstPlaces(asks)) {
+    const stillWaiting = asks.filter(({ leaseId, status }) => leaseId === place.leaseId && status === 202);
+    for (const grant of grants) {
+      if (poolOf(grant) !== poolOf(place) || grant.leaseId === place.leaseId) continue;
+      if (firstAsked(asks, grant.leaseId) < place.receivedAtMs) continue;
+      if (!stillWaiting.some(({ sentAtMs }) => sentAtMs > grant.receivedAtMs)) continue;
+      found.push({ pool: poolOf(place), waiting: place.leaseId, servedFirst: grant.leaseId });
+    }
+  }
+  return found;
+}
+
+const poolOf = ({ product, feature }: Exchange): string => poolName(product, feature);
+
+function firstPlaces(asks: readonly Exchange[]): Exchange[] {
+  const first = new Map<string, Exchange>();
+  for (const ask of asks) {
+    const known = first.get(ask.leaseId);
+    if (ask.status === 202 && (!known || ask.receivedAtMs < known.receivedAtMs)) first.set(ask.leaseId, ask);
+  }
+  return [...first.values()];
+}
+
+function firstAsked(asks: readonly Exchange[], of: string): number {
+  return Math.min(...asks.filter(({ leaseId }) => leaseId === of).map(({ sentAtMs }) => sentAtMs));
+}
+
+/** Grants beyond the seats that were sold, for certain, which did not say so: the others were held all the while. */
+export function untoldOverdrafts(holdings: Iterable<Holding>, sold: ReadonlyMap<string, number>): Holding[] {
+  const all = [...holdings];
+  return all.filter((holding) => {
+    if (holding.overdraft) return false;
+    const others = all.filter(
+      ({ pool, fromMs, untilMs }) => pool === holding.pool && fromMs < holding.askedAtMs && untilMs > holding.fromMs,
+    );
+    const held = others.reduce((sum, { seats }) => sum + seats, holding.seats);
+    return held > (sold.get(holding.pool) ?? 0);
+  });
 }

@@ -3,26 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ControlRoom } from '../../client/example/control-room';
 import type { ResponseRecord } from '../../client/transport';
 import type { Region } from '../../lambda/failover/core/regions';
+import type { RegisteredRoom } from './control-rooms';
 import type { Exchange } from './ledger';
-
-/** Pools of a drill: one that is always fought over, one with room for everybody. */
-const DRILL_PRODUCT = 'automation';
-export const DRILL_LICENSE = {
-  licenseId: '0b8e4c0e-5f5e-4a53-9d0c-3f5a6d9b7f11',
-  customer: 'Drill',
-  product: DRILL_PRODUCT,
-  entitlements: [
-    { feature: 'contended', seats: 12, leaseTtlSeconds: 30, escrow: 4 },
-    { feature: 'roomy', seats: 2000, leaseTtlSeconds: 30, escrow: 100 },
-  ],
-} as const;
-
-export const DRILL_SEATS: ReadonlyMap<string, number> = new Map(
-  DRILL_LICENSE.entitlements.map(({ feature, seats }) => [`${DRILL_PRODUCT}/${feature}`, seats]),
-);
+import type { DrillLicense } from './license';
 
 export interface LoadOptions {
-  readonly edge: string;
+  readonly license: DrillLicense;
+  /** Where Control Rooms ask: the edge, or every server of a triad. */
+  readonly addresses: readonly string[];
+  /** Registered Control Rooms, each with its own token; without any, all use `token`. */
+  readonly registered: readonly RegisteredRoom[];
   readonly serverUrls: Readonly<Record<Region, readonly string[]>>;
   readonly token: string;
   /** Control Rooms whose sessions come and go quickly, and such as hold their seats all the time. */
@@ -37,6 +27,8 @@ interface LeaseBody {
   readonly epoch?: number;
   readonly servedBy?: string;
   readonly code?: string;
+  readonly overdraft?: boolean;
+  readonly position?: number;
 }
 
 const PRESENT_TRIES = 20;
@@ -44,7 +36,7 @@ const REQUEST_TIME_OUT_MS = 5_000;
 /** Monotonic milliseconds + this = milliseconds since 1970, for marks beside the controller's. */
 const wallOffsetMs = (): number => Date.now() - performance.now();
 
-function toExchange(record: ResponseRecord): Exchange | undefined {
+function toExchange(record: ResponseRecord, controlRoom?: string): Exchange | undefined {
   if (record.method === 'GET' || !record.leaseId) return undefined;
   const body = (record.body ?? {}) as LeaseBody;
   const expiresAtMs = body.expiresAt ? Date.parse(body.expiresAt) - wallOffsetMs() : undefined;
@@ -62,6 +54,9 @@ function toExchange(record: ResponseRecord): Exchange | undefined {
     servedBy: body.servedBy,
     token: body.token,
     expiresAtMs,
+    overdraft: body.overdraft,
+    position: body.position,
+    controlRoom,
   };
 }
 
@@ -73,11 +68,14 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.options = options;
-    const room = (name: string, seed: number, pace: { holdMs: number; pauseMs: number }, sessionsMax: number) =>
-      new ControlRoom({
+    const { registered, license, addresses } = options;
+    const room = (name: string, number: number, pace: { holdMs: number; pauseMs: number }, sessionsMax: number) => {
+      const identity = registered[number % Math.max(1, registered.length)];
+      return new ControlRoom({
         name,
-        seed,
-        product: DRILL_PRODUCT,
+        ...(identity ? { guid: identity.guid } : {}),
+        seed: options.seed + number,
+        product: license.product,
         sessions: [
           { feature: 'contended', seats: 1 },
           { feature: 'contended', seats: 2 },
@@ -87,18 +85,19 @@ export class Load {
         sessionsMax,
         ...pace,
         client: {
-          addresses: [options.edge],
-          token: options.token,
+          addresses,
+          token: identity?.token ?? options.token,
           requestTimeoutMs: REQUEST_TIME_OUT_MS,
           backoffCapMs: 1_000,
-          onResponse: (record) => this.record(record),
+          onResponse: (record) => this.record(record, identity?.guid),
         },
       });
+    };
     const busy = Array.from({ length: options.busyRooms }, (_, index) =>
-      room(`busy ${index}`, options.seed + index, { holdMs: 400, pauseMs: 200 }, 3),
+      room(`busy ${index}`, index, { holdMs: 400, pauseMs: 200 }, 3),
     );
     const steady = Array.from({ length: options.steadyRooms }, (_, index) =>
-      room(`steady ${index}`, options.seed + 1_000 + index, { holdMs: 600_000, pauseMs: 300 }, 2),
+      room(`steady ${index}`, 1_000 + index, { holdMs: 600_000, pauseMs: 300 }, 2),
     );
     this.rooms = [...busy, ...steady];
   }
@@ -129,6 +128,13 @@ export class Load {
     return first && first.receivedAtMs + wallOffsetMs();
   }
 
+  /** How many checkouts and heartbeats that were sent since then were granted or renewed. */
+  grantsSince(sinceMs: number): number {
+    return this.exchanges.filter(
+      ({ method, sentAtMs, status }) => method !== 'DELETE' && sentAtMs > sinceMs && (status === 200 || status === 201),
+    ).length;
+  }
+
   /** How many calls were answered in the last `withinMs` with success. */
   recentSuccesses(withinMs: number): number {
     const since = performance.now() - withinMs;
@@ -141,6 +147,13 @@ export class Load {
   firstSuccessAfter(sinceMs: number, graceMs: number): number | undefined {
     return this.exchanges.find(
       ({ sentAtMs, status }) => sentAtMs > sinceMs + graceMs && status !== undefined && status < 300,
+    )?.receivedAtMs;
+  }
+
+  /** When the first checkout or heartbeat that was sent after `sinceMs` was granted, on the monotonic clock. */
+  firstGrantAfter(sinceMs: number): number | undefined {
+    return this.exchanges.find(
+      ({ method, sentAtMs, status }) => method !== 'DELETE' && sentAtMs > sinceMs && (status === 200 || status === 201),
     )?.receivedAtMs;
   }
 
@@ -169,22 +182,32 @@ export class Load {
   /** Checks out without a pause and gives nothing back, until `count` grants are in hand or the world is gone. */
   async surge(count: number): Promise<number> {
     let granted = 0;
-    while (granted < count && (await this.checkOutAt(this.options.edge)) !== undefined) granted += 1;
+    while (granted < count && (await this.checkOutAt(this.addressAt(0))) !== undefined) granted += 1;
     return granted;
   }
 
   /** Presents a lease with its token at the public address. @returns `honoured`, or why not. */
   async present(leaseId: string, token: string | undefined): Promise<string> {
     for (let attempt = 0; ; attempt += 1) {
-      const answer = await this.presentOnce(leaseId, token);
+      const answer = await this.presentOnce(this.addressAt(attempt), leaseId, token);
       if (answer.final || attempt === PRESENT_TRIES) return answer.said;
       await delay(200);
     }
   }
 
-  private async presentOnce(leaseId: string, token: string | undefined): Promise<{ final: boolean; said: string }> {
+  /** One after the other: of a triad one server is in control. */
+  private addressAt(attempt: number): string {
+    const { addresses } = this.options;
+    return addresses[attempt % addresses.length] ?? '';
+  }
+
+  private async presentOnce(
+    address: string,
+    leaseId: string,
+    token: string | undefined,
+  ): Promise<{ final: boolean; said: string }> {
     try {
-      const response = await fetch(`${this.options.edge}/v1/leases/${leaseId}/heartbeat`, {
+      const response = await fetch(`${address}/v1/leases/${leaseId}/heartbeat`, {
         method: 'POST',
         headers: { authorization: `Bearer ${this.options.token}`, 'content-type': 'application/json' },
         body: JSON.stringify(token === undefined ? {} : { token }),
@@ -202,7 +225,7 @@ export class Load {
   private async checkOutAt(url: string): Promise<string | undefined> {
     const leaseId = randomUUID();
     const sentAtMs = performance.now();
-    const body = { product: DRILL_PRODUCT, feature: 'roomy', seats: 1, holder: 'drill-direct' };
+    const body = { product: this.options.license.product, feature: 'roomy', seats: 1, holder: 'drill-direct' };
     try {
       const response = await fetch(`${url}/v1/leases/${leaseId}`, {
         method: 'PUT',
@@ -230,8 +253,8 @@ export class Load {
     }
   }
 
-  private record(record: ResponseRecord): void {
-    const exchange = toExchange(record);
+  private record(record: ResponseRecord, controlRoom?: string): void {
+    const exchange = toExchange(record, controlRoom);
     if (exchange) this.exchanges.push(exchange);
   }
 }

@@ -1,6 +1,15 @@
 import type { Drill } from './drill';
-import { type Holding, holdingsOf, oversoldPools, peaks, regionsByEpoch, staleAcknowledgements } from './ledger';
-import { DRILL_SEATS } from './load';
+import {
+  type Holding,
+  holdingsOf,
+  oversoldPools,
+  overtakings,
+  peaks,
+  regionsByEpoch,
+  staleAcknowledgements,
+  untoldOverdrafts,
+} from './ledger';
+import { seatsOf } from './license';
 
 const HEARTBEATS_AT_ONCE = 25;
 
@@ -12,6 +21,8 @@ export async function checkEveryPromise(drill: Drill): Promise<void> {
   const { exchanges } = drill.load;
   const holdings = holdingsOf(exchanges);
   noSeatSoldTwice(drill, holdings);
+  overdraftIsTold(drill, holdings);
+  nobodyOvertakes(drill);
   oneRegionAnEpoch(drill);
   await everyLeaseHonoured(drill, holdings);
   drill.figure('calls of Control Rooms', exchanges.length);
@@ -32,12 +43,30 @@ function refusals(drill: Drill): [string, number][] {
 }
 
 function noSeatSoldTwice(drill: Drill, holdings: ReadonlyMap<string, Holding>): void {
-  const oversold = oversoldPools(holdings.values(), DRILL_SEATS);
+  const capacity = seatsOf(drill.license, 'capacity');
+  const oversold = oversoldPools(holdings.values(), capacity);
   const highest = [...peaks(holdings.values())].map(
-    ([pool, { held }]) => `${pool} at most ${held} of ${DRILL_SEATS.get(pool)}`,
+    ([pool, { held }]) => `${pool} at most ${held} of ${capacity.get(pool)}`,
   );
   const broken = oversold.map(({ pool, held, seats }) => `${pool}: ${held} held of ${seats}`);
   drill.promise('no seat is sold twice', oversold.length === 0, (broken.length > 0 ? broken : highest).join(', '));
+}
+
+function overdraftIsTold(drill: Drill, holdings: ReadonlyMap<string, Holding>): void {
+  if (drill.license.entitlements.every(({ overdraft = 0 }) => overdraft === 0)) return;
+  const told = [...holdings.values()].filter(({ overdraft }) => overdraft).length;
+  const untold = untoldOverdrafts(holdings.values(), seatsOf(drill.license, 'sold'));
+  drill.promise('whoever takes a seat beyond those sold is told', untold.length === 0, `${told} told`);
+}
+
+function nobodyOvertakes(drill: Drill): void {
+  const places = drill.load.exchanges.filter(({ status }) => status === 202);
+  if (places.length === 0) return;
+  const [first, ...more] = overtakings(drill.load.exchanges);
+  const words = first
+    ? `${more.length + 1}, for example ${first.servedFirst} before ${first.waiting}`
+    : `${new Set(places.map(({ leaseId }) => leaseId)).size} stood in line`;
+  drill.promise('nobody overtakes in the line', first === undefined, words);
 }
 
 function oneRegionAnEpoch(drill: Drill): void {

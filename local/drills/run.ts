@@ -5,8 +5,10 @@ import type { Region } from '../../lambda/failover/core/regions';
 import type { Layout } from '../two-region/layout';
 import { findFreeBasePort } from '../two-region/world/ports';
 import { World } from '../two-region/world/world';
+import { registerAll } from './control-rooms';
 import { Drill, type Scenario } from './drill';
-import { DRILL_LICENSE, Load } from './load';
+import { DRILL_LICENSE } from './license';
+import { Load } from './load';
 import { checkEveryPromise } from './promises';
 import { type DrillReport, relativeTimeline } from './report';
 
@@ -27,7 +29,8 @@ export async function runDrill(scenario: Scenario, options: DrillOptions): Promi
   const before = performance.now();
   const home = mkdtempSync(join(tmpdir(), 'evergrant-drill-'));
   const licenseFile = join(home, 'license.json');
-  writeFileSync(licenseFile, JSON.stringify(DRILL_LICENSE));
+  const { license = DRILL_LICENSE, controlRooms = [], reach = 'edge' } = scenario;
+  writeFileSync(licenseFile, JSON.stringify(license));
   const basePort = await findFreeBasePort();
   const world = new World({ home, basePort, profile: 'fast', keep: false, fresh: false, rooms: 0, licenseFile });
   const { layout } = world;
@@ -37,11 +40,13 @@ export async function runDrill(scenario: Scenario, options: DrillOptions): Promi
     await world.start();
     const load = new Load({
       ...options,
-      edge: layout.url('edge'),
+      license,
+      addresses: reach === 'edge' ? [layout.url('edge')] : urls(layout, 'oregon'),
+      registered: await registerAll(world, controlRooms),
       token: world.tokens.client,
       serverUrls: { oregon: urls(layout, 'oregon'), virginia: urls(layout, 'virginia') },
     });
-    drill = new Drill(world, load, options.tell);
+    drill = new Drill({ world, load, license }, options.tell);
     drill.mark('world is up');
     load.start();
     await scenario.run(drill);

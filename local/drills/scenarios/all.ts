@@ -1,11 +1,15 @@
 import type { Scenario } from '../drill';
 import { appDown } from './app-down';
+import { cloudLicense } from './cloud-license';
 import { controllerDies } from './controller-dies';
 import { databaseDown } from './database-down';
 import { failback } from './failback';
 import { flapping } from './flapping';
+import { guidLicense } from './guid-license';
 import { oneAppDown } from './one-app-down';
 import { oregonReturns } from './oregon-returns';
+import { queueFailover } from './queue-failover';
+import { redundantLicense } from './redundant-license';
 import { regionHang } from './region-hang';
 import { regionLoss } from './region-loss';
 import { standbyNotReady } from './standby-not-ready';
@@ -28,4 +32,8 @@ export const SCENARIOS: readonly Scenario[] = [
   witnessDisagrees,
   flapping,
   failback,
+  cloudLicense,
+  guidLicense,
+  redundantLicense,
+  queueFailover,
 ];

@@ -16,6 +16,7 @@ import { EventLog } from './events';
 import { projectRoot } from './files';
 import { claimHome, leaveHome, markPrepared, writeRunFile } from './home';
 import { countAdopted } from './lease-count';
+import type { WorldLicense } from './licensing';
 import type { Observation } from './observer';
 import type { StartOptions } from './options';
 import { assembleParts, type Parts } from './parts';
@@ -101,6 +102,11 @@ export class World implements WorldControl {
 
   get tokens(): { admin: string; client: string } {
     return this.require().secrets.tokens;
+  }
+
+  /** The signed files, and the keys that Control Rooms register with. */
+  get licenses(): readonly WorldLicense[] {
+    return this.require().licensing.licenses;
   }
 
   // What can be seen.

@@ -2,9 +2,11 @@ import {
   type Exchange,
   holdingsOf,
   oversoldPools,
+  overtakings,
   peaks,
   regionsByEpoch,
   staleAcknowledgements,
+  untoldOverdrafts,
 } from '../../../local/drills/ledger';
 
 const exchange = (over: Partial<Exchange>): Exchange => ({
@@ -64,5 +66,56 @@ describe('the ledger of what clients held', () => {
   test('the regions that granted in an epoch are told apart', () => {
     const other = exchange({ leaseId: 'b', servedBy: 'virginia/app-2' });
     expect(regionsByEpoch([exchange({}), other]).get(1)).toEqual(new Set(['oregon', 'virginia']));
+  });
+
+  describe('of the line', () => {
+    const place = (over: Partial<Exchange>) => exchange({ status: 202, position: 1, expiresAtMs: undefined, ...over });
+    const early = place({ leaseId: 'early', sentAtMs: 0, receivedAtMs: 10 });
+    const late = place({ leaseId: 'late', sentAtMs: 11, receivedAtMs: 20 });
+
+    test('one who had to wait on while a later one was served was overtaken', () => {
+      const served = exchange({ leaseId: 'late', sentAtMs: 30, receivedAtMs: 40 });
+      const waitsOn = place({ leaseId: 'early', sentAtMs: 41, receivedAtMs: 50 });
+      expect(overtakings([early, late, served, waitsOn])).toEqual([
+        { pool: 'p/f', waiting: 'early', servedFirst: 'late' },
+      ]);
+    });
+
+    test('nothing is certain while requests overlap', () => {
+      const served = exchange({ leaseId: 'late', sentAtMs: 30, receivedAtMs: 40 });
+      const overlapping = place({ leaseId: 'early', sentAtMs: 39, receivedAtMs: 50 });
+      expect(overtakings([early, late, served, overlapping])).toEqual([]);
+      const asTheFirst = place({ leaseId: 'late', sentAtMs: 9, receivedAtMs: 20 });
+      const waitsOn = place({ leaseId: 'early', sentAtMs: 41, receivedAtMs: 50 });
+      expect(overtakings([early, asTheFirst, served, waitsOn])).toEqual([]);
+    });
+
+    test('one without a place that is served at once overtakes too', () => {
+      const passerBy = exchange({ leaseId: 'passer-by', sentAtMs: 30, receivedAtMs: 40 });
+      const waitsOn = place({ leaseId: 'early', sentAtMs: 41, receivedAtMs: 50 });
+      expect(overtakings([early, passerBy, waitsOn])).toHaveLength(1);
+    });
+
+    test('in order is in order', () => {
+      const first = exchange({ leaseId: 'early', sentAtMs: 30, receivedAtMs: 40 });
+      const second = exchange({ leaseId: 'late', sentAtMs: 41, receivedAtMs: 50 });
+      expect(overtakings([early, late, first, second])).toEqual([]);
+    });
+  });
+
+  describe('of overdraft', () => {
+    const untold = (...exchanges: Exchange[]) =>
+      untoldOverdrafts(holdingsOf(exchanges).values(), seats).map(({ leaseId }) => leaseId);
+
+    test('a seat beyond those sold has to be told', () => {
+      const beyond = exchange({ leaseId: 'b', sentAtMs: 10, receivedAtMs: 20 });
+      expect(untold(exchange({}), beyond)).toEqual(['b']);
+      expect(untold(exchange({}), { ...beyond, overdraft: true })).toEqual([]);
+    });
+
+    test('nothing is certain of a seat that may have come free meanwhile', () => {
+      const given = exchange({ method: 'DELETE', sentAtMs: 15, receivedAtMs: 30, status: 204 });
+      expect(untold(exchange({}), given, exchange({ leaseId: 'b', sentAtMs: 10, receivedAtMs: 20 }))).toEqual([]);
+    });
   });
 });

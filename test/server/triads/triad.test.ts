@@ -137,14 +137,15 @@ it('a license of another kind is not touched by all this', async () => {
 it('places in the line wait out a time without control too', async () => {
   const first = await oneInControl();
   await checkout(first, 10);
-  const leaseId = randomUUID();
+  const [early, late] = [randomUUID(), randomUUID()];
   const body = { product: PRODUCT, feature: 'triad-studio', seats: 1, holder: 'room-2', queue: true };
-  expect((await first.call('PUT', `/v1/leases/${leaseId}`, body)).status).toBe(202);
+  for (const leaseId of [early, late])
+    expect((await first.call('PUT', `/v1/leases/${leaseId}`, body)).status).toBe(202);
   await first.stop();
   await world.database.query(`update queue_place set expires_at = clock_timestamp() - interval '1 s'`);
   const second = await oneInControl(others(first));
-  const again = await second.call('PUT', `/v1/leases/${leaseId}`, body);
-  expect(again).toMatchObject({ status: 202, body: { position: 1 } });
+  const asked = await second.call('PUT', `/v1/leases/${late}`, body);
+  expect(asked).toMatchObject({ status: 202, body: { position: 2 } });
 });
 
 it('status and metrics say who is there and who is in control', async () => {

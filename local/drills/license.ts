@@ -1,0 +1,48 @@
+/** The licenses that drills are run with. */
+
+export interface DrillEntitlement {
+  readonly feature: string;
+  readonly seats: number;
+  readonly overdraft?: number;
+  readonly leaseTtlSeconds: number;
+  readonly escrow: number;
+  readonly reservations?: readonly { readonly controlRoom: string; readonly seats: number }[];
+}
+
+/** A license document, all but its validity and license key: the world issues it. */
+export interface DrillLicense {
+  readonly licenseId: string;
+  readonly customer: string;
+  readonly product: string;
+  readonly kind: 'cloud' | 'guid' | 'redundant';
+  readonly controlRoom?: string;
+  readonly servers?: readonly string[];
+  readonly entitlements: readonly DrillEntitlement[];
+}
+
+/** Pools of a drill: one that is always fought over, one with room for everybody. */
+export const DRILL_LICENSE: DrillLicense = {
+  licenseId: '0b8e4c0e-5f5e-4a53-9d0c-3f5a6d9b7f11',
+  customer: 'Drill',
+  product: 'automation',
+  kind: 'cloud',
+  entitlements: [
+    { feature: 'contended', seats: 12, leaseTtlSeconds: 30, escrow: 4 },
+    { feature: 'roomy', seats: 2000, leaseTtlSeconds: 30, escrow: 100 },
+  ],
+};
+
+export const poolName = (product: string, feature: string): string => `${product}/${feature}`;
+
+/** Seats sold of each pool, and with them what may be overdrawn. */
+export function seatsOf(
+  { product, entitlements }: DrillLicense,
+  what: 'sold' | 'capacity',
+): ReadonlyMap<string, number> {
+  return new Map(
+    entitlements.map(({ feature, seats, overdraft = 0 }) => [
+      poolName(product, feature),
+      what === 'sold' ? seats : seats + overdraft,
+    ]),
+  );
+}
