@@ -97,6 +97,11 @@ export type LicenseDocument = Static<typeof LicenseDocument>;
 export type LicenseKind = LicenseDocument['kind'];
 export type LicenseEntitlement = LicenseDocument['entitlements'][number];
 
+/** Milliseconds since 1970 of a moment in a document. */
+export function instantMs(instant: string): number {
+  return Date.parse(instant);
+}
+
 /** A document from outside, or every mistake in it. */
 export function readDocument(value: unknown): Read<LicenseDocument> {
   const read = readAs(LicenseDocument, value);

@@ -13,6 +13,7 @@ import type { Place, PlaceClaim } from './core/queue';
 import type { RenewalRequest, RenewalVerdict } from './core/renewal';
 import type { DatabaseFact, EpochVerdict } from './core/role';
 import type { TriadClaims, TriadRefusal } from './core/triad';
+import type { Licenses } from './license-ports';
 import type { Registry } from './registry-ports';
 import type { TriadStore } from './triad-ports';
 
@@ -66,6 +67,14 @@ export interface GrantBatchRequest {
 
 /** What a lease token says of its pool. */
 export type SignedPool = Omit<LeasedPool, 'leaseTtlMs' | 'onDisconnect'>;
+
+/** An entitlement as the rows have it, with what proves them. */
+export interface ReadEntitlement extends Entitlement {
+  /** In hex. */
+  readonly licenseKeySha256: string | undefined;
+  /** The signed file; undefined: provisioned before there were license files. */
+  readonly file: string | undefined;
+}
 
 /** What a lease is of, as its token and its answer say it. */
 export interface LeasedPool {
@@ -249,7 +258,7 @@ export interface LicenseDatabase {
   /** Ends a bounded number of lapsed leases and hold-backs. */
   expire(expected: ExpectedEpoch): Promise<InEpoch<Sweep>>;
   /** Every license's entitlement of that name, in the order of the license ids. */
-  findEntitlements(name: EntitlementName): Promise<readonly Entitlement[]>;
+  findEntitlements(name: EntitlementName): Promise<readonly ReadEntitlement[]>;
   readPools(): Promise<PoolView[]>;
   /** In the order of their ids, so that the last id is the cursor of the next page. */
   readLeases(filter: LeaseFilter): Promise<LeaseView[]>;
@@ -257,6 +266,7 @@ export interface LicenseDatabase {
   readQueue(filter: PlaceFilter): Promise<PlaceView[]>;
   /** The valid ones among API tokens given as SHA-256 in hex, by that. */
   findApiTokens(sha256s: readonly string[]): Promise<ReadonlyMap<string, FoundToken>>;
+  readonly licenses: Licenses;
   readonly registry: Registry;
   readonly triads: TriadStore;
   readonly audit: AuditLog;

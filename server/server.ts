@@ -16,6 +16,8 @@ import { createControlRooms } from './duties/control-rooms';
 import { Entitlements } from './duties/entitlements';
 import { EpochWork } from './duties/epoch-work';
 import { LeaseDesk } from './duties/lease-desk';
+import type { LicenseProofs } from './duties/license-proofs';
+import { createLicenses } from './duties/licenses';
 import { Metrics } from './duties/metrics';
 import { Reclaim } from './duties/reclaim';
 import { RoleDuty } from './duties/role';
@@ -46,6 +48,8 @@ export interface ServerAdapters {
   readonly log: Logger;
   /** @default the process's own monotonic clock */
   readonly clock?: MonotonicClock;
+  /** @default the signed files in the database */
+  readonly licenseProofs?: LicenseProofs;
   /** @default SESSION_POLICY; a test makes it smaller. */
   readonly sessionPolicy?: SessionPolicy;
 }
@@ -58,7 +62,7 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
   const { database, authorityStore, checkpointStore, log } = adapters;
-  const { app, role, apiTokens, triads, sweeper, controlRooms, checkpoints, metrics } = await assemble(
+  const { app, role, apiTokens, triads, sweeper, controlRooms, checkpoints, licenses, metrics } = await assemble(
     environment,
     adapters,
   );
@@ -73,7 +77,8 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
     await app.close().finally(() => clearInterval(closeIdle));
     await controlRooms.stop();
-    await Promise.all([role.stop(), triads.stop(), sweeper.stop(), checkpoints.stop(), certificates?.stop()]);
+    await Promise.all([role, triads, sweeper, licenses, checkpoints].map((duty) => duty.stop()));
+    await certificates?.stop();
     // A database that hangs does not say goodbye.
     const closed = Promise.all([database.close(), authorityStore.close(), checkpointStore.close()]);
     await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
@@ -93,6 +98,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       controlRooms.start();
       certificates?.start();
       checkpoints.start();
+      licenses.start();
       return address;
     },
     stop: () => {
@@ -119,18 +125,20 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
   const adoptions = new AdoptionReport({ log, server });
   const acknowledgements = new Acknowledgements({ database, clock, metrics, log });
+  const shared = { region, server, role, work, apiTokens, clock, metrics, log };
+  const licenses = createLicenses({ ...shared, licensing: environment.licensing, licenses: database.licenses });
+  const proofs = adapters.licenseProofs ?? licenses.proofs;
   const desk = new LeaseDesk({
     policy,
     database,
     work,
-    entitlements: new Entitlements(database, clock),
+    entitlements: new Entitlements({ database, clock, proofs }),
     tokens: leaseTokens,
     acknowledgements,
     metrics,
     random,
     onAdopted: (lease, claim) => adoptions.add(lease, claim),
   });
-  const shared = { region, server, role, work, apiTokens, clock, metrics, log };
   const controlRooms = createControlRooms({ ...shared, registry: database.registry });
   const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
   const sweeper = new Sweeper({ region, role, triadClaims, database, metrics, log });
@@ -146,6 +154,7 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     triads,
     regionAddresses,
     desk,
+    licenseDesk: licenses.desk,
     pulse,
     registry,
     leaseTokens,
@@ -157,5 +166,5 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     sessionPolicy,
     security: environment.security,
   });
-  return { app, role, apiTokens, triads, sweeper, controlRooms, checkpoints, metrics };
+  return { app, role, apiTokens, triads, sweeper, controlRooms, checkpoints, licenses, metrics };
 }

@@ -41,13 +41,13 @@ export interface EntitlementName {
   readonly licenseId?: string | undefined;
 }
 
-export type EntitlementVerdict =
-  | { readonly kind: 'found'; readonly entitlement: Entitlement }
+export type EntitlementVerdict<E extends Entitlement = Entitlement> =
+  | { readonly kind: 'found'; readonly entitlement: E }
   | { readonly kind: 'entitlement_not_found' }
   | { readonly kind: 'license_ambiguous'; readonly licenseIds: readonly string[] };
 
 /** Whose seats a name means: no guess is made between two licenses. */
-export function entitlementVerdict(candidates: readonly Entitlement[]): EntitlementVerdict {
+export function entitlementVerdict<E extends Entitlement>(candidates: readonly E[]): EntitlementVerdict<E> {
   const [only, ...others] = candidates;
   if (!only) return { kind: 'entitlement_not_found' };
   if (others.length === 0) return { kind: 'found', entitlement: only };

@@ -5,29 +5,35 @@ import {
   entitlementVerdict,
 } from '../core/entitlement';
 import type { LicenseDatabase, MonotonicClock } from '../ports';
+import type { LicenseProofs, Unproven } from './license-proofs';
 
 const KNOWN_FOR_MS = 10_000;
 const UNKNOWN_FOR_MS = 1_000;
 const REMEMBERED_MAX = 10_000;
 
 interface Remembered {
-  readonly found: Promise<EntitlementVerdict>;
+  readonly found: Promise<ProvenVerdict>;
   entitlement: Entitlement | undefined;
   untilMs: number;
 }
+
+/** What the database says of an entitlement counts when the vendor signed it. */
+export type ProvenVerdict = EntitlementVerdict | Unproven;
 
 /** Remembers which pool an entitlement has, so that a checkout need not ask; counts are never remembered. */
 export class Entitlements {
   readonly #database: LicenseDatabase;
   readonly #clock: MonotonicClock;
+  readonly #proofs: LicenseProofs;
   readonly #remembered = new Map<string, Remembered>();
 
-  constructor(database: LicenseDatabase, clock: MonotonicClock) {
-    this.#database = database;
-    this.#clock = clock;
+  constructor(options: { database: LicenseDatabase; clock: MonotonicClock; proofs: LicenseProofs }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#proofs = options.proofs;
   }
 
-  find(name: EntitlementName): Promise<EntitlementVerdict> {
+  find(name: EntitlementName): Promise<ProvenVerdict> {
     const key = keyOf(name);
     const nowMs = this.#clock.nowMs();
     const known = this.#remembered.get(key);
@@ -53,8 +59,10 @@ export class Entitlements {
     }
   }
 
-  async #read(name: EntitlementName): Promise<EntitlementVerdict> {
-    return entitlementVerdict(await this.#database.findEntitlements(name));
+  async #read(name: EntitlementName): Promise<ProvenVerdict> {
+    const verdict = entitlementVerdict(await this.#database.findEntitlements(name));
+    if (verdict.kind !== 'found') return verdict;
+    return (await this.#proofs.check(verdict.entitlement)) ?? verdict;
   }
 }
 

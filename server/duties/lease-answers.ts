@@ -1,8 +1,9 @@
-import type { EntitlementName, EntitlementVerdict } from '../core/entitlement';
+import type { EntitlementName } from '../core/entitlement';
 import type { GrantVerdict } from '../core/grant';
 import type { Lease, LeaseEnd } from '../core/lease';
 import type { Place } from '../core/queue';
 import type { LeasedPool } from '../ports';
+import type { ProvenVerdict } from './entitlements';
 import type { Refusal } from './epoch-work';
 
 export interface Checkout extends EntitlementName {
@@ -57,7 +58,7 @@ export type LeaseAnswer =
   | HeldLease
   | HeldPlace
   | Exclude<GrantVerdict, { kind: 'granted' | 'queued' }>
-  | Exclude<EntitlementVerdict, { kind: 'found' }>
+  | Exclude<ProvenVerdict, { kind: 'found' }>
   /** The token's Control Room belongs to another license than the one asked for. */
   | { readonly kind: 'wrong_license'; readonly licenseId: string }
   | Refusal;

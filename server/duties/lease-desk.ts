@@ -1,12 +1,12 @@
 import type { Caller } from '../core/access';
 import type { UncertaintyPolicy } from '../core/adoption';
-import type { Entitlement, EntitlementName, EntitlementVerdict, Requester } from '../core/entitlement';
+import type { Entitlement, EntitlementName, Requester } from '../core/entitlement';
 import type { GrantRequest, GrantVerdict } from '../core/grant';
 import type { Lease, LeaseClaim } from '../core/lease';
 import type { PlaceClaim } from '../core/queue';
 import { DatabaseFailure, type LeasedPool, type LeaseTokens, type LicenseDatabase } from '../ports';
 import type { Acknowledgements } from './acknowledgements';
-import type { Entitlements } from './entitlements';
+import type { Entitlements, ProvenVerdict } from './entitlements';
 import type { EpochWork, Refusal } from './epoch-work';
 import type { Checkout, Heartbeat, LeaseAnswer, Release, ReleaseAnswer } from './lease-answers';
 import { LeaseBatches } from './lease-batches';
@@ -250,13 +250,14 @@ export class LeaseDesk {
         return entitled.entitlement.poolId;
       case 'entitlement_not_found':
       case 'license_ambiguous':
+      case 'license_unproven':
         return undefined;
       default:
         return entitled;
     }
   }
 
-  async #entitlement(name: EntitlementName): Promise<EntitlementVerdict | Refusal> {
+  async #entitlement(name: EntitlementName): Promise<ProvenVerdict | Refusal> {
     try {
       return await this.#options.entitlements.find(name);
     } catch (error) {

@@ -116,6 +116,24 @@ export class Metrics {
     labelNames: ['method', 'route', 'status'] as const,
     buckets: SECONDS,
   });
+  readonly licenseImports = new Counter({
+    ...this.#shared,
+    name: 'evergrant_license_imports_total',
+    help: 'License files brought to this server, by outcome',
+    labelNames: ['outcome'] as const,
+  });
+  readonly licenseProven = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_license_proven',
+    help: '1 while the database says of the license what its vendor signed, 0 while it does not and nothing is granted',
+    labelNames: ['license'] as const,
+  });
+  readonly #licenseValidDays = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_license_valid_days',
+    help: 'Days until the license ends; negative once it has',
+    labelNames: ['license'] as const,
+  });
   readonly granting = new Gauge({
     ...this.#shared,
     name: 'evergrant_granting',
@@ -147,6 +165,11 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  showValidity(licenses: readonly { readonly licenseId: string; readonly validDays: number }[]): void {
+    this.#licenseValidDays.reset();
+    for (const { licenseId, validDays } of licenses) this.#licenseValidDays.set({ license: licenseId }, validDays);
   }
 
   showPools(pools: readonly PoolView[]): void {

@@ -4,6 +4,7 @@ import type { CheckpointStore } from '../audit-ports';
 import type { ApiTokens } from '../duties/api-tokens';
 import type { ControlRoomPulse } from '../duties/control-room-pulse';
 import type { LeaseDesk } from '../duties/lease-desk';
+import type { LicenseDesk } from '../duties/license-desk';
 import type { Metrics } from '../duties/metrics';
 import type { Reclaim } from '../duties/reclaim';
 import type { RegistryDesk } from '../duties/registry-desk';
@@ -21,6 +22,7 @@ export interface AppOptions {
   readonly role: RoleDuty;
   readonly triads: TriadDuty;
   readonly desk: LeaseDesk;
+  readonly licenseDesk: LicenseDesk;
   readonly apiTokens: ApiTokens;
   readonly pulse: ControlRoomPulse;
   readonly registry: RegistryDesk;

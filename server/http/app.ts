@@ -13,6 +13,7 @@ import { answerErrors } from './errors';
 import { framework } from './framework';
 import { LeaseCalls } from './lease-calls';
 import { leaseRoutes } from './lease-routes';
+import { licenseRoutes } from './license-routes';
 import { limitConnections } from './listener';
 import { refuseOtherMethods } from './methods';
 import { problemResponses, sendReply } from './problems';
@@ -64,6 +65,7 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
   await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => auditRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => reportRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => licenseRoutes(routes, { ...options, authenticate }));
 }
 
 /** Everybody but who asks whether the server lives: load balancers ask often, and from few addresses. */
@@ -137,6 +139,7 @@ const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
   tags: [
     { name: 'leases', description: 'Checkout, heartbeat, release' },
+    { name: 'licenses', description: 'What the vendor signed, and what it entitles to' },
     { name: 'control rooms', description: 'The installations of a customer: registration, recovery, use' },
     { name: 'api tokens', description: 'Who may call, and how' },
     { name: 'reading', description: 'Pools, and who holds what' },

@@ -62,6 +62,10 @@ const REASON_FORBIDDEN = problemReply('forbidden', {
   detail: 'a reason takes the seats back from whoever holds them, which needs the scope admin; release without one',
 });
 
+/** What is wrong in detail is for whoever reads the server's log. */
+const UNPROVEN =
+  'what the database says of this license is not proven by its signed file; an administrator imports the license file again';
+
 /** The same UUID may be written in two ways; it is one lease. */
 function withPlainId<T extends { leaseId: string }>(call: T): T {
   return { ...call, leaseId: call.leaseId.toLowerCase() };
@@ -102,6 +106,8 @@ function leaseReply(status: 200 | 201, answer: LeaseAnswer, options: LeaseCallOp
         members: { licenseIds },
       });
     }
+    case 'license_unproven':
+      return problemReply(answer.code, { detail: UNPROVEN, members: { licenseId: answer.licenseId } });
     case 'wrong_license':
       return problemReply(answer.kind, { detail: `this token acts within the license ${answer.licenseId} alone` });
     case 'license_not_valid':

@@ -4,7 +4,7 @@ import type { RefusalCode } from '../../license-files/verdicts';
 import { verifyLicense } from '../../license-files/verify';
 import { type ImportRefusal, importRefusalInWords } from '../core/license-import';
 import type { MigrationEnvironment } from '../environment';
-import { importLicense } from '../postgres/import-license';
+import { importLicense } from '../postgres/licenses/import-license';
 
 const IMPORTER = 'migration command';
 

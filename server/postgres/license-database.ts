@@ -5,6 +5,7 @@ import { type DatabaseAddress, openPool } from './connection';
 import { expireLeases } from './expire-leases';
 import { findEntitlements } from './find-entitlements';
 import { grantLeases } from './grant-leases';
+import { licensesOn } from './licenses/licenses';
 import { schemaOfThisRelease } from './migrations';
 import { observeDatabase, readAcknowledged, writeBeacon } from './observe-database';
 import { openEpoch } from './open-epoch';
@@ -61,6 +62,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     readPools: () => readPools(granting),
     readQueue: (filter) => readQueue(granting, filter),
     readLeases: (filter) => readLeases(granting, filter),
+    licenses: licensesOn(granting),
     registry: registryOn(granting, opening),
     triads: triadsOn(watching, opening),
     audit: auditLogOn(auditing),

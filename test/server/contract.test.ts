@@ -191,6 +191,8 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
       '/v1/leases/',
       '/v1/leases/{leaseId}',
       '/v1/leases/{leaseId}/heartbeat',
+      '/v1/licenses',
+      '/v1/licenses/{licenseId}',
       '/v1/pools',
       '/v1/queue',
       '/v1/reservations',

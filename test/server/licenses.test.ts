@@ -51,7 +51,7 @@ beforeAll(async () => {
       await client.query('update api_token set control_room = $1 where name = $2', [ROOMS[room], `room ${room}`]);
     }
   });
-  server = await world.startGranting({ wrapDatabase });
+  server = await world.startGranting({ wrapDatabase, believesRows: true });
 });
 
 afterAll(() => world.close());

@@ -3,7 +3,7 @@ import type { LicenseDatabase } from '../../../server/ports';
 import { connectLicenseDatabase } from '../../../server/postgres/license-database';
 import type { Movement } from '../../../server/registry-ports';
 import { eventually } from '../../support/eventually';
-import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '../support/test-world';
+import { LICENSE, PRODUCT, type RunningServer, TestWorld, TOKENS } from '../support/test-world';
 import { giveLicenseKey, newRoom, type Room, register } from './support';
 
 let world: TestWorld;
@@ -11,17 +11,10 @@ let licenseKey: string;
 
 beforeEach(async () => {
   world = await TestWorld.create();
-  licenseKey = await giveLicenseKey(world);
-  await policy({ graceSeconds: 3_600, suspendAfterSeconds: 7_200 });
+  licenseKey = await giveLicenseKey(world, { policy: { graceSeconds: 3_600, suspendAfterSeconds: 7_200 } });
 });
 
 afterEach(() => world.close());
-
-const policy = ({ graceSeconds, suspendAfterSeconds }: { graceSeconds: number; suspendAfterSeconds: number }) =>
-  world.database.query('update license set grace_seconds = $1, suspend_after_seconds = $2', [
-    graceSeconds,
-    suspendAfterSeconds,
-  ]);
 
 /** Makes it as if the Control Room had been silent for so long, while somebody listened. */
 const silence = (room: Room, seconds: number) =>
@@ -229,7 +222,11 @@ describe('our own silence is not theirs', () => {
 describe('a Control Room that holds more than was sold', () => {
   /** Five of the ten seats turn out to be overdraft. */
   async function overdraft(): Promise<void> {
-    await world.database.query(`update pool set seats = 5, overdraft = 5 where feature = 'studio'`);
+    const entitlements = LICENSE.entitlements.map((each) =>
+      each.feature === 'studio' ? { ...each, seats: 5, overdraft: 5 } : each,
+    );
+    const policy = { graceSeconds: 3_600, suspendAfterSeconds: 7_200 };
+    await world.importLicense({ ...LICENSE, issue: 3, licenseKey, policy, entitlements });
   }
 
   it('is fail-safe when that lasts as long as its grace, keeps what it holds, and takes nothing more', async () => {

@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { licenseKeySha256 } from '../../../license-files/license-key';
 import { sha256Of } from '../../../server/duties/api-tokens';
-import type { Answer, RunningServer, TestWorld } from '../support/test-world';
+import { type Answer, LICENSE, type RunningServer, type TestWorld } from '../support/test-world';
 
 /** A Control Room as it stands beside its own installation: its GUID, and the token it drew. */
 export interface Room {
@@ -12,31 +11,22 @@ export interface Room {
 export const drawToken = (): string => `egc_${randomBytes(24).toString('base64url')}`;
 export const newRoom = (): Room => ({ guid: randomUUID(), token: drawToken() });
 
-/** Gives a license a license key. Resolves to the key. */
-export async function giveLicenseKey(world: TestWorld, licenseId = 'lic-1'): Promise<string> {
-  const key = randomUUID();
-  await world.database.query(`update license set license_key_sha256 = decode($1, 'hex') where id = $2`, [
-    licenseKeySha256(key),
-    licenseId,
-  ]);
-  return key;
+/** Gives the tests' license a license key, in its second issue. Resolves to the key. */
+export async function giveLicenseKey(world: TestWorld, more: Partial<typeof LICENSE> = {}): Promise<string> {
+  const licenseKey = randomUUID();
+  await world.importLicense({ ...LICENSE, issue: 2, licenseKey, ...more });
+  return licenseKey;
 }
 
-/** A further license of the same product. Resolves to its license key. */
+/** A further license, of another product. Resolves to its license key. */
 export async function addLicense(
   world: TestWorld,
-  { licenseId, kind = 'cloud', controlRoom }: { licenseId: string; kind?: 'cloud' | 'guid'; controlRoom?: string },
+  { licenseId, ...kind }: { licenseId: string; kind?: 'guid'; controlRoom?: string },
 ): Promise<string> {
-  await world.database.query(
-    `insert into license (id, customer, product, kind, control_room) values ($1, 'Beta', 'Other', $2, $3)`,
-    [licenseId, kind, controlRoom ?? null],
-  );
-  await world.database.query(
-    `insert into pool (license_id, product, feature, seats, lease_ttl_seconds, escrow)
-     values ($1, 'Other', 'studio', 5, 600, 1)`,
-    [licenseId],
-  );
-  return giveLicenseKey(world, licenseId);
+  const licenseKey = randomUUID();
+  const entitlements = [{ feature: 'studio', seats: 5 }];
+  await world.importLicense({ licenseId, customer: 'Beta', product: 'Other', licenseKey, ...kind, entitlements });
+  return licenseKey;
 }
 
 export function register(server: RunningServer, room: Room, licenseKey: string, more: object = {}): Promise<Answer> {

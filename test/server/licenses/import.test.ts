@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { LicenseDocument } from '../../../license-files/document';
 import { completeDraft } from '../../../license-files/draft';
 import { licenseKeySha256 } from '../../../license-files/license-key';
-import { importLicense } from '../../../server/postgres/import-license';
+import { importLicense } from '../../../server/postgres/licenses/import-license';
 import { TestDatabase } from '../../support/test-database';
 
 /** Straight into the function: the one way in which seats come into the database. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { MonotonicClock } from '../../../server/ports';
 import { eventually } from '../../support/eventually';
 import { TestSession } from '../support/test-session';
-import { PRODUCT, type RunningServer, TestWorld } from '../support/test-world';
+import { LICENSE, PRODUCT, type RunningServer, TestWorld } from '../support/test-world';
 
 /** `studio` gives its seats back when a session vanishes, `runner` keeps them. */
 let world: TestWorld;
@@ -10,8 +10,8 @@ let server: RunningServer;
 const sessions: TestSession[] = [];
 
 beforeEach(async () => {
-  world = await TestWorld.create();
-  await world.database.query(`update pool set on_disconnect = 'release' where feature = 'studio'`);
+  const [studio, ...others] = LICENSE.entitlements;
+  world = await TestWorld.create({ ...LICENSE, entitlements: [{ ...studio!, onDisconnect: 'release' }, ...others] });
   server = await world.startGranting();
 });
 

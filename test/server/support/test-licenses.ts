@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { LicenseDocument } from '../../../license-files/document';
 import { completeDraft } from '../../../license-files/draft';
-import { importLicense } from '../../../server/postgres/import-license';
+import { importLicense } from '../../../server/postgres/licenses/import-license';
 import { createVendor, type Vendor } from '../../support/vendor';
 
 /** What a test says of a license; all else has the defaults of license-files/draft.ts, and validity of a lifetime. */
@@ -54,7 +54,8 @@ export async function importForTest(client: Client, license: LicenseDraft): Prom
   if (outcome.outcome !== 'imported') throw new Error(JSON.stringify(outcome));
 }
 
-function documentForTest(license: LicenseDraft): LicenseDocument {
+/** As it is signed. */
+export function documentForTest(license: LicenseDraft): LicenseDocument {
   const read = completeDraft({ kind: 'cloud', ...LIFETIME, ...license });
   if (read.kind === 'mistaken') throw new Error(JSON.stringify(read.mistakes));
   return read.value;

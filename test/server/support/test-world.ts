@@ -1,5 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Writable } from 'node:stream';
+import type { PrivateKey } from '../../../license-files/keys';
+import type { Trust } from '../../../license-files/trust';
 import type { ServerEnvironment } from '../../../server/environment';
 import { SECURITY_DEFAULT, type Security } from '../../../server/environment-security';
 import { createLog } from '../../../server/log';
@@ -75,6 +77,12 @@ export interface ServerSettings {
   readonly clock?: MonotonicClock;
   readonly security?: Partial<Security>;
   readonly sessionPolicy?: Partial<SessionPolicy>;
+  /** @default the root of the tests' vendor */
+  readonly trust?: Trust;
+  /** @default the key of the tests' deployment */
+  readonly deploymentKeys?: readonly PrivateKey[];
+  /** The server believes what the rows say of a license, signed or not: for tests that edit them. */
+  readonly believesRows?: boolean;
   readonly wrapDatabase?: (database: LicenseDatabase) => LicenseDatabase;
   readonly wrapAuthority?: (store: AuthorityStore) => AuthorityStore;
 }
@@ -138,6 +146,7 @@ export class TestWorld {
       checkpointStore: connectCheckpointStore(this.authority.database.address('evergrant_server'), name),
       log,
       ...(clock ? { clock } : {}),
+      ...(settings.believesRows ? { licenseProofs: { check: async () => undefined } } : {}),
       sessionPolicy: { ...SESSION_POLICY, ...settings.sessionPolicy },
     });
     const address = await server.start();
@@ -201,7 +210,10 @@ export function environmentOf(
     authority: world.authority.database.address('evergrant_server'),
     signingKeys: [SIGNING_KEY],
     security: { ...SECURITY_DEFAULT, ...settings.security },
-    licensing: { trust: world.vendor.trust, deploymentKeys: [world.vendor.deployment] },
+    licensing: {
+      trust: settings.trust ?? world.vendor.trust,
+      deploymentKeys: settings.deploymentKeys ?? [world.vendor.deployment],
+    },
     regionAddresses: { oregon: 'http://oregon.test', virginia: 'http://virginia.test' },
     authorityLeaseMs,
     renewalEveryMs,

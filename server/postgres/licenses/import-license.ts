@@ -1,4 +1,4 @@
-import type { ImportOutcome, LicenseImport } from '../core/license-import';
+import type { ImportOutcome, LicenseImport } from '../../core/license-import';
 
 /** What of `pg`'s clients is needed: the migration command has another one than the servers. */
 interface Queryable {
