@@ -18,6 +18,11 @@ export function withServerOptions(command: Command): Command {
     .option('--token-file <file>', 'a file with the API token (default: EVERGRANT_TOKEN_FILE, or the world’s own)');
 }
 
+interface Content {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 interface Problem {
   readonly code?: string;
   readonly title?: string;
@@ -55,7 +60,21 @@ export class LicenseServer {
 
   /** The answer's body. @throws CommandError with the code of the problem document. */
   async call<T>(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> {
-    const response = await this.#send(method, path, body);
+    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    return this.#answer<T>(
+      method,
+      path,
+      body === undefined ? { headers: json } : { headers: json, body: JSON.stringify(body) },
+    );
+  }
+
+  /** Sends text as it is. @throws CommandError with the code of the problem document. */
+  postText<T>(path: string, text: string, headers: Readonly<Record<string, string>> = {}): Promise<T> {
+    return this.#answer<T>('POST', path, { headers: { 'content-type': 'text/plain', ...headers }, body: text });
+  }
+
+  async #answer<T>(method: string, path: string, content: Content): Promise<T> {
+    const response = await this.#send(method, path, content);
     const text = await response.text();
     if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
     throw refused(response.status, problemIn(text));
@@ -75,15 +94,12 @@ export class LicenseServer {
     return entries;
   }
 
-  async #send(method: string, path: string, body?: object): Promise<Response> {
+  async #send(method: string, path: string, { headers, ...body }: Content): Promise<Response> {
     try {
       return await fetch(`${this.#url}${path}`, {
         method,
-        headers: {
-          authorization: `Bearer ${this.#token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers: { authorization: `Bearer ${this.#token}`, ...headers },
+        ...body,
         // A redirect could lead the token anywhere.
         redirect: 'error',
         signal: AbortSignal.timeout(TIME_OUT_MS),

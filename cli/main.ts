@@ -6,6 +6,7 @@ import { addControlRoomCommands } from './commands/control-room';
 import { addFailbackCommand } from './commands/failback';
 import { addFailoverCommand } from './commands/failover';
 import { addHistoryCommand } from './commands/history';
+import { addLicenseCommands } from './commands/license/license';
 import { addLocalCommands } from './commands/local';
 import { addReservationCommands } from './commands/reservation';
 import { addStatusCommand } from './commands/status';
@@ -44,6 +45,7 @@ function buildProgram(): Command {
   addFailoverCommand(program, openLocalTarget);
   addFailbackCommand(program, openLocalTarget);
   addHistoryCommand(program, openLocalTarget);
+  addLicenseCommands(program);
   addControlRoomCommands(program);
   addTokenCommands(program);
   addReservationCommands(program);

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import { LicenseServer, type ServerFlags, withServerOptions } from '../../license-server';
+import { createOutput, table } from '../../output';
+
+interface LicenseView {
+  readonly licenseId: string;
+  readonly issue: number;
+  readonly customer: string;
+  readonly product: string;
+  readonly kind: string;
+  readonly validity: string;
+  readonly validUntil: string | null;
+  readonly importedBy: string | null;
+  readonly entitlements: readonly { readonly feature: string; readonly seats: number; readonly overdraft: number }[];
+}
+
+/** `npx evergrant license list`: what is in force. */
+export function addListCommand(license: Command): void {
+  withServerOptions(license.command('list'))
+    .description('the licenses that are in force, and what they entitle to')
+    .action(async (_options: unknown, command: Command) => run(command.optsWithGlobals<ServerFlags>()));
+}
+
+async function run(flags: ServerFlags): Promise<void> {
+  const output = createOutput(flags.json === true);
+  const { licenses } = await LicenseServer.open(flags).call<{ licenses: LicenseView[] }>('GET', '/v1/licenses');
+  output.document({ licenses });
+  output.line(
+    table([
+      ['license', 'issue', 'customer', 'product', 'kind', 'until', 'imported by', 'seats'],
+      ...licenses.map((license) => [
+        license.licenseId,
+        String(license.issue),
+        license.customer,
+        license.product,
+        license.kind,
+        until(license),
+        license.importedBy ?? '-',
+        license.entitlements.map(seatsInWords).join(', '),
+      ]),
+    ]),
+  );
+}
+
+function until({ validUntil, validity }: LicenseView): string {
+  const end = validUntil ?? 'for ever';
+  return validity === 'valid' ? end : `${end} (${validity.replaceAll('_', ' ')})`;
+}
+
+function seatsInWords({ feature, seats, overdraft }: LicenseView['entitlements'][number]): string {
+  return `${seats}${overdraft > 0 ? `+${overdraft}` : ''} ${feature}`;
+}
