@@ -38,6 +38,8 @@ export interface PoolOptions {
   readonly applicationName: string;
   readonly connectionsMax: number;
   readonly timeLimits?: Partial<TimeLimits>;
+  /** Statements are sent without waiting for the answers of those before them. @default false */
+  readonly pipelined?: boolean;
   /** Told of connections that broke while idle; each is replaced when next needed. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -65,6 +67,7 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Pool {
     max: options.connectionsMax,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
+    pipeline: options.pipelined ?? false,
     types: numbersForBigints(),
     ...TIME_LIMITS,
     ...options.timeLimits,
@@ -110,24 +113,18 @@ export async function withConnection<T>(pool: Pool, work: (client: PoolClient) =
 
 /** Commits; a failure here leaves open whether the transaction happened. */
 export async function commit(client: PoolClient): Promise<void> {
-  await finish(client, 'commit');
+  try {
+    await client.query('commit');
+  } catch (error) {
+    throw databaseFailure(error, { whileCommitting: true });
+  }
 }
 
 /**
  * Commits, and reads in the same message up to where the write-ahead log is flushed then: whoever has flushed as much has
  * this transaction and everything that it has seen, because all commits here are synchronous. Resolves to that LSN.
- * `closing` (a statement without parameters) travels ahead of the commit; when it fails, nothing is committed.
  */
-export async function commitAt(client: PoolClient, closing?: string): Promise<string> {
-  const committing = 'commit; select pg_current_wal_flush_lsn()::text as lsn';
-  const results = await finish(client, closing === undefined ? committing : `${closing}; ${committing}`);
-  return String((results as unknown as { rows: { lsn?: string }[] }[]).at(-1)?.rows[0]?.lsn ?? '');
-}
-
-async function finish(client: PoolClient, statements: string): Promise<unknown> {
-  try {
-    return await client.query(statements);
-  } catch (error) {
-    throw databaseFailure(error, { whileCommitting: true });
-  }
+export async function sendCommit(client: PoolClient): Promise<string> {
+  const results = await client.query('commit; select pg_current_wal_flush_lsn()::text as lsn');
+  return String((results as unknown as { rows: { lsn?: string }[] }[])[1]?.rows[0]?.lsn ?? '');
 }

@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import type { Entitlement } from '../core/entitlement';
 import { decideGrants, type GrantDecision, type GrantRequest } from '../core/grant';
 import type { Lease } from '../core/lease';
@@ -10,7 +10,7 @@ import { EXPIRED } from './expire-leases';
 import { loadLine, writeLine } from './line';
 import { loadReserved } from './load-reserved';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
-import { type AtCommit, inEpoch, type Row, runAll } from './transaction';
+import { batchInEpoch, type Row, type Statement, type Transaction } from './transaction';
 import { triadRefusals } from './triads/refusals';
 
 /**
@@ -23,38 +23,40 @@ export async function grantLeases(
   database: Pool,
   batch: GrantBatchRequest,
 ): Promise<InEpoch<GrantBatchResult | GrantMismatch | TriadRefusal>> {
-  const { entitlement, expected } = batch;
-  const locking = lockPool(entitlement.poolId);
+  const { entitlement, requests, expected } = batch;
+  const reading = [...lockPool(entitlement.poolId), loadLeases(entitlement.poolId, requests)];
   if (entitlement.kind !== 'redundant') {
-    return inEpoch(database, expected, locking, (client, opened, atCommit) =>
-      decideAndWrite({ client, atCommit }, opened, batch),
+    return batchInEpoch(database, { expected, opening: reading }, (transaction, read) =>
+      decideAndWrite(transaction, read, batch),
     );
   }
-  return inEpoch(database, expected, '', async (client, _opened, atCommit) => {
+  return batchInEpoch(database, { expected, opening: [] }, async (transaction) => {
     // Before the pool is locked and its lapsed leases are let go: whoever is not in control touches nothing.
-    const refusal = (await triadRefusals(client, expected.triads))(entitlement.servers);
-    return refusal ?? decideAndWrite({ client, atCommit }, await runAll(client, locking), batch);
+    const refusal = (await triadRefusals(transaction.client, expected.triads))(entitlement.servers);
+    return refusal ?? decideAndWrite(transaction, await transaction.run(reading), batch);
   });
 }
 
 async function decideAndWrite(
-  { client, atCommit }: { client: PoolClient; atCommit: AtCommit },
-  [row]: readonly Row[],
+  transaction: Transaction,
+  read: readonly Row[][],
   { entitlement, requests, expected, policy }: GrantBatchRequest,
 ): Promise<GrantBatchResult | GrantMismatch> {
+  const [[row] = [], leases = []] = read.slice(-2);
   if (!row) return 'entitlement_not_found';
   const { nowMs, mustOutliveMs, issue, hasReservations, hasPlaces, ...pool } = row as unknown as LockedPool;
   if (!saysTheSame(pool, issue, entitlement)) return 'entitlement_changed';
-  const known = await loadLeases(client, pool.id, requests);
+  const { client } = transaction;
+  const known = (leases as unknown as LeaseRow[]).map(leaseOf);
   const reserved = hasReservations ? await loadReserved(client, pool.id, requests) : NOTHING_RESERVED;
   const places = hasPlaces ? await loadLine(client, pool.id) : [];
   const facts = { pool, known, reserved, places };
   const moment = { epoch: expected.epoch, nowMs, mustOutliveMs: mustOutliveMs ?? undefined };
   const decision = decideGrants({ ...facts, ...moment, entitlement, requests, policy });
-  if (decision.inserted.length > 0) await insertLeases(client, { decision, requests, nowMs });
+  if (decision.inserted.length > 0) transaction.write(insertLeases({ decision, requests, nowMs }));
   await writeLine(client, pool.id, decision.line);
   const denials = tellDenials(pool.id, requests, decision.verdicts);
-  if (denials !== undefined) atCommit(denials);
+  if (denials !== undefined) transaction.write(denials);
   return { verdicts: decision.verdicts, nowMs };
 }
 
@@ -73,29 +75,41 @@ function saysTheSame(pool: PoolCount, issue: number, entitlement: Entitlement): 
 
 const RECLAIMED_MAX = 500;
 
+const LOCK_POOL = 'select id from pool where id = $1 for update';
+
+const RELEASE_HELD_BACK = `
+update pool set seats_awaited = 0, seats_held_back = 0, awaited_until = null
+where id = $1 and awaited_until <= clock_timestamp()`;
+
 /**
  * Expired leases that someone else has locked are left to them, so that no two transactions wait for each other. The
  * time is read once, in a subquery: compared with a volatile function, the index would be read to its end, as it would
  * in any order but its own.
  */
-function lockPool(poolId: number): string {
-  if (!Number.isSafeInteger(poolId)) throw new TypeError(`not a pool id: ${poolId}`);
-  return `
-select id from pool where id = ${poolId} for update;
-update pool set seats_awaited = 0, seats_held_back = 0, awaited_until = null
-  where id = ${poolId} and awaited_until <= clock_timestamp();
+const RECLAIM_LAPSED = `
 with due as (
-  select id from lease where pool_id = ${poolId} and state = 'live' and expires_at <= (select clock_timestamp())
+  select id from lease where pool_id = $1 and state = 'live' and expires_at <= (select clock_timestamp())
   order by expires_at limit ${RECLAIMED_MAX} for update skip locked
 )
-update lease set ${EXPIRED} from due where lease.id = due.id;
-select pool.id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack", seats_awaited as "seatsAwaited",
-  seats_over as "seatsOver", grant_seq as "grantSeq", queue_seq as "queueSeq", license.version as issue,
-  exists (select from reservation where pool_id = ${poolId}) as "hasReservations",
-  exists (select from queue_place where pool_id = ${poolId} and expires_at > clock_timestamp()) as "hasPlaces",
+update lease set ${EXPIRED} from due where lease.id = due.id`;
+
+const READ_POOL = `
+select pool.id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack",
+  seats_awaited as "seatsAwaited", seats_over as "seatsOver", grant_seq as "grantSeq", queue_seq as "queueSeq",
+  license.version as issue, exists (select from reservation where pool_id = $1) as "hasReservations",
+  exists (select from queue_place where pool_id = $1 and expires_at > clock_timestamp()) as "hasPlaces",
   (select ${milliseconds('must_outlive')} from epoch order by epoch desc limit 1) as "mustOutliveMs",
   ${milliseconds('clock_timestamp()')} as "nowMs"
-  from pool join license on license.id = pool.license_id where pool.id = ${poolId}`;
+from pool join license on license.id = pool.license_id where pool.id = $1`;
+
+function lockPool(poolId: number): Statement[] {
+  const values = [poolId];
+  return [
+    { name: 'lock-pool', text: LOCK_POOL, values },
+    { name: 'release-held-back', text: RELEASE_HELD_BACK, values },
+    { name: 'reclaim-lapsed', text: RECLAIM_LAPSED, values },
+    { name: 'read-pool', text: READ_POOL, values },
+  ];
 }
 
 /** By their ids, and those that the same installations hold already. */
@@ -104,17 +118,10 @@ select ${LEASE_COLUMNS} from lease l where l.id = any($1::uuid[])
 union
 select ${LEASE_COLUMNS} from lease l where l.pool_id = $2 and l.state = 'live' and l.identity = any($3::text[])`;
 
-async function loadLeases(client: PoolClient, poolId: number, requests: readonly GrantRequest[]): Promise<Lease[]> {
-  const found = await client.query<LeaseRow>({
-    name: 'load-leases',
-    text: LOAD_LEASES,
-    values: [
-      requests.map((request) => request.leaseId),
-      poolId,
-      [...new Set(requests.flatMap((request) => request.identity ?? []))],
-    ],
-  });
-  return found.rows.map(leaseOf);
+function loadLeases(poolId: number, requests: readonly GrantRequest[]): Statement {
+  const identities = new Set(requests.flatMap((request) => request.identity ?? []));
+  const leaseIds = requests.map((request) => request.leaseId);
+  return { name: 'load-leases', text: LOAD_LEASES, values: [leaseIds, poolId, [...identities]] };
 }
 
 /** The triggers on lease count the seats; the pool's other figures come from the decision. */
@@ -133,10 +140,15 @@ from unnest($8::uuid[], $9::text[], $10::int[], $11::bigint[], $12::float8[], $1
     borrowed)
 order by granted.id`;
 
-async function insertLeases(
-  client: PoolClient,
-  { decision, requests, nowMs }: { decision: GrantDecision; requests: readonly GrantRequest[]; nowMs: number },
-): Promise<void> {
+function insertLeases({
+  decision,
+  requests,
+  nowMs,
+}: {
+  decision: GrantDecision;
+  requests: readonly GrantRequest[];
+  nowMs: number;
+}): Statement {
   const { pool, inserted, verdicts } = decision;
   const asked = new Map<string, { request: GrantRequest; adopted: boolean }>();
   verdicts.forEach((verdict, index) => {
@@ -145,7 +157,7 @@ async function insertLeases(
       asked.set(verdict.lease.id, { request, adopted: verdict.how === 'adopted' });
   });
   const adoptedFrom = ({ id }: Lease) => (asked.get(id)?.adopted ? asked.get(id)?.request.claim?.epoch : undefined);
-  await client.query({
+  return {
     name: 'insert-leases',
     text: INSERT_LEASES,
     values: [
@@ -168,5 +180,5 @@ async function insertLeases(
       inserted.map((lease) => lease.overdraft),
       inserted.map((lease) => lease.borrowed),
     ],
-  });
+  };
 }

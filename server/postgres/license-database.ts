@@ -34,7 +34,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
   const { server, followerName, onIdleError } = options;
   const schemaNeeded = schemaOfThisRelease();
   const shared = onIdleError ? { onIdleError } : {};
-  const granting = openPool(address, { ...shared, applicationName: server, connectionsMax: 8 });
+  const granting = openPool(address, { ...shared, applicationName: server, connectionsMax: 8, pipelined: true });
   const watching = openPool(address, { ...shared, applicationName: `${server} watch`, connectionsMax: 3 });
   const opening = openPool(address, {
     ...shared,

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { endedBecause, type LeaseClaim } from '../core/lease';
 import type { ExpectedEpoch, InEpoch, ReleaseRequest, ReleaseVerdict } from '../ports';
-import { inEpoch } from './transaction';
+import { batchInEpoch } from './transaction';
 
 /** Pools before leases, each in the order of their ids: the lock order everywhere. */
 const LOCK_POOLS = `
@@ -62,15 +62,12 @@ export async function releaseLeases(
   requests: readonly ReleaseRequest[],
   expected: ExpectedEpoch,
 ): Promise<InEpoch<readonly ReleaseVerdict[]>> {
-  return inEpoch(database, expected, '', async (client) => {
-    const leaseIds = requests.map((request) => request.leaseId);
-    const pools = await client.query<{ id: number }>({
-      name: 'lock-pools',
-      text: LOCK_POOLS,
-      values: [leaseIds, requests.flatMap((request) => request.proven?.poolId ?? [])],
-    });
-    const poolIds = pools.rows.map((pool) => pool.id);
-    const locked = await client.query<LockedRow>({
+  const leaseIds = requests.map((request) => request.leaseId);
+  const poolsProven = requests.flatMap((request) => request.proven?.poolId ?? []);
+  const opening = [{ name: 'lock-pools', text: LOCK_POOLS, values: [leaseIds, poolsProven] }];
+  return batchInEpoch(database, { expected, opening }, async (transaction, [pools = []]) => {
+    const poolIds = pools.map((pool) => Number(pool.id));
+    const released = transaction.query<LockedRow>({
       name: 'release-leases',
       text: RELEASE_LEASES,
       values: [
@@ -81,9 +78,10 @@ export async function releaseLeases(
         requests.map((request) => endedBecause(request.end)),
       ],
     });
-    const known = new Map(locked.rows.map((row) => [row.id, row]));
+    if (poolsProven.length === 0) void transaction.commit();
+    const known = new Map((await released).rows.map((row) => [row.id, row]));
     const recorded = await recordUnknown(
-      client,
+      transaction.client,
       requests.filter((request) => !known.has(request.leaseId)),
       poolIds,
     );

@@ -4,7 +4,7 @@ import type { Lease } from '../core/lease';
 import { type LockedLease, type RenewalRequest, renewalVerdict } from '../core/renewal';
 import type { ExpectedEpoch, InEpoch, LeasedPool, Renewal } from '../ports';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
-import { inEpoch } from './transaction';
+import { batchInEpoch } from './transaction';
 import { triadRefusals } from './triads/refusals';
 
 /** Locked in the order of their ids; each row's clock is read after its lock was taken. */
@@ -39,15 +39,13 @@ export async function renewLeases(
   requests: readonly RenewalRequest[],
   expected: ExpectedEpoch,
 ): Promise<InEpoch<readonly Renewal[]>> {
-  return inEpoch(database, expected, '', async (client) => {
-    const rows = await client.query<LockedRow>({
-      name: 'lock-leases',
-      text: LOCK_LEASES,
-      values: [requests.map((request) => request.leaseId)],
-    });
-    const found = new Map(rows.rows.map((row) => [row.id, row]));
-    const isRedundant = rows.rows.some(({ kind }) => kind === 'redundant');
-    const refusalOf = isRedundant ? await triadRefusals(client, expected.triads) : () => undefined;
+  const leaseIds = requests.map((request) => request.leaseId);
+  const opening = [{ name: 'lock-leases', text: LOCK_LEASES, values: [leaseIds] }];
+  return batchInEpoch(database, { expected, opening }, async (transaction, opened) => {
+    const [rows = []] = opened as unknown as LockedRow[][];
+    const found = new Map(rows.map((row) => [row.id, row]));
+    const isRedundant = rows.some(({ kind }) => kind === 'redundant');
+    const refusalOf = isRedundant ? await triadRefusals(transaction.client, expected.triads) : () => undefined;
     const renewed = new Map<string, Lease>();
     const renewals = requests.map((request): Renewal => {
       const row = found.get(request.leaseId);
@@ -62,7 +60,7 @@ export async function renewLeases(
     });
     if (renewed.size > 0) {
       const leases = [...renewed.values()];
-      await client.query({
+      transaction.write({
         name: 'renew-leases',
         text: RENEW_LEASES,
         values: [leases.map((lease) => lease.id), leases.map((lease) => lease.expiresAtMs), expected.epoch],

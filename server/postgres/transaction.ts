@@ -1,55 +1,131 @@
-import type { Pool, PoolClient } from 'pg';
+import { DatabaseError, type Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
 import { type EpochRow, epochVerdict } from '../core/role';
-import type { ExpectedEpoch, InEpoch } from '../ports';
-import { commitAt, withConnection } from './connection';
+import type { DatabaseFailure, ExpectedEpoch, InEpoch } from '../ports';
+import { sendCommit, withConnection } from './connection';
+import { databaseFailure } from './failure';
 
 /** Closing or opening an epoch takes this advisory lock exclusively, every granting transaction shares it. */
 export const EPOCH_LOCK = 7_303_014_001;
 
-const BEGIN_IN_EPOCH = `begin;
-select pg_advisory_xact_lock_shared(${EPOCH_LOCK});
-select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1`;
+/** A named one is planned once a connection. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+  readonly values?: unknown[];
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+const BEGIN: Statement = { text: 'begin' };
+const SHARE_EPOCH_LOCK: Statement = {
+  name: 'share-epoch-lock',
+  text: `select pg_advisory_xact_lock_shared(${EPOCH_LOCK})`,
+};
+const NEWEST_EPOCH: Statement = {
+  name: 'newest-epoch',
+  text: 'select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1',
+};
+const BEGIN_IN_EPOCH = [BEGIN, SHARE_EPOCH_LOCK, NEWEST_EPOCH];
+
+/** An open transaction. Its connection is pipelined: what is sent before an answer is awaited travels together. */
+export class Transaction {
+  readonly client: PoolClient;
+  readonly #writes: Promise<unknown>[] = [];
+  #commit: Promise<string> | undefined;
+
+  constructor(client: PoolClient) {
+    this.client = client;
+  }
+
+  query<R extends QueryResultRow>(statement: Statement): Promise<QueryResult<R>> {
+    return this.client.query<R>(statement);
+  }
+
+  /** Statements that travel together. Resolves to the rows of each. */
+  async run(statements: readonly Statement[]): Promise<Row[][]> {
+    const results = await Promise.all(statements.map((statement) => this.query<Row>(statement)));
+    return results.map(({ rows }) => rows);
+  }
+
+  /** Sent at once, awaited with the commit. */
+  write(statement: Statement): void {
+    const written = this.client.query(statement);
+    written.catch(() => undefined);
+    this.#writes.push(written);
+  }
+
+  /** Sends the commit right behind what was sent; a statement that fails turns it into a rollback. */
+  commit(): Promise<string> {
+    this.#commit ??= sendCommit(this.client);
+    this.#commit.catch(() => undefined);
+    return this.#commit;
+  }
+
+  /** Resolves when everything that was written is committed, to where the write-ahead log is flushed then. */
+  async committed(): Promise<string> {
+    const committed = this.commit();
+    for (const written of this.#writes) await written;
+    return committed;
+  }
+
+  /**
+   * Once the commit has been sent, a connection that breaks leaves open whether the transaction happened. What the
+   * database itself refused did not, unless it was the commit.
+   */
+  async failure(error: unknown): Promise<DatabaseFailure> {
+    const refused = error instanceof DatabaseError && !(await this.#isFailureOfCommit(error));
+    return databaseFailure(error, { whileCommitting: this.#commit !== undefined && !refused });
+  }
+
+  #isFailureOfCommit(error: unknown): Promise<boolean> {
+    const commit: Promise<unknown> = this.#commit ?? Promise.resolve();
+    return commit.then(
+      () => false,
+      (because) => because === error,
+    );
+  }
+}
 
 /**
- * Runs `work` in a transaction that holds the epoch lock, and only while `expected` is the open epoch. `opening`
- * (statements without parameters) travels with the begin, to save a round trip; the last result of it is passed on. What
- * `work` gives to `atCommit` travels with the commit likewise.
- * Each statement sees what was committed before it began, so what follows a lock sees the winner's work.
+ * Runs `work` in a transaction that holds the epoch lock, and only while `expected` is the open epoch. The opening
+ * statements travel with the begin, and each one sees what was committed before it began, so that what follows a lock
+ * sees the winner's work; `work` is given their rows. Then the commit travels with what `work` has written: a batch is
+ * two round trips.
+ */
+export async function batchInEpoch<T>(
+  pool: Pool,
+  { expected, opening }: { expected: ExpectedEpoch; opening: readonly Statement[] },
+  work: (transaction: Transaction, opened: Row[][]) => Promise<T>,
+): Promise<InEpoch<T>> {
+  return withConnection(pool, async (client) => {
+    const transaction = new Transaction(client);
+    const [, , newest, ...opened] = await transaction.run([...BEGIN_IN_EPOCH, ...opening]);
+    const verdict = epochVerdict(newest?.[0] as EpochRow | undefined, expected);
+    if (verdict.kind !== 'open') {
+      await client.query('rollback');
+      return verdict;
+    }
+    try {
+      const result = await work(transaction, opened);
+      return { kind: 'done', result, lsn: await transaction.committed() };
+    } catch (error) {
+      throw await transaction.failure(error);
+    }
+  });
+}
+
+/**
+ * The same for what is asked rarely: `opening` is one statement without parameters, or none; `work` is given its rows
+ * and waits for each of its own statements.
  */
 export async function inEpoch<T>(
   pool: Pool,
   expected: ExpectedEpoch,
   opening: string,
-  work: (client: PoolClient, opened: Row[], atCommit: AtCommit) => Promise<T>,
+  work: (client: PoolClient, opened: Row[]) => Promise<T>,
 ): Promise<InEpoch<T>> {
-  return withConnection(pool, async (client) => {
-    const results = await runEach(client, opening ? `${BEGIN_IN_EPOCH};${opening}` : BEGIN_IN_EPOCH);
-    const verdict = epochVerdict(results[2]?.rows[0] as EpochRow | undefined, expected);
-    if (verdict.kind !== 'open') {
-      await client.query('rollback');
-      return verdict;
-    }
-    let closing: string | undefined;
-    const result = await work(client, results.at(-1)?.rows ?? [], (statement) => {
-      closing = statement;
-    });
-    return { kind: 'done', result, lsn: await commitAt(client, closing) };
-  });
-}
-
-/** Runs statements without parameters in one round trip. Resolves to the rows of the last. */
-export async function runAll(client: PoolClient, statements: string): Promise<Row[]> {
-  return (await runEach(client, statements)).at(-1)?.rows ?? [];
-}
-
-async function runEach(client: PoolClient, statements: string): Promise<Result[]> {
-  return (await client.query(statements)) as unknown as Result[];
-}
-
-/** Has a statement without parameters travel with the commit. */
-export type AtCommit = (statement: string) => void;
-
-export type Row = Readonly<Record<string, unknown>>;
-interface Result {
-  readonly rows: Row[];
+  const statements = opening ? [{ text: opening }] : [];
+  return batchInEpoch(pool, { expected, opening: statements }, ({ client }, opened) =>
+    work(client, opened.at(-1) ?? []),
+  );
 }

@@ -1,5 +1,5 @@
-import { escapeLiteral } from 'pg';
 import type { GrantRequest, GrantVerdict } from '../../core/grant';
+import type { Statement } from '../transaction';
 
 const NO_DENIALS: ReadonlySet<GrantVerdict['kind']> = new Set(['granted', 'queued']);
 
@@ -11,7 +11,7 @@ export function tellDenials(
   poolId: number,
   requests: readonly GrantRequest[],
   verdicts: readonly GrantVerdict[],
-): string | undefined {
+): Statement | undefined {
   const denials = verdicts.flatMap((verdict, index) => {
     const request = requests[index];
     if (request?.intent !== 'checkout' || NO_DENIALS.has(verdict.kind)) return [];
@@ -20,5 +20,9 @@ export function tellDenials(
     return [{ code: verdict.kind, lease, holder, seats, actor, controlRoom, identity, seatsFree }];
   });
   if (denials.length === 0) return undefined;
-  return `select evergrant_audit_denials(${poolId}, ${escapeLiteral(JSON.stringify(denials))})`;
+  return {
+    name: 'tell-denials',
+    text: 'select evergrant_audit_denials($1, $2)',
+    values: [poolId, JSON.stringify(denials)],
+  };
 }
