@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { OperatingError } from '../lambda/failover/ports';
+import { addAuditCommands } from './commands/audit';
 import { addAutomationCommands } from './commands/automation';
 import { addControlRoomCommands } from './commands/control-room';
 import { addFailbackCommand } from './commands/failback';
@@ -8,6 +9,7 @@ import { addFailoverCommand } from './commands/failover';
 import { addHistoryCommand } from './commands/history';
 import { addLicenseCommands } from './commands/license/license';
 import { addLocalCommands } from './commands/local';
+import { addReportCommands } from './commands/report';
 import { addReservationCommands } from './commands/reservation';
 import { addStatusCommand } from './commands/status';
 import { addTokenCommands } from './commands/token';
@@ -47,6 +49,8 @@ function buildProgram(): Command {
   addHistoryCommand(program, openLocalTarget);
   addLicenseCommands(program);
   addControlRoomCommands(program);
+  addAuditCommands(program);
+  addReportCommands(program);
   addTokenCommands(program);
   addReservationCommands(program);
   addLocalCommands(program);
@@ -71,7 +75,8 @@ function unreachable({ code, message, cause }: OperatingError): CommandError {
 
 void buildProgram()
   .parseAsync()
-  .then(() => EXIT.ok)
+  // A command that has answered and found something wrong says so itself.
+  .then(() => (process.exitCode === undefined ? EXIT.ok : Number(process.exitCode)))
   .catch((error: unknown) => showFailure(error, process.argv.includes('--json')))
   .then((code) => {
     process.exitCode = code;

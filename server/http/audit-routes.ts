@@ -2,12 +2,13 @@ import type { Static } from '@sinclair/typebox';
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import type { AuditEvent } from '../../audit/event';
+import { asCsv, asJsonLines } from '../../audit/streams';
 import type { ChainHead, LogState } from '../audit-ports';
 import { type EventFilter, readEvents } from '../duties/log-reading';
 import type { AppOptions } from './app-options';
 import { Checkpoints, CheckpointsQuery, Events, EventsQuery, Heads } from './audit-schemas';
 import type { Authenticate } from './authentication';
-import { asCsv, asJsonLines } from './event-streams';
+
 import { problemResponses } from './problems';
 import { PAGE_SIZE_DEFAULT } from './schemas';
 

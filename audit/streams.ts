@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
-import { type AuditEvent, lineOf } from '../../audit/event';
+import { type AuditEvent, lineOf } from './event';
 
 /** JSON Lines: exactly what `evergrant audit verify` reads. */
 export function asJsonLines(events: AsyncIterable<AuditEvent>): Readable {

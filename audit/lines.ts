@@ -1,0 +1,46 @@
+import { type LineVerdict, readLine } from './event';
+import type { EventOrNot } from './verification';
+
+const NEWLINE = 0x0a;
+
+export interface Line {
+  readonly bytes: Buffer;
+  /** False for what stands behind the last newline. */
+  readonly ended: boolean;
+}
+
+/** Splits a stream of bytes at its newlines, and nowhere else. */
+export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Line> {
+  let rest: Buffer[] = [];
+  for await (const chunk of chunks) {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      yield { bytes: Buffer.concat([...rest, chunk.subarray(from, end)]), ended: true };
+      rest = [];
+      from = end + 1;
+    }
+    if (from < chunk.length) rest.push(chunk.subarray(from));
+  }
+  if (rest.length > 0) yield { bytes: Buffer.concat(rest), ended: false };
+}
+
+/** The events of an export. A last line without an end is told: the export was cut off. */
+export async function* eventsOf(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<EventOrNot> {
+  let number = 0;
+  for await (const { bytes, ended } of linesOf(chunks)) {
+    number += 1;
+    const where = `line ${number} of ${name}`;
+    const line = ended
+      ? readBytes(bytes)
+      : { kind: 'unreadable' as const, because: 'it has no end: the export was cut off' };
+    yield line.kind === 'event' ? line : { ...line, where };
+  }
+}
+
+function readBytes(bytes: Buffer): LineVerdict {
+  try {
+    return readLine(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    return { kind: 'unreadable', because: 'it is not UTF-8' };
+  }
+}

@@ -1,0 +1,118 @@
+import { Books } from '../../audit/books';
+import { createStatementReader } from '../../audit/checkpoint';
+import { type Finding, finding } from '../../audit/finding';
+import { type VerificationInput, type VerificationSummary, verifyLog } from '../../audit/verification';
+import { CommandError, EXIT } from '../errors';
+import type { Output } from '../output';
+import { eventsIn, jwksIn, statementsIn } from './files';
+import type { HeadsView, ServerLog } from './server-log';
+
+/** How long an event of a running deployment may wait for its checkpoint: many times what it takes. */
+const OVERDUE_AFTER_MS = 300_000;
+const FINDINGS_KEPT_MAX = 1_000;
+const PROGRESS_EVERY_EVENTS = 100_000;
+
+export interface VerificationOutcome {
+  /** The first thousand. */
+  readonly findings: readonly Finding[];
+  readonly summary: VerificationSummary;
+}
+
+export interface VerificationFiles {
+  readonly file: string;
+  readonly checkpoints: string;
+  readonly jwks: string;
+  /** The export is a part of the log. */
+  readonly section: boolean;
+}
+
+/** Verifies files alone: no server is asked. */
+export async function verifyFiles(files: VerificationFiles, output: Output): Promise<VerificationOutcome> {
+  const input: VerificationInput = {
+    events: eventsIn(files.file),
+    statements: statementsIn(files.checkpoints),
+    readStatement: await createStatementReader(jwksIn(files.jwks)),
+    whole: !files.section,
+  };
+  return collect(input, output);
+}
+
+/**
+ * Verifies the log of a running deployment: its events against its checkpoints and its own account of itself.
+ * `jwks`: a file with keys that the server does not publish any more.
+ */
+export async function verifyServer(
+  log: ServerLog,
+  jwks: string | undefined,
+  output: Output,
+): Promise<VerificationOutcome> {
+  const heads = await log.heads();
+  if (!heads.writable) {
+    throw new CommandError({
+      exitCode: EXIT.refused,
+      code: 'log_lags',
+      message:
+        'The database behind this server follows another one, and its log may lag behind: ask where licenses are granted.',
+    });
+  }
+  const keys = [...(await log.jwks()).keys, ...(jwks === undefined ? [] : jwksIn(jwks).keys)];
+  const books = new Books(heads.heads.flatMap(accountOf));
+  const outcome = await collect(
+    {
+      events: eventsAfter(log),
+      statements: log.statements(heads.heads),
+      readStatement: await createStatementReader({ keys }),
+      whole: true,
+      overdue: { nowMs: Date.parse(heads.at), afterMs: OVERDUE_AFTER_MS },
+      onEvent: (event) => books.add(event),
+    },
+    output,
+  );
+  return withBooks(outcome, books, heads, log);
+}
+
+async function* eventsAfter(log: ServerLog): VerificationInput['events'] & AsyncGenerator {
+  for await (const event of log.events({})) yield { kind: 'event', event } as const;
+}
+
+function accountOf({ chain, seq, seatsTaken, seatsTakenByLog }: HeadsView['heads'][number]) {
+  return seatsTaken === null || seatsTakenByLog === null ? [] : [{ chain, seq, seatsTaken, seatsTakenByLog }];
+}
+
+async function withBooks(
+  { findings, summary }: VerificationOutcome,
+  books: Books,
+  { at }: HeadsView,
+  log: ServerLog,
+): Promise<VerificationOutcome> {
+  const { days } = books;
+  const { usage } = days ? await log.usage(days.first, days.last) : { usage: [] };
+  const disagreements = books.check(usage, at.slice(0, 10));
+  return {
+    findings: [...findings, ...disagreements].slice(0, FINDINGS_KEPT_MAX),
+    summary: { ...summary, findings: summary.findings + disagreements.length },
+  };
+}
+
+async function collect(input: VerificationInput, output: Output): Promise<VerificationOutcome> {
+  let events = 0;
+  const run = verifyLog({
+    ...input,
+    onEvent: (event) => {
+      input.onEvent?.(event);
+      events += 1;
+      if (events % PROGRESS_EVERY_EVENTS === 0) output.progress(`${events} events verified, in ${event.chain} now`);
+    },
+  });
+  const findings: Finding[] = [];
+  for (;;) {
+    const next = await run.next();
+    if (!next.done) {
+      if (findings.length < FINDINGS_KEPT_MAX) findings.push(next.value);
+      continue;
+    }
+    const nothing = next.value.events === 0 && next.value.findings === 0;
+    if (nothing) findings.push(finding('unreadable', '', null, 'there is no event at all'));
+    return { findings, summary: { ...next.value, findings: next.value.findings + (nothing ? 1 : 0) } };
+  }
+}
