@@ -1,204 +1,334 @@
 import { randomUUID } from 'node:crypto';
-import { AddressBook } from './addresses';
-import { Courier, type Delivery } from './courier';
-import { callListener, type LicenseEvent, type Occurrence } from './events';
-import { Lease, type LeaseDefinition } from './lease';
-import { type Call, type Fetch, type ResponseRecord, Transport } from './transport';
-import type { Grant } from './verdict';
+import { AddressBook } from './calls/addresses';
+import type { Call, ResponseRecord } from './calls/call';
+import { Courier } from './calls/courier';
+import { HttpTransport } from './calls/http-transport';
+import type { SentAway } from './calls/session-socket';
+import { Switchboard } from './calls/switchboard';
+import { type ClientClock, PROCESS_CLOCK } from './clock';
+import type { BackoffPolicy } from './core/backoff';
+import { type ClientNotice, callListener, type Occurrence } from './events';
+import { type Asked, type CheckoutOutcome, Checkouts } from './keeping/checkouts';
+import { Contact } from './keeping/contact';
+import { LeaseBook } from './keeping/lease-book';
+import { Renewals } from './keeping/renewals';
+import { KeyRing } from './keys/key-ring';
+import { publicKeysOf } from './keys/lease-proof';
+import type { Lease } from './lease';
+import { type CheckoutRequest, checkOptions, type LicenseClientOptions } from './options';
+import { Membership } from './room/membership';
+import type { ClientState } from './state/document';
+import { StateFile } from './state/state-file';
 
-export interface LicenseClientOptions {
-  /** The license service's addresses, the preferred first; all of them may see the token. At least one. */
-  readonly addresses: readonly string[];
-  /** Addresses that a server may send this client to besides the configured ones. @default none */
-  readonly trustedAddresses?: readonly string[];
-  /** The bearer token; scope `lease`. */
-  readonly token: string;
-  /** Who holds the leases: the GUID of the installation. */
-  readonly holder: string;
-  /** For one request. Longer than the public address needs to say that a region is gone. @default 10000 */
-  readonly requestTimeoutMs?: number;
-  /** For one `GET /v1/status` when addresses are compared. @default 2000 */
-  readonly statusTimeoutMs?: number;
-  /** For one checkout with all its tries. @default 30000 */
-  readonly checkoutDeadlineMs?: number;
-  /** For one release with all its tries. @default 10000 */
-  readonly releaseDeadlineMs?: number;
-  /** The first and the longest pause between tries, before jitter. @default 250 and 15000 */
-  readonly backoffBaseMs?: number;
-  readonly backoffCapMs?: number;
-  /** In [0, 1); for jitter. @default Math.random */
-  readonly random?: () => number;
-  /** @default randomUUID; a test makes it repeatable. */
-  readonly newLeaseId?: () => string;
-  readonly fetch?: Fetch;
-  readonly onEvent?: (event: LicenseEvent) => void;
-  /** Gets every response, and every failure to get one. */
-  readonly onResponse?: (record: ResponseRecord) => void;
-}
+export type { ResponseRecord } from './calls/call';
+export type { ClientNotice, LicenseEvent } from './events';
+export type { CheckoutOutcome } from './keeping/checkouts';
+export type { Lease, LeaseState, ReleaseOutcome } from './lease';
+export type { CheckoutRequest, LicenseClientOptions } from './options';
 
-export interface CheckoutRequest {
-  readonly product: string;
-  readonly feature: string;
-  /** @default 1 */
-  readonly seats?: number;
-}
-
-export type CheckoutOutcome =
-  | { readonly kind: 'granted'; readonly lease: Lease }
-  | { readonly kind: 'no_seat_available' }
-  /** Asking again would not help: `code` is the server's (`unauthenticated`, `invalid_request` …). */
-  | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
-  /** Nobody decided in time. Should the seats have been taken all the same, they are given back. */
-  | { readonly kind: 'unavailable'; readonly because: string };
-
-interface Checkout {
-  readonly definition: LeaseDefinition;
-  readonly call: Call;
-  readonly tell: (occurrence: Occurrence) => void;
-}
-
-/** How long a checkout that nobody answered is tried to be undone; after that its lease expires by itself. */
-const GIVE_BACK_MS = 60_000;
+/** While no server is heard, what has passed is written down this often (S7). */
+const KEPT_EVERY_MS = 60_000;
+/** A connection that died took its leases along: they are shown to another server within this. */
+const SHOWN_WITHIN_MS = 2_000;
+const KEEP_UNCLAIMED_MS = 600_000;
 
 /**
  * Holds licenses for the application that embeds it: checks them out, keeps them with heartbeats in the background,
- * moves between servers and regions, and gives them back. After construction nothing here throws or rejects; what
- * happens is told by outcomes and events.
+ * moves between servers and regions, keeps them through outages and restarts, and gives them back. After construction
+ * nothing here throws or rejects; what happens is told by outcomes, events and notices.
  */
 export class LicenseClient {
   readonly #options: LicenseClientOptions;
+  readonly #clock: ClientClock;
+  readonly #stateFile: StateFile | undefined;
+  readonly #identity: string | undefined;
+  readonly #contact: Contact;
+  readonly #addresses: AddressBook;
+  readonly #http: HttpTransport;
+  readonly #switchboard: Switchboard;
   readonly #courier: Courier;
-  readonly #random: () => number;
-  readonly #releaseDeadlineMs: number;
-  readonly #leases = new Map<string, Lease>();
-  readonly #checkouts = new Set<Promise<CheckoutOutcome>>();
+  readonly #keys: KeyRing;
+  readonly #book: LeaseBook;
+  readonly #renewals: Renewals;
+  readonly #checkouts: Checkouts;
+  readonly #membership: Membership | undefined;
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #restored: Promise<void>;
   readonly #closed = new AbortController();
   /** Closed as a host that dies: from then on not a word to any server. */
   readonly #dead = new AbortController();
+  #end: Promise<void> | undefined;
+  #unclaimedIsTimed = false;
+  #connection = '';
 
-  /** @throws TypeError when there is no address, or one that is not http(s). */
+  /** @throws TypeError that names every mistake in the options. */
   constructor(options: LicenseClientOptions) {
+    checkOptions(options);
     this.#options = options;
-    this.#random = options.random ?? Math.random;
-    this.#releaseDeadlineMs = options.releaseDeadlineMs ?? 10_000;
-    const transport = new Transport({
-      token: options.token,
-      fetch: options.fetch ?? globalThis.fetch,
-      onResponse: (record) => callListener(options.onResponse, record),
-    });
-    const status: Call = { kind: 'status', method: 'GET', path: '/v1/status' };
-    const addresses = new AddressBook({
-      addresses: options.addresses,
-      trusted: options.trustedAddresses ?? [],
-      askStatus: (address) =>
-        transport.send(status, address, { timeoutMs: options.statusTimeoutMs ?? 2_000, stop: this.#closed.signal }),
-    });
-    this.#courier = new Courier({
-      transport,
-      addresses,
-      requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
-      backoff: { baseMs: options.backoffBaseMs ?? 250, capMs: options.backoffCapMs ?? 15_000 },
-      random: this.#random,
-    });
+    this.#clock = options.clock ?? PROCESS_CLOCK;
+    this.#http = this.#newHttp();
+    this.#addresses = this.#newAddresses();
+    this.#stateFile = this.#newStateFile();
+    const kept = this.#stateFile?.open();
+    this.#identity = options.identity ?? kept?.identity ?? (options.stateFile === undefined ? undefined : randomUUID());
+    this.#contact = new Contact(kept?.contact, this.#clock);
+    this.#keys = this.#newKeys(kept);
+    this.#membership = this.#newMembership(kept);
+    this.#switchboard = this.#newSwitchboard();
+    this.#courier = this.#newCourier();
+    this.#book = this.#newBook();
+    this.#renewals = this.#newRenewals();
+    this.#checkouts = this.#newCheckouts();
+    this.#restored = this.#book.restore(kept?.leases ?? []).catch(() => undefined);
+    this.#keepNowAndThen();
   }
 
-  /** The leases that are kept by heartbeats now. */
+  /** The leases that are kept now: those of an earlier life among them, as soon as `ready` is. */
   get leases(): readonly Lease[] {
-    return [...this.#leases.values()];
+    return this.#book.keepers;
   }
 
-  /** Takes seats. Every try carries the same lease id, so that a lost answer never takes them twice. */
+  /** The Control Room's GUID, when this installation is one. */
+  get controlRoom(): string | undefined {
+    return this.#membership?.room.guid;
+  }
+
+  /** Resolves when the state file has been read and what it proves is among `leases`. Never rejects. */
+  ready(): Promise<void> {
+    return this.#restored;
+  }
+
+  /** Takes seats, or takes up what an earlier life of this installation held. */
   async checkout(request: CheckoutRequest): Promise<CheckoutOutcome> {
-    const outcome = this.#checkOut(request);
-    this.#checkouts.add(outcome);
-    return outcome.finally(() => this.#checkouts.delete(outcome));
-  }
-
-  /** Ends every lease: gives the seats back, or (`release: false`) leaves them to expire, as a host that dies does. */
-  async close({ release }: { readonly release: boolean } = { release: true }): Promise<void> {
-    if (!release) this.#dead.abort();
-    this.#closed.abort();
-    const { leases } = this;
-    if (release) await Promise.all([...leases.map((lease) => lease.release()), ...this.#checkouts]);
-    else for (const lease of leases) lease.abandon();
-  }
-
-  async #checkOut({ product, feature, seats = 1 }: CheckoutRequest): Promise<CheckoutOutcome> {
-    const definition: LeaseDefinition = { id: (this.#options.newLeaseId ?? randomUUID)(), product, feature, seats };
-    const { id: leaseId } = definition;
-    const tell = (occurrence: Occurrence): void => {
-      callListener(this.#options.onEvent, { leaseId, product, feature, seats, ...occurrence });
-    };
-    const { holder, checkoutDeadlineMs = 30_000 } = this.#options;
-    const body = { product, feature, seats, holder };
-    const path = `/v1/leases/${leaseId}`;
-    const call: Call = { kind: 'checkout', method: 'PUT', path, body, leaseId, product, feature, seats };
-    const delivery = await this.#courier.deliver(call, {
-      deadlineMs: checkoutDeadlineMs,
-      signal: this.#closed.signal,
-      background: false,
-      onDistrusted: (address) => tell({ kind: 'distrusted', address }),
-    });
-    return this.#outcome(delivery, { definition, call, tell });
-  }
-
-  async #outcome(delivery: Delivery, { definition, call, tell }: Checkout): Promise<CheckoutOutcome> {
-    switch (delivery.kind) {
-      case 'done': {
-        if (!delivery.grant) return { kind: 'refused', code: 'not_a_lease', detail: 'The answer is not a lease.' };
-        if (this.#closed.signal.aborted) {
-          await this.#giveBack(call);
-          return { kind: 'unavailable', because: 'the client was closed' };
-        }
-        const lease = this.#keep(definition, delivery.grant, tell);
-        tell({ kind: 'granted', epoch: lease.epoch, servedBy: lease.servedBy });
-        return { kind: 'granted', lease };
-      }
-      case 'no_seat_available':
-        tell({ kind: 'denied', code: delivery.kind, detail: 'No seat is available.' });
-        return { kind: 'no_seat_available' };
-      case 'ended':
-      case 'refused': {
-        const { code, detail } = delivery.kind === 'refused' ? delivery : { code: delivery.code, detail: '' };
-        tell({ kind: 'denied', code, detail });
-        return { kind: 'refused', code, detail };
-      }
-      case 'given-up':
-        if (delivery.mayBeDone) await this.#giveBack(call);
-        return { kind: 'unavailable', because: delivery.because };
-    }
+    await this.#restored;
+    return this.#track(this.#checkouts.checkout(request));
   }
 
   /**
-   * A checkout without an answer may have been carried out: its seats are given back, in the background while the client
-   * lives, and before its end when it is being closed.
+   * Ends the client. The seats are given back, or (`release: false`) left to the installation's next life, which gets
+   * them back from the state file; without one they expire.
    */
-  async #giveBack(call: Call): Promise<void> {
-    const { body: _body, ...about } = call;
-    const closing = this.#closed.signal.aborted;
-    const delivery = this.#courier.deliver(
-      { ...about, kind: 'release', method: 'DELETE' },
-      {
-        deadlineMs: closing ? this.#releaseDeadlineMs : GIVE_BACK_MS,
-        signal: this.#dead.signal,
-        background: !closing,
-      },
-    );
-    if (closing) await delivery;
+  close({ release }: { readonly release: boolean } = { release: true }): Promise<void> {
+    this.#end ??= this.#close(release);
+    return this.#end;
   }
 
-  #keep(definition: LeaseDefinition, grant: Grant, tell: (occurrence: Occurrence) => void): Lease {
-    const lease = new Lease({
-      definition,
-      grant,
-      courier: this.#courier,
-      releaseDeadlineMs: this.#releaseDeadlineMs,
-      dead: this.#dead.signal,
-      random: this.#random,
-      onOccurrence: tell,
-      onEnd: () => this.#leases.delete(definition.id),
+  async #close(release: boolean): Promise<void> {
+    if (!release) this.#dead.abort();
+    this.#closed.abort();
+    await this.#restored;
+    this.#membership?.stop();
+    const { keepers } = this.#book;
+    if (release) await Promise.all([...keepers.map((keeper) => keeper.release()), ...this.#underWay]);
+    else for (const keeper of keepers) keeper.abandon();
+    this.#save();
+    this.#switchboard.close({ farewell: true });
+    await this.#stateFile?.close();
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    return work.finally(() => this.#underWay.delete(work));
+  }
+
+  #newHttp(): HttpTransport {
+    return new HttpTransport({
+      token: () => this.#token(),
+      fetch: this.#options.fetch ?? globalThis.fetch,
+      clock: this.#clock,
+      onResponse: (record) => this.#responded(record),
     });
-    this.#leases.set(definition.id, lease);
-    return lease;
+  }
+
+  #newAddresses(): AddressBook {
+    const { addresses, trustedAddresses = [], statusTimeoutMs: timeoutMs = 2_000 } = this.#options;
+    const status: Call = { kind: 'status', method: 'GET', path: '/v1/status', anonymous: true };
+    const stop = this.#closed.signal;
+    return new AddressBook({
+      addresses,
+      trusted: trustedAddresses,
+      askStatus: (address) => this.#http.send(status, address, { timeoutMs, stop, background: true }),
+    });
+  }
+
+  #newStateFile(): StateFile | undefined {
+    const { stateFile: path } = this.#options;
+    if (path === undefined) return undefined;
+    return new StateFile({ path, clock: this.#clock, onNotice: (notice) => this.#notice(notice) });
+  }
+
+  #newKeys(kept: ClientState | undefined): KeyRing {
+    const { keys, statusTimeoutMs: timeoutMs = 2_000 } = this.#options;
+    const call: Call = { kind: 'keys', method: 'GET', path: '/.well-known/jwks.json', anonymous: true };
+    const terms = { timeoutMs, stop: this.#closed.signal, background: true };
+    return new KeyRing({
+      pinned: keys && publicKeysOf(keys),
+      kept: kept?.keys ?? [],
+      askKeys: async () => this.#http.send(call, await this.#addresses.current(), terms),
+      clock: this.#clock,
+      onChange: () => this.#save(),
+    });
+  }
+
+  #newMembership(kept: ClientState | undefined): Membership | undefined {
+    const { controlRoom: definition, requestTimeoutMs = 10_000, random = Math.random } = this.#options;
+    if (!definition) return undefined;
+    return new Membership({
+      ...{ definition, requestTimeoutMs, random, kept: kept?.room, newGuid: randomUUID, http: this.#http },
+      ...{ addresses: this.#addresses, backoff: this.#backoff(), clock: this.#clock, signal: this.#closed.signal },
+      onNotice: (notice) => this.#notice(notice),
+      keep: () => {
+        this.#save();
+        return this.#stateFile?.flushed() ?? Promise.resolve();
+      },
+    });
+  }
+
+  #newSwitchboard(): Switchboard {
+    return new Switchboard({
+      http: this.#http,
+      sessions: this.#options.sessions ?? true,
+      token: () => this.#token(),
+      clock: this.#clock,
+      onResponse: (record) => this.#responded(record),
+      onLineNews: (news) => this.#checkouts.lineNews(news),
+      onDisconnect: (end) => this.#disconnected(end),
+      onConnection: ({ address, over }) => this.#connected(address, over),
+    });
+  }
+
+  #newCourier(): Courier {
+    const { requestTimeoutMs = 10_000, random = Math.random } = this.#options;
+    return new Courier({
+      ...{ transport: this.#switchboard, addresses: this.#addresses, backoff: this.#backoff(), clock: this.#clock },
+      ...{ requestTimeoutMs, random },
+    });
+  }
+
+  #newBook(): LeaseBook {
+    const { random = Math.random, newLeaseId = randomUUID, releaseDeadlineMs: deadlineMs = 10_000 } = this.#options;
+    return new LeaseBook({
+      ...{ installation: this.#identity, contact: this.#contact, keys: this.#keys, clock: this.#clock },
+      ...{ random, newLeaseId },
+      onOccurrence: (keeper, occurrence) => this.#occurred(keeper, occurrence),
+      onAsk: (keeper) => this.#renewals.want(keeper),
+      release: (keeper) =>
+        this.#courier.deliver(keeper.farewell, { deadlineMs, signal: this.#dead.signal, background: false }),
+      onDropped: (leaseId, detail) => this.#notice({ kind: 'lease_dropped', leaseId, detail }),
+      onChange: () => this.#save(),
+    });
+  }
+
+  #newRenewals(): Renewals {
+    const { requestTimeoutMs = 10_000, random = Math.random } = this.#options;
+    return new Renewals({
+      ...{ courier: this.#courier, switchboard: this.#switchboard, keys: this.#keys, clock: this.#clock },
+      ...{ random, requestTimeoutMs, backoff: this.#backoff(), signal: this.#closed.signal },
+      keepers: () => this.#book.keepers,
+      onDistrusted: (keeper, address) => this.#occurred(keeper, { kind: 'distrusted', address }),
+      onRound: (answered) => {
+        if (!answered) this.#connected(undefined, 'nothing');
+      },
+    });
+  }
+
+  #newCheckouts(): Checkouts {
+    const { newLeaseId = randomUUID, checkoutDeadlineMs = 30_000, releaseDeadlineMs = 10_000 } = this.#options;
+    return new Checkouts({
+      ...{
+        courier: this.#courier,
+        book: this.#book,
+        keys: this.#keys,
+        clock: this.#clock,
+        newLeaseId,
+        releaseDeadlineMs,
+      },
+      holder: this.#options.holder ?? this.#membership?.room.guid ?? this.#identity ?? 'unknown',
+      deadlineMs: checkoutDeadlineMs,
+      closed: this.#closed.signal,
+      dead: this.#dead.signal,
+      prepare: async (deadlineMs, signal) => {
+        const outcome = await this.#membership?.ready(deadlineMs, signal);
+        return outcome === undefined || outcome.kind === 'registered' ? undefined : outcome;
+      },
+      onOccurrence: (about, occurrence) => this.#occurred(about, occurrence),
+    });
+  }
+
+  #backoff(): BackoffPolicy {
+    return { baseMs: this.#options.backoffBaseMs ?? 250, capMs: this.#options.backoffCapMs ?? 15_000 };
+  }
+
+  #token(): string | undefined {
+    return this.#membership?.token ?? this.#options.token;
+  }
+
+  #responded(record: ResponseRecord): void {
+    const { serverTime } = (record.body ?? {}) as { serverTime?: unknown };
+    const serverTimeMs = typeof serverTime === 'string' ? Date.parse(serverTime) : Number.NaN;
+    if (!Number.isNaN(serverTimeMs)) {
+      this.#contact.heard(serverTimeMs);
+      this.#giveBackUnclaimedLater();
+    }
+    if (record.status === 401 && record.kind !== 'registration') this.#membership?.doubt();
+    callListener(this.#options.onResponse, record);
+  }
+
+  #disconnected({ address, sentAway }: { address: string; sentAway: SentAway | undefined }): void {
+    const told = sentAway?.address;
+    const followed = told === undefined ? undefined : this.#addresses.follow(told);
+    if (followed === undefined || followed === 'not-trusted') this.#addresses.leave(address);
+    const when = sentAway
+      ? { notBeforeMs: sentAway.retryAfterMs, withinMs: SHOWN_WITHIN_MS / 4 }
+      : { notBeforeMs: 0, withinMs: SHOWN_WITHIN_MS };
+    for (const keeper of this.#book.keepers) keeper.disconnected(when);
+    this.#checkouts.lineIsCut();
+    this.#connected(undefined, 'nothing');
+  }
+
+  #connected(address: string | undefined, over: 'session' | 'http' | 'nothing'): void {
+    const now = `${over} ${address}`;
+    if (now === this.#connection) return;
+    this.#connection = now;
+    this.#notice({ kind: 'connection', address, over });
+  }
+
+  /** Leases of an earlier life that nobody asks for burn no seats; but nothing is given up before a server is heard. */
+  #giveBackUnclaimedLater(): void {
+    if (this.#unclaimedIsTimed || this.#book.unclaimed.length === 0) return;
+    this.#unclaimedIsTimed = true;
+    const giveBack = (): void => {
+      for (const keeper of this.#book.unclaimed) void keeper.release();
+    };
+    this.#clock.after(this.#options.keepUnclaimedMs ?? KEEP_UNCLAIMED_MS, giveBack, { background: true });
+  }
+
+  #keepNowAndThen(): void {
+    if (!this.#stateFile) return;
+    const again = (): void => {
+      if (this.#closed.signal.aborted) return;
+      if (this.#book.keepers.length > 0) this.#save();
+      this.#keepNowAndThen();
+    };
+    this.#clock.after(KEPT_EVERY_MS, again, { background: true });
+  }
+
+  #save(): void {
+    const { keys } = this.#keys;
+    this.#stateFile?.save(() => ({
+      identity: this.#identity ?? '',
+      room: this.#membership?.room,
+      keys,
+      contact: this.#contact.kept(),
+      leases: this.#book.kept(),
+    }));
+  }
+
+  #occurred({ id: leaseId, product, feature, seats }: Asked, occurrence: Occurrence): void {
+    callListener(this.#options.onEvent, { leaseId, product, feature, seats, ...occurrence });
+  }
+
+  #notice(notice: ClientNotice): void {
+    callListener(this.#options.onNotice, notice);
   }
 }

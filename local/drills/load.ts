@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ControlRoom } from '../../client/example/control-room';
-import type { ResponseRecord } from '../../client/transport';
+import type { ResponseRecord } from '../../client/license-client';
 import type { Region } from '../../lambda/failover/core/regions';
 import type { RegisteredRoom } from './control-rooms';
 import type { Exchange } from './ledger';

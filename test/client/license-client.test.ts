@@ -1,16 +1,22 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { LicenseEvent } from '../../client/events';
-import type { Lease } from '../../client/lease';
-import { LicenseClient, type LicenseClientOptions } from '../../client/license-client';
-import type { ResponseRecord } from '../../client/transport';
+import {
+  type Lease,
+  LicenseClient,
+  type LicenseClientOptions,
+  type LicenseEvent,
+  type ResponseRecord,
+} from '../../client/license-client';
 import { eventually } from '../../local/drills/eventually';
 import { LicenseService } from './license-service';
 
 const WITHIN_MS = 15_000;
 const SEAT = { product: 'studio', feature: 'bot-runner', seats: 2 };
 
-describe('the client', () => {
+describe.each([
+  ['over sessions', true],
+  ['over plain HTTP', false],
+])('the client %s', (_how, sessions) => {
   let oregon: LicenseService;
   let virginia: LicenseService;
   let events: LicenseEvent[];
@@ -40,6 +46,7 @@ describe('the client', () => {
       releaseDeadlineMs: 1_000,
       backoffBaseMs: 10,
       backoffCapMs: 50,
+      sessions,
       onEvent: (event) => events.push(event),
       onResponse: (record) => records.push(record),
       ...options,
@@ -75,7 +82,7 @@ describe('the client', () => {
         state: 'held',
         epoch: 1,
         servedBy: 'oregon/app-1',
-        token: 'oregon-token-1',
+        token: oregon.tokens[0],
       });
       expect(lease.expiresInMs).toBeGreaterThan(50_000);
       expect(lease.expiresInMs).toBeLessThanOrEqual(60_000);
@@ -124,21 +131,23 @@ describe('the client', () => {
       oregon.mood = 'refers';
       oregon.retryAfterSeconds = 1;
       const asked = granted(client());
-      await eventually('first try', WITHIN_MS, () => oregon.asks('PUT').length === 1);
+      const tries = () => oregon.asked.filter(({ path }) => path.startsWith('/v1/leases') || path === '/v1/session');
+      await eventually('first try', WITHIN_MS, () => tries().length === 1);
       oregon.mood = 'grants';
       await asked;
-      const [first, second] = oregon.asks('PUT');
+      const [first, second] = tries();
       expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(990);
     });
   });
 
   describe('a lease', () => {
-    it('is kept by heartbeats that show the newest token', async () => {
+    it('is kept by heartbeats, which show the newest token where it is needed', async () => {
       oregon.heartbeatAfterMs = 60;
-      await granted(client());
+      const lease = await granted(client());
       await eventually('three heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 3);
       const tokens = oregon.asks('POST').map(({ body }) => body.token);
-      expect(tokens.slice(0, 3)).toEqual(['oregon-token-1', 'oregon-token-2', 'oregon-token-3']);
+      expect(tokens.slice(0, 3)).toEqual(sessions ? [undefined, undefined, undefined] : oregon.tokens.slice(0, 3));
+      await eventually('the newest token', WITHIN_MS, () => oregon.tokens.indexOf(lease.token) >= 2);
     });
 
     it('sends no heartbeat before the server allows it', async () => {
@@ -252,13 +261,13 @@ describe('the client', () => {
       const lease = await granted(client(both()));
       await eventually('renewed', WITHIN_MS, () => oregon.asks('POST').length >= 1);
       await oregon.die();
-      const tokenOfOregon = lease.token;
       virginia.mood = 'grants';
       await eventually('served by Virginia', WITHIN_MS, () => lease.epoch === 2);
       expect(virginia.asks('POST')[0]).toMatchObject({
         path: `/v1/leases/${lease.id}/heartbeat`,
-        body: { token: tokenOfOregon },
       });
+      // The last but one when the answer with the last was lost.
+      expect(oregon.tokens.slice(-2)).toContain(virginia.asks('POST')[0]?.body.token);
       expect(virginia.asks('PUT')).toEqual([]);
       expect(lease).toMatchObject({ state: 'held', servedBy: 'virginia/app-1' });
     });
@@ -305,7 +314,7 @@ describe('the client', () => {
 
     it('and shows it to nobody who is only asked for a status', async () => {
       await granted(client({ addresses: [oregon.url, virginia.url] }));
-      const statuses = [...oregon.asks('GET'), ...virginia.asks('GET')];
+      const statuses = [...oregon.asks('GET'), ...virginia.asks('GET')].filter(({ path }) => path === '/v1/status');
       expect(statuses).toHaveLength(2);
       for (const { authorization } of statuses) expect(authorization).toBeUndefined();
     });
@@ -314,6 +323,7 @@ describe('the client', () => {
       const redirected = async () => new Response(null, { status: 307, headers: { location: virginia.url } });
       const followed: (string | undefined)[] = [];
       const made = client({
+        sessions: false,
         fetch: (_url, init) => {
           followed.push(init?.redirect);
           return redirected();
@@ -330,17 +340,20 @@ describe('the client', () => {
       const lease = await granted(made);
       await oregon.die();
       await lease.release();
-      expect(records[0]).toMatchObject({
+      expect(records.find(({ kind }) => kind === 'checkout')).toMatchObject({
         ...SEAT,
         kind: 'checkout',
         method: 'PUT',
-        url: `${oregon.url}/v1/leases/${lease.id}`,
+        url: sessions ? `${oregon.url}/v1/session` : `${oregon.url}/v1/leases/${lease.id}`,
         leaseId: lease.id,
         status: 201,
-        body: { token: 'oregon-token-1', epoch: 1 },
+        body: { token: oregon.tokens[0], epoch: 1 },
       });
-      expect(records[1]).toMatchObject({ kind: 'release', error: expect.any(String) });
-      expect(records[1]?.status).toBeUndefined();
+      expect(records.find(({ kind }) => kind === 'release')).toMatchObject({
+        kind: 'release',
+        error: expect.any(String),
+      });
+      expect(records.find(({ kind }) => kind === 'release')?.status).toBeUndefined();
       for (const { sentAtMs, receivedAtMs, durationMs } of records) expect(receivedAtMs - sentAtMs).toBe(durationMs);
     });
 
@@ -360,8 +373,8 @@ describe('the client', () => {
     });
 
     it('is never kept alive by a lease, nor ended by an unhandled rejection when every server is gone', () => {
-      const script = join(__dirname, 'host-that-ends.js');
-      const { status, stderr, signal } = spawnSync(process.execPath, ['--unhandled-rejections=strict', script], {
+      const argv = ['--unhandled-rejections=strict', join(__dirname, 'host-that-ends.js'), String(sessions)];
+      const { status, stderr, signal } = spawnSync(process.execPath, argv, {
         timeout: 15_000,
         encoding: 'utf8',
       });

@@ -1,5 +1,7 @@
+import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
 
 export interface Asked {
   readonly method: string;
@@ -7,15 +9,28 @@ export interface Asked {
   readonly authorization: string | undefined;
   readonly body: Record<string, unknown>;
   readonly atMs: number;
+  readonly over: 'http' | 'session';
 }
 
 /**
  * - `grants`: as the contract says;
  * - `refers`: 503 not_granting with {@link LicenseService.referral};
  * - `hangs`: accepts and never answers; `swallows`: does what it is asked, and the answer is lost;
- * - `full`, `gone`, `unknown`, `proxy-404`, `forbids`: answers leases with 409, 410, 404, a foreign 404, 403.
+ * - `full`, `gone`, `unknown`, `proxy-404`, `forbids`, `busy`: answers leases with 409, 410, 404, a foreign 404, 403, 429;
+ * - `forges`: grants with tokens that another key signed.
  */
-export type Mood = 'grants' | 'refers' | 'hangs' | 'swallows' | 'full' | 'gone' | 'unknown' | 'proxy-404' | 'forbids';
+export type Mood =
+  | 'grants'
+  | 'refers'
+  | 'hangs'
+  | 'swallows'
+  | 'full'
+  | 'gone'
+  | 'unknown'
+  | 'proxy-404'
+  | 'forbids'
+  | 'busy'
+  | 'forges';
 
 const PROBLEMS: Partial<Record<Mood, { status: number; code: string }>> = {
   full: { status: 409, code: 'no_seat_available' },
@@ -23,23 +38,72 @@ const PROBLEMS: Partial<Record<Mood, { status: number; code: string }>> = {
   unknown: { status: 404, code: 'lease_not_found' },
   'proxy-404': { status: 404, code: 'not_found' },
   forbids: { status: 403, code: 'forbidden' },
+  busy: { status: 429, code: 'too_many_requests' },
 };
 
-/** A real HTTP server that speaks the contract from memory; what goes wrong with it is up to the test. */
+const METHODS = { checkout: 'PUT', heartbeat: 'POST', release: 'DELETE' } as const;
+
+interface Reply {
+  readonly status: number;
+  readonly body?: Record<string, unknown>;
+  readonly headers?: Record<string, string>;
+}
+
+type Answering = Reply | 'nothing' | 'cut';
+
+const newKey = () => generateKeyPairSync('ed25519');
+
+/** The key that all services of a test share, as the regions of one deployment do. */
+const SERVICE_KEY = newKey();
+const FOREIGN_KEY = newKey();
+
+export const KEY_ID = 'service-1';
+
+export const JWKS = {
+  keys: [{ ...(SERVICE_KEY.publicKey.export({ format: 'jwk' }) as object), kid: KEY_ID, alg: 'EdDSA', use: 'sig' }],
+};
+
+const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+export function signedToken(claims: object, key = SERVICE_KEY, kid = KEY_ID): string {
+  const signed = `${base64url({ alg: 'EdDSA', kid, typ: 'evergrant-lease+jwt' })}.${base64url(claims)}`;
+  return `${signed}.${sign(null, Buffer.from(signed), key.privateKey).toString('base64url')}`;
+}
+
+interface Held {
+  readonly product: string;
+  readonly feature: string;
+  readonly seats: number;
+  readonly holder: string;
+  readonly identity: string | undefined;
+}
+
+/** A real server that speaks the contract from memory, over HTTP and sessions; what goes wrong is up to the test. */
 export class LicenseService {
   readonly name: string;
   mood: Mood = 'grants';
+  /** False: as a release that knew no sessions, or a proxy that lets none through. */
+  offersSessions = true;
   referral: string | null = null;
   retryAfterSeconds = 0;
   epoch = 1;
   ttlMs = 60_000;
   heartbeatAfterMs = 20_000;
+  policy = { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 };
+  pingEverySeconds = 15;
+  /** How far its clock is ahead of this machine's. */
+  clockAheadMs = 0;
+  /** Places in line before whoever asks with `queue`; undefined: there is no line. */
+  line: number | undefined;
   readonly asked: Asked[] = [];
   readonly live = new Set<string>();
+  readonly tokens: string[] = [];
+  readonly sessions = new Set<WebSocket>();
+  readonly #held = new Map<string, Held>();
   readonly #sockets = new Set<Socket>();
+  readonly #upgrades = new WebSocketServer({ noServer: true });
   #server: Server | undefined;
   #port = 0;
-  #tokens = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -50,7 +114,13 @@ export class LicenseService {
   }
 
   asks(method: string): Asked[] {
-    return this.asked.filter((asked) => asked.method === method);
+    return this.asked.filter((asked) => asked.method === method && !asked.path.startsWith('/.well-known'));
+  }
+
+  /** It remembers no lease: as another region does, or a database that lost its last moments. */
+  forget(): void {
+    this.live.clear();
+    this.#held.clear();
   }
 
   async start(): Promise<this> {
@@ -59,6 +129,7 @@ export class LicenseService {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head));
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
@@ -74,6 +145,103 @@ export class LicenseService {
     await closed;
   }
 
+  /** Says it to every session, as a server that drains or loses authority does, and closes them. */
+  sendAway(event: 'not_granting' | 'draining', address: string | null, retryAfter = 0): void {
+    for (const session of this.sessions) {
+      session.send(JSON.stringify({ event, reason: event, activeRegion: 'elsewhere', address, retryAfter }));
+      session.close(1012);
+    }
+  }
+
+  /** Pushes to whoever stands in line. */
+  pushLine(leaseId: string, reply: Reply): void {
+    for (const session of this.sessions) session.send(JSON.stringify({ event: 'queue', leaseId, ...reply }));
+  }
+
+  granted(leaseId: string): Reply {
+    return { status: 201, body: this.#lease(leaseId) };
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    socket.on('error', () => undefined);
+    const { authorization } = request.headers;
+    const asked = { method: 'GET', path: '/v1/session', authorization, body: {}, atMs: performance.now() };
+    this.asked.push({ ...asked, over: 'http' });
+    if (this.mood === 'hangs') return;
+    if (!this.offersSessions) {
+      socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
+      return;
+    }
+    if (this.mood === 'refers') {
+      const { body, headers } = this.#referral();
+      const text = JSON.stringify(body);
+      socket.end(
+        `HTTP/1.1 503 Service Unavailable\r\nretry-after: ${headers?.['retry-after']}\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
+      );
+      return;
+    }
+    this.#upgrades.handleUpgrade(request, socket, head, (session) => this.#serve(session, authorization));
+  }
+
+  #serve(session: WebSocket, authorization: string | undefined): void {
+    this.sessions.add(session);
+    const leases = new Set<string>();
+    session.on('close', () => this.sessions.delete(session));
+    session.on('error', () => undefined);
+    session.on('message', (content) => {
+      const { id, op, leaseId, ...body } = JSON.parse(String(content)) as Record<string, unknown>;
+      const method = METHODS[op as keyof typeof METHODS];
+      const suffix = op === 'heartbeat' ? '/heartbeat' : '';
+      const ask = (lease: string): Answering => {
+        const path = `/v1/leases/${lease}${suffix}`;
+        const asked = { method, path, authorization, body, atMs: performance.now(), over: 'session' as const };
+        this.asked.push(asked);
+        const answer = this.#answer(asked);
+        const status = typeof answer === 'string' ? 0 : answer.status;
+        if (status === 200 || status === 201) leases.add(String((answer as Reply).body?.leaseId ?? lease));
+        if (status === 204 || status === 404 || status === 410) leases.delete(lease);
+        return answer;
+      };
+      if (leaseId !== undefined) this.#say(session, id, ask(String(leaseId)));
+      else
+        this.#sayAll(
+          session,
+          id,
+          [...leases].map((lease) => [lease, ask(lease)] as const),
+        );
+    });
+    const { pingEverySeconds } = this;
+    session.send(JSON.stringify({ event: 'hello', server: `${this.name}/app-1`, pingEverySeconds, leasesMax: 500 }));
+  }
+
+  #say(session: WebSocket, id: unknown, answer: Answering): void {
+    if (answer === 'nothing') return;
+    if (answer === 'cut') {
+      session.terminate();
+      return;
+    }
+    const { status, body, headers } = answer;
+    const retryAfter = headers?.['retry-after'];
+    session.send(
+      JSON.stringify({
+        id,
+        status,
+        ...(body ? { body } : {}),
+        ...(retryAfter ? { retryAfter: Number(retryAfter) } : {}),
+      }),
+    );
+  }
+
+  #sayAll(session: WebSocket, id: unknown, answers: readonly (readonly [string, Answering])[]): void {
+    const failed = answers.find(([, answer]) => typeof answer === 'string' || answer.status === 503)?.[1];
+    if (failed) {
+      this.#say(session, id, failed);
+      return;
+    }
+    const leases = answers.map(([leaseId, answer]) => ({ leaseId, ...(answer as Reply) }));
+    session.send(JSON.stringify({ id, status: 200, body: { leases, heartbeatAfter: this.heartbeatAfterMs / 1_000 } }));
+  }
+
   #read(request: IncomingMessage, response: ServerResponse): void {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -81,45 +249,93 @@ export class LicenseService {
       const text = Buffer.concat(chunks).toString('utf8');
       const { method = '', url: path = '', headers } = request;
       const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
-      const asked = { method, path, authorization: headers.authorization, body, atMs: performance.now() };
+      const { authorization } = headers;
+      const asked = { method, path, authorization, body, atMs: performance.now(), over: 'http' as const };
       this.asked.push(asked);
-      this.#answer(asked, response);
+      const answer = this.#answer(asked);
+      if (answer === 'nothing') return;
+      if (answer === 'cut') {
+        response.destroy();
+        return;
+      }
+      response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
+      response.end(answer.body && JSON.stringify(answer.body));
     });
   }
 
-  #answer({ method, path }: Asked, response: ServerResponse): void {
-    const send = (status: number, body?: Record<string, unknown>, headers: Record<string, string> = {}): void => {
-      response.writeHead(status, { 'content-type': 'application/json', ...headers });
-      response.end(body && JSON.stringify(body));
-    };
-    if (this.mood === 'hangs') return;
+  #answer({ method, path, body }: Asked): Answering {
+    if (this.mood === 'hangs') return 'nothing';
     const refusal = PROBLEMS[this.mood];
-    if (path === '/v1/status') {
-      send(200, { granting: this.mood !== 'refers', region: this.name });
-    } else if (this.mood === 'refers') {
-      const body = { code: 'not_granting', activeRegion: 'elsewhere', address: this.referral };
-      send(503, body, { 'retry-after': String(this.retryAfterSeconds) });
-    } else if (refusal) {
-      send(refusal.status, { code: refusal.code });
-    } else {
-      const leaseId = path.split('/')[3] ?? '';
-      if (method === 'DELETE') this.live.delete(leaseId);
-      else this.live.add(leaseId);
-      if (this.mood === 'swallows') response.destroy();
-      else if (method === 'DELETE') send(204);
-      else send(method === 'PUT' ? 201 : 200, this.#lease(leaseId));
+    if (path === '/v1/status') return { status: 200, body: { granting: this.mood !== 'refers', region: this.name } };
+    if (path === '/.well-known/jwks.json') return { status: 200, body: JWKS };
+    if (this.mood === 'refers') return this.#referral();
+    if (refusal) {
+      const headers = this.retryAfterSeconds > 0 ? { 'retry-after': String(this.retryAfterSeconds) } : {};
+      return { status: refusal.status, body: { code: refusal.code }, headers };
     }
+    return this.#onLease(method, path.split('/')[3] ?? '', body);
   }
 
-  #lease(leaseId: string): Record<string, unknown> {
-    this.#tokens += 1;
+  #onLease(method: string, asked: string, body: Record<string, unknown>): Answering {
+    if (method === 'PUT' && body.queue === true && this.line !== undefined && this.line > 0) {
+      const retryAfter = 0.05;
+      return { status: 202, body: { leaseId: asked, position: this.line, token: 'place-token', retryAfter } };
+    }
+    const leaseId = method === 'PUT' ? this.#take(asked, body) : asked;
+    if (method === 'DELETE') this.live.delete(leaseId);
+    else this.live.add(leaseId);
+    if (this.mood === 'swallows') return 'cut';
+    if (method === 'DELETE') return { status: 204 };
+    return { status: method === 'PUT' ? 201 : 200, body: this.#lease(leaseId, body.borrowSeconds) };
+  }
+
+  /** An installation gets its live lease of the same seats back. */
+  #take(leaseId: string, body: Record<string, unknown>): string {
+    const { product, feature, seats, holder, identity } = body as unknown as Held;
+    const same = [...this.#held].find(
+      ([id, held]) =>
+        identity !== undefined && this.live.has(id) && held.identity === identity && held.feature === feature,
+    );
+    if (same) return same[0];
+    this.#held.set(leaseId, { product, feature, seats, holder, identity });
+    return leaseId;
+  }
+
+  #referral(): Reply {
+    return {
+      status: 503,
+      body: { code: 'not_granting', activeRegion: 'elsewhere', address: this.referral },
+      headers: { 'retry-after': String(this.retryAfterSeconds) },
+    };
+  }
+
+  #lease(leaseId: string, borrowSeconds?: unknown): Record<string, unknown> {
+    const { product = 'studio', feature = 'bot-runner', seats = 2, holder = '?' } = this.#held.get(leaseId) ?? {};
+    const nowMs = Date.now() + this.clockAheadMs;
+    const lastsMs = typeof borrowSeconds === 'number' ? borrowSeconds * 1_000 : this.ttlMs;
+    const [iat, exp] = [nowMs / 1_000, (nowMs + lastsMs) / 1_000].map(Math.floor);
+    const { epoch, policy } = this;
+    const claims = {
+      iss: 'evergrant',
+      jti: leaseId,
+      sub: holder,
+      pool: { license: 'lic-1', product, feature },
+      policy,
+    };
+    const key = this.mood === 'forges' ? FOREIGN_KEY : SERVICE_KEY;
+    const token = signedToken({ ...claims, seats, seq: 1, epoch, iat, exp, nonce: randomUUID() }, key);
+    this.tokens.push(token);
     return {
       leaseId,
-      token: `${this.name}-token-${this.#tokens}`,
-      expiresAt: new Date(Date.now() + this.ttlMs).toISOString(),
+      licenseId: 'lic-1',
+      token,
+      expiresAt: new Date(nowMs + lastsMs).toISOString(),
+      serverTime: new Date(nowMs).toISOString(),
       heartbeatAfter: this.heartbeatAfterMs / 1_000,
-      epoch: this.epoch,
+      epoch,
       servedBy: `${this.name}/app-1`,
+      policy,
+      ...(borrowSeconds === undefined ? {} : { borrowed: true }),
     };
   }
 }

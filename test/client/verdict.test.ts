@@ -1,5 +1,6 @@
-import type { Answer } from '../../client/transport';
-import { type Verdict, verdictOn } from '../../client/verdict';
+import type { Answer } from '../../client/calls/call';
+import { verdictOn } from '../../client/calls/verdict';
+import type { Verdict } from '../../client/core/verdict';
 
 const NOW_MS = Date.parse('2026-11-22T10:00:00Z');
 
@@ -32,7 +33,7 @@ describe('what an answer means', () => {
     [422, 'invalid_request', 'refused'],
     [307, undefined, 'refused'],
     [408, undefined, 'unavailable'],
-    [429, undefined, 'unavailable'],
+    [429, 'too_many_requests', 'busy'],
     [500, 'internal_error', 'unavailable'],
     [502, 'region_unreachable', 'unavailable'],
     [503, 'not_granting', 'not_granting'],
@@ -57,6 +58,22 @@ describe('what an answer means', () => {
       kind: 'done',
       grant: { token: 't', epoch: 3, servedBy: 'oregon/app-1', expiresInMs: 600_000, heartbeatInMs: 200_000 },
     });
+  });
+
+  it('a grant counts by the time that the server tells with it, whatever any clock says', () => {
+    const said = { ...lease, serverTime: '2026-11-22T10:05:00.000Z' };
+    expect(verdictOn(answer(200, said, NOW_MS + 7_000), NOW_MS + 3_600_000)).toMatchObject({
+      grant: { expiresInMs: 300_000, serverTimeMs: NOW_MS + 300_000 },
+    });
+  });
+
+  it('a place in line says which it is, and when to ask again', () => {
+    const place = { leaseId: 'l', position: 3, token: 'p', retryAfter: 1.2 };
+    expect(verdictOn(answer(202, place), NOW_MS)).toEqual({
+      kind: 'queued',
+      place: { position: 3, token: 'p', askAgainInMs: 1_200 },
+    });
+    expect(verdictOn(answer(202, {}), NOW_MS).kind).toBe('unavailable');
   });
 
   it('a client whose clock is an hour wrong counts by the server’s', () => {

@@ -1,4 +1,5 @@
-import { backoffMs, retryAfterMs } from '../../client/backoff';
+import { retryAfterMs } from '../../../client/calls/retry-after';
+import { backoffMs } from '../../../client/core/backoff';
 
 const POLICY = { baseMs: 100, capMs: 1_000 };
 

@@ -22,12 +22,3 @@ export function backoffMs(
   const floorMs = Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX);
   return floorMs + random * ceilingMs;
 }
-
-/** `Retry-After` as milliseconds: delta seconds or an HTTP date; undefined when there is none or it makes no sense. */
-export function retryAfterMs(header: string | null, nowMs: number): number | undefined {
-  if (header === null || header.trim() === '') return undefined;
-  const seconds = Number(header);
-  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1_000 : undefined;
-  const atMs = Date.parse(header);
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
-}

@@ -1,4 +1,4 @@
-import type { Answer } from './transport';
+import type { Answer } from './call';
 
 export interface AddressBookOptions {
   /** Where to ask, the preferred first. */
