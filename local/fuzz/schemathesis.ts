@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../two-region/world/files';
 
@@ -11,6 +11,8 @@ export interface FuzzRun {
   /** Absent: the requests of a stranger. */
   readonly token: string | undefined;
   readonly seed: number;
+  /** Of Schemathesis's phases. */
+  readonly phases: string;
   readonly examplesMax: number;
   /** Given, fuzzing is repeated until it is spent, whatever the count. */
   readonly spendSeconds: number | undefined;
@@ -36,7 +38,7 @@ interface Report {
 }
 
 /** How long a run may take beyond the time it was given to spend; then it is ended, and that is a finding. */
-const OVERTIME_MS = 120_000;
+const OVERTIME_MS = 300_000;
 
 /** One run over every endpoint with one token. The token travels in the environment: argv can be read by everybody. */
 export async function fuzz(run: FuzzRun): Promise<FuzzResult> {
@@ -44,6 +46,7 @@ export async function fuzz(run: FuzzRun): Promise<FuzzResult> {
   const options = [
     ['--url', run.address],
     ['--checks', 'all'],
+    ['--phases', run.phases],
     ['--max-examples', String(run.examplesMax)],
     run.spendSeconds === undefined ? [] : ['--max-time', String(run.spendSeconds)],
     ['--seed', String(run.seed)],
@@ -53,10 +56,21 @@ export async function fuzz(run: FuzzRun): Promise<FuzzResult> {
   const config = join(projectRoot(), 'local/fuzz/schemathesis.toml');
   const argv = ['--no-color', '--config-file', config, 'run', run.documentFile, ...options];
   const { code, output } = await execute(join(run.bin, 'schemathesis'), argv, run);
-  if (!existsSync(reportFile)) {
-    return { findings: [`Schemathesis did not get to its end (${code})`], operations: 0, requests: 0, output };
+  const report = reportIn(reportFile);
+  if (!report) {
+    const finding = `Schemathesis did not get to its end (${code === null ? 'it took too long and was ended' : code})`;
+    return { findings: [finding], operations: 0, requests: 0, output };
   }
-  return { ...judge(JSON.parse(readFileSync(reportFile, 'utf8')) as Report, code), output };
+  return { ...judge(report, code), output };
+}
+
+/** Undefined when there is none, or only the beginning of one. */
+function reportIn(file: string): Report | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Report;
+  } catch {
+    return undefined;
+  }
 }
 
 function judge({ operations, test_cases: { generated }, failures, errors }: Report, code: number | null) {

@@ -3,6 +3,7 @@
  * while they are replaced one by one.
  */
 import { randomUUID } from 'node:crypto';
+import { allEvents, verified } from '../server/audit/support';
 import { PRODUCT, type RunningServer, TestWorld } from '../server/support/test-world';
 import { eventually } from '../support/eventually';
 import { type OldServer, PreviousRelease } from './support/previous-release';
@@ -14,6 +15,8 @@ interface Held {
   readonly seats: number;
   readonly token: string;
 }
+
+jest.setTimeout(60_000);
 
 let release: PreviousRelease;
 let world: TestWorld;
@@ -113,6 +116,17 @@ it('what both do at the same time is counted right', async () => {
   );
   const seats = [...kept.values()].reduce((sum, each) => sum + each, 0);
   expect(await world.counts('runner')).toMatchObject({ live: before + seats, taken: before + seats });
+});
+
+it('the audit log has what both did, and nothing in it is out of place', async () => {
+  const { findings, summary } = await verified(await allEvents(world.database));
+  expect(findings).toEqual([]);
+  expect(summary.events).toBeGreaterThan(50);
+  const told = await world.database.query(
+    `select count(distinct body ->> 'lease')::int as leases from audit_event where kind in ('lease_granted', 'lease_adopted')`,
+  );
+  const ever = await world.database.query('select count(*)::int as leases from lease');
+  expect(told).toEqual(ever);
 });
 
 describe('after the loss of a region', () => {

@@ -4,6 +4,8 @@ import { TestWorld } from '../support/test-world';
 import { checkoutAt, heartbeatAt, Processes, type ServerProcess, whoGrants } from './processes';
 import { REDUNDANT, SERVERS } from './support';
 
+jest.setTimeout(120_000);
+
 let world: TestWorld;
 let processes: Processes;
 let servers: ServerProcess[];

@@ -3,6 +3,8 @@ import { eventually } from '../../support/eventually';
 import { type RunningServer, TestWorld } from '../support/test-world';
 import { CLOUD, checkout, heartbeat, inControl, PRODUCT, REDUNDANT, SERVERS, silence } from './support';
 
+jest.setTimeout(120_000);
+
 let world: TestWorld;
 let servers: RunningServer[];
 
