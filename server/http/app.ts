@@ -16,6 +16,7 @@ import { leaseRoutes } from './lease-routes';
 import { licenseRoutes } from './license-routes';
 import { limitConnections } from './listener';
 import { refuseOtherMethods } from './methods';
+import { withOptionalBodies } from './openapi';
 import { problemResponses, sendReply } from './problems';
 import { RateLimits } from './rate-limits';
 import { readingRoutes } from './reading-routes';
@@ -39,7 +40,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   countRequests(app, metrics);
   endConnectionsWhileDraining(app, options.role);
   describeRefusals(app);
-  await app.register(swagger, { openapi: OPENAPI });
+  await app.register(swagger, {
+    openapi: OPENAPI,
+    transformObject: (described) =>
+      'openapiObject' in described ? withOptionalBodies(described.openapiObject) : described.swaggerObject,
+  });
   await app.register(helmet, securityHeaders({ tls: security.tls !== undefined }));
   const limits = await RateLimits.create(app, security.rateLimits, metrics);
   limitAddresses(app, limits);
