@@ -121,6 +121,7 @@ async function fuzzAs(target: Target, bin: string, { bounds, seed }: Wanted): Pr
     else failed += 1;
     found += result.findings.length;
   }
+  say(`answered: ${await target.answers()}`);
   const wounds = await target.wounds();
   for (const wound of wounds) say(`  ${pc.red(wound)}`);
   if (wounds.length === 0) passed += 1;

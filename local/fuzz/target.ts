@@ -12,6 +12,7 @@ import { World } from '../two-region/world/world';
 
 const SCOPES: readonly Scope[] = ['read', 'lease', 'admin'];
 const SERVER = 'oregon/app-1';
+const REQUESTS_COUNTED = /^evergrant_http_request_seconds_count\{.*status="(\d+)".*\} (\d+)$/gm;
 
 /** A fresh world whose first server is asked, with one API token for each scope. */
 export class Target {
@@ -47,6 +48,19 @@ export class Target {
 
   async document(): Promise<unknown> {
     return (await fetch(`${this.address}/openapi.json`)).json();
+  }
+
+  /** How many requests were answered with each status, the most frequent first. */
+  async answers(): Promise<string> {
+    const metrics = await (await fetch(`${this.address}/metrics`)).text();
+    const counts = new Map<string, number>();
+    for (const [, status = '', count] of metrics.matchAll(REQUESTS_COUNTED)) {
+      counts.set(status, (counts.get(status) ?? 0) + Number(count));
+    }
+    return [...counts]
+      .sort((left, right) => right[1] - left[1])
+      .map(([status, count]) => `${count} with ${status}`)
+      .join(', ');
   }
 
   /** What is wrong with the server and its database after all that; empty when nothing is. */

@@ -6,6 +6,8 @@ import { tlsOptions } from './listener';
 type Settings = FastifyHttpOptions<FastifyInstance['server']>;
 
 const BODY_LIMIT_BYTES = 16 * 1024;
+/** Of a parameter in an address: 200 characters, as a license id may have, each of up to four encoded bytes. */
+const PARAMETER_CHARACTERS_MAX = 200 * 12;
 /** How long a client may take to send a request, and keep an idle connection. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
@@ -21,6 +23,7 @@ export function framework({ security, log }: AppOptions): FastifyInstance {
     // A logger of its own for each request would cost more than deciding it.
     childLoggerFactory: (logger) => logger,
     bodyLimit: BODY_LIMIT_BYTES,
+    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     frameworkErrors: answerRouterError(log),

@@ -65,7 +65,7 @@ describe('is a problem document with its own status:', () => {
       400,
       'malformed_url',
     ],
-    ['a lease id beyond any length', () => send(request(`GET /v1/leases/${'x'.repeat(2_000)}`)), 414, 'uri_too_long'],
+    ['a lease id beyond any length', () => send(request(`GET /v1/leases/${'x'.repeat(3_000)}`)), 414, 'uri_too_long'],
     ['a body in XML', () => put('text/xml', '<a/>'), 415, 'unsupported_media_type'],
     ['a body in plain text', () => put('text/plain', '{}'), 415, 'unsupported_media_type'],
     ['a body in a type that is none', () => put('json', '{}'), 415, 'unsupported_media_type'],
