@@ -1,5 +1,5 @@
 import type { DatabaseLogin, LoadOrder } from './orders';
-import { type FilledPool, POOL_SIZES, type PoolSize } from './seats';
+import { COMMIT_POOLS, type FilledPool, POOL_SIZES, type PoolSize } from './seats';
 
 /**
  * - `one server`: one license server on one database, which flushes every commit to its own disk;
@@ -39,18 +39,38 @@ const EPOCH = 1;
 
 const commits = (verb: Verb, stand: Stand): BenchCase => ({
   name: nameOf(`commit-${verb}`, stand),
-  what: verb === 'pairs' ? 'insert and release, two commits' : 'update of one lease, one commit',
+  what: verb === 'pairs' ? 'insert and release, a pool for each connection' : 'update of one lease',
   stand,
   against: undefined,
   verb,
   way: 'sql',
   order: ({ pool, login, load }) => {
-    const { poolId, leaseIds } = pool('commits');
+    const pools = COMMIT_POOLS.map(({ feature }) => pool(feature));
     return verb === 'pairs'
-      ? { kind: 'commit-pairs', ...load, login, poolId, epoch: EPOCH }
-      : { kind: 'commit-heartbeats', ...load, login, leaseIds, epoch: EPOCH };
+      ? { kind: 'commit-pairs', ...load, login, poolIds: pools.map(({ poolId }) => poolId), epoch: EPOCH }
+      : {
+          kind: 'commit-heartbeats',
+          ...load,
+          login,
+          leaseIds: pools.flatMap(({ leaseIds }) => leaseIds),
+          epoch: EPOCH,
+        };
   },
 });
+
+/** What a server would be bound by that commits each checkout by itself. */
+const commitsOfOnePool: BenchCase = {
+  name: 'commit-pairs-of-one-pool',
+  what: 'insert and release, one pool for all',
+  stand: 'one server',
+  against: undefined,
+  verb: 'pairs',
+  way: 'sql',
+  order: ({ pool, login, load }) => {
+    const { poolId } = pool('commits-1');
+    return { kind: 'commit-pairs', ...load, login, poolIds: [poolId], epoch: EPOCH };
+  },
+};
 
 const pairsOf = (feature: string, name: string, stand: Stand): Omit<BenchCase, 'what'> => ({
   name: nameOf(name, stand),
@@ -91,6 +111,7 @@ function nameOf(name: string, stand: Stand): string {
 
 /** In the order in which a round runs them; what is compared stands side by side. */
 export const CASES: readonly BenchCase[] = [
+  commitsOfOnePool,
   commits('pairs', 'one server'),
   ...POOL_SIZES.map((seats) => pairs(seats, 'one server')),
   {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type BenchCase, CASES } from './cases';
+import { CONNECTIONS_MAX } from './seats';
 
 const IDLE_SESSIONS = 'idle-sessions';
 
@@ -35,7 +36,6 @@ export interface BenchOptions {
   readonly help: boolean;
 }
 
-const CONNECTIONS_MAX = 80;
 /** One address has no more ports to call from. */
 const SESSIONS_MAX = 25_000;
 

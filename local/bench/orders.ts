@@ -49,7 +49,8 @@ export interface SessionHeartbeatsOrder extends ServerLoad {
 export interface CommitPairsOrder extends Load {
   readonly kind: 'commit-pairs';
   readonly login: DatabaseLogin;
-  readonly poolId: number;
+  /** The connections take turns in the list: a pool for each, or one for all. */
+  readonly poolIds: readonly number[];
   readonly epoch: number;
 }
 

@@ -15,11 +15,20 @@ const halfLeased = (seats: number): BenchPool => ({ feature: `seats-${seats}`, s
 export const POOL_SIZES = [1_000, 10_000, 100_000] as const;
 export type PoolSize = (typeof POOL_SIZES)[number];
 
-/** `commits` is the baseline's own. `nearly-full` has fewer free seats than there are connections. */
+export const CONNECTIONS_MAX = 80;
+
+/** A pool for each connection of the baseline, so that no commit waits for another one's lock. */
+export const COMMIT_POOLS: readonly BenchPool[] = Array.from({ length: CONNECTIONS_MAX }, (_, index) => ({
+  feature: `commits-${index + 1}`,
+  seats: 1_000,
+  leased: 10,
+}));
+
+/** `nearly-full` has fewer free seats than there are connections. */
 export const BENCH_POOLS: readonly BenchPool[] = [
   ...POOL_SIZES.map(halfLeased),
   { feature: 'nearly-full', seats: 1_000, leased: 970 },
-  { feature: 'commits', seats: 1_000, leased: 500 },
+  ...COMMIT_POOLS,
 ];
 
 /** The license that the bench's seats come from, as the migration command reads it. */

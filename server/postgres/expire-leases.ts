@@ -15,7 +15,7 @@ const OVERDRAWN = 'seats_taken - seats_over > seats';
  * Nothing ends while nobody could have renewed it: the licenses of triads that this server does not control wait. Of
  * each pool only the lease that lapses first is looked at: all others of the index can wait until it is due.
  */
-const LOCK_POOLS_DUE = `
+export const LOCK_POOLS_DUE = `
 select id from pool
 where license_id <> all($1::text[]) and (awaited_until <= clock_timestamp() or overdraft_told <> (${OVERDRAWN})
    or (select expires_at from lease where pool_id = pool.id and state = 'live' order by expires_at limit 1)
@@ -30,13 +30,12 @@ where id = any($1::bigint[]) and awaited_until <= clock_timestamp()`;
 export const EXPIRED = `state = 'expired', ended_at = clock_timestamp(), ended_because = 'expired',
   ended_by = current_setting('application_name')`;
 
-const EXPIRE_LEASES = `
-with due as (
+export const EXPIRE_LEASES = `
+update lease set ${EXPIRED} where id = any(array(
   select id from lease where pool_id = any($1::bigint[]) and state = 'live'
     and expires_at <= (select clock_timestamp())
   order by expires_at limit ${EXPIRED_MAX} for update skip locked
-)
-update lease set ${EXPIRED} from due where lease.id = due.id`;
+))`;
 
 /** After the expiries: they may have brought a pool back within its seats. */
 const TELL_OVERDRAFT = `

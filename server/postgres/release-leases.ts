@@ -6,8 +6,13 @@ import { batchInEpoch } from './transaction';
 /** Pools before leases, each in the order of their ids: the lock order everywhere. */
 const LOCK_POOLS = `
 select id from pool
-where id in (select pool_id from lease where id = any($1::uuid[])) or id = any($2::bigint[])
-   or id in (select pool_id from queue_place where lease_id = any($1::uuid[]))
+where id = any(
+  $2::bigint[] || array(
+    select pool_id from lease where id = any($1::uuid[])
+    union
+    select pool_id from queue_place where lease_id = any($1::uuid[])
+  )
+)
 order by id for update`;
 
 /** Who may release what is in the WHERE clause: a Control Room's token, its own leases alone. */

@@ -22,9 +22,10 @@ update lease set expires_at = clock_timestamp() + interval '10 minutes', epoch =
  * would write, prepared, and waits for its commit; nothing is decided, signed or batched.
  */
 export async function commitPairs(order: CommitPairsOrder, counter: Counter): Promise<RunningLoad> {
-  const { poolId, epoch } = order;
+  const { poolIds, epoch } = order;
   return run(order, counter, async (client, index) => {
     const leaseId = randomUUID();
+    const poolId = poolIds[index % poolIds.length];
     await timed(counter, () =>
       client.query({ name: 'insert', text: INSERT_LEASE, values: [leaseId, poolId, `bench-${index}`, epoch] }),
     );

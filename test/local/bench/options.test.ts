@@ -19,7 +19,9 @@ test('a whole name means one case, the beginning of names all of them', () => {
 });
 
 test('an unknown case is named, and so is what there is', () => {
-  expect(() => names(['--only', 'pears'])).toThrow(/no case "pears"; there are: commit-pairs,/);
+  expect(() => names(['--only', 'pears'])).toThrow(
+    /no case "pears"; there are: commit-pairs-of-one-pool, commit-pairs,/,
+  );
 });
 
 test.each([
