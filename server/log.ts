@@ -5,7 +5,7 @@ export function createLog(
   { server, level }: { server: string; level: string },
   destination?: DestinationStream,
 ): Logger {
-  const secret = ['authorization', 'token', 'password', 'd'];
+  const secret = ['authorization', 'token', 'password', 'licenseKey', 'd'];
   return pino(
     {
       level,

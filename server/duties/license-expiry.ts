@@ -6,7 +6,8 @@ import type { Metrics } from './metrics';
 import type { RoleDuty } from './role';
 
 const LOOK_EVERY_MS = 60_000;
-const LOOK_AGAIN_MS = 2_000;
+/** While this server does not grant: it may begin to. */
+const LOOK_AGAIN_MS = 5_000;
 const DAY_SECONDS = 86_400;
 
 interface LicenseExpiryOptions {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { findFreeBasePort } from '../../../local/two-region/world/ports';
 import { isAlive } from '../../../local/two-region/world/process-identity';
 import { RunningWorld, run, until } from '../../support/running-world';
 
@@ -107,12 +109,13 @@ describe('the world, as its users start it', () => {
     });
 
     test('no secret is in any log', async () => {
-      const { tokens } = world.file;
+      const { tokens, licenses } = world.file;
+      const secrets = [tokens.client, tokens.admin, licenses[0]!.licenseKey];
       const grep = readdirSync(`${world.home}/logs`).map((name) => `${world.home}/logs/${name}`);
       const { readFileSync } = await import('node:fs');
       for (const file of grep) {
         const text = readFileSync(file, 'utf8');
-        expect([file, text.includes(tokens.client), text.includes(tokens.admin)]).toEqual([file, false, false]);
+        expect([file, secrets.filter((secret) => text.includes(secret))]).toEqual([file, []]);
       }
     });
   });
@@ -125,6 +128,23 @@ describe('the world, as its users start it', () => {
       expect(told.code).toBe(0);
       expect(told.stdout).toContain('OREGON GRANTS');
       expect(await json('status')).toMatchObject({ edgeTarget: 'oregon', authority: { epoch: 1, region: 'oregon' } });
+    });
+
+    test('its license is signed by its own vendor, and Control Rooms register with its license key', async () => {
+      const licensing = join(world.home, 'secrets/licensing');
+      const { licenseId, file, licenseKey } = world.file.licenses[0]!;
+      const listed = await json('license', 'list');
+      expect(listed.licenses).toMatchObject([
+        { licenseId, issue: 1, importedBy: 'migration command', validity: 'valid', hasLicenseKey: true },
+      ]);
+      const trust = ['--trust', join(licensing, 'trust.json')];
+      const opener = ['--deployment-key', join(licensing, 'deployment.private.jwk')];
+      expect((await world.evergrant('license', 'verify', file, ...trust, ...opener)).code).toBe(0);
+      for (const name of readdirSync(licensing).filter((each) => /private|license-key/.test(each))) {
+        expect([name, statSync(join(licensing, name)).mode & 0o777]).toEqual([name, 0o600]);
+      }
+      const body = { licenseKey, name: 'Plant 7', tokenSha256: 'ab'.repeat(32) };
+      expect((await world.call('PUT', `/v1/control-rooms/${randomUUID()}`, { body, token: null })).status).toBe(201);
     });
 
     test('pause and arm change the automation, are kept in the history, and say when there is nothing to do', async () => {
@@ -207,7 +227,6 @@ describe('a world that crashes', () => {
 describe('a start that cannot be', () => {
   test('names every port that is taken, and what wanted it', async () => {
     const world = new RunningWorld();
-    const { findFreeBasePort } = await import('../../../local/two-region/world/ports');
     world.basePort = await findFreeBasePort();
     const squatter = createServer().listen(world.basePort + 1, '127.0.0.1');
     const refused = await run('dist/local/two-region/main.js', [], world.env);
@@ -215,6 +234,15 @@ describe('a start that cannot be', () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(`${world.basePort + 1}  wanted by oregon/router`);
     expect(refused.stderr).toContain('EVERGRANT_PORT=');
+    await world.dispose();
+  });
+
+  test('says which file of a root it cannot use', async () => {
+    const world = new RunningWorld();
+    world.basePort = await findFreeBasePort();
+    const refused = await run('dist/local/two-region/main.js', ['--trust', 'nowhere.jwk'], world.env);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/--trust \S*nowhere\.jwk: it cannot be read \(ENOENT\)/);
     await world.dispose();
   });
 

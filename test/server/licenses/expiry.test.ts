@@ -4,6 +4,8 @@ import { eventually } from '../../support/eventually';
 import { type RunningServer, TestWorld } from '../support/test-world';
 
 const DAY_MS = 86_400_000;
+const LONG = { deadlineMs: 25_000 };
+jest.setTimeout(60_000);
 let world: TestWorld;
 afterEach(() => world.close());
 
@@ -28,7 +30,7 @@ it('warns 30, 7 and 0 days ahead, each once however many servers there are', asy
     license('lic-0', inDays(-1)),
   );
   const servers = await Promise.all([1, 2, 3].map((n) => world.startGranting({ name: `oregon/app-${n}` })));
-  await eventually('warnings are told', () => warnings(servers).length >= 3);
+  await eventually('warnings are told', () => warnings(servers).length >= 3, LONG);
   // A server looks until it has looked while granting.
   await eventually('every server has looked', async () => {
     const shown = await Promise.all(servers.map((server) => server.call('GET', '/metrics', undefined, null)));
@@ -42,7 +44,7 @@ it('warns 30, 7 and 0 days ahead, each once however many servers there are', asy
 it('tells the next step when it comes, and begins anew with the next issue', async () => {
   world = await TestWorld.create(license('lic-1', inDays(29)));
   const server = await world.startGranting();
-  const told = (line: string) => eventually(line, () => warnings([server]).at(-1) === line);
+  const told = (line: string) => eventually(line, () => warnings([server]).at(-1) === line, LONG);
   await told('lic-1 30');
   const duty = dutyOf(world);
   // The clock of the database cannot be moved; the end can.
