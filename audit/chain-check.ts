@@ -1,4 +1,4 @@
-import type { Statement } from './checkpoint';
+import { isOlder, type Statement } from './checkpoint';
 import type { AuditEvent } from './event';
 import { type Finding, type FindingCode, finding } from './finding';
 import { LinkCheck } from './link-check';
@@ -84,7 +84,7 @@ export class ChainCheck {
   async #statementsBefore(event: AuditEvent, lastSeq: number): Promise<Finding[]> {
     const findings = await this.#fill();
     for (let pending = this.#pending; pending; pending = this.#pending) {
-      const lost = pending.seq >= event.seq && pending.epoch < event.epoch;
+      const lost = pending.seq >= event.seq && isOlder(pending, event);
       // One that points into a hole says nothing new: the hole is told.
       if (!lost && pending.seq >= event.seq) break;
       if (lost) this.#options.losses.lost(pending, lastSeq);

@@ -14,6 +14,8 @@ const HeadClaims = Type.Object({
   hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   /** Of the server that signed; the event may be of an earlier one. */
   epoch: Type.Integer({ minimum: 0 }),
+  /** Of the database then. */
+  era: Type.Integer({ minimum: 1 }),
   region: Type.String(),
   server: Type.String(),
   /** When it was signed, by the license database's clock. */
@@ -94,4 +96,9 @@ function statementOf(jws: string, typ: string | undefined, claims: unknown): Sta
   if (typ === TYPES.checkpoint && Value.Check(CheckpointClaims, claims)) return { kind: 'checkpoint', jws, ...claims };
   if (typ === TYPES.head && Value.Check(HeadClaims, claims)) return { kind: 'head', jws, ...claims };
   return { kind: 'forged', because: 'it is signed, but it is no checkpoint' };
+}
+
+/** Whether what a statement speaks of was written before this event's database became what it is. */
+export function isOlder(statement: Pick<Statement, 'epoch' | 'era'>, event: { epoch: number; era: number }): boolean {
+  return statement.epoch < event.epoch || statement.era < event.era;
 }

@@ -13,6 +13,7 @@ export const AuditEvent = Type.Object(
     chain: Type.String({ pattern: '^(system|pool/[1-9][0-9]*)$', description: '`system`, or `pool/<id>`' }),
     seq: Type.Integer({ minimum: 1, description: 'From 1, without gaps' }),
     epoch: Type.Integer({ minimum: 0, description: 'The newest epoch when it happened; 0 before the first' }),
+    era: Type.Integer({ minimum: 1, description: 'Each promotion of the database begins another' }),
     at: Type.String({
       pattern: '^[0-9]{4,6}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z$',
       description: "By the database's clock, to the microsecond",
@@ -34,9 +35,9 @@ export const HASH_BEFORE_THE_FIRST = '0'.repeat(64);
 
 /** The hash that belongs to an event's content, whatever its own `hash` says. */
 export function hashOf(event: Omit<AuditEvent, 'hash'>): string {
-  const { chain, seq, epoch, at, kind, actor, body, previousHash } = event;
+  const { chain, seq, epoch, era, at, kind, actor, body, previousHash } = event;
   const hash = createHash('sha256').update(Buffer.from(previousHash, 'hex'));
-  for (const part of [FORMAT, chain, String(seq), String(epoch), at, kind, actor, body]) {
+  for (const part of [FORMAT, chain, String(seq), String(epoch), String(era), at, kind, actor, body]) {
     hash.update(`${Buffer.byteLength(part)}:${part},`);
   }
   return hash.digest('hex');
@@ -44,8 +45,8 @@ export function hashOf(event: Omit<AuditEvent, 'hash'>): string {
 
 /** The line of an export, without its end; an event has exactly one. */
 export function lineOf(event: AuditEvent): string {
-  const { chain, seq, epoch, at, kind, actor, body, previousHash, hash } = event;
-  return JSON.stringify({ chain, seq, epoch, at, kind, actor, body, previousHash, hash });
+  const { chain, seq, epoch, era, at, kind, actor, body, previousHash, hash } = event;
+  return JSON.stringify({ chain, seq, epoch, era, at, kind, actor, body, previousHash, hash });
 }
 
 export type LineVerdict =

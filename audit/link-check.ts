@@ -72,8 +72,8 @@ export class LinkCheck {
         this.#finding('link_broken', event.seq, `does not continue event ${last.event.seq} as it stands here`),
       );
     }
-    if (event.epoch < last.event.epoch) {
-      const text = `is of epoch ${event.epoch}, after one of epoch ${last.event.epoch}`;
+    if (event.epoch < last.event.epoch || event.era < last.event.era) {
+      const text = `is of epoch ${event.epoch}, era ${event.era}, after one of epoch ${last.event.epoch}, era ${last.event.era}`;
       findings.push(this.#finding('epoch_backwards', event.seq, text));
     }
     return findings;

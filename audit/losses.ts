@@ -8,6 +8,7 @@ import { type DeclaredLoss, type Finding, finding } from './finding';
 const Gap = Type.Object({
   chain: Type.String(),
   epoch: Type.Integer(),
+  era: Type.Integer(),
   lastSeq: Type.Integer(),
   checkpointSeq: Type.Integer(),
   checkpointHash: Type.String(),
@@ -44,8 +45,9 @@ export class Losses {
   }
 
   /** A statement of an epoch whose event is not there. */
-  lost({ chain, epoch, seq }: Statement, lastSeq: number): void {
-    const key = `${chain} ${epoch}`;
+  lost(statement: Statement, lastSeq: number): void {
+    const { chain, epoch, seq } = statement;
+    const key = keyOf(statement);
     const before = this.#losses.get(key);
     this.#losses.set(key, { chain, epoch, lastSeq, checkpointSeq: Math.max(seq, before?.checkpointSeq ?? 0) });
   }
@@ -64,6 +66,7 @@ export class Losses {
       signed.kind === 'checkpoint' &&
       signed.chain === gap.chain &&
       signed.epoch === gap.epoch &&
+      signed.era === gap.era &&
       signed.seq === gap.checkpointSeq &&
       signed.hash === gap.checkpointHash &&
       gap.epoch < epoch
@@ -75,7 +78,7 @@ export class Losses {
     const open = new Map(this.#losses);
     const declared: DeclaredLoss[] = [];
     for (const { event, gap } of this.#declarations) {
-      const key = `${gap.chain} ${gap.epoch}`;
+      const key = keyOf(gap);
       const loss = this.#losses.get(key);
       if (!loss || loss.lastSeq !== gap.lastSeq) {
         this.#misdeclared(
@@ -95,6 +98,10 @@ export class Losses {
       finding('loss_misdeclared', event.chain, event.seq, `${event.chain}: event ${event.seq} ${text}`),
     );
   }
+}
+
+function keyOf({ chain, epoch, era }: Pick<Gap, 'chain' | 'epoch' | 'era'>): string {
+  return `${chain} ${epoch} ${era}`;
 }
 
 function undeclared({ chain, epoch, lastSeq, checkpointSeq }: Loss): Finding {

@@ -1,4 +1,4 @@
-import { linkTo, type ReadStatement, type Statement } from './checkpoint';
+import { isOlder, linkTo, type ReadStatement, type Statement } from './checkpoint';
 import { type Finding, type FindingCode, finding } from './finding';
 
 /** A statement as it is stored; a head has no number. */
@@ -57,7 +57,7 @@ export class StatementCheck {
       findings.push(this.#finding('checkpoint_missing', seq, text));
     }
     const before = last?.believed;
-    if (before && (checkpoint.epoch < before.epoch || (checkpoint.epoch === before.epoch && seq < before.seq))) {
+    if (before && (isOlder(checkpoint, before) || (checkpoint.epoch === before.epoch && seq < before.seq))) {
       const text = `checkpoint ${number} is of event ${seq} in epoch ${checkpoint.epoch}, the one before of event ${before.seq} in epoch ${before.epoch}`;
       findings.push(this.#finding('checkpoint_reordered', seq, text));
     }

@@ -11,7 +11,7 @@ async function* linesOf(events: AsyncIterable<AuditEvent>): AsyncGenerator<strin
   for await (const event of events) yield `${lineOf(event)}\n`;
 }
 
-const OF_EVENT = ['chain', 'seq', 'epoch', 'at', 'kind', 'actor'] as const;
+const OF_EVENT = ['chain', 'seq', 'epoch', 'era', 'at', 'kind', 'actor'] as const;
 const OF_BODY = ['lease', 'holder', 'seats', 'seatsTaken', 'controlRoom', 'code', 'because', 'reason'] as const;
 
 /**

@@ -27,6 +27,8 @@ export interface LogState {
   readonly at: string;
   /** The newest epoch that was opened; 0 before the first. */
   readonly epoch: number;
+  /** How often the database that the log is in was promoted, and one. */
+  readonly era: number;
   /** False where the database follows another one: its log may lag behind. */
   readonly writable: boolean;
   /** In the order of their names; chains without any event are left out. */
@@ -51,6 +53,7 @@ export interface ChainSection {
 export interface RememberedEvent {
   readonly chain: string;
   readonly epoch: number;
+  readonly era: number;
   readonly seq: number;
   readonly hash: string;
   readonly jws: string;

@@ -119,8 +119,8 @@ export class CheckpointDuty {
     for (const { jws } of checkpoints) {
       const statement = await this.#read(jws);
       if (statement.kind !== 'checkpoint') continue;
-      const { chain, epoch, seq, hash } = statement;
-      remembered.push({ chain, epoch, seq, hash, jws });
+      const { chain, epoch, era, seq, hash } = statement;
+      remembered.push({ chain, epoch, era, seq, hash, jws });
     }
     return remembered;
   }
@@ -141,13 +141,13 @@ export class CheckpointDuty {
 
   async #sign(
     { head, number, follows }: DueCheckpoint,
-    { at }: LogState,
+    { at, era }: LogState,
     { epoch, region }: ExpectedEpoch,
   ): Promise<StoredCheckpoint> {
     const { signer, server } = this.#options;
     const { chain, seq, hash } = head;
     const previous = follows ? linkTo(follows.jws) : null;
-    const jws = await signer.signCheckpoint({ chain, seq, hash, epoch, region, server, at, number, previous });
+    const jws = await signer.signCheckpoint({ chain, seq, hash, epoch, era, region, server, at, number, previous });
     return { chain, number, epoch, seq, jws };
   }
 

@@ -85,8 +85,14 @@ function headsRoute(routes: FastifyInstance, options: AuditRouteOptions): void {
     async ({ caller }) => {
       const state = await options.database.audit.state();
       const heads = state.heads.filter((head) => mayRead(head, caller.licenseId));
-      const { at, epoch, writable } = state;
-      return { at, epoch, writable, heads: await Promise.all(heads.map((head) => signedHead(head, state, options))) };
+      const { at, epoch, era, writable } = state;
+      return {
+        at,
+        epoch,
+        era,
+        writable,
+        heads: await Promise.all(heads.map((head) => signedHead(head, state, options))),
+      };
     },
   );
 }
@@ -137,7 +143,7 @@ async function pageOf(events: AsyncIterable<AuditEvent>, limit: number): Promise
 
 async function signedHead(
   { chain, seq, hash, pool }: ChainHead,
-  { at, epoch }: LogState,
+  { at, epoch, era }: LogState,
   { signer, region, server }: AuditRouteOptions,
 ): Promise<Static<typeof Heads>['heads'][number]> {
   return {
@@ -149,7 +155,7 @@ async function signedHead(
     feature: pool?.feature ?? null,
     seatsTaken: pool?.seatsTaken ?? null,
     seatsTakenByLog: pool?.seatsTakenByLog ?? null,
-    jws: await signer.signHead({ chain, seq, hash, epoch, region, server, at }),
+    jws: await signer.signHead({ chain, seq, hash, epoch, era, region, server, at }),
   };
 }
 

@@ -42,6 +42,7 @@ export const Heads = Type.Object(
   {
     at: instant,
     epoch: Type.Integer(),
+    era: Type.Integer(),
     writable: Type.Boolean({ description: 'False where the database follows another: its log may lag behind' }),
     heads: Type.Array(
       Type.Object({

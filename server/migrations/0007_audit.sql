@@ -25,6 +25,7 @@ create table audit_event (
   seq bigint not null check (seq >= 1),
   -- The newest epoch when it happened; 0 before the first.
   epoch bigint not null,
+  era bigint not null,
   at timestamptz not null,
   kind text not null,
   actor text not null,
@@ -34,6 +35,29 @@ create table audit_event (
   hash bytea not null check (length(hash) = 32),
   primary key (chain, seq)
 );
+
+-- Each promotion of a database that this log is in begins an era. What was written after the promotion of a follower, and
+-- before its epoch was opened, is told by it from what its predecessor had written meanwhile.
+create table audit_era (
+  singleton boolean primary key default true check (singleton),
+  era bigint not null,
+  -- PostgreSQL's own, which begins anew after an upgrade.
+  timeline text not null
+);
+insert into audit_era (era, timeline) values (1, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8));
+
+create function audit_current_era() returns bigint
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  now_on constant text := left(pg_walfile_name(pg_current_wal_insert_lsn()), 8);
+  known audit_era;
+begin
+  select * into known from audit_era;
+  if known.timeline = now_on then return known.era; end if;
+  update audit_era set era = era + 1, timeline = now_on where timeline <> now_on;
+  return (select era from audit_era);
+end
+$$;
 
 -- How full each pool was on each day (UTC) on which anything happened, told by the events and kept with them: peaks over
 -- years are read from here instead of from millions of events. The verification adds it up again.
@@ -59,8 +83,11 @@ create trigger audit_only_grows before update or delete or truncate on audit_eve
   for each statement execute function audit_only_grows();
 create trigger audit_only_grows before delete or truncate on audit_chain
   for each statement execute function audit_only_grows();
+create trigger audit_only_grows before delete or truncate on audit_era
+  for each statement execute function audit_only_grows();
 alter table audit_event enable always trigger audit_only_grows;
 alter table audit_chain enable always trigger audit_only_grows;
+alter table audit_era enable always trigger audit_only_grows;
 
 -- A netstring: the length in bytes, a colon, the bytes, a comma.
 create function audit_netstring(content text) returns text language sql immutable parallel safe
@@ -90,6 +117,7 @@ create function audit_append(to_chain text, kinds text[], actors text[], bodies 
 declare
   head audit_chain;
   newest_epoch bigint;
+  in_era bigint;
   moment timestamptz;
   chain_part text;
   moment_part text;
@@ -100,10 +128,11 @@ begin
   select * into head from audit_chain where chain = to_chain for update;
   if not found then raise exception 'there is no audit chain %', to_chain using errcode = 'EG072'; end if;
   select coalesce(max(epoch), 0) into newest_epoch from epoch;
+  in_era := audit_current_era();
   moment := clock_timestamp();
 
   chain_part := audit_netstring('evergrant-audit-1') || audit_netstring(to_chain);
-  moment_part := audit_netstring(newest_epoch::text)
+  moment_part := audit_netstring(newest_epoch::text) || audit_netstring(in_era::text)
     || audit_netstring(to_char(moment, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
   select array_agg(convert_to(
       chain_part || length((head.seq + n)::text) || ':' || head.seq + n || ',' || moment_part
@@ -118,8 +147,8 @@ begin
     links[n + 1] := link;
   end loop;
 
-  insert into audit_event (chain, seq, epoch, at, kind, actor, body, previous_hash, hash)
-    select to_chain, head.seq + n, newest_epoch, moment, kind, actor, body, links[n], links[n + 1]
+  insert into audit_event (chain, seq, epoch, era, at, kind, actor, body, previous_hash, hash)
+    select to_chain, head.seq + n, newest_epoch, in_era, moment, kind, actor, body, links[n], links[n + 1]
     from unnest(kinds, actors, bodies) with ordinality as event (kind, actor, body, n);
   update audit_chain set seq = head.seq + cardinality(contents), hash = link where chain = to_chain;
   if seats_taken is not null then
@@ -209,7 +238,8 @@ begin
 end
 $$;
 
--- A heartbeat changes when a lease expires and its epoch, nothing else, and only a server sends one.
+-- A heartbeat changes until when a lease lasts and its epoch, nothing else, and only a server sends one. Of anybody else,
+-- every change counts.
 create function audit_leases_updated() returns trigger
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
   set plan_cache_mode = 'force_generic_plan' as $$
@@ -266,7 +296,7 @@ begin
             is distinct from
                 (a.id, a.pool_id, a.holder, a.seats, a.seq, a.granted_at, a.state, a.ended_at, a.adopted_from_epoch,
                  a.control_room, a.identity, a.borrowed, a.overdraft, a.granted_by, a.ended_by, a.ended_because)
-            or foreign_role is not null and (b.expires_at, b.epoch) is distinct from (a.expires_at, a.epoch)
+            or foreign_role is not null and b.* is distinct from a.*
         ) changed join pool on pool.id = pool_id
         window in_order as (partition by pool_id order by seq, changed.id)
       ) change
@@ -434,7 +464,8 @@ create function audit_pool() returns trigger
   set plan_cache_mode = 'force_generic_plan' as $$
 declare
   chain constant text := audit_pool_chain(case tg_op when 'INSERT' then new.id else old.id end);
-  taken constant integer := case when tg_op <> 'DELETE' then new.seats_taken - new.seats_over end;
+  -- As it is by now: the same statement may have changed leases after this row.
+  taken constant integer := (select seats_taken - seats_over from pool where id = case tg_op when 'INSERT' then new.id else old.id end);
 begin
   if tg_op = 'INSERT' then
     -- An id used before goes on with its chain.
@@ -647,9 +678,9 @@ $$;
 -- A checkpoint knows an event of an earlier epoch that this database lacks, because it was lost with a region. Appends
 -- `audit_gap` once, so that the loss is declared; to `system` when the whole chain is missing. Returns
 --  complete: nothing is missing;  declared: now;  declared_before;
---  contradicted: an event of that epoch stands there, and it is another one. That is no loss, and it stays to be found.
-create function evergrant_audit_gap(lost_chain text, lost_epoch bigint, lost_seq bigint, lost_hash text, lost_checkpoint text)
-  returns text language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
+--  contradicted: an event of that epoch and era stands there, and it is another one. That is no loss, and it stays to be found.
+create function evergrant_audit_gap(lost_chain text, lost_epoch bigint, lost_era bigint, lost_seq bigint, lost_hash text,
+                                    lost_checkpoint text) returns text language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
   set plan_cache_mode = 'force_generic_plan' as $$
 declare
   in_chain constant text := coalesce((select chain from audit_chain where chain = lost_chain for update), 'system');
@@ -661,16 +692,18 @@ begin
     raise exception 'epoch % goes on: nothing of it can be lost', lost_epoch using errcode = 'EG073';
   end if;
   select * into present from audit_event where chain = lost_chain and seq = lost_seq;
-  if present.epoch <= lost_epoch then
+  if present.epoch <= lost_epoch and present.era <= lost_era then
     return case when encode(present.hash, 'hex') = lost_hash then 'complete' else 'contradicted' end;
   end if;
   if exists (select from audit_event where chain = in_chain and kind = 'audit_gap' and body ->> 'chain' = lost_chain
-             and (body ->> 'epoch')::bigint = lost_epoch and (body ->> 'checkpointSeq')::bigint >= lost_seq) then
+             and (body ->> 'epoch')::bigint = lost_epoch and (body ->> 'era')::bigint = lost_era
+             and (body ->> 'checkpointSeq')::bigint >= lost_seq) then
     return 'declared_before';
   end if;
-  select coalesce(max(seq), 0) into last_seq from audit_event where chain = lost_chain and epoch <= lost_epoch;
+  select coalesce(max(seq), 0) into last_seq from audit_event
+    where chain = lost_chain and epoch <= lost_epoch and era <= lost_era;
   perform audit_append(in_chain, array['audit_gap'], array[audit_actor(null)], array[json_object('chain': lost_chain,
-    'epoch': lost_epoch, 'lastSeq': last_seq, 'checkpointSeq': lost_seq, 'checkpointHash': lost_hash, 'checkpoint': lost_checkpoint
+    'epoch': lost_epoch, 'era': lost_era, 'lastSeq': last_seq, 'checkpointSeq': lost_seq, 'checkpointHash': lost_hash, 'checkpoint': lost_checkpoint
     returning json)]);
   return 'declared';
 end

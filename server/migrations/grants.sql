@@ -30,10 +30,10 @@ begin
       to evergrant_server;
     grant update (expiry_told_days) on license to evergrant_server;
     grant execute on function evergrant_import_license(jsonb, text, text) to evergrant_server;
-    grant select on audit_event, audit_chain, audit_usage to evergrant_server;
+    grant select on audit_event, audit_chain, audit_era, audit_usage to evergrant_server;
     grant execute on function
       evergrant_audit_denials(bigint, jsonb),
-      evergrant_audit_gap(text, bigint, bigint, text, text),
+      evergrant_audit_gap(text, bigint, bigint, bigint, text, text),
       evergrant_audit_first_seq(text, timestamptz),
       audit_held_class(json)
       to evergrant_server;

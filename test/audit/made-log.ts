@@ -46,6 +46,7 @@ export function drafted({ chain, epochs }: Pick<ChainDraft, 'chain' | 'epochs'>)
       chain,
       seq: index + 1,
       epoch,
+      era: epoch,
       at: `2026-11-22T10:${String(Math.floor(index / 60) % 60).padStart(2, '0')}:${String(index % 60).padStart(2, '0')}.000000Z`,
       kind: 'lease_granted',
       actor: 'token-ü',
@@ -78,18 +79,18 @@ export async function checkpointsOf(
   const made: StoredStatement[] = [];
   let before = from.at(-1);
   for (const seq of after) {
-    const { chain: name, hash, epoch } = chain[seq - 1]!;
+    const { chain: name, hash, epoch, era } = chain[seq - 1]!;
     const number: number = (before?.number ?? 0) + 1;
-    const claims = { chain: name, seq, hash, epoch, ...WHO, number, previous: before ? linkTo(before.jws) : null };
+    const claims = { chain: name, seq, hash, epoch, era, ...WHO, number, previous: before ? linkTo(before.jws) : null };
     before = { chain: name, number, jws: await signer.signCheckpoint(claims) };
     made.push(before);
   }
   return made;
 }
 
-export async function headOf({ chain, seq, hash, epoch }: AuditEvent): Promise<StoredStatement> {
+export async function headOf({ chain, seq, hash, epoch, era }: AuditEvent): Promise<StoredStatement> {
   const signer = await createStatementSigner([KEY]);
-  return { chain, number: null, jws: await signer.signHead({ chain, seq, hash, epoch, ...WHO }) };
+  return { chain, number: null, jws: await signer.signHead({ chain, seq, hash, epoch, era, ...WHO }) };
 }
 
 export function reader(): Promise<ReadStatement> {

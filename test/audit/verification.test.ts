@@ -114,10 +114,20 @@ describe('a tail that was lost with a region', () => {
   /** What epoch 2 wrote after the sixth event of epoch 1, its declaration first. */
   function afterwards(gap: GapDraft | undefined, epoch = 2): AuditEvent[] {
     const { lastSeq = 6, checkpointSeq = 8, checkpoint = checkpoints.at(-1)!.jws, hash = before[7]!.hash } = gap ?? {};
-    const body = JSON.stringify({ chain: CHAIN, epoch: 1, lastSeq, checkpointSeq, checkpointHash: hash, checkpoint });
+    const body = JSON.stringify({
+      chain: CHAIN,
+      epoch: 1,
+      era: 1,
+      lastSeq,
+      checkpointSeq,
+      checkpointHash: hash,
+      checkpoint,
+    });
     const kept = before.slice(0, 6);
-    const declared = gap ? [{ ...kept[5]!, seq: 7, epoch, kind: 'audit_gap', body }] : [];
-    const more = [7, 8, 9, 10].slice(declared.length).map((seq) => ({ ...kept[5]!, seq, epoch, actor: 'virginia' }));
+    const declared = gap ? [{ ...kept[5]!, seq: 7, epoch, era: epoch, kind: 'audit_gap', body }] : [];
+    const more = [7, 8, 9, 10]
+      .slice(declared.length)
+      .map((seq) => ({ ...kept[5]!, seq, epoch, era: epoch, actor: 'virginia' }));
     return chained([...kept, ...declared, ...more]);
   }
 
@@ -166,6 +176,7 @@ describe('a tail that was lost with a region', () => {
     const body = JSON.stringify({
       chain: CHAIN,
       epoch: 1,
+      era: 1,
       lastSeq: 8,
       checkpointSeq: 8,
       checkpointHash: before[7]!.hash,
@@ -180,6 +191,7 @@ describe('a tail that was lost with a region', () => {
     const body = JSON.stringify({
       chain: CHAIN,
       epoch: 1,
+      era: 1,
       lastSeq: 0,
       checkpointSeq: 8,
       checkpointHash: before[7]!.hash,
@@ -197,8 +209,19 @@ describe('checkpoints', () => {
 
   it('of a key that nobody knows, and of no key, are forged', async () => {
     const signer = await createStatementSigner([{ ...KEY, kid: 'unknown' }]);
-    const { seq, epoch, hash } = whole[2]!;
-    const claims = { chain: CHAIN, seq, epoch, hash, region: 'r', server: 's', at: 'now', number: 1, previous: null };
+    const { seq, epoch, era, hash } = whole[2]!;
+    const claims = {
+      chain: CHAIN,
+      seq,
+      epoch,
+      era,
+      hash,
+      region: 'r',
+      server: 's',
+      at: 'now',
+      number: 1,
+      previous: null,
+    };
     for (const jws of [await signer.signCheckpoint(claims), 'nonsense', '']) {
       const statements = [{ chain: CHAIN, number: 1, jws }];
       expect(codes(await verdictOn({ events: whole, statements }))).toEqual([['checkpoint_forged', null]]);

@@ -25,13 +25,13 @@ export async function missingOf(database: Pool, remembered: readonly RememberedE
 /** Says in the log that an event is lost, if it is; in the epoch, so that nothing is added to one that was closed. */
 export async function declareGap(
   database: Pool,
-  { chain, epoch, seq, hash, jws }: RememberedEvent,
+  { chain, epoch, era, seq, hash, jws }: RememberedEvent,
   expected: ExpectedEpoch,
 ): Promise<InEpoch<GapVerdict>> {
   return inEpoch(database, expected, '', async (client) => {
     const { rows } = await client.query<{ verdict: GapVerdict }>(
-      'select evergrant_audit_gap($1, $2, $3, $4, $5) as verdict',
-      [chain, epoch, seq, hash, jws],
+      'select evergrant_audit_gap($1, $2, $3, $4, $5, $6) as verdict',
+      [chain, epoch, era, seq, hash, jws],
     );
     const [row] = rows;
     if (!row) throw new TypeError('the audit log gave no verdict on a gap');

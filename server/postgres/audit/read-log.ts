@@ -11,7 +11,7 @@ export function instant(expression: string): string {
 /** How full a pool is by its events stands in the newest row of its usage. */
 const READ_STATE = `
 select ${instant('clock_timestamp()')} as at, pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as "readOnly",
-  (select coalesce(max(epoch), 0) from epoch where opened_at is not null) as epoch,
+  (select coalesce(max(epoch), 0) from epoch where opened_at is not null) as epoch, (select era from audit_era) as era,
   head.chain, head.seq, encode(head.hash, 'hex') as hash,
   pool.license_id as "licenseId", pool.product, pool.feature, pool.seats_taken - pool.seats_over as "seatsTaken",
   coalesce((select seats_taken from audit_usage where chain = head.chain order by day desc limit 1), 0) as "seatsTakenByLog"
@@ -20,7 +20,7 @@ left join audit_chain head on head.seq > 0
 left join pool on head.chain = 'pool/' || pool.id
 order by head.chain`;
 
-type StateRow = { at: string; readOnly: boolean; epoch: number } & Omit<ChainHead, 'chain' | 'pool'> &
+type StateRow = { at: string; readOnly: boolean; epoch: number; era: number } & Omit<ChainHead, 'chain' | 'pool'> &
   NonNullable<ChainHead['pool']> & { chain: string | null; licenseId: string | null };
 
 /** Where every chain stands, as of one moment. */
@@ -35,7 +35,7 @@ export async function readLogState(database: Pool): Promise<LogState> {
     const pool = licenseId === null ? undefined : { licenseId, product, feature, seatsTaken, seatsTakenByLog };
     return [{ chain, seq, hash, pool }];
   });
-  return { at: first.at, epoch: first.epoch, writable: !first.readOnly, heads };
+  return { at: first.at, epoch: first.epoch, era: first.era, writable: !first.readOnly, heads };
 }
 
 const READ_BOUNDS = `
@@ -55,7 +55,7 @@ export async function readBounds(
 }
 
 const READ_SECTION = `
-select chain, seq, epoch, ${instant('at')} as at, kind, actor, body::text as body,
+select chain, seq, epoch, era, ${instant('at')} as at, kind, actor, body::text as body,
   encode(previous_hash, 'hex') as "previousHash", encode(hash, 'hex') as hash
 from audit_event
 where chain = $1 and seq > $2 and seq <= $3 and ($4::text is null or kind = $4)

@@ -114,7 +114,7 @@ it('a spreadsheet finds no formula in it', async () => {
   expect(headers['content-type']).toBe('text/csv; charset=utf-8');
   const [head, row] = String(body).split('\n');
   expect(head).toBe(
-    'chain,seq,epoch,at,kind,actor,lease,holder,seats,seatsTaken,controlRoom,code,because,reason,body,previousHash,hash',
+    'chain,seq,epoch,era,at,kind,actor,lease,holder,seats,seatsTaken,controlRoom,code,because,reason,body,previousHash,hash',
   );
   expect(row).toContain(`,'=cmd|calc,1,`);
 });

@@ -32,12 +32,14 @@ export async function poolChain(database: TestDatabase, feature: string): Promis
 
 /** The log as an export has it, read without the product. */
 export async function allEvents(database: TestDatabase): Promise<AuditEvent[]> {
-  const rows = await database.query<Omit<AuditEvent, 'seq' | 'epoch'> & { seq: string; epoch: string }>(
-    `select chain, seq, epoch, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, kind, actor,
+  const rows = await database.query<
+    Omit<AuditEvent, 'seq' | 'epoch' | 'era'> & Record<'seq' | 'epoch' | 'era', string>
+  >(
+    `select chain, seq, epoch, era, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, kind, actor,
        body::text as body, encode(previous_hash, 'hex') as "previousHash", encode(hash, 'hex') as hash
      from audit_event order by chain, seq`,
   );
-  return rows.map((row) => ({ ...row, seq: Number(row.seq), epoch: Number(row.epoch) }));
+  return rows.map((row) => ({ ...row, seq: Number(row.seq), epoch: Number(row.epoch), era: Number(row.era) }));
 }
 
 export interface ToldEvent {

@@ -194,6 +194,12 @@ describe('of the rest', () => {
     ).toMatchObject([{ chain: studio, kind: 'altered' }]);
   });
 
+  it('counts and leases that one statement of a stranger changed are told as they are after it', async () => {
+    const events = await writtenBy(database, () => takeSeats(database, [2], { role: 'evergrant_owner' }));
+    expect(events.map(({ kind }) => kind).sort()).toEqual(['altered', 'lease_granted']);
+    expect(events.at(-1)?.body.seatsTaken).toBe(2);
+  });
+
   it('a Control Room: registered, its states, its recovery, with reason and actor', async () => {
     const room = randomUUID();
     const as = (sql: string) => () =>
