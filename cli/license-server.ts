@@ -76,7 +76,7 @@ export class LicenseServer {
   async #answer<T>(method: string, path: string, content: Content): Promise<T> {
     const response = await this.#send(method, path, content);
     const text = await response.text();
-    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
+    if (response.ok) return contentOf(response, text) as T;
     throw refused(response.status, problemIn(text));
   }
 
@@ -114,6 +114,12 @@ export class LicenseServer {
       });
     }
   }
+}
+
+/** JSON as what it says, a file as its text, and nothing as nothing. */
+function contentOf(response: Response, text: string): unknown {
+  if (text === '') return undefined;
+  return response.headers.get('content-type')?.includes('json') === true ? JSON.parse(text) : text;
 }
 
 function tokenIn(file: string): string {

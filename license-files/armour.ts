@@ -1,5 +1,14 @@
 /** What may stand between the lines of an armour. */
-export const LABELS = ['EVERGRANT LICENSE', 'EVERGRANT CERTIFICATE', 'EVERGRANT SEALED KEY', 'LICENSE FILE'] as const;
+export const LABELS = [
+  'EVERGRANT LICENSE',
+  'EVERGRANT CERTIFICATE',
+  'EVERGRANT SEALED KEY',
+  'LICENSE FILE',
+  'EVERGRANT OFFLINE REQUEST',
+  'EVERGRANT OFFLINE RESPONSE',
+  'EVERGRANT OFFLINE RETURN',
+  'EVERGRANT OFFLINE RECEIPT',
+] as const;
 export type Label = (typeof LABELS)[number];
 
 export interface Block {

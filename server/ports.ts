@@ -326,3 +326,26 @@ export interface LeaseTokens {
   /** The public keys, as a JSON Web Key Set. */
   readonly jwks: { readonly keys: readonly object[] };
 }
+
+/** What offline Control Rooms get instead of answers: the same key signs it. */
+export interface OfflineTokens {
+  signResponse(response: {
+    readonly controlRoom: string;
+    readonly nonce: string;
+    readonly licenseId: string;
+    readonly requestSha256: string;
+    readonly leases: readonly {
+      readonly token: string;
+      readonly nowMs: number;
+      readonly lease: Pick<Lease, 'expiresAtMs'>;
+    }[];
+  }): Promise<string>;
+  signReceipt(receipt: {
+    readonly controlRoom: string;
+    readonly nonce: string;
+    readonly licenseId: string;
+    readonly leaseIds: readonly string[];
+  }): Promise<string>;
+  /** The ids of the leases in a response that was signed here. */
+  leaseIdsOf(response: string): string[];
+}

@@ -145,6 +145,60 @@ export interface ReservationView {
   readonly source: 'license_file' | 'administrator';
 }
 
+export interface OfflineOrder {
+  readonly controlRoom: string;
+  readonly name: string;
+  readonly nonce: string;
+  /** SHA-256 in hex. */
+  readonly requestSha256: string;
+}
+
+export type OfflineBeginning =
+  | {
+      readonly kind: 'begun';
+      readonly attempt: number;
+      readonly licenseId: string;
+      readonly product: string;
+      readonly state: ControlRoomState;
+    }
+  | { readonly kind: 'answered'; readonly response: string }
+  | { readonly kind: 'offline_nonce_reused' | 'control_room_not_found' | 'license_ambiguous' | 'license_not_valid' };
+
+/** One try at a request; another one began meanwhile when it is found to be no longer the newest. */
+export interface OfflineAttempt {
+  readonly nonce: string;
+  readonly attempt: number;
+}
+
+export interface OfflineAnswer extends OfflineAttempt {
+  /** As it was signed. */
+  readonly response: string;
+  readonly lentUntilMs: number;
+}
+
+export interface OfflineExchange {
+  readonly controlRoom: string;
+  readonly licenseId: string;
+  readonly response: string;
+  readonly receipt: string | undefined;
+}
+
+/** What was lent to offline Control Rooms by files. */
+export interface OfflineRegistry {
+  begin(order: OfflineOrder, change: Change, expected: ExpectedEpoch): Promise<InEpoch<OfflineBeginning>>;
+  /** Resolves to whether the try was the newest, and unanswered: then it is not any more. */
+  giveUp(attempt: OfflineAttempt, expected: ExpectedEpoch): Promise<InEpoch<boolean>>;
+  /** Resolves to the response that stands, which is another one's if that was faster; undefined: given up meanwhile. */
+  answer(answer: OfflineAnswer, change: Change, expected: ExpectedEpoch): Promise<InEpoch<string | undefined>>;
+  find(nonce: string): Promise<OfflineExchange | undefined>;
+  /** Resolves to the receipt that stands. */
+  close(
+    closing: { readonly nonce: string; readonly receipt: string },
+    change: Change,
+    expected: ExpectedEpoch,
+  ): Promise<InEpoch<string>>;
+}
+
 /** A step of a Control Room from one state into another. */
 export interface Movement {
   readonly controlRoom: string;
@@ -169,6 +223,7 @@ export interface Watch {
 }
 
 export interface Registry {
+  readonly offline: OfflineRegistry;
   recordHeartbeats(controlRooms: readonly string[], expected: ExpectedEpoch): Promise<InEpoch<HeardRooms>>;
   /** Looks after all Control Rooms once. */
   watch(expected: ExpectedEpoch): Promise<InEpoch<Watch>>;

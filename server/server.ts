@@ -111,12 +111,12 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
 async function assemble(environment: ServerEnvironment, adapters: ServerAdapters) {
   const { database, authorityStore, checkpointStore, log } = adapters;
   const { clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
-  const { region, server, regionAddresses, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
+  const { region, server, regionAddresses, signingKeys, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
   const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
   const random = Math.random;
 
   const metrics = new Metrics();
-  const leaseTokens = await createLeaseTokens(environment.signingKeys);
+  const leaseTokens = await createLeaseTokens(signingKeys);
   const role = new RoleDuty({ region, server, policy, database, authorityStore, clock, log, metrics });
   const databaseAnswers = (): boolean => role.database.kind !== 'unreachable';
   const apiTokens = new ApiTokens({ database, clock, log, databaseAnswers });
@@ -139,10 +139,10 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     random,
     onAdopted: (lease, claim) => adoptions.add(lease, claim),
   });
-  const controlRooms = createControlRooms({ ...shared, registry: database.registry });
+  const controlRooms = createControlRooms({ ...shared, registry: database.registry, desk, signingKeys });
   const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
   const sweeper = new Sweeper({ region, role, triadClaims, database, metrics, log });
-  const { registry, pulse } = controlRooms;
+  const { registry, pulse, offline } = controlRooms;
   const { signer, checkpoints } = await createAuditing(environment, {
     ...shared,
     database,
@@ -157,6 +157,7 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     licenseDesk: licenses.desk,
     pulse,
     registry,
+    offline,
     leaseTokens,
     database,
     reclaim,

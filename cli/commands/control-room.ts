@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
 import { createOutput, type Output, table } from '../output';
 import { confirmTyped } from './confirmation';
+import { addOfflineCommands } from './offline';
 
 interface RoomView {
   readonly controlRoom: string;
@@ -57,6 +58,7 @@ export function addControlRoomCommands(program: Command): void {
     .action(async (guid: string, group: string | undefined, _options: unknown, command: Command) =>
       move(guid, group ?? null, command.optsWithGlobals<ChangeFlags>()),
     );
+  addOfflineCommands(rooms);
 }
 
 const path = (guid: string): string => `/v1/control-rooms/${encodeURIComponent(guid)}`;

@@ -6,6 +6,7 @@ import type { ControlRoomPulse } from '../duties/control-room-pulse';
 import type { LeaseDesk } from '../duties/lease-desk';
 import type { LicenseDesk } from '../duties/license-desk';
 import type { Metrics } from '../duties/metrics';
+import type { OfflineDesk } from '../duties/offline-desk';
 import type { Reclaim } from '../duties/reclaim';
 import type { RegistryDesk } from '../duties/registry-desk';
 import type { RoleDuty } from '../duties/role';
@@ -26,6 +27,7 @@ export interface AppOptions {
   readonly apiTokens: ApiTokens;
   readonly pulse: ControlRoomPulse;
   readonly registry: RegistryDesk;
+  readonly offline: OfflineDesk;
   readonly leaseTokens: LeaseTokens;
   readonly database: LicenseDatabase;
   readonly checkpointStore: CheckpointStore;

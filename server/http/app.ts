@@ -16,6 +16,7 @@ import { leaseRoutes } from './lease-routes';
 import { licenseRoutes } from './license-routes';
 import { limitConnections } from './listener';
 import { refuseOtherMethods } from './methods';
+import { offlineRoutes } from './offline-routes';
 import { withOptionalBodies } from './openapi';
 import { problemResponses, sendReply } from './problems';
 import { RateLimits } from './rate-limits';
@@ -67,6 +68,7 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
   await app.register(async (routes) => registrationRoutes(routes, { ...options, authenticate, limits }));
   await app.register(async (routes) => controlRoomRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => reservationRoutes(routes, { ...options, authenticate }));
+  await app.register(async (routes) => offlineRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => auditRoutes(routes, { ...options, authenticate }));
   await app.register(async (routes) => reportRoutes(routes, { ...options, authenticate }));

@@ -71,7 +71,12 @@ function withPlainId<T extends { leaseId: string }>(call: T): T {
   return { ...call, leaseId: call.leaseId.toLowerCase() };
 }
 
-function leaseReply(status: 200 | 201, answer: LeaseAnswer, options: LeaseCallOptions): Reply {
+/** What a lease call is answered with. */
+export function leaseReply(
+  status: 200 | 201,
+  answer: LeaseAnswer,
+  options: WhereToGo & { readonly server: string },
+): Reply {
   switch (answer.kind) {
     case 'held': {
       const { id: leaseId, expiresAtMs } = answer.lease;

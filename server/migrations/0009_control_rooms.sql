@@ -9,7 +9,8 @@ alter table api_token
   add constraint api_token_of_control_room_is_no_admin check (control_room is null or not 'admin' = any(scopes));
 
 alter table control_room
-  -- Silence is counted from here: the last heartbeat, moved on by as long as no license server listened.
+  -- Silence is counted from here: the last heartbeat, moved on by as long as no license server listened; or the end of
+  -- what it has taken offline.
   add column silent_since timestamptz not null default clock_timestamp(),
   -- Since when it holds seats beyond those sold; null: it does not.
   add column oversubscribed_since timestamptz,
@@ -264,3 +265,54 @@ create constraint trigger reservation_within_seats after insert or update on res
   deferrable initially deferred for each row execute function reservation_check_sold();
 create constraint trigger reservation_within_seats after update of seats on pool
   deferrable initially deferred for each row when (new.seats < old.seats) execute function reservation_check_sold();
+
+-- What was lent to offline Control Rooms by files. A request that is brought again is answered with the same response.
+create table offline_exchange (
+  nonce uuid primary key,
+  control_room uuid not null references control_room,
+  request_sha256 bytea not null check (length(request_sha256) = 32),
+  -- Lease ids follow from it: a try that was given up leaves its ids behind.
+  attempt integer not null default 1,
+  -- As it was signed.
+  response text,
+  responded_by text,
+  -- When the last of its leases ends.
+  lent_until timestamptz,
+  -- That the seats were given back, as it was signed.
+  receipt text,
+  returned_by text,
+  check ((response is null) = (lent_until is null)),
+  check (receipt is null or response is not null)
+);
+create index offline_exchange_by_control_room on offline_exchange (control_room);
+
+-- An offline Control Room cannot register. One that is known by a license of its own needs not to: this enters it.
+-- `verdict`: known; or control_room_not_found, license_ambiguous, license_not_valid.
+create function evergrant_enter_offline_room(
+  room uuid, room_name text, actor text,
+  out verdict text, out license text
+) language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+  own text[];
+begin
+  select license_id into license from public.control_room where id = room;
+  if not found then
+    select array_agg(id order by id) into own from public.license where kind = 'guid' and control_room = room;
+    if own is null then
+      verdict := 'control_room_not_found';
+      return;
+    elsif cardinality(own) > 1 then
+      verdict := 'license_ambiguous';
+      return;
+    end if;
+    license := own[1];
+    perform public.evergrant_speak_as(actor, 'offline request');
+    insert into public.control_room (id, license_id, name) values (room, license, room_name) on conflict do nothing;
+  end if;
+  verdict := case when exists (
+    select from public.license l where l.id = license
+      and l.valid_from <= clock_timestamp() and clock_timestamp() < l.valid_until
+  ) then 'known' else 'license_not_valid' end;
+end
+$$;
+revoke execute on function evergrant_enter_offline_room(uuid, text, text) from public;

@@ -17,6 +17,8 @@ begin
     grant update (last_heartbeat_at, silent_since, oversubscribed_since, state, state_since, state_because)
       on control_room to evergrant_server;
     grant insert, update (seats), delete on reservation to evergrant_server;
+    grant select, insert on offline_exchange to evergrant_server;
+    grant update (attempt, response, responded_by, lent_until, receipt, returned_by) on offline_exchange to evergrant_server;
     grant select, update (watched_at) on control_room_watch to evergrant_server;
     grant select, insert, update on server_presence to evergrant_server;
     grant select, insert (servers), update (term, in_control, renewed_at, taken_at) on triad to evergrant_server;
@@ -26,7 +28,8 @@ begin
       evergrant_create_api_token(text, bytea, text[], timestamptz, uuid, text),
       evergrant_revoke_api_token(text, text, text),
       evergrant_recover_control_room(uuid, integer, text, text),
-      evergrant_group_control_room(uuid, text, text, text)
+      evergrant_group_control_room(uuid, text, text, text),
+      evergrant_enter_offline_room(uuid, text, text)
       to evergrant_server;
     grant update (expiry_told_days) on license to evergrant_server;
     grant execute on function evergrant_import_license(jsonb, text, text) to evergrant_server;

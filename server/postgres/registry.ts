@@ -10,12 +10,14 @@ import { recoverControlRoom } from './control-rooms/recover-control-room';
 import { registerControlRoom } from './control-rooms/register-control-room';
 import { rotateRoomToken } from './control-rooms/rotate-room-token';
 import { watchControlRooms } from './control-rooms/watch-control-rooms';
+import { offlineRegistryOn } from './offline/offline-registry';
 import { readReservations } from './reservations/read-reservations';
 import { setReservation } from './reservations/set-reservation';
 
 /** The registry on PostgreSQL, as a port. @param patient connections that may wait longer than a grant does. */
 export function registryOn(pool: Pool, patient: Pool): Registry {
   return {
+    offline: offlineRegistryOn(pool),
     recordHeartbeats: (controlRooms, expected) => recordHeartbeats(pool, controlRooms, expected),
     watch: (expected) => watchControlRooms(patient, expected),
     register: (registration, expected) => registerControlRoom(pool, registration, expected),

@@ -186,6 +186,8 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
       '/v1/control-rooms/{controlRoom}',
       '/v1/control-rooms/{controlRoom}/group',
       '/v1/control-rooms/{controlRoom}/heartbeat',
+      '/v1/control-rooms/{controlRoom}/offline-response',
+      '/v1/control-rooms/{controlRoom}/offline-return',
       '/v1/control-rooms/{controlRoom}/recovery',
       '/v1/control-rooms/{controlRoom}/tokens',
       '/v1/leases/',

@@ -8,7 +8,8 @@ const RECORD = `
 with heard as materialized (
   select id from control_room where id = any($1::uuid[]) order by id for update
 )
-update control_room r set last_heartbeat_at = clock_timestamp(), silent_since = clock_timestamp()
+update control_room r set last_heartbeat_at = clock_timestamp(),
+  silent_since = greatest(silent_since, clock_timestamp())
 from heard where r.id = heard.id
 returning r.id, r.state`;
 

@@ -21,7 +21,7 @@ returning extract(epoch from w.watched_at - before.watched_at)::float8 as gap`;
 /** Nobody could be heard in the gap, nor give a seat back: neither counts. */
 const FORGIVE = `
 update control_room set
-  silent_since = least(clock_timestamp(), silent_since + make_interval(secs => $1)),
+  silent_since = greatest(silent_since, least(clock_timestamp(), silent_since + make_interval(secs => $1))),
   oversubscribed_since = least(clock_timestamp(), oversubscribed_since + make_interval(secs => $1))`;
 
 /** Every Control Room is written then, which may take longer than a grant does. */

@@ -226,7 +226,7 @@ describe('a Control Room that holds more than was sold', () => {
       each.feature === 'studio' ? { ...each, seats: 5, overdraft: 5 } : each,
     );
     const policy = { graceSeconds: 3_600, suspendAfterSeconds: 7_200 };
-    await world.importLicense({ ...LICENSE, issue: 3, licenseKey, policy, entitlements });
+    await world.importLicense({ ...LICENSE, issue: 1_000, licenseKey, policy, entitlements });
   }
 
   it('is fail-safe when that lasts as long as its grace, keeps what it holds, and takes nothing more', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { sha256Of } from '../../../server/duties/api-tokens';
+import type { LicenseDraft } from '../support/test-licenses';
 import { type Answer, LICENSE, type RunningServer, type TestWorld } from '../support/test-world';
 
 /** A Control Room as it stands beside its own installation: its GUID, and the token it drew. */
@@ -11,10 +12,13 @@ export interface Room {
 export const drawToken = (): string => `egc_${randomBytes(24).toString('base64url')}`;
 export const newRoom = (): Room => ({ guid: randomUUID(), token: drawToken() });
 
-/** Gives the tests' license a license key, in its second issue. Resolves to the key. */
-export async function giveLicenseKey(world: TestWorld, more: Partial<typeof LICENSE> = {}): Promise<string> {
+let issue = 1;
+
+/** Gives the tests' license a license key, in an issue of its own. Resolves to the key. */
+export async function giveLicenseKey(world: TestWorld, more: Partial<LicenseDraft> = {}): Promise<string> {
   const licenseKey = randomUUID();
-  await world.importLicense({ ...LICENSE, issue: 2, licenseKey, ...more });
+  issue += 1;
+  await world.importLicense({ ...LICENSE, issue, licenseKey, ...more });
   return licenseKey;
 }
 
