@@ -80,6 +80,7 @@ const unavailable = (because: string, retryAfterMs?: number): Verdict => ({
 const LEASE_IS_UNKNOWN = 'lease_not_found';
 
 const REQUEST_TIMEOUT = 408;
+const MISDIRECTED = 421;
 const TOO_EARLY = 425;
 const TOO_MANY_REQUESTS = 429;
 
@@ -117,6 +118,9 @@ function verdictOnProblem({ status, body, retryAfterMs }: Response): Verdict {
     case 503:
       if (code === 'not_granting') return { kind: 'not_granting', address: text(body.address), retryAfterMs };
       break;
+    // The license is dedicated to other servers than this one: with luck to another of the configured ones.
+    case MISDIRECTED:
+      return { kind: 'not_granting', address: undefined, retryAfterMs };
     case REQUEST_TIMEOUT:
     case TOO_EARLY:
       return unavailable(code, retryAfterMs);

@@ -7,9 +7,18 @@ export interface DrillRoom {
   readonly name: string;
 }
 
-export interface RegisteredRoom extends DrillRoom {
-  /** The bearer token that it drew; only the hash left it. */
+/** What the client of such an installation needs to register itself. */
+export interface RoomToRegister extends DrillRoom {
+  readonly licenseKey: string;
+  /** The bearer token that it drew; only the hash leaves it. */
   readonly token: string;
+}
+
+const drawToken = (): string => randomBytes(24).toString('base64url');
+
+export function roomsToRegister(world: World, rooms: readonly DrillRoom[]): RoomToRegister[] {
+  const licenseKey = world.licenses[0]?.licenseKey ?? '';
+  return rooms.map((room) => ({ ...room, licenseKey, token: drawToken() }));
 }
 
 export interface RegistrationAnswer {
@@ -18,9 +27,9 @@ export interface RegistrationAnswer {
   readonly token: string;
 }
 
-/** Registers with the license key, as an installation does that was just set up. */
+/** One try to register with the license key, as an installation does that was just set up. */
 export async function register(world: World, { guid, name }: DrillRoom): Promise<RegistrationAnswer> {
-  const token = randomBytes(24).toString('base64url');
+  const token = drawToken();
   const [license] = world.licenses;
   const answer = await fetch(`${world.layout.url('edge')}/v1/control-rooms/${guid}`, {
     method: 'PUT',
@@ -34,15 +43,4 @@ export async function register(world: World, { guid, name }: DrillRoom): Promise
   });
   const { code } = (await answer.json()) as { code?: string };
   return { status: answer.status, code, token };
-}
-
-/** @throws Error when one is refused. */
-export function registerAll(world: World, rooms: readonly DrillRoom[]): Promise<RegisteredRoom[]> {
-  return Promise.all(
-    rooms.map(async (room) => {
-      const { status, code, token } = await register(world, room);
-      if (status !== 201) throw new Error(`${room.name} was not registered: ${status} ${code ?? ''}`);
-      return { ...room, token };
-    }),
-  );
 }

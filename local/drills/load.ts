@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ControlRoom } from '../../client/example/control-room';
 import type { ResponseRecord } from '../../client/license-client';
 import type { Region } from '../../lambda/failover/core/regions';
-import type { RegisteredRoom } from './control-rooms';
+import type { RoomToRegister } from './control-rooms';
 import type { Exchange } from './ledger';
 import type { DrillLicense } from './license';
 
@@ -11,8 +11,8 @@ export interface LoadOptions {
   readonly license: DrillLicense;
   /** Where Control Rooms ask: the edge, or every server of a triad. */
   readonly addresses: readonly string[];
-  /** Registered Control Rooms, each with its own token; without any, all use `token`. */
-  readonly registered: readonly RegisteredRoom[];
+  /** Control Rooms that register, each with its own token; without any, all use `token`. */
+  readonly registered: readonly RoomToRegister[];
   readonly serverUrls: Readonly<Record<Region, readonly string[]>>;
   readonly token: string;
   /** Control Rooms whose sessions come and go quickly, and such as hold their seats all the time. */
@@ -86,7 +86,7 @@ export class Load {
         ...pace,
         client: {
           addresses,
-          token: identity?.token ?? options.token,
+          ...(identity ? { controlRoom: identity } : { token: options.token }),
           requestTimeoutMs: REQUEST_TIME_OUT_MS,
           backoffCapMs: 1_000,
           onResponse: (record) => this.record(record, identity?.guid),

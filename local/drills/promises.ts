@@ -1,3 +1,4 @@
+import { verifyAudit } from './audit';
 import type { Drill } from './drill';
 import {
   type Holding,
@@ -12,6 +13,7 @@ import {
 import { seatsOf } from './license';
 
 const HEARTBEATS_AT_ONCE = 25;
+const AUDIT_LIMIT_MS = 45_000;
 
 /**
  * What must be true after every scenario, judged from the responses that the Control Rooms got: nothing sold twice, one
@@ -25,6 +27,13 @@ export async function checkEveryPromise(drill: Drill): Promise<void> {
   nobodyOvertakes(drill);
   oneRegionAnEpoch(drill);
   await everyLeaseHonoured(drill, holdings);
+  await auditIsIntact(drill);
+  countAnswers(drill);
+}
+
+/** What Control Rooms were told, in figures; also of a drill that did not get to its end. */
+export function countAnswers(drill: Drill): void {
+  const { exchanges } = drill.load;
   drill.figure('calls of Control Rooms', exchanges.length);
   drill.figure('checkouts acknowledged', drill.load.acknowledgedGrants());
   for (const [answer, count] of refusals(drill)) drill.figure(`answered ${answer}`, count);
@@ -84,6 +93,19 @@ function oneRegionAnEpoch(drill: Drill): void {
     stale.length === 0,
     first ? `${stale.length}, for example by ${first.servedBy} in epoch ${first.epoch}` : '',
   );
+}
+
+/** What was lost with a region is declared within moments of the change of hands; until then it would be a finding. */
+async function auditIsIntact(drill: Drill): Promise<void> {
+  const last = { words: 'nobody could be asked' };
+  const intact = await drill
+    .eventually('the audit log is intact', AUDIT_LIMIT_MS, async () => {
+      const verdict = await verifyAudit(drill.world.home);
+      last.words = verdict.words;
+      return verdict.intact ? verdict : undefined;
+    })
+    .catch(() => undefined);
+  drill.promise('the audit log can be verified from its first event', intact !== undefined, last.words);
 }
 
 /** Every lease that a client still believes in is presented, with its token, at the public address. */

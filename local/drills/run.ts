@@ -5,11 +5,11 @@ import type { Region } from '../../lambda/failover/core/regions';
 import type { Layout } from '../two-region/layout';
 import { findFreeBasePort } from '../two-region/world/ports';
 import { World } from '../two-region/world/world';
-import { registerAll } from './control-rooms';
+import { roomsToRegister } from './control-rooms';
 import { Drill, type Scenario } from './drill';
 import { DRILL_LICENSE } from './license';
 import { Load } from './load';
-import { checkEveryPromise } from './promises';
+import { checkEveryPromise, countAnswers } from './promises';
 import { type DrillReport, relativeTimeline } from './report';
 
 export interface DrillOptions {
@@ -42,7 +42,7 @@ export async function runDrill(scenario: Scenario, options: DrillOptions): Promi
       ...options,
       license,
       addresses: reach === 'edge' ? [layout.url('edge')] : urls(layout, 'oregon'),
-      registered: await registerAll(world, controlRooms),
+      registered: roomsToRegister(world, controlRooms),
       token: world.tokens.client,
       serverUrls: { oregon: urls(layout, 'oregon'), virginia: urls(layout, 'virginia') },
     });
@@ -55,6 +55,7 @@ export async function runDrill(scenario: Scenario, options: DrillOptions): Promi
   } catch (error) {
     broken = error instanceof Error ? error.message : String(error);
     await drill?.load.abandon();
+    if (drill) countAnswers(drill);
   }
   const passed = broken === undefined && drill !== undefined && drill.kept.every(({ held }) => held);
   // What did not pass leaves its logs behind.

@@ -33,6 +33,7 @@ describe('what an answer means', () => {
     [422, 'invalid_request', 'refused'],
     [307, undefined, 'refused'],
     [408, undefined, 'unavailable'],
+    [421, 'license_wrong_server', 'not_granting'],
     [429, 'too_many_requests', 'busy'],
     [500, 'internal_error', 'unavailable'],
     [502, 'region_unreachable', 'unavailable'],

@@ -20,7 +20,7 @@ const FAILOVER_LIMIT_MS = 60_000;
 export async function settleIn(drill: Drill): Promise<void> {
   await drill.eventually(
     'Control Rooms hold seats',
-    40_000,
+    90_000,
     () => drill.load.acknowledgedGrants() >= 100 && drill.load.leasesHeld() >= 20,
   );
 }
