@@ -281,7 +281,7 @@ begin
             case when a.state = 'live' and a.pool_id = touched.pool_id then a.seats else 0 end
               - case when b.state = 'live' and b.pool_id = touched.pool_id then b.seats else 0 end as counting,
             case when b.state = 'live' and a.state is distinct from 'live'
-              then floor(extract(epoch from clock_timestamp() - b.granted_at) * 1000)::bigint end as held_ms,
+              then greatest(0, floor(extract(epoch from clock_timestamp() - b.granted_at) * 1000))::bigint end as held_ms,
             -- What the product does to a lease: it ends it, or it lends it for offline use.
             b.state = 'live' and (a.state <> 'live' and a.borrowed = b.borrowed or a.borrowed and not b.borrowed)
               and (a.pool_id, a.holder, a.seats, a.seq, a.granted_at, a.granted_by, a.adopted_from_epoch, a.control_room,
@@ -324,7 +324,8 @@ begin
       select pool_id, n, taken, json_object(
           'table': 'lease', 'operation': 'delete', 'lease': id, 'holder': holder, 'seats': seats, 'seatsTaken': taken,
           'grantedAt': granted_at,
-          'heldMs': case state when 'live' then floor(extract(epoch from clock_timestamp() - granted_at) * 1000)::bigint end,
+          'heldMs': case state when 'live'
+            then greatest(0, floor(extract(epoch from clock_timestamp() - granted_at) * 1000))::bigint end,
           'change': audit_difference(to_jsonb(before), null),
           'reason': nullif(current_setting('evergrant.reason', true), ''), 'sqlRole': foreign_role
           absent on null returning json) as body
@@ -711,10 +712,10 @@ $$;
 
 -- WHAT REPORTS AND CHECKS LOOK FOR -------------------------------------------------------------------------------------
 
--- Leases that ended, in classes of how long they were held (at most 2 ^ class milliseconds): who held seats at a moment
+-- Leases that ended, in classes of how long they were held (less than 2 ^ class milliseconds): who held seats at a moment
 -- is found by looking, in each class, no further than its length after that moment.
 create function audit_held_class(body json) returns smallint language sql immutable parallel safe
-  return ceil(ln(greatest((body ->> 'heldMs')::float8, 1)) / ln(2::float8))::smallint;
+  return ceil(ln((body ->> 'heldMs')::float8 + 1) / ln(2::float8))::smallint;
 create index audit_event_held on audit_event (audit_held_class(body), at)
   where kind in ('lease_released', 'lease_forced', 'lease_expired', 'lease_disconnected', 'altered');
 create index audit_event_denied on audit_event (at) where kind = 'denied';
