@@ -35,6 +35,8 @@ export interface ServerEnvironment {
   readonly skewMs: number;
   /** How often the audit log is signed and stored away, when something changed. */
   readonly checkpointEveryMs: number;
+  /** Grants cease to wait for a follower that has been gone for so long (S6). 0: never. */
+  readonly unprotectedAfterMs: number;
   readonly logLevel: string;
 }
 
@@ -144,6 +146,7 @@ export async function readServerEnvironment(variables: Variables): Promise<Serve
     renewalEveryMs: read.integer('EVERGRANT_RENEWAL_EVERY_MS', { min: 1, max: HOUR_MS }),
     skewMs: read.integer('EVERGRANT_SKEW_MS', { min: 0, max: HOUR_MS }),
     checkpointEveryMs: read.integer('EVERGRANT_CHECKPOINT_EVERY_MS', { min: 100, max: HOUR_MS, fallback: 10_000 }),
+    unprotectedAfterMs: read.integer('EVERGRANT_UNPROTECTED_AFTER_MS', { min: 0, max: HOUR_MS, fallback: 60_000 }),
     logLevel: read.text('EVERGRANT_LOG_LEVEL', 'info'),
   };
   if (!LOG_LEVELS.includes(environment.logLevel))

@@ -7,8 +7,10 @@ import type { Caller } from './core/access';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { AuthorityRecord } from './core/authority';
 import type { Entitlement, EntitlementName, OutagePolicy } from './core/entitlement';
+import type { Lack } from './core/epoch-opening';
 import type { GrantRequest, GrantVerdict } from './core/grant';
 import type { Lease, LeaseClaim, LeaseEnd, LeaseState } from './core/lease';
+import type { UnprotectedRecord } from './core/protection';
 import type { Place, PlaceClaim } from './core/queue';
 import type { RenewalRequest, RenewalVerdict } from './core/renewal';
 import type { DatabaseFact, EpochVerdict } from './core/role';
@@ -53,14 +55,28 @@ export interface ExpectedEpoch {
   readonly triads?: TriadClaims;
 }
 
+export interface EpochOfRegion {
+  readonly epoch: number;
+  readonly region: string;
+}
+
+/** Where a transaction stands towards the follower. */
+export interface CommittedAt {
+  /** Whoever has flushed the write-ahead log up to here has this transaction, and all that it has seen. */
+  readonly lsn: string;
+  /** Answers about it do not wait for the follower (S6). */
+  readonly unprotected: boolean;
+}
+
 export type InEpoch<T> =
-  /** `lsn`: whoever has flushed the write-ahead log up to here has this transaction, and all that it has seen. */
-  { readonly kind: 'done'; readonly result: T; readonly lsn: string } | Extract<EpochVerdict, { kind: 'not_granting' }>;
+  | ({ readonly kind: 'done'; readonly result: T } & CommittedAt)
+  | Extract<EpochVerdict, { kind: 'not_granting' }>;
 
 export interface GrantBatchRequest {
   /** Whose pool it is, and what the pool must say of itself for anything to be granted. */
   readonly entitlement: Entitlement;
   readonly requests: readonly GrantRequest[];
+  readonly follower: FollowerKnowledge;
   readonly expected: ExpectedEpoch;
   readonly policy: UncertaintyPolicy;
 }
@@ -91,6 +107,9 @@ export interface RenewedLease {
   readonly kind: 'renewed';
   readonly lease: Lease;
   readonly pool: LeasedPool;
+  /** The follower has the pool's grants up to this number, by the pool's row. */
+  readonly ackedSeq: number;
+  readonly escrow: number;
   /** The database's clock when the lease was renewed. */
   readonly nowMs: number;
 }
@@ -123,8 +142,24 @@ export interface ReleaseVerdict {
   readonly kind: 'released' | 'left_line' | 'already_ended' | 'recorded' | 'unknown';
 }
 
+/** What is known of the follower when a batch is decided (S2). */
+export interface FollowerKnowledge {
+  /** It has the pool's grants up to this number; 0 when nothing is known. */
+  readonly ackedSeq: number;
+  readonly streaming: boolean;
+}
+
+/** Whether grants of an epoch go without waiting for the follower, and how often they were made to wait again. */
+export interface ProtectionRow {
+  readonly epoch: number;
+  readonly unprotected: boolean;
+  readonly changes: number;
+}
+
 export interface OpeningRequest extends ExpectedEpoch {
   readonly openedBy: string;
+  /** As the authority store has it, read after the epoch was latched. */
+  readonly unprotected: UnprotectedRecord | undefined;
   readonly policy: UncertaintyPolicy;
   /** How long ago, at the most recent, every proof of the epochs before had lapsed. */
   readonly lapsedAgoMs: number;
@@ -133,6 +168,7 @@ export interface OpeningRequest extends ExpectedEpoch {
 export type OpeningOutcome =
   | {
       readonly kind: 'opened';
+      readonly lack: Lack;
       readonly leasesExtended: number;
       readonly seatsHeldBack: number;
       readonly awaitedUntilMs: number | undefined;
@@ -246,6 +282,11 @@ export interface LicenseDatabase {
   observe(beaconLsn: string | undefined): Promise<Observation>;
   /** Writes a position into the WAL that the follower's acknowledgement can be measured by. Resolves to its LSN. */
   writeBeacon(): Promise<string>;
+  readProtection(): Promise<ProtectionRow | undefined>;
+  /** Lets the grants of an epoch go without waiting for the follower, unless that changed since (S6). */
+  grantUnprotected(epoch: EpochOfRegion, seenChanges: number): Promise<boolean>;
+  /** Makes them wait again. A follower that has flushed the resolved LSN has all that was granted before. */
+  protectGrants(epoch: EpochOfRegion): Promise<string | undefined>;
   /** Up to where the other region's follower has flushed the log; undefined while it does not stream. */
   readAcknowledged(): Promise<string | undefined>;
   openEpoch(request: OpeningRequest): Promise<OpeningOutcome>;
@@ -296,6 +337,11 @@ export type GrantMismatch = 'entitlement_not_found' | 'entitlement_changed';
 
 export interface GrantBatchResult {
   readonly verdicts: readonly GrantVerdict[];
+  /** The pool's number after the batch. */
+  readonly grantSeq: number;
+  /** The follower has the pool's grants up to this number, by the row or by what came with the batch. */
+  readonly ackedSeq: number;
+  readonly escrow: number;
   /** The database's clock when the batch was decided. */
   readonly nowMs: number;
 }
@@ -309,6 +355,13 @@ export interface AuthorityAnswer {
 export interface AuthorityStore {
   /** Renews the region's authority if `renew`, and reads the record in any case. */
   renew(request: { region: string; server: string; renew: boolean }): Promise<AuthorityAnswer>;
+  /**
+   * Records that the epoch grants without waiting for the follower (S6); resolves to whether it is recorded, which it is
+   * only while the epoch is the one in force. Every later record of authority carries it until it is cleared.
+   */
+  recordUnprotected(epoch: EpochOfRegion): Promise<boolean>;
+  /** Clears the record while it still says `since`. */
+  clearUnprotected(epoch: EpochOfRegion, since: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -19,6 +19,7 @@ import { LeaseDesk } from './duties/lease-desk';
 import type { LicenseProofs } from './duties/license-proofs';
 import { createLicenses } from './duties/licenses';
 import { Metrics } from './duties/metrics';
+import { ProtectionDuty } from './duties/protection';
 import { Reclaim } from './duties/reclaim';
 import { RoleDuty } from './duties/role';
 import { Sweeper } from './duties/sweeper';
@@ -62,10 +63,8 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
   const { database, authorityStore, checkpointStore, log } = adapters;
-  const { app, role, apiTokens, triads, sweeper, controlRooms, checkpoints, licenses, metrics } = await assemble(
-    environment,
-    adapters,
-  );
+  const { app, role, apiTokens, triads, sweeper, protection, controlRooms, checkpoints, licenses, metrics } =
+    await assemble(environment, adapters);
 
   const { tls } = environment.security;
   const certificates = tls && new CertificateWatch({ server: app.server as HttpsServer, files: tls, log, metrics });
@@ -77,7 +76,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
     await app.close().finally(() => clearInterval(closeIdle));
     await controlRooms.stop();
-    await Promise.all([role, triads, sweeper, licenses, checkpoints].map((duty) => duty.stop()));
+    await Promise.all([role, triads, sweeper, protection, licenses, checkpoints].map((duty) => duty.stop()));
     await certificates?.stop();
     // A database that hangs does not say goodbye.
     const closed = Promise.all([database.close(), authorityStore.close(), checkpointStore.close()]);
@@ -95,6 +94,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       void role.start();
       triads.start(environment.address ?? address);
       sweeper.start();
+      protection.start();
       controlRooms.start();
       certificates?.start();
       checkpoints.start();
@@ -124,7 +124,8 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const triadClaims = (): TriadClaims => triads.claims();
   const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
   const adoptions = new AdoptionReport({ log, server });
-  const acknowledgements = new Acknowledgements({ database, clock, metrics, log });
+  const followerExpected = Object.keys(regionAddresses).length > 1;
+  const acknowledgements = new Acknowledgements({ database, followerExpected, clock, metrics, log });
   const shared = { region, server, role, work, apiTokens, clock, metrics, log };
   const licenses = createLicenses({ ...shared, licensing: environment.licensing, licenses: database.licenses });
   const proofs = adapters.licenseProofs ?? licenses.proofs;
@@ -138,6 +139,10 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     metrics,
     random,
     onAdopted: (lease, claim) => adoptions.add(lease, claim),
+  });
+  const protection = new ProtectionDuty({
+    ...{ ...shared, database, authorityStore, acknowledgements },
+    policy: { authorityLeaseMs, unprotectedAfterMs: followerExpected ? environment.unprotectedAfterMs : 0 },
   });
   const controlRooms = createControlRooms({ ...shared, registry: database.registry, desk, signingKeys });
   const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
@@ -167,5 +172,5 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     sessionPolicy,
     security: environment.security,
   });
-  return { app, role, apiTokens, triads, sweeper, controlRooms, checkpoints, licenses, metrics };
+  return { app, role, apiTokens, triads, sweeper, protection, controlRooms, checkpoints, licenses, metrics };
 }

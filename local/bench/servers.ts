@@ -76,6 +76,8 @@ export class BenchServers {
       NODE_ENV: 'production',
       // The links and the endpoint of the world are left out: nothing stands between server and database.
       EVERGRANT_DATABASE_PORT: String(layout.port('oregon/db-a')),
+      // There is no follower here, and so nothing to wait for.
+      EVERGRANT_UNPROTECTED_AFTER_MS: '1',
       EVERGRANT_AUTHORITY_PORT: String(layout.port('ohio/db')),
       ...(profileTo ? profiled(profileTo) : {}),
     };

@@ -10,6 +10,8 @@ export interface ProfileDurations {
   readonly authorityLeaseMs: number;
   readonly renewalEveryMs: number;
   readonly skewMs: number;
+  /** Grants cease to wait for a follower that has been gone for so long. */
+  readonly unprotectedAfterMs: number;
   /** The controller's pace while an operation is in progress. */
   readonly stepEveryMs: number;
   /** One GET of one application probe; a probe makes three of them. */
@@ -44,6 +46,7 @@ export const PROFILE_DURATIONS: Readonly<Record<Profile, ProfileDurations>> = {
     authorityLeaseMs: DEFAULT_POLICY.authorityLeaseMs,
     renewalEveryMs: 5_000,
     skewMs: DEFAULT_POLICY.skewMs,
+    unprotectedAfterMs: 60_000,
     stepEveryMs: 1_000,
     appProbeTimeoutMs: 2_000,
     sqlProbeTimeoutMs: 3_000,
@@ -55,6 +58,7 @@ export const PROFILE_DURATIONS: Readonly<Record<Profile, ProfileDurations>> = {
     authorityLeaseMs: FAST_POLICY.authorityLeaseMs,
     renewalEveryMs: 500,
     skewMs: FAST_POLICY.skewMs,
+    unprotectedAfterMs: 1_000,
     stepEveryMs: 100,
     appProbeTimeoutMs: 500,
     sqlProbeTimeoutMs: 800,

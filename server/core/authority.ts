@@ -1,3 +1,5 @@
+import type { UnprotectedRecord } from './protection';
+
 /**
  * Authority and its proofs (S5). Times here are milliseconds of the server's own monotonic clock.
  */
@@ -8,6 +10,8 @@ export interface AuthorityRecord {
   readonly open: boolean;
   /** How long ago, when the record was read, every proof of the epochs before had lapsed. Undefined while not open. */
   readonly lapsedAgoMs?: number | undefined;
+  /** The last epoch that granted without waiting for the follower, whichever region's it was (S6). */
+  readonly unprotected: UnprotectedRecord | undefined;
 }
 
 export interface Proofs {

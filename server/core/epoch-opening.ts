@@ -1,6 +1,6 @@
 import { type UncertaintyPolicy, uncertaintyWindowMs } from './adoption';
+import type { UnprotectedRecord } from './protection';
 import { NUMBERS_LEFT_TO_LOST_PLACES, PLACE_TTL_MS } from './queue';
-import type { EpochRow } from './role';
 import { capacityOf } from './seats';
 
 export interface OpeningPool {
@@ -17,9 +17,48 @@ export interface OpeningPool {
   readonly awaitedUntilMs: number | undefined;
 }
 
+/**
+ * What a database may lack of the grants before an epoch that opens. `nothing`: the epoch before was closed in this very
+ * database, after its last grant. `escrow`: what had been answered and not acknowledged (S2). `anything`: grants went
+ * without waiting for the follower (S6).
+ */
+export type Lack = 'nothing' | 'escrow' | 'anything';
+
 /** The newest epoch that was opened, as the database has it. */
-export interface OpenedEpoch extends EpochRow {
+export interface OpenedEpoch {
+  readonly epoch: number;
+  readonly closed: boolean;
+  /** What it took over in doubt had to outlive this moment. */
   readonly mustOutliveMs: number | undefined;
+}
+
+/** The epochs that a database knows, and what the authority store tells of those that it may not know. */
+export interface EpochsBefore {
+  readonly opened: Omit<OpenedEpoch, 'mustOutliveMs'> | undefined;
+  /** The newest of all, those included that were closed before anybody opened them. */
+  readonly newest: number | undefined;
+  readonly unprotected: UnprotectedRecord | undefined;
+}
+
+/** What the opening of `epoch` must reckon with: where the evidence of an end is missing, there was more (S4, S6). */
+export function lackAt(epoch: number, { opened, newest, unprotected }: EpochsBefore): Lack {
+  const seenToItsEnd = opened?.closed ? opened.epoch : (opened?.epoch ?? 0) - 1;
+  if (unprotected && unprotected.epoch < epoch && unprotected.epoch > seenToItsEnd) return 'anything';
+  if (opened === undefined && epoch === 1) return 'nothing';
+  // An epoch in between, of which nothing is known here, may have been opened elsewhere.
+  const everyOneKnown = newest === epoch - 1;
+  return opened?.closed && everyOneKnown ? 'nothing' : 'escrow';
+}
+
+function unknownGrantsMax(pool: OpeningPool, lack: Lack): number {
+  switch (lack) {
+    case 'nothing':
+      return 0;
+    case 'escrow':
+      return pool.escrow;
+    case 'anything':
+      return capacityOf(pool);
+  }
 }
 
 export interface PoolOpening {
@@ -42,30 +81,26 @@ export interface PoolOpening {
  * is unknown.
  */
 export function lastWordMs(
-  previous: OpenedEpoch | undefined,
+  lack: Lack,
+  opened: Pick<OpenedEpoch, 'mustOutliveMs'> | undefined,
   { nowMs, lapsedAgoMs, policy }: { nowMs: number; lapsedAgoMs: number; policy: UncertaintyPolicy },
 ): number | undefined {
-  if (!previous) return undefined;
-  return previous.closed ? previous.mustOutliveMs : nowMs - lapsedAgoMs + policy.skewMs;
+  return lack === 'nothing' ? opened?.mustOutliveMs : nowMs - lapsedAgoMs + policy.skewMs;
 }
 
-/**
- * What opening an epoch does to a pool (S4).
- *
- * An epoch that was closed in this very database (a planned hand-over) owes nothing: every grant of it was committed
- * before the closing, and the closing is here. Likewise when there was no epoch before. What an earlier opening
- * still awaits stays awaited.
- */
+/** What the database can count. */
+const SEATS_MAX = 2_147_483_647;
+
+/** What opening an epoch does to a pool (S4). What an earlier opening still awaits stays awaited. */
 export function poolOpening(
   pool: OpeningPool,
-  previous: EpochRow | undefined,
+  lack: Lack,
   { nowMs, policy }: { nowMs: number; policy: UncertaintyPolicy },
 ): PoolOpening {
   const untilMs = nowMs + uncertaintyWindowMs(pool.leaseTtlMs, policy);
   const stillAwaited = pool.awaitedUntilMs !== undefined && pool.awaitedUntilMs > nowMs ? pool.seatsAwaited : 0;
-  const somethingLost = previous !== undefined && !previous.closed;
-  const newlyAwaited = somethingLost ? pool.escrow : 0;
-  const seatsAwaited = stillAwaited + newlyAwaited;
+  const newlyAwaited = unknownGrantsMax(pool, lack);
+  const seatsAwaited = Math.min(stillAwaited + newlyAwaited, SEATS_MAX);
   const awaitedUntilMs = newlyAwaited > 0 ? untilMs : pool.awaitedUntilMs;
   return {
     poolId: pool.id,
@@ -74,6 +109,6 @@ export function poolOpening(
     awaitedUntilMs: seatsAwaited > 0 ? awaitedUntilMs : undefined,
     leasesUntilMs: Math.min(untilMs, pool.validUntilMs),
     placesUntilMs: nowMs + uncertaintyWindowMs(PLACE_TTL_MS, policy),
-    numbersLeft: somethingLost ? NUMBERS_LEFT_TO_LOST_PLACES : 0,
+    numbersLeft: lack !== 'nothing' ? NUMBERS_LEFT_TO_LOST_PLACES : 0,
   };
 }

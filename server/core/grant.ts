@@ -1,5 +1,6 @@
 import { type AdoptionVerdict, adoptionVerdict, type UncertaintyPolicy } from './adoption';
 import { type Entitlement, type Requester, type TakingRefusal, takingRefusal } from './entitlement';
+import { type Protection, waitsForFollower } from './escrow';
 import { grantedUntilMs, isProven, type Lease, type LeaseClaim, standingOf } from './lease';
 import { PoolBooks, type PoolCount, type PoolFacts } from './pool-books';
 import { type Line, lostNumber, PLACE_TTL_MS, PLACES_MAX, type Place, type PlaceClaim } from './queue';
@@ -30,6 +31,8 @@ export type GrantVerdict =
   | { readonly kind: 'queued'; readonly place: Place; readonly position: number; readonly how: Queueing }
   | { readonly kind: 'queue_full'; readonly places: number }
   | { readonly kind: 'borrow_too_long'; readonly borrowSecondsMax: number }
+  /** The answer would have to wait for a follower that is gone (S2). */
+  | { readonly kind: 'not_protected' }
   /** `seatsFree` are those that this requester could take. */
   | { readonly kind: 'no_seat_available'; readonly seats: number; readonly seatsFree: number }
   | { readonly kind: 'lease_conflict' }
@@ -49,6 +52,7 @@ export interface GrantBatch extends PoolFacts {
   /** What may have ended in a lost region before then is in doubt (S4). */
   readonly mustOutliveMs: number | undefined;
   readonly requests: readonly GrantRequest[];
+  readonly protection: Protection;
   readonly policy: UncertaintyPolicy;
 }
 
@@ -157,9 +161,13 @@ function takeSeats(request: GrantRequest, books: PoolBooks, batch: GrantBatch): 
     const waiting = asked.queue ? wait(asked, place, books, batch) : undefined;
     return waiting ?? { kind: 'no_seat_available', seats: pool.seats, seatsFree: open };
   }
-  if (place) line.leave(place);
   const count = { ...pool, seatsTaken: pool.seatsTaken + asked.seats };
   const lease = { ...newLease(asked, books, batch), ...lentUntil(asked, batch), overdraft: isOverdrawn(count) };
+  if (batch.protection === 'cut_off' && waitsForFollower(lease, { ...batch, ...pool })) {
+    if (place) line.renew(place, batch.nowMs);
+    return { kind: 'not_protected' };
+  }
+  if (place) line.leave(place);
   books.enter(lease, count);
   return { kind: 'granted', lease, how: 'new' };
 }

@@ -7,6 +7,9 @@ import { capacityOf, type SeatCount, seatsFree } from './seats';
 export interface PoolCount extends SeatCount {
   readonly id: number;
   readonly grantSeq: number;
+  /** How many granted seats may be answered for that the follower has not (S2), and up to where it has them. */
+  readonly escrow: number;
+  readonly ackedSeq: number;
   /** The last number that a place in the line was given. */
   readonly queueSeq: number;
 }

@@ -1,72 +1,124 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { AcknowledgedSeqs } from '../core/escrow';
 import { walBytes } from '../core/wal';
-import { DatabaseFailure, type LicenseDatabase, type MonotonicClock } from '../ports';
+import { DatabaseFailure, type FollowerKnowledge, type LicenseDatabase, type MonotonicClock } from '../ports';
 import type { Metrics } from './metrics';
 
-const LOOK_EVERY_MS = 10;
+/** While somebody waits; while nobody does and something is still under way; while the follower is away. */
+const LOOK_EVERY_MS = { waitedFor: 5, underWay: 20, gone: 250 };
 
-interface Waiting {
-  readonly bytes: bigint;
+/** What is wanted of the follower: a position of the log, or a pool's grants up to a number. */
+interface Wanted {
+  readonly epoch: number;
+  readonly lsn: string;
+  readonly grants?: { readonly poolId: number; readonly seq: number };
+}
+
+interface Waiting extends Wanted {
+  readonly walBytes: bigint;
   readonly untilMs: number;
   readonly answer: (reached: boolean) => void;
 }
 
 interface AcknowledgementsOptions {
   readonly database: Pick<LicenseDatabase, 'readAcknowledged'>;
+  /** False when there is no other region to lose anything to. */
+  readonly followerExpected: boolean;
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
 /**
- * Waits until the other region's follower has flushed the log up to a position (S2). One look answers all who wait; while
- * nobody does, nothing is looked at.
+ * What the other region's follower has flushed (S2): remembered by pool and number for the present epoch, and waited for.
+ * One look answers all who wait. While nothing is under way nothing is looked at.
  */
 export class Acknowledgements {
   readonly #options: AcknowledgementsOptions;
+  #epoch = 0;
+  #seqs = new AcknowledgedSeqs();
   #waiting: Waiting[] = [];
+  #streaming = true;
   #looking = false;
 
   constructor(options: AcknowledgementsOptions) {
     this.#options = options;
   }
 
-  /** Resolves to whether `lsn` was acknowledged in time. Without evidence it was not. */
-  async reached(lsn: string, { withinMs }: { withinMs: number }): Promise<boolean> {
-    const { clock, metrics } = this.#options;
+  /** What is known now; until a look has shown otherwise, the follower is taken to be there. */
+  knowledge(epoch: number, poolId: number): FollowerKnowledge {
+    return { ackedSeq: this.#of(epoch).of(poolId), streaming: this.#streaming };
+  }
+
+  /** A commit, after which the pool's number was `seq` and the log was flushed up to `lsn`. */
+  note({ epoch, poolId, seq, lsn }: { epoch: number; poolId: number; seq: number; lsn: string }): void {
+    if (!this.#options.followerExpected) return;
+    this.#of(epoch).note(poolId, { seq, walBytes: walBytes(lsn) });
+    if (!this.#seqs.isComplete) this.#keepLooking();
+  }
+
+  /** Resolves to whether it was acknowledged in time. Without evidence it was not. */
+  async reached(wanted: Wanted, { withinMs }: { withinMs: number }): Promise<boolean> {
+    const { clock, metrics, followerExpected } = this.#options;
+    if (!followerExpected) return true;
     const stopTimer = metrics.acknowledgementSeconds.startTimer();
     const reached = await new Promise<boolean>((answer) => {
-      this.#waiting.push({ bytes: walBytes(lsn), untilMs: clock.nowMs() + withinMs, answer });
-      if (!this.#looking) void this.#lookWhileWaitedFor();
+      const untilMs = clock.nowMs() + withinMs;
+      this.#waiting.push({ ...wanted, walBytes: walBytes(wanted.lsn), untilMs, answer });
+      this.#keepLooking();
     });
     stopTimer({ outcome: reached ? 'reached' : 'too_late' });
     return reached;
   }
 
-  async #lookWhileWaitedFor(): Promise<void> {
+  /** What was acknowledged in one epoch says nothing about the next: its log may be another. */
+  #of(epoch: number): AcknowledgedSeqs {
+    if (epoch > this.#epoch) {
+      this.#epoch = epoch;
+      this.#seqs = new AcknowledgedSeqs();
+    }
+    return epoch === this.#epoch ? this.#seqs : new AcknowledgedSeqs();
+  }
+
+  #keepLooking(): void {
+    if (!this.#looking) void this.#lookWhileNeeded();
+  }
+
+  async #lookWhileNeeded(): Promise<void> {
     this.#looking = true;
-    while (this.#waiting.length > 0) {
-      const flushed = await this.#acknowledged();
-      this.#answer(flushed);
-      if (this.#waiting.length > 0) await wait(LOOK_EVERY_MS);
+    while (this.#waiting.length > 0 || !this.#seqs.isComplete) {
+      this.#take(await this.#look());
+      await wait(this.#pauseMs(), undefined, { ref: false });
     }
     this.#looking = false;
   }
 
-  #answer(flushed: bigint | undefined): void {
+  #pauseMs(): number {
+    if (this.#waiting.length > 0) return LOOK_EVERY_MS.waitedFor;
+    return this.#streaming ? LOOK_EVERY_MS.underWay : LOOK_EVERY_MS.gone;
+  }
+
+  #take(flushed: bigint | undefined): void {
+    this.#streaming = flushed !== undefined;
+    if (flushed !== undefined) this.#seqs.advance(flushed);
     const nowMs = this.#options.clock.nowMs();
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const each of waiting) {
-      if (flushed !== undefined && each.bytes <= flushed) each.answer(true);
+      if (this.#has(each, flushed)) each.answer(true);
       else if (each.untilMs <= nowMs) each.answer(false);
       else this.#waiting.push(each);
     }
   }
 
+  #has({ walBytes: wanted, epoch, grants }: Waiting, flushed: bigint | undefined): boolean {
+    if (flushed !== undefined && wanted <= flushed) return true;
+    return grants !== undefined && this.#of(epoch).of(grants.poolId) >= grants.seq;
+  }
+
   /** Whatever keeps us from knowing, what is not known is not acknowledged. */
-  async #acknowledged(): Promise<bigint | undefined> {
+  async #look(): Promise<bigint | undefined> {
     try {
       const lsn = await this.#options.database.readAcknowledged();
       return lsn === undefined ? undefined : walBytes(lsn);

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { NotGrantingReason } from '../core/role';
 import type { TriadClaims, TriadRefusal } from '../core/triad';
-import { DatabaseFailure, type ExpectedEpoch, type InEpoch } from '../ports';
+import { type CommittedAt, DatabaseFailure, type ExpectedEpoch, type InEpoch } from '../ports';
 import type { Metrics } from './metrics';
 import { type RoleDuty, reasonOf } from './role';
 
@@ -13,15 +13,13 @@ export type Refusal =
   | { readonly kind: 'outcome_unknown' }
   | TriadRefusal
   | { readonly kind: 'overloaded' }
-  /** Done, but the other region has not confirmed that it has it; the same request finds it, and waits again. */
+  /** The other region has not confirmed in time that it has it, or is not there to; the same request tries again. */
   | { readonly kind: 'not_protected' };
 
-export interface Committed<T> {
+export interface Committed<T> extends CommittedAt {
   readonly kind: 'done';
   readonly epoch: number;
   readonly result: T;
-  /** Up to here the log has to be flushed elsewhere for this to be there too. */
-  readonly lsn: string;
 }
 
 const ATTEMPTS_MAX = 5;

@@ -2,20 +2,29 @@ import type { UncertaintyPolicy } from '../core/adoption';
 import type { Entitlement } from '../core/entitlement';
 import type { GrantRequest, GrantVerdict } from '../core/grant';
 import type { RenewalRequest } from '../core/renewal';
-import type { ExpectedEpoch, InEpoch, LicenseDatabase, ReleaseRequest, ReleaseVerdict, Renewal } from '../ports';
+import type {
+  CommittedAt,
+  ExpectedEpoch,
+  GrantBatchResult,
+  InEpoch,
+  LicenseDatabase,
+  ReleaseRequest,
+  ReleaseVerdict,
+  Renewal,
+} from '../ports';
+import type { Acknowledgements } from './acknowledgements';
 import { Batcher, type BatchOutcome } from './batcher';
 import type { EpochWork, Refusal } from './epoch-work';
 
 /** What a transaction decided, and the epoch that it was decided in. */
-export interface Decided<T> {
+export interface Decided<T> extends CommittedAt {
   readonly kind: 'done';
   readonly epoch: number;
-  readonly lsn: string;
   readonly verdict: T;
 }
 
 export type GrantAnswer =
-  | (Decided<GrantVerdict> & { readonly nowMs: number })
+  | (Decided<GrantVerdict> & Pick<GrantBatchResult, 'nowMs' | 'ackedSeq' | 'escrow'>)
   | { readonly kind: 'entitlement_not_found' }
   | { readonly kind: 'entitlement_changed' }
   | Refusal;
@@ -29,6 +38,7 @@ interface LeaseBatchesOptions {
   readonly policy: UncertaintyPolicy;
   readonly database: LicenseDatabase;
   readonly work: EpochWork;
+  readonly acknowledgements: Acknowledgements;
 }
 
 const BATCHING = { sizeMax: 200, waitingMax: 5_000, overloaded: { kind: 'overloaded' } as const };
@@ -68,8 +78,8 @@ export class LeaseBatches {
       run: async (requests) => {
         const outcome = await this.#options.work.run(verb, requests.length, (expected) => transact(requests, expected));
         if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
-        const { epoch, lsn, result } = outcome;
-        return { kind: 'each', answers: result.map((verdict) => ({ kind: 'done', epoch, lsn, verdict })) };
+        const { result, ...committed } = outcome;
+        return { kind: 'each', answers: result.map((verdict) => ({ ...committed, verdict })) };
       },
     });
   }
@@ -83,19 +93,23 @@ export class LeaseBatches {
   }
 
   async #runGrants(wanted: readonly Wanted[]): Promise<BatchOutcome<GrantAnswer>> {
-    const { work, database, policy } = this.#options;
+    const { work, database, policy, acknowledgements } = this.#options;
     // All are of one pool, so the one that was looked up last speaks for all.
     const entitlement = wanted.at(-1)?.entitlement;
     if (!entitlement) return { kind: 'each', answers: [] };
     const requests = wanted.map(({ request }) => request);
     const outcome = await work.run('checkout', requests.length, (expected) =>
-      database.grant({ entitlement, requests, expected, policy }),
+      database.grant({
+        ...{ entitlement, requests, expected, policy },
+        follower: acknowledgements.knowledge(expected.epoch, entitlement.poolId),
+      }),
     );
     if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
-    const { epoch, lsn, result } = outcome;
+    const { result, ...committed } = outcome;
     if (typeof result === 'object' && 'kind' in result) return { kind: 'all', answer: result };
     if (typeof result === 'string') return { kind: 'each', answers: wanted.map(() => ({ kind: result })) };
-    const { verdicts, nowMs } = result;
-    return { kind: 'each', answers: verdicts.map((verdict) => ({ kind: 'done', epoch, lsn, verdict, nowMs })) };
+    const { verdicts, grantSeq, ...facts } = result;
+    acknowledgements.note({ ...committed, poolId: entitlement.poolId, seq: grantSeq });
+    return { kind: 'each', answers: verdicts.map((verdict) => ({ ...committed, ...facts, verdict })) };
   }
 }

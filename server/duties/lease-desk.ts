@@ -1,10 +1,18 @@
 import type { Caller } from '../core/access';
 import type { UncertaintyPolicy } from '../core/adoption';
 import type { Entitlement, EntitlementName, Requester } from '../core/entitlement';
+import { answerableFrom, waitsForFollower } from '../core/escrow';
 import type { GrantRequest, GrantVerdict } from '../core/grant';
 import type { Lease, LeaseClaim } from '../core/lease';
 import type { PlaceClaim } from '../core/queue';
-import { DatabaseFailure, type LeasedPool, type LeaseTokens, type LicenseDatabase } from '../ports';
+import {
+  type CommittedAt,
+  DatabaseFailure,
+  type GrantBatchResult,
+  type LeasedPool,
+  type LeaseTokens,
+  type LicenseDatabase,
+} from '../ports';
 import type { Acknowledgements } from './acknowledgements';
 import type { Entitlements, ProvenVerdict } from './entitlements';
 import type { EpochWork, Refusal } from './epoch-work';
@@ -25,11 +33,15 @@ export interface LeaseDeskOptions {
   readonly onAdopted: (lease: Lease, claim: LeaseClaim) => void;
 }
 
-/** When a decision was made, and where the log has it. */
-interface Decision {
-  readonly nowMs: number;
+/** When a decision was made, and how it stands towards the follower. */
+interface Decision extends CommittedAt, Pick<GrantBatchResult, 'nowMs' | 'ackedSeq' | 'escrow'> {
   readonly epoch: number;
-  readonly lsn: string;
+}
+
+/** The lease's own token, if it was sent along: verified already, or not yet. */
+interface Shown {
+  readonly claim?: LeaseClaim | undefined;
+  readonly token?: string | undefined;
 }
 
 const HEARTBEATS_PER_TTL = 3;
@@ -104,7 +116,7 @@ export class LeaseDesk {
     const renewal = answer.verdict;
     switch (renewal.kind) {
       case 'renewed':
-        return this.#held(renewal.lease, renewal.pool, { ...answer, nowMs: renewal.nowMs });
+        return this.#held(renewal.lease, renewal.pool, { ...answer, ...renewal, token });
       case 'unknown':
         return this.#adopt({ leaseId, token }, caller);
       case 'in_doubt':
@@ -194,7 +206,8 @@ export class LeaseDesk {
       this.#options.onAdopted(verdict.lease, request.claim);
     }
     // The lease may carry an earlier epoch when it was granted before; the answer speaks for the present one.
-    return this.#held({ ...verdict.lease, epoch: decided.epoch }, entitlement, decided);
+    const lease = { ...verdict.lease, epoch: decided.epoch };
+    return this.#held(lease, entitlement, { ...decided, claim: request.claim });
   }
 
   async #queued(
@@ -216,17 +229,28 @@ export class LeaseDesk {
     );
   }
 
-  async #held(lease: Lease, pool: LeasedPool, { nowMs, lsn }: Decision): Promise<LeaseAnswer> {
-    const { tokens, work, random, acknowledgements } = this.#options;
-    // Nobody renews what is borrowed, so it must never be among what a region loses (S2).
-    const kept = !lease.borrowed || (await acknowledgements.reached(lsn, { withinMs: ACKNOWLEDGED_WITHIN_MS }));
-    if (!kept) return { kind: 'not_protected' };
+  async #held(lease: Lease, pool: LeasedPool, decision: Decision & Shown): Promise<LeaseAnswer> {
+    const { tokens, work, random } = this.#options;
+    if (!(await this.#mayAnswerFor(lease, decision))) return { kind: 'not_protected' };
+    const { nowMs } = decision;
     const token = await tokens.sign(lease, pool, nowMs);
     const lifeMs = Math.min(pool.leaseTtlMs, lease.expiresAtMs - nowMs);
     const jitter = 1 + HEARTBEAT_JITTER * (2 * random() - 1);
     const heartbeatAfterSeconds = Math.max(0, Math.round((lifeMs / HEARTBEATS_PER_TTL) * jitter)) / 1000;
     // The last thing before the answer.
     return work.refusalToAcknowledge(lease.epoch) ?? { kind: 'held', lease, pool, token, heartbeatAfterSeconds, nowMs };
+  }
+
+  /** S2: waits until the follower has so much that this answer is within the escrow. */
+  async #mayAnswerFor(lease: Lease, { epoch, lsn, unprotected, ...decision }: Decision & Shown): Promise<boolean> {
+    const { ackedSeq, escrow } = decision;
+    const protection = unprotected ? 'unprotected' : 'followed';
+    if (!waitsForFollower(lease, { ackedSeq, escrow, protection })) return true;
+    // It has been answered before, which has waited: this answer tells nobody anything new.
+    const shown = decision.claim ?? (await this.#claim(lease.id, decision.token));
+    if (shown?.seq === lease.seq) return true;
+    const grants = { poolId: lease.poolId, seq: answerableFrom(lease, escrow) };
+    return this.#options.acknowledgements.reached({ epoch, lsn, grants }, { withinMs: ACKNOWLEDGED_WITHIN_MS });
   }
 
   /** The claim of a token, if one of our keys signed it for this very lease. */

@@ -139,6 +139,11 @@ export class Metrics {
     name: 'evergrant_granting',
     help: '1 while this server grants',
   });
+  readonly unprotected = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_unprotected',
+    help: "1 while grants go without waiting for the other region's follower, which is gone",
+  });
   readonly epoch = new Gauge({
     ...this.#shared,
     name: 'evergrant_epoch',

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { UncertaintyPolicy } from '../core/adoption';
 import { newerAuthority } from '../core/authority';
+import type { UnprotectedRecord } from '../core/protection';
 import {
   type DatabaseFact,
   mayAcknowledge,
@@ -24,7 +25,7 @@ export interface RoleDutyOptions {
   readonly server: string;
   readonly policy: RolePolicy;
   readonly database: LicenseDatabase;
-  readonly authorityStore: AuthorityStore;
+  readonly authorityStore: Pick<AuthorityStore, 'renew'>;
   readonly clock: MonotonicClock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -56,6 +57,8 @@ export class RoleDuty {
   readonly #beacons: Loop;
   readonly #opening: Loop;
   #facts: RoleFacts;
+  readonly #startedAtMs: number;
+  #streamedAtMs: number;
   #observedAtMs = Number.NEGATIVE_INFINITY;
   #followerStreaming = false;
   #beacon: Beacon | undefined;
@@ -64,6 +67,8 @@ export class RoleDuty {
 
   constructor(options: RoleDutyOptions) {
     this.#options = options;
+    this.#startedAtMs = options.clock.nowMs();
+    this.#streamedAtMs = this.#startedAtMs;
     this.#facts = {
       region: options.region,
       draining: false,
@@ -134,6 +139,22 @@ export class RoleDuty {
     return newestEpoch(this.#facts);
   }
 
+  /** How long the follower has proven nothing, counted from the start of this server if it never did. */
+  get acknowledgedAgoMs(): number {
+    const { acknowledgement } = this.#facts.proofs;
+    return this.#options.clock.nowMs() - (acknowledgement?.provenFromMs ?? this.#startedAtMs);
+  }
+
+  /** How long the follower has not been seen streaming, counted likewise. */
+  get streamedAgoMs(): number {
+    return this.#options.clock.nowMs() - this.#streamedAtMs;
+  }
+
+  /** The last epoch that granted without waiting for the follower, as the authority store had it last. */
+  get unprotectedRecord(): UnprotectedRecord | undefined {
+    return this.#facts.authority?.unprotected;
+  }
+
   /** A request met something that the facts do not show yet. */
   lookAgain(): void {
     this.#watch.kick();
@@ -151,6 +172,7 @@ export class RoleDuty {
     );
     this.#observedAtMs = this.#options.clock.nowMs();
     this.#followerStreaming = followerStreaming;
+    if (followerStreaming) this.#streamedAtMs = this.#observedAtMs;
     const lastEpoch = before.kind === 'unknown' ? undefined : before.epoch;
     this.#facts = {
       ...this.#facts,
@@ -223,7 +245,10 @@ export class RoleDuty {
     const { epoch } = verdict;
     const lapsedAgoMs = this.#facts.authority?.lapsedAgoMs ?? 0;
     try {
-      const outcome = await database.openEpoch({ epoch, region, openedBy: server, policy, lapsedAgoMs });
+      const outcome = await database.openEpoch({
+        ...{ epoch, region, openedBy: server, policy, lapsedAgoMs },
+        unprotected: this.#facts.authority?.unprotected,
+      });
       if (outcome.kind === 'opened') {
         const { leasesExtended, seatsHeldBack } = outcome;
         log.info({

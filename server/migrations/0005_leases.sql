@@ -4,6 +4,12 @@ alter table lease
   -- Taken when more seats were held than were sold.
   add column overdraft boolean not null default false;
 
+alter table epoch
+  -- Since when grants go without waiting for the follower (S6); null: they wait at the escrow.
+  add column unprotected_since timestamptz,
+  -- How often they have been made to wait again: whoever wants to change it says which state it has seen.
+  add column protection_changes integer not null default 0;
+
 alter table pool
   -- Whether more seats are held than were sold, as it was last told: each change is told once.
   add column overdraft_told boolean not null default false;

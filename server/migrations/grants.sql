@@ -9,6 +9,7 @@ begin
     grant select, insert, update, delete on queue_place to evergrant_server;
     grant select on epoch, license, pool, lease, api_token, control_room, reservation to evergrant_server;
     grant insert on epoch, lease to evergrant_server;
+    grant update (unprotected_since, protection_changes) on epoch to evergrant_server;
     grant select, insert, update (seats_taken) on control_room_use to evergrant_server;
     grant update (seats_taken, seats_held_back, seats_awaited, awaited_until, seats_over, grant_seq, acked_seq,
       overdraft_told, queue_seq)

@@ -1,5 +1,6 @@
 import type { AuthorityStore } from '../ports';
 import { type DatabaseAddress, openPool } from './connection';
+import { clearUnprotected, recordUnprotected } from './record-unprotected';
 import { renewAuthority } from './renew-authority';
 
 /** The authority store on PostgreSQL, as a port. */
@@ -7,6 +8,8 @@ export function connectAuthorityStore(address: DatabaseAddress, server: string):
   const pool = openPool(address, { applicationName: server, connectionsMax: 1 });
   return {
     renew: (request) => renewAuthority(pool, request),
+    recordUnprotected: (epoch) => recordUnprotected(pool, epoch),
+    clearUnprotected: (epoch, since) => clearUnprotected(pool, epoch, since),
     close: () => pool.end(),
   };
 }

@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
 import type { Entitlement } from '../core/entitlement';
+import type { Protection } from '../core/escrow';
 import { decideGrants, type GrantDecision, type GrantRequest } from '../core/grant';
 import type { Lease } from '../core/lease';
 import { NOTHING_RESERVED, type PoolCount } from '../core/pool-books';
 import type { TriadRefusal } from '../core/triad';
-import type { GrantBatchRequest, GrantBatchResult, GrantMismatch, InEpoch } from '../ports';
+import type { FollowerKnowledge, GrantBatchRequest, GrantBatchResult, GrantMismatch, InEpoch } from '../ports';
 import { tellDenials } from './audit/denials';
 import { EXPIRED } from './expire-leases';
 import { loadLine, writeLine } from './line';
@@ -26,25 +27,26 @@ export async function grantLeases(
   const { entitlement, requests, expected } = batch;
   const reading = [...lockPool(entitlement.poolId), loadLeases(entitlement.poolId, requests)];
   if (entitlement.kind !== 'redundant') {
-    return batchInEpoch(database, { expected, opening: reading }, (transaction, read) =>
-      decideAndWrite(transaction, read, batch),
+    return batchInEpoch(database, { expected, opening: reading }, (transaction, read, { unprotected }) =>
+      decideAndWrite(transaction, read, { ...batch, unprotected }),
     );
   }
-  return batchInEpoch(database, { expected, opening: [] }, async (transaction) => {
+  return batchInEpoch(database, { expected, opening: [] }, async (transaction, _read, { unprotected }) => {
     // Before the pool is locked and its lapsed leases are let go: whoever is not in control touches nothing.
     const refusal = (await triadRefusals(transaction.client, expected.triads))(entitlement.servers);
-    return refusal ?? decideAndWrite(transaction, await transaction.run(reading), batch);
+    return refusal ?? decideAndWrite(transaction, await transaction.run(reading), { ...batch, unprotected });
   });
 }
 
 async function decideAndWrite(
   transaction: Transaction,
   read: readonly Row[][],
-  { entitlement, requests, expected, policy }: GrantBatchRequest,
+  { entitlement, requests, expected, policy, follower, unprotected }: GrantBatchRequest & { unprotected: boolean },
 ): Promise<GrantBatchResult | GrantMismatch> {
   const [[row] = [], leases = []] = read.slice(-2);
   if (!row) return 'entitlement_not_found';
-  const { nowMs, mustOutliveMs, issue, hasReservations, hasPlaces, ...pool } = row as unknown as LockedPool;
+  const { nowMs, mustOutliveMs, issue, hasReservations, hasPlaces, ...locked } = row as unknown as LockedPool;
+  const pool = { ...locked, ackedSeq: Math.max(locked.ackedSeq, follower.ackedSeq) };
   if (!saysTheSame(pool, issue, entitlement)) return 'entitlement_changed';
   const { client } = transaction;
   const known = (leases as unknown as LeaseRow[]).map(leaseOf);
@@ -52,12 +54,19 @@ async function decideAndWrite(
   const places = hasPlaces ? await loadLine(client, pool.id) : [];
   const facts = { pool, known, reserved, places };
   const moment = { epoch: expected.epoch, nowMs, mustOutliveMs: mustOutliveMs ?? undefined };
-  const decision = decideGrants({ ...facts, ...moment, entitlement, requests, policy });
+  const protection = protectionOf(follower, unprotected);
+  const decision = decideGrants({ ...facts, ...moment, entitlement, requests, policy, protection });
   if (decision.inserted.length > 0) transaction.write(insertLeases({ decision, requests, nowMs }));
   await writeLine(client, pool.id, decision.line);
   const denials = tellDenials(pool.id, requests, decision.verdicts);
   if (denials !== undefined) transaction.write(denials);
-  return { verdicts: decision.verdicts, nowMs };
+  const { escrow, ackedSeq } = pool;
+  return { verdicts: decision.verdicts, nowMs, grantSeq: decision.pool.grantSeq, escrow, ackedSeq };
+}
+
+function protectionOf({ streaming }: FollowerKnowledge, unprotected: boolean): Protection {
+  if (unprotected) return 'unprotected';
+  return streaming ? 'followed' : 'cut_off';
 }
 
 type LockedPool = PoolCount & {
@@ -96,6 +105,7 @@ update lease set ${EXPIRED} where id = any(array(
 const READ_POOL = `
 select pool.id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack",
   seats_awaited as "seatsAwaited", seats_over as "seatsOver", grant_seq as "grantSeq", queue_seq as "queueSeq",
+  acked_seq as "ackedSeq", escrow,
   license.version as issue, exists (select from reservation where pool_id = $1) as "hasReservations",
   exists (select from queue_place where pool_id = $1 and expires_at > clock_timestamp()) as "hasPlaces",
   (select ${milliseconds('must_outlive')} from epoch order by epoch desc limit 1) as "mustOutliveMs",
@@ -127,7 +137,8 @@ function loadLeases(poolId: number, requests: readonly GrantRequest[]): Statemen
 /** The triggers on lease count the seats; the pool's other figures come from the decision. */
 const INSERT_LEASES = `
 with counted as (
-  update pool set grant_seq = $2, seats_awaited = $3, seats_held_back = $4, seats_over = $5 where id = $1
+  update pool set grant_seq = $2, seats_awaited = $3, seats_held_back = $4, seats_over = $5, acked_seq = $19
+  where id = $1
 )
 insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at, adopted_from_epoch, control_room,
   granted_by, identity, overdraft, borrowed)
@@ -179,6 +190,7 @@ function insertLeases({
       inserted.map((lease) => lease.identity ?? null),
       inserted.map((lease) => lease.overdraft),
       inserted.map((lease) => lease.borrowed),
+      pool.ackedSeq,
     ],
   };
 }

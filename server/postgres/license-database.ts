@@ -9,6 +9,7 @@ import { licensesOn } from './licenses/licenses';
 import { schemaOfThisRelease } from './migrations';
 import { observeDatabase, readAcknowledged, writeBeacon } from './observe-database';
 import { openEpoch } from './open-epoch';
+import { grantUnprotected, protectGrants, readProtection } from './protection';
 import { readLeases } from './read-leases';
 import { readPools } from './read-pools';
 import { readQueue } from './read-queue';
@@ -50,6 +51,9 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
   });
   return {
     observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn, schemaNeeded }),
+    readProtection: () => readProtection(watching),
+    grantUnprotected: (epoch, seenChanges) => grantUnprotected(watching, epoch, seenChanges),
+    protectGrants: (epoch) => protectGrants(watching, epoch),
     readAcknowledged: () => readAcknowledged(watching, followerName),
     writeBeacon: () => writeBeacon(watching),
     openEpoch: (request) => openEpoch(opening, request),

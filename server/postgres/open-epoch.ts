@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { lastWordMs, type OpenedEpoch, type OpeningPool, poolOpening } from '../core/epoch-opening';
+import { type Lack, lackAt, lastWordMs, type OpenedEpoch, type OpeningPool, poolOpening } from '../core/epoch-opening';
 import type { EpochRow } from '../core/role';
 import type { OpeningOutcome, OpeningRequest } from '../ports';
 import { commit, withConnection } from './connection';
@@ -18,9 +18,10 @@ export async function openEpoch(database: Pool, request: OpeningRequest): Promis
       await client.query('rollback');
       return { kind: 'already_known', newest: newest.epoch };
     }
-    const previous = await newestOpened(client);
-    const mustOutliveMs = lastWordMs(previous, { ...request, nowMs: await readClock(client) });
-    const outcome = await prepareForEpoch(client, previous, { ...request, mustOutliveMs });
+    const opened = await newestOpened(client);
+    const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
+    const mustOutliveMs = lastWordMs(lack, opened, { ...request, nowMs: await readClock(client) });
+    const outcome = await prepareForEpoch(client, lack, { ...request, mustOutliveMs });
     await client.query(INSERT_EPOCH, [request.epoch, request.region, request.openedBy, mustOutliveMs ?? null]);
     await commit(client);
     return outcome;
@@ -78,14 +79,14 @@ where queue_place.pool_id = opening.pool_id and expires_at < to_timestamp(openin
 
 async function prepareForEpoch(
   client: PoolClient,
-  previous: EpochRow | undefined,
+  lack: Lack,
   { policy, mustOutliveMs }: OpeningRequest & { mustOutliveMs: number | undefined },
 ): Promise<OpeningOutcome> {
   const pools = await client.query<
     Omit<OpeningPool, 'awaitedUntilMs'> & { awaitedUntilMs: number | null; nowMs: number }
   >(LOCK_POOLS);
   const openings = pools.rows.map(({ nowMs, awaitedUntilMs, ...pool }) =>
-    poolOpening({ ...pool, awaitedUntilMs: awaitedUntilMs ?? undefined }, previous, { nowMs, policy }),
+    poolOpening({ ...pool, awaitedUntilMs: awaitedUntilMs ?? undefined }, lack, { nowMs, policy }),
   );
   await client.query(HOLD_BACK, [
     openings.map((opening) => opening.poolId),
@@ -109,6 +110,7 @@ async function prepareForEpoch(
   const untils = openings.flatMap((opening) => opening.awaitedUntilMs ?? []);
   return {
     kind: 'opened',
+    lack,
     leasesExtended: extended.rowCount ?? 0,
     seatsHeldBack: openings.reduce((sum, opening) => sum + opening.seatsHeldBack, 0),
     awaitedUntilMs: untils.length > 0 ? Math.max(...untils) : undefined,

@@ -13,8 +13,23 @@ with renewed as (
   returning epoch, region
 )
 select a.epoch, a.region, coalesce(a.opens_at <= clock_timestamp(), false) as open, renewed.epoch as renewed_epoch,
-  floor(extract(epoch from clock_timestamp() - coalesce(a.lapsed_at, a.opens_at)) * 1000)::float8 as lapsed_ago_ms
+  floor(extract(epoch from clock_timestamp() - coalesce(a.lapsed_at, a.opens_at)) * 1000)::float8 as lapsed_ago_ms,
+  a.unprotected_epoch, a.unprotected_since::text as unprotected_since
 from authority a left join renewed on true`;
+
+interface AuthorityRow {
+  readonly epoch: number;
+  readonly region: string;
+  readonly open: boolean;
+  readonly renewed_epoch: number | null;
+  readonly lapsed_ago_ms: number | null;
+  readonly unprotected_epoch: number | null;
+  readonly unprotected_since: string | null;
+}
+
+function unprotectedOf({ unprotected_epoch: epoch, unprotected_since: since }: AuthorityRow) {
+  return epoch === null || since === null ? undefined : { epoch, since };
+}
 
 /** Renews the region's authority if `renew`, and reads the record in any case. Throws `DatabaseFailure`. */
 export async function renewAuthority(
@@ -22,13 +37,7 @@ export async function renewAuthority(
   { region, server, renew }: { region: string; server: string; renew: boolean },
 ): Promise<AuthorityAnswer> {
   const result = await withConnection(authorityStore, (client) =>
-    client.query<{
-      epoch: number;
-      region: string;
-      open: boolean;
-      renewed_epoch: number | null;
-      lapsed_ago_ms: number | null;
-    }>({
+    client.query<AuthorityRow>({
       name: 'renew-authority',
       text: RENEW,
       values: [region, server, renew],
@@ -37,7 +46,13 @@ export async function renewAuthority(
   const [row] = result.rows;
   if (!row) throw new TypeError('the authority store holds no record');
   return {
-    record: { epoch: row.epoch, region: row.region, open: row.open, lapsedAgoMs: row.lapsed_ago_ms ?? undefined },
+    record: {
+      epoch: row.epoch,
+      region: row.region,
+      open: row.open,
+      lapsedAgoMs: row.lapsed_ago_ms ?? undefined,
+      unprotected: unprotectedOf(row),
+    },
     renewedEpoch: row.renewed_epoch ?? undefined,
   };
 }

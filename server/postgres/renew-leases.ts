@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { LicenseKind, OutagePolicy } from '../core/entitlement';
 import type { Lease } from '../core/lease';
 import { type LockedLease, type RenewalRequest, renewalVerdict } from '../core/renewal';
-import type { ExpectedEpoch, InEpoch, LeasedPool, Renewal } from '../ports';
+import type { ExpectedEpoch, InEpoch, LeasedPool, Renewal, RenewedLease } from '../ports';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 import { batchInEpoch } from './transaction';
 import { triadRefusals } from './triads/refusals';
@@ -15,6 +15,7 @@ with locked as materialized (
 select ${LEASE_COLUMNS}, p.license_id as "licenseId", p.product, p.feature,
   p.lease_ttl_seconds * 1000::bigint as "leaseTtlMs", ${milliseconds('license.valid_from')} as "validFromMs",
   ${milliseconds('license.valid_until')} as "validUntilMs", p.on_disconnect as "onDisconnect",
+  p.acked_seq as "ackedSeq", p.escrow,
   license.kind, license.servers, license.grace_seconds as "graceSeconds", license.suspend_after_seconds as "suspendAfterSeconds", ${milliseconds('clock_timestamp()')} as "nowMs"
 from locked l join pool p on p.id = l.pool_id join license on license.id = p.license_id`;
 
@@ -23,7 +24,12 @@ interface LicenseColumns {
   readonly servers: readonly string[];
 }
 
-type LockedRow = LeaseRow & LicenseColumns & Omit<LeasedPool, 'policy'> & OutagePolicy & Omit<LockedLease, 'lease'>;
+type LockedRow = LeaseRow &
+  Pick<RenewedLease, 'ackedSeq' | 'escrow'> &
+  LicenseColumns &
+  Omit<LeasedPool, 'policy'> &
+  OutagePolicy &
+  Omit<LockedLease, 'lease'>;
 
 const RENEW_LEASES = `
 update lease set expires_at = to_timestamp(renewed.expires_at_ms / 1000), epoch = $3, must_outlive = null
@@ -56,7 +62,9 @@ export async function renewLeases(
       renewed.set(row.id, verdict.lease);
       const { licenseId, product, feature, leaseTtlMs, onDisconnect, graceSeconds, suspendAfterSeconds, nowMs } = row;
       const policy = { graceSeconds, suspendAfterSeconds };
-      return { ...verdict, pool: { licenseId, product, feature, leaseTtlMs, onDisconnect, policy }, nowMs };
+      const { ackedSeq, escrow } = row;
+      const pool = { licenseId, product, feature, leaseTtlMs, onDisconnect, policy };
+      return { ...verdict, pool, ackedSeq, escrow, nowMs };
     });
     if (renewed.size > 0) {
       const leases = [...renewed.values()];

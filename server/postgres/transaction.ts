@@ -23,7 +23,8 @@ const SHARE_EPOCH_LOCK: Statement = {
 };
 const NEWEST_EPOCH: Statement = {
   name: 'newest-epoch',
-  text: 'select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1',
+  text: `select epoch, region, closed_at is not null as closed, unprotected_since is not null as unprotected
+    from epoch order by epoch desc limit 1`,
 };
 const BEGIN_IN_EPOCH = [BEGIN, SHARE_EPOCH_LOCK, NEWEST_EPOCH];
 
@@ -95,7 +96,7 @@ export class Transaction {
 export async function batchInEpoch<T>(
   pool: Pool,
   { expected, opening }: { expected: ExpectedEpoch; opening: readonly Statement[] },
-  work: (transaction: Transaction, opened: Row[][]) => Promise<T>,
+  work: (transaction: Transaction, opened: Row[][], epoch: { readonly unprotected: boolean }) => Promise<T>,
 ): Promise<InEpoch<T>> {
   return withConnection(pool, async (client) => {
     const transaction = new Transaction(client);
@@ -106,8 +107,9 @@ export async function batchInEpoch<T>(
       return verdict;
     }
     try {
-      const result = await work(transaction, opened);
-      return { kind: 'done', result, lsn: await transaction.committed() };
+      const unprotected = newest?.[0]?.unprotected === true;
+      const result = await work(transaction, opened, { unprotected });
+      return { kind: 'done', result, lsn: await transaction.committed(), unprotected };
     } catch (error) {
       throw await transaction.failure(error);
     }

@@ -4,9 +4,16 @@ import { connectLicenseDatabase } from '../../server/postgres/license-database';
 import { eventually } from '../support/eventually';
 import { FollowedDatabase } from './support/followed-database';
 import { Relay } from './support/relay';
-import { LICENSE, PRODUCT, type RunningServer, TestWorld } from './support/test-world';
+import { LICENSE, type LicenseDraft, PRODUCT, type RunningServer, TestWorld } from './support/test-world';
 
 /** A primary database with a follower that really streams: what an acknowledgement proves, and what it stops proving. */
+const ESCROW = 20_000;
+/** More may be granted than any test here does before the follower has it: these tests are about authority. */
+const GENEROUS: LicenseDraft = {
+  ...LICENSE,
+  entitlements: LICENSE.entitlements.map((each) => (each.feature === 'runner' ? { ...each, escrow: ESCROW } : each)),
+};
+
 let databases: FollowedDatabase;
 let world: TestWorld;
 /** Between Oregon and the authority store. */
@@ -14,7 +21,7 @@ let relay: Relay;
 let oregon: RunningServer;
 
 beforeAll(async () => {
-  databases = await FollowedDatabase.create(LICENSE);
+  databases = await FollowedDatabase.create(GENEROUS);
   world = await TestWorld.create();
   const store = world.authority.database.address('evergrant_server');
   relay = new Relay(store.port);
@@ -110,7 +117,7 @@ it('has a promoted follower open the next epoch, with every lease extended and t
     `select seats_taken as taken, seats_held_back as held from pool where feature = 'runner'`,
   );
   expect(pool?.taken).toBeGreaterThan(0);
-  expect(pool?.held).toBe(10);
+  expect(pool?.held).toBe(ESCROW);
   await eventually('Oregon knows', () => oregon.role.newestEpoch?.region === 'virginia');
   expect((await checkout(oregon)).body).toMatchObject({
     code: 'not_granting',

@@ -78,6 +78,7 @@ function wrapDatabase(database: LicenseDatabase): LicenseDatabase {
       recordHeartbeats: async (controlRooms) => ({
         kind: 'done',
         lsn: '0/0',
+        unprotected: false,
         result: { states: new Map(controlRooms.map((room) => [room, states.get(room) ?? 'active'])), movements: [] },
       }),
     },

@@ -18,6 +18,11 @@ create table if not exists authority (
 
 -- A store of the release before.
 alter table authority add column if not exists lapsed_at timestamptz;
+-- The last epoch that granted without waiting for a follower, and when that was written last. A latch keeps these too:
+-- the epoch that opens next holds back every free seat.
+alter table authority
+  add column if not exists unprotected_epoch bigint,
+  add column if not exists unprotected_since timestamptz;
 
 create table if not exists control (
   singleton boolean primary key default true check (singleton),
@@ -58,7 +63,7 @@ create or replace trigger history_stays before update or delete on history
   for each row execute function history_stays();
 
 grant usage on schema public to evergrant_server, evergrant_controller;
-grant select, update (renewed_at, renewed_by) on authority to evergrant_server;
+grant select, update (renewed_at, renewed_by, unprotected_epoch, unprotected_since) on authority to evergrant_server;
 grant select, update (epoch, region, operation_id, latched_at, opens_at, lapsed_at) on authority to evergrant_controller;
 grant select, update on control to evergrant_controller;
 grant select, insert on history to evergrant_controller;

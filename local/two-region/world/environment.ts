@@ -48,6 +48,7 @@ function server(input: EnvironmentInput, region: Region, name: string): ChildDef
       EVERGRANT_AUTHORITY_LEASE_MS: String(durations.authorityLeaseMs),
       EVERGRANT_RENEWAL_EVERY_MS: String(durations.renewalEveryMs),
       EVERGRANT_SKEW_MS: String(durations.skewMs),
+      EVERGRANT_UNPROTECTED_AFTER_MS: String(durations.unprotectedAfterMs),
       EVERGRANT_LOG_LEVEL: input.logLevel,
     },
   };

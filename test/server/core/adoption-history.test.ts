@@ -35,6 +35,7 @@ function grant(pool: PoolCount, request: GrantRequest): { granted: boolean; pool
     known: [],
     reserved: NOTHING_RESERVED,
     places: [],
+    protection: 'followed',
     requests: [request],
     policy: POLICY,
   });
@@ -92,10 +93,19 @@ function opened(told: Story): Books {
       seatsAwaited: 0,
       awaitedUntilMs: undefined,
     },
-    { epoch: 1, region: 'oregon', closed: false },
+    'escrow',
     { nowMs: NOW_MS, policy: POLICY },
   );
-  const pool = { ...count, seatsHeldBack, seatsAwaited, seatsOver: 0, grantSeq: 0, queueSeq: 0 };
+  const pool = {
+    ...count,
+    seatsHeldBack,
+    seatsAwaited,
+    seatsOver: 0,
+    grantSeq: 0,
+    ackedSeq: 0,
+    escrow: SEATS,
+    queueSeq: 0,
+  };
   return { ...truth, pool, adopted: 0, sold: 0, turnedAway: 0 };
 }
 

@@ -15,6 +15,8 @@ const POOL: PoolCount = {
   seatsAwaited: 0,
   seatsOver: 0,
   grantSeq: 100,
+  ackedSeq: 100,
+  escrow: 10,
   queueSeq: 0,
 };
 
@@ -76,6 +78,7 @@ function decide(
     known,
     reserved,
     places: [],
+    protection: 'followed',
     requests,
     policy: { authorityLeaseMs: 30_000, skewMs: 5_000 },
   };

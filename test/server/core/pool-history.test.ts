@@ -69,6 +69,8 @@ class Database {
         seatsAwaited: 0,
         seatsOver: 0,
         grantSeq: this.grantSeq,
+        ackedSeq: this.grantSeq,
+        escrow: seats,
         queueSeq: this.queueSeq,
       },
       entitlement: { ...ENTITLEMENT, seats, overdraft },
@@ -80,6 +82,7 @@ class Database {
       places: this.places.filter((place) => place.expiresAtMs > nowMs),
       requests: asks.map(requestOf),
       policy: { authorityLeaseMs: 30_000, skewMs: 5_000 },
+      protection: 'followed',
     });
     for (const lease of decision.inserted) this.leases.set(lease.id, lease);
     this.grantSeq = decision.pool.grantSeq;

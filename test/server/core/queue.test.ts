@@ -34,7 +34,7 @@ interface State {
 
 function decide(requests: GrantRequest[], { free = 0, places = [], queueSeq = 9, reserved = NOTHING_RESERVED }: State) {
   const batch: GrantBatch = {
-    pool: { ...FULL, id: 1, seatsTaken: 10 - free, grantSeq: 0, queueSeq },
+    pool: { ...FULL, id: 1, seatsTaken: 10 - free, grantSeq: 0, ackedSeq: 0, escrow: 10, queueSeq },
     entitlement: ENTITLEMENT,
     epoch: 2,
     nowMs: NOW_MS,
@@ -44,6 +44,7 @@ function decide(requests: GrantRequest[], { free = 0, places = [], queueSeq = 9,
     places,
     requests,
     policy: POLICY,
+    protection: 'followed',
   };
   return decideGrants(batch);
 }

@@ -18,7 +18,12 @@ const OURS_1: EpochRow = { epoch: 1, region: 'oregon', closed: false };
 const THEIRS_2: EpochRow = { epoch: 2, region: 'virginia', closed: false };
 const writable = (epoch?: EpochRow): DatabaseFact => ({ kind: 'writable', epoch });
 const readOnly = (epoch?: EpochRow): DatabaseFact => ({ kind: 'read_only', epoch });
-const store = (epoch: number, region: string, open = true): AuthorityRecord => ({ epoch, region, open });
+const store = (epoch: number, region: string, open = true): AuthorityRecord => ({
+  epoch,
+  region,
+  open,
+  unprotected: undefined,
+});
 const renewed = (epoch: number, agoMs = 0): Proofs => ({ renewal: { epoch, provenFromMs: NOW_MS - agoMs } });
 const acknowledged = (agoMs = 0): Proofs => ({ acknowledgement: { provenFromMs: NOW_MS - agoMs } });
 

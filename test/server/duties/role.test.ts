@@ -51,7 +51,7 @@ class StandInDatabase {
   } as unknown as LicenseDatabase;
 }
 
-class StandInStore implements AuthorityStore {
+class StandInStore implements Pick<AuthorityStore, 'renew'> {
   hangs = false;
   asked = 0;
   epoch = 1;
@@ -60,11 +60,9 @@ class StandInStore implements AuthorityStore {
     this.asked += 1;
     await later(this.hangs ? STORE_GIVES_UP_MS : 20);
     if (this.hangs) throw new Error('no answer');
-    const record = { ...OPEN, epoch: this.epoch, open: true };
+    const record = { ...OPEN, epoch: this.epoch, open: true, unprotected: undefined };
     return { record, renewedEpoch: renew ? this.epoch : undefined };
   }
-
-  async close(): Promise<void> {}
 }
 
 function oregon() {

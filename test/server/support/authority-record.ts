@@ -15,11 +15,14 @@ export class TestAuthority {
     const database = await TestDatabase.empty();
     await database.query(`create table authority (
       singleton boolean primary key default true check (singleton), epoch bigint not null, region text not null,
-      operation_id text, latched_at timestamptz not null, opens_at timestamptz, lapsed_at timestamptz, renewed_at timestamptz, renewed_by text)`);
+      operation_id text, latched_at timestamptz not null, opens_at timestamptz, lapsed_at timestamptz,
+      renewed_at timestamptz, renewed_by text, unprotected_epoch bigint, unprotected_since timestamptz)`);
     await database.query(
       `insert into authority (epoch, region, latched_at, opens_at) values (1, 'oregon', now(), now())`,
     );
-    await database.query('grant select, update (renewed_at, renewed_by) on authority to evergrant_server');
+    await database.query(
+      'grant select, update (renewed_at, renewed_by, unprotected_epoch, unprotected_since) on authority to evergrant_server',
+    );
     await database.query(
       readFileSync(join(__dirname, '../../../local/two-region/adapters/checkpoint-store.sql'), 'utf8'),
     );
@@ -36,6 +39,14 @@ export class TestAuthority {
   /** @param lapsedAt by when every proof of the epochs before had lapsed. */
   async open(lapsedAt = new Date()): Promise<void> {
     await this.database.query('update authority set opens_at = clock_timestamp(), lapsed_at = $1', [lapsedAt]);
+  }
+
+  /** The last epoch that granted without waiting for a follower. */
+  async unprotectedEpoch(): Promise<number | null> {
+    const rows = await this.database.query<{ epoch: number | null }>(
+      'select unprotected_epoch::int as epoch from authority',
+    );
+    return rows[0]?.epoch ?? null;
   }
 
   async renewedAt(): Promise<Date | null> {

@@ -73,6 +73,7 @@ export interface ServerSettings {
   readonly authorityLeaseMs?: number;
   readonly renewalEveryMs?: number;
   readonly skewMs?: number;
+  readonly unprotectedAfterMs?: number;
   readonly checkpointEveryMs?: number;
   readonly clock?: MonotonicClock;
   readonly security?: Partial<Security>;
@@ -83,6 +84,7 @@ export interface ServerSettings {
   readonly deploymentKeys?: readonly PrivateKey[];
   /** The server believes what the rows say of a license, signed or not: for tests that edit them. */
   readonly believesRows?: boolean;
+  /** @default followed by one that has everything at once */
   readonly wrapDatabase?: (database: LicenseDatabase) => LicenseDatabase;
   readonly wrapAuthority?: (store: AuthorityStore) => AuthorityStore;
 }
@@ -135,10 +137,12 @@ export class TestWorld {
     const { region = 'oregon', name = `${region}/app-${this.#servers.length + 1}`, clock } = settings;
     const logLines: Record<string, unknown>[] = [];
     const log = createLog({ server: name, level: 'debug' }, linesInto(logLines));
-    const database = connectLicenseDatabase(this.database.address('evergrant_server'), {
-      server: name,
-      followerName: region === 'oregon' ? 'virginia_follower' : 'oregon_follower',
-    });
+    const database = followedAtOnce(
+      connectLicenseDatabase(this.database.address('evergrant_server'), {
+        server: name,
+        followerName: region === 'oregon' ? 'virginia_follower' : 'oregon_follower',
+      }),
+    );
     const store = connectAuthorityStore(this.authority.database.address('evergrant_server'), name);
     const server = await createServer(environmentOf(this, { ...settings, region, name }), {
       database: settings.wrapDatabase?.(database) ?? database,
@@ -200,7 +204,7 @@ export function environmentOf(
   settings: ServerSettings & { region: string; name: string },
 ): ServerEnvironment {
   const { region, name, authorityLeaseMs = 3_000, renewalEveryMs = 200, skewMs = 500 } = settings;
-  const { checkpointEveryMs = 500 } = settings;
+  const { checkpointEveryMs = 500, unprotectedAfterMs = 0 } = settings;
   return {
     region,
     server: name,
@@ -219,8 +223,14 @@ export function environmentOf(
     renewalEveryMs,
     skewMs,
     checkpointEveryMs,
+    unprotectedAfterMs,
     logLevel: 'debug',
   };
+}
+
+/** Most tests are not about the follower: as if it had received everything at once. */
+function followedAtOnce(database: LicenseDatabase): LicenseDatabase {
+  return { ...database, readAcknowledged: async () => 'FFFFFFFF/FFFFFFFF' };
 }
 
 function caller({ app }: LicenseServer): RunningServer['call'] {
