@@ -28,6 +28,8 @@ function printStatus(state: WorldState, output: Output): void {
   output.line();
   output.line(table(serverRows(state)));
   output.line();
+  const triads = triadRows(state);
+  if (triads.length > 0) output.line(`${table(triads)}\n`);
   output.line(table(state.databases.map(({ name, role, healthy }) => [name, healthy ? 'ok' : 'attention', role])));
   output.line();
   output.line(
@@ -66,6 +68,21 @@ function overview(state: WorldState): string[][] {
   }
   if (state.cutLinks.length > 0) rows.push(['links cut', state.cutLinks.join(', ')]);
   return rows;
+}
+
+/** The servers of redundant licenses, each triad as one of its own servers sees it. */
+function triadRows(state: WorldState): string[][] {
+  const seen = new Map<string, string[]>();
+  for (const { name, triads = [] } of state.servers) {
+    for (const { servers, quorum, inControl, term } of triads) {
+      const names = servers.map(({ server, view }) => (view === 'present' ? server : `${server} (${view})`)).join(', ');
+      const words =
+        quorum === 'won' ? `in control: ${inControl ?? 'nobody yet'}` : pc.red('NO QUORUM, NOTHING GRANTED');
+      const key = servers.map(({ server }) => server).join();
+      if (key.split(',').includes(name)) seen.set(key, ['triad', names, words, `term ${term}`]);
+    }
+  }
+  return [...seen.values()];
 }
 
 function serverRows(state: WorldState): string[][] {

@@ -165,8 +165,15 @@ export class TriadDuty {
       const before = this.#told.get(name);
       if (before?.quorum === quorum && before.absent.length === absent.length) continue;
       this.#told.set(name, { quorum, absent });
-      this.#tellChange(name, { quorum, absent });
+      if (servers.some(({ server }) => server === this.#options.server)) this.#tellChange(name, { quorum, absent });
+      else if (!before) this.#tellNotNamed(name);
     }
+  }
+
+  /** A name with a slip of the pen would otherwise show at the clients only. */
+  #tellNotNamed(triad: string): void {
+    const { log, server } = this.#options;
+    log.info({ announce: `${server} is none of ${triad}: it grants nothing from their licenses`, triad });
   }
 
   #tellChange(triad: string, { quorum, absent }: Told): void {

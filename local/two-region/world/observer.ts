@@ -9,6 +9,15 @@ export interface ServerView {
   readonly granting: boolean;
   readonly epoch: number | undefined;
   readonly reason: string | undefined;
+  /** The three servers of each redundant license, as this one sees them. */
+  readonly triads: readonly TriadView[];
+}
+
+export interface TriadView {
+  readonly servers: readonly { readonly server: string; readonly view: string }[];
+  readonly quorum: string;
+  readonly inControl: string | null;
+  readonly term: number;
 }
 
 export interface PoolView {
@@ -106,6 +115,7 @@ export class Observer {
       granting: status?.granting === true,
       epoch: typeof status?.epoch === 'number' ? status.epoch : undefined,
       reason: text(status?.reason),
+      triads: (status?.triads ?? []) as TriadView[],
     };
   }
 
