@@ -1,10 +1,10 @@
 import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
-import { licenseKeySha256 } from '../../license-files/license-key';
+import { licenseKeySha256, normalizedLicenseKey } from '../../license-files/license-key';
 import { heartbeatAfterSeconds } from '../core/control-room';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
-import { problemResponses, sendProblem, sendReply } from './problems';
+import { problemReply, problemResponses, sendProblem, sendReply } from './problems';
 import type { RateLimits } from './rate-limits';
 import { refusalReply } from './refusals';
 import { ControlRoomParams, Registered, RegistrationBody, Rotated, RotationBody } from './registry-schemas';
@@ -19,6 +19,11 @@ const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_
 const HOW_TO_RECOVER =
   'If the Control Room was destroyed, an administrator opens one more registration: ' +
   'npx evergrant control-room recover GUID --reason "…"';
+
+const KEY_AS_GUID = problemReply('invalid_request', {
+  detail: 'controlRoom is the license key: a Control Room has a GUID of its own, and the license key is a secret',
+  members: { field: 'controlRoom', errors: [{ field: 'controlRoom', detail: 'is the license key' }] },
+});
 
 /** How a Control Room comes by its tokens: with the license key, and only their hashes travel. */
 export function registrationRoutes(routes: FastifyInstance, options: RegistrationRouteOptions): void {
@@ -58,6 +63,8 @@ function registrationRoute(routes: FastifyInstance, options: RegistrationRouteOp
       if (tooMany) return sendReply(reply, tooMany);
       const { licenseKey, name, group, tokenSha256 } = request.body;
       const controlRoom = request.params.controlRoom.toLowerCase();
+      // Both are GUIDs, and this one would be written down for everybody to read.
+      if (controlRoom === normalizedLicenseKey(licenseKey)) return sendReply(reply, KEY_AS_GUID);
       const verdict = await options.registry.register({
         controlRoom,
         licenseKeySha256: licenseKeySha256(licenseKey),

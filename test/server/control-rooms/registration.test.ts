@@ -128,6 +128,15 @@ it('what is not valid is named, all of it', async () => {
   ]);
 });
 
+it('the license key is not taken for the GUID of a Control Room, where everybody could read it', async () => {
+  const room = { ...newRoom(), guid: licenseKey };
+  expect(await register(server, room, licenseKey.toUpperCase())).toMatchObject({
+    status: 422,
+    body: { field: 'controlRoom' },
+  });
+  expect(await rooms(licenseKey)).toEqual([]);
+});
+
 it('a server that does not grant registers nobody: it says where to go', async () => {
   const standby = await world.start({ region: 'virginia' });
   expect(await register(standby, newRoom(), licenseKey)).toMatchObject({
