@@ -1,5 +1,5 @@
 import type { Static } from '@sinclair/typebox';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import { problemResponses, sendProblem, sendReply } from './problems';
@@ -61,14 +61,14 @@ function creationRoute(routes: FastifyInstance, options: ApiTokenRouteOptions): 
     async (request, reply) => {
       const { name, scopes, tokenSha256, expiresAt, controlRoom } = request.body;
       if (controlRoom !== undefined && scopes.includes('admin')) {
-        const detail = 'the token of a Control Room cannot have the scope admin';
-        return sendProblem(reply, 'invalid_request', {
-          detail: `scopes ${detail}`,
-          members: { field: 'scopes', errors: [{ field: 'scopes', detail }] },
-        });
+        return sendMistake(reply, 'scopes', 'the token of a Control Room cannot have the scope admin');
+      }
+      const expiry = expiresAt === undefined ? undefined : new Date(expiresAt);
+      if (expiry && !isStorable(expiry)) {
+        return sendMistake(reply, 'expiresAt', 'must be an instant of the years 1970 to 9999, as 2027-01-31T12:00:00Z');
       }
       const verdict = await options.registry.createToken(
-        { name, scopes, tokenSha256: tokenSha256.toLowerCase(), expiresAt, controlRoom },
+        { name, scopes, tokenSha256: tokenSha256.toLowerCase(), expiresAt: expiry?.toISOString(), controlRoom },
         { actor: request.caller.name },
       );
       switch (verdict.kind) {
@@ -84,6 +84,19 @@ function creationRoute(routes: FastifyInstance, options: ApiTokenRouteOptions): 
       }
     },
   );
+}
+
+/** Years and offsets that a date may have by its format are more than a database takes. */
+function isStorable(instant: Date): boolean {
+  const year = instant.getUTCFullYear();
+  return year >= 1970 && year <= 9999;
+}
+
+function sendMistake(reply: FastifyReply, field: string, detail: string): FastifyReply {
+  return sendProblem(reply, 'invalid_request', {
+    detail: `${field} ${detail}`,
+    members: { field, errors: [{ field, detail }] },
+  });
 }
 
 function revocationRoute(routes: FastifyInstance, options: ApiTokenRouteOptions): void {

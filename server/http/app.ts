@@ -98,7 +98,8 @@ function acceptJsonOrNothing(app: FastifyInstance): void {
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
   app.addHook('preValidation', (request, _reply, done) => {
-    request.body ??= {};
+    // `null` is a body, and a wrong one.
+    if (request.body === undefined) request.body = {};
     done();
   });
 }

@@ -135,6 +135,7 @@ it.each([
   ['a scope that is none', { scopes: ['root'] }, 'scopes.0'],
   ['the plaintext of a token', { tokenSha256: drawToken() }, 'tokenSha256'],
   ['a date that is none', { expiresAt: 'tomorrow' }, 'expiresAt'],
+  ['a date before all computers', { expiresAt: '0361-01-20T03:26:30.4+21:14' }, 'expiresAt'],
   ['a name of a Control Room’s token', { name: 'control-room 1' }, 'name'],
 ])('refuses %s', async (_what, change, field) => {
   expect(await create('wrong', drawToken(), change)).toMatchObject({ status: 422, body: { field } });

@@ -100,6 +100,11 @@ describe('a body', () => {
     expect(answer.json()).toMatchObject({ code: 'unsupported_media_type' });
   });
 
+  it('that is null is none of the allowed', async () => {
+    const answer = await server.app.inject({ method: 'DELETE', url: path(), headers, payload: 'null' });
+    expect(answer.json()).toMatchObject({ status: 422, code: 'invalid_request' });
+  });
+
   it('may be empty where nothing is needed, whatever its type says', async () => {
     const answer = await server.app.inject({ method: 'DELETE', url: path(), headers, payload: '' });
     expect(answer.json()).toMatchObject({ code: 'lease_not_found' });
