@@ -6,6 +6,7 @@ import { runEntry } from './proxy/entry';
 import { EnvironmentReader } from './proxy/environment';
 import { RegionRouter } from './proxy/region-router';
 import { HttpService } from './proxy/service';
+import { readUpstreamTls } from './proxy/upstream-tls';
 
 function readEnvironment() {
   const reader = new EnvironmentReader(process.env);
@@ -17,6 +18,7 @@ function readEnvironment() {
     aclDefault: reader.oneOf('EVERGRANT_ACL_DEFAULT', ['serve', 'fence'], 'fence'),
     regionAddresses: reader.urlsByName('EVERGRANT_REGION_ADDRESSES', REGIONS),
     adminToken: reader.secret('EVERGRANT_SECRETS_FILE', 'adminToken'),
+    tls: readUpstreamTls(reader),
     profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', PROFILES, 'default'),
   });
 }

@@ -1,5 +1,6 @@
 import { Liveness, type Reading } from './liveness';
 import { Upstream } from './upstream';
+import type { UpstreamTls } from './upstream-tls';
 
 export interface TargetDefinition {
   readonly name: string;
@@ -18,6 +19,7 @@ export interface BalancerOptions {
   readonly probeEveryMs: number;
   readonly probeTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  readonly tls?: UpstreamTls | undefined;
   readonly onChange: (target: TargetDefinition, now: Reading, before: Reading, because: string) => void;
 }
 
@@ -39,11 +41,13 @@ export class Balancer {
         url: definition.url,
         proxyName: options.proxyName,
         connectTimeoutMs: options.connectTimeoutMs,
+        tls: options.tls,
       }),
       liveness: new Liveness({
         url: `${definition.url}/livez`,
         everyMs: options.probeEveryMs,
         timeoutMs: options.probeTimeoutMs,
+        tls: options.tls,
         failuresBeforeDown: PROBE_FAILURES_BEFORE_DOWN,
         downOnRefusal: true,
         onChange: (now, before, because) => options.onChange(definition, now, before, because),

@@ -37,6 +37,15 @@ export class EnvironmentReader {
     return value;
   }
 
+  optional(name: string): string | undefined {
+    return this.#variables[name] || undefined;
+  }
+
+  /** Notes what a reader of its own found. */
+  mistake(text: string): void {
+    this.#mistakes.push(text);
+  }
+
   port(name: string): number {
     const text = this.text(name);
     const port = Number(text);

@@ -1,3 +1,6 @@
+import { Agent, fetch as fetchThrough } from 'undici';
+import type { UpstreamTls } from './upstream-tls';
+
 /**
  * Watches one address's `GET /livez`. The router watches its servers with it, the witness watches Oregon.
  */
@@ -15,6 +18,7 @@ export interface LivenessOptions {
   readonly url: string;
   readonly everyMs: number;
   readonly timeoutMs: number;
+  readonly tls?: UpstreamTls | undefined;
   /** Failures in a row before it is down: one lost packet is no death. */
   readonly failuresBeforeDown: number;
   /** A refused connection is a dead process, not a lost packet: for a router on the same network that is enough. */
@@ -31,9 +35,10 @@ function errorCode(error: unknown): string {
 }
 
 /** Asks once. Never rejects. */
-export async function probe(url: string, timeoutMs: number): Promise<ProbeResult> {
+export async function probe(url: string, timeoutMs: number, agent?: Agent): Promise<ProbeResult> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' });
+    const options = { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' } as const;
+    const response = await (agent ? fetchThrough(url, { ...options, dispatcher: agent }) : fetch(url, options));
     await response.arrayBuffer();
     if (response.ok) return { kind: 'answered' };
     const because = `answered ${response.status}`;
@@ -49,6 +54,7 @@ export async function probe(url: string, timeoutMs: number): Promise<ProbeResult
 
 export class Liveness {
   readonly #options: LivenessOptions;
+  readonly #agent: Agent | undefined;
   #reading: Reading = 'unknown';
   #because = 'not probed yet';
   #failures = 0;
@@ -60,6 +66,7 @@ export class Liveness {
 
   constructor(options: LivenessOptions) {
     this.#options = options;
+    this.#agent = options.tls && new Agent({ connect: { ...options.tls } });
   }
 
   get reading(): Reading {
@@ -88,6 +95,7 @@ export class Liveness {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    void this.#agent?.destroy();
   }
 
   /** Asks at once instead of at the next interval; while a probe is on its way, that one is enough. */
@@ -116,7 +124,7 @@ export class Liveness {
   }
 
   async #probeOnce(): Promise<void> {
-    const result = await probe(this.#options.url, this.#options.timeoutMs);
+    const result = await probe(this.#options.url, this.#options.timeoutMs, this.#agent);
     this.#observedAt = new Date();
     this.#observedAtMs = performance.now();
     this.#consider(result);

@@ -9,6 +9,7 @@ import type { Reading } from './liveness';
 import { invalid, json, type Members, methodNotAllowed, notFound, problem, whereToGo } from './problems';
 import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
 import type { Attempt } from './upstream';
+import type { UpstreamTls } from './upstream-tls';
 
 export interface RegionRouterOptions {
   readonly region: Region;
@@ -19,6 +20,8 @@ export interface RegionRouterOptions {
   readonly regionAddresses: Readonly<Record<Region, string>>;
   readonly adminToken: string;
   readonly durations: RouterDurations;
+  /** How the servers are spoken to. @default without TLS: they are on this machine */
+  readonly tls?: UpstreamTls | undefined;
   readonly logger: Logger;
 }
 
@@ -57,6 +60,7 @@ export class RegionRouter {
       probeEveryMs: options.durations.probeEveryMs,
       probeTimeoutMs: options.durations.probeTimeoutMs,
       connectTimeoutMs: options.durations.connectTimeoutMs,
+      tls: options.tls,
       onChange: (target, now, before, because) => this.#tell(target.name, now, before, because),
     });
   }
@@ -84,7 +88,12 @@ export class RegionRouter {
     const loadOf = ({ name }: Target): number => this.#tunnels.count(name);
     const outcome = await this.#tryEach<OpenTunnel>(loadOf, async (target, timeoutMs) => {
       const { url } = target.upstream;
-      const attempt = await openTunnel(exchange, { url, proxyName: this.#proxyName, timeoutMs });
+      const attempt = await openTunnel(exchange, {
+        url,
+        proxyName: this.#proxyName,
+        timeoutMs,
+        tls: this.#options.tls,
+      });
       if (attempt.kind === 'open') this.#tunnels.add(target.name, attempt);
       return attempt;
     });

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Exchange, forwardedHeaders, returnedHeaders } from './exchange';
 import { type Attempt, failed } from './upstream';
+import type { UpstreamTls } from './upstream-tls';
 
 /** A connection that an upstream has agreed to speak WebSocket on. */
 export interface OpenTunnel {
@@ -23,6 +24,7 @@ export interface TunnelOptions {
   readonly proxyName: string;
   /** Until the upstream has agreed or refused. */
   readonly timeoutMs: number;
+  readonly tls?: UpstreamTls | undefined;
 }
 
 /**
@@ -37,12 +39,13 @@ const REFUSAL_BYTES_MAX = 64 * 1024;
 
 /** Asks an upstream for an upgrade; never rejects. `answered`: it refused, in words. */
 export function openTunnel(exchange: Exchange, options: TunnelOptions): Promise<OpenTunnel | Attempt> {
-  const { url, proxyName, timeoutMs } = options;
+  const { url, proxyName, timeoutMs, tls } = options;
   const send = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve) => {
     const asking = send(new URL(url), {
       // A connection of its own: none is kept for later, none is waited for.
       agent: false,
+      ...tls,
       path: exchange.target,
       headers: [...forwardedHeaders(exchange, proxyName), 'connection', 'Upgrade', 'upgrade', 'websocket'],
     });

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
 import { type Exchange, forwardedHeaders } from './exchange';
+import type { UpstreamTls } from './upstream-tls';
 
 /**
  * What became of one try at one upstream.
@@ -18,6 +19,8 @@ export interface UpstreamOptions {
   /** This hop's name in the `via` header. */
   readonly proxyName: string;
   readonly connectTimeoutMs: number;
+  /** @default as the system trusts */
+  readonly tls?: UpstreamTls | undefined;
 }
 
 /** An answer larger than this is no answer of Evergrant's. */
@@ -97,11 +100,11 @@ export class Upstream {
   readonly #proxyName: string;
   #outstanding = 0;
 
-  constructor({ url, proxyName, connectTimeoutMs }: UpstreamOptions) {
+  constructor({ url, proxyName, connectTimeoutMs, tls }: UpstreamOptions) {
     this.url = url;
     this.#proxyName = proxyName;
     // The one deadline of an attempt covers connecting, waiting and reading; undici's own clocks tick in half seconds.
-    this.#pool = new Pool(url, { connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
+    this.#pool = new Pool(url, { connect: { timeout: connectTimeoutMs, ...tls }, headersTimeout: 0, bodyTimeout: 0 });
   }
 
   /** Requests sent and not yet answered. */

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import type { EnvironmentReader } from './environment';
+
+/** How a proxy shows itself to the servers behind it, and whom it believes there. PEM. */
+export interface UpstreamTls {
+  /** Who vouches for the servers. */
+  readonly ca: string;
+  /** The proxy's own certificate and key: mutual TLS. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** Undefined: the servers are on this machine and need no TLS. */
+export function readUpstreamTls(reader: EnvironmentReader): UpstreamTls | undefined {
+  const ca = pem(reader, 'EVERGRANT_UPSTREAM_CA_FILE');
+  const cert = pem(reader, 'EVERGRANT_UPSTREAM_CERTIFICATE_FILE');
+  const key = pem(reader, 'EVERGRANT_UPSTREAM_KEY_FILE');
+  if ((cert === undefined) !== (key === undefined)) {
+    reader.mistake('EVERGRANT_UPSTREAM_CERTIFICATE_FILE and EVERGRANT_UPSTREAM_KEY_FILE go together');
+  }
+  if (cert !== undefined && ca === undefined) {
+    reader.mistake('EVERGRANT_UPSTREAM_CERTIFICATE_FILE needs EVERGRANT_UPSTREAM_CA_FILE');
+  }
+  if (ca === undefined) return undefined;
+  return { ca, ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
+}
+
+function pem(reader: EnvironmentReader, name: string): string | undefined {
+  const file = reader.optional(name);
+  if (file === undefined) return undefined;
+  try {
+    const text = readFileSync(file, 'utf8');
+    if (text.includes('-----BEGIN ')) return text;
+    reader.mistake(`${name}: ${file} is not PEM`);
+  } catch (error) {
+    reader.mistake(`${name}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  return undefined;
+}
