@@ -1,7 +1,7 @@
 import type { Region } from '../../../lambda/failover/core/regions';
 import type { DatabaseServiceView } from '../../../lambda/failover/core/sights';
 import { type DatabaseServicePort, OperatingError } from '../../../lambda/failover/ports';
-import { CallFailure, call } from './http-call';
+import { CallFailure, call } from '../../../lambda/failover/probes/http-call';
 
 export interface DatabaseServiceOptions {
   /** The world's control interface, where the database supervisor takes orders. */

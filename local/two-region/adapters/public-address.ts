@@ -1,7 +1,7 @@
 import type { Region } from '../../../lambda/failover/core/regions';
 import type { EdgeView, OutsideView } from '../../../lambda/failover/core/sights';
 import { type EdgePort, OperatingError } from '../../../lambda/failover/ports';
-import { CallFailure, call } from './http-call';
+import { CallFailure, call } from '../../../lambda/failover/probes/http-call';
 
 export interface PublicAddressOptions {
   readonly edge: string;

@@ -1,7 +1,7 @@
 import type { Region } from '../../../lambda/failover/core/regions';
 import type { AclView } from '../../../lambda/failover/core/sights';
 import { OperatingError, type RouterPort } from '../../../lambda/failover/ports';
-import { CallFailure, call } from './http-call';
+import { CallFailure, call } from '../../../lambda/failover/probes/http-call';
 
 export interface RoutersOptions {
   readonly routers: Readonly<Record<Region, string>>;

@@ -4,7 +4,7 @@ import type { ControlRecord } from '../../../lambda/failover/core/control-record
 import type { HistoryEntry, RecordedEntry } from '../../../lambda/failover/core/history';
 import type { Region } from '../../../lambda/failover/core/regions';
 import { type AuthorityStore, type ControlStore, OperatingError } from '../../../lambda/failover/ports';
-import type { DatabaseAddress, DatabaseLogin } from './sql';
+import type { DatabaseAddress, DatabaseLogin } from '../../../lambda/failover/probes/sql';
 
 export interface StoreOptions extends DatabaseAddress, DatabaseLogin {
   readonly timeoutMs: number;

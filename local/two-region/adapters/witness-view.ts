@@ -1,7 +1,7 @@
 import { type Fact, unknown } from '../../../lambda/failover/core/facts';
 import { PRIMARY_REGION, type Region } from '../../../lambda/failover/core/regions';
 import type { WitnessPort } from '../../../lambda/failover/ports';
-import { CallFailure, call } from './http-call';
+import { CallFailure, call } from '../../../lambda/failover/probes/http-call';
 
 /** The witness process in Ohio: what it last saw of Oregon, if that is fresh. Whatever goes wrong is `unknown`. */
 export class WitnessView implements WitnessPort {

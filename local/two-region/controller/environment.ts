@@ -1,5 +1,5 @@
 import type { Region } from '../../../lambda/failover/core/regions';
-import type { DatabaseAddress, DatabaseLogin } from '../adapters/sql';
+import type { DatabaseAddress, DatabaseLogin } from '../../../lambda/failover/probes/sql';
 import { REGIONS } from '../layout';
 import { PROFILES, type Profile } from '../profiles';
 import { EnvironmentReader } from '../proxy/environment';

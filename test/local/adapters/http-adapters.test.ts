@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { OperatingError } from '../../../lambda/failover/ports';
 import { Alerts } from '../../../local/two-region/adapters/alerts';
-import { RouterAppProbe } from '../../../local/two-region/adapters/app-probe';
+import { RouterAppProbe } from '../../../lambda/failover/probes/app-probe';
 import { DatabaseService } from '../../../local/two-region/adapters/database-service';
 import { PublicAddress } from '../../../local/two-region/adapters/public-address';
 import { Routers } from '../../../local/two-region/adapters/routers';

@@ -12,7 +12,7 @@ import {
 import { clusterHome } from '../../../local/postgres/binaries';
 import { copyRunning, unfinishedCopy } from '../../../local/postgres/copies';
 import { PostgresInstance } from '../../../local/postgres/instance';
-import { LicenseDatabases } from '../../../local/two-region/adapters/license-databases';
+import { LicenseDatabases } from '../../../lambda/failover/probes/license-databases';
 import { createLicenseDatabase } from '../../../local/two-region/databases/roles';
 import { migrate } from '../../../server/postgres/migrations';
 import { eventually } from '../../support/eventually';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { down, type Fact, unknown, up } from '../../../lambda/failover/core/facts';
-import type { Region } from '../../../lambda/failover/core/regions';
-import type { AppProbe } from '../../../lambda/failover/ports';
+import { down, type Fact, unknown, up } from '../core/facts';
+import type { Region } from '../core/regions';
+import type { AppProbe } from '../ports';
 import { type Answer, CallFailure, call } from './http-call';
 
 export interface RouterAppProbeOptions {

@@ -1,7 +1,7 @@
-import type { DatabaseView, EpochRow, FollowerView } from '../../../lambda/failover/core/database-view';
-import { down, type Fact, unknown, up } from '../../../lambda/failover/core/facts';
-import type { Region } from '../../../lambda/failover/core/regions';
-import { type DatabasePort, OperatingError } from '../../../lambda/failover/ports';
+import type { DatabaseView, EpochRow, FollowerView } from '../core/database-view';
+import { down, type Fact, unknown, up } from '../core/facts';
+import type { Region } from '../core/regions';
+import { type DatabasePort, OperatingError } from '../ports';
 import {
   classifySqlFailure,
   type DatabaseAddress,

@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { request as requestPlain } from 'node:http';
+import { request as requestEncrypted } from 'node:https';
 
 export interface Call {
   readonly method: 'GET' | 'PUT' | 'POST';
@@ -38,6 +39,7 @@ export function call({ method, url, token, body, timeoutMs }: Call): Promise<Ans
       ...(content === null ? {} : { 'content-type': 'application/json', 'content-length': content.length }),
     };
     // No keep-alive: a probe that rides on yesterday's connection does not prove that today's can be made.
+    const request = url.startsWith('https:') ? requestEncrypted : requestPlain;
     const outgoing = request(url, { method, headers, agent: false });
     const timer = setTimeout(() => {
       outgoing.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'TIMEOUT' }));

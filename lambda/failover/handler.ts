@@ -1,0 +1,34 @@
+/** The failover controller as a Lambda: the schedule's events make it watch, people's events are orders. */
+import { connectAws } from './aws/ports';
+import { runCycle } from './cycle';
+import { readFailoverEnvironment } from './environment';
+import { runInvocation } from './invocation';
+import { awaitEnd, isOrder, type OrderAnswer, take } from './orders';
+import { Telemetry } from './telemetry';
+
+const environment = readFailoverEnvironment(process.env);
+const ports = connectAws(environment);
+const telemetry = new Telemetry();
+
+const PACE = { stepEveryMs: 2_000, samplesMax: 5, cycleMsMax: 12_000 };
+/** An order waits so long for its end, below the time-out of whoever asks. */
+const AWAIT_MS = 30_000;
+
+export async function handler(
+  event: unknown,
+  { getRemainingTimeInMillis: remainingMs }: { getRemainingTimeInMillis: () => number },
+): Promise<OrderAnswer | undefined> {
+  if (isOrder(event)) return 'ask' in event ? awaitEnd(event.ask, ports, AWAIT_MS) : take(event, ports);
+  const { policy, controller } = environment;
+  try {
+    const cycle = () => runCycle(ports, { controller, policy });
+    await runInvocation({ ...PACE, cycle, remainingMs, sampleEveryMs: policy.sampleEveryMs, report: telemetry.report });
+    telemetry.standing((await ports.control.read()).record, ports.clock.nowMs());
+  } catch (error) {
+    telemetry.failed(error);
+    throw error;
+  } finally {
+    telemetry.publish();
+  }
+  return undefined;
+}

@@ -1,0 +1,87 @@
+import {
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  GetItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import {
+  AUTHORITY_KEY,
+  type Item,
+  number,
+  numberOf,
+  regionOf,
+  text,
+} from '../../lambda/failover/aws/authority-table';
+import { StoreClock } from '../../lambda/failover/aws/store-clock';
+import { type AuthorityAnswer, type AuthorityStore, DatabaseFailure } from '../ports';
+
+export interface DynamoAuthorityOptions {
+  readonly table: string;
+  readonly awsRegion: string;
+  readonly skewMs: number;
+}
+
+/** A renewal that takes longer proves too little: it is given up, and the next one tried. */
+const REQUEST_MS = 2_000;
+
+/**
+ * The authority record in a DynamoDB global table with multi-Region strong consistency, as a port. A renewal is one
+ * conditional write: had a newer epoch been latched anywhere, or were this one not open, the store refuses it.
+ */
+export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: DynamoAuthorityOptions): AuthorityStore {
+  const client = new DynamoDBClient({
+    region: awsRegion,
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true },
+  });
+  const clock = new StoreClock({ nowMs: () => Date.now(), skewMs });
+  clock.watch(client);
+  const asked = async <Answer>(call: Promise<Answer>): Promise<Answer> => {
+    try {
+      return await call;
+    } catch (cause) {
+      if (cause instanceof ConditionalCheckFailedException) throw cause;
+      throw new DatabaseFailure('unreachable', { cause });
+    }
+  };
+  const read = async (): Promise<AuthorityAnswer> => {
+    const get = new GetItemCommand({ TableName: table, Key: AUTHORITY_KEY, ConsistentRead: true });
+    const { Item: item } = await asked(client.send(get));
+    return answerOf(item, clock.nowMs(), undefined);
+  };
+  const renew = async (region: string, server: string): Promise<AuthorityAnswer> => {
+    const nowMs = clock.nowMs();
+    const update = new UpdateItemCommand({
+      TableName: table,
+      Key: AUTHORITY_KEY,
+      UpdateExpression: 'SET renewedAtMs = :now, renewedBy = :server',
+      ConditionExpression: '#region = :region AND opensAtMs <= :now',
+      ExpressionAttributeNames: { '#region': 'region' },
+      ExpressionAttributeValues: { ':now': number(nowMs), ':server': text(server), ':region': text(region) },
+      ReturnValues: 'ALL_NEW',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    });
+    try {
+      const { Attributes: item } = await asked(client.send(update));
+      return answerOf(item, nowMs, numberOf(item, 'epoch') ?? undefined);
+    } catch (cause) {
+      if (!(cause instanceof ConditionalCheckFailedException)) throw cause;
+      return cause.Item === undefined ? read() : answerOf(cause.Item, nowMs, undefined);
+    }
+  };
+  return {
+    renew: ({ region, server, renew: wanted }) => (wanted ? renew(region, server) : read()),
+    close: async () => client.destroy(),
+  };
+}
+
+/** @throws DatabaseFailure when there is no whole record: it says nothing about who may grant */
+function answerOf(item: Item | undefined, nowMs: number, renewedEpoch: number | undefined): AuthorityAnswer {
+  const epoch = numberOf(item, 'epoch');
+  const region = regionOf(item);
+  if (epoch === null || region === null) {
+    throw new DatabaseFailure('unreachable', { cause: new Error('the authority store holds no whole record') });
+  }
+  const opensAtMs = numberOf(item, 'opensAtMs');
+  return { record: { epoch, region, open: opensAtMs !== null && opensAtMs <= nowMs }, renewedEpoch };
+}
