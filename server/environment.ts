@@ -22,7 +22,10 @@ export interface ServerEnvironment {
   readonly host: string;
   readonly port: number;
   readonly database: DatabaseAddress;
-  readonly authority: DatabaseAddress;
+  /** A PostgreSQL, or a DynamoDB global table as seen from an AWS region. */
+  readonly authority: DatabaseAddress | DynamoAuthority;
+  /** How the other region's follower calls itself where it follows; a pattern of SQL's LIKE. */
+  readonly followerName?: string | undefined;
   readonly signingKeys: readonly SigningKey[];
   readonly licensing: Licensing;
   /** Where clients reach this very server. @default where it listens */
@@ -40,11 +43,18 @@ export interface ServerEnvironment {
   readonly logLevel: string;
 }
 
+export interface DynamoAuthority {
+  readonly table: string;
+  readonly awsRegion: string;
+}
+
 export interface MigrationEnvironment {
   readonly database: DatabaseAddress;
   readonly licensing: Licensing;
   /** Paths of license files, imported in this order. */
   readonly licenseFiles: readonly string[];
+  /** Roles to be made, or to be given this password, by their names. */
+  readonly rolePasswords: Readonly<Record<string, string>>;
   readonly tokensFile: string | undefined;
 }
 
@@ -88,8 +98,13 @@ export class VariableReader {
     }
   }
 
-  /** The JSON in the file that a variable names. The mistake never quotes the content: it may be secret. */
+  /**
+   * The JSON in the file that a variable names, or, where a container service injects it, in the variable that is named
+   * alike without `_FILE`. The mistake never quotes the content: it may be secret.
+   */
   jsonFile(name: string): unknown {
+    const injected = name.replace(/_FILE$/, '');
+    if (this.#variables[injected]) return this.json(injected);
     const path = this.text(name);
     try {
       return path === '' ? undefined : JSON.parse(readFileSync(path, 'utf8'));
@@ -137,7 +152,8 @@ export async function readServerEnvironment(variables: Variables): Promise<Serve
     port: read.integer('EVERGRANT_PORT_LISTEN', { min: 0, max: 65_535 }),
     address: address(read),
     database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
-    authority: read.database('EVERGRANT_AUTHORITY', secretText(read, secrets, 'authorityPassword')),
+    authority: authority(read, secrets),
+    followerName: read.optional('EVERGRANT_FOLLOWER_NAME'),
     signingKeys: signingKeys(read, secrets),
     licensing: await readLicensing(read, secrets.deploymentKeys),
     security: readSecurity(read, host),
@@ -169,6 +185,7 @@ export async function readMigrationEnvironment(variables: Variables): Promise<Mi
     database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
     licensing: await readLicensing(read, secrets.deploymentKeys),
     licenseFiles: licenseFiles(read),
+    rolePasswords: rolePasswords(read),
     tokensFile: read.optional('EVERGRANT_TOKENS_FILE'),
   };
   read.finish();
@@ -180,6 +197,21 @@ function licenseFiles(read: VariableReader): string[] {
   const usable = Array.isArray(paths) && paths.every((path) => typeof path === 'string' && path !== '');
   if (!usable) read.mistake('EVERGRANT_LICENSE_FILES must be a JSON list of paths');
   return usable ? paths : [];
+}
+
+function authority(read: VariableReader, secrets: Record<string, unknown>): DatabaseAddress | DynamoAuthority {
+  const table = read.optional('EVERGRANT_AUTHORITY_TABLE');
+  if (table !== undefined) return { table, awsRegion: read.text('EVERGRANT_AUTHORITY_AWS_REGION') };
+  return read.database('EVERGRANT_AUTHORITY', secretText(read, secrets, 'authorityPassword'));
+}
+
+function rolePasswords(read: VariableReader): Record<string, string> {
+  const passwords: Record<string, string> = {};
+  for (const role of ['evergrant_server', 'evergrant_controller']) {
+    const password = read.optional(`${role.toUpperCase()}_PASSWORD`);
+    if (password !== undefined) passwords[role] = password;
+  }
+  return passwords;
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

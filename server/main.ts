@@ -1,12 +1,32 @@
 /** A license server: one process, one region. SIGTERM and SIGINT drain it. */
-import { EnvironmentError, readServerEnvironment } from './environment';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { clientSettings, connectDynamoAuthorityStore } from './dynamodb/authority-store';
+import { DynamoCheckpointStore } from './dynamodb/checkpoint-store';
+import { EnvironmentError, readServerEnvironment, type ServerEnvironment } from './environment';
 import { createLog } from './log';
 import { connectAuthorityStore } from './postgres/authority-store';
 import { connectCheckpointStore } from './postgres/checkpoint-store';
 import { connectLicenseDatabase } from './postgres/license-database';
-import { createServer } from './server';
+import { createServer, type ServerAdapters } from './server';
+
+type AuthorityAdapters = Pick<ServerAdapters, 'authorityStore' | 'checkpointStore'>;
 
 const DRAIN_DEADLINE_MS = 9_000;
+
+/** The authority store holds the checkpoints of the audit too: where the loss of a region cannot reach them. */
+function connectAuthority({ authority, server, skewMs }: ServerEnvironment): AuthorityAdapters {
+  if (!('table' in authority)) {
+    return {
+      authorityStore: connectAuthorityStore(authority, server),
+      checkpointStore: connectCheckpointStore(authority, server),
+    };
+  }
+  const { table, awsRegion } = authority;
+  return {
+    authorityStore: connectDynamoAuthorityStore({ table, awsRegion, skewMs }),
+    checkpointStore: new DynamoCheckpointStore({ client: new DynamoDBClient(clientSettings(awsRegion)), table }),
+  };
+}
 
 async function main(): Promise<void> {
   const environment = await readServerEnvironment(process.env);
@@ -16,11 +36,10 @@ async function main(): Promise<void> {
   const licenseServer = await createServer(environment, {
     database: connectLicenseDatabase(environment.database, {
       server,
-      followerName: `${otherRegion ?? 'no'}_follower`,
+      followerName: environment.followerName ?? `${otherRegion ?? 'no'}_follower`,
       onIdleError: (error) => log.debug({ failure: error.message }, 'an idle connection broke'),
     }),
-    authorityStore: connectAuthorityStore(environment.authority, server),
-    checkpointStore: connectCheckpointStore(environment.authority, server),
+    ...connectAuthority(environment),
     log,
   });
 

@@ -8,6 +8,7 @@ import { importLicenseFiles, LicenseFilesError } from './licensing/import-files'
 import { registerTokenFile } from './postgres/api-tokens/token-file';
 import { tlsTo } from './postgres/connection';
 import { migrate } from './postgres/migrations';
+import { makeRoles } from './postgres/roles';
 
 const TokensFile = Type.Array(
   Type.Object({
@@ -32,6 +33,7 @@ async function main(environment: MigrationEnvironment): Promise<void> {
   });
   await client.connect();
   try {
+    await makeRoles(client, environment.rolePasswords);
     const applied = await migrate(client);
     const licenses = await importLicenseFiles(client, environment);
     const outcome = tokens ? await registerTokenFile(client, tokens) : undefined;

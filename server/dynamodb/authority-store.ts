@@ -4,14 +4,7 @@ import {
   GetItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import {
-  AUTHORITY_KEY,
-  type Item,
-  number,
-  numberOf,
-  regionOf,
-  text,
-} from '../../lambda/failover/aws/authority-table';
+import { AUTHORITY_KEY, type Item, number, numberOf, regionOf, text } from '../../lambda/failover/aws/authority-table';
 import { StoreClock } from '../../lambda/failover/aws/store-clock';
 import { type AuthorityAnswer, type AuthorityStore, DatabaseFailure } from '../ports';
 
@@ -24,16 +17,20 @@ export interface DynamoAuthorityOptions {
 /** A renewal that takes longer proves too little: it is given up, and the next one tried. */
 const REQUEST_MS = 2_000;
 
+export function clientSettings(awsRegion: string) {
+  return {
+    region: awsRegion,
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true },
+  };
+}
+
 /**
  * The authority record in a DynamoDB global table with multi-Region strong consistency, as a port. A renewal is one
  * conditional write: had a newer epoch been latched anywhere, or were this one not open, the store refuses it.
  */
 export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: DynamoAuthorityOptions): AuthorityStore {
-  const client = new DynamoDBClient({
-    region: awsRegion,
-    maxAttempts: 2,
-    requestHandler: { connectionTimeout: 1_000, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true },
-  });
+  const client = new DynamoDBClient(clientSettings(awsRegion));
   const clock = new StoreClock({ nowMs: () => Date.now(), skewMs });
   clock.watch(client);
   const asked = async <Answer>(call: Promise<Answer>): Promise<Answer> => {

@@ -15,7 +15,7 @@ left join (
 ) newest on true
 left join (
   select bool_or(state = 'streaming') as streaming, max(flush_lsn) filter (where state = 'streaming') as flushed
-  from pg_stat_replication where application_name = $1
+  from pg_stat_replication where application_name like $1
 ) follower on true`;
 
 interface ObservedRow {
