@@ -9,10 +9,10 @@ import {
   databaseFact,
   type FollowerView,
 } from '../../../lambda/failover/core/database-view';
+import { LicenseDatabases } from '../../../lambda/failover/probes/license-databases';
 import { clusterHome } from '../../../local/postgres/binaries';
 import { copyRunning, unfinishedCopy } from '../../../local/postgres/copies';
 import { PostgresInstance } from '../../../local/postgres/instance';
-import { LicenseDatabases } from '../../../lambda/failover/probes/license-databases';
 import { createLicenseDatabase } from '../../../local/two-region/databases/roles';
 import { migrate } from '../../../server/postgres/migrations';
 import { eventually } from '../../support/eventually';
