@@ -1,4 +1,5 @@
 /** The failover controller as a Lambda: the schedule's events make it watch, people's events are orders. */
+import { heartbeatInOregon } from './aws/heartbeat';
 import { connectAws } from './aws/ports';
 import { runCycle } from './cycle';
 import { readFailoverEnvironment } from './environment';
@@ -9,6 +10,7 @@ import { Telemetry } from './telemetry';
 const environment = readFailoverEnvironment(process.env);
 const ports = connectAws(environment);
 const telemetry = new Telemetry();
+const heartbeat = heartbeatInOregon();
 
 const PACE = { stepEveryMs: 2_000, samplesMax: 5, cycleMsMax: 12_000 };
 /** An order waits so long for its end, below the time-out of whoever asks. */
@@ -23,6 +25,7 @@ export async function handler(
   try {
     const cycle = () => runCycle(ports, { controller, policy });
     await runInvocation({ ...PACE, cycle, remainingMs, sampleEveryMs: policy.sampleEveryMs, report: telemetry.report });
+    await heartbeat();
     telemetry.standing((await ports.control.read()).record, ports.clock.nowMs());
   } catch (error) {
     telemetry.failed(error);

@@ -2,22 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { ControlRecord } from './core/control-record';
 import type { CycleOutcome } from './cycle';
-
-/** The metrics' names, shared with the alarms on them. One without a unit in its name is a count. */
-export const METRIC_NAMESPACE = 'Evergrant';
-export const CONTROLLER_METRICS = {
-  /** One a cycle that could read and write its record: the heartbeat. */
-  cycle: 'ControllerCycle',
-  blind: 'ControllerBlind',
-  failed: 'ControllerFailed',
-  fenceDebts: 'FenceDebts',
-  /** How long the automation has not been armed, in seconds. */
-  unarmedSeconds: 'AutomationUnarmedSeconds',
-  holdingSeconds: 'HoldingSeconds',
-  applicationDown: 'ApplicationDown',
-  databaseDown: 'DatabaseDown',
-  standbyNotReady: 'StandbyNotReady',
-} as const;
+import { CONTROLLER_METRICS, METRIC_NAMESPACE } from './telemetry-names';
 
 /** Tells log and metrics what the cycles come to. */
 export class Telemetry {

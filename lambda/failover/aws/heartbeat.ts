@@ -1,0 +1,22 @@
+import { CloudWatchClient, type MetricDatum, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { CONTROLLER_METRICS, METRIC_NAMESPACE } from '../telemetry-names';
+import { AWS_REGION_OF } from './deployment';
+import { sdkSettings } from './sdk';
+
+/**
+ * Tells Oregon's CloudWatch that the controller is there: an alarm can only look at its own region, and a Virginia
+ * that is silent as a whole could not say so itself. That Oregon does not answer is no news here.
+ */
+export function heartbeatInOregon(): () => Promise<void> {
+  const client = new CloudWatchClient({ ...sdkSettings(AWS_REGION_OF.oregon), maxAttempts: 1 });
+  const beat: MetricDatum = {
+    MetricName: CONTROLLER_METRICS.cycle,
+    Dimensions: [{ Name: 'service', Value: 'failover' }],
+    Value: 1,
+    Unit: 'Count',
+  };
+  return async () => {
+    const put = new PutMetricDataCommand({ Namespace: METRIC_NAMESPACE, MetricData: [beat] });
+    await client.send(put).catch(() => undefined);
+  };
+}

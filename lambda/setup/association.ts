@@ -1,0 +1,22 @@
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { AssociateWebACLCommand, GetWebACLForResourceCommand } from '@aws-sdk/client-wafv2';
+import { AUTHORITY_KEY, textOf } from '../failover/aws/authority-table';
+import { property, type SetupWork } from './setup-work';
+
+/**
+ * A load balancer without a web ACL is open, so it gets one: *serve* where authority is, *fence* everywhere else.
+ * One that has a web ACL keeps it, whichever it is: the controller knows why.
+ */
+export const seedAssociation: SetupWork = async (properties, { waf, dynamo }) => {
+  const loadBalancerArn = property(properties, 'loadBalancerArn');
+  const { WebACL: present } = await waf.send(new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn }));
+  if (present !== undefined) return {};
+  const table = property(properties, 'table');
+  const { Item: authority } = await dynamo.send(
+    new GetItemCommand({ TableName: table, Key: AUTHORITY_KEY, ConsistentRead: true }),
+  );
+  const isActive = textOf(authority, 'region') === property(properties, 'region');
+  const aclArn = property(properties, isActive ? 'serveAclArn' : 'fenceAclArn');
+  await waf.send(new AssociateWebACLCommand({ ResourceArn: loadBalancerArn, WebACLArn: aclArn }));
+  return {};
+};

@@ -1,0 +1,29 @@
+import { ConditionalCheckFailedException, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { AUTHORITY_KEY, CONTROL_KEY, type Item, number, text } from '../failover/aws/authority-table';
+import { initialControl } from '../failover/core/control-record';
+import { property, type SetupWork } from './setup-work';
+
+/** A new deployment begins in Oregon, in epoch 1, open, with the automation paused until a human has drilled it. */
+export const seedAuthority: SetupWork = async (properties, { dynamo }) => {
+  const table = property(properties, 'table');
+  const nowMs = Date.now();
+  const authority = { epoch: number(1), region: text('oregon'), latchedAtMs: number(nowMs), opensAtMs: number(nowMs) };
+  const automation = { state: 'paused', by: 'setup', reason: 'a new deployment', sinceMs: nowMs } as const;
+  const record = JSON.stringify({ ...initialControl(nowMs), automation });
+  const control = { version: number(1), record: text(record), tail: text('[]'), lastId: number(0) };
+  const putIfNone = async (item: Item): Promise<void> => {
+    const put = new PutItemCommand({
+      TableName: table,
+      Item: { ...item },
+      ConditionExpression: 'attribute_not_exists(pk)',
+    });
+    try {
+      await dynamo.send(put);
+    } catch (failure) {
+      if (!(failure instanceof ConditionalCheckFailedException)) throw failure;
+    }
+  };
+  await putIfNone({ ...AUTHORITY_KEY, ...authority });
+  await putIfNone({ ...CONTROL_KEY, ...control });
+  return {};
+};

@@ -1,0 +1,34 @@
+import { ChangeResourceRecordSetsCommand, ListResourceRecordSetsCommand } from '@aws-sdk/client-route-53';
+import { regionalName } from '../failover/aws/deployment';
+import { PRIMARY_REGION } from '../failover/core/regions';
+import { property, type SetupWork } from './setup-work';
+
+/** The public record, if there is none: it begins by leading to Oregon. From then on it is the controller's. */
+export const seedPublicRecord: SetupWork = async (properties, { route53 }) => {
+  const publicName = property(properties, 'publicName');
+  const hostedZoneId = property(properties, 'hostedZoneId');
+  const { ResourceRecordSets: found = [] } = await route53.send(
+    new ListResourceRecordSetsCommand({
+      HostedZoneId: hostedZoneId,
+      StartRecordName: publicName,
+      StartRecordType: 'A',
+      MaxItems: 1,
+    }),
+  );
+  if (found[0]?.Type === 'A' && found[0].Name?.replace(/\.$/, '') === publicName) return {};
+  const target = {
+    HostedZoneId: hostedZoneId,
+    DNSName: regionalName(publicName, PRIMARY_REGION),
+    EvaluateTargetHealth: false,
+  };
+  await route53.send(
+    new ChangeResourceRecordSetsCommand({
+      HostedZoneId: hostedZoneId,
+      // CREATE, and not UPSERT: whoever was faster is not overwritten.
+      ChangeBatch: {
+        Changes: [{ Action: 'CREATE', ResourceRecordSet: { Name: publicName, Type: 'A', AliasTarget: target } }],
+      },
+    }),
+  );
+  return {};
+};

@@ -1,0 +1,60 @@
+import type { Duration } from 'aws-cdk-lib';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { FilterPattern, type ILogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { METRIC_NAMESPACE } from '../../lambda/failover/telemetry-names';
+import type { RegionContext } from '../config/region-context';
+
+/**
+ * The servers' own numbers. Every minute a server writes what has been counted since into its log, as
+ * `{"msg":"metrics","metrics":{"evergrant_denials_total":2,…}}`; filters make metrics of it.
+ */
+const FROM_LOG = {
+  denials: { field: 'evergrant_denials_total', metricName: 'LeaseDenials' },
+  grants: { field: 'evergrant_grants_total', metricName: 'LeaseGrants' },
+  granting: { field: 'evergrant_granting', metricName: 'ServersGranting' },
+  unprotected: { field: 'evergrant_unprotected_grants_total', metricName: 'UnprotectedGrants' },
+  licenseDaysLeft: { field: 'evergrant_license_days_left', metricName: 'LicenseDaysLeft' },
+} as const;
+
+export class ServerMetrics extends Construct {
+  readonly #namespace: string;
+
+  constructor(scope: Construct, id: string, { context, logGroup }: { context: RegionContext; logGroup: ILogGroup }) {
+    super(scope, id);
+    this.#namespace = `${METRIC_NAMESPACE}/${context.config.deployment}`;
+    for (const { field, metricName } of Object.values(FROM_LOG)) {
+      new MetricFilter(this, metricName, {
+        logGroup,
+        metricNamespace: this.#namespace,
+        metricName,
+        filterPattern: FilterPattern.exists(`$.metrics.${field}`),
+        metricValue: `$.metrics.${field}`,
+      });
+    }
+  }
+
+  denials(period: Duration): Metric {
+    return this.#metric('denials', 'Sum', period);
+  }
+
+  grants(period: Duration): Metric {
+    return this.#metric('grants', 'Sum', period);
+  }
+
+  granting(period: Duration): Metric {
+    return this.#metric('granting', 'Maximum', period);
+  }
+
+  unprotected(period: Duration): Metric {
+    return this.#metric('unprotected', 'Sum', period);
+  }
+
+  licenseDaysLeft(period: Duration): Metric {
+    return this.#metric('licenseDaysLeft', 'Minimum', period);
+  }
+
+  #metric(name: keyof typeof FROM_LOG, statistic: string, period: Duration): Metric {
+    return new Metric({ namespace: this.#namespace, metricName: FROM_LOG[name].metricName, statistic, period });
+  }
+}

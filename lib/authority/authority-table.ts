@@ -1,0 +1,41 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, Billing, MultiRegionConsistency, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import { AWS_REGION_OF, deploymentNames, WITNESS_AWS_REGION } from '../../lambda/failover/aws/deployment';
+import type { DeploymentConfig } from '../config/deployment-config';
+
+/**
+ * Who may grant, and what the controllers remember: a global table with multi-Region strong consistency. Copies in
+ * Oregon and Virginia, a witness in Ohio: any two of the three regions are enough to write.
+ */
+export class AuthorityTable extends Construct {
+  readonly table: TableV2;
+
+  constructor(scope: Construct, id: string, config: DeploymentConfig) {
+    super(scope, id);
+    this.table = new TableV2(this, 'Table', {
+      tableName: deploymentNames(config.deployment).authorityTable,
+      partitionKey: { name: 'pk', type: AttributeType.STRING },
+      sortKey: { name: 'sk', type: AttributeType.STRING },
+      billing: Billing.onDemand(),
+      encryption: TableEncryptionV2.awsManagedKey(),
+      multiRegionConsistency: MultiRegionConsistency.STRONG,
+      witnessRegion: WITNESS_AWS_REGION,
+      replicas: [
+        {
+          region: AWS_REGION_OF.oregon,
+          deletionProtection: true,
+          pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+        },
+      ],
+      deletionProtection: true,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+  }
+}
+
+/** The table as a policy names it, in one region. */
+export function authorityTableArn(config: DeploymentConfig, awsRegion: string): string {
+  return `arn:aws:dynamodb:${awsRegion}:${config.account}:table/${deploymentNames(config.deployment).authorityTable}`;
+}

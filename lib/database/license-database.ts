@@ -1,0 +1,88 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { CfnDBInstance } from 'aws-cdk-lib/aws-rds';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
+import { acknowledge } from '../config/acknowledged';
+import type { RegionContext } from '../config/region-context';
+import { DATABASE_NAME, ownerPassword } from '../secrets/deployment-secrets';
+import { CERTIFICATE_AUTHORITY, type DatabaseFoundation, POSTGRES_PORT, POSTGRES_VERSION } from './database-foundation';
+
+export interface LicenseDatabaseProps {
+  readonly context: RegionContext;
+  readonly foundation: DatabaseFoundation;
+  readonly key: IKey;
+  /** The owner's login; the standby region's database takes it over from the one that it follows. */
+  readonly owner: ISecret;
+}
+
+/**
+ * A region's license database: RDS for PostgreSQL under a fixed identifier. In Oregon it is made as a primary, in
+ * Virginia as the follower of Oregon's, whose ARN is written down and not referred to. That is how they *begin*: roles
+ * change at run time, and CloudFormation does not look. Nothing here depends on who is active.
+ */
+export class LicenseDatabase extends Construct {
+  readonly instance: CfnDBInstance;
+
+  constructor(scope: Construct, id: string, { context, foundation, key, owner }: LicenseDatabaseProps) {
+    super(scope, id);
+    const { config, names, region, other, isPrimary } = context;
+    const { database } = config;
+    this.instance = new CfnDBInstance(this, 'Instance', {
+      dbInstanceIdentifier: names.databases[region],
+      dbInstanceClass: database.instanceClass,
+      engine: 'postgres',
+      port: String(POSTGRES_PORT),
+      multiAz: database.multiAz[region],
+      storageType: 'gp3',
+      maxAllocatedStorage: database.storageMaxGiB,
+      kmsKeyId: key.keyArn,
+      dbSubnetGroupName: names.databaseSubnets,
+      dbParameterGroupName: names.databaseParameters,
+      vpcSecurityGroups: [foundation.securityGroup.securityGroupId],
+      caCertificateIdentifier: CERTIFICATE_AUTHORITY,
+      publiclyAccessible: false,
+      autoMinorVersionUpgrade: false,
+      copyTagsToSnapshot: true,
+      enablePerformanceInsights: true,
+      performanceInsightsKmsKeyId: key.keyArn,
+      monitoringInterval: 60,
+      monitoringRoleArn: foundation.monitoringRole.roleArn,
+      enableCloudwatchLogsExports: ['postgresql'],
+      deletionProtection: true,
+      ...(isPrimary
+        ? {
+            engineVersion: POSTGRES_VERSION,
+            dbName: DATABASE_NAME,
+            allocatedStorage: String(database.storageGiB),
+            storageEncrypted: true,
+            backupRetentionPeriod: database.backupRetentionDays,
+            preferredBackupWindow: '08:00-08:30',
+            preferredMaintenanceWindow: 'tue:09:00-tue:09:30',
+            masterUsername: 'evergrant_owner',
+            masterUserPassword: ownerPassword(owner).unsafeUnwrap(),
+          }
+        : {
+            sourceDbInstanceIdentifier: `arn:aws:rds:${AWS_REGION_OF[other]}:${config.account}:db:${names.databases[other]}`,
+            sourceRegion: AWS_REGION_OF[other],
+            preferredMaintenanceWindow: 'thu:09:00-thu:09:30',
+          }),
+    });
+    this.instance.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    this.instance.node.addDependency(foundation);
+    acknowledge(this.instance, {
+      'AwsSolutions-RDS11': 'The port is no secret: nobody but the servers and the controller reaches it.',
+      ...(isPrimary
+        ? {}
+        : {
+            'AwsSolutions-RDS2': 'A follower of an encrypted database is encrypted, with the key that is given here.',
+            'AwsSolutions-RDS13': 'A follower takes no backups; the promotion sets their retention.',
+          }),
+    });
+  }
+
+  get host(): string {
+    return this.instance.attrEndpointAddress;
+  }
+}

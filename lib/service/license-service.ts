@@ -1,0 +1,224 @@
+import { join } from 'node:path';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import {
+  AvailabilityZoneRebalancing,
+  Cluster,
+  ContainerImage,
+  ContainerInsights,
+  CpuArchitecture,
+  FargateService,
+  FargateTaskDefinition,
+  type ICluster,
+  LogDriver,
+  OperatingSystemFamily,
+  Secret as TaskSecret,
+} from 'aws-cdk-lib/aws-ecs';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { regionalName } from '../../lambda/failover/aws/deployment';
+import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
+import { authorityTableArn } from '../authority/authority-table';
+import { acknowledge } from '../config/acknowledged';
+import type { RegionContext } from '../config/region-context';
+import { type DatabaseFoundation, POSTGRES_PORT } from '../database/database-foundation';
+import type { LicenseDatabase } from '../database/license-database';
+import type { RegionNetwork } from '../network/region-network';
+import { DATABASE_NAME, type DeploymentSecrets } from '../secrets/deployment-secrets';
+import { type LoadBalancer, SERVER_PORT } from './load-balancer';
+
+export interface LicenseServiceProps {
+  readonly context: RegionContext;
+  readonly network: RegionNetwork;
+  readonly loadBalancer: LoadBalancer;
+  readonly database: LicenseDatabase;
+  readonly foundation: DatabaseFoundation;
+  readonly secrets: DeploymentSecrets;
+  readonly logKey: IKey;
+}
+
+/** How often a server renews its authority: three misses and it still has some of its lease left. */
+const RENEWAL_EVERY_MS = 5_000;
+/** How often a server writes its numbers into its log, where CloudWatch reads them. */
+const METRICS_EVERY_MS = 60_000;
+
+/**
+ * The license servers of a region. The standby's run all the time, warm, beside their follower: that they grant is their
+ * own finding, never something that they are told.
+ */
+export class LicenseService extends Construct {
+  readonly cluster: Cluster;
+  readonly service: FargateService;
+  readonly logGroup: LogGroup;
+  readonly migration: FargateTaskDefinition;
+  readonly #props: LicenseServiceProps;
+  readonly #image: ContainerImage;
+
+  constructor(scope: Construct, id: string, props: LicenseServiceProps) {
+    super(scope, id);
+    this.#props = props;
+    const { context, network, loadBalancer, foundation, logKey } = props;
+    const { config } = context;
+    this.#image = imageOf(config.service.image);
+    this.logGroup = new LogGroup(this, 'Log', {
+      logGroupName: `/${config.deployment}/servers`,
+      retention: config.logRetentionDays,
+      encryptionKey: logKey,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.cluster = new Cluster(this, 'Cluster', {
+      clusterName: config.deployment,
+      vpc: network.vpc,
+      containerInsightsV2: ContainerInsights.ENABLED,
+    });
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc: network.vpc, description: 'the servers' });
+    securityGroup.addIngressRule(loadBalancer.securityGroup, Port.tcp(SERVER_PORT), 'from the load balancer');
+    loadBalancer.securityGroup.addEgressRule(securityGroup, Port.tcp(SERVER_PORT), 'to the servers');
+    foundation.allowFrom(securityGroup, 'the license servers');
+    this.service = new FargateService(this, 'Service', {
+      serviceName: 'servers',
+      cluster: this.cluster as ICluster,
+      taskDefinition: this.#serverTask(),
+      securityGroups: [securityGroup],
+      vpcSubnets: { subnets: [...network.serverSubnets] },
+      minHealthyPercent: 100,
+      maxHealthyPercent: 200,
+      circuitBreaker: { rollback: true },
+      availabilityZoneRebalancing: AvailabilityZoneRebalancing.ENABLED,
+      healthCheckGracePeriod: Duration.seconds(30),
+      enableExecuteCommand: false,
+    });
+    this.service.attachToApplicationTargetGroup(loadBalancer.targets);
+    this.service
+      .autoScaleTaskCount({ minCapacity: config.service.tasksMin, maxCapacity: config.service.tasksMax })
+      .scaleOnCpuUtilization('Cpu', {
+        targetUtilizationPercent: 50,
+        scaleInCooldown: Duration.minutes(10),
+        scaleOutCooldown: Duration.minutes(1),
+      });
+    this.migration = this.#migrationTask();
+  }
+
+  #serverTask(): FargateTaskDefinition {
+    const { context, secrets } = this.#props;
+    const { config, awsRegion } = context;
+    const task = this.#task('Server', config.service.cpu, config.service.memoryMiB);
+    task.addContainer('server', {
+      image: this.#image,
+      readonlyRootFilesystem: true,
+      portMappings: [{ containerPort: SERVER_PORT }],
+      environment: { ...this.#databaseEnvironment('evergrant_server'), ...serverEnvironment(context) },
+      secrets: { EVERGRANT_SECRETS: TaskSecret.fromSecretsManager(secrets.server) },
+      logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'server' }),
+      stopTimeout: Duration.seconds(30),
+    });
+    task.taskRole.addToPrincipalPolicy(
+      new PolicyStatement({
+        sid: 'RenewAuthority',
+        actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+        resources: [authorityTableArn(config, awsRegion)],
+        // The servers renew the authority record; what the controllers remember is none of theirs.
+        conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['authority'] } },
+      }),
+    );
+    return task;
+  }
+
+  /** Run by hand, once a release, in the region that is active: docs/deploy.md. */
+  #migrationTask(): FargateTaskDefinition {
+    const { secrets } = this.#props;
+    const task = this.#task('Migration', 256, 512);
+    task.addContainer('migration', {
+      image: this.#image,
+      command: ['dist/server/migrate.js'],
+      readonlyRootFilesystem: true,
+      environment: this.#databaseEnvironment('evergrant_owner'),
+      secrets: {
+        EVERGRANT_SECRETS: TaskSecret.fromSecretsManager(secrets.owner),
+        EVERGRANT_SERVER_PASSWORD: TaskSecret.fromSecretsManager(secrets.server, 'databasePassword'),
+        EVERGRANT_CONTROLLER_PASSWORD: TaskSecret.fromSecretsManager(secrets.controller, 'password'),
+      },
+      logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'migration' }),
+    });
+    return task;
+  }
+
+  #task(id: string, cpu: number, memoryLimitMiB: number): FargateTaskDefinition {
+    const task = new FargateTaskDefinition(this, id, {
+      family: `${this.#props.context.config.deployment}-${id.toLowerCase()}`,
+      cpu,
+      memoryLimitMiB,
+      runtimePlatform: { cpuArchitecture: CpuArchitecture.ARM64, operatingSystemFamily: OperatingSystemFamily.LINUX },
+    });
+    acknowledge(task, {
+      'AwsSolutions-ECS2': 'The variables are names and addresses; what is secret comes from Secrets Manager.',
+      'AwsSolutions-IAM5[Resource::*]': 'ecr:GetAuthorizationToken knows no resources; everything else is named.',
+    });
+    return task;
+  }
+
+  #databaseEnvironment(user: string): Record<string, string> {
+    return {
+      EVERGRANT_DATABASE_HOST: this.#props.database.host,
+      EVERGRANT_DATABASE_PORT: String(POSTGRES_PORT),
+      EVERGRANT_DATABASE_NAME: DATABASE_NAME,
+      EVERGRANT_DATABASE_USER: user,
+      EVERGRANT_DATABASE_TLS: 'rds',
+    };
+  }
+}
+
+function serverEnvironment({ config, names, region, awsRegion }: RegionContext): Record<string, string> {
+  const { publicName } = config.domain;
+  const { authorityLeaseMs, skewMs } = { ...DEFAULT_POLICY, ...config.failover };
+  const addresses = {
+    oregon: `https://${regionalName(publicName, 'oregon')}`,
+    virginia: `https://${regionalName(publicName, 'virginia')}`,
+  };
+  return {
+    EVERGRANT_REGION: region,
+    EVERGRANT_HOST: '0.0.0.0',
+    EVERGRANT_PORT_LISTEN: String(SERVER_PORT),
+    EVERGRANT_AUTHORITY_TABLE: names.authorityTable,
+    EVERGRANT_AUTHORITY_AWS_REGION: awsRegion,
+    // RDS names the connection of its own follower; nothing else may stream from this database.
+    EVERGRANT_FOLLOWER_NAME: '%',
+    EVERGRANT_REGION_ADDRESSES: JSON.stringify(addresses),
+    EVERGRANT_AUTHORITY_LEASE_MS: String(authorityLeaseMs),
+    EVERGRANT_RENEWAL_EVERY_MS: String(RENEWAL_EVERY_MS),
+    EVERGRANT_SKEW_MS: String(skewMs),
+    EVERGRANT_LOG_METRICS_EVERY_MS: String(METRICS_EVERY_MS),
+  };
+}
+
+/** An image that is built is described by its sources, so synthesizing needs no Docker: deploying does. */
+function imageOf(image: string): ContainerImage {
+  if (image !== 'build') return ContainerImage.fromRegistry(image);
+  return ContainerImage.fromAsset(join(__dirname, '../..'), {
+    file: 'server/Dockerfile',
+    platform: Platform.LINUX_ARM64,
+    exclude: [
+      '**',
+      '!server',
+      '!server/**',
+      '!lambda',
+      '!lambda/**',
+      '!license-files',
+      '!license-files/**',
+      '!console',
+      '!console/**',
+      '!cli',
+      '!cli/package.json',
+      '!cli/bin.js',
+      '!scripts',
+      '!scripts/build.js',
+      '!package.json',
+      '!package-lock.json',
+      '!.npmrc',
+      '!tsconfig.json',
+    ],
+  });
+}

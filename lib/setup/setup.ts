@@ -1,0 +1,58 @@
+import { CustomResource, Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import { authorityTableArn } from '../authority/authority-table';
+import type { DeploymentConfig } from '../config/deployment-config';
+import { grantWithReasons } from '../config/reasoned-grant';
+import { bundledFunction } from './bundled-function';
+import { SETUP_WILDCARDS } from './setup-rights';
+
+export interface SetupProps {
+  readonly config: DeploymentConfig;
+  readonly awsRegion: string;
+  /** Names the function: one a stack. */
+  readonly stack: string;
+  /** What this stack's setup may do beside reading and introducing itself in the authority table. */
+  readonly statements?: readonly PolicyStatement[];
+}
+
+/** The function behind a stack's custom resources, and the making of them. */
+export class Setup extends Construct {
+  readonly #function: IFunction;
+  readonly #props: SetupProps;
+
+  constructor(scope: Construct, id: string, props: SetupProps) {
+    super(scope, id);
+    this.#props = props;
+    const { config, awsRegion, stack, statements = [] } = props;
+    const handler = bundledFunction(this, 'Function', {
+      source: 'lambda/setup/handler.ts',
+      functionName: `${config.deployment}-setup-${stack}`,
+      config,
+      description: 'Seeds, once, what the failover controller changes afterwards',
+      timeout: Duration.seconds(60),
+      reservedConcurrentExecutions: 5,
+    });
+    handler.addToRolePolicy(
+      new PolicyStatement({
+        sid: 'AuthorityTable',
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        resources: [authorityTableArn(config, awsRegion)],
+      }),
+    );
+    grantWithReasons(handler, statements, SETUP_WILDCARDS);
+    this.#function = handler;
+  }
+
+  /** One piece of setup, see lambda/setup. Its properties must not say who is active: they would change with that. */
+  resource(id: string, kind: string, properties: Readonly<Record<string, string>>): CustomResource {
+    const { config, awsRegion } = this.#props;
+    return new CustomResource(this, id, {
+      serviceToken: this.#function.functionArn,
+      resourceType: `Custom::Evergrant${id}`,
+      serviceTimeout: Duration.minutes(5),
+      properties: { kind, awsRegion, table: `${config.deployment}-authority`, ...properties },
+    });
+  }
+}

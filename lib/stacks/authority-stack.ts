@@ -1,0 +1,16 @@
+import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
+import { AuthorityTable } from '../authority/authority-table';
+import type { DeploymentConfig } from '../config/deployment-config';
+import { Setup } from '../setup/setup';
+
+/** Who may grant. It stands beside the controller, so that it can be worked on while Oregon is dead. */
+export class AuthorityStack extends Stack {
+  constructor(scope: Construct, id: string, { config, ...props }: StackProps & { readonly config: DeploymentConfig }) {
+    super(scope, id, props);
+    const table = new AuthorityTable(this, 'Authority', config);
+    const setup = new Setup(this, 'Setup', { config, awsRegion: AWS_REGION_OF.virginia, stack: 'authority' });
+    setup.resource('Seed', 'authority', {}).node.addDependency(table);
+  }
+}

@@ -1,0 +1,35 @@
+import { type App, Tags, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
+import type { Region } from '../../lambda/failover/core/regions';
+import type { DeploymentConfig } from '../config/deployment-config';
+import { AuthorityStack } from './authority-stack';
+import { OregonInterconnectStack, VirginiaInterconnectStack } from './interconnect-stacks';
+import { OregonStack } from './oregon-stack';
+import { VirginiaStack } from './virginia-stack';
+
+/** The stacks by their names, in the order in which a new deployment makes them; independent ones follow the alphabet. */
+export const STACKS = {
+  authority: 'Evergrant-Authority',
+  oregon: 'Evergrant-Oregon',
+  virginia: 'Evergrant-Virginia',
+  virginiaInterconnect: 'Evergrant-Virginia-Interconnect',
+  oregonInterconnect: 'Evergrant-Oregon-Interconnect',
+} as const;
+
+/** All stacks of a deployment. Only the interconnect depends on others: each region deploys alone. */
+export function addDeployment(app: App, config: DeploymentConfig): void {
+  const props = (region: Region) => ({
+    config,
+    env: { account: config.account, region: AWS_REGION_OF[region] },
+    terminationProtection: true,
+  });
+  const authority = new AuthorityStack(app, STACKS.authority, props('virginia'));
+  const oregon = new OregonStack(app, STACKS.oregon, props('oregon'));
+  const virginia = new VirginiaStack(app, STACKS.virginia, props('virginia'));
+  const virginiaEnd = new VirginiaInterconnectStack(app, STACKS.virginiaInterconnect, props('virginia'));
+  for (const first of [authority, oregon, virginia]) virginiaEnd.addDependency(first);
+  new OregonInterconnectStack(app, STACKS.oregonInterconnect, props('oregon')).addDependency(virginiaEnd);
+  Tags.of(app).add('evergrant:deployment', config.deployment);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+}

@@ -1,0 +1,32 @@
+import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { ControllerAlarms } from '../alarms/controller-alarms';
+import type { DeploymentConfig } from '../config/deployment-config';
+import { regionContext } from '../config/region-context';
+import { FailoverController } from '../controller/failover-controller';
+import { OperatorDocuments } from '../runbooks/operator-documents';
+import { ReplicatedSecrets } from '../secrets/deployment-secrets';
+import { RegionRooms } from './region-rooms';
+
+/** The standby region: the same service, warm, and the controller that watches the other one. */
+export class VirginiaStack extends Stack {
+  readonly #zones: readonly string[];
+
+  constructor(scope: Construct, id: string, { config, ...props }: StackProps & { readonly config: DeploymentConfig }) {
+    super(scope, id, props);
+    this.#zones = config.network.virginia.availabilityZones;
+    const context = regionContext(config, 'virginia');
+    const rooms = new RegionRooms(this, context, new ReplicatedSecrets(this, 'Secrets', context));
+    const { network, foundation, topic, keys } = rooms;
+    const controller = new FailoverController(this, 'Controller', {
+      ...{ context, network, foundation, alerts: topic, telemetryKey: keys.telemetry },
+    });
+    new ControllerAlarms(this, 'ControllerAlarms', { context, topic, lateStarts: controller.lateStarts });
+    new OperatorDocuments(this, 'Runbooks', { context, controller: controller.function, approvals: topic });
+  }
+
+  /** As configured: asking the account would take credentials. */
+  override get availabilityZones(): string[] {
+    return [...this.#zones];
+  }
+}
