@@ -1,6 +1,7 @@
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
@@ -11,7 +12,7 @@ import { automationDocument, type DocumentedOrder, type DocumentPlaces } from '.
 export interface OperatorDocumentsProps {
   readonly context: RegionContext;
   readonly controller: IFunction;
-  readonly approvals: ITopic;
+  readonly key: IKey;
 }
 
 const FAILOVER: DocumentedOrder = {
@@ -46,7 +47,7 @@ const STAGES: Readonly<Record<FailbackStage, { readonly question: string; readon
 
 /** The runbook's buttons: a document for the failover by hand, and one for each stage of a failback. */
 export class OperatorDocuments extends Construct {
-  constructor(scope: Construct, id: string, { context, controller, approvals }: OperatorDocumentsProps) {
+  constructor(scope: Construct, id: string, { context, controller, key }: OperatorDocumentsProps) {
     super(scope, id);
     const { config } = context;
     // Systems Manager sends approvals only to topics whose names begin like this.
@@ -54,7 +55,7 @@ export class OperatorDocuments extends Construct {
       topicName: `Automation-${config.deployment}`,
       displayName: 'Evergrant: approvals',
       enforceSSL: true,
-      ...('masterKey' in approvals && approvals.masterKey ? { masterKey: approvals.masterKey } : {}),
+      masterKey: key,
     });
     for (const email of config.alerts.emails) topic.addSubscription(new EmailSubscription(email));
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('ssm.amazonaws.com') });
@@ -62,6 +63,13 @@ export class OperatorDocuments extends Construct {
       new PolicyStatement({ sid: 'Order', actions: ['lambda:InvokeFunction'], resources: [controller.functionArn] }),
     );
     role.addToPolicy(new PolicyStatement({ sid: 'AskPeople', actions: ['sns:Publish'], resources: [topic.topicArn] }));
+    role.addToPolicy(
+      new PolicyStatement({
+        sid: 'SpeakEncrypted',
+        actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
+        resources: [key.keyArn],
+      }),
+    );
     const places: DocumentPlaces = {
       functionName: context.names.controller,
       roleArn: role.roleArn,

@@ -53,9 +53,9 @@ export class LoadBalancer extends Construct {
       desyncMitigationMode: DesyncMitigationMode.STRICTEST,
       // A session (WebSocket) is longer silent than a call.
       idleTimeout: Duration.seconds(120),
-      // When the web ACL cannot be asked, nobody comes in: a fence must not open by itself.
-      wafFailOpen: false,
     });
+    // When the web ACL cannot be asked, nobody comes in: a fence must not open by itself.
+    this.balancer.setAttribute('waf.fail_open.enabled', 'false');
     this.balancer.logAccessLogs(this.#logBucket(context) as IBucket, 'balancer');
     this.targets = new ApplicationTargetGroup(this, 'Servers', {
       vpc: network.vpc,

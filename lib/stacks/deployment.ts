@@ -28,8 +28,8 @@ export function addDeployment(app: App, config: DeploymentConfig): void {
   const oregon = new OregonStack(app, STACKS.oregon, props('oregon'));
   const virginia = new VirginiaStack(app, STACKS.virginia, props('virginia'));
   const virginiaEnd = new VirginiaInterconnectStack(app, STACKS.virginiaInterconnect, props('virginia'));
-  for (const first of [authority, oregon, virginia]) virginiaEnd.addDependency(first);
-  new OregonInterconnectStack(app, STACKS.oregonInterconnect, props('oregon')).addDependency(virginiaEnd);
+  for (const first of [authority, oregon, virginia]) virginiaEnd.addStackDependency(first);
+  new OregonInterconnectStack(app, STACKS.oregonInterconnect, props('oregon')).addStackDependency(virginiaEnd);
   Tags.of(app).add('evergrant:deployment', config.deployment);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }

@@ -22,7 +22,7 @@ export class VirginiaStack extends Stack {
       ...{ context, network, foundation, alerts: topic, telemetryKey: keys.telemetry },
     });
     new ControllerAlarms(this, 'ControllerAlarms', { context, topic, lateStarts: controller.lateStarts });
-    new OperatorDocuments(this, 'Runbooks', { context, controller: controller.function, approvals: topic });
+    new OperatorDocuments(this, 'Runbooks', { context, controller: controller.function, key: keys.telemetry });
   }
 
   /** As configured: asking the account would take credentials. */
