@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { type Licensing, readLicensing } from './environment-licensing';
 import { readDatabaseCa, readSecurity, type Security } from './environment-security';
 import type { DatabaseAddress } from './postgres/connection';
@@ -147,8 +148,9 @@ export async function readServerEnvironment(variables: Variables): Promise<Serve
   const host = read.text('EVERGRANT_HOST', '127.0.0.1');
   const environment: ServerEnvironment = {
     region: read.text('EVERGRANT_REGION'),
-    server: read.text('EVERGRANT_SERVER'),
-    host,
+    // Where servers come and go by themselves, each is called after its host.
+    server: read.text('EVERGRANT_SERVER', `${read.optional('EVERGRANT_REGION')}/${hostname()}`),
+    host: read.text('EVERGRANT_HOST', '127.0.0.1'),
     port: read.integer('EVERGRANT_PORT_LISTEN', { min: 0, max: 65_535 }),
     address: address(read),
     database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),

@@ -12,7 +12,8 @@ const ports = connectAws(environment);
 const telemetry = new Telemetry();
 const heartbeat = heartbeatInOregon();
 
-const PACE = { stepEveryMs: 2_000, samplesMax: 5, cycleMsMax: 12_000 };
+const PACE = { samplesMax: 5, cycleMsMax: 12_000 };
+const STEP_EVERY_MS = 2_000;
 /** An order waits so long for its end, below the time-out of whoever asks. */
 const AWAIT_MS = 30_000;
 
@@ -24,7 +25,9 @@ export async function handler(
   const { policy, controller } = environment;
   try {
     const cycle = () => runCycle(ports, { controller, policy });
-    await runInvocation({ ...PACE, cycle, remainingMs, sampleEveryMs: policy.sampleEveryMs, report: telemetry.report });
+    const { sampleEveryMs } = policy;
+    const stepEveryMs = Math.min(STEP_EVERY_MS, sampleEveryMs);
+    await runInvocation({ ...PACE, cycle, remainingMs, sampleEveryMs, stepEveryMs, report: telemetry.report });
     await heartbeat();
     telemetry.standing((await ports.control.read()).record, ports.clock.nowMs());
   } catch (error) {

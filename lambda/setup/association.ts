@@ -10,7 +10,7 @@ import { property, type SetupWork } from './setup-work';
 export const seedAssociation: SetupWork = async (properties, { waf, dynamo }) => {
   const loadBalancerArn = property(properties, 'loadBalancerArn');
   const { WebACL: present } = await waf.send(new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn }));
-  if (present !== undefined) return {};
+  if (present?.ARN !== undefined) return {};
   const table = property(properties, 'table');
   const { Item: authority } = await dynamo.send(
     new GetItemCommand({ TableName: table, Key: AUTHORITY_KEY, ConsistentRead: true }),

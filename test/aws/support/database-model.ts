@@ -1,0 +1,109 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { giveToPostgres } from '../../../local/postgres/account';
+import { copyRunning, unfinishedCopy } from '../../../local/postgres/copies';
+import { PostgresInstance } from '../../../local/postgres/instance';
+import { migrate } from '../../../server/postgres/migrations';
+import { makeRoles } from '../../../server/postgres/roles';
+
+const ADMIN_PASSWORD = 'only-for-tests';
+const OWNER = 'evergrant_owner';
+
+/** The real databases behind the emulated RDS, each under the identifier it has there. */
+export class DatabaseModel {
+  readonly #home: string;
+  readonly #tls: { readonly cert: string; readonly key: string };
+  readonly #freePort: () => Promise<number>;
+  readonly #instances = new Map<string, PostgresInstance>();
+  readonly #all: PostgresInstance[] = [];
+
+  constructor(options: { home: string; tls: { cert: string; key: string }; freePort: () => Promise<number> }) {
+    this.#home = options.home;
+    this.#tls = options.tls;
+    this.#freePort = options.freePort;
+  }
+
+  of(identifier: string): PostgresInstance {
+    const instance = this.#instances.get(identifier);
+    if (instance === undefined) throw new Error(`there is no database ${identifier}`);
+    return instance;
+  }
+
+  get(identifier: string): PostgresInstance | undefined {
+    return this.#instances.get(identifier);
+  }
+
+  /** A primary database with the license schema, and roles as the migration task makes them. */
+  async makePrimary(identifier: string, passwords: Readonly<Record<string, string>>): Promise<void> {
+    const instance = await this.#make(identifier);
+    await instance.init();
+    await instance.start({ settings: this.#settings(instance) });
+    await instance.query(`create role ${OWNER} login createrole password '${ADMIN_PASSWORD}'`);
+    await instance.query(`grant pg_monitor to ${OWNER} with admin option`);
+    await instance.query(`create database evergrant owner ${OWNER}`);
+    const owner = new Client(instance.connection({ user: OWNER, password: ADMIN_PASSWORD, database: 'evergrant' }));
+    await owner.connect();
+    try {
+      await makeRoles(owner, passwords);
+      await migrate(owner);
+    } finally {
+      await owner.end();
+    }
+  }
+
+  /** A follower, by a copy over the network, as RDS makes one. */
+  async follow(identifier: string, source: string): Promise<void> {
+    const from = this.of(source);
+    const instance = await this.#make(identifier);
+    await copyRunning(from.connection(), instance, { silentAfterMs: 10_000 });
+    renameSync(unfinishedCopy(instance), instance.directory);
+    const following = `host=127.0.0.1 port=${from.port} user=evergrant_admin password=${ADMIN_PASSWORD} application_name=rds`;
+    await instance.start({ settings: { ...this.#settings(instance), primary_conninfo: following } });
+  }
+
+  async promote(identifier: string): Promise<void> {
+    await this.of(identifier).query('select pg_promote(true, 30)');
+  }
+
+  rename(identifier: string, name: string): void {
+    const instance = this.of(identifier);
+    this.#instances.delete(identifier);
+    this.#instances.set(name, instance);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#all.map((instance) => instance.kill()));
+  }
+
+  async #make(identifier: string): Promise<PostgresInstance> {
+    const number = this.#all.length;
+    const instance = new PostgresInstance({
+      name: identifier,
+      directory: join(this.#home, `db-${number}`),
+      port: await this.#freePort(),
+      logFile: join(this.#home, `db-${number}.log`),
+      adminPassword: ADMIN_PASSWORD,
+    });
+    this.#all.push(instance);
+    this.#instances.set(identifier, instance);
+    return instance;
+  }
+
+  /** TLS is on, with a certificate for the names that RDS would give. */
+  #settings(instance: PostgresInstance): Record<string, string> {
+    const path = (name: string, content: string): string => {
+      const file = `${instance.directory}.${name}`;
+      writeFileSync(file, content, { mode: 0o600 });
+      giveToPostgres(file);
+      return file;
+    };
+    return {
+      ssl: 'on',
+      ssl_cert_file: path('crt', this.#tls.cert),
+      ssl_key_file: path('key', this.#tls.key),
+      fsync: 'off',
+      wal_receiver_status_interval: '1s',
+    };
+  }
+}

@@ -1,0 +1,61 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface TemplateResource {
+  readonly Type: string;
+  readonly Properties: Readonly<Record<string, unknown>>;
+  readonly Metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** The app as `cdk synth` has made it: the bundles and environments that would be deployed. */
+export class SynthesizedApp {
+  readonly #folder: string;
+
+  constructor(folder = process.env.EVERGRANT_SYNTHESIZED ?? '') {
+    if (!existsSync(folder)) throw new Error('nothing is synthesized: run these tests with npm run test:aws');
+    this.#folder = folder;
+  }
+
+  resources(stack: string): Readonly<Record<string, TemplateResource>> {
+    const text = readFileSync(join(this.#folder, `Evergrant-${stack}.template.json`), 'utf8');
+    return (JSON.parse(text) as { Resources: Record<string, TemplateResource> }).Resources;
+  }
+
+  find(stack: string, type: string, matches: (properties: Readonly<Record<string, unknown>>) => boolean = () => true) {
+    const found = Object.values(this.resources(stack)).find(
+      ({ Type, Properties }) => Type === type && matches(Properties),
+    );
+    if (found === undefined) throw new Error(`${stack} has no such ${type}`);
+    return found;
+  }
+
+  /** The bundle of a function, and its environment; what only a deployment knows is taken from `known`. */
+  function(stack: string, name: string, known: Readonly<Record<string, string>>) {
+    const { Properties, Metadata } = this.find(stack, 'AWS::Lambda::Function', (of) => of.FunctionName === name);
+    const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
+    return {
+      bundle: join(this.#folder, String(Metadata?.['aws:asset:path']), 'index.js'),
+      environment: resolved(Variables, known),
+    };
+  }
+
+  /** The environment of the container of a region's servers. */
+  serverEnvironment(stack: 'Oregon' | 'Virginia', known: Readonly<Record<string, string>>): Record<string, string> {
+    const task = this.find(stack, 'AWS::ECS::TaskDefinition', ({ Family }) => String(Family).endsWith('-server'));
+    const [container] = task.Properties.ContainerDefinitions as { Environment: { Name: string; Value: unknown }[] }[];
+    return resolved(Object.fromEntries((container?.Environment ?? []).map(({ Name, Value }) => [Name, Value])), known);
+  }
+}
+
+/** References are looked up by the beginning of their logical id. */
+function resolved(values: Record<string, unknown>, known: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => {
+      if (typeof value === 'string') return [name, value];
+      const reference = JSON.stringify(value);
+      const prefix = Object.keys(known).find((candidate) => reference.includes(`"${candidate}`));
+      if (prefix === undefined) throw new Error(`${name}: nobody knows ${reference}`);
+      return [name, known[prefix] as string];
+    }),
+  );
+}
