@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { CreateDBInstanceCommand, RDSClient } from '@aws-sdk/client-rds';
 import { CreateHealthCheckCommand, CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
-import { CreateSecretCommand, GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { CreateWebACLCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
 import { generate } from 'selfsigned';
@@ -219,6 +224,26 @@ export class AwsWorld {
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   }
 
+  async setControllerPassword(password: string): Promise<void> {
+    const value = { dbname: 'evergrant', username: 'evergrant_controller', password };
+    const { secrets } = this.#clients().virginia;
+    await secrets.send(
+      new PutSecretValueCommand({ SecretId: NAMES.secrets.controller, SecretString: JSON.stringify(value) }),
+    );
+  }
+
+  /** The controller's way out to the world; its ways to the AWS services stay. */
+  cutEgress(cut: boolean): void {
+    this.#say('dynamodb.us-east-2.amazonaws.com:443', cut ? 1 : this.proxy.port);
+  }
+
+  async armAutomation(): Promise<void> {
+    const { control } = this.stores();
+    const { version, record } = await control.read();
+    const armed = { state: 'armed', by: 'test', reason: 'test', sinceMs: Date.now() } as const;
+    await control.write({ version, record: { ...record, automation: armed }, history: [] });
+  }
+
   get #emulator(): string {
     return this.#endpoint;
   }
@@ -263,10 +288,7 @@ export class AwsWorld {
       },
     };
     for (const region of REGIONS) await this.startServers(region);
-    const { control } = this.stores();
-    const { version, record } = await control.read();
-    const armed = { state: 'armed', by: 'test', reason: 'test', sinceMs: Date.now() } as const;
-    await control.write({ version, record: { ...record, automation: armed }, history: [] });
+    await this.armAutomation();
     await eventually('Oregon grants', async () => (await this.publicStatus()).body.granting === true, {
       deadlineMs: 30_000,
     });
@@ -279,7 +301,8 @@ export class AwsWorld {
     if (python === undefined) throw new Error('there is no emulator: run these tests with npm run test:aws');
     const script = join(__dirname, '../model/aws_model.py');
     // A file when asked for: what the emulator says of itself is long.
-    const modelLog = process.env.EVERGRANT_MODEL_LOG === undefined ? 'ignore' : openSync(process.env.EVERGRANT_MODEL_LOG, 'a');
+    const modelLog =
+      process.env.EVERGRANT_MODEL_LOG === undefined ? 'ignore' : openSync(process.env.EVERGRANT_MODEL_LOG, 'a');
     const child = spawn(python, [script, String(port), String(control), hooks], {
       env: { PATH: process.env.PATH, MOTO_ACCOUNT_ID: ACCOUNT, ...CREDENTIALS },
       stdio: ['ignore', modelLog, modelLog],

@@ -1,0 +1,69 @@
+import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
+import { AwsWorld } from './support/aws-world';
+
+let world: AwsWorld;
+
+beforeAll(async () => {
+  world = await AwsWorld.start();
+}, 180_000);
+
+afterAll(() => world?.close());
+
+const by = { by: 'test', reason: 'a test' };
+
+async function carryOut(event: object): Promise<void> {
+  const ordered = await world.invoke(event);
+  if (ordered?.requestId === null || ordered?.requestId === undefined) throw new Error(JSON.stringify(ordered));
+  const ask = { ask: ordered.requestId };
+  await world.invokeUntil(JSON.stringify(event), async () => {
+    const { record } = await world.stores().control.read();
+    return record.request === null && record.operation === null;
+  });
+  expect(await world.invoke(ask)).toMatchObject({ state: 'done' });
+}
+
+describe('in our model of AWS, orders to the Lambda', () => {
+  it('fail over by hand, and lose nothing', async () => {
+    await world.invoke();
+    await carryOut({ order: 'failover', ...by });
+    const { record } = await world.stores().control.read();
+    expect(record.lastOperation?.evidence.carriedOver).toBe('everything');
+    expect(await world.activeRecord()).toBe('virginia.licenses.example.com');
+    expect((await world.publicStatus()).body).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
+  });
+
+  it('refuse a stage whose turn it is not, and say why', async () => {
+    const ordered = await world.invoke({ order: 'failback', stage: 'hand-over', ...by });
+    await world.invoke();
+    expect(await world.invoke({ ask: ordered?.requestId ?? '' })).toMatchObject({
+      state: 'refused',
+      because: 'confirm-fence comes first',
+    });
+  });
+
+  it('refuse what is no order', async () => {
+    expect(await world.invoke({ order: 'failback', stage: 'everything', ...by })).toMatchObject({ state: 'refused' });
+  });
+
+  it.each(FAILBACK_STAGES)('come back: %s', async (stage) => {
+    // Oregon's servers lost their database when it was renamed, and find the new one under the old name.
+    await carryOut({ order: 'failback', stage, ...by });
+  });
+
+  it('find everything where it was, under its old names', async () => {
+    const { authority, control } = world.stores();
+    expect(await authority.read()).toMatchObject({ epoch: 3, region: 'oregon' });
+    expect((await control.read()).record).toMatchObject({ automation: { state: 'armed' }, fenceDebts: [] });
+    const { databases } = await world.model();
+    expect(databases['evergrant-oregon']).toEqual({ status: 'available', replica: false });
+    expect(databases['evergrant-virginia']).toEqual({ status: 'available', replica: true });
+    expect(Object.keys(databases).filter((name) => name.includes('-kept-'))).toHaveLength(2);
+    expect(await world.aclOf('oregon')).toBe('evergrant-serve');
+    expect(await world.aclOf('virginia')).toBe('evergrant-fence');
+    expect((await world.publicStatus()).body).toMatchObject({ granting: true, region: 'oregon', epoch: 3 });
+    const [row] = await world.databases
+      .of('evergrant-virginia')
+      .query<{ r: boolean }>('select pg_is_in_recovery() as r');
+    expect(row?.r).toBe(true);
+  });
+});
