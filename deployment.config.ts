@@ -21,6 +21,18 @@ export const config: DeploymentConfig = {
     backupRetentionDays: 14,
   },
   service: { image: 'build', cpu: 1024, memoryMiB: 2048, tasksMin: 3, tasksMax: 12 },
+  licenseTrust: {
+    // An example whose private half exists nowhere: put your own root's public key here (npx evergrant license keygen).
+    roots: [
+      {
+        kty: 'OKP',
+        crv: 'Ed25519',
+        x: 'JShZiAVjRwwp6fYrG-AEA_aqS07_De5wDanIozvpLeM',
+        kid: 'PfCPrNYwS-Etqn62PND7LmYz2srUpt8zzM7G327bRUk',
+        role: 'root',
+      },
+    ],
+  },
   rateLimitPerFiveMinutes: 20_000,
   alerts: { emails: ['oncall@example.com'] },
   runbookUrl: 'https://wiki.example.com/evergrant/runbook',

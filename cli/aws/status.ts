@@ -22,10 +22,15 @@ export async function showAwsStatus(open: OpenTarget, output: Output): Promise<v
 
 function headline({ region, opensAtMs, readAtMs }: AuthorityView): string {
   const open = opensAtMs !== null && opensAtMs <= readAtMs;
-  return open ? pc.green(`${region.toUpperCase()} HAS AUTHORITY`) : pc.red(`${region.toUpperCase()}'S EPOCH IS NOT OPEN`);
+  return open
+    ? pc.green(`${region.toUpperCase()} HAS AUTHORITY`)
+    : pc.red(`${region.toUpperCase()}'S EPOCH IS NOT OPEN`);
 }
 
-function overview({ epoch, region, renewedAtMs, renewedBy, readAtMs }: AuthorityView, record: ControlRecord): string[][] {
+function overview(
+  { epoch, region, renewedAtMs, renewedBy, readAtMs }: AuthorityView,
+  record: ControlRecord,
+): string[][] {
   const ago = (atMs: number | null): string => (atMs === null ? 'never' : `${duration(readAtMs - atMs)} ago`);
   const { automation, standing, operation, fenceDebts, lastOperation } = record;
   const rows = [

@@ -2,16 +2,20 @@ import type { Command } from 'commander';
 import pc from 'picocolors';
 import { duration } from '../../local/two-region/view/words';
 import { grantingRegions, type WorldState } from '../../local/two-region/world/state';
+import { showAwsStatus } from '../aws/status';
 import { WorldClient } from '../local/world-client';
+import type { OpenTarget } from '../operator-target';
 import { createOutput, type Output, table } from '../output';
 
 /** `npx evergrant status`: the one page an operator reads first. */
-export function addStatusCommand(program: Command): void {
+export function addStatusCommand(program: Command, open: OpenTarget): void {
   program
     .command('status')
     .description('who holds authority, who grants, what the controller thinks, and what runs')
     .action(async (_options: unknown, command: Command) => {
-      const output = createOutput(command.optsWithGlobals<{ json?: boolean }>().json === true);
+      const { json, target } = command.optsWithGlobals<{ json?: boolean; target: string }>();
+      const output = createOutput(json === true);
+      if (target === 'aws') return showAwsStatus(open, output);
       const state = await WorldClient.open().state();
       output.document(state);
       if (!output.json) printStatus(state, output);

@@ -57,6 +57,27 @@ export const DeploymentConfigSchema = Type.Object(
       },
       closed,
     ),
+    /** Whose license files count: public keys only, see docs/licensing.md. */
+    licenseTrust: Type.Object(
+      {
+        roots: Type.Array(
+          Type.Object(
+            {
+              kty: Type.Literal('OKP'),
+              crv: Type.Literal('Ed25519'),
+              x: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+              kid: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+              role: Type.Literal('root'),
+            },
+            closed,
+          ),
+          { minItems: 1 },
+        ),
+        withdrawnKeys: Type.Optional(Type.Array(Type.String())),
+        keygenPublicKeys: Type.Optional(Type.Array(Type.String())),
+      },
+      closed,
+    ),
     /** Requests of one address in five minutes before the web ACL refuses it. */
     rateLimitPerFiveMinutes: Type.Integer({ minimum: 100, maximum: 2_000_000 }),
     alerts: Type.Object(

@@ -166,7 +166,8 @@ export class LicenseService extends Construct {
       EVERGRANT_DATABASE_PORT: String(POSTGRES_PORT),
       EVERGRANT_DATABASE_NAME: DATABASE_NAME,
       EVERGRANT_DATABASE_USER: user,
-      EVERGRANT_DATABASE_TLS: 'rds',
+      EVERGRANT_DATABASE_CA_FILE: 'rds',
+      EVERGRANT_LICENSE_TRUST: JSON.stringify(this.#props.context.config.licenseTrust),
     };
   }
 }
@@ -181,6 +182,9 @@ function serverEnvironment({ config, names, region, awsRegion }: RegionContext):
   return {
     EVERGRANT_REGION: region,
     EVERGRANT_HOST: '0.0.0.0',
+    // The load balancer ends TLS; nothing else reaches the servers.
+    EVERGRANT_TLS_ENDS_BEFORE: 'yes',
+    EVERGRANT_TRUSTED_PROXIES: config.network[region].cidr,
     EVERGRANT_PORT_LISTEN: String(SERVER_PORT),
     EVERGRANT_AUTHORITY_TABLE: names.authorityTable,
     EVERGRANT_AUTHORITY_AWS_REGION: awsRegion,

@@ -200,10 +200,10 @@ export class AwsWorld {
     const { child, port } = startServer({
       ...environment,
       ...this.#emulated(),
-      // What a test machine has differently: its ports, its hurry, and no certificates of RDS.
+      // What a test machine has differently: its ports, its hurry, and its own certificates.
       EVERGRANT_PORT_LISTEN: '0',
       EVERGRANT_HOST: '127.0.0.1',
-      EVERGRANT_DATABASE_TLS: '',
+      EVERGRANT_DATABASE_CA_FILE: join(this.home, 'ca.pem'),
       EVERGRANT_AUTHORITY_LEASE_MS: String(LEASE_MS),
       EVERGRANT_RENEWAL_EVERY_MS: '500',
       EVERGRANT_SKEW_MS: '1000',
@@ -234,7 +234,10 @@ export class AwsWorld {
 
   /** The controller's way out to the world; its ways to the AWS services stay. */
   cutEgress(cut: boolean): void {
-    this.#say('dynamodb.us-east-2.amazonaws.com:443', cut ? 1 : this.proxy.port);
+    this.#say('dynamodb.us-east-2.amazonaws.com:443', cut ? 0 : this.proxy.port);
+    for (const region of REGIONS) {
+      this.#say(`${regionalName(PUBLIC_NAME, region)}:443`, cut ? 0 : this.#balancers[region].port);
+    }
   }
 
   async armAutomation(): Promise<void> {

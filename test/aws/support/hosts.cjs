@@ -1,4 +1,7 @@
-/** Loaded before a program under test: names of the deployment lead to this machine, as a file says at the moment. */
+/**
+ * Loaded before a program under test: names of the deployment lead to this machine, as a file says at the moment.
+ * A port of 0 swallows everything: nobody answers, and nobody refuses.
+ */
 const { readFileSync } = require('node:fs');
 const { Socket } = require('node:net');
 
@@ -13,10 +16,12 @@ Socket.prototype.connect = function connectHere(...args) {
   const [first] = args;
   if (typeof first === 'number' || typeof first === 'string') {
     const port = portOf(args[1], first);
+    if (port === 0) return this;
     return connect.apply(this, port === undefined ? args : [port, '127.0.0.1', ...args.slice(2)]);
   }
   const options = Array.isArray(first) ? first[0] : first;
   const port = portOf(options.host, options.port);
+  if (port === 0) return this;
   if (port === undefined) return connect.apply(this, args);
   const here = { ...options, host: '127.0.0.1', port };
   if (Array.isArray(first)) first[0] = here;

@@ -55,6 +55,10 @@ export class LoadBalancerModel {
     return listening(this.#server);
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   close(): void {
     this.#server.closeAllConnections();
     this.#server.close();
