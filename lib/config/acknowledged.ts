@@ -1,7 +1,31 @@
-import { Validations } from 'aws-cdk-lib';
+import { CfnResource, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
-/** Accepts findings of the rule packs on a construct and what is under it; each with the reason that stands for it. */
+/**
+ * Accepts findings on a construct, each with the reason that stands for it: those of cdk-nag and of the CDK's own
+ * validation, of checkov (`CKV_…`) and of cfn-lint (`E1234`). Those of the last two are written into the template,
+ * where these checkers look for them.
+ */
 export function acknowledge(scope: IConstruct, reasons: Readonly<Record<string, string>>): void {
-  for (const [id, reason] of Object.entries(reasons)) Validations.of(scope).acknowledge({ id, reason });
+  for (const [id, reason] of Object.entries(reasons)) {
+    if (id.startsWith('CKV_')) skipInCheckov(resourceOf(scope), id, reason);
+    else if (/^[EW]\d{4}$/.test(id)) skipInCfnLint(resourceOf(scope), id);
+    else Validations.of(scope).acknowledge({ id, reason });
+  }
+}
+
+function resourceOf(scope: IConstruct): CfnResource {
+  const resource = scope instanceof CfnResource ? scope : scope.node.defaultChild;
+  if (!(resource instanceof CfnResource)) throw new Error(`${scope.node.path} is no resource`);
+  return resource;
+}
+
+function skipInCheckov(resource: CfnResource, id: string, comment: string): void {
+  const { skip = [] } = (resource.getMetadata('checkov') ?? {}) as { skip?: object[] };
+  resource.addMetadata('checkov', { skip: [...skip, { id, comment }] });
+}
+
+function skipInCfnLint(resource: CfnResource, id: string): void {
+  const { config } = (resource.getMetadata('cfn-lint') ?? {}) as { config?: { ignore_checks: string[] } };
+  resource.addMetadata('cfn-lint', { config: { ignore_checks: [...(config?.ignore_checks ?? []), id] } });
 }

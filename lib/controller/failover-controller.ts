@@ -78,7 +78,12 @@ export class FailoverController extends Construct {
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
     }) as IQueue;
+    acknowledge(handler, {
+      CKV_AWS_116: 'Late starts go to the queue of the schedule; nothing else calls it without waiting.',
+      CKV_AWS_173: 'The variables are names and thresholds; what is secret is in Secrets Manager.',
+    });
     acknowledge(this.lateStarts, {
+      CKV_AWS_27: 'It is encrypted, with the key of SQS.',
       'AwsSolutions-SQS3':
         'It is where late starts of the schedule go, and is looked at by an alarm: the end of the line.',
     });

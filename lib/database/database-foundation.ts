@@ -18,18 +18,20 @@ export const CERTIFICATE_AUTHORITY = 'rds-ca-rsa2048-g1';
  * so that a follower made later by the controller finds them.
  */
 export class DatabaseFoundation extends Construct {
+  readonly subnets: CfnDBSubnetGroup;
+  readonly parameters: CfnDBParameterGroup;
   readonly securityGroup: SecurityGroup;
   readonly monitoringRole: Role;
 
   constructor(scope: Construct, id: string, { context, network }: { context: RegionContext; network: RegionNetwork }) {
     super(scope, id);
     const { names, config, other } = context;
-    new CfnDBSubnetGroup(this, 'Subnets', {
+    this.subnets = new CfnDBSubnetGroup(this, 'Subnets', {
       dbSubnetGroupName: names.databaseSubnets,
       dbSubnetGroupDescription: 'isolated: no way in or out but through the security group',
       subnetIds: network.databaseSubnets.map(({ subnetId }) => subnetId),
     });
-    new CfnDBParameterGroup(this, 'Parameters', {
+    this.parameters = new CfnDBParameterGroup(this, 'Parameters', {
       dbParameterGroupName: names.databaseParameters,
       description: 'the same in both regions: either database may be the primary',
       family: POSTGRES_FAMILY,

@@ -70,12 +70,18 @@ export class LicenseDatabase extends Construct {
           }),
     });
     this.instance.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    this.instance.node.addDependency(foundation);
+    // Named, and not referred to: the names are what a follower that is made later goes by.
+    this.instance.addDependency(foundation.subnets);
+    this.instance.addDependency(foundation.parameters);
     acknowledge(this.instance, {
+      CKV_AWS_161:
+        'Passwords over verified TLS: logging in must not depend on another service at the moment of a failover.',
       'AwsSolutions-RDS11': 'The port is no secret: nobody but the servers and the controller reaches it.',
       ...(isPrimary
         ? {}
         : {
+            E3720: 'StorageEncrypted follows from the key; given beside a source, CloudFormation refuses it.',
+            CKV_AWS_16: 'A follower of an encrypted database is encrypted, with the key that is given here.',
             'AwsSolutions-RDS2': 'A follower of an encrypted database is encrypted, with the key that is given here.',
             'AwsSolutions-RDS13': 'A follower takes no backups; the promotion sets their retention.',
           }),

@@ -4,6 +4,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnLoggingConfiguration, CfnWebACL } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import { regionalName } from '../../lambda/failover/aws/deployment';
+import { acknowledge } from '../config/acknowledged';
 import type { RegionContext } from '../config/region-context';
 
 /** What probes and people may see of a fenced region; the three grant nothing. */
@@ -64,6 +65,7 @@ export class WebAcls extends Construct {
       rules: [looking()],
       customResponseBodies: { 'go-elsewhere': json(elsewhere(context)) },
     });
+    acknowledge(this.fence, { CKV_AWS_192: 'It blocks every request but three looks, whatever is in it.' });
     this.#log('ServeLog', this.serve, `${names.serveAcl}`, { context, logKey });
     this.#log('FenceLog', this.fence, `${names.fenceAcl}`, { context, logKey });
   }

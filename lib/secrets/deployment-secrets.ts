@@ -37,6 +37,8 @@ export class PrimarySecrets extends Construct implements DeploymentSecrets {
         removalPolicy: RemovalPolicy.RETAIN,
       });
       acknowledge(secret, {
+        CKV_AWS_149:
+          'Each region encrypts its copy with its own service key: a key of ours would have to be known across the regions.',
         'AwsSolutions-SMG4':
           'A password is changed on two databases of which one cannot be written: docs/deploy.md says how, and a human does it.',
       });

@@ -57,6 +57,8 @@ export function bundledFunction(
       mainFields: ['module', 'main'],
     },
   });
+  // The library writes down a dependency that a reference makes already.
+  acknowledge(bundled, { W3005: 'the library' });
   const role = bundled.role;
   if (role === undefined) throw new Error('a function without a role');
   acknowledge(role, {
