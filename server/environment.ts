@@ -42,6 +42,8 @@ export interface ServerEnvironment {
   /** Grants cease to wait for a follower that has been gone for so long (S6). 0: never. */
   readonly unprotectedAfterMs: number;
   readonly logLevel: string;
+  /** How often the server's numbers are written into its log. @default never */
+  readonly logMetricsEveryMs?: number | undefined;
 }
 
 export interface DynamoAuthority {
@@ -166,6 +168,10 @@ export async function readServerEnvironment(variables: Variables): Promise<Serve
     checkpointEveryMs: read.integer('EVERGRANT_CHECKPOINT_EVERY_MS', { min: 100, max: HOUR_MS, fallback: 10_000 }),
     unprotectedAfterMs: read.integer('EVERGRANT_UNPROTECTED_AFTER_MS', { min: 0, max: HOUR_MS, fallback: 60_000 }),
     logLevel: read.text('EVERGRANT_LOG_LEVEL', 'info'),
+    logMetricsEveryMs:
+      read.optional('EVERGRANT_LOG_METRICS_EVERY_MS') === undefined
+        ? undefined
+        : read.integer('EVERGRANT_LOG_METRICS_EVERY_MS', { min: 1_000, max: HOUR_MS }),
   };
   if (!LOG_LEVELS.includes(environment.logLevel))
     read.mistake(`EVERGRANT_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);

@@ -19,6 +19,7 @@ import { LeaseDesk } from './duties/lease-desk';
 import type { LicenseProofs } from './duties/license-proofs';
 import { createLicenses } from './duties/licenses';
 import { Metrics } from './duties/metrics';
+import { MetricsLog } from './duties/metrics-log';
 import { ProtectionDuty } from './duties/protection';
 import { Reclaim } from './duties/reclaim';
 import { RoleDuty } from './duties/role';
@@ -67,6 +68,9 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     await assemble(environment, adapters);
 
   const { tls } = environment.security;
+  const { logMetricsEveryMs: everyMs } = environment;
+  const metricsLog =
+    everyMs === undefined ? undefined : new MetricsLog(metrics.registry, { log: adapters.log, everyMs });
   const certificates = tls && new CertificateWatch({ server: app.server as HttpsServer, files: tls, log, metrics });
 
   let stopped: Promise<void> | undefined;
@@ -77,7 +81,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     await app.close().finally(() => clearInterval(closeIdle));
     await controlRooms.stop();
     await Promise.all([role, triads, sweeper, protection, licenses, checkpoints].map((duty) => duty.stop()));
-    await certificates?.stop();
+    await Promise.all([certificates?.stop(), metricsLog?.stop()]);
     // A database that hangs does not say goodbye.
     const closed = Promise.all([database.close(), authorityStore.close(), checkpointStore.close()]);
     await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
@@ -95,6 +99,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       triads.start(environment.address ?? address);
       sweeper.start();
       protection.start();
+      metricsLog?.start();
       controlRooms.start();
       certificates?.start();
       checkpoints.start();

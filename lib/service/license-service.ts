@@ -118,10 +118,12 @@ export class LicenseService extends Construct {
     task.taskRole.addToPrincipalPolicy(
       new PolicyStatement({
         sid: 'RenewAuthority',
-        actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+        actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:PutItem', 'dynamodb:Query'],
         resources: [authorityTableArn(config, awsRegion)],
-        // The servers renew the authority record; what the controllers remember is none of theirs.
-        conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['authority'] } },
+        // The servers renew the authority record and add checkpoints; what the controllers remember is none of theirs.
+        conditions: {
+          'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['authority', 'checkpoint', 'checkpoint-newest'] },
+        },
       }),
     );
     return task;

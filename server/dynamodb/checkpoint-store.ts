@@ -2,8 +2,8 @@ import {
   ConditionalCheckFailedException,
   type DynamoDBClient,
   GetItemCommand,
-  paginateQuery,
   PutItemCommand,
+  paginateQuery,
   type QueryCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import {
@@ -39,7 +39,10 @@ export class DynamoCheckpointStore implements CheckpointStore {
   }
 
   async newest(chains: readonly string[]): Promise<{ checkpoints: readonly StoredCheckpoint[]; idleMs: number }> {
-    const [last, ...found] = await Promise.all([this.#item(LAST_STORED), ...chains.map((chain) => this.#newestOf(chain))]);
+    const [last, ...found] = await Promise.all([
+      this.#item(LAST_STORED),
+      ...chains.map((chain) => this.#newestOf(chain)),
+    ]);
     const storedAtMs = numberOf(last, 'storedAtMs');
     return {
       checkpoints: found.flat(),
@@ -104,7 +107,12 @@ export class DynamoCheckpointStore implements CheckpointStore {
     return (await asked(this.#client.send(get))).Item;
   }
 
-  async #query({ pk, after, chain, newestOnly = false }: {
+  async #query({
+    pk,
+    after,
+    chain,
+    newestOnly = false,
+  }: {
     pk: string;
     after?: string | undefined;
     chain?: string;
@@ -138,7 +146,10 @@ export class DynamoCheckpointStore implements CheckpointStore {
       ConditionExpression: condition,
       ...(place === undefined
         ? {}
-        : { ExpressionAttributeNames: { '#number': 'number' }, ExpressionAttributeValues: { ':number': number(place) } }),
+        : {
+            ExpressionAttributeNames: { '#number': 'number' },
+            ExpressionAttributeValues: { ':number': number(place) },
+          }),
     });
     try {
       await asked(this.#client.send(put));

@@ -174,11 +174,12 @@ describe('least privilege', () => {
     }
   });
 
-  it('gives the servers the authority record and nothing else of the table', () => {
+  it('gives the servers the authority record and the checkpoints, and nothing else of the table', () => {
     const renew = statements(app.templates.oregon).find(({ Sid }) => Sid === 'RenewAuthority');
     expect(renew).toMatchObject({
-      Action: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-      Condition: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['authority'] } },
+      Condition: {
+        'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['authority', 'checkpoint', 'checkpoint-newest'] },
+      },
     });
   });
 });
