@@ -85,9 +85,9 @@ describe('in our model of AWS, the failure matrix', () => {
   it('we reach nothing outside: the application is unknown, and holds', async () => {
     world.cutEgress(true);
     await watch(2);
+    world.cutEgress(false);
     expect(await standing()).toMatchObject({ kind: 'hold', cause: 'application-unknown' });
     await nothingHasMoved();
-    world.cutEgress(false);
   });
 
   it('both down and confirmed, the automation is paused: a human must decide', async () => {
@@ -97,11 +97,12 @@ describe('in our model of AWS, the failure matrix', () => {
     await watch();
     expect(await standing()).toMatchObject({ kind: 'withheld', automation: 'paused' });
     await nothingHasMoved();
+    // A human takes the decision back into the automation's hands, with the standby as it will be next.
+    world.killServers('virginia');
     await world.armAutomation();
   });
 
   it('both down and confirmed, the standby has no servers: tells people, and asks again', async () => {
-    world.killServers('virginia');
     await watch();
     expect(await standing()).toMatchObject({ kind: 'standby-not-ready' });
     await nothingHasMoved();

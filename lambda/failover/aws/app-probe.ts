@@ -28,11 +28,13 @@ export class EgressCheckedAppProbe implements AppProbe {
     const { canary, timeoutMs } = this.#options;
     return new Promise((resolve) => {
       const socket = connect(canary);
+      // A socket's own time-out would not keep the process waiting for it.
+      const timer = setTimeout(() => end(false), timeoutMs);
       const end = (reached: boolean): void => {
+        clearTimeout(timer);
         socket.destroy();
         resolve(reached);
       };
-      socket.setTimeout(timeoutMs, () => end(false));
       socket.once('connect', () => end(true));
       // Refused or reset is an answer all the same.
       socket.once('error', (error: NodeJS.ErrnoException) =>
