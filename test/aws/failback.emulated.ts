@@ -50,6 +50,16 @@ describe('in our model of AWS, orders to the Lambda', () => {
     await carryOut({ order: 'failback', stage, ...by });
   });
 
+  it('leave what the terminal shows', async () => {
+    const { authority, control } = JSON.parse(await world.evergrant('--target', 'aws', '--json', 'status'));
+    expect(authority).toMatchObject({ epoch: 3, region: 'oregon' });
+    expect(control.automation).toMatchObject({ state: 'armed', by: 'test' });
+    expect(await world.evergrant('--target', 'aws', 'status')).toContain('OREGON HAS AUTHORITY');
+    expect(await world.evergrant('--target', 'aws', 'pause', '--reason', 'maintenance')).toContain('paused');
+    expect(await world.evergrant('--target', 'aws', 'arm', '--reason', 'done')).toContain('arm');
+    expect(await world.evergrant('--target', 'aws', '--json', 'history', '--limit', '5')).toContain('maintenance');
+  });
+
   it('find everything where it was, under its old names', async () => {
     const { authority, control } = world.stores();
     expect(await authority.read()).toMatchObject({ epoch: 3, region: 'oregon' });

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { CreateTableCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { CreateDBInstanceCommand, RDSClient } from '@aws-sdk/client-rds';
 import { CreateHealthCheckCommand, CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
@@ -159,6 +160,13 @@ export class AwsWorld {
       authority: new DynamoAuthorityStore({ client, table: NAMES.authorityTable, clock }),
       control: new DynamoControlStore({ client, table: NAMES.authorityTable, nowMs: () => Date.now() }),
     };
+  }
+
+  /** The operator's command, as a person with AWS credentials runs it. */
+  async evergrant(...args: readonly string[]): Promise<string> {
+    const main = join(__dirname, '../../../dist/cli/main.js');
+    const env = { PATH: process.env.PATH, ...CREDENTIALS, AWS_ENDPOINT_URL: this.#emulator };
+    return (await promisify(execFile)(process.execPath, [main, ...args], { env })).stdout;
   }
 
   async model(): Promise<ModelState> {
