@@ -64,7 +64,8 @@ type Clients = Record<Region, SetupClients & { rds: RDSClient; sns: SNSClient }>
  */
 export class AwsWorld {
   readonly app = new SynthesizedApp();
-  readonly home = clusterHome(mkdtempSync(join(tmpdir(), 'evergrant-aws-')));
+  readonly #folder = mkdtempSync(join(tmpdir(), 'evergrant-aws-'));
+  readonly home = clusterHome(this.#folder);
   readonly #ports: Record<string, number> = {};
   readonly #servers = new Map<Region, ChildProcess>();
   readonly #closing: (() => void)[] = [];
@@ -92,7 +93,7 @@ export class AwsWorld {
     for (const child of this.#servers.values()) child.kill('SIGKILL');
     for (const close of this.#closing) close();
     await this.databases?.end();
-    rmSync(this.home, { recursive: true, force: true });
+    for (const folder of [this.home, this.#folder]) rmSync(folder, { recursive: true, force: true });
   }
 
   /** One invocation of the schedule, or an order; `killAfterCalls` kills its process after so many answered calls. */
