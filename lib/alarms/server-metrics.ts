@@ -13,8 +13,8 @@ const FROM_LOG = {
   denials: { field: 'evergrant_denials_total', metricName: 'LeaseDenials' },
   grants: { field: 'evergrant_grants_total', metricName: 'LeaseGrants' },
   granting: { field: 'evergrant_granting', metricName: 'ServersGranting' },
-  unprotected: { field: 'evergrant_unprotected_grants_total', metricName: 'UnprotectedGrants' },
-  licenseDaysLeft: { field: 'evergrant_license_days_left', metricName: 'LicenseDaysLeft' },
+  unprotected: { field: 'evergrant_unprotected', metricName: 'UnprotectedGrants' },
+  licenseDaysLeft: { field: 'evergrant_license_valid_days', metricName: 'LicenseDaysLeft' },
 } as const;
 
 export class ServerMetrics extends Construct {
@@ -47,7 +47,7 @@ export class ServerMetrics extends Construct {
   }
 
   unprotected(period: Duration): Metric {
-    return this.#metric('unprotected', 'Sum', period);
+    return this.#metric('unprotected', 'Maximum', period);
   }
 
   licenseDaysLeft(period: Duration): Metric {

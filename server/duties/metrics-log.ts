@@ -4,7 +4,7 @@ import { Loop } from './loop';
 
 /**
  * Writes the server's numbers into its log, for places that read logs and do not scrape: every counter as what was
- * counted since the last line, every gauge as it stands, summed over their labels.
+ * counted since the last line, every gauge as it stands, summed over their labels; of days left, the fewest.
  */
 export class MetricsLog {
   readonly #loop: Loop;
@@ -32,6 +32,10 @@ export class MetricsLog {
     for (const { name, type, values } of await registry.getMetricsAsJSON()) {
       const kind = String(type);
       if (!name.startsWith('evergrant_') || (kind !== 'counter' && kind !== 'gauge')) continue;
+      if (name.endsWith('_days')) {
+        if (values.length > 0) numbers[name] = Math.min(...values.map(({ value }) => Number(value)));
+        continue;
+      }
       const sum = values.reduce((total, { value }) => total + Number(value), 0);
       numbers[name] = kind === 'gauge' ? sum : sum - (this.#counted.get(name) ?? 0);
       if (kind === 'counter') this.#counted.set(name, sum);

@@ -80,5 +80,7 @@ function answerOf(item: Item | undefined, nowMs: number, renewedEpoch: number | 
     throw new DatabaseFailure('unreachable', { cause: new Error('the authority store holds no whole record') });
   }
   const opensAtMs = numberOf(item, 'opensAtMs');
-  return { record: { epoch, region, open: opensAtMs !== null && opensAtMs <= nowMs }, renewedEpoch };
+  const lapsedAtMs = numberOf(item, 'lapsedAtMs') ?? opensAtMs;
+  const lapsedAgoMs = lapsedAtMs === null ? undefined : Math.floor(nowMs - lapsedAtMs);
+  return { record: { epoch, region, open: opensAtMs !== null && opensAtMs <= nowMs, lapsedAgoMs }, renewedEpoch };
 }

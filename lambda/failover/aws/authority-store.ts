@@ -39,7 +39,8 @@ export class DynamoAuthorityStore implements AuthorityStore {
 
   latch({ fromEpoch, region, operationId }: { fromEpoch: number; region: Region; operationId: string }) {
     return this.#update({
-      UpdateExpression: 'SET epoch = :to, #region = :region, operationId = :id, latchedAtMs = :now REMOVE opensAtMs',
+      UpdateExpression:
+        'SET epoch = :to, #region = :region, operationId = :id, latchedAtMs = :now REMOVE opensAtMs, lapsedAtMs',
       ConditionExpression: 'epoch = :from',
       ExpressionAttributeNames: { '#region': 'region' },
       ExpressionAttributeValues: {
@@ -53,12 +54,17 @@ export class DynamoAuthorityStore implements AuthorityStore {
     });
   }
 
-  open({ epoch, operationId, opensAtMs }: { epoch: number; operationId: string; opensAtMs: number }) {
-    const at = Math.max(this.#options.clock.nowMs(), opensAtMs);
+  open({ epoch, operationId, lapsedAtMs }: { epoch: number; operationId: string; lapsedAtMs: number }) {
+    const at = Math.max(this.#options.clock.nowMs(), lapsedAtMs);
     return this.#update({
-      UpdateExpression: 'SET opensAtMs = :opens',
+      UpdateExpression: 'SET opensAtMs = :opens, lapsedAtMs = :lapsed',
       ConditionExpression: 'epoch = :epoch AND operationId = :id AND attribute_not_exists(opensAtMs)',
-      ExpressionAttributeValues: { ':epoch': number(epoch), ':id': text(operationId), ':opens': number(at) },
+      ExpressionAttributeValues: {
+        ':epoch': number(epoch),
+        ':id': text(operationId),
+        ':opens': number(at),
+        ':lapsed': number(lapsedAtMs),
+      },
       isOurs: (found) =>
         numberOf(found, 'epoch') === epoch &&
         textOf(found, 'operationId') === operationId &&
