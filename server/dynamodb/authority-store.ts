@@ -6,7 +6,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { AUTHORITY_KEY, type Item, number, numberOf, regionOf, text } from '../../lambda/failover/aws/authority-table';
 import { StoreClock } from '../../lambda/failover/aws/store-clock';
-import { type AuthorityAnswer, type AuthorityStore, DatabaseFailure } from '../ports';
+import type { UnprotectedRecord } from '../core/protection';
+import { type AuthorityAnswer, type AuthorityStore, DatabaseFailure, type EpochOfRegion } from '../ports';
 
 export interface DynamoAuthorityOptions {
   readonly table: string;
@@ -46,6 +47,16 @@ export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: Dynamo
     const { Item: item } = await asked(client.send(get));
     return answerOf(item, clock.nowMs(), undefined);
   };
+  /** Whether the write took place: the store refuses it when its condition does not hold. */
+  const conditional = async (update: UpdateItemCommand): Promise<boolean> => {
+    try {
+      await asked(client.send(update));
+      return true;
+    } catch (cause) {
+      if (cause instanceof ConditionalCheckFailedException) return false;
+      throw cause;
+    }
+  };
   const renew = async (region: string, server: string): Promise<AuthorityAnswer> => {
     const nowMs = clock.nowMs();
     const update = new UpdateItemCommand({
@@ -68,8 +79,37 @@ export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: Dynamo
   };
   return {
     renew: ({ region, server, renew: wanted }) => (wanted ? renew(region, server) : read()),
+    recordUnprotected: (epoch) => conditional(recordCommand(table, epoch, clock.nowMs())),
+    clearUnprotected: async (epoch, since) => {
+      await conditional(clearCommand(table, epoch, since));
+    },
     close: async () => client.destroy(),
   };
+}
+
+/** Only while the epoch is the one in force: whoever latches the next one sees the record, or it is not written. */
+function recordCommand(table: string, { epoch, region }: EpochOfRegion, nowMs: number): UpdateItemCommand {
+  return new UpdateItemCommand({
+    TableName: table,
+    Key: AUTHORITY_KEY,
+    UpdateExpression: 'SET unprotectedEpoch = :epoch, unprotectedSinceMs = :now',
+    ConditionExpression: 'epoch = :epoch AND #region = :region AND opensAtMs <= :now',
+    ExpressionAttributeNames: { '#region': 'region' },
+    ExpressionAttributeValues: { ':now': number(nowMs), ':epoch': number(epoch), ':region': text(region) },
+  });
+}
+
+/** Only while the record still says `since`: whoever wrote it again meanwhile relies on it. */
+function clearCommand(table: string, { epoch, region }: EpochOfRegion, since: string): UpdateItemCommand {
+  return new UpdateItemCommand({
+    TableName: table,
+    Key: AUTHORITY_KEY,
+    UpdateExpression: 'REMOVE unprotectedEpoch, unprotectedSinceMs',
+    ConditionExpression:
+      'epoch = :epoch AND #region = :region AND unprotectedEpoch = :epoch AND unprotectedSinceMs = :since',
+    ExpressionAttributeNames: { '#region': 'region' },
+    ExpressionAttributeValues: { ':since': number(Number(since)), ':epoch': number(epoch), ':region': text(region) },
+  });
 }
 
 /** @throws DatabaseFailure when there is no whole record: it says nothing about who may grant */
@@ -82,5 +122,13 @@ function answerOf(item: Item | undefined, nowMs: number, renewedEpoch: number | 
   const opensAtMs = numberOf(item, 'opensAtMs');
   const lapsedAtMs = numberOf(item, 'lapsedAtMs') ?? opensAtMs;
   const lapsedAgoMs = lapsedAtMs === null ? undefined : Math.floor(nowMs - lapsedAtMs);
-  return { record: { epoch, region, open: opensAtMs !== null && opensAtMs <= nowMs, lapsedAgoMs }, renewedEpoch };
+  const open = opensAtMs !== null && opensAtMs <= nowMs;
+  return { record: { epoch, region, open, lapsedAgoMs, unprotected: unprotectedOf(item) }, renewedEpoch };
+}
+
+/** A latch keeps it: the epoch that opens next awaits as many unknown grants as its pools have seats (S6). */
+function unprotectedOf(item: Item | undefined): UnprotectedRecord | undefined {
+  const epoch = numberOf(item, 'unprotectedEpoch');
+  const sinceMs = numberOf(item, 'unprotectedSinceMs');
+  return epoch === null || sinceMs === null ? undefined : { epoch, since: String(sinceMs) };
 }
