@@ -3,7 +3,8 @@ import { COMMIT_POOLS, type FilledPool, POOL_SIZES, type PoolSize } from './seat
 
 /**
  * - `one server`: one license server on one database, which flushes every commit to its own disk;
- * - `three servers`: three of them, and every commit is flushed by a standby too, as in the two-region world.
+ * - `three servers`: as in the two-region world: three of them, every commit is flushed by a standby too, and the other
+ *   region's follower streams.
  */
 export type Stand = 'one server' | 'three servers';
 export const STANDS: readonly Stand[] = ['one server', 'three servers'];

@@ -15,15 +15,18 @@ import type { DatabaseLogin } from './orders';
 const STREAMING_WITHIN_MS = 20_000;
 const ignore = (): void => undefined;
 
+const FOLLOWER_NAME = 'virginia_follower';
+
 /**
- * Oregon's primary database with its in-region standby, and the authority store, configured as in the two-region world:
- * fsync on, every commit flushed. Nobody supervises them: nothing is to fail here.
+ * Oregon's primary database with its in-region standby, Virginia's follower, and the authority store, configured as in
+ * the two-region world: fsync on, every commit flushed. Nobody supervises them: nothing is to fail here.
  */
 export class BenchDatabases {
   readonly #layout: Layout;
   readonly #secrets: WorldSecrets;
   readonly #primary: Member;
   readonly #standby: Member;
+  readonly #follower: Member;
   readonly #store: PostgresInstance;
 
   constructor({ layout, home, secrets }: { layout: Layout; home: string; secrets: WorldSecrets }) {
@@ -49,6 +52,7 @@ export class BenchDatabases {
       });
     this.#primary = member('oregon/db-a');
     this.#standby = member('oregon/db-b');
+    this.#follower = member('virginia/db');
     this.#store = instance('ohio/db', secrets.authorityPasswords.evergrant_admin);
   }
 
@@ -56,7 +60,7 @@ export class BenchDatabases {
     const { databasePasswords, authorityPasswords } = this.#secrets;
     await createClusters({
       primary: this.#primary.instance,
-      followers: [this.#standby.instance],
+      followers: [this.#standby.instance, this.#follower.instance],
       store: this.#store,
       databasePasswords,
       authorityPasswords,
@@ -72,17 +76,23 @@ export class BenchDatabases {
     }
   }
 
-  /** From here every commit waits until the standby, too, has flushed it. */
-  async commitOnStandbyToo(): Promise<void> {
-    this.#standby.following = { port: this.#layout.port('oregon/db-a'), applicationName: STANDBY_NAME };
-    await this.#standby.launch();
+  /** From here every commit waits until the standby, too, has flushed it, and Virginia's follower streams. */
+  async replicate(): Promise<void> {
+    await this.#follow(this.#standby, STANDBY_NAME);
+    await this.#follow(this.#follower, FOLLOWER_NAME);
     this.#primary.setSynchronousStandby(STANDBY_NAME);
-    await eventually('the standby is synchronous', STREAMING_WITHIN_MS, async () => {
-      const [row] = await this.#primary.instance.query<{ sync: boolean }>(
-        `select exists (select from pg_stat_replication where sync_state = 'sync' and flush_lsn is not null) as sync`,
+    await eventually('standby and follower stream', STREAMING_WITHIN_MS, async () => {
+      const streaming = await this.#primary.instance.query<{ name: string; sync: string }>(
+        `select application_name as name, sync_state as sync from pg_stat_replication where state = 'streaming'`,
       );
-      return row?.sync === true;
+      const isSynchronous = streaming.some(({ name, sync }) => name === STANDBY_NAME && sync === 'sync');
+      return isSynchronous && streaming.some(({ name }) => name === FOLLOWER_NAME);
     });
+  }
+
+  async #follow(member: Member, applicationName: string): Promise<void> {
+    member.following = { port: this.#layout.port('oregon/db-a'), applicationName };
+    await member.launch();
   }
 
   /** Statements of the schema's owner. */
@@ -101,14 +111,18 @@ export class BenchDatabases {
     return { host: LOOPBACK, port, database: 'evergrant', user, password: this.#secrets.databasePasswords[user] };
   }
 
-  /** What of PostgreSQL works for the license database: postmasters, backends, the standby's too. */
+  get #members(): readonly Member[] {
+    return [this.#primary, this.#standby, this.#follower];
+  }
+
+  /** What of PostgreSQL works for the license database: postmasters, backends, those of its copies too. */
   processes(): number[] {
-    return [...this.#primary.instance.processes(), ...this.#standby.instance.processes()];
+    return this.#members.flatMap(({ instance }) => instance.processes());
   }
 
   async stop(): Promise<void> {
-    const members = [this.#primary, this.#standby];
-    for (const { watch } of members) watch.stop();
-    await Promise.all([...members.map(({ instance }) => instance), this.#store].map((each) => each.stop('immediate')));
+    for (const { watch } of this.#members) watch.stop();
+    const instances = [...this.#members.map(({ instance }) => instance), this.#store];
+    await Promise.all(instances.map((each) => each.stop('immediate')));
   }
 }

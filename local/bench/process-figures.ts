@@ -4,10 +4,19 @@ import { readFileSync } from 'node:fs';
 const TICKS_PER_SECOND = 100;
 const UTIME_FIELD = 11;
 
-/** CPU time that processes have used together, in seconds; undefined where there is no /proc. */
-export function cpuSeconds(pids: readonly number[]): number | undefined {
+/** CPU time that each of some processes has used so far, by pid. */
+export type CpuTimes = ReadonlyMap<number, number>;
+
+/** Undefined where there is no /proc. */
+export function cpuTimes(pids: readonly number[]): CpuTimes | undefined {
   if (process.platform !== 'linux') return undefined;
-  return pids.reduce((sum, pid) => sum + ticksOf(pid), 0) / TICKS_PER_SECOND;
+  return new Map(pids.map((pid) => [pid, ticksOf(pid)]));
+}
+
+/** What those processes have used between two looks, in seconds. What ended in between is left out: it had no part. */
+export function cpuSecondsBetween(before: CpuTimes, after: CpuTimes): number {
+  const ticks = [...after].reduce((sum, [pid, count]) => sum + count - (before.get(pid) ?? 0), 0);
+  return ticks / TICKS_PER_SECOND;
 }
 
 function ticksOf(pid: number): number {

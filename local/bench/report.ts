@@ -21,7 +21,7 @@ export interface BenchReport {
 
 const DURABILITY = {
   'one server': 'fsync on, synchronous_commit on, no standby',
-  'three servers': 'fsync on, synchronous_commit on, every commit flushed by a synchronous standby too',
+  'three servers': 'fsync on, synchronous_commit on, every commit flushed by a standby too, a follower streams',
 };
 
 export function composeReport(

@@ -13,7 +13,7 @@ import { BenchDatabases } from './databases';
 import { GeneratorProcess } from './generator-process';
 import { type IdleSessions, measureIdleSessions } from './idle-sessions';
 import type { BenchOptions } from './options';
-import { cpuSeconds } from './process-figures';
+import { cpuSecondsBetween, cpuTimes } from './process-figures';
 import { BENCH_LICENSE, fillPools } from './seats';
 import { BenchServers } from './servers';
 import type { CpuPerOperation, Measurement, Measurements } from './summary';
@@ -100,7 +100,7 @@ async function measureAll(site: Site, options: BenchOptions, tell: Tell): Promis
   for (const stand of STANDS) {
     const cases = options.cases.filter((each) => each.stand === stand);
     if (cases.length === 0) continue;
-    if (stand === 'three servers') await site.databases.commitOnStandbyToo();
+    if (stand === 'three servers') await site.databases.replicate();
     await site.servers.growTo(SERVERS_OF[stand]);
     await warmUp(site, cases, options);
     for (let round = 1; round <= options.rounds; round += 1) {
@@ -131,10 +131,10 @@ async function measure(
 ): Promise<Measurement> {
   const load = { connections, warmUpSeconds, seconds };
   const order = bench.order({ ...ground, serverPorts: servers.ports, load });
-  const look = (): Record<keyof CpuPerOperation, number | undefined> => ({
-    serversUs: cpuSeconds(servers.pids),
-    databasesUs: cpuSeconds(databases.processes()),
-    generatorUs: cpuSeconds([generator.pid]),
+  const look = () => ({
+    serversUs: cpuTimes(servers.pids),
+    databasesUs: cpuTimes(databases.processes()),
+    generatorUs: cpuTimes([generator.pid]),
   });
   let before = look();
   let after = before;
@@ -146,8 +146,10 @@ async function measure(
       after = look();
     },
   });
-  const perOperation = (who: keyof CpuPerOperation): number =>
-    (((after[who] ?? Number.NaN) - (before[who] ?? Number.NaN)) * 1e6) / measured.operations;
+  const perOperation = (who: keyof CpuPerOperation): number => {
+    const [begun, ended] = [before[who], after[who]];
+    return begun && ended ? (cpuSecondsBetween(begun, ended) * 1e6) / measured.operations : Number.NaN;
+  };
   const cpu = {
     serversUs: perOperation('serversUs'),
     databasesUs: perOperation('databasesUs'),
