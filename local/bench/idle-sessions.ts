@@ -19,7 +19,7 @@ export async function measureIdleSessions(
   { servers, generator, token }: { servers: BenchServers; generator: GeneratorProcess; token: string },
   sessions: number,
 ): Promise<IdleSessions> {
-  const { port, pid } = await servers.fresh();
+  const { port, pid } = await servers.startFresh();
   const before = await leastResidentBytes(pid);
   await generator.openSessions({ kind: 'idle-sessions', serverPort: port, token, sessions });
   const after = await leastResidentBytes(pid);

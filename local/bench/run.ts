@@ -77,7 +77,7 @@ async function buildSite(home: string, options: BenchOptions, closers: (() => un
   const servers = new BenchServers({ layout, home, secretFiles, trustFile, profileTo: options.profileTo });
   closers.push(() => servers.stop());
   // The first server opens the epoch; leases that were there before it would be extended by that, one by one.
-  await servers.growTo(1);
+  await servers.start(1, { isFollowed: false });
   const pools = await databases.asOwner(fillPools);
   const generator = new GeneratorProcess();
   closers.push(() => generator.stop());
@@ -100,8 +100,9 @@ async function measureAll(site: Site, options: BenchOptions, tell: Tell): Promis
   for (const stand of STANDS) {
     const cases = options.cases.filter((each) => each.stand === stand);
     if (cases.length === 0) continue;
-    if (stand === 'three servers') await site.databases.replicate();
-    await site.servers.growTo(SERVERS_OF[stand]);
+    const isFollowed = stand === 'three servers';
+    if (isFollowed) await site.databases.replicate();
+    await site.servers.start(SERVERS_OF[stand], { isFollowed });
     await warmUp(site, cases, options);
     for (let round = 1; round <= options.rounds; round += 1) {
       // There and back again: whatever drifts during the bench drifts both ways.

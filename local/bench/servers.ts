@@ -26,6 +26,7 @@ export interface BenchServersOptions {
 export class BenchServers {
   readonly #options: BenchServersOptions;
   readonly #children: ChildProcess[] = [];
+  #isFollowed = false;
 
   constructor(options: BenchServersOptions) {
     this.#options = options;
@@ -39,28 +40,35 @@ export class BenchServers {
     return this.#children.flatMap(({ pid }) => pid ?? []);
   }
 
-  /** Starts servers until there are so many, and waits until all of them grant. */
-  async growTo(count: number): Promise<void> {
-    while (this.#children.length < count) this.#start(SERVERS[this.#children.length] as string);
-    for (const port of this.ports) {
-      await eventually(`the server on port ${port} grants`, GRANTING_WITHIN_MS, async () => {
-        const answer = await fetch(`http://${LOOPBACK}:${port}/v1/status`);
-        return ((await answer.json()) as { granting: boolean }).granting;
-      });
-    }
+  /**
+   * Starts so many servers, and waits until all of them grant; what ran before is ended. Where no follower streams from
+   * the database they grant unprotected: there is nobody to wait for (S6).
+   */
+  async start(count: number, { isFollowed }: { isFollowed: boolean }): Promise<void> {
+    await this.stop();
+    this.#isFollowed = isFollowed;
+    for (const name of SERVERS.slice(0, count)) this.#start(name);
+    for (const port of this.ports) await this.#untilGranting(port);
   }
 
-  /** A server that nobody has asked anything yet: the last one, started anew. */
-  async fresh(): Promise<{ port: number; pid: number }> {
-    const last = this.#children.pop();
-    if (last) await ended(last);
-    await this.growTo(this.#children.length + 1);
-    return { port: this.ports.at(-1) as number, pid: this.pids.at(-1) as number };
+  /** A server that nobody has asked anything yet. */
+  async startFresh(): Promise<{ port: number; pid: number }> {
+    await this.start(1, { isFollowed: this.#isFollowed });
+    return { port: this.ports[0] as number, pid: this.pids[0] as number };
   }
 
   /** Drains them; a profile is written then. */
   async stop(): Promise<void> {
-    await Promise.all(this.#children.map(ended));
+    await Promise.all(this.#children.splice(0).map(ended));
+  }
+
+  async #untilGranting(port: number): Promise<void> {
+    const url = `http://${LOOPBACK}:${port}`;
+    await eventually(`the server on port ${port} grants`, GRANTING_WITHIN_MS, async () => {
+      const { granting } = (await (await fetch(`${url}/v1/status`)).json()) as { granting: boolean };
+      const isUnprotected = /^evergrant_unprotected 1$/m.test(await (await fetch(`${url}/metrics`)).text());
+      return granting && isUnprotected !== this.#isFollowed;
+    });
   }
 
   #start(name: string): void {
@@ -76,9 +84,8 @@ export class BenchServers {
       NODE_ENV: 'production',
       // The links and the endpoint of the world are left out: nothing stands between server and database.
       EVERGRANT_DATABASE_PORT: String(layout.port('oregon/db-a')),
-      // There is no follower here, and so nothing to wait for.
-      EVERGRANT_UNPROTECTED_AFTER_MS: '1',
       EVERGRANT_AUTHORITY_PORT: String(layout.port('ohio/db')),
+      ...(this.#isFollowed ? {} : { EVERGRANT_UNPROTECTED_AFTER_MS: '1' }),
       ...(profileTo ? profiled(profileTo) : {}),
     };
     const surroundings = {
