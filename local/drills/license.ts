@@ -6,6 +6,7 @@ export interface DrillEntitlement {
   readonly overdraft?: number;
   readonly leaseTtlSeconds: number;
   readonly escrow: number;
+  readonly borrowSecondsMax?: number;
   readonly reservations?: readonly { readonly controlRoom: string; readonly seats: number }[];
 }
 

@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type DrillRoom, register } from '../control-rooms';
 import type { Drill, Scenario } from '../drill';
 import { DRILL_LICENSE } from '../license';
+import { evergrant } from '../operator';
 import { injectFault, settleIn } from './common';
 
 const ROOM: DrillRoom = { guid: '9b2f6c52-77d1-4d0e-8a53-0c1f5a6e7d01', name: 'Reykjavik' };
@@ -33,6 +36,25 @@ const checkOutWith = (drill: Drill, token: string): Promise<{ status: number; co
     body: { product, feature: 'roomy', seats: 1, holder: 'drill' },
   });
 
+const OUT = '--out';
+const FILES = new Set(['request', 'response', 'return', 'receipt', 'keys']);
+
+/** What people carry between the administrator's desk and a Control Room without a network, step by step. */
+async function carryFiles(drill: Drill, what: string, steps: readonly (readonly string[])[]): Promise<boolean> {
+  const { home, layout } = drill.world;
+  const keys = await fetch(`${layout.url('edge')}/.well-known/jwks.json`, { signal: AbortSignal.timeout(5_000) });
+  writeFileSync(join(home, 'offline-keys'), await keys.text());
+  for (const step of steps) {
+    const argv = step.map((word, index) => (index > 0 && FILES.has(word) ? join(home, `offline-${word}`) : word));
+    const { succeeded, words } = await evergrant(home, ['control-room', ...argv]);
+    if (succeeded) continue;
+    drill.promise(what, false, `${step[0]}: ${words}`);
+    return false;
+  }
+  drill.promise(what, true, steps.map(([verb]) => verb).join(', '));
+  return true;
+}
+
 export const guidLicense: Scenario = {
   name: 'guid-license',
   summary: 'seats of one Control Room alone; it is destroyed, and recovers its GUID by an act of an administrator',
@@ -41,6 +63,7 @@ export const guidLicense: Scenario = {
     licenseId: '3d0b9c55-8a11-4f8e-a0a5-2c7c4e9a5b03',
     kind: 'guid',
     controlRoom: ROOM.guid,
+    entitlements: DRILL_LICENSE.entitlements.map((entitlement) => ({ ...entitlement, borrowSecondsMax: 86_400 })),
   },
   controlRooms: [ROOM],
   async run(drill) {
@@ -53,6 +76,24 @@ export const guidLicense: Scenario = {
     );
     const { code } = await checkOutWith(drill, drill.world.tokens.client);
     drill.promise('nobody else takes a seat', code === 'wrong_control_room', code);
+
+    const lent = await carryFiles(drill, 'lends seats to an offline part of it, by a pair of files', [
+      [
+        'offline-request',
+        '--control-room',
+        ROOM.guid,
+        '--name',
+        ROOM.name,
+        '--want',
+        'roomy=3',
+        '--for',
+        '2h',
+        OUT,
+        'request',
+      ],
+      ['offline-respond', 'request', OUT, 'response'],
+      ['offline-verify', 'response', '--control-room', ROOM.guid, '--request', 'request', '--keys', 'keys'],
+    ]);
 
     injectFault(drill, `${ROOM.name} is destroyed, with its token`);
     await drill.load.abandon();
@@ -80,5 +121,11 @@ export const guidLicense: Scenario = {
       return answer.status === 401 ? undefined : answer;
     });
     drill.promise('and takes seats again', granted.status === 201, `${granted.status} ${granted.code}`);
+    if (!lent) return;
+    await carryFiles(drill, 'takes back what was lent, by another pair', [
+      ['offline-return', 'response', '--control-room', ROOM.guid, '--keys', 'keys', OUT, 'return'],
+      ['offline-take-back', 'return', OUT, 'receipt'],
+      ['offline-receipt', 'receipt', '--keys', 'keys'],
+    ]);
   },
 };
