@@ -11,7 +11,7 @@ export interface IdleSessions {
 }
 
 /** Garbage of the start and of the opening is collected meanwhile; the least that was seen counts. */
-const SETTLED_AFTER_LOOKS = 40;
+const SETTLED_AFTER_LOOKS = 16;
 const LOOK_EVERY_MS = 250;
 
 /** How much memory a fresh server takes for sessions that are open and say nothing. */

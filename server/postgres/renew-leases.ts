@@ -12,24 +12,28 @@ const LOCK_LEASES = `
 with locked as materialized (
   select * from lease where id = any($1::uuid[]) order by id for update
 )
-select ${LEASE_COLUMNS}, p.license_id as "licenseId", p.product, p.feature,
+select ${LEASE_COLUMNS}, ${milliseconds('clock_timestamp()')} as "nowMs" from locked l`;
+
+/** What the leases are under, once a pool: of a batch most are of a few. */
+const TERMS_OF_LEASES = `
+select p.id as "poolId", p.license_id as "licenseId", p.product, p.feature,
   p.lease_ttl_seconds * 1000::bigint as "leaseTtlMs", ${milliseconds('license.valid_from')} as "validFromMs",
   ${milliseconds('license.valid_until')} as "validUntilMs", p.on_disconnect as "onDisconnect",
-  p.acked_seq as "ackedSeq", p.escrow,
-  license.kind, license.servers, license.grace_seconds as "graceSeconds", license.suspend_after_seconds as "suspendAfterSeconds", ${milliseconds('clock_timestamp()')} as "nowMs"
-from locked l join pool p on p.id = l.pool_id join license on license.id = p.license_id`;
+  p.acked_seq as "ackedSeq", p.escrow, license.kind, license.servers, license.grace_seconds as "graceSeconds",
+  license.suspend_after_seconds as "suspendAfterSeconds"
+from pool p join license on license.id = p.license_id
+where p.id = any(array(select pool_id from lease where id = any($1::uuid[])))`;
 
-interface LicenseColumns {
-  readonly kind: LicenseKind;
-  readonly servers: readonly string[];
-}
+type LockedRow = LeaseRow & Pick<LockedLease, 'nowMs'>;
 
-type LockedRow = LeaseRow &
-  Pick<RenewedLease, 'ackedSeq' | 'escrow'> &
-  LicenseColumns &
-  Omit<LeasedPool, 'policy'> &
+type Terms = Omit<LeasedPool, 'policy'> &
   OutagePolicy &
-  Omit<LockedLease, 'lease'>;
+  Omit<LockedLease, 'lease' | 'nowMs'> &
+  Pick<RenewedLease, 'ackedSeq' | 'escrow'> & {
+    readonly poolId: number;
+    readonly kind: LicenseKind;
+    readonly servers: readonly string[];
+  };
 
 const RENEW_LEASES = `
 update lease set expires_at = to_timestamp(renewed.expires_at_ms / 1000), epoch = $3, must_outlive = null
@@ -45,26 +49,31 @@ export async function renewLeases(
   requests: readonly RenewalRequest[],
   expected: ExpectedEpoch,
 ): Promise<InEpoch<readonly Renewal[]>> {
-  const leaseIds = requests.map((request) => request.leaseId);
-  const opening = [{ name: 'lock-leases', text: LOCK_LEASES, values: [leaseIds] }];
+  const values = [requests.map((request) => request.leaseId)];
+  const opening = [
+    { name: 'lock-leases', text: LOCK_LEASES, values },
+    { name: 'terms-of-leases', text: TERMS_OF_LEASES, values },
+  ];
   return batchInEpoch(database, { expected, opening }, async (transaction, opened) => {
-    const [rows = []] = opened as unknown as LockedRow[][];
+    const [rows = [], pools = []] = opened as unknown as [LockedRow[], Terms[]];
     const found = new Map(rows.map((row) => [row.id, row]));
-    const isRedundant = rows.some(({ kind }) => kind === 'redundant');
+    const termsOf = new Map(pools.map((terms) => [terms.poolId, terms]));
+    const isRedundant = pools.some(({ kind }) => kind === 'redundant');
     const refusalOf = isRedundant ? await triadRefusals(transaction.client, expected.triads) : () => undefined;
     const renewed = new Map<string, Lease>();
     const renewals = requests.map((request): Renewal => {
       const row = found.get(request.leaseId);
-      const refusal = row?.kind === 'redundant' ? refusalOf(row.servers) : undefined;
+      const terms = row && termsOf.get(row.pool_id);
+      if (!row || !terms) return { kind: 'unknown' };
+      const refusal = terms.kind === 'redundant' ? refusalOf(terms.servers) : undefined;
       if (refusal) return refusal;
-      const verdict = renewalVerdict(request, row && { ...row, lease: leaseOf(row) }, expected.epoch);
-      if (verdict.kind !== 'renewed' || !row) return verdict.kind === 'renewed' ? { kind: 'unknown' } : verdict;
+      const { nowMs } = row;
+      const { leaseTtlMs, validFromMs, validUntilMs, ackedSeq, escrow } = terms;
+      const locked = { lease: leaseOf(row), nowMs, leaseTtlMs, validFromMs, validUntilMs };
+      const verdict = renewalVerdict(request, locked, expected.epoch);
+      if (verdict.kind !== 'renewed') return verdict;
       renewed.set(row.id, verdict.lease);
-      const { licenseId, product, feature, leaseTtlMs, onDisconnect, graceSeconds, suspendAfterSeconds, nowMs } = row;
-      const policy = { graceSeconds, suspendAfterSeconds };
-      const { ackedSeq, escrow } = row;
-      const pool = { licenseId, product, feature, leaseTtlMs, onDisconnect, policy };
-      return { ...verdict, pool, ackedSeq, escrow, nowMs };
+      return { ...verdict, pool: leasedPool(terms), ackedSeq, escrow, nowMs };
     });
     if (renewed.size > 0) {
       const leases = [...renewed.values()];
@@ -76,4 +85,9 @@ export async function renewLeases(
     }
     return renewals;
   });
+}
+
+function leasedPool({ licenseId, product, feature, leaseTtlMs, onDisconnect, ...terms }: Terms): LeasedPool {
+  const { graceSeconds, suspendAfterSeconds } = terms;
+  return { licenseId, product, feature, leaseTtlMs, onDisconnect, policy: { graceSeconds, suspendAfterSeconds } };
 }

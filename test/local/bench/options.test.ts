@@ -4,7 +4,15 @@ import { parseOptions, UsageError } from '../../../local/bench/options';
 const names = (argv: string[]): string[] => parseOptions(argv).cases.map(({ name }) => name);
 
 test('everything is measured unless something is named', () => {
-  expect(parseOptions([]).cases).toBe(CASES);
+  expect(parseOptions([]).cases).toEqual(CASES);
+});
+
+test('the short form still measures all that the exit code depends on', () => {
+  const { cases, seconds, rounds } = parseOptions(['--short']);
+  const short = cases.map(({ name }) => name);
+  expect(short).toEqual(expect.arrayContaining(['pairs-1000', 'pairs-100000', 'pairs-nearly-full', 'heartbeats-1000']));
+  expect(short).toEqual(expect.arrayContaining(['heartbeats-100000', 'pairs-10000-3-servers']));
+  expect({ seconds, rounds }).toEqual({ seconds: 0.7, rounds: 3 });
 });
 
 test('the baseline of what is named is measured along', () => {
