@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { AddressBook } from './calls/addresses';
 import type { Call, ResponseRecord } from './calls/call';
 import { Courier } from './calls/courier';
@@ -64,12 +65,14 @@ export class LicenseClient {
   /** @throws TypeError that names every mistake in the options. */
   constructor(options: LicenseClientOptions) {
     checkOptions(options);
+    // Every call under way listens to these, and there may be many.
+    setMaxListeners(0, this.#closed.signal, this.#dead.signal);
     this.#options = options;
     this.#clock = options.clock ?? PROCESS_CLOCK;
     this.#http = this.#newHttp();
     this.#addresses = this.#newAddresses();
     this.#stateFile = this.#newStateFile();
-    const kept = this.#stateFile?.open();
+    const kept = this.#openState();
     this.#identity = options.identity ?? kept?.identity ?? (options.stateFile === undefined ? undefined : randomUUID());
     this.#contact = new Contact(kept?.contact, this.#clock);
     this.#keys = this.#newKeys(kept);
@@ -155,6 +158,15 @@ export class LicenseClient {
     const { stateFile: path } = this.#options;
     if (path === undefined) return undefined;
     return new StateFile({ path, clock: this.#clock, onNotice: (notice) => this.#notice(notice) });
+  }
+
+  #openState(): ClientState | undefined {
+    try {
+      return this.#stateFile?.open();
+    } catch (error) {
+      this.#notice({ kind: 'state', problem: 'not_readable', detail: String(error) });
+      return undefined;
+    }
   }
 
   #newKeys(kept: ClientState | undefined): KeyRing {

@@ -13,6 +13,7 @@ export interface SwitchboardOptions {
   readonly onLineNews: (news: LineNews) => void;
   /** A session ended that nobody here had closed: these leases were held over it. */
   readonly onDisconnect: (end: { address: string; sentAway: SentAway | undefined }) => void;
+  /** An answer came, over this. */
   readonly onConnection: (connection: { address: string; over: 'session' | 'http' }) => void;
 }
 
@@ -41,7 +42,6 @@ export class Switchboard implements Transport {
   #session: SessionSocket | undefined;
   #opening: { readonly address: string; readonly opening: Promise<Opening> } | undefined;
   #closed = false;
-  #told = '';
 
   constructor(options: SwitchboardOptions) {
     this.#options = options;
@@ -66,7 +66,8 @@ export class Switchboard implements Transport {
         break;
     }
     const answer = await this.#options.http.send(call, address, terms);
-    if (answer.kind === 'response' && OVER_SESSIONS.has(call.kind)) this.#tell(address, 'http');
+    if (answer.kind === 'response' && OVER_SESSIONS.has(call.kind))
+      this.#options.onConnection({ address, over: 'http' });
     return answer;
   }
 
@@ -146,7 +147,7 @@ export class Switchboard implements Transport {
   #take(session: SessionSocket): void {
     this.#drop(true, 'another session was opened');
     this.#session = session;
-    this.#tell(session.address, 'session');
+    this.#options.onConnection({ address: session.address, over: 'session' });
   }
 
   /** What is dropped here is nobody's news. */
@@ -174,13 +175,6 @@ export class Switchboard implements Transport {
       ...{ at, sentAtMs, receivedAtMs, durationMs: receivedAtMs - sentAtMs },
       ...said,
     });
-  }
-
-  #tell(address: string, over: 'session' | 'http'): void {
-    const now = `${over} ${address}`;
-    if (now === this.#told) return;
-    this.#told = now;
-    this.#options.onConnection({ address, over });
   }
 }
 

@@ -33,6 +33,6 @@ export class Contact {
 
   /** To be kept: with the time that this process has run since. */
   kept(): LastContact | undefined {
-    return this.#last && ranOn(this.#last, Math.max(0, this.#clock.nowMs() - this.#countedFromMs));
+    return this.#last && ranOn(this.#last, Math.max(0, Math.ceil(this.#clock.nowMs() - this.#countedFromMs)));
   }
 }

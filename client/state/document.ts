@@ -41,7 +41,10 @@ export type StateReading =
 
 const VERSION = 1;
 
-const checksumOf = (content: unknown): string => createHash('sha256').update(JSON.stringify(content)).digest('hex');
+const checksumOf = (content: unknown): string =>
+  createHash('sha256')
+    .update(JSON.stringify(content) ?? '')
+    .digest('hex');
 
 /** One line of JSON for a file. The checksum tells damage, not malice. */
 export function writeState(state: ClientState): string {

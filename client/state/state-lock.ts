@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Cancel, ClientClock } from '../clock';
 
@@ -34,22 +34,28 @@ export class StateLock {
    * @throws when the folder cannot be written to.
    */
   take(): { readonly pid: number; readonly host: string } | undefined {
-    const other = this.#tryTake() ?? this.#tryTakeOver();
+    const other = this.#tryTake() && this.#tryTakeOver();
     if (other) return other;
     this.#held = true;
     this.#touchAgain();
     return undefined;
   }
 
-  /** False when another process has taken over, thinking this one dead: then nothing may be written any more. */
+  /**
+   * False when another process has taken over, thinking this one dead: then nothing may be written any more. A lock that
+   * somebody has tidied away is put back.
+   *
+   * @throws when the folder cannot be written to.
+   */
   isHeld(): boolean {
+    if (this.#held && !existsSync(this.#path)) this.#tryTake();
     this.#held &&= readOwner(this.#path)?.nonce === this.#owner.nonce;
     return this.#held;
   }
 
   release(): void {
     this.#cancel();
-    if (this.isHeld()) rmSync(this.#path, { force: true });
+    if (readOwner(this.#path)?.nonce === this.#owner.nonce) rmSync(this.#path, { force: true });
     this.#held = false;
   }
 
@@ -59,14 +65,14 @@ export class StateLock {
       return undefined;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      return readOwner(this.#path) ?? { nonce: '', pid: 0, host: 'unknown' };
+      return readOwner(this.#path) ?? NOBODY_KNOWN;
     }
   }
 
   /** A stale lock is renamed away first: of two who see it at the same time one finds that it is gone. */
   #tryTakeOver(): Owner | undefined {
-    const owner = readOwner(this.#path);
-    if (owner && !this.#isStale(owner)) return owner;
+    const owner = readOwner(this.#path) ?? NOBODY_KNOWN;
+    if (!this.#isStale(owner)) return owner;
     const aside = `${this.#path}.${this.#owner.nonce}`;
     try {
       renameSync(this.#path, aside);
@@ -75,7 +81,7 @@ export class StateLock {
     }
     const moved = readOwner(aside);
     // Another process was faster, and its fresh lock is what was renamed: it gets it back.
-    const wasFresh = moved !== undefined && moved.nonce !== owner?.nonce;
+    const wasFresh = moved !== undefined && moved.nonce !== owner.nonce;
     if (wasFresh) renameSync(aside, this.#path);
     else rmSync(aside, { force: true });
     return wasFresh ? moved : this.#tryTake();
@@ -99,9 +105,9 @@ export class StateLock {
     const stop = this.#clock.after(
       TOUCHED_EVERY_MS,
       () => {
-        if (!this.isHeld()) return;
         const nowSeconds = this.#clock.wallMs() / 1_000;
         try {
+          if (!this.isHeld()) return;
           utimesSync(this.#path, nowSeconds, nowSeconds);
         } catch {
           // A disk in trouble; the next write will tell.
@@ -116,6 +122,9 @@ export class StateLock {
     };
   }
 }
+
+/** A lock that is being written, or that is damaged: its age decides. */
+const NOBODY_KNOWN: Owner = { nonce: '', pid: 0, host: 'unknown' };
 
 /** Two clients of one process are two writers as well. */
 const heldInThisProcess = new Set<string>();

@@ -372,7 +372,7 @@ describe.each([
       warning.mockRestore();
     });
 
-    it('is never kept alive by a lease, nor ended by an unhandled rejection when every server is gone', () => {
+    it('is never kept alive by a lease, nor warned, nor ended by a rejection when every server is gone', () => {
       const argv = ['--unhandled-rejections=strict', join(__dirname, 'host-that-ends.js'), String(sessions)];
       const { status, stderr, signal } = spawnSync(process.execPath, argv, {
         timeout: 15_000,

@@ -17,6 +17,7 @@ export interface Asked {
  * - `refers`: 503 not_granting with {@link LicenseService.referral};
  * - `hangs`: accepts and never answers; `swallows`: does what it is asked, and the answer is lost;
  * - `full`, `gone`, `unknown`, `proxy-404`, `forbids`, `busy`: answers leases with 409, 410, 404, a foreign 404, 403, 429;
+ * - `forgot`: grants, but of leases that it does not know (see `forget`) it says so;
  * - `forges`: grants with tokens that another key signed.
  */
 export type Mood =
@@ -30,6 +31,7 @@ export type Mood =
   | 'proxy-404'
   | 'forbids'
   | 'busy'
+  | 'forgot'
   | 'forges';
 
 const PROBLEMS: Partial<Record<Mood, { status: number; code: string }>> = {
@@ -280,6 +282,9 @@ export class LicenseService {
     if (method === 'PUT' && body.queue === true && this.line !== undefined && this.line > 0) {
       const retryAfter = 0.05;
       return { status: 202, body: { leaseId: asked, position: this.line, token: 'place-token', retryAfter } };
+    }
+    if (this.mood === 'forgot' && method === 'POST' && !this.live.has(asked)) {
+      return { status: 404, body: { code: 'lease_not_found' } };
     }
     const leaseId = method === 'PUT' ? this.#take(asked, body) : asked;
     if (method === 'DELETE') this.live.delete(leaseId);
