@@ -5,6 +5,7 @@
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 const { build } = require('esbuild');
+const { buildClient } = require('./build-client');
 
 const root = join(__dirname, '..');
 const entryPoints = [
@@ -21,11 +22,12 @@ const entryPoints = [
   'local/bench/main.ts',
   'local/bench/generator/main.ts',
   'local/bench/cpu-profile.ts',
+  'local/client-runtimes/main.ts',
   'local/model/main.ts',
   'cli/main.ts',
 ].filter((entry) => existsSync(join(root, entry)));
 
-build({
+const processes = build({
   absWorkingDir: root,
   entryPoints,
   outdir: 'dist',
@@ -37,4 +39,10 @@ build({
   format: 'cjs',
   sourcemap: true,
   logLevel: 'warning',
-}).catch(() => process.exit(1));
+});
+
+Promise.all([processes, buildClient()]).catch((error) => {
+  // What esbuild has to say it has said.
+  if (!error.errors) process.stderr.write(`${error.stack ?? error}\n`);
+  process.exit(1);
+});
