@@ -37,8 +37,11 @@ async function buildClient() {
   mkdirSync(target, { recursive: true });
   await build({
     absWorkingDir: root,
-    entryPoints: ['client/license-client.ts'],
-    outfile: join(target, 'index.js'),
+    entryPoints: [
+      { in: 'client/license-client.ts', out: 'index' },
+      { in: 'client/example/main.ts', out: 'example' },
+    ],
+    outdir: target,
     bundle: true,
     external: OPTIONAL,
     platform: 'node',

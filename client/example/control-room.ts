@@ -1,31 +1,33 @@
 import { randomUUID } from 'node:crypto';
 import type { LicenseEvent } from '../events';
-import type { Lease } from '../lease';
-import { LicenseClient, type LicenseClientOptions } from '../license-client';
+import { LicenseClient } from '../license-client';
+import type { LicenseClientOptions } from '../options';
 
-/** What users of a Control Room may start: seats of a feature, for about so long. */
-export interface SessionKind {
+/** What a user takes at login: seats of a feature. */
+export interface Login {
   readonly feature: string;
   readonly seats: number;
 }
 
+/** How to reach the license service; the Control Room adds what is its own. */
+export type Connection = Omit<LicenseClientOptions, 'holder' | 'random' | 'onEvent'>;
+
 export interface ControlRoomOptions {
   /** For people, for example `Control Room Kyoto`. */
   readonly name: string;
-  /** The installation's GUID; the holder of its leases. @default a new one */
+  /** The installation's GUID, when it does not register itself. @default a new one */
   readonly guid?: string;
   readonly product: string;
-  /** A session picks one of these by chance. At least one. */
-  readonly sessions: readonly SessionKind[];
-  /** How many sessions run at once, at most. @default 2 */
-  readonly sessionsMax?: number;
-  /** How long a session holds its seats, and how long nobody works in between, on average. @default 20000 and 5000 */
-  readonly holdMs?: number;
+  /** A user logs in to one of these, by chance. At least one. */
+  readonly logins: readonly Login[];
+  /** How many users are at work at once, at most. @default 2 */
+  readonly usersMax?: number;
+  /** How long a user works, and how long a place stays empty in between, on average. @default 20000 and 5000 */
+  readonly workMs?: number;
   readonly pauseMs?: number;
   /** The same seed gives the same behaviour. @default by chance */
   readonly seed?: number;
-  /** How to reach the license service; the Control Room adds its holder and its listeners. */
-  readonly client: Omit<LicenseClientOptions, 'holder' | 'random' | 'onEvent'>;
+  readonly client: Connection;
   readonly onEvent?: (event: LicenseEvent & { readonly controlRoom: string }) => void;
 }
 
@@ -33,7 +35,7 @@ export interface HeldSeats {
   readonly feature: string;
   readonly seats: number;
   readonly leaseId: string;
-  readonly state: Lease['state'];
+  readonly state: string;
   /** When they were granted, in milliseconds since 1970. */
   readonly since: number;
   readonly epoch: number;
@@ -67,44 +69,49 @@ function seededUuid(random: () => number): string {
 }
 
 /**
- * An example of an application that embeds the client: one customer installation whose users come and go. Each session
- * takes seats, holds them while somebody works, and gives them back.
+ * An example of an application that embeds the client: one customer installation whose users log in and out. A login
+ * checks seats out; as long as the user works the client keeps them, whatever becomes of servers and regions; a logout
+ * gives them back. Nothing here looks at servers, retries anything or handles an error: that is the client's part.
  */
 export class ControlRoom {
   readonly name: string;
-  readonly guid: string;
   readonly #options: ControlRoomOptions;
+  readonly #guid: string;
   readonly #client: LicenseClient;
   readonly #random: () => number;
   readonly #since = new Map<string, number>();
   readonly #stopped = new AbortController();
-  #sessions: Promise<void>[] = [];
+  #users: Promise<void>[] = [];
 
   constructor(options: ControlRoomOptions) {
     const seeded = options.seed === undefined ? undefined : seededRandom(options.seed);
     this.#random = seeded ?? Math.random;
     this.#options = options;
     this.name = options.name;
-    this.guid = options.guid ?? (seeded ? seededUuid(seeded) : randomUUID());
+    this.#guid = options.guid ?? (seeded ? seededUuid(seeded) : randomUUID());
     this.#client = new LicenseClient({
       ...(seeded ? { newLeaseId: () => seededUuid(seeded) } : {}),
       ...options.client,
-      holder: this.guid,
+      ...(options.client.controlRoom ? {} : { holder: this.#guid }),
       random: this.#random,
       onEvent: (event) => options.onEvent?.({ ...event, controlRoom: this.name }),
     });
   }
 
-  start(): void {
-    if (this.#sessions.length > 0) return;
-    this.#sessions = Array.from({ length: this.#options.sessionsMax ?? 2 }, () => this.#work());
+  get guid(): string {
+    return this.#client.controlRoom ?? this.#guid;
   }
 
-  /** Ends all work: seats are given back, or (`release: false`) left to expire as if the installation had died. */
+  start(): void {
+    if (this.#users.length > 0) return;
+    this.#users = Array.from({ length: this.#options.usersMax ?? 2 }, () => this.#place());
+  }
+
+  /** Ends all work: seats are given back, or (`release: false`) left to the installation's next life. */
   async stop({ release }: { readonly release: boolean } = { release: true }): Promise<void> {
     this.#stopped.abort();
     await this.#client.close({ release });
-    await Promise.all(this.#sessions);
+    await Promise.all(this.#users);
   }
 
   snapshot(): ControlRoomSnapshot {
@@ -114,17 +121,19 @@ export class ControlRoom {
     return { name: this.name, guid: this.guid, holding };
   }
 
-  async #work(): Promise<void> {
-    const { product, sessions, holdMs = 20_000, pauseMs = 5_000 } = this.#options;
+  /** One user after the other at one place. */
+  async #place(): Promise<void> {
+    const { product, logins, workMs = 20_000, pauseMs = 5_000 } = this.#options;
     while (!this.#stopped.signal.aborted) {
       await this.#idle(pauseMs);
       if (this.#stopped.signal.aborted) return;
-      const { feature, seats } = sessions[Math.floor(this.#random() * sessions.length)] as SessionKind;
+      const { feature, seats } = logins[Math.floor(this.#random() * logins.length)] as Login;
       const outcome = await this.#client.checkout({ product, feature, seats });
+      // No seat, or nobody to ask: this user tries again later.
       if (outcome.kind !== 'granted') continue;
       const { lease } = outcome;
       this.#since.set(lease.id, Date.now());
-      await this.#idle(holdMs);
+      await this.#idle(workMs);
       // When the Control Room is stopped, the client's own end decides what becomes of the seats.
       if (!this.#stopped.signal.aborted) await lease.release();
       this.#since.delete(lease.id);

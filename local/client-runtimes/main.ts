@@ -52,10 +52,11 @@ function smoke({ path }: NodeVersion, world: World): Promise<string | undefined>
   };
   const argv = ['--unhandled-rejections=strict', join(projectRoot(), 'local/client-runtimes/smoke.js')];
   return new Promise((resolve) => {
-    execFile(path, [...argv, JSON.stringify(told)], { timeout: SMOKE_LIMIT_MS }, (error, _stdout, stderr) => {
+    const child = execFile(path, argv, { timeout: SMOKE_LIMIT_MS }, (error, _stdout, stderr) => {
       if (error?.killed) resolve(`it did not end within ${SMOKE_LIMIT_MS / 1_000} s`);
       else resolve(error || stderr ? stderr.trim() || error?.message : undefined);
     });
+    child.stdin?.end(JSON.stringify(told));
   });
 }
 

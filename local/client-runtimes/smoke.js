@@ -1,14 +1,14 @@
 /**
- * A host that embeds the shipped client, told on the command line where that is and how to reach a license service
+ * A host that embeds the shipped client, told on standard input where that is and how to reach a license service
  * (JSON). It ends by itself, without a word, or says what was wrong. Plain JavaScript, so that any Node runs it as it is.
  */
 const assert = require('node:assert/strict');
 const { connect, createServer } = require('node:net');
-const { mkdtempSync, rmSync } = require('node:fs');
+const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 
-const { client: clientFile, address, token, licenseKey, product } = JSON.parse(process.argv[2]);
+const { client: clientFile, address, token, licenseKey, product } = JSON.parse(readFileSync(0, 'utf8'));
 const { LicenseClient } = require(clientFile);
 
 const WITHIN_MS = 30_000;

@@ -69,20 +69,20 @@ export class Load {
   constructor(options: LoadOptions) {
     this.options = options;
     const { registered, license, addresses } = options;
-    const room = (name: string, number: number, pace: { holdMs: number; pauseMs: number }, sessionsMax: number) => {
+    const room = (name: string, number: number, pace: { workMs: number; pauseMs: number }, usersMax: number) => {
       const identity = registered[number % Math.max(1, registered.length)];
       return new ControlRoom({
         name,
         ...(identity ? { guid: identity.guid } : {}),
         seed: options.seed + number,
         product: license.product,
-        sessions: [
+        logins: [
           { feature: 'contended', seats: 1 },
           { feature: 'contended', seats: 2 },
           { feature: 'roomy', seats: 1 },
           { feature: 'roomy', seats: 3 },
         ],
-        sessionsMax,
+        usersMax,
         ...pace,
         client: {
           addresses,
@@ -94,10 +94,10 @@ export class Load {
       });
     };
     const busy = Array.from({ length: options.busyRooms }, (_, index) =>
-      room(`busy ${index}`, index, { holdMs: 400, pauseMs: 200 }, 3),
+      room(`busy ${index}`, index, { workMs: 400, pauseMs: 200 }, 3),
     );
     const steady = Array.from({ length: options.steadyRooms }, (_, index) =>
-      room(`steady ${index}`, 1_000 + index, { holdMs: 600_000, pauseMs: 300 }, 2),
+      room(`steady ${index}`, 1_000 + index, { workMs: 600_000, pauseMs: 300 }, 2),
     );
     this.rooms = [...busy, ...steady];
   }

@@ -21,11 +21,11 @@ describe('a Control Room', () => {
     const room = new ControlRoom({
       name: 'Control Room Kyoto',
       product: 'studio',
-      sessions: [
+      logins: [
         { feature: 'bot-creator', seats: 1 },
         { feature: 'bot-runner', seats: 3 },
       ],
-      holdMs: 40,
+      workMs: 40,
       pauseMs: 5,
       client: {
         addresses: [service.url],
@@ -54,7 +54,7 @@ describe('a Control Room', () => {
   });
 
   it('says what it holds', async () => {
-    const room = open({ holdMs: 60_000, sessionsMax: 3 });
+    const room = open({ workMs: 60_000, usersMax: 3 });
     room.start();
     await eventually('three sessions', WITHIN_MS, () => room.snapshot().holding.length === 3);
     const { name, guid, holding } = room.snapshot();
@@ -64,7 +64,7 @@ describe('a Control Room', () => {
   });
 
   it('gives everything back when it is stopped, and starts nothing more', async () => {
-    const room = open({ holdMs: 60_000 });
+    const room = open({ workMs: 60_000 });
     room.start();
     await eventually('two sessions', WITHIN_MS, () => service.live.size === 2);
     await room.stop();
@@ -73,7 +73,7 @@ describe('a Control Room', () => {
   });
 
   it('leaves its seats behind when it dies', async () => {
-    const room = open({ holdMs: 60_000 });
+    const room = open({ workMs: 60_000 });
     room.start();
     await eventually('two sessions', WITHIN_MS, () => service.live.size === 2);
     await room.stop({ release: false });
@@ -101,7 +101,7 @@ describe('a Control Room', () => {
 
   it('does the same again with the same seed', async () => {
     const work = async (): Promise<unknown[]> => {
-      const room = open({ seed: 7, sessionsMax: 1 });
+      const room = open({ seed: 7, usersMax: 1 });
       const from = service.asks('PUT').length;
       room.start();
       await eventually('four checkouts', WITHIN_MS, () => service.asks('PUT').length >= from + 4);

@@ -1,10 +1,12 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { ControlRoom } from '../../../client/example/control-room';
 import type { EventLog } from './events';
 import type { RoomView } from './state';
 
 const NAMES = ['Lisbon', 'Osaka', 'Nairobi', 'Quito', 'Tromsø', 'Perth', 'Boston', 'Lyon', 'Hanoi', 'Tunis'];
 
-const SESSIONS = [
+const LOGINS = [
   { feature: 'bot-creator', seats: 1 },
   { feature: 'citizen-developer', seats: 2 },
   { feature: 'attended-runner', seats: 5 },
@@ -16,28 +18,40 @@ const SESSIONS = [
 interface Options {
   readonly count: number;
   readonly edge: string;
-  readonly token: string;
+  /** What the Control Rooms register with. */
+  readonly licenseKey: string;
+  /** Where each keeps what it needs after a restart. */
+  readonly folder: string;
   readonly events: EventLog;
 }
 
-/** A handful of Control Rooms at work, so that there is life to see. They speak to the edge, as customers do. */
+/**
+ * A handful of Control Rooms at work, so that there is life to see. As those of customers do, they speak to the edge,
+ * register with the license key, and keep their leases when the world is started again after a crash.
+ */
 export class Demonstration {
   private readonly rooms: ControlRoom[];
   /** Why a room is in trouble now, in a word. */
   private readonly troubles = new Map<string, string>();
 
-  constructor({ count, edge, token, events }: Options) {
+  constructor({ count, edge, licenseKey, folder, events }: Options) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.rooms = Array.from({ length: count }, (_, index) => {
       const round = Math.floor(index / NAMES.length);
       const name = `${NAMES[index % NAMES.length]}${round === 0 ? '' : ` ${round + 1}`}`;
       return new ControlRoom({
         name,
         product: 'automation',
-        sessions: SESSIONS,
-        sessionsMax: 3,
-        holdMs: 25_000,
+        logins: LOGINS,
+        usersMax: 3,
+        workMs: 25_000,
         pauseMs: 4_000,
-        client: { addresses: [edge], token, requestTimeoutMs: 8_000 },
+        client: {
+          addresses: [edge],
+          controlRoom: { name: `Control Room ${name}`, licenseKey },
+          stateFile: join(folder, `${index + 1}.json`),
+          requestTimeoutMs: 8_000,
+        },
         onEvent: (event) => this.note(name, event.kind, events),
       });
     });

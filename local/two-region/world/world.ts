@@ -305,10 +305,12 @@ export class World implements WorldControl {
     throw new Error(`${otherwise} after ${limitMs / 1000} s; look into ${join(this.home, 'logs')}`);
   }
 
-  private startDemonstration({ secrets }: Parts): void {
+  private startDemonstration({ licensing }: Parts): void {
     const { rooms: count } = this.options;
     const edge = this.layout.url('edge');
-    this.demonstration = new Demonstration({ count, edge, token: secrets.tokens.client, events: this.events });
+    const licenseKey = licensing.licenses[0]?.licenseKey ?? '';
+    const folder = join(this.home, 'rooms');
+    this.demonstration = new Demonstration({ count, edge, licenseKey, folder, events: this.events });
     this.demonstration.start();
   }
 
