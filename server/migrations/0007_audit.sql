@@ -245,8 +245,20 @@ create function audit_leases_updated() returns trigger
   set plan_cache_mode = 'force_generic_plan' as $$
 declare
   foreign_role constant text := audit_foreign_role();
+  changed_ids uuid[];
   written record;
 begin
+  -- First of all, because most updates are heartbeats: is there anything else?
+  select array_agg(coalesce(a.id, b.id)) into changed_ids
+    from leases_before b full join leases_after a on a.id = b.id
+    where (b.id, b.pool_id, b.holder, b.seats, b.seq, b.granted_at, b.state, b.ended_at, b.adopted_from_epoch,
+           b.control_room, b.identity, b.borrowed, b.overdraft, b.granted_by, b.ended_by, b.ended_because)
+      is distinct from
+          (a.id, a.pool_id, a.holder, a.seats, a.seq, a.granted_at, a.state, a.ended_at, a.adopted_from_epoch,
+           a.control_room, a.identity, a.borrowed, a.overdraft, a.granted_by, a.ended_by, a.ended_because)
+      or foreign_role is not null and b.* is distinct from a.*;
+  if changed_ids is null then return null; end if;
+
   for written in
     select pool_id, array_agg(kind order by n) as kinds, array_agg(actor order by n) as actors,
       array_agg(body order by n) as bodies, array_agg(taken order by n) as seats_taken
@@ -291,12 +303,7 @@ begin
           from leases_before b full join leases_after a on a.id = b.id
           cross join lateral unnest(case when a.pool_id = b.pool_id then array[a.pool_id]
                                          else array_remove(array[b.pool_id, a.pool_id], null) end) as touched (pool_id)
-          where (b.id, b.pool_id, b.holder, b.seats, b.seq, b.granted_at, b.state, b.ended_at, b.adopted_from_epoch,
-                 b.control_room, b.identity, b.borrowed, b.overdraft, b.granted_by, b.ended_by, b.ended_because)
-            is distinct from
-                (a.id, a.pool_id, a.holder, a.seats, a.seq, a.granted_at, a.state, a.ended_at, a.adopted_from_epoch,
-                 a.control_room, a.identity, a.borrowed, a.overdraft, a.granted_by, a.ended_by, a.ended_because)
-            or foreign_role is not null and b.* is distinct from a.*
+          where coalesce(a.id, b.id) = any(changed_ids)
         ) changed join pool on pool.id = pool_id
         window in_order as (partition by pool_id order by seq, changed.id)
       ) change
