@@ -46,8 +46,7 @@ create table audit_era (
 );
 insert into audit_era (era, timeline) values (1, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8));
 
-create function audit_current_era() returns bigint
-  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+create function audit_current_era() returns bigint language plpgsql as $$
 declare
   now_on constant text := left(pg_walfile_name(pg_current_wal_insert_lsn()), 8);
   known audit_era;
@@ -89,23 +88,23 @@ alter table audit_event enable always trigger audit_only_grows;
 alter table audit_chain enable always trigger audit_only_grows;
 alter table audit_era enable always trigger audit_only_grows;
 
--- A netstring: the length in bytes, a colon, the bytes, a comma.
-create function audit_netstring(content text) returns text language sql immutable parallel safe
-  return octet_length(content) || ':' || content || ',';
+-- Functions named audit_… are called by triggers and by the functions named evergrant_…, which run as the owner, with a fixed
+-- search path, in UTC and with plans that are kept. Nobody else may call them.
 
 create function audit_count_usage(of_chain text, moment timestamptz, peak integer, last integer) returns void
-  language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set plan_cache_mode = 'force_generic_plan' as $$
+  language plpgsql as $$
 declare
-  midnight constant timestamptz := date_trunc('day', moment);
+  midnight constant timestamptz := date_trunc('day', moment, 'UTC');
+  today constant date := (moment at time zone 'UTC')::date;
 begin
   update audit_usage
     set seats_peak = greatest(seats_peak, peak), seats_taken = last, counted_until = greatest(counted_until, moment),
       seat_ms = seat_ms + seats_taken * greatest(0, extract(epoch from moment - counted_until) * 1000)
-    where chain = of_chain and day = midnight::date;
+    where chain = of_chain and day = today;
   if found then return; end if;
   insert into audit_usage (chain, day, seats_peak, seat_ms, counted_until, seats_taken)
-    select of_chain, midnight::date, greatest(carried, peak), carried * extract(epoch from moment - midnight) * 1000, moment, last
-    from (select coalesce((select seats_taken from audit_usage where chain = of_chain and day < midnight::date
+    select of_chain, today, greatest(carried, peak), carried * extract(epoch from moment - midnight) * 1000, moment, last
+    from (select coalesce((select seats_taken from audit_usage where chain = of_chain and day < today
                            order by day desc limit 1), 0) as carried) before;
 end
 $$;
@@ -113,12 +112,13 @@ $$;
 -- Appends events to one chain, in the order of the arrays, all at one moment. `seats_taken` has the pool's seats taken
 -- after each event, or is null when none of them takes or frees any.
 create function audit_append(to_chain text, kinds text[], actors text[], bodies json[], seats_taken integer[] default null)
-  returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set plan_cache_mode = 'force_generic_plan' as $$
+  returns void language plpgsql as $$
 declare
   head audit_chain;
   newest_epoch bigint;
   in_era bigint;
   moment timestamptz;
+  at_text text;
   chain_part text;
   moment_part text;
   contents bytea[];
@@ -131,9 +131,11 @@ begin
   in_era := audit_current_era();
   moment := clock_timestamp();
 
-  chain_part := audit_netstring('evergrant-audit-1') || audit_netstring(to_chain);
-  moment_part := audit_netstring(newest_epoch::text) || audit_netstring(in_era::text)
-    || audit_netstring(to_char(moment, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
+  chain_part := '17:evergrant-audit-1,' || octet_length(to_chain) || ':' || to_chain || ',';
+  at_text := to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+  moment_part := length(newest_epoch::text) || ':' || newest_epoch || ',' || length(in_era::text) || ':' || in_era || ','
+    || length(at_text) || ':' || at_text || ',';
+  -- Netstrings: the length in bytes, a colon, the bytes, a comma.
   select array_agg(convert_to(
       chain_part || length((head.seq + n)::text) || ':' || head.seq + n || ',' || moment_part
       || octet_length(kind) || ':' || kind || ',' || octet_length(actor) || ':' || actor || ','
@@ -159,21 +161,23 @@ end
 $$;
 
 -- Who did it, by name: what the row says, else what the transaction says, else the connection.
-create function audit_actor(by_row text) returns text language sql stable as $$
-  select coalesce(nullif(by_row, ''), nullif(current_setting('evergrant.actor', true), ''),
-                  nullif(current_setting('application_name'), ''), session_user)
-$$;
+create function audit_actor(by_row text) returns text language sql stable
+  return coalesce(nullif(by_row, ''), nullif(current_setting('evergrant.actor', true), ''),
+                  nullif(current_setting('application_name'), ''), session_user);
 
--- Null for a license server's session, else the role of it. A superuser, a member of everything, is no server.
-create function audit_foreign_role() returns text language sql stable as $$
-  select session_user where session_user <> 'evergrant_server' and not exists (
+create function audit_role_of_stranger() returns text language sql stable as $$
+  select session_user where not exists (
     select from pg_catalog.pg_auth_members membership
     join pg_catalog.pg_roles granted on granted.oid = membership.roleid and granted.rolname = 'evergrant_server'
     join pg_catalog.pg_roles member on member.oid = membership.member and member.rolname = session_user)
 $$;
 
+-- Null for a license server's session, else the role of it. A superuser, a member of everything, is no server.
+create function audit_foreign_role() returns text language sql stable
+  return case when session_user <> 'evergrant_server' then audit_role_of_stranger() end;
+
 create function audit_pool_chain(pool_changed bigint) returns text language sql immutable
-  return 'pool/' || pool_changed;
+  return 'pool/' || pool_changed::text;
 
 -- Columns as an event tells them: secrets and whole files by a hash.
 create function audit_presentable(name text, value jsonb) returns jsonb language sql immutable as $$
@@ -448,8 +452,7 @@ alter table queue_place enable always trigger write_audit_of_insert, enable alwa
 
 -- One event. Members of the body that are null are left out; the reason and a role that is no server's are added.
 create function audit_write(to_chain text, kind text, actor text, body jsonb, seats_taken integer default null) returns void
-  language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
-  set plan_cache_mode = 'force_generic_plan' as $$
+  language plpgsql as $$
 begin
   perform audit_append(to_chain, array[kind], array[audit_actor(actor)], array[
       (select json_object_agg(name, value) from jsonb_each(body || jsonb_build_object('seatsTaken', seats_taken,
@@ -461,8 +464,7 @@ $$;
 
 -- What the product never does.
 create function audit_write_altered(to_chain text, changed_table text, operation text, before jsonb, after jsonb,
-                                    seats_taken integer default null) returns void
-  language sql security definer set search_path = pg_catalog, public, pg_temp as $$
+                                    seats_taken integer default null) returns void language sql as $$
   select audit_write(to_chain, 'altered', null, jsonb_build_object('table', changed_table, 'operation', lower(operation),
     'change', audit_difference(before, after)), seats_taken)
 $$;
@@ -721,12 +723,9 @@ $$;
 
 -- Leases that ended, in classes of how long they were held (less than 2 ^ class milliseconds): who held seats at a moment
 -- is found by looking, in each class, no further than its length after that moment.
-create function audit_held_class(body json) returns smallint language sql immutable parallel safe
-  return ceil(ln((body ->> 'heldMs')::float8 + 1) / ln(2::float8))::smallint;
-create index audit_event_held on audit_event (audit_held_class(body), at)
+create index audit_event_held on audit_event ((ceil(ln((body ->> 'heldMs')::float8 + 1) / ln(2::float8))::smallint), at)
   where kind in ('lease_released', 'lease_forced', 'lease_expired', 'lease_disconnected', 'altered');
-create index audit_event_denied on audit_event (at) where kind = 'denied';
-create index audit_event_gap on audit_event (chain) where kind = 'audit_gap';
+create index audit_event_sought on audit_event (kind, at) where kind in ('denied', 'audit_gap');
 create index audit_event_at on audit_event using brin (at);
 
 -- Where to begin reading a chain for what happened from a moment on: no later than there, found by halving. It begins

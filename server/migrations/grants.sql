@@ -38,8 +38,7 @@ begin
     grant execute on function
       evergrant_audit_denials(bigint, jsonb),
       evergrant_audit_gap(text, bigint, bigint, bigint, text, text),
-      evergrant_audit_first_seq(text, timestamptz),
-      audit_held_class(json)
+      evergrant_audit_first_seq(text, timestamptz)
       to evergrant_server;
   end if;
   if exists (select from pg_roles where rolname = 'evergrant_controller') then

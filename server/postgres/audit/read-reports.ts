@@ -61,6 +61,9 @@ export async function readDenials(database: Pool, { since, until, licenseId }: D
 
 const HELD_CLASS_MAX = 48;
 
+/** As the index has it. */
+const HELD_CLASS = `ceil(ln((body ->> 'heldMs')::float8 + 1) / ln(2::float8))::smallint`;
+
 /**
  * Leases that ended after the moment, from the log: in each class of how long they were held, no event later than that
  * length can matter. And leases that are held still. The moment between an event's own clock and its neighbours' is
@@ -77,7 +80,7 @@ from (
   cross join lateral (
     select * from audit_event
     where kind in ('lease_released', 'lease_forced', 'lease_expired', 'lease_disconnected', 'altered')
-      and audit_held_class(body) = class::smallint and at > $1
+      and (${HELD_CLASS}) = class::smallint and at > $1
       and at <= $1::timestamptz + make_interval(secs => 2 ^ class / 1000 + 1)
   ) event
   where (event.body ->> 'grantedAt')::timestamptz <= $1
