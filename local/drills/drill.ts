@@ -30,7 +30,6 @@ export class Drill {
   readonly kept: Kept[] = [];
   readonly figures: Record<string, number | string> = {};
   recoveredAtMs: number | undefined;
-  lossTolerated: string | undefined;
   private readonly tell: (line: string) => void;
 
   constructor({ world, load, license }: DrillParts, tell: (line: string) => void) {
@@ -59,11 +58,6 @@ export class Drill {
   /** The first grant after the fault, for the recovery time; the first call counts. */
   recoveredAt(atMs: number): void {
     this.recoveredAtMs ??= atMs;
-  }
-
-  /** In this scenario leases that were acknowledged may be missing afterwards; they are counted, not demanded. */
-  toleratesLoss(because: string): void {
-    this.lossTolerated = because;
   }
 
   // What a scenario does.

@@ -46,7 +46,7 @@ export interface Holding {
   /** Exclusive end of what the client certainly held; Infinity never: an expiry bounds every lease. */
   untilMs: number;
   /** Why it ended, or undefined while the client still holds it. */
-  ended?: 'release-sent' | 'told-ended' | undefined;
+  ended?: 'release-sent' | 'told-ended' | 'lapsed' | undefined;
   token: string | undefined;
   readonly overdraft: boolean;
   readonly controlRoom: string | undefined;
@@ -95,8 +95,9 @@ function renewOrEnd(holdings: Map<string, Holding>, exchange: Exchange): void {
     holding.untilMs = Math.max(holding.untilMs, exchange.expiresAtMs);
     holding.token = exchange.token ?? holding.token;
   } else if (exchange.status === 404 || exchange.status === 410) {
+    // Whoever was silent until its time had passed has lost nothing that it was promised.
+    holding.ended = exchange.receivedAtMs < holding.untilMs ? 'told-ended' : 'lapsed';
     holding.untilMs = Math.min(holding.untilMs, exchange.receivedAtMs);
-    holding.ended = 'told-ended';
   }
 }
 

@@ -10,7 +10,6 @@ export const oregonReturns: Scenario = {
     injectFault(drill, 'SIGKILL of everything in Oregon');
     drill.signal('SIGKILL', everythingIn('oregon'));
     await awaitFailover(drill);
-    drill.toleratesLoss('the link between the regions is asynchronous');
     const owed = (await drill.control()).fenceDebts.map(({ region }) => region);
     drill.promise(
       'the fence that could not be put up is owed',

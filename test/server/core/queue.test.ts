@@ -150,6 +150,11 @@ describe('seats that come free', () => {
     ]);
   });
 
+  it('are of the Control Room that waited for them, whoever claims the place for it', () => {
+    const { inserted } = decide([waiting('a')], { free: 1, places: [place('a', 7, 1, { controlRoom: 'room-a' })] });
+    expect(inserted).toMatchObject([{ id: 'a', controlRoom: 'room-a' }]);
+  });
+
   it('take the place out of the line', () => {
     const { line, inserted } = decide([waiting('a')], { free: 1, places: [place('a', 7)] });
     expect(line.left).toEqual(['a']);
