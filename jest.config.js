@@ -14,4 +14,6 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 30_000,
+  // Most of a test's time is waiting for real processes and real databases.
+  maxWorkers: '100%',
 };

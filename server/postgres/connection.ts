@@ -38,8 +38,6 @@ export interface PoolOptions {
   readonly applicationName: string;
   readonly connectionsMax: number;
   readonly timeLimits?: Partial<TimeLimits>;
-  /** Statements are sent without waiting for the answers of those before them. @default false */
-  readonly pipelined?: boolean;
   /** Told of connections that broke while idle; each is replaced when next needed. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -67,7 +65,8 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Pool {
     max: options.connectionsMax,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
-    pipeline: options.pipelined ?? false,
+    // What is sent before an answer is awaited travels together.
+    pipeline: true,
     types: numbersForBigints(),
     ...TIME_LIMITS,
     ...options.timeLimits,

@@ -29,17 +29,24 @@ export interface LicenseDatabaseOptions {
 
 /**
  * The license database as a port. Watching has connections of its own, so that busy granting cannot make the
- * database look unreachable; opening an epoch has one with longer time limits, and so has reading the audit log.
+ * database look unreachable. What may take longer than a grant has connections with longer time limits: opening an epoch
+ * one that nothing else can occupy, surveying Control Rooms and triads another, and reading the audit log its own.
  */
 export function connectLicenseDatabase(address: DatabaseAddress, options: LicenseDatabaseOptions): LicenseDatabase {
   const { server, followerName, onIdleError } = options;
   const schemaNeeded = schemaOfThisRelease();
   const shared = onIdleError ? { onIdleError } : {};
-  const granting = openPool(address, { ...shared, applicationName: server, connectionsMax: 8, pipelined: true });
+  const granting = openPool(address, { ...shared, applicationName: server, connectionsMax: 8 });
   const watching = openPool(address, { ...shared, applicationName: `${server} watch`, connectionsMax: 3 });
   const opening = openPool(address, {
     ...shared,
     applicationName: `${server} opening`,
+    connectionsMax: 1,
+    timeLimits: { query_timeout: 20_000 },
+  });
+  const surveying = openPool(address, {
+    ...shared,
+    applicationName: `${server} survey`,
     connectionsMax: 1,
     timeLimits: { query_timeout: 20_000 },
   });
@@ -67,12 +74,12 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     readQueue: (filter) => readQueue(granting, filter),
     readLeases: (filter) => readLeases(granting, filter),
     licenses: licensesOn(granting),
-    registry: registryOn(granting, opening),
-    triads: triadsOn(watching, opening),
+    registry: registryOn(granting, surveying),
+    triads: triadsOn(watching, surveying),
     audit: auditLogOn(auditing),
     findApiTokens: (sha256s) => findApiTokens(watching, sha256s),
     close: async () => {
-      await Promise.all([granting.end(), watching.end(), opening.end(), auditing.end()]);
+      await Promise.all([granting.end(), watching.end(), opening.end(), surveying.end(), auditing.end()]);
     },
   };
 }

@@ -28,7 +28,7 @@ const NEWEST_EPOCH: Statement = {
 };
 const BEGIN_IN_EPOCH = [BEGIN, SHARE_EPOCH_LOCK, NEWEST_EPOCH];
 
-/** An open transaction. Its connection is pipelined: what is sent before an answer is awaited travels together. */
+/** An open transaction. What is sent before an answer is awaited travels together. */
 export class Transaction {
   readonly client: PoolClient;
   readonly #writes: Promise<unknown>[] = [];

@@ -16,9 +16,7 @@ beforeAll(async () => {
   const licenseKey = await giveLicenseKey(world, {
     entitlements: [{ feature: 'studio', seats: 10, borrowSecondsMax: 8_000_000 }],
   });
-  server = await world.startGranting({
-    wrapDatabase: (database) => ({ ...database, readAcknowledged: async () => 'FFFFFFFF/FFFFFFFF' }),
-  });
+  server = await world.startGranting();
   folder = mkdtempSync(join(tmpdir(), 'evergrant-offline-'));
   writeFileSync(at('admin.token'), TOKENS.admin, { mode: 0o600 });
   const room = newRoom();

@@ -23,16 +23,10 @@ let server: RunningServer;
 let keys: JSONWebKeySet;
 let licenseKey: string;
 
-/** The other region has everything at once. */
-const withFollower = () =>
-  world.startGranting({
-    wrapDatabase: (database) => ({ ...database, readAcknowledged: async () => 'FFFFFFFF/FFFFFFFF' }),
-  });
-
 beforeEach(async () => {
   world = await TestWorld.create(LICENSE);
   licenseKey = await giveLicenseKey(world, LICENSE);
-  server = await withFollower();
+  server = await world.startGranting();
   keys = (await server.call('GET', '/.well-known/jwks.json', undefined, null)).body as JSONWebKeySet;
 });
 
@@ -106,7 +100,7 @@ it('a request brings seats, as leases of the Control Room that last as long as a
 });
 
 it('the same request again gets the same response and no further seats, on every server, however often at once', async () => {
-  const other = await withFollower();
+  const other = await world.startGranting();
   const request = requestOf(await registered());
   const answers = await Promise.all([server, other, server, other].map((any) => ask(request, any)));
   const late = await ask(request, other);
@@ -160,10 +154,12 @@ it('is not lent for longer than the license says, nor what it does not know', as
 it('what the other region does not have yet is not handed out; the same request finds it later', async () => {
   const request = requestOf(await registered());
   await server.stop();
-  const alone = await world.startGranting();
+  const alone = await world.startGranting({
+    wrapDatabase: (database) => ({ ...database, readAcknowledged: async () => undefined }),
+  });
   expect(await ask(request, alone)).toMatchObject({ status: 503, body: { code: 'not_protected' } });
   await alone.stop();
-  server = await withFollower();
+  server = await world.startGranting();
   await lent(request);
   expect(await world.counts('studio')).toMatchObject({ live: 3 });
 }, 40_000);
