@@ -51,16 +51,20 @@ export type ClientNotice =
 const faulty = new WeakSet<object>();
 
 /**
- * Calls a listener of the host's. What it throws is its own affair: it must not stop the heartbeats of its leases. The
- * first time it does, the host is warned.
+ * Calls a listener of the host's. What it throws, or rejects with when it is asynchronous, is its own affair: it must
+ * neither stop the heartbeats of its leases nor end the host. The first time it does, the host is warned.
  */
-export function callListener<T>(listener: ((value: T) => void) | undefined, value: T): void {
+export function callListener<T>(listener: ((value: T) => unknown) | undefined, value: T): void {
   if (!listener) return;
-  try {
-    listener(value);
-  } catch (error) {
+  const failed = (error: unknown): void => {
     if (faulty.has(listener)) return;
     faulty.add(listener);
     process.emitWarning(`a license listener threw: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  try {
+    const returned = listener(value);
+    if (returned instanceof Promise) returned.catch(failed);
+  } catch (error) {
+    failed(error);
   }
 }

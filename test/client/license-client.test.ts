@@ -357,16 +357,18 @@ describe.each([
       for (const { sentAtMs, receivedAtMs, durationMs } of records) expect(receivedAtMs - sentAtMs).toBe(durationMs);
     });
 
-    it('goes on when a listener of the host throws', async () => {
+    it.each([
+      [
+        'throws',
+        () => {
+          throw new Error('the host is broken');
+        },
+      ],
+      ['rejects', () => Promise.reject(new Error('the host is broken'))],
+    ])('goes on when a listener of the host %s', async (_how, onEvent) => {
       oregon.heartbeatAfterMs = 60;
       const warning = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
-      await granted(
-        client({
-          onEvent: () => {
-            throw new Error('the host is broken');
-          },
-        }),
-      );
+      await granted(client({ onEvent }));
       await eventually('heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 2);
       expect(warning.mock.calls).toEqual([['a license listener threw: the host is broken']]);
       warning.mockRestore();
