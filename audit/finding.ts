@@ -7,7 +7,7 @@ export interface Finding {
   readonly text: string;
 }
 
-/** What each finding means, beyond the sentence that names the place; docs/runbook.md says what to do. */
+/** What each finding means, beyond the sentence that names the place; docs/audit.md says what to do. */
 export const MEANINGS = {
   unreadable: 'a line of the export is damaged, or was written by something else',
   event_changed: 'somebody changed an event after it was written, without hiding it',

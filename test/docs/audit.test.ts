@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FORMAT, HASH_BEFORE_THE_FIRST, readLine } from '../../audit/event';
+import { MEANINGS } from '../../audit/finding';
+
+const ROOT = join(__dirname, '../..');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const PAGE = read('docs/audit.md');
+const MIGRATIONS = readdirSync(join(ROOT, 'server/migrations'))
+  .filter((name) => /^\d/.test(name))
+  .map((name) => read(join('server/migrations', name)));
+const TABLES = new Set([...MIGRATIONS.join('\n').matchAll(/create table (\w+)/g)].map(([, name]) => name));
+
+/** What the first column of the section's tables names. */
+const namedIn = (title: string): string[] => {
+  const section = PAGE.split(/^## /m).find((part) => part.startsWith(`${title}\n`)) ?? '';
+  return [...section.matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+  );
+};
+
+/** Names in quotes that begin as the kinds of events do, where events are written. */
+const kindsWritten = (): string[] => {
+  const begin = 'pool|lease|overdraft|reservation|queue|license|control_room|control|token|epoch|audit';
+  const sql = MIGRATIONS.filter((text) => text.includes('audit_write(')).join('\n');
+  const names = [...sql.matchAll(new RegExp(`'((?:${begin})_[a-z_]+|denied|queued|altered)'`, 'g'))];
+  return [...new Set(names.map(([, name = '']) => name))].filter((name) => !TABLES.has(name));
+};
+
+describe('the page of the audit log', () => {
+  it('explains every finding, and none that is not there', () => {
+    expect(namedIn('What a verification finds').sort()).toEqual(Object.keys(MEANINGS).sort());
+  });
+
+  it('explains every kind of event, and none that is not there', () => {
+    const told = new Set([...namedIn('What is written'), 'altered', 'audit_gap']);
+    expect([...told].sort()).toEqual(kindsWritten().sort());
+  });
+
+  it('has an example whose hash is right, and the bytes that lead to it', () => {
+    const line = /```json\n(.+)\n```/.exec(PAGE)?.[1] ?? '';
+    const bytes = /```text\n(.+)\n```/.exec(PAGE)?.[1] ?? '';
+    const verdict = readLine(line);
+    if (verdict.kind !== 'event') throw new Error(verdict.because);
+    const { hash, previousHash } = verdict.event;
+    expect(previousHash).toBe(HASH_BEFORE_THE_FIRST);
+    expect(createHash('sha256').update(Buffer.alloc(32)).update(bytes).digest('hex')).toBe(hash);
+    expect(PAGE).toContain(`\`${FORMAT}\``);
+  });
+
+  it('leads from every alert to the runbook', () => {
+    const raised = [...read('server/duties/checkpoints.ts').matchAll(/alert: '([^']+)'/g)].map(([, alert]) => alert);
+    expect(raised.length).toBeGreaterThan(0);
+    for (const alert of raised)
+      for (const page of [PAGE, read('docs/runbook.md')]) expect(page).toContain(`\`${alert}\``);
+  });
+});
