@@ -18,7 +18,7 @@ beforeEach(async () => {
   await database.query(`insert into epoch (epoch, region, opened_by) values (1, 'oregon', 'the test')`);
   const address = database.address('evergrant_owner');
   relay = new Relay(address.port);
-  const options = { applicationName: 'test', connectionsMax: 2, pipelined: true, timeLimits: { query_timeout: 700 } };
+  const options = { applicationName: 'test', connectionsMax: 2, timeLimits: { query_timeout: 700 } };
   pool = openPool({ ...address, port: await relay.listen() }, options);
 });
 

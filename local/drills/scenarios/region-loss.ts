@@ -3,7 +3,8 @@ import { awaitFailover, everythingIn, injectFault, settleIn } from './common';
 
 /** About a cross-region round trip: what Oregon acknowledges in its last moments does not arrive. */
 const LINK_DELAY_MS = 70;
-const LAST_GRANTS = 40;
+const AT_ONCE = 16;
+const GRANTS_BEFORE = 200;
 
 export const regionLoss: Scenario = {
   name: 'region-loss',
@@ -14,7 +15,8 @@ export const regionLoss: Scenario = {
     await settleIn(drill);
     drill.figure('delay of the replication link, each way (ms)', LINK_DELAY_MS);
     // Grants up to the very moment: the last of them are on their way to Virginia when Oregon dies, link and all.
-    await drill.load.surge(LAST_GRANTS);
+    const surge = drill.load.surge(AT_ONCE);
+    await drill.eventually('checkouts follow each other', 20_000, () => surge.granted() >= GRANTS_BEFORE);
     drill.world.changeLink('virginia-oregon/replication', { mode: 'cut' });
     injectFault(drill, 'SIGKILL of everything in Oregon, with what was on its way to Virginia');
     drill.signal('SIGKILL', everythingIn('oregon'));
