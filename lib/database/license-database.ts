@@ -71,8 +71,8 @@ export class LicenseDatabase extends Construct {
     });
     this.instance.applyRemovalPolicy(RemovalPolicy.RETAIN);
     // Named, and not referred to: the names are what a follower that is made later goes by.
-    this.instance.addDependency(foundation.subnets);
-    this.instance.addDependency(foundation.parameters);
+    this.instance.addResourceDependency(foundation.subnets);
+    this.instance.addResourceDependency(foundation.parameters);
     acknowledge(this.instance, {
       CKV_AWS_161:
         'Passwords over verified TLS: logging in must not depend on another service at the moment of a failover.',

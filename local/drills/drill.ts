@@ -178,6 +178,9 @@ export class Drill {
   }
 }
 
+/** Where Control Rooms ask. */
+export type Reach = 'edge' | 'servers of Oregon' | 'half at the edge, half beside the servers of Oregon';
+
 /** A disaster: what is done to the world, and what must be true of it. */
 export interface Scenario {
   readonly name: string;
@@ -188,6 +191,6 @@ export interface Scenario {
   /** Control Rooms that register with the license key, and share the work. @default all use the world's client token */
   readonly controlRooms?: readonly DrillRoom[];
   /** Where Control Rooms ask. @default at the edge */
-  readonly reach?: 'edge' | 'servers of Oregon';
+  readonly reach?: Reach;
   run(drill: Drill): Promise<void>;
 }

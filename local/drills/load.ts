@@ -9,8 +9,8 @@ import type { DrillLicense } from './license';
 
 export interface LoadOptions {
   readonly license: DrillLicense;
-  /** Where Control Rooms ask: the edge, or every server of a triad. */
-  readonly addresses: readonly string[];
+  /** Where Control Rooms ask, in turn: each of them knows one of these lists. What the drill itself asks, it asks the first. */
+  readonly addresses: readonly (readonly string[])[];
   /** Control Rooms that register, each with its own token; without any, all use `token`. */
   readonly registered: readonly RoomToRegister[];
   readonly serverUrls: Readonly<Record<Region, readonly string[]>>;
@@ -85,7 +85,7 @@ export class Load {
         usersMax,
         ...pace,
         client: {
-          addresses,
+          addresses: addresses[number % addresses.length] ?? [],
           ...(identity ? { controlRoom: identity } : { token: options.token }),
           requestTimeoutMs: REQUEST_TIME_OUT_MS,
           backoffCapMs: 1_000,
@@ -133,6 +133,17 @@ export class Load {
     return this.exchanges.filter(
       ({ method, sentAtMs, status }) => method !== 'DELETE' && sentAtMs > sinceMs && (status === 200 || status === 201),
     ).length;
+  }
+
+  /** Checkouts and heartbeats that a region acknowledged, sent since then. */
+  acknowledgedBy(region: Region, sinceMs: number): Exchange[] {
+    return this.exchanges.filter(
+      ({ method, sentAtMs, status, servedBy }) =>
+        method !== 'DELETE' &&
+        sentAtMs > sinceMs &&
+        (status === 200 || status === 201) &&
+        servedBy?.startsWith(`${region}/`),
+    );
   }
 
   /** How many calls were answered in the last `withinMs` with success. */
@@ -203,7 +214,7 @@ export class Load {
 
   /** One after the other: of a triad one server is in control. */
   private addressAt(attempt: number): string {
-    const { addresses } = this.options;
+    const [addresses = []] = this.options.addresses;
     return addresses[attempt % addresses.length] ?? '';
   }
 

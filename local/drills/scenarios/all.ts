@@ -12,6 +12,7 @@ import { queueFailover } from './queue-failover';
 import { redundantLicense } from './redundant-license';
 import { regionHang } from './region-hang';
 import { regionLoss } from './region-loss';
+import { splitBrain } from './split-brain';
 import { standbyNotReady } from './standby-not-ready';
 import { twoControllers } from './two-controllers';
 import { virginiaDown } from './virginia-down';
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   databaseDown,
   regionLoss,
   regionHang,
+  splitBrain,
   oregonReturns,
   controllerDies,
   twoControllers,
