@@ -32,6 +32,8 @@ export interface Exchange {
   readonly position?: number | undefined;
   /** Which registered Control Room asked. */
   readonly controlRoom?: string | undefined;
+  /** Which client asked. When nobody answers it, it asks for one of its leases in the name of all. */
+  readonly client?: string | undefined;
 }
 
 export interface Holding {
@@ -45,7 +47,12 @@ export interface Holding {
   readonly fromMs: number;
   /** Exclusive end of what the client certainly held; Infinity never: an expiry bounds every lease. */
   untilMs: number;
-  /** Why it ended, or undefined while the client still holds it. */
+  /** When it was last granted or renewed. */
+  heardAtMs: number;
+  /**
+   * Why it ended, or undefined while the client still holds it. `told-ended` is a loss: a server said so before its time
+   * was over, or afterwards though its holder had asked in time. `lapsed`: its holder had not.
+   */
   ended?: 'release-sent' | 'told-ended' | 'lapsed' | undefined;
   token: string | undefined;
   readonly overdraft: boolean;
@@ -56,9 +63,10 @@ export interface Holding {
 export function holdingsOf(exchanges: readonly Exchange[]): Map<string, Holding> {
   const holdings = new Map<string, Holding>();
   const inOrder = [...exchanges].sort((left, right) => left.receivedAtMs - right.receivedAtMs);
+  const inVain = renewalsInVain(exchanges);
   for (const exchange of inOrder) {
     if (exchange.method === 'PUT' && exchange.status === 201) open(holdings, exchange);
-    else if (exchange.method === 'POST') renewOrEnd(holdings, exchange);
+    else if (exchange.method === 'POST') renewOrEnd(holdings, exchange, inVain);
   }
   // A release ends the holding when it is *sent*, whatever came back, so it is applied after every renewal.
   for (const exchange of inOrder) if (exchange.method === 'DELETE') endAtSending(holdings, exchange);
@@ -70,6 +78,7 @@ function open(holdings: Map<string, Holding>, exchange: Exchange): void {
   const untilMs = exchange.expiresAtMs ?? exchange.receivedAtMs;
   if (known) {
     known.untilMs = Math.max(known.untilMs, untilMs);
+    known.heardAtMs = exchange.receivedAtMs;
     known.token = exchange.token ?? known.token;
     return;
   }
@@ -82,22 +91,50 @@ function open(holdings: Map<string, Holding>, exchange: Exchange): void {
     askedAtMs: exchange.sentAtMs,
     fromMs: exchange.receivedAtMs,
     untilMs,
+    heardAtMs: exchange.receivedAtMs,
     token: exchange.token,
     overdraft: exchange.overdraft === true,
     controlRoom: exchange.controlRoom,
   });
 }
 
-function renewOrEnd(holdings: Map<string, Holding>, exchange: Exchange): void {
+/** Who asked: leases of one client are asked for together. */
+const askerOf = ({ client, leaseId }: Exchange): string => client ?? leaseId;
+
+/** When each client asked for a renewal and was neither given it nor told that the lease is gone. */
+function renewalsInVain(exchanges: readonly Exchange[]): ReadonlyMap<string, readonly number[]> {
+  const inVain = new Map<string, number[]>();
+  for (const exchange of exchanges) {
+    if (exchange.method !== 'POST' || exchange.status === 200 || isEnd(exchange)) continue;
+    const asker = askerOf(exchange);
+    const times = inVain.get(asker) ?? [];
+    times.push(exchange.sentAtMs);
+    inVain.set(asker, times);
+  }
+  return inVain;
+}
+
+const isEnd = ({ status }: Exchange): boolean => status === 404 || status === 410;
+
+function renewOrEnd(
+  holdings: Map<string, Holding>,
+  exchange: Exchange,
+  inVain: ReadonlyMap<string, readonly number[]>,
+): void {
   const holding = holdings.get(exchange.leaseId);
   if (!holding) return;
   if (exchange.status === 200 && exchange.expiresAtMs !== undefined) {
     holding.untilMs = Math.max(holding.untilMs, exchange.expiresAtMs);
+    holding.heardAtMs = exchange.receivedAtMs;
     holding.token = exchange.token ?? holding.token;
-  } else if (exchange.status === 404 || exchange.status === 410) {
-    // Whoever was silent until its time had passed has lost nothing that it was promised.
-    holding.ended = exchange.receivedAtMs < holding.untilMs ? 'told-ended' : 'lapsed';
-    holding.untilMs = Math.min(holding.untilMs, exchange.receivedAtMs);
+  } else if (isEnd(exchange) && holding.ended === undefined) {
+    const { heardAtMs, untilMs } = holding;
+    // Whoever was silent until its time had passed has lost nothing that it was promised. Whoever asked and was not heard
+    // was not silent: the region that takes over has to have waited for it (S4).
+    const asked = [exchange.sentAtMs, ...(inVain.get(askerOf(exchange)) ?? [])];
+    const inTime = asked.some((sentAtMs) => sentAtMs >= heardAtMs && sentAtMs < untilMs);
+    holding.ended = inTime || exchange.receivedAtMs < untilMs ? 'told-ended' : 'lapsed';
+    holding.untilMs = Math.min(untilMs, exchange.receivedAtMs);
   }
 }
 

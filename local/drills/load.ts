@@ -36,7 +36,7 @@ const REQUEST_TIME_OUT_MS = 5_000;
 /** Monotonic milliseconds + this = milliseconds since 1970, for marks beside the controller's. */
 const wallOffsetMs = (): number => Date.now() - performance.now();
 
-function toExchange(record: ResponseRecord, controlRoom?: string): Exchange | undefined {
+function toExchange(record: ResponseRecord, client?: string, controlRoom?: string): Exchange | undefined {
   if (record.method === 'GET' || !record.leaseId) return undefined;
   const body = (record.body ?? {}) as LeaseBody;
   const expiresAtMs = body.expiresAt ? Date.parse(body.expiresAt) - wallOffsetMs() : undefined;
@@ -57,6 +57,7 @@ function toExchange(record: ResponseRecord, controlRoom?: string): Exchange | un
     overdraft: body.overdraft,
     position: body.position,
     controlRoom,
+    client,
   };
 }
 
@@ -89,7 +90,7 @@ export class Load {
           ...(identity ? { controlRoom: identity } : { token: options.token }),
           requestTimeoutMs: REQUEST_TIME_OUT_MS,
           backoffCapMs: 1_000,
-          onResponse: (record) => this.record(record, identity?.guid),
+          onResponse: (record) => this.record(record, name, identity?.guid),
         },
       });
     };
@@ -270,8 +271,8 @@ export class Load {
     }
   }
 
-  private record(record: ResponseRecord, controlRoom?: string): void {
-    const exchange = toExchange(record, controlRoom);
+  private record(record: ResponseRecord, client?: string, controlRoom?: string): void {
+    const exchange = toExchange(record, client, controlRoom);
     if (exchange) this.exchanges.push(exchange);
   }
 }

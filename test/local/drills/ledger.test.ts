@@ -50,10 +50,61 @@ describe('the ledger of what clients held', () => {
     expect(peaks(holdings.values()).get('p/f')).toEqual({ held: 1, atMs: 1 });
   });
 
-  test('being told that a lease ended ends it', () => {
-    const told = exchange({ method: 'POST', status: 410, receivedAtMs: 300 });
-    const holdings = holdingsOf([exchange({}), told]);
-    expect(holdings.get('a')).toMatchObject({ untilMs: 300, ended: 'told-ended' });
+  describe('of a lease that somebody was told is gone', () => {
+    const told = (over: Partial<Exchange>) => exchange({ method: 'POST', status: 410, ...over });
+    const unanswered = (over: Partial<Exchange>) => told({ status: undefined, ...over });
+    const ended = (...exchanges: Exchange[]) => {
+      const { untilMs, ended: how } = holdingsOf(exchanges).get('a') ?? {};
+      return { untilMs, ended: how };
+    };
+
+    test('before its time was over: that ends it, and it is a loss', () => {
+      expect(ended(exchange({}), told({ receivedAtMs: 300 }))).toEqual({ untilMs: 300, ended: 'told-ended' });
+      expect(ended(exchange({}), told({ receivedAtMs: 999 }))).toEqual({ untilMs: 999, ended: 'told-ended' });
+    });
+
+    test('after its time was over, by a holder that had been silent: it lapsed', () => {
+      expect(ended(exchange({}), told({ receivedAtMs: 1001 }))).toEqual({ untilMs: 1000, ended: 'lapsed' });
+      const late = told({ sentAtMs: 1000, receivedAtMs: 1001 });
+      expect(ended(exchange({}), late)).toEqual({ untilMs: 1000, ended: 'lapsed' });
+    });
+
+    test.each([
+      ['nobody answered', undefined],
+      ['it was refused for not granting', 503],
+      ['its credentials were not known any more', 401],
+    ])('after its time was over, by a holder that had asked in time, when %s: a loss', (_why, status) => {
+      const asked = unanswered({ status, sentAtMs: 700, receivedAtMs: 900 });
+      const gone = told({ sentAtMs: 1300, receivedAtMs: 1301 });
+      expect(ended(exchange({}), asked, gone)).toEqual({ untilMs: 1000, ended: 'told-ended' });
+      const hangs = { ...asked, receivedAtMs: 5_700 };
+      expect(ended(exchange({}), hangs, gone)).toEqual({ untilMs: 1000, ended: 'told-ended' });
+    });
+
+    test('by an answer that was long on its way, to a question sent in time: a loss', () => {
+      const gone = told({ sentAtMs: 700, receivedAtMs: 1301 });
+      expect(ended(exchange({}), gone)).toEqual({ untilMs: 1000, ended: 'told-ended' });
+    });
+
+    test('what was asked in vain before the last renewal does not count', () => {
+      const asked = unanswered({ sentAtMs: 100, receivedAtMs: 200 });
+      const renewed = told({ status: 200, sentAtMs: 250, receivedAtMs: 300, expiresAtMs: 1300 });
+      const gone = told({ sentAtMs: 1400, receivedAtMs: 1401 });
+      expect(ended(exchange({}), asked, renewed, gone)).toEqual({ untilMs: 1300, ended: 'lapsed' });
+    });
+
+    test('a client asks for one of its leases in the name of all', () => {
+      const [mine, others] = [{ client: 'kyoto' }, { client: 'osaka' }];
+      const asked = unanswered({ leaseId: 'b', sentAtMs: 700, receivedAtMs: 900 });
+      const gone = told({ sentAtMs: 1300, receivedAtMs: 1301, ...mine });
+      expect(ended(exchange(mine), { ...asked, ...mine }, gone).ended).toBe('told-ended');
+      expect(ended(exchange(mine), { ...asked, ...others }, gone).ended).toBe('lapsed');
+    });
+
+    test('told twice, the first time decides', () => {
+      const twice = [told({ receivedAtMs: 300 }), told({ sentAtMs: 1200, receivedAtMs: 1201 })];
+      expect(ended(exchange({}), ...twice)).toEqual({ untilMs: 300, ended: 'told-ended' });
+    });
   });
 
   test('an acknowledgement of an old epoch to a request sent after the new epoch had granted is stale', () => {
