@@ -5,6 +5,7 @@ import { awaitFailover, injectFault, promiseDoesNotGrant, settleIn } from './com
 
 /** What was granted in time may still be on its way to its Control Room. */
 const ANSWER_MS = 500;
+const AT_ONCE = 8;
 
 export const splitBrain: Scenario = {
   name: 'split-brain',
@@ -16,11 +17,14 @@ export const splitBrain: Scenario = {
     injectFault(drill, 'every link between Oregon and the rest of the world is cut');
     const cutAtMs = performance.now();
     for (const link of LINK_NAMES) if (link.includes('oregon')) drill.world.changeLink(link, { mode: 'cut' });
+    // Beside those who come and go: what it grants alone is unknown to Virginia, as much as the escrow allows.
+    const surge = drill.load.surge(AT_ONCE);
     await awaitFailover(drill);
     const leaseMs = PROFILE_DURATIONS.fast.authorityLeaseMs;
     const alone = drill.load.acknowledgedBy('oregon', cutAtMs);
     const lastMs = Math.max(0, ...alone.map(({ receivedAtMs }) => receivedAtMs - cutAtMs));
     drill.figure('acknowledged by Oregon while it was alone', alone.length);
+    drill.figure('of them seats that were not given back', surge.granted());
     drill.figure('its last acknowledgement after the cut (ms)', Math.round(lastMs));
     drill.figure('its authority lease (ms)', leaseMs);
     drill.promise('Oregon went on while its proof was good', alone.length > 0, `${alone.length} acknowledged`);
