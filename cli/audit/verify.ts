@@ -1,4 +1,4 @@
-import { Books } from '../../audit/books';
+import { Books, type DayAccount } from '../../audit/books';
 import { createStatementReader } from '../../audit/checkpoint';
 import { type Finding, finding } from '../../audit/finding';
 import { type VerificationInput, type VerificationSummary, verifyLog } from '../../audit/verification';
@@ -10,6 +10,8 @@ import type { HeadsView, ServerLog } from './server-log';
 /** How long an event of a running deployment may wait for its checkpoint: many times what it takes. */
 const OVERDUE_AFTER_MS = 300_000;
 const FINDINGS_KEPT_MAX = 1_000;
+const USAGE_DAYS = 365;
+const DAY_MS = 86_400_000;
 const PROGRESS_EVERY_EVENTS = 100_000;
 
 export interface VerificationOutcome {
@@ -86,12 +88,42 @@ async function withBooks(
   log: ServerLog,
 ): Promise<VerificationOutcome> {
   const { days } = books;
-  const { usage } = days ? await log.usage(days.first, days.last) : { usage: [] };
+  const usage = days ? await allUsage(log, days) : [];
   const disagreements = books.check(usage, at.slice(0, 10));
   return {
     findings: [...findings, ...disagreements].slice(0, FINDINGS_KEPT_MAX),
     summary: { ...summary, findings: summary.findings + disagreements.length },
   };
+}
+
+async function allUsage(log: ServerLog, days: Days): Promise<DayAccount[]> {
+  const usage: DayAccount[] = [];
+  for (const { first, last } of yearsOf(days)) {
+    const year = await log.usage(first, last);
+    for (const { chain, day, seatsPeak } of year.usage) usage.push({ chain, day, seatsPeak });
+  }
+  return usage;
+}
+
+/** Days as 2026-11-22; both belong to them. */
+interface Days {
+  readonly first: string;
+  readonly last: string;
+}
+
+/** In parts: what one report may be asked for is bounded, and how long a log goes back is not. */
+export function yearsOf({ first, last }: Days): Days[] {
+  const years: Days[] = [];
+  for (let from = first; from <= last; ) {
+    const end = dayAfter(from, USAGE_DAYS - 1);
+    years.push({ first: from, last: end < last ? end : last });
+    from = dayAfter(end, 1);
+  }
+  return years;
+}
+
+function dayAfter(day: string, days: number): string {
+  return new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
 }
 
 async function collect(input: VerificationInput, output: Output): Promise<VerificationOutcome> {
