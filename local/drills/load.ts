@@ -33,6 +33,7 @@ interface LeaseBody {
 
 const PRESENT_TRIES = 20;
 const REQUEST_TIME_OUT_MS = 5_000;
+const AFTER_A_REFUSAL_MS = 50;
 /** Monotonic milliseconds + this = milliseconds since 1970, for marks beside the controller's. */
 const wallOffsetMs = (): number => Date.now() - performance.now();
 
@@ -59,6 +60,12 @@ function toExchange(record: ResponseRecord, client?: string, controlRoom?: strin
     controlRoom,
     client,
   };
+}
+
+export interface Surge {
+  /** How many were granted so far. */
+  granted(): number;
+  stop(): void;
 }
 
 /** Control Rooms at work through the edge, and every response they got. */
@@ -191,17 +198,23 @@ export class Load {
     return granted.find((answer) => answer !== undefined);
   }
 
-  /**
-   * Checks out without a pause, several at once, and gives nothing back, until the world no longer answers.
-   * @returns how many were granted so far.
-   */
-  surge(atOnce: number): { granted: () => number } {
-    let granted = 0;
+  /** Checks out without a pause, several at once, and gives nothing back, until it is stopped. */
+  surge(atOnce: number): Surge {
+    let [granted, stopped] = [0, false];
     const lane = async (): Promise<void> => {
-      while ((await this.checkOutAt(this.addressAt(0))) !== undefined) granted += 1;
+      while (!stopped) {
+        const answer = await this.checkOutAt(this.addressAt(0));
+        if (answer === undefined) await delay(AFTER_A_REFUSAL_MS);
+        else granted += 1;
+      }
     };
     for (let index = 0; index < atOnce; index += 1) void lane();
-    return { granted: () => granted };
+    return {
+      granted: () => granted,
+      stop: () => {
+        stopped = true;
+      },
+    };
   }
 
   /** Presents a lease with its token at the public address. @returns `honoured`, or why not. */

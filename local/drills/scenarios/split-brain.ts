@@ -19,8 +19,10 @@ export const splitBrain: Scenario = {
     for (const link of LINK_NAMES) if (link.includes('oregon')) drill.world.changeLink(link, { mode: 'cut' });
     // Beside those who come and go: what it grants alone is unknown to Virginia, as much as the escrow allows.
     const surge = drill.load.surge(AT_ONCE);
-    await awaitFailover(drill);
     const leaseMs = PROFILE_DURATIONS.fast.authorityLeaseMs;
+    await drill.pass(leaseMs);
+    surge.stop();
+    await awaitFailover(drill);
     const alone = drill.load.acknowledgedBy('oregon', cutAtMs);
     const lastMs = Math.max(0, ...alone.map(({ receivedAtMs }) => receivedAtMs - cutAtMs));
     drill.figure('acknowledged by Oregon while it was alone', alone.length);
