@@ -25,6 +25,14 @@ export type { ResponseRecord } from './calls/call';
 export type { ClientNotice, LicenseEvent } from './events';
 export type { CheckoutOutcome } from './keeping/checkouts';
 export type { Lease, LeaseState, ReleaseOutcome } from './lease';
+// biome-ignore lint/performance/noBarrelFile: what is shipped has one entry
+export {
+  type OfflineSeats,
+  type OfflineSeatsOptions,
+  type OfflineSeatsOutcome,
+  type OfflineSeatsRefusal,
+  readOfflineSeats,
+} from './offline-seats';
 export type { CheckoutRequest, LicenseClientOptions } from './options';
 
 /** While no server is heard, what has passed is written down this often (S7). */

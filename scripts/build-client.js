@@ -8,8 +8,10 @@ const { build } = require('esbuild');
 
 const root = join(__dirname, '..');
 const source = join(root, 'client');
+/** What the client shares with the servers: the format of files. */
+const shared = ['license-files', 'offline-files'].map((folder) => join(root, folder));
 const target = join(root, 'dist', 'client');
-const types = join(target, 'index.d.ts');
+const types = join(target, 'types', 'client', 'license-client.d.ts');
 
 /** Accelerators that `ws` uses when they are there. */
 const OPTIONAL = ['bufferutil', 'utf-8-validate'];
@@ -21,15 +23,20 @@ function newestMs(folder) {
 
 /** Types take a second: they are made anew only when a source has changed. */
 function emitTypes() {
-  if (existsSync(types) && statSync(types).mtimeMs > newestMs(source)) return;
+  if (existsSync(types) && statSync(types).mtimeMs > Math.max(...[source, ...shared].map(newestMs))) return;
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   execFileSync(process.execPath, [tsc, '-p', join(source, 'tsconfig.json')], { stdio: 'inherit' });
-  writeFileSync(types, "export * from './license-client';\n");
 }
 
 function writeManifest() {
   const { version, engines } = require(join(root, 'package.json'));
-  const manifest = { name: '@evergrant/client', version, main: 'index.js', types: 'index.d.ts', engines };
+  const manifest = {
+    name: '@evergrant/client',
+    version,
+    main: 'index.js',
+    types: 'types/client/license-client.d.ts',
+    engines,
+  };
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 

@@ -15,11 +15,13 @@ export interface LeaseProof {
   readonly policy: OutagePolicy | undefined;
 }
 
-export type ProofVerdict =
-  | { readonly kind: 'proven'; readonly proof: LeaseProof }
+type Unproven =
   /** Signed by a key that is not known. */
-  | { readonly kind: 'unknown_key' }
-  | { readonly kind: 'refused'; readonly detail: string };
+  { readonly kind: 'unknown_key' } | { readonly kind: 'refused'; readonly detail: string };
+
+export type ProofVerdict = { readonly kind: 'proven'; readonly proof: LeaseProof } | Unproven;
+
+export type ClaimsVerdict = { readonly kind: 'signed'; readonly claims: unknown } | Unproven;
 
 /** A public Ed25519 key as a JSON Web Key with its `kid`. */
 export interface PublicKey {
@@ -55,17 +57,24 @@ export class Verifier {
 
   /** Never rejects. */
   async verify(token: string): Promise<ProofVerdict> {
-    const kid = kidOf(token);
+    const read = await this.claimsOf(token, TOKEN_TYPE);
+    if (read.kind !== 'signed') return read;
+    const proof = proofOf(read.claims);
+    return proof ? { kind: 'proven', proof } : { kind: 'refused', detail: 'it does not say what a lease token says' };
+  }
+
+  /** What a compact JWS of this `typ` says, when one of the keys has signed it. Never rejects. */
+  async claimsOf(jws: string, type: string): Promise<ClaimsVerdict> {
+    const kid = kidOf(jws);
     const key = this.keys.find((candidate) => candidate.kid === kid);
     if (kid !== undefined && !key) return { kind: 'unknown_key' };
     if (!key) return { kind: 'refused', detail: 'it is no token' };
     try {
-      const { payload, protectedHeader } = await compactVerify(token, await this.#keyOf(key), {
+      const { payload, protectedHeader } = await compactVerify(jws, await this.#keyOf(key), {
         algorithms: [ALGORITHM],
       });
-      if (protectedHeader.typ !== TOKEN_TYPE) return { kind: 'refused', detail: 'it is a token for something else' };
-      const proof = proofOf(JSON.parse(Buffer.from(payload).toString('utf8')));
-      return proof ? { kind: 'proven', proof } : { kind: 'refused', detail: 'it does not say what a lease token says' };
+      if (protectedHeader.typ !== type) return { kind: 'refused', detail: 'it is a token for something else' };
+      return { kind: 'signed', claims: JSON.parse(Buffer.from(payload).toString('utf8')) };
     } catch {
       return { kind: 'refused', detail: `it was not signed by the key ${kid}` };
     }
