@@ -23,7 +23,7 @@ export type CheckoutOutcome =
 export interface CheckoutsOptions {
   readonly courier: Courier;
   readonly book: LeaseBook;
-  readonly keys: KeyRing;
+  readonly keys: Pick<KeyRing, 'verify'>;
   readonly clock: ClientClock;
   readonly holder: string;
   readonly newLeaseId: () => string;

@@ -11,7 +11,7 @@ export interface LeaseBookOptions
   /** The stable name of the installation, if it has one. */
   readonly installation: string | undefined;
   readonly contact: Contact;
-  readonly keys: KeyRing;
+  readonly keys: Pick<KeyRing, 'verifyKept'>;
   readonly onOccurrence: LeaseKeeperOptions['onOccurrence'];
   readonly onDropped: (leaseId: string, detail: string) => void;
   readonly onChange: () => void;

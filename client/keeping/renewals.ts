@@ -11,8 +11,8 @@ import { type LeaseKeeper, learnedFrom } from './lease-keeper';
 
 export interface RenewalsOptions {
   readonly courier: Courier;
-  readonly switchboard: Switchboard;
-  readonly keys: KeyRing;
+  readonly switchboard: Pick<Switchboard, 'holds' | 'renewAll'>;
+  readonly keys: Pick<KeyRing, 'verify'>;
   readonly clock: ClientClock;
   readonly random: () => number;
   readonly backoff: BackoffPolicy;

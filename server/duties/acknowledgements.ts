@@ -1,9 +1,9 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { AcknowledgedSeqs } from '../core/escrow';
 import { walBytes } from '../core/wal';
 import { DatabaseFailure, type FollowerKnowledge, type LicenseDatabase, type MonotonicClock } from '../ports';
 import type { Metrics } from './metrics';
+import { PROCESS_TIMERS, type Timers, wait } from './timers';
 
 /** While somebody waits; while nobody does and something is still under way; while the follower is away. */
 const LOOK_EVERY_MS = { waitedFor: 5, underWay: 20, gone: 250 };
@@ -28,6 +28,8 @@ interface AcknowledgementsOptions {
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 /**
@@ -89,7 +91,7 @@ export class Acknowledgements {
     this.#looking = true;
     while (this.#waiting.length > 0 || !this.#seqs.isComplete) {
       this.#take(await this.#look());
-      await wait(this.#pauseMs(), undefined, { ref: false });
+      await wait(this.#options.timers ?? PROCESS_TIMERS, this.#pauseMs(), { background: true });
     }
     this.#looking = false;
   }

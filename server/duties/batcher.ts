@@ -1,3 +1,5 @@
+import { PROCESS_TIMERS, type Timers } from './timers';
+
 /** Each request its own answer, or one answer for all, those still waiting included: then the next would fail too. */
 export type BatchOutcome<Answer> =
   | { readonly kind: 'each'; readonly answers: readonly Answer[] }
@@ -15,6 +17,8 @@ export interface BatcherOptions<Request, Answer> {
   readonly waitingMax: number;
   /** The answer when too many wait already. */
   readonly overloaded: Answer;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 /**
@@ -41,7 +45,8 @@ export class Batcher<Request, Answer> {
   async #drain(): Promise<void> {
     this.#running = true;
     // Lets the requests that were read from the sockets in this same turn join the first batch.
-    await new Promise((resolve) => setImmediate(resolve));
+    const { timers = PROCESS_TIMERS } = this.#options;
+    await new Promise<void>((resolve) => timers.nextTurn(resolve));
     while (this.#waiting.length > 0) await this.#runOne(this.#waiting.splice(0, this.#options.sizeMax));
     this.#running = false;
   }

@@ -1,10 +1,10 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { NotGrantingReason } from '../core/role';
 import type { TriadClaims, TriadRefusal } from '../core/triad';
 import { type CommittedAt, DatabaseFailure, type ExpectedEpoch, type InEpoch } from '../ports';
 import type { Metrics } from './metrics';
 import { type RoleDuty, reasonOf } from './role';
+import { PROCESS_TIMERS, type Timers, wait } from './timers';
 
 /** Why nothing was decided. Asking again, here or elsewhere, is safe: every request is idempotent. */
 export type Refusal =
@@ -33,6 +33,8 @@ interface EpochWorkOptions {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly random: () => number;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 /** Runs transactions in the epoch that this server grants in, and turns what goes wrong into refusals. */
@@ -71,7 +73,7 @@ export class EpochWork {
   }
 
   async #attempt<T>(transact: (expected: ExpectedEpoch) => Promise<InEpoch<T>>): Promise<Committed<T> | Refusal> {
-    const { role, region, triadClaims, metrics, random } = this.#options;
+    const { role, region, triadClaims, metrics, random, timers = PROCESS_TIMERS } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const verdict = role.verdictOnRequest();
       if (verdict.kind !== 'granting') return { kind: 'not_granting', because: reasonOf(verdict) };
@@ -84,7 +86,7 @@ export class EpochWork {
         if (!(error instanceof DatabaseFailure) || error.kind === 'fault') throw error;
         if (error.kind !== 'contention' || attempt === ATTEMPTS_MAX) return this.refused(error);
         metrics.contentions.inc();
-        await wait(BACKOFF_MS * 2 ** attempt * random());
+        await wait(timers, BACKOFF_MS * 2 ** attempt * random());
       }
     }
   }

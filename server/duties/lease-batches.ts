@@ -15,6 +15,7 @@ import type {
 import type { Acknowledgements } from './acknowledgements';
 import { Batcher, type BatchOutcome } from './batcher';
 import type { EpochWork, Refusal } from './epoch-work';
+import type { Timers } from './timers';
 
 /** What a transaction decided, and the epoch that it was decided in. */
 export interface Decided<T> extends CommittedAt {
@@ -39,6 +40,8 @@ interface LeaseBatchesOptions {
   readonly database: LicenseDatabase;
   readonly work: EpochWork;
   readonly acknowledgements: Acknowledgements;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 const BATCHING = { sizeMax: 200, waitingMax: 5_000, overloaded: { kind: 'overloaded' } as const };
@@ -75,6 +78,7 @@ export class LeaseBatches {
   ): Batcher<Request, Decided<Verdict> | Refusal> {
     return new Batcher<Request, Decided<Verdict> | Refusal>({
       ...BATCHING,
+      timers: this.#options.timers,
       run: async (requests) => {
         const outcome = await this.#options.work.run(verb, requests.length, (expected) => transact(requests, expected));
         if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
@@ -87,7 +91,8 @@ export class LeaseBatches {
   #grantsOf(poolId: number): Batcher<Wanted, GrantAnswer> {
     const existing = this.#grantsByPool.get(poolId);
     if (existing) return existing;
-    const batcher = new Batcher<Wanted, GrantAnswer>({ ...BATCHING, run: (wanted) => this.#runGrants(wanted) });
+    const { timers } = this.#options;
+    const batcher = new Batcher<Wanted, GrantAnswer>({ ...BATCHING, timers, run: (wanted) => this.#runGrants(wanted) });
     this.#grantsByPool.set(poolId, batcher);
     return batcher;
   }

@@ -19,6 +19,7 @@ import type { EpochWork, Refusal } from './epoch-work';
 import type { Checkout, Heartbeat, LeaseAnswer, Release, ReleaseAnswer } from './lease-answers';
 import { LeaseBatches } from './lease-batches';
 import type { Metrics } from './metrics';
+import type { Timers } from './timers';
 
 export interface LeaseDeskOptions {
   readonly policy: UncertaintyPolicy;
@@ -31,6 +32,8 @@ export interface LeaseDeskOptions {
   /** From 0 to 1; spreads the heartbeats of leases that were granted together. */
   readonly random: () => number;
   readonly onAdopted: (lease: Lease, claim: LeaseClaim) => void;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 /** When a decision was made, and how it stands towards the follower. */

@@ -1,15 +1,19 @@
+import { PROCESS_TIMERS, type Timers } from './timers';
+
 /** Repeats a step, never twice at once, with a delay that is asked for after each. */
 export class Loop {
   readonly #step: () => Promise<void>;
   readonly #delayMs: () => number;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timers: Timers;
+  #cancel: () => void = () => undefined;
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = true;
 
-  constructor(step: () => Promise<void>, delayMs: () => number) {
+  constructor(step: () => Promise<void>, delayMs: () => number, timers: Timers = PROCESS_TIMERS) {
     this.#step = step;
     this.#delayMs = delayMs;
+    this.#timers = timers;
   }
 
   /** Resolves when the first step is done. */
@@ -28,18 +32,18 @@ export class Loop {
   /** Resolves when no step is running any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#cancel();
     await this.#running;
   }
 
   #run(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#cancel();
     this.#again = false;
     this.#running = this.#step().finally(() => {
       this.#running = undefined;
       if (this.#stopped) return;
       if (this.#again) void this.#run();
-      else this.#timer = setTimeout(() => void this.#run(), this.#delayMs());
+      else this.#cancel = this.#timers.after(this.#delayMs(), () => void this.#run());
     });
     return this.#running;
   }

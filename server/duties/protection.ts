@@ -5,6 +5,7 @@ import type { Acknowledgements } from './acknowledgements';
 import { Loop } from './loop';
 import type { Metrics } from './metrics';
 import type { RoleDuty } from './role';
+import type { Timers } from './timers';
 
 const STEP_EVERY_MS = 500;
 /** The follower has just acknowledged a beacon: it is no further behind than a few round trips. */
@@ -21,6 +22,8 @@ interface ProtectionDutyOptions {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly policy: { readonly unprotectedAfterMs: number; readonly authorityLeaseMs: number };
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 /**
@@ -39,6 +42,7 @@ export class ProtectionDuty {
     this.#loop = new Loop(
       () => this.#step().catch((error) => this.#failed(error)),
       () => STEP_EVERY_MS,
+      options.timers,
     );
   }
 

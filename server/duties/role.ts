@@ -15,6 +15,7 @@ import {
 import { type AuthorityStore, DatabaseFailure, type LicenseDatabase, type MonotonicClock } from '../ports';
 import { Loop } from './loop';
 import type { Metrics } from './metrics';
+import type { Timers } from './timers';
 
 export interface RolePolicy extends UncertaintyPolicy {
   readonly renewalEveryMs: number;
@@ -29,6 +30,8 @@ export interface RoleDutyOptions {
   readonly clock: MonotonicClock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 const OBSERVE_EVERY_MS = 500;
@@ -76,21 +79,26 @@ export class RoleDuty {
       authority: undefined,
       proofs: {},
     };
+    const { timers } = options;
     this.#watch = new Loop(
       () => this.#observe(),
       () => (this.#beacon ? AWAIT_ACKNOWLEDGEMENT_EVERY_MS : OBSERVE_EVERY_MS),
+      timers,
     );
     this.#renewal = new Loop(
       () => this.#renew(),
       () => this.#renewalDelayMs(),
+      timers,
     );
     this.#beacons = new Loop(
       () => this.#sendBeacon(),
       () => options.policy.renewalEveryMs,
+      timers,
     );
     this.#opening = new Loop(
       () => this.#openEpochIfDue(),
       () => this.#renewalDelayMs(),
+      timers,
     );
   }
 

@@ -4,6 +4,7 @@ import { DatabaseFailure, type ExpectedEpoch, type LicenseDatabase, type Overdra
 import { Loop } from './loop';
 import type { Metrics } from './metrics';
 import type { RoleDuty } from './role';
+import type { Timers } from './timers';
 
 const SWEEP_EVERY_MS = 1_000;
 const SWEEP_MORE_AFTER_MS = 20;
@@ -16,6 +17,8 @@ interface SweeperOptions {
   readonly database: LicenseDatabase;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 /** Ends leases whose time has passed, in small transactions. Checkouts reclaim by themselves; this keeps the books. */
@@ -39,6 +42,7 @@ export class Sweeper {
         }
       },
       () => (this.#more ? SWEEP_MORE_AFTER_MS : SWEEP_EVERY_MS),
+      options.timers,
     );
   }
 
