@@ -1,7 +1,7 @@
 import type { LeaseClaim } from './lease';
 import { capacityOf, type SeatCount, seatsFree } from './seats';
 
-/** How long after a token's expiry it may still be presented, and the two durations it is made of (S4). */
+/** The two durations that, with a lease's own, make the time within which what a lost region said has lapsed (S4). */
 export interface UncertaintyPolicy {
   readonly authorityLeaseMs: number;
   readonly skewMs: number;
@@ -35,16 +35,18 @@ interface AdoptionFacts {
  * has been sold twice then, since all free seats were held back. `seatsOver` keeps that debt until it is released.
  * Beyond the awaited seats the promise of S2 no longer covers the grant, and it needs free seats as a new one does. So
  * does a token that ran out while the lost region could still decide: its seat may have been sold again there.
+ *
+ * What is awaited is waited for, however long ago the token ran out: between the loss of a region and the decision to
+ * give it up may lie an hour. Beyond that, an old token proves nothing that somebody would still rely on.
  */
 export function adoptionVerdict(facts: AdoptionFacts): AdoptionVerdict {
   const { claim, count } = facts;
   if (claim.epoch >= facts.epoch) return { kind: 'refuse', because: 'token_of_this_epoch' };
-  if (claim.expiresAtMs + uncertaintyWindowMs(facts.leaseTtlMs, facts.policy) < facts.nowMs) {
-    return { kind: 'refuse', because: 'token_too_old' };
-  }
   const isDoubted = facts.mustOutliveMs !== undefined && claim.expiresAtMs <= facts.mustOutliveMs;
   const seatsCovered = isDoubted ? 0 : Math.min(claim.seats, count.seatsAwaited);
   const seatsBeyondAwaited = claim.seats - seatsCovered;
+  const isOld = claim.expiresAtMs + uncertaintyWindowMs(facts.leaseTtlMs, facts.policy) < facts.nowMs;
+  if (seatsBeyondAwaited > 0 && isOld) return { kind: 'refuse', because: 'token_too_old' };
   if (seatsBeyondAwaited > seatsFree(count)) return { kind: 'refuse', because: 'no_seat_available' };
 
   const capacity = capacityOf(count);

@@ -83,11 +83,15 @@ function verdictOn(request: GrantRequest, books: PoolBooks, batch: GrantBatch): 
   return verdictOnUnknown(request, books, batch);
 }
 
-/** What this installation holds already: a restart that forgot the lease id does not burn a second seat. */
+/**
+ * What this installation holds already: a restart that forgot the lease id does not burn a second seat. While grants of a
+ * lost region may be unknown, only what this epoch has confirmed is given back: its release may have been lost with
+ * that region, and its seat sold again there (S4).
+ */
 function leaseOfInstallation(
   { intent, identity, controlRoom, seats, borrowSeconds, claim }: GrantRequest,
   books: PoolBooks,
-  { nowMs }: GrantBatch,
+  { nowMs, epoch, mustOutliveMs }: GrantBatch,
 ): Lease | undefined {
   if (intent !== 'checkout' || identity === undefined) return undefined;
   return books.findLease(
@@ -97,6 +101,7 @@ function leaseOfInstallation(
       lease.seats === seats &&
       lease.borrowed === (borrowSeconds !== undefined) &&
       standingOf(lease, nowMs) === 'live' &&
+      (mustOutliveMs === undefined || lease.epoch === epoch) &&
       isProven(lease, claim?.expiresAtMs),
   );
 }

@@ -149,6 +149,27 @@ describe('a lease that is known', () => {
   });
 });
 
+describe('an installation that forgot its lease', () => {
+  const again = { ...checkout('b', 2), identity: 'laptop' };
+  const known = { ...LEASE, identity: 'laptop', expiresAtMs: NOW_MS + 60_000 };
+
+  it('gets it back', () => {
+    expect(decide([again], { known: [known] }).verdicts).toMatchObject([{ how: 'again', lease: { id: 'a' } }]);
+  });
+
+  it('gets back what an earlier epoch granted when nothing of that is unknown', () => {
+    expect(kinds([again], { known: [{ ...known, epoch: 1 }] })).toEqual(['again']);
+  });
+
+  it('does not while its release may have been lost with a region, which may have sold its seat again', () => {
+    const lost = { mustOutliveMs: NOW_MS - 1 };
+    expect(kinds([again], { ...lost, known: [{ ...known, epoch: 1 }] })).toEqual(['new']);
+    const full = { ...POOL, seatsTaken: 10 };
+    expect(kinds([again], { ...lost, pool: full, known: [{ ...known, epoch: 1 }] })).toEqual(['no_seat_available']);
+    expect(kinds([again], { ...lost, known: [known] })).toEqual(['again']);
+  });
+});
+
 describe('adoption', () => {
   const held: PoolCount = { ...POOL, seatsTaken: 5, seatsHeldBack: 3, seatsAwaited: 3 };
 
@@ -188,10 +209,17 @@ describe('adoption', () => {
     expect(kinds([adopt({ ...CLAIM, epoch: 2 })], { pool: held })).toEqual(['lease_not_found']);
   });
 
-  it('is refused once everything a lost region granted must have lapsed', () => {
-    const windowMs = 60_000 + 30_000 + 5_000;
-    expect(kinds([adopt({ ...CLAIM, expiresAtMs: NOW_MS - windowMs })], { pool: held })).toEqual(['adopted']);
-    expect(kinds([adopt({ ...CLAIM, expiresAtMs: NOW_MS - windowMs - 1 })], { pool: held })).toEqual(['lease_expired']);
+  const windowMs = 60_000 + 30_000 + 5_000;
+  const old = adopt({ ...CLAIM, expiresAtMs: NOW_MS - windowMs - 1 });
+
+  it('is refused to an old token when nothing is awaited any more, though seats are free', () => {
+    expect(kinds([adopt({ ...CLAIM, expiresAtMs: NOW_MS - windowMs })])).toEqual(['adopted']);
+    expect(kinds([old])).toEqual(['lease_expired']);
+  });
+
+  it('waits for what is awaited, however long the region was down before it was given up', () => {
+    expect(kinds([old], { pool: held, mustOutliveMs: NOW_MS - windowMs - 2 })).toEqual(['adopted']);
+    expect(kinds([old], { pool: held, mustOutliveMs: NOW_MS - windowMs - 1 })).toEqual(['lease_expired']);
   });
 
   it('is refused to another Control Room than the one that lost it', () => {
