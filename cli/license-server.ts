@@ -145,11 +145,12 @@ function problemIn(text: string): Problem {
   }
 }
 
-function refused(status: number, { code, title, detail, address }: Problem): CommandError {
-  const message = [
-    `${title ?? `the server answered ${status}`}${detail ? `: ${detail}` : ''}`,
-    address ? `Ask ${address}` : '',
-  ];
+function refused(status: number, problem: Problem): CommandError {
+  const { code, title = `The server answered ${status}`, detail, address } = problem;
+  // Some details say again what the title says.
+  const repeats = detail?.toLowerCase().startsWith(title.toLowerCase()) === true;
+  const said = repeats ? detail : [title, detail].filter(Boolean).join(': ');
+  const sentences = [said, address && `Ask ${address}`].filter(Boolean).map((sentence) => sentence?.replace(/\.$/, ''));
   const exitCode = status === 422 ? EXIT.usage : status >= 500 ? EXIT.unreachable : EXIT.refused;
-  return new CommandError({ exitCode, code: code ?? `http_${status}`, message: message.filter(Boolean).join('. ') });
+  return new CommandError({ exitCode, code: code ?? `http_${status}`, message: sentences.join('. ') });
 }
