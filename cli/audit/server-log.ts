@@ -1,4 +1,5 @@
 import type { JWK } from 'jose';
+import type { DenialsAccount } from '../../audit/books';
 import type { AuditEvent } from '../../audit/event';
 import type { StoredStatement } from '../../audit/statement-check';
 import type { LicenseServer } from '../license-server';
@@ -28,6 +29,10 @@ export interface UsageView {
   readonly usage: readonly { readonly day: string; readonly chain: string; readonly seatsPeak: number }[];
 }
 
+export interface DenialsView {
+  readonly denials: readonly DenialsAccount[];
+}
+
 export interface EventQuery {
   readonly chain?: string | undefined;
   readonly kind?: string | undefined;
@@ -54,6 +59,10 @@ export class ServerLog {
 
   usage(since: string, until: string): Promise<UsageView> {
     return this.#server.call('GET', `/v1/reports/usage?since=${since}&until=${until}`);
+  }
+
+  denials(since: string, until: string): Promise<DenialsView> {
+    return this.#server.call('GET', `/v1/reports/denials?since=${since}&until=${until}`);
   }
 
   async *events({ cursor: from, ...filter }: EventQuery, pageSize = PAGE_SIZE): AsyncGenerator<AuditEvent> {

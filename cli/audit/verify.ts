@@ -1,4 +1,4 @@
-import { Books, type DayAccount } from '../../audit/books';
+import { Books, type DayAccount, type DenialsAccount, type RecordOfDays } from '../../audit/books';
 import { createStatementReader } from '../../audit/checkpoint';
 import { type Finding, finding } from '../../audit/finding';
 import { type VerificationInput, type VerificationSummary, verifyLog } from '../../audit/verification';
@@ -11,6 +11,10 @@ import type { HeadsView, ServerLog } from './server-log';
 const OVERDUE_AFTER_MS = 300_000;
 const FINDINGS_KEPT_MAX = 1_000;
 const USAGE_DAYS = 365;
+/** Where no event is, no denial may be on record: looked for so many days before the first and after the last. */
+const DAYS_AROUND = 3_650;
+/** An event that was dated before midnight may be committed after it. */
+const DAY_SETTLES_WITHIN_MS = 60_000;
 const DAY_MS = 86_400_000;
 const PROGRESS_EVERY_EVENTS = 100_000;
 
@@ -87,22 +91,26 @@ async function withBooks(
   { at }: HeadsView,
   log: ServerLog,
 ): Promise<VerificationOutcome> {
-  const { days } = books;
-  const usage = days ? await allUsage(log, days) : [];
-  const disagreements = books.check(usage, at.slice(0, 10));
+  const record = books.days ? await readRecord(log, books.days) : { usage: [], denials: [] };
+  const openFrom = new Date(Date.parse(at) - DAY_SETTLES_WITHIN_MS).toISOString().slice(0, 10);
+  const disagreements = books.check(record, openFrom);
   return {
     findings: [...findings, ...disagreements].slice(0, FINDINGS_KEPT_MAX),
     summary: { ...summary, findings: summary.findings + disagreements.length },
   };
 }
 
-async function allUsage(log: ServerLog, days: Days): Promise<DayAccount[]> {
+async function readRecord(log: ServerLog, days: Days): Promise<RecordOfDays> {
   const usage: DayAccount[] = [];
+  const denials: DenialsAccount[] = [];
   for (const { first, last } of yearsOf(days)) {
     const year = await log.usage(first, last);
     for (const { chain, day, seatsPeak } of year.usage) usage.push({ chain, day, seatsPeak });
+    denials.push(...(await log.denials(first, last)).denials);
   }
-  return usage;
+  const before = await log.denials(dayAfter(days.first, -DAYS_AROUND), dayAfter(days.first, -1));
+  const after = await log.denials(dayAfter(days.last, 1), dayAfter(days.last, DAYS_AROUND));
+  return { usage, denials: [...denials, ...before.denials, ...after.denials] };
 }
 
 /** Days as 2026-11-22; both belong to them. */

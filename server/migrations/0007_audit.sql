@@ -72,6 +72,17 @@ create table audit_usage (
   primary key (chain, day)
 ) with (fillfactor = 50);
 
+-- How often seats were denied on each day (UTC), counted with the events and kept with them, for the same reason.
+create table audit_denials (
+  chain text collate "C" not null,
+  day date not null,
+  code text not null,
+  denials bigint not null,
+  -- By all of them together.
+  seats_asked bigint not null,
+  primary key (day, chain, code)
+) with (fillfactor = 50);
+
 -- The owner too is stopped, until he drops or disables these triggers; `always`: replication roles as well.
 create function audit_only_grows() returns trigger language plpgsql as $$
 begin
@@ -110,9 +121,9 @@ end
 $$;
 
 -- Appends events to one chain, in the order of the arrays, all at one moment. `seats_taken` has the pool's seats taken
--- after each event, or is null when none of them takes or frees any.
+-- after each event, or is null when none of them takes or frees any. Returns the moment.
 create function audit_append(to_chain text, kinds text[], actors text[], bodies json[], seats_taken integer[] default null)
-  returns void language plpgsql as $$
+  returns timestamptz language plpgsql as $$
 declare
   head audit_chain;
   newest_epoch bigint;
@@ -157,6 +168,7 @@ begin
     perform audit_count_usage(to_chain, moment, (select max(taken) from unnest(seats_taken) as taken),
                               seats_taken[cardinality(seats_taken)]);
   end if;
+  return moment;
 end
 $$;
 
@@ -674,14 +686,25 @@ $$;
 create function evergrant_audit_denials(of_pool bigint, denials jsonb) returns void
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
   set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  of_chain constant text := audit_pool_chain(of_pool);
+  bodies json[];
+  actors text[];
+  moment timestamptz;
 begin
-  perform audit_append(audit_pool_chain(of_pool), array_agg('denied'::text order by n),
-      array_agg(audit_actor(denial ->> 'actor') order by n),
-      array_agg(jsonb_strip_nulls(jsonb_build_object('code', denial -> 'code', 'lease', denial -> 'lease',
+  select array_agg(jsonb_strip_nulls(jsonb_build_object('code', denial -> 'code', 'lease', denial -> 'lease',
         'holder', denial -> 'holder', 'seats', denial -> 'seats', 'seatsFree', denial -> 'seatsFree',
-        'controlRoom', denial -> 'controlRoom', 'identity', denial -> 'identity', 'sqlRole', audit_foreign_role()))::json order by n))
-    from jsonb_array_elements(denials) with ordinality as each_denial (denial, n)
-    having count(*) > 0;
+        'controlRoom', denial -> 'controlRoom', 'identity', denial -> 'identity', 'sqlRole', audit_foreign_role()))::json order by n),
+      array_agg(audit_actor(denial ->> 'actor') order by n)
+    into bodies, actors
+    from jsonb_array_elements(denials) with ordinality as each_denial (denial, n);
+  if bodies is null then return; end if;
+  moment := audit_append(of_chain, array_fill('denied'::text, array[cardinality(bodies)]), actors, bodies);
+  insert into audit_denials as counted (chain, day, code, denials, seats_asked)
+    select of_chain, (moment at time zone 'UTC')::date, body ->> 'code', count(*), coalesce(sum((body ->> 'seats')::bigint), 0)
+    from unnest(bodies) as body group by body ->> 'code'
+    on conflict (day, chain, code) do update
+      set denials = counted.denials + excluded.denials, seats_asked = counted.seats_asked + excluded.seats_asked;
 end
 $$;
 
@@ -725,7 +748,7 @@ $$;
 -- is found by looking, in each class, no further than its length after that moment.
 create index audit_event_held on audit_event ((ceil(ln((body ->> 'heldMs')::float8 + 1) / ln(2::float8))::smallint), at)
   where kind in ('lease_released', 'lease_forced', 'lease_expired', 'lease_disconnected', 'altered');
-create index audit_event_sought on audit_event (kind, at) where kind in ('denied', 'audit_gap');
+create index audit_event_gaps on audit_event (chain) where kind = 'audit_gap';
 create index audit_event_at on audit_event using brin (at);
 
 -- Where to begin reading a chain for what happened from a moment on: no later than there, found by halving. It begins

@@ -34,7 +34,7 @@ begin
       to evergrant_server;
     grant update (expiry_told_days) on license to evergrant_server;
     grant execute on function evergrant_import_license(jsonb, text, text) to evergrant_server;
-    grant select on audit_event, audit_chain, audit_era, audit_usage to evergrant_server;
+    grant select on audit_event, audit_chain, audit_era, audit_usage, audit_denials to evergrant_server;
     grant execute on function
       evergrant_audit_denials(bigint, jsonb),
       evergrant_audit_gap(text, bigint, bigint, bigint, text, text),

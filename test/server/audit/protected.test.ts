@@ -38,6 +38,7 @@ describe.each(LIMITED)('%s cannot either', (role) => {
     ['write an event', 'insert into audit_event select * from audit_event limit 1'],
     ['set a chain back', 'update audit_chain set seq = 0'],
     ['change how full a pool was', 'update audit_usage set seats_peak = 0'],
+    ['change how often seats were denied', 'update audit_denials set denials = 0'],
     ['append an event', `select audit_append('system', '{license_imported}', '{me}', array['{}'::json])`],
     ['write one of a kind of its choice', `select audit_write('system', 'license_imported', 'me', '{}')`],
     ['count usage', `select audit_count_usage('pool/1', now(), 1, 1)`],

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import { READ_DENIALS } from '../../../server/postgres/audit/read-reports';
 import { connectLicenseDatabase } from '../../../server/postgres/license-database';
 import type { TestDatabase } from '../../support/test-database';
 import { allEvents, auditedDatabase, poolChain, statement, takeSeats, verified } from './support';
@@ -166,6 +167,30 @@ describe('denials', () => {
     expect(await license.audit.denials({ since: '2026-01-01', until: '2026-01-31' })).toEqual([]);
     expect(await license.audit.denials({ since: day, until: day, licenseId: 'another' })).toEqual([]);
   });
+});
+
+it('tens of thousands of denials are reported without reading one of them', async () => {
+  const [batches, ofEach] = [80, 500];
+  await statement(
+    database,
+    'evergrant_server',
+    `select evergrant_audit_denials($1, (
+       select jsonb_agg(jsonb_build_object('code', 'no_seat_available', 'seats', 3, 'holder', 'room-' || n))
+       from generate_series(1, $2::int) as n))
+     from generate_series(1, $3::int)`,
+    [Number(studio.split('/')[1]), ofEach, batches],
+  );
+  await database.query('analyze');
+  const day = new Date().toISOString().slice(0, 10);
+  const seen = batches * ofEach;
+  expect(await license.audit.denials({ since: '2026-01-01', until: day })).toMatchObject([
+    { chain: studio, denials: seen, seatsAsked: 3 * seen },
+  ]);
+  const range = ['2026-01-01', day, null];
+  const explained = await database.query(`explain (format json) ${READ_DENIALS}`, range);
+  const plan = JSON.stringify(explained);
+  expect(plan).toContain('audit_denials');
+  expect(plan).not.toContain('audit_event');
 });
 
 describe('holders', () => {

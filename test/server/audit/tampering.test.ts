@@ -7,6 +7,7 @@ import { isCovered, verifiedAt } from './verify-command';
 let world: TestWorld;
 let server: RunningServer;
 let chain: string;
+let deniedChain: string;
 
 beforeAll(async () => {
   world = await TestWorld.create();
@@ -16,14 +17,18 @@ beforeAll(async () => {
     const body = { product: PRODUCT, feature: 'studio', seats: 1, holder: `room-${count}` };
     expect((await server.call('PUT', `/v1/leases/${leaseId}`, body)).status).toBe(201);
   }
-  const [row] = await world.database.query<{ id: string }>(`select id from pool where feature = 'studio'`);
-  chain = `pool/${row?.id}`;
+  const tooMany = { product: PRODUCT, feature: 'runner', seats: 1_000_000, holder: 'room' };
+  expect((await server.call('PUT', `/v1/leases/${randomUUID()}`, tooMany)).status).toBe(409);
+  const chainOf = async (feature: string) =>
+    `pool/${(await world.database.query<{ id: string }>('select id from pool where feature = $1', [feature]))[0]?.id}`;
+  [chain, deniedChain] = [await chainOf('studio'), await chainOf('runner')];
   await eventually('everything has a checkpoint', () => isCovered(server), { deadlineMs: 20_000, everyMs: 100 });
 });
 
 afterAll(() => world.close());
 
-const WATCHED = ['audit_event', 'audit_chain', 'audit_usage', 'lease', 'pool'];
+const KEPT = ['audit_event', 'audit_chain', 'audit_usage', 'audit_denials', 'lease'];
+const WATCHED = [...KEPT, 'pool'];
 
 /** Runs `sql` as a superuser without any trigger, looks, and puts everything back. */
 async function afterDoing(sql: string): Promise<[string, number | null][]> {
@@ -31,10 +36,10 @@ async function afterDoing(sql: string): Promise<[string, number | null][]> {
   return world.database.as('evergrant_admin', async (client) => {
     for (const table of WATCHED) await client.query(`create table kept_${table} as select * from ${table}`);
     await client.query(all('disable'));
-    await client.query(sql.replaceAll('CHAIN', chain));
+    await client.query(sql.replaceAll('DENIED', deniedChain).replaceAll('CHAIN', chain));
     const { findings } = await verifiedAt(server);
-    await client.query('delete from lease; delete from audit_event; delete from audit_chain; delete from audit_usage');
-    for (const table of ['audit_event', 'audit_chain', 'audit_usage', 'lease']) {
+    for (const table of [...KEPT].reverse()) await client.query(`delete from ${table}`);
+    for (const table of KEPT) {
       await client.query(`insert into ${table} select * from kept_${table}`);
     }
     await client.query(
@@ -109,6 +114,20 @@ it.each<[string, string, [string, number | null]]>([
     'changed the record of usage',
     `update audit_usage set seats_taken = 3 where chain = 'CHAIN'`,
     ['books_disagree', 9],
+  ],
+  ['lowered the record of denials', `update audit_denials set denials = 0`, ['books_disagree', null]],
+  ['lowered the seats that were asked for', `update audit_denials set seats_asked = 1`, ['books_disagree', null]],
+  ['changed why it was denied', `update audit_denials set code = 'lease_conflict'`, ['books_disagree', null]],
+  ['removed the record of denials', 'delete from audit_denials', ['books_disagree', null]],
+  [
+    'moved denials to another day',
+    `update audit_denials set day = day - 1 where chain = 'DENIED'`,
+    ['books_disagree', null],
+  ],
+  [
+    'put denials on record for years in which nothing happened',
+    `insert into audit_denials values ('DENIED', '2021-03-01', 'no_seat_available', 5, 5)`,
+    ['books_disagree', null],
   ],
 ])('somebody who %s', async (_what, sql, expected) => {
   expect(await afterDoing(sql)).toContainEqual(expected);
