@@ -639,16 +639,29 @@ alter table api_token enable always trigger write_audit, enable always trigger w
 create function audit_epoch() returns trigger
   language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
   set plan_cache_mode = 'force_generic_plan' as $$
+declare
+  of_epoch constant jsonb := jsonb_build_object('epoch', new.epoch, 'region', new.region);
+  -- Only whether its grants wait for the follower has changed, and as servers change that.
+  protects constant boolean := tg_op = 'UPDATE' and new.unprotected_since is null
+    and to_jsonb(new) - 'unprotected_since'
+      = to_jsonb(old) - 'unprotected_since' || jsonb_build_object('protection_changes', old.protection_changes + 1);
+  unprotects constant boolean := tg_op = 'UPDATE' and old.unprotected_since is null and new.unprotected_since is not null
+    and to_jsonb(new) - 'unprotected_since' = to_jsonb(old) - 'unprotected_since';
 begin
   if tg_op = 'INSERT' then
     perform audit_write('system', case when new.opened_at is null then 'epoch_closed' else 'epoch_opened' end,
-      case when new.opened_at is not null then new.opened_by end, jsonb_build_object('epoch', new.epoch, 'region', new.region));
+      case when new.opened_at is not null then new.opened_by end, of_epoch);
   elsif tg_op = 'UPDATE' and old.closed_at is null and new.closed_at is not null
     and (new.epoch, new.region, new.opened_at, new.opened_by) = (old.epoch, old.region, old.opened_at, old.opened_by) then
-    perform audit_write('system', 'epoch_closed', null, jsonb_build_object('epoch', new.epoch, 'region', new.region));
-  else
+    perform audit_write('system', 'epoch_closed', null, of_epoch);
+  elsif unprotects then
+    perform audit_write('system', 'epoch_unprotected', null, of_epoch || jsonb_build_object('since', new.unprotected_since));
+  elsif protects and old.unprotected_since is not null then
+    perform audit_write('system', 'epoch_protected', null, of_epoch || jsonb_build_object('since', old.unprotected_since));
+  elsif not protects or audit_foreign_role() is not null then
     perform audit_write_altered('system', 'epoch', tg_op, to_jsonb(old), case tg_op when 'UPDATE' then to_jsonb(new) end);
   end if;
+  -- Nothing: each server protects the epoch when the follower is back, and another one had done so.
   return null;
 end
 $$;

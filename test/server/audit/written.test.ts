@@ -297,6 +297,31 @@ describe('of the rest', () => {
     ]);
   });
 
+  it('an epoch that begins and ends granting unprotected, as servers do it', async () => {
+    const unprotect = () => server('update epoch set unprotected_since = clock_timestamp()');
+    const protect = () =>
+      server('update epoch set unprotected_since = null, protection_changes = protection_changes + 1');
+    const told = { chain: SYSTEM, body: { epoch: 1, region: 'oregon', since: expect.stringMatching(/^20/) } };
+    expect(await writtenBy(database, unprotect)).toMatchObject([{ ...told, kind: 'epoch_unprotected' }]);
+    expect(await writtenBy(database, protect)).toMatchObject([{ ...told, kind: 'epoch_protected' }]);
+    // Another server has seen it too.
+    expect(await writtenBy(database, protect)).toEqual([]);
+  });
+
+  it('an epoch whose protection somebody edits', async () => {
+    const altered = [{ kind: 'altered', body: { table: 'epoch', operation: 'update' } }];
+    const edits = [
+      'update epoch set protection_changes = protection_changes + 1',
+      `update epoch set unprotected_since = now(), region = 'virginia'`,
+      `update epoch set unprotected_since = now() - interval '1 day', protection_changes = 0`,
+      'update epoch set unprotected_since = null',
+    ];
+    for (const edit of edits) expect(await writtenBy(database, () => owner(edit))).toMatchObject(altered);
+    expect(await writtenBy(database, () => owner('update epoch set unprotected_since = now()'))).toMatchObject([
+      { kind: 'epoch_unprotected', body: { sqlRole: 'evergrant_owner' } },
+    ]);
+  });
+
   it.each(['queue_place', 'reservation', 'lease, queue_place, reservation, control_room_use'])(
     'a truncation of %s',
     async (tables) => {
