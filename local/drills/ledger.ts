@@ -128,14 +128,19 @@ function renewOrEnd(
     holding.heardAtMs = exchange.receivedAtMs;
     holding.token = exchange.token ?? holding.token;
   } else if (isEnd(exchange) && holding.ended === undefined) {
-    const { heardAtMs, untilMs } = holding;
-    // Whoever was silent until its time had passed has lost nothing that it was promised. Whoever asked and was not heard
-    // was not silent: the region that takes over has to have waited for it (S4).
-    const asked = [exchange.sentAtMs, ...(inVain.get(askerOf(exchange)) ?? [])];
-    const inTime = asked.some((sentAtMs) => sentAtMs >= heardAtMs && sentAtMs < untilMs);
+    const { untilMs } = holding;
+    const inTime = askedInTime(holding, [exchange.sentAtMs, ...(inVain.get(askerOf(exchange)) ?? [])]);
     holding.ended = inTime || exchange.receivedAtMs < untilMs ? 'told-ended' : 'lapsed';
     holding.untilMs = Math.min(untilMs, exchange.receivedAtMs);
   }
+}
+
+/**
+ * Whoever was silent until its time had passed has lost nothing that it was promised. Whoever asked and was not heard
+ * was not silent: the region that takes over has to have waited for it (S4).
+ */
+function askedInTime({ heardAtMs, untilMs }: Holding, sentAtMs: readonly number[]): boolean {
+  return sentAtMs.some((askedAtMs) => askedAtMs >= heardAtMs && askedAtMs < untilMs);
 }
 
 function endAtSending(holdings: Map<string, Holding>, exchange: Exchange): void {
@@ -143,6 +148,29 @@ function endAtSending(holdings: Map<string, Holding>, exchange: Exchange): void 
   if (!holding || exchange.sentAtMs < holding.fromMs) return;
   holding.untilMs = Math.min(holding.untilMs, exchange.sentAtMs);
   holding.ended = 'release-sent';
+}
+
+export interface Owed {
+  /** Their time is not over. */
+  readonly running: readonly Holding[];
+  /** Their time ran out while their holders asked in vain, and nobody has told them since that they are gone. */
+  readonly unheard: readonly Holding[];
+}
+
+/** The leases that have to be honoured at a moment, the one that ends first in front. */
+export function owedAt(nowMs: number, exchanges: readonly Exchange[]): Owed {
+  const inVain = renewalsInVain(exchanges);
+  const holders = new Map(exchanges.map((exchange) => [exchange.leaseId, askerOf(exchange)]));
+  const open = [...holdingsOf(exchanges).values()]
+    .filter(({ ended }) => ended === undefined)
+    .sort((left, right) => left.untilMs - right.untilMs);
+  return {
+    running: open.filter(({ untilMs }) => untilMs > nowMs),
+    unheard: open.filter(
+      (holding) =>
+        holding.untilMs <= nowMs && askedInTime(holding, inVain.get(holders.get(holding.leaseId) ?? '') ?? []),
+    ),
+  };
 }
 
 export interface Oversold {

@@ -5,6 +5,7 @@ import {
   holdingsOf,
   oversoldPools,
   overtakings,
+  owedAt,
   peaks,
   regionsByEpoch,
   staleAcknowledgements,
@@ -108,26 +109,30 @@ async function auditIsIntact(drill: Drill): Promise<void> {
   drill.promise('the audit log can be verified from its first event', intact !== undefined, last.words);
 }
 
-/** Every lease that a client still believes in is presented, with its token, at the public address. */
+/**
+ * Every lease that is still owed to a client is presented, with its token, at the public address: such as its time is not
+ * over, and such as ran out while nobody heard the client, which the region that took over has to have kept for it (S4).
+ */
 async function everyLeaseHonoured(drill: Drill, holdings: ReadonlyMap<string, Holding>): Promise<void> {
-  const now = performance.now();
-  const believed = [...holdings.values()].filter(({ ended, untilMs }) => ended === undefined && untilMs > now);
+  const { running, unheard } = owedAt(performance.now(), drill.load.exchanges);
+  const owed = [...running, ...unheard];
   const toldGone = [...holdings.values()].filter(({ ended }) => ended === 'told-ended');
   const lost: string[] = [];
-  for (let index = 0; index < believed.length; index += HEARTBEATS_AT_ONCE) {
-    const some = believed.slice(index, index + HEARTBEATS_AT_ONCE);
+  for (let index = 0; index < owed.length; index += HEARTBEATS_AT_ONCE) {
+    const some = owed.slice(index, index + HEARTBEATS_AT_ONCE);
     const answers = await Promise.all(some.map(({ leaseId, token }) => drill.load.present(leaseId, token)));
     answers.forEach((answer, place) => {
       if (answer !== 'honoured') lost.push(`${some[place]?.leaseId}: ${answer}`);
     });
   }
   const missing = lost.length + toldGone.length;
-  drill.figure('leases presented at the end', believed.length);
+  drill.figure('leases presented at the end', owed.length);
+  drill.figure('of them run out while their holders asked in vain', unheard.length);
   drill.figure('of them unknown to the new region, adopted by token', await drill.adoptedLeases());
   drill.figure('acknowledged leases lost', missing);
   const words =
     missing === 0
-      ? `${believed.length} presented`
+      ? `${owed.length} presented`
       : [...lost.slice(0, 3), `${toldGone.length} told gone before`].join('; ');
   drill.promise('no acknowledged checkout is lost', missing === 0, words);
 }

@@ -3,6 +3,7 @@ import {
   holdingsOf,
   oversoldPools,
   overtakings,
+  owedAt,
   peaks,
   regionsByEpoch,
   staleAcknowledgements,
@@ -104,6 +105,48 @@ describe('the ledger of what clients held', () => {
     test('told twice, the first time decides', () => {
       const twice = [told({ receivedAtMs: 300 }), told({ sentAtMs: 1200, receivedAtMs: 1201 })];
       expect(ended(exchange({}), ...twice)).toEqual({ untilMs: 300, ended: 'told-ended' });
+    });
+  });
+
+  describe('of a lease that is owed at the end', () => {
+    const asks = (over: Partial<Exchange>) => exchange({ method: 'POST', status: undefined, ...over });
+    const owed = (...exchanges: Exchange[]) => {
+      const { running, unheard } = owedAt(2000, exchanges);
+      return { running: running.map(({ leaseId }) => leaseId), unheard: unheard.map(({ leaseId }) => leaseId) };
+    };
+
+    test('one whose time is not over, the first to end in front', () => {
+      const later = exchange({ leaseId: 'b', expiresAtMs: 4000 });
+      expect(owed(later, exchange({ expiresAtMs: 3000 }))).toEqual({ running: ['a', 'b'], unheard: [] });
+    });
+
+    test('one that ran out though its holder had asked in time, and was not heard', () => {
+      expect(owed(exchange({}), asks({ sentAtMs: 999, receivedAtMs: 5999 }))).toEqual({ running: [], unheard: ['a'] });
+      const refused = asks({ sentAtMs: 700, receivedAtMs: 701, status: 503 });
+      expect(owed(exchange({}), refused)).toEqual({ running: [], unheard: ['a'] });
+    });
+
+    test('one for which its client asked in the name of another of its leases', () => {
+      const other = asks({ leaseId: 'b', sentAtMs: 700, client: 'kyoto' });
+      expect(owed(exchange({ client: 'kyoto' }), other).unheard).toEqual(['a']);
+      expect(owed(exchange({ client: 'osaka' }), other).unheard).toEqual([]);
+    });
+
+    test('none that ran out while its holder was silent, or asked too late', () => {
+      expect(owed(exchange({})).unheard).toEqual([]);
+      expect(owed(exchange({}), asks({ sentAtMs: 1000 })).unheard).toEqual([]);
+    });
+
+    test('none that was renewed after it had asked in vain, and was silent from then on', () => {
+      const renewed = asks({ status: 200, sentAtMs: 800, receivedAtMs: 801, expiresAtMs: 1800 });
+      expect(owed(exchange({}), asks({ sentAtMs: 700 }), renewed).unheard).toEqual([]);
+    });
+
+    test('none that was given back, or told gone: that is judged already', () => {
+      const vain = asks({ sentAtMs: 700 });
+      const release = asks({ method: 'DELETE', sentAtMs: 900 });
+      const gone = asks({ status: 410, sentAtMs: 1100, receivedAtMs: 1101 });
+      for (const end of [release, gone]) expect(owed(exchange({}), vain, end)).toEqual({ running: [], unheard: [] });
     });
   });
 
