@@ -1,5 +1,10 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { AssociateWebACLCommand, GetWebACLForResourceCommand } from '@aws-sdk/client-wafv2';
+import {
+  AssociateWebACLCommand,
+  GetWebACLForResourceCommand,
+  WAFNonexistentItemException,
+  type WAFV2Client,
+} from '@aws-sdk/client-wafv2';
 import { AUTHORITY_KEY, textOf } from '../failover/aws/authority-table';
 import { property, type SetupWork } from './setup-work';
 
@@ -9,8 +14,7 @@ import { property, type SetupWork } from './setup-work';
  */
 export const seedAssociation: SetupWork = async (properties, { waf, dynamo }) => {
   const loadBalancerArn = property(properties, 'loadBalancerArn');
-  const { WebACL: present } = await waf.send(new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn }));
-  if (present?.ARN !== undefined) return {};
+  if (await hasWebAcl(waf, loadBalancerArn)) return {};
   const table = property(properties, 'table');
   const { Item: authority } = await dynamo.send(
     new GetItemCommand({ TableName: table, Key: AUTHORITY_KEY, ConsistentRead: true }),
@@ -20,3 +24,14 @@ export const seedAssociation: SetupWork = async (properties, { waf, dynamo }) =>
   await waf.send(new AssociateWebACLCommand({ ResourceArn: loadBalancerArn, WebACLArn: aclArn }));
   return {};
 };
+
+/** None is told by an answer without one, or by the fault that also tells of no load balancer: associating tells which. */
+async function hasWebAcl(waf: WAFV2Client, loadBalancerArn: string): Promise<boolean> {
+  try {
+    const { WebACL: present } = await waf.send(new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn }));
+    return present?.ARN !== undefined;
+  } catch (failure) {
+    if (failure instanceof WAFNonexistentItemException) return false;
+    throw failure;
+  }
+}

@@ -5,6 +5,8 @@ import { METRIC_NAMESPACE } from '../../lambda/failover/telemetry-names';
 import { authorityTableArn } from '../authority/authority-table';
 import type { WildcardReasons } from '../config/reasoned-grant';
 import type { RegionContext } from '../config/region-context';
+import { POSTGRES_FAMILY } from '../database/database-foundation';
+import { ASSOCIATION_ACTIONS } from '../edge/association-actions';
 import { secretArnPattern } from '../secrets/deployment-secrets';
 
 /** A wildcard in a statement, and why it must be there. */
@@ -49,12 +51,7 @@ function edge({ config, names }: RegionContext, topicArn: string): PolicyStateme
   return [
     new PolicyStatement({
       sid: 'WebAcls',
-      actions: [
-        'wafv2:AssociateWebACL',
-        'wafv2:GetWebACLForResource',
-        'wafv2:GetWebACL',
-        'elasticloadbalancing:SetWebACL',
-      ],
+      actions: [...ASSOCIATION_ACTIONS],
       resources: REGIONS.flatMap(inRegion),
     }),
     new PolicyStatement({
@@ -99,6 +96,8 @@ function databases({ config, names }: RegionContext): PolicyStatement[] {
         rds(region, `db:${names.databases[region]}`),
         rds(region, `subgrp:${names.databaseSubnets}`),
         rds(region, `pg:${names.databaseParameters}`),
+        // A database that names no option group has this one, and making a follower asks for it too.
+        rds(region, `og:default:${POSTGRES_FAMILY.replace('postgres', 'postgres-')}`),
       ]),
     }),
     new PolicyStatement({

@@ -1,6 +1,7 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { WildcardReasons } from '../config/reasoned-grant';
 import type { RegionContext } from '../config/region-context';
+import { ASSOCIATION_ACTIONS } from '../edge/association-actions';
 import { secretArnPattern } from '../secrets/deployment-secrets';
 
 /** A wildcard in a statement, and why it must be there. */
@@ -14,12 +15,7 @@ export function setupStatements({ config, names, awsRegion }: RegionContext): Po
   return [
     new PolicyStatement({
       sid: 'WebAcls',
-      actions: [
-        'wafv2:AssociateWebACL',
-        'wafv2:GetWebACLForResource',
-        'wafv2:GetWebACL',
-        'elasticloadbalancing:SetWebACL',
-      ],
+      actions: [...ASSOCIATION_ACTIONS],
       resources: [
         `arn:aws:wafv2:${awsRegion}:${account}:regional/webacl/${names.serveAcl}/*`,
         `arn:aws:wafv2:${awsRegion}:${account}:regional/webacl/${names.fenceAcl}/*`,

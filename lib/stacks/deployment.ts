@@ -8,7 +8,7 @@ import { OregonInterconnectStack, VirginiaInterconnectStack } from './interconne
 import { OregonStack } from './oregon-stack';
 import { VirginiaStack } from './virginia-stack';
 
-/** The stacks by their names, in the order in which a new deployment makes them; independent ones follow the alphabet. */
+/** The stacks by their names, in the order in which a new deployment makes them. */
 export const STACKS = {
   authority: 'Evergrant-Authority',
   oregon: 'Evergrant-Oregon',
@@ -17,7 +17,11 @@ export const STACKS = {
   oregonInterconnect: 'Evergrant-Oregon-Interconnect',
 } as const;
 
-/** All stacks of a deployment. Only the interconnect depends on others: each region deploys alone. */
+/**
+ * All stacks of a deployment, in the order in which the first deploy needs them: the toolkit starts whatever waits for
+ * nothing as soon as its assets are there. It is an order and nothing more: no stack refers to another one, and with
+ * `--exclusively` each deploys alone.
+ */
 export function addDeployment(app: App, config: DeploymentConfig): void {
   const props = (region: Region) => ({
     config,
@@ -28,8 +32,11 @@ export function addDeployment(app: App, config: DeploymentConfig): void {
   const oregon = new OregonStack(app, STACKS.oregon, props('oregon'));
   const virginia = new VirginiaStack(app, STACKS.virginia, props('virginia'));
   const virginiaEnd = new VirginiaInterconnectStack(app, STACKS.virginiaInterconnect, props('virginia'));
-  for (const first of [authority, oregon, virginia]) virginiaEnd.addStackDependency(first);
-  new OregonInterconnectStack(app, STACKS.oregonInterconnect, props('oregon')).addStackDependency(virginiaEnd);
+  const oregonEnd = new OregonInterconnectStack(app, STACKS.oregonInterconnect, props('oregon'));
+  oregon.addStackDependency(authority);
+  virginia.addStackDependency(oregon);
+  virginiaEnd.addStackDependency(virginia);
+  oregonEnd.addStackDependency(virginiaEnd);
   Tags.of(app).add('evergrant:deployment', config.deployment);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }
