@@ -41,7 +41,9 @@ const processes = build({
   logLevel: 'warning',
 });
 
-Promise.all([processes, buildClient()]).catch((error) => {
+// An image of the server is built from the server's sources alone.
+const client = existsSync(join(root, 'client')) ? buildClient() : undefined;
+Promise.all([processes, client]).catch((error) => {
   // What esbuild has to say it has said.
   if (!error.errors) process.stderr.write(`${error.stack ?? error}\n`);
   process.exit(1);

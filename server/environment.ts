@@ -59,6 +59,8 @@ export interface MigrationEnvironment {
   /** Roles to be made, or to be given this password, by their names. */
   readonly rolePasswords: Readonly<Record<string, string>>;
   readonly tokensFile: string | undefined;
+  /** The token of an administrator, where a container service injects it: the first one, which makes the others. */
+  readonly administratorToken: string | undefined;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -140,6 +142,7 @@ export class VariableReader {
   }
 }
 
+export const TOKEN_LENGTH_MIN = 16;
 const HOUR_MS = 3_600_000;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -195,7 +198,12 @@ export async function readMigrationEnvironment(variables: Variables): Promise<Mi
     licenseFiles: licenseFiles(read),
     rolePasswords: rolePasswords(read),
     tokensFile: read.optional('EVERGRANT_TOKENS_FILE'),
+    administratorToken: read.optional('EVERGRANT_ADMINISTRATOR_TOKEN'),
   };
+  const { administratorToken } = environment;
+  if (administratorToken !== undefined && administratorToken.length < TOKEN_LENGTH_MIN) {
+    read.mistake(`EVERGRANT_ADMINISTRATOR_TOKEN must have at least ${TOKEN_LENGTH_MIN} characters`);
+  }
   read.finish();
   return environment;
 }

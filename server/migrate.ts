@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { Client } from 'pg';
-import { EnvironmentError, type MigrationEnvironment, readMigrationEnvironment } from './environment';
+import { EnvironmentError, type MigrationEnvironment, readMigrationEnvironment, TOKEN_LENGTH_MIN } from './environment';
 import { importLicenseFiles, LicenseFilesError } from './licensing/import-files';
 import { registerTokenFile } from './postgres/api-tokens/token-file';
 import { tlsTo } from './postgres/connection';
@@ -13,13 +13,13 @@ import { makeRoles } from './postgres/roles';
 const TokensFile = Type.Array(
   Type.Object({
     name: Type.String({ minLength: 1, maxLength: 200 }),
-    token: Type.String({ minLength: 16 }),
+    token: Type.String({ minLength: TOKEN_LENGTH_MIN }),
     scopes: Type.Array(Type.Union([Type.Literal('lease'), Type.Literal('read'), Type.Literal('admin')])),
   }),
 );
 
 async function main(environment: MigrationEnvironment): Promise<void> {
-  const tokens = environment.tokensFile && readAs(TokensFile, environment.tokensFile);
+  const tokens = givenTokens(environment);
   const { host, port, user, password, name: database } = environment.database;
   const client = new Client({
     host,
@@ -47,6 +47,14 @@ async function main(environment: MigrationEnvironment): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/** Undefined: nothing is said about tokens, and those of earlier runs stay. */
+function givenTokens({ tokensFile, administratorToken }: MigrationEnvironment): Static<typeof TokensFile> | undefined {
+  if (tokensFile === undefined && administratorToken === undefined) return undefined;
+  const inFile = tokensFile === undefined ? [] : readAs(TokensFile, tokensFile);
+  if (administratorToken === undefined) return inFile;
+  return [...inFile, { name: 'administrator', token: administratorToken, scopes: ['admin', 'read'] }];
 }
 
 /** The message names the place in the file, never its content. */

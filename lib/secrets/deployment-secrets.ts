@@ -11,6 +11,8 @@ export interface DeploymentSecrets {
   readonly owner: ISecret;
   readonly server: ISecret;
   readonly controller: ISecret;
+  /** The first API token: with it an administrator makes the others. */
+  readonly administrator: ISecret;
 }
 
 /**
@@ -21,6 +23,7 @@ export class PrimarySecrets extends Construct implements DeploymentSecrets {
   readonly owner: ISecret;
   readonly server: ISecret;
   readonly controller: ISecret;
+  readonly administrator: ISecret;
 
   constructor(scope: Construct, id: string, { names }: RegionContext) {
     super(scope, id);
@@ -49,6 +52,7 @@ export class PrimarySecrets extends Construct implements DeploymentSecrets {
     // The keys that sign lease tokens are added once, by the setup.
     this.server = make('server', {}, 'databasePassword');
     this.controller = make('controller', { username: 'evergrant_controller', dbname: DATABASE_NAME }, 'password');
+    this.administrator = make('administrator', {}, 'token');
   }
 }
 
@@ -57,12 +61,14 @@ export class ReplicatedSecrets extends Construct implements DeploymentSecrets {
   readonly owner: ISecret;
   readonly server: ISecret;
   readonly controller: ISecret;
+  readonly administrator: ISecret;
 
   constructor(scope: Construct, id: string, { names }: RegionContext) {
     super(scope, id);
     this.owner = Secret.fromSecretNameV2(this, 'Owner', names.secrets.owner);
     this.server = Secret.fromSecretNameV2(this, 'Server', names.secrets.server);
     this.controller = Secret.fromSecretNameV2(this, 'Controller', names.secrets.controller);
+    this.administrator = Secret.fromSecretNameV2(this, 'Administrator', names.secrets.administrator);
   }
 }
 

@@ -142,6 +142,7 @@ export class LicenseService extends Construct {
         EVERGRANT_SECRETS: TaskSecret.fromSecretsManager(secrets.owner),
         EVERGRANT_SERVER_PASSWORD: TaskSecret.fromSecretsManager(secrets.server, 'databasePassword'),
         EVERGRANT_CONTROLLER_PASSWORD: TaskSecret.fromSecretsManager(secrets.controller, 'password'),
+        EVERGRANT_ADMINISTRATOR_TOKEN: TaskSecret.fromSecretsManager(secrets.administrator, 'token'),
       },
       logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'migration' }),
     });
@@ -200,31 +201,25 @@ function serverEnvironment({ config, names, region, awsRegion }: RegionContext):
   };
 }
 
+/** What server/Dockerfile copies. */
+const IMAGE_FOLDERS = ['server', 'lambda', 'license-files', 'offline-files', 'audit'];
+const IMAGE_FILES = [
+  ...['cli', 'cli/package.json', 'cli/bin.js'],
+  ...['scripts', 'scripts/build.js', 'scripts/build-client.js'],
+  ...['package.json', 'package-lock.json', '.npmrc', 'tsconfig.json'],
+];
+
 /** An image that is built is described by its sources, so synthesizing needs no Docker: deploying does. */
 function imageOf(image: string): ContainerImage {
   if (image !== 'build') return ContainerImage.fromRegistry(image);
   return ContainerImage.fromAsset(join(__dirname, '../..'), {
     file: 'server/Dockerfile',
     platform: Platform.LINUX_ARM64,
+    // Everything but what the Dockerfile copies; a folder and what is in it are two patterns.
     exclude: [
       '**',
-      '!server',
-      '!server/**',
-      '!lambda',
-      '!lambda/**',
-      '!license-files',
-      '!license-files/**',
-      '!console',
-      '!console/**',
-      '!cli',
-      '!cli/package.json',
-      '!cli/bin.js',
-      '!scripts',
-      '!scripts/build.js',
-      '!package.json',
-      '!package-lock.json',
-      '!.npmrc',
-      '!tsconfig.json',
+      ...IMAGE_FOLDERS.flatMap((folder) => [`!${folder}`, `!${folder}/**`]),
+      ...IMAGE_FILES.map((file) => `!${file}`),
     ],
   });
 }

@@ -307,6 +307,28 @@ describe('the migration process', () => {
     readonly licenses: { licenseId: string; issue: number; outcome: string; because?: string }[];
   }
 
+  it('makes the first administrator of the token that a container service injects, and revokes it with the next', async () => {
+    const first = {
+      ...environment({}),
+      EVERGRANT_TOKENS_FILE: '',
+      EVERGRANT_ADMINISTRATOR_TOKEN: 'an-injected-token-1',
+    };
+    expect(await start('migrate.js', first).exited).toBe(0);
+    const tokens = `select name, scopes, token_sha256 = sha256($1) as is_it from api_token where revoked_at is null`;
+    const found = (token: string) => database.query(tokens, [Buffer.from(token)]);
+    expect(await found('an-injected-token-1')).toEqual([
+      { name: 'administrator', scopes: ['admin', 'read'], is_it: true },
+    ]);
+    const rotated = start('migrate.js', { ...first, EVERGRANT_ADMINISTRATOR_TOKEN: 'an-injected-token-2' });
+    expect(await rotated.exited).toBe(0);
+    expect(rotated.output).not.toContain('an-injected-token-2');
+    expect(await found('an-injected-token-2')).toMatchObject([{ is_it: true }]);
+    const short = start('migrate.js', { ...first, EVERGRANT_ADMINISTRATOR_TOKEN: 'too-short' });
+    expect(await short.exited).toBe(1);
+    expect(short.output).toContain('EVERGRANT_ADMINISTRATOR_TOKEN must have at least 16 characters');
+    expect(short.output).not.toContain('too-short');
+  });
+
   async function pools(): Promise<unknown[]> {
     return database.query('select feature, seats, lease_ttl_seconds, escrow from pool order by feature');
   }

@@ -22,7 +22,12 @@ export interface DeploymentNames {
   readonly serveAcl: string;
   readonly fenceAcl: string;
   readonly controller: string;
-  readonly secrets: { readonly owner: string; readonly server: string; readonly controller: string };
+  readonly secrets: {
+    readonly owner: string;
+    readonly server: string;
+    readonly controller: string;
+    readonly administrator: string;
+  };
 }
 
 /** @param deployment lower-case letters, digits and hyphens, for example `evergrant` */
@@ -41,6 +46,7 @@ export function deploymentNames(deployment: string): DeploymentNames {
       owner: `${deployment}/database-owner`,
       server: `${deployment}/server`,
       controller: `${deployment}/controller`,
+      administrator: `${deployment}/administrator`,
     },
   };
 }

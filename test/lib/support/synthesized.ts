@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
@@ -60,4 +60,19 @@ function findingsIn(outdir: string): readonly unknown[] {
 
 export function ofType({ resources }: Template, type: string): [string, Resource][] {
   return Object.entries(resources).filter(([, resource]) => resource.Type === type);
+}
+
+/** What an engine would build the server's image from: the folder of the asset, as it is staged. */
+export function withImageContext(use: (folder: string) => void): void {
+  const outdir = mkdtempSync(join(tmpdir(), 'evergrant-synth-'));
+  try {
+    const app = new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] } });
+    addDeployment(app, checkedConfig(config));
+    app.synth();
+    const asset = readdirSync(outdir).find((name) => existsSync(join(outdir, name, 'server/Dockerfile')));
+    if (asset === undefined) throw new Error('no asset has the Dockerfile');
+    use(join(outdir, asset));
+  } finally {
+    rmSync(outdir, { recursive: true, force: true });
+  }
 }

@@ -1,0 +1,127 @@
+import { config } from '../../deployment.config';
+import { AWS_REGION_OF, REGIONS } from '../../lambda/failover/aws/deployment';
+import { seedSigningKeys } from '../../lambda/setup/signing-keys';
+import { readMigrationEnvironment, readServerEnvironment } from '../../server/environment';
+import { ofType, type Synthesized, synthesize } from './support/synthesized';
+
+/** What the servers can be told and are not on AWS, because what they do unasked is what is wanted there. */
+const LEFT_ALONE: Readonly<Record<string, string>> = {
+  EVERGRANT_SECRETS_FILE: 'EVERGRANT_SECRETS is injected instead',
+  EVERGRANT_LICENSE_TRUST_FILE: 'EVERGRANT_LICENSE_TRUST is injected instead',
+  EVERGRANT_SERVER: 'tasks come and go: each is called after its host',
+  EVERGRANT_ADDRESS: 'nobody calls one task; the load balancer chooses',
+  EVERGRANT_TLS_CERTIFICATE_FILE: 'the load balancer ends TLS',
+  EVERGRANT_TLS_KEY_FILE: 'the load balancer ends TLS',
+  EVERGRANT_TLS_CLIENT_CA_FILE: 'the load balancer ends TLS',
+  EVERGRANT_CONNECTIONS_MAX: 'the default is for a server behind a load balancer too',
+  EVERGRANT_RATE_PER_CONTROL_ROOM: 'the default; the web ACL limits addresses before',
+  EVERGRANT_RATE_PER_TOKEN: 'the default',
+  EVERGRANT_RATE_PER_ADDRESS: 'the default',
+  EVERGRANT_REFUSALS_PER_ADDRESS: 'the default',
+  EVERGRANT_LICENSE_KEY_ATTEMPTS_PER_ADDRESS: 'the default',
+  EVERGRANT_CHECKPOINT_EVERY_MS: 'the default',
+  EVERGRANT_UNPROTECTED_AFTER_MS: 'the default, which docs/safety.md reckons with',
+  EVERGRANT_LOG_LEVEL: 'the default',
+  EVERGRANT_TOKENS_FILE: 'one token is injected, with which an administrator makes the others',
+  EVERGRANT_LICENSE_FILES: 'licenses are imported through the servers',
+};
+
+interface Container {
+  readonly Environment: readonly { readonly Name: string; readonly Value: unknown }[];
+  readonly Secrets: readonly { readonly Name: string }[];
+}
+
+const PASSWORD = 'a-password-of-40-characters-and-no-signs';
+let app: Synthesized;
+let secrets: Record<string, string>;
+
+beforeAll(async () => {
+  app = synthesize();
+  secrets = {
+    EVERGRANT_SECRETS: await serverSecret(),
+    EVERGRANT_SERVER_PASSWORD: PASSWORD,
+    EVERGRANT_CONTROLLER_PASSWORD: PASSWORD,
+    EVERGRANT_ADMINISTRATOR_TOKEN: PASSWORD,
+  };
+}, 120_000);
+
+/** The servers' secret as CloudFormation makes it and the setup completes it. */
+async function serverSecret(): Promise<string> {
+  let content = JSON.stringify({ databasePassword: PASSWORD });
+  const send = async ({ input }: { input: { SecretString?: string } }) => {
+    content = input.SecretString ?? content;
+    return { SecretString: content };
+  };
+  await seedSigningKeys({ secretId: 'server' }, { secrets: { send } } as never);
+  return content;
+}
+
+/** What a container is told; what only AWS knows, such as the address of its database, is a name. */
+function told(region: (typeof REGIONS)[number], family: string): Record<string, string> {
+  const [, task] = ofType(app.templates[region], 'AWS::ECS::TaskDefinition').find(
+    ([, { Properties }]) => Properties.Family === family,
+  )!;
+  const [container] = task.Properties.ContainerDefinitions as [Container];
+  const variables = container.Environment.map(({ Name, Value }): [string, string] => [
+    Name,
+    typeof Value === 'string' ? Value : 'known-to-aws.example.com',
+  ]);
+  return {
+    ...Object.fromEntries(variables),
+    ...Object.fromEntries(container.Secrets.map(({ Name }) => [Name, secrets[Name] ?? ''])),
+  };
+}
+
+/** The variables, and the names of those that somebody asked for and did not get. */
+function watched(variables: Record<string, string>): { variables: Record<string, string>; missed: Set<string> } {
+  const missed = new Set<string>();
+  const get = (target: Record<string, string>, name: string): string | undefined => {
+    if (!(name in target)) missed.add(name);
+    return target[name];
+  };
+  return { variables: new Proxy(variables, { get: get as never }), missed };
+}
+
+describe.each(REGIONS)('the task definitions of %s', (region) => {
+  it('tell the servers all they need', async () => {
+    const { variables, missed } = watched(told(region, 'evergrant-server'));
+    expect(await readServerEnvironment(variables)).toMatchObject({
+      region,
+      host: '0.0.0.0',
+      database: { user: 'evergrant_server', ca: expect.stringContaining('BEGIN CERTIFICATE') },
+      authority: { table: 'evergrant-authority', awsRegion: AWS_REGION_OF[region] },
+      signingKeys: [{ crv: 'Ed25519' }],
+      licensing: { trust: { roots: [{ kid: config.licenseTrust.roots[0]!.kid }] } },
+      regionAddresses: { oregon: 'https://oregon.licenses.example.com', virginia: expect.any(String) },
+      security: { trustedProxies: [config.network[region].cidr] },
+      followerName: '%',
+    });
+    expect([...missed].filter((name) => !(name in LEFT_ALONE))).toEqual([]);
+  });
+
+  it('tell the migration all it needs', async () => {
+    const { variables, missed } = watched(told(region, 'evergrant-migration'));
+    expect(await readMigrationEnvironment(variables)).toMatchObject({
+      database: { user: 'evergrant_owner', ca: expect.stringContaining('BEGIN CERTIFICATE') },
+      rolePasswords: { evergrant_server: PASSWORD, evergrant_controller: PASSWORD },
+      administratorToken: PASSWORD,
+    });
+    expect([...missed].filter((name) => !(name in LEFT_ALONE))).toEqual([]);
+  });
+
+  it('tell nothing that nobody reads', async () => {
+    for (const [family, read] of [
+      ['evergrant-server', readServerEnvironment],
+      ['evergrant-migration', readMigrationEnvironment],
+    ] as const) {
+      const variables = told(region, family);
+      const asked = new Set<string>();
+      const get = (target: Record<string, string>, name: string) => {
+        asked.add(name);
+        return target[name];
+      };
+      await read(new Proxy(variables, { get: get as never }));
+      expect(Object.keys(variables).filter((name) => !asked.has(name))).toEqual([]);
+    }
+  });
+});
