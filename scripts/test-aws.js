@@ -2,13 +2,33 @@
  * npm run test:aws [-- jest's arguments]: what needs an emulator or an independent checker. Installs its tools, with
  * pinned versions, into node_modules/.cache/evergrant; afterwards it runs without a network.
  */
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
 const root = join(__dirname, '..');
 const cache = join(root, 'node_modules/.cache/evergrant');
+
+/** What moto, ministack, cfn-lint and checkov ask for. */
+const PYTHON_MIN = [3, 10];
+const PYTHON = process.env.EVERGRANT_PYTHON ?? 'python3';
+
+/** Says what is missing, and ends, when the tools could not be installed anyway. */
+function checkPython() {
+  const ask = 'import ensurepip, sys, venv; print(*sys.version_info[:3])';
+  const wanted = `these tests need Python ${PYTHON_MIN.join('.')} or later, with its module venv`;
+  const say = (what) => {
+    process.stderr.write(`${what}: ${wanted}. EVERGRANT_PYTHON names another one, for example python3.12.\n`);
+    process.exit(1);
+  };
+  const { error, status, stdout, stderr } = spawnSync(PYTHON, ['-c', ask], { encoding: 'utf8' });
+  if (error) say(`there is no ${PYTHON}`);
+  if (status !== 0) say(`${PYTHON} cannot make a virtual environment (${stderr.trim().split('\n').at(-1)})`);
+  const [major, minor] = stdout.split(' ').map(Number);
+  const [majorMin, minorMin] = PYTHON_MIN;
+  if (major < majorMin || (major === majorMin && minor < minorMin)) say(`${PYTHON} is Python ${major}.${minor}`);
+}
 
 /** A virtual environment for a list of packages; made anew when the list changes. Returns its folder. */
 function environment(name) {
@@ -20,7 +40,7 @@ function environment(name) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(cache, { recursive: true });
   process.stdout.write(`installing ${name} …\n`);
-  execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
+  execFileSync(PYTHON, ['-m', 'venv', folder], { stdio: 'inherit' });
   execFileSync(join(folder, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', list], {
     stdio: 'inherit',
   });
@@ -32,8 +52,10 @@ function run(program, args, env = {}) {
   execFileSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
 }
 
+checkPython();
 const jest = process.argv.slice(2);
 const python = join(environment('moto'), 'bin/python');
+const cloudPython = join(environment('ministack'), 'bin/python');
 const out = join(cache, 'cdk.out');
 run('npx', ['cdk', 'synth', '--quiet', '--output', out]);
 if (jest.length === 0) {
@@ -57,5 +79,6 @@ if (jest.length === 0) {
 }
 run('npx', ['jest', '--config', 'jest.aws.config.js', '--runInBand', ...jest], {
   EVERGRANT_MODEL_PYTHON: python,
+  EVERGRANT_CLOUD_PYTHON: cloudPython,
   EVERGRANT_SYNTHESIZED: out,
 });

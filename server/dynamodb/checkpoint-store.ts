@@ -4,6 +4,7 @@ import {
   GetItemCommand,
   PutItemCommand,
   paginateQuery,
+  QueryCommand,
   type QueryCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import {
@@ -25,6 +26,26 @@ const LAST_STORED = { pk: text(NEWEST), sk: text('#last-stored') };
 
 const placed = (chain: string, value: number): string => `${chain}#${String(value).padStart(15, '0')}`;
 
+/** Queries that are under way at one time. */
+const AT_ONCE_MAX = 25;
+
+interface Range {
+  readonly from: string;
+  readonly to: string;
+}
+
+interface Section extends Range {
+  readonly limit: number;
+  readonly newestFirst?: boolean;
+}
+
+/** Before and after every name of a chain. */
+const EVERY_CHAIN: Range = { from: '\u0001', to: '\uffff' };
+
+const rangeOf = (chain: string): Range => ({ from: `${chain}#`, to: endOf(chain) });
+const endOf = (chain: string): string => `${chain}#~`;
+const latest = (left: string, right: string): string => (left > right ? left : right);
+
 /**
  * Checkpoints in the authority table, as a port. The table has no transactions: the epoch is looked up in the latest
  * version right before, and what a region stores in the moment in which it loses its epoch is signed in that epoch.
@@ -39,10 +60,12 @@ export class DynamoCheckpointStore implements CheckpointStore {
   }
 
   async newest(chains: readonly string[]): Promise<{ checkpoints: readonly StoredCheckpoint[]; idleMs: number }> {
-    const [last, ...found] = await Promise.all([
-      this.#item(LAST_STORED),
-      ...chains.map((chain) => this.#newestOf(chain)),
-    ]);
+    const last = await this.#item(LAST_STORED);
+    const found: StoredCheckpoint[][] = [];
+    for (let first = 0; first < chains.length; first += AT_ONCE_MAX) {
+      const some = chains.slice(first, first + AT_ONCE_MAX);
+      found.push(...(await Promise.all(some.map((chain) => this.#newestOf(chain)))));
+    }
     const storedAtMs = numberOf(last, 'storedAtMs');
     return {
       checkpoints: found.flat(),
@@ -51,7 +74,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
   }
 
   async newestBefore(epoch: number): Promise<readonly StoredCheckpoint[]> {
-    const all = await this.#query({ pk: NEWEST, after: LAST_STORED.sk.S });
+    const all = await this.#newestOfAll();
     return all.map(checkpointOf).filter((checkpoint) => checkpoint.epoch < epoch);
   }
 
@@ -79,18 +102,32 @@ export class DynamoCheckpointStore implements CheckpointStore {
     return taken;
   }
 
+  /**
+   * By chain and number, as the items are ordered. What was stored after `until` ends its chain: numbers grow with time.
+   * So no more is looked at than is returned, and one item more of each chain.
+   */
   async read({ chains, after, until, limit }: CheckpointFilter): Promise<CheckpointPage> {
     const asOf = until ?? new Date().toISOString();
-    const untilMs = Date.parse(asOf);
-    const from = after === undefined ? undefined : placed(after.chain, after.number);
-    const found = await this.#query({ pk: CHECKPOINT, after: from });
-    const checkpoints = found
-      .filter((item) => (numberOf(item, 'storedAtMs') ?? 0) <= untilMs)
-      .map(checkpointOf)
-      .filter(({ chain }) => chains === undefined || chains.includes(chain))
-      .slice(0, limit)
-      .map(({ chain, number: place, jws }) => ({ chain, number: place, jws }));
-    return { checkpoints, asOf };
+    const found: StoredCheckpoint[] = [];
+    for (const { from, to } of chains === undefined ? [EVERY_CHAIN] : [...new Set(chains)].sort().map(rangeOf)) {
+      const beginning = after === undefined ? from : latest(from, placed(after.chain, after.number + 1));
+      const limits = { limit: limit - found.length, untilMs: Date.parse(asOf) };
+      found.push(...(await this.#readRange({ from: beginning, to }, limits)));
+    }
+    return { checkpoints: found.map(({ chain, number: place, jws }) => ({ chain, number: place, jws })), asOf };
+  }
+
+  async #readRange({ from, to }: Range, { limit, untilMs }: { limit: number; untilMs: number }) {
+    const found: StoredCheckpoint[] = [];
+    for (let next: string | null = from; next !== null && next <= to && found.length < limit; ) {
+      const { items, isLast } = await this.#section({ from: next, to, limit: limit - found.length });
+      const tooNew = items.find((item) => (numberOf(item, 'storedAtMs') ?? 0) > untilMs);
+      const shown = tooNew === undefined ? items : items.slice(0, items.indexOf(tooNew));
+      found.push(...shown.map(checkpointOf));
+      if (tooNew !== undefined) next = endOf(checkpointOf(tooNew).chain);
+      else next = isLast ? null : `${textOf(items.at(-1), 'sk')}\u0000`;
+    }
+    return found;
   }
 
   async close(): Promise<void> {
@@ -98,8 +135,9 @@ export class DynamoCheckpointStore implements CheckpointStore {
   }
 
   async #newestOf(chain: string): Promise<StoredCheckpoint[]> {
-    const found = await this.#query({ pk: CHECKPOINT, chain, newestOnly: true });
-    return found.map(checkpointOf);
+    const { from, to } = rangeOf(chain);
+    const { items } = await this.#section({ from, to, limit: 1, newestFirst: true });
+    return items.map(checkpointOf);
   }
 
   async #item(key: Item): Promise<Item | undefined> {
@@ -107,33 +145,32 @@ export class DynamoCheckpointStore implements CheckpointStore {
     return (await asked(this.#client.send(get))).Item;
   }
 
-  async #query({
-    pk,
-    after,
-    chain,
-    newestOnly = false,
-  }: {
-    pk: string;
-    after?: string | undefined;
-    chain?: string;
-    newestOnly?: boolean;
-  }): Promise<Item[]> {
-    const bound = chain === undefined ? (after === undefined ? null : 'sk > :bound') : 'begins_with(sk, :bound)';
+  /** One page of the checkpoints between two places, both ends included. */
+  async #section({ from, to, limit, newestFirst = false }: Section): Promise<{ items: Item[]; isLast: boolean }> {
+    const query = new QueryCommand({
+      TableName: this.#table,
+      ConsistentRead: true,
+      KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+      ExpressionAttributeValues: { ':pk': text(CHECKPOINT), ':from': text(from), ':to': text(to) },
+      ScanIndexForward: !newestFirst,
+      Limit: limit,
+    });
+    const { Items: items = [], LastEvaluatedKey: more } = await asked(this.#client.send(query));
+    return { items, isLast: more === undefined };
+  }
+
+  /** One for each chain and epoch: as many as there were pools and failovers. */
+  async #newestOfAll(): Promise<Item[]> {
     const query: QueryCommandInput = {
       TableName: this.#table,
       ConsistentRead: true,
-      KeyConditionExpression: ['pk = :pk', ...(bound === null ? [] : [bound])].join(' AND '),
-      ExpressionAttributeValues: {
-        ':pk': text(pk),
-        ...(bound === null ? {} : { ':bound': text(chain === undefined ? (after ?? '') : `${chain}#`) }),
-      },
-      ...(newestOnly ? { ScanIndexForward: false, Limit: 1 } : {}),
+      KeyConditionExpression: 'pk = :pk AND sk > :last',
+      ExpressionAttributeValues: { ':pk': text(NEWEST), ':last': LAST_STORED.sk },
     };
     const items: Item[] = [];
     const pages = paginateQuery({ client: this.#client }, query)[Symbol.asyncIterator]();
     for (let page = await asked(pages.next()); page.done !== true; page = await asked(pages.next())) {
       items.push(...(page.value.Items ?? []));
-      if (newestOnly) break;
     }
     return items;
   }

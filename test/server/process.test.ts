@@ -323,7 +323,10 @@ describe('the migration process', () => {
     expect(await rotated.exited).toBe(0);
     expect(rotated.output).not.toContain('an-injected-token-2');
     expect(await found('an-injected-token-2')).toMatchObject([{ is_it: true }]);
-    const short = start('migrate.js', { ...first, EVERGRANT_ADMINISTRATOR_TOKEN: 'too-short' });
+  });
+
+  it('refuses a token for the administrator that is too short to be one', async () => {
+    const short = start('migrate.js', { ...environment({}), EVERGRANT_ADMINISTRATOR_TOKEN: 'too-short' });
     expect(await short.exited).toBe(1);
     expect(short.output).toContain('EVERGRANT_ADMINISTRATOR_TOKEN must have at least 16 characters');
     expect(short.output).not.toContain('too-short');

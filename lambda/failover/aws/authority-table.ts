@@ -11,6 +11,7 @@ import type { Region } from '../core/regions';
  * | control | record | what the controllers remember: version, record, and the history entries not filed yet |
  * | history | 000000000042 | one filed history entry, by its number |
  * | region | oregon | how a region introduces itself, see `RegionIntroduction` |
+ * | checkpoint, checkpoint-newest | … | the servers' checkpoints of the audit log: server/dynamodb/checkpoint-store.ts |
  */
 export type Item = Readonly<Record<string, AttributeValue>>;
 

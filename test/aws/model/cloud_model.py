@@ -1,25 +1,38 @@
 """Our model of AWS as CloudFormation deploys into it: ministack, with what it does not know stubbed and named.
 
 What stands here is what we believe of AWS, not AWS. Each correction says which sentence of the documentation it follows.
-Usage: cloud_model.py PORT STUBBED_TYPES_FILE HOSTED_ZONE_ID
+Usage: cloud_model.py PORT CONTROL_PORT HOOK_URL STUBBED_TYPES_FILE HOSTED_ZONE_ID
 """
 
+import base64
 import contextvars
 import json
 import os
 import sys
+import threading
+import time
+import urllib.request
 import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlparse
 
-PORT, STUBBED, ZONE_ID = sys.argv[1:4]
+PORT, CONTROL_PORT, HOOK_URL, STUBBED, ZONE_ID = sys.argv[1:6]
 # Before the emulator is imported: it reads its settings when it is. It listens nowhere but here.
 os.environ.update(BIND_HOST="127.0.0.1", MINISTACK_HOST="127.0.0.1", GATEWAY_PORT=PORT)
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import dynamodb, route53
+from ministack.services import dynamodb, ecs, rds, route53, sts
 from ministack.services.cloudformation import provisioners
 
 HANDLERS = provisioners._RESOURCE_HANDLERS
+REFUSED: list[str] = []
+
+
+def hook(path: str, **body: str) -> dict:
+    """The test carries out what an emulator cannot: it has the real databases."""
+    request = urllib.request.Request(HOOK_URL + path, json.dumps(body).encode(), {"content-type": "application/json"})
+    return json.loads(urllib.request.urlopen(request, timeout=120).read() or b"{}")
 
 
 def stub(attributes: dict[str, str]) -> dict:
@@ -77,6 +90,164 @@ def create_global_table(logical_id: str, properties: dict, stack: str) -> tuple:
 original_global_table = HANDLERS["AWS::DynamoDB::GlobalTable"]["create"]
 HANDLERS["AWS::DynamoDB::GlobalTable"]["create"] = create_global_table
 
+# AWS::WAFv2::WebACL: "SearchString" is plain text in a template, and base64 in the API's answers.
+def encoded(value: object) -> object:
+    if isinstance(value, list):
+        return [encoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    coded = {key: encoded(item) for key, item in value.items()}
+    if "SearchString" in coded:
+        coded["SearchString"] = base64.b64encode(coded["SearchString"].encode()).decode()
+    return coded
+
+
+def encoding(original):
+    return lambda *arguments: original(*map(encoded, arguments))
+
+
+WEB_ACL = HANDLERS["AWS::WAFv2::WebACL"]
+for verb in ("create", "update"):
+    WEB_ACL[verb] = encoding(WEB_ACL[verb])
+
+
+# RDS. An instance stands when the real database behind it does. Its address holds no part that changes by the run.
+def create_instance(logical_id: str, properties: dict, stack: str) -> tuple:
+    identifier, attributes = original_instance(logical_id, properties, stack)
+    instance = rds._instances[identifier]
+    source = properties.get("SourceDBInstanceIdentifier")
+    if source is None:
+        hook("/create", identifier=identifier, password=properties["MasterUserPassword"])
+    else:
+        follow(instance, source)
+    return identifier, attributes | {"Endpoint.Address": addressed(instance)}
+
+
+def addressed(instance: dict) -> str:
+    region, identifier = instance["DBInstanceArn"].split(":")[3], instance["DBInstanceIdentifier"]
+    instance["Endpoint"] = {**instance["Endpoint"], "Address": f"{identifier}.c0ffee.{region}.rds.amazonaws.com"}
+    return instance["Endpoint"]["Address"]
+
+
+def instance_by(arn: str) -> dict:
+    return next(found for found in rds._instances._data.values() if found["DBInstanceArn"] == arn)
+
+
+# CreateDBInstanceReadReplica: "ReadReplicaSourceDBInstanceIdentifier" is an ARN when the source is in another region.
+def follow(replica: dict, source_arn: str) -> None:
+    source = instance_by(source_arn)
+    hook("/follow", identifier=replica["DBInstanceIdentifier"], source=source["DBInstanceIdentifier"])
+    replica["ReadReplicaSourceDBInstanceIdentifier"] = source_arn
+    source["ReadReplicaDBInstanceIdentifiers"].append(replica["DBInstanceArn"])
+
+
+def in_background(work) -> None:
+    threading.Thread(target=work, daemon=True).start()
+
+
+def answer(name: str, instance: dict) -> tuple:
+    return rds._single_instance_response(f"{name}Response", f"{name}Result", instance)
+
+
+def not_available(instance: dict) -> tuple | None:
+    if instance["DBInstanceStatus"] == "available":
+        return None
+    return rds._error("InvalidDBInstanceState", f"It is {instance['DBInstanceStatus']}.", 400)
+
+
+# PromoteReadReplica: "modifying", "rebooting", "available"; then it has no source any more, and the source no replica.
+def promote(parameters: dict) -> tuple:
+    instance = rds._instances[rds._p(parameters, "DBInstanceIdentifier")]
+    source_arn = instance["ReadReplicaSourceDBInstanceIdentifier"]
+    if not source_arn:
+        return rds._error("InvalidDBInstanceState", "It is no read replica.", 400)
+    if refused := not_available(instance):
+        return refused
+    instance["DBInstanceStatus"] = "modifying"
+
+    def work() -> None:
+        instance["DBInstanceStatus"] = "rebooting"
+        hook("/promote", identifier=instance["DBInstanceIdentifier"])
+        instance["ReadReplicaSourceDBInstanceIdentifier"] = ""
+        for other in rds._instances._data.values():
+            replicas = other["ReadReplicaDBInstanceIdentifiers"]
+            other["ReadReplicaDBInstanceIdentifiers"] = [arn for arn in replicas if arn != instance["DBInstanceArn"]]
+        # The status comes last, and later than SQL says so.
+        time.sleep(0.5)
+        instance["DBInstanceStatus"] = "available"
+
+    in_background(work)
+    return answer("PromoteReadReplica", instance)
+
+
+# CreateDBInstanceReadReplica: the source may stand in another region, and is then named by its ARN.
+def create_replica(parameters: dict) -> tuple:
+    identifier = rds._p(parameters, "DBInstanceIdentifier")
+    source_arn = rds._p(parameters, "SourceDBInstanceIdentifier")
+    if identifier in rds._instances:
+        return rds._error("DBInstanceAlreadyExists", f"{identifier} already exists.", 400)
+    region = rds.get_region()
+    replica = dict(instance_by(source_arn))
+    replica.update(
+        DBInstanceIdentifier=identifier,
+        DBInstanceArn=f"arn:aws:rds:{region}:{rds.get_account_id()}:db:{identifier}",
+        ReadReplicaDBInstanceIdentifiers=[],
+        ReadReplicaSourceDBInstanceIdentifier=source_arn,
+        DBInstanceStatus="creating",
+    )
+    addressed(replica)
+    rds._instances[identifier] = replica
+
+    def work() -> None:
+        follow(replica, source_arn)
+        replica["DBInstanceStatus"] = "available"
+
+    in_background(work)
+    return answer("CreateDBInstanceReadReplica", replica)
+
+
+# ModifyDBInstance with "NewDBInstanceIdentifier": the database is renamed, and has the address of its new name.
+def modify(parameters: dict) -> tuple:
+    identifier, name = (rds._p(parameters, key) for key in ("DBInstanceIdentifier", "NewDBInstanceIdentifier"))
+    if not name or identifier not in rds._instances:
+        return original_modify(parameters)
+    instance = rds._instances[identifier]
+    if refused := not_available(instance):
+        return refused
+    hook("/rename", identifier=identifier, name=name)
+    del rds._instances[identifier]
+    rds._instances[name] = instance
+    instance.update(DBInstanceIdentifier=name, DBInstanceArn=instance["DBInstanceArn"].replace(identifier, name))
+    addressed(instance)
+    return answer("ModifyDBInstance", instance)
+
+
+original_instance = HANDLERS["AWS::RDS::DBInstance"]["create"]
+HANDLERS["AWS::RDS::DBInstance"]["create"] = create_instance
+original_modify = rds._ACTION_MAP["ModifyDBInstance"]
+rds._ACTION_MAP.update(
+    PromoteReadReplica=promote, CreateDBInstanceReadReplica=create_replica, ModifyDBInstance=modify
+)
+
+
+# Route 53, GetHealthCheckStatus: one observation a checker, with its status in words.
+async def route53_request(method: str, path: str, *arguments: object) -> tuple:
+    if not (path.startswith("/2013-04-01/healthcheck/") and path.endswith("/status")):
+        return await original_route53(method, path, *arguments)
+    healthy = hook("/witness")["healthy"]
+    words = "Success: HTTP Status Code 200, OK" if healthy else "Failure: The endpoint did not respond in time"
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    observations = "".join(
+        f"<HealthCheckObservation><Region>eu-west-1</Region><IPAddress>192.0.2.{index}</IPAddress><StatusReport>"
+        f"<Status>{words}</Status><CheckedTime>{now}</CheckedTime></StatusReport></HealthCheckObservation>"
+        for index in range(12)
+    )
+    body = f"<GetHealthCheckStatusResponse><HealthCheckObservations>{observations}</HealthCheckObservations></GetHealthCheckStatusResponse>"
+    return 200, {"Content-Type": "text/xml"}, body.encode()
+
+
+original_route53, route53.handle_request = route53.handle_request, route53_request
+
 # The zone that is there before the first deploy has the identifier that the configuration says.
 route53._zone_id = lambda: ZONE_ID
 
@@ -127,7 +298,7 @@ def enforce(access_key_id: str, action: str, service: str, region: str, resource
     for wanted, resource in asked:
         denied = original_enforce(access_key_id, wanted, service, region, resource_arn=resource, **named)
         if denied is not None:
-            print("refused:", wanted, resource, getattr(denied, "principal_arn", denied), flush=True)
+            REFUSED.append(f"{wanted} on {resource} for {getattr(denied, 'principal_arn', denied)}")
             return denied
     return None
 
@@ -136,5 +307,41 @@ original_principal, iam_evaluator.resolve_principal = iam_evaluator.resolve_prin
 original_enforce, iam_evaluator.enforce = iam_evaluator.enforce, enforce
 original_extract, iam_actions.extract_resource_arn = iam_actions.extract_resource_arn, extract_resource_arn
 
+class Control(BaseHTTPRequestHandler):
+    """Beside the API: what a task's agent knows and hands out, and the calls that rights did not allow."""
+
+    def do_GET(self) -> None:
+        asked = urlparse(self.path)
+        if asked.path == "/credentials":
+            self.answer(credentials(parse_qs(asked.query)["role"][0]))
+        elif asked.path == "/tasks":
+            self.answer({"tasks": [provisioners._pascal_to_camel(task) for task in ecs._task_defs._data.values()]})
+        else:
+            self.answer({"refused": REFUSED})
+
+    def answer(self, body: dict) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+def credentials(role_arn: str) -> dict:
+    account, role = role_arn.split(":")[4], role_arn.split("/")[-1]
+    key, secret, token = f"ASIA{uuid.uuid4().hex[:16].upper()}", uuid.uuid4().hex, uuid.uuid4().hex
+    arn = f"arn:aws:sts::{account}:assumed-role/{role}/task"
+    session = {"Arn": arn, "UserId": f"{role}:task", "SecretAccessKey": secret, "SessionToken": token}
+    sts.register_session(key, session)
+    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6 * 3600))
+    return {"AccessKeyId": key, "SecretAccessKey": secret, "Token": token, "Expiration": expires}
+
+
+control = ThreadingHTTPServer(("127.0.0.1", int(CONTROL_PORT)), Control)
+threading.Thread(target=control.serve_forever, daemon=True).start()
 sys.argv = sys.argv[:1]
 app.main()

@@ -1,11 +1,9 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type ChildProcess, execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CreateTableCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { CreateDBInstanceCommand, RDSClient } from '@aws-sdk/client-rds';
 import { CreateHealthCheckCommand, CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
 import {
@@ -16,7 +14,6 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { CreateWebACLCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
-import { generate } from 'selfsigned';
 import { DynamoAuthorityStore } from '../../../lambda/failover/aws/authority-store';
 import { DynamoControlStore } from '../../../lambda/failover/aws/control-store';
 import { AWS_REGION_OF, deploymentNames, REGIONS, regionalName } from '../../../lambda/failover/aws/deployment';
@@ -32,14 +29,15 @@ import { seedSigningKeys } from '../../../lambda/setup/signing-keys';
 import { clusterHome } from '../../../local/postgres/binaries';
 import { eventually } from '../../support/eventually';
 import { DatabaseModel } from './database-model';
+import { CREDENTIALS, createAuthorityTable, startEmulator } from './emulator';
 import { FaultProxy } from './fault-proxy';
+import { certificate, freePort, startHooks } from './machinery';
 import { LoadBalancerModel, listening, type ModelState, publicName, startServer } from './region-model';
 import { SynthesizedApp } from './synthesized-app';
 
 const ACCOUNT = '111122223333';
 const PUBLIC_NAME = 'licenses.example.com';
 const NAMES = deploymentNames('evergrant');
-const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
 const LEASE_MS = 3_000;
 /** As in production, but in a hurry. */
 const POLICY = {
@@ -271,7 +269,10 @@ export class AwsWorld {
   }
 
   async #start(): Promise<void> {
-    const tls = await certificate();
+    const tls = await certificate([
+      PUBLIC_NAME,
+      ...REGIONS.flatMap((region) => [regionalName(PUBLIC_NAME, region), databaseHost(region)]),
+    ]);
     writeFileSync(join(this.home, 'ca.pem'), tls.cert);
     this.databases = new DatabaseModel({ home: this.home, tls, freePort });
     await this.#startEmulator();
@@ -307,46 +308,12 @@ export class AwsWorld {
   }
 
   async #startEmulator(): Promise<void> {
-    const hooks = await this.#startHooks();
-    const [port, control] = [await freePort(), await freePort()];
-    const python = process.env.EVERGRANT_MODEL_PYTHON;
-    if (python === undefined) throw new Error('there is no emulator: run these tests with npm run test:aws');
-    const script = join(__dirname, '../model/aws_model.py');
-    // A file when asked for: what the emulator says of itself is long.
-    const modelLog =
-      process.env.EVERGRANT_MODEL_LOG === undefined ? 'ignore' : openSync(process.env.EVERGRANT_MODEL_LOG, 'a');
-    const child = spawn(python, [script, String(port), String(control), hooks], {
-      env: { PATH: process.env.PATH, MOTO_ACCOUNT_ID: ACCOUNT, ...CREDENTIALS },
-      stdio: ['ignore', modelLog, modelLog],
-    });
-    this.#closing.push(() => child.kill('SIGKILL'));
-    this.#endpoint = `http://127.0.0.1:${port}`;
-    this.#control = `http://127.0.0.1:${control}/`;
-    const up = async (): Promise<boolean> =>
-      (await fetch(`${this.#endpoint}/moto-api/`).catch(() => null)) !== null &&
-      (await fetch(this.#control).catch(() => null)) !== null;
-    await eventually('the emulator answers', up, { deadlineMs: 60_000, everyMs: 200 });
-  }
-
-  /** Where the emulated RDS has its orders carried out. */
-  async #startHooks(): Promise<string> {
-    const server: Server = createServer((incoming, outgoing) => {
-      let text = '';
-      incoming.on('data', (chunk: Buffer) => {
-        text += chunk.toString('utf8');
-      });
-      incoming.on('end', () => {
-        void this.#order(incoming.url ?? '', JSON.parse(text) as Record<string, string>).then(
-          () => outgoing.end('{}'),
-          (error: unknown) => outgoing.writeHead(500).end(String(error)),
-        );
-      });
-    });
-    const port = await new Promise<number>((resolve) =>
-      server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
-    );
-    this.#closing.push(() => server.close());
-    return `http://127.0.0.1:${port}`;
+    const hooks = await startHooks((path, body) => this.#order(path, body));
+    this.#closing.push(() => hooks.close());
+    const emulator = await startEmulator(hooks.url);
+    this.#closing.push(() => emulator.close());
+    this.#endpoint = emulator.endpoint;
+    this.#control = emulator.control;
   }
 
   async #order(path: string, { identifier = '', source = '', name = '' }: Record<string, string>): Promise<void> {
@@ -382,20 +349,7 @@ export class AwsWorld {
   /** What CloudFormation would make of the templates, as far as the controller and its servers call it. */
   async #populate(clients: Clients): Promise<Record<string, string>> {
     const { dynamo, route53, sns, secrets } = clients.virginia;
-    await dynamo.send(
-      new CreateTableCommand({
-        TableName: NAMES.authorityTable,
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [
-          { AttributeName: 'pk', KeyType: 'HASH' },
-          { AttributeName: 'sk', KeyType: 'RANGE' },
-        ],
-        AttributeDefinitions: [
-          { AttributeName: 'pk', AttributeType: 'S' },
-          { AttributeName: 'sk', AttributeType: 'S' },
-        ],
-      }),
-    );
+    await createAuthorityTable(dynamo, NAMES.authorityTable);
     const zone = await route53.send(new CreateHostedZoneCommand({ Name: 'example.com', CallerReference: '1' }));
     this.zoneId = String(zone.HostedZone?.Id?.split('/').at(-1));
     const check = await route53.send(
@@ -475,10 +429,7 @@ export class AwsWorld {
 
   async #startEdges(tls: { cert: string; key: string }): Promise<void> {
     const make = async (region: Region): Promise<LoadBalancerModel> => {
-      const stack = region === 'oregon' ? 'Oregon' : 'Virginia';
-      const fence = this.app.find(stack, 'AWS::WAFv2::WebACL', ({ Name }) => Name === NAMES.fenceAcl);
-      const bodies = fence.Properties.CustomResponseBodies as Record<string, { Content: string }>;
-      const fenceBody = bodies['go-elsewhere']?.Content ?? '';
+      const fenceBody = this.app.fenceBody(region);
       const balancer = new LoadBalancerModel(tls, { acl: () => this.aclOf(region), fenceBody });
       this.#say(`${regionalName(PUBLIC_NAME, region)}:443`, await balancer.start());
       this.#closing.push(() => balancer.close());
@@ -527,27 +478,4 @@ function loadBalancerArn(region: Region): string {
 
 function databaseHost(region: Region): string {
   return `${NAMES.databases[region]}.c0ffee.${AWS_REGION_OF[region]}.rds.amazonaws.com`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  const port = await listening(server);
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
-async function certificate(): Promise<{ cert: string; key: string }> {
-  const names = [
-    PUBLIC_NAME,
-    ...REGIONS.flatMap((region) => [regionalName(PUBLIC_NAME, region), databaseHost(region)]),
-  ];
-  const made = await generate([{ name: 'commonName', value: PUBLIC_NAME }], {
-    algorithm: 'sha256',
-    keySize: 2048,
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) },
-    ],
-  });
-  return { cert: made.cert, key: made.private };
 }

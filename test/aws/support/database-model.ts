@@ -34,14 +34,20 @@ export class DatabaseModel {
     return this.#instances.get(identifier);
   }
 
-  /** A primary database with the license schema, and roles as the migration task makes them. */
-  async makePrimary(identifier: string, passwords: Readonly<Record<string, string>>): Promise<void> {
+  /** A primary database as RDS makes one: empty, with its owner. */
+  async makeEmpty(identifier: string, ownerPassword: string): Promise<PostgresInstance> {
     const instance = await this.#make(identifier);
     await instance.init();
     await instance.start({ settings: this.#settings(instance) });
-    await instance.query(`create role ${OWNER} login createrole password '${ADMIN_PASSWORD}'`);
+    await instance.query(`create role ${OWNER} login createrole password '${ownerPassword}'`);
     await instance.query(`grant pg_monitor to ${OWNER} with admin option`);
     await instance.query(`create database evergrant owner ${OWNER}`);
+    return instance;
+  }
+
+  /** A primary database with the license schema, and roles as the migration task makes them. */
+  async makePrimary(identifier: string, passwords: Readonly<Record<string, string>>): Promise<void> {
+    const instance = await this.makeEmpty(identifier, ADMIN_PASSWORD);
     const owner = new Client(instance.connection({ user: OWNER, password: ADMIN_PASSWORD, database: 'evergrant' }));
     await owner.connect();
     try {

@@ -1,29 +1,43 @@
 /**
  * Loaded before a program under test: names of the deployment lead to this machine, as a file says at the moment.
- * A port of 0 swallows everything: nobody answers, and nobody refuses.
+ * A port of 0 swallows everything: nobody answers, and nobody refuses. A name that the file does not know is refused,
+ * so nothing leaves this machine.
  */
 const { readFileSync } = require('node:fs');
 const { Socket } = require('node:net');
 
 const connect = Socket.prototype.connect;
+const HERE = new Set([undefined, null, 'localhost', '127.0.0.1', '::1']);
 
-function portOf(host, port) {
-  const ports = JSON.parse(readFileSync(process.env.EVERGRANT_TEST_HOSTS, 'utf8'));
-  return ports[`${host}:${port}`];
+/** Where a call was to go: the three ways of calling `connect` told as one. */
+function destination(args) {
+  const [first, second] = args;
+  if (Array.isArray(first)) return destination(first);
+  if (typeof first === 'object') return first;
+  const isPath = typeof first === 'string' && Number.isNaN(Number(first));
+  return isPath ? { path: first } : { port: first, host: typeof second === 'string' ? second : undefined };
+}
+
+/** The same call, to a port of this machine. */
+function leadHere(args, port) {
+  const [first, ...rest] = args;
+  if (Array.isArray(first)) {
+    first[0] = { ...first[0], host: '127.0.0.1', port };
+    return args;
+  }
+  if (typeof first === 'object') return [{ ...first, host: '127.0.0.1', port }, ...rest];
+  return [port, '127.0.0.1', ...rest.slice(1)];
 }
 
 Socket.prototype.connect = function connectHere(...args) {
-  const [first] = args;
-  if (typeof first === 'number' || typeof first === 'string') {
-    const port = portOf(args[1], first);
-    if (port === 0) return this;
-    return connect.apply(this, port === undefined ? args : [port, '127.0.0.1', ...args.slice(2)]);
-  }
-  const options = Array.isArray(first) ? first[0] : first;
-  const port = portOf(options.host, options.port);
-  if (port === 0) return this;
-  if (port === undefined) return connect.apply(this, args);
-  const here = { ...options, host: '127.0.0.1', port };
-  if (Array.isArray(first)) first[0] = here;
-  return connect.apply(this, Array.isArray(first) ? args : [here, ...args.slice(1)]);
+  const { host, port, path } = destination(args);
+  if (path !== undefined && path !== null) return connect.apply(this, args);
+  const ports = JSON.parse(readFileSync(process.env.EVERGRANT_TEST_HOSTS, 'utf8'));
+  const known = ports[`${host}:${port}`];
+  if (known === 0) return this;
+  if (known !== undefined) return connect.apply(this, leadHere(args, known));
+  if (HERE.has(host)) return connect.apply(this, args);
+  const error = new Error(`connect ECONNREFUSED ${host}:${port}, which is not on this machine`);
+  process.nextTick(() => this.destroy(Object.assign(error, { code: 'ECONNREFUSED' })));
+  return this;
 };

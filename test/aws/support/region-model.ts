@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Server as HttpServer } from 'node:http';
 import { request } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
@@ -11,7 +12,7 @@ export interface ModelState {
   readonly databases: Readonly<Record<string, { readonly status: string; readonly replica: boolean }>>;
 }
 
-export async function listening(server: Server | TcpServer): Promise<number> {
+export async function listening(server: HttpServer | Server | TcpServer): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
 }
@@ -27,27 +28,31 @@ export class LoadBalancerModel {
     { acl: aclNow, fenceBody }: { acl: () => Promise<string | undefined>; fenceBody: string },
   ) {
     this.#server = createServer(tls, (incoming, outgoing) => {
-      void aclNow().then((acl) => {
-        const path = (incoming.url ?? '').split('?')[0] ?? '';
-        if (acl === 'evergrant-fence' && !(PASSES_THE_FENCE as readonly string[]).includes(path)) {
-          outgoing.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' }).end(fenceBody);
-          return;
-        }
-        if (this.targetPort === null) {
-          outgoing.writeHead(503, { 'content-type': 'text/html' }).end('503 Service Temporarily Unavailable');
-          return;
-        }
-        const { method, url, headers } = incoming;
-        const forwarded = request(
-          { host: '127.0.0.1', port: this.targetPort, method, path: url, headers },
-          (answer) => {
-            outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-            answer.pipe(outgoing);
-          },
-        );
-        forwarded.once('error', () => outgoing.writeHead(502).end());
-        incoming.pipe(forwarded);
-      });
+      void aclNow().then(
+        (acl) => {
+          const path = (incoming.url ?? '').split('?')[0] ?? '';
+          if (acl === 'evergrant-fence' && !(PASSES_THE_FENCE as readonly string[]).includes(path)) {
+            outgoing.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' }).end(fenceBody);
+            return;
+          }
+          if (this.targetPort === null) {
+            outgoing.writeHead(503, { 'content-type': 'text/html' }).end('503 Service Temporarily Unavailable');
+            return;
+          }
+          const { method, url, headers } = incoming;
+          const forwarded = request(
+            { host: '127.0.0.1', port: this.targetPort, method, path: url, headers },
+            (answer) => {
+              outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+              answer.pipe(outgoing);
+            },
+          );
+          forwarded.once('error', () => outgoing.writeHead(502).end());
+          incoming.pipe(forwarded);
+        },
+        // Nobody knows what is associated: it answers as it does when something behind it broke.
+        () => outgoing.writeHead(502).end(),
+      );
     });
   }
 

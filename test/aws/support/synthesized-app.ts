@@ -9,16 +9,22 @@ interface TemplateResource {
 
 /** The app as `cdk synth` has made it: the bundles and environments that would be deployed. */
 export class SynthesizedApp {
-  readonly #folder: string;
+  readonly folder: string;
 
   constructor(folder = process.env.EVERGRANT_SYNTHESIZED ?? '') {
     if (!existsSync(folder)) throw new Error('nothing is synthesized: run these tests with npm run test:aws');
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   resources(stack: string): Readonly<Record<string, TemplateResource>> {
-    const text = readFileSync(join(this.#folder, `Evergrant-${stack}.template.json`), 'utf8');
+    const text = readFileSync(join(this.folder, `Evergrant-${stack}.template.json`), 'utf8');
     return (JSON.parse(text) as { Resources: Record<string, TemplateResource> }).Resources;
+  }
+
+  /** The types of all resources of all stacks. */
+  types(): readonly string[] {
+    const stacks = ['Authority', 'Oregon', 'Virginia', 'Oregon-Interconnect', 'Virginia-Interconnect'];
+    return stacks.flatMap((stack) => Object.values(this.resources(stack)).map(({ Type }) => Type));
   }
 
   find(stack: string, type: string, matches: (properties: Readonly<Record<string, unknown>>) => boolean = () => true) {
@@ -34,9 +40,17 @@ export class SynthesizedApp {
     const { Properties, Metadata } = this.find(stack, 'AWS::Lambda::Function', (of) => of.FunctionName === name);
     const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
     return {
-      bundle: join(this.#folder, String(Metadata?.['aws:asset:path']), 'index.js'),
+      bundle: join(this.folder, String(Metadata?.['aws:asset:path']), 'index.js'),
       environment: resolved(Variables, known),
     };
+  }
+
+  /** What a fenced region answers. */
+  fenceBody(region: 'oregon' | 'virginia'): string {
+    const stack = region === 'oregon' ? 'Oregon' : 'Virginia';
+    const fence = this.find(stack, 'AWS::WAFv2::WebACL', ({ Name }) => String(Name).endsWith('-fence'));
+    const bodies = fence.Properties.CustomResponseBodies as Record<string, { Content: string }>;
+    return bodies['go-elsewhere']?.Content ?? '';
   }
 
   /** The environment of the container of a region's servers. */

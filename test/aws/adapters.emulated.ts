@@ -1,0 +1,307 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  CreateDBInstanceCommand,
+  CreateDBInstanceReadReplicaCommand,
+  DescribeDBInstancesCommand,
+  RDSClient,
+} from '@aws-sdk/client-rds';
+import {
+  ChangeResourceRecordSetsCommand,
+  CreateHealthCheckCommand,
+  CreateHostedZoneCommand,
+  Route53Client,
+} from '@aws-sdk/client-route-53';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { CreateWebACLCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
+import { Rds } from '../../lambda/failover/aws/database-service';
+import { AWS_REGION_OF, deploymentNames } from '../../lambda/failover/aws/deployment';
+import { HealthCheckWitness } from '../../lambda/failover/aws/health-check-witness';
+import { INTRODUCED, Introductions } from '../../lambda/failover/aws/introductions';
+import { PublicRecord } from '../../lambda/failover/aws/public-record';
+import { sdkSettings } from '../../lambda/failover/aws/sdk';
+import { SnsAlerts } from '../../lambda/failover/aws/sns-alerts';
+import { WebAcls } from '../../lambda/failover/aws/web-acls';
+import { introduce } from '../../lambda/setup/introduction';
+import type { SetupClients } from '../../lambda/setup/setup-work';
+import { eventually } from '../support/eventually';
+import { ACCOUNT, createAuthorityTable, type Emulator, startEmulator } from './support/emulator';
+import { startHooks } from './support/machinery';
+
+const NAMES = deploymentNames('evergrant');
+const PUBLIC_NAME = 'licenses.example.com';
+/** Nobody listens there: whoever asks for a region's own address gets no answer. */
+const NOBODY = 'http://127.0.0.1:1';
+const LOAD_BALANCER = `arn:aws:elasticloadbalancing:us-west-2:${ACCOUNT}:loadbalancer/app/evergrant/0123456789abcdef`;
+
+let emulator: Emulator;
+let hooks: { url: string; close: () => void };
+let introductions: Introductions;
+const orders: string[] = [];
+
+/** As the controller makes its clients, but for where they call. */
+function settings(awsRegion: string, endpoint = emulator.endpoint) {
+  return { ...sdkSettings(awsRegion), endpoint, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
+}
+
+/** Whoever prepares a test waits as long as it takes. */
+function patient(awsRegion: string) {
+  return { region: awsRegion, endpoint: emulator.endpoint, credentials: settings(awsRegion).credentials };
+}
+
+beforeEach(async () => {
+  orders.length = 0;
+  hooks = await startHooks(async (path, { identifier = '' }) => orders.push(`${path} ${identifier}`));
+  emulator = await startEmulator(hooks.url);
+  const dynamo = new DynamoDBClient(patient('us-east-1'));
+  await createAuthorityTable(dynamo, NAMES.authorityTable);
+  introductions = new Introductions(dynamo, NAMES.authorityTable);
+}, 120_000);
+
+afterEach(() => {
+  emulator?.close();
+  hooks.close();
+});
+
+/** What Oregon says of itself, with what matters here. */
+async function introduceOregon(known: Readonly<Record<string, string>>): Promise<void> {
+  const said = Object.fromEntries(INTRODUCED.map((name) => [name, known[name] ?? `some-${name}`]));
+  const clients = { dynamo: new DynamoDBClient(patient('us-east-1')) } as SetupClients;
+  await introduce({ table: NAMES.authorityTable, name: 'oregon', ...said }, clients);
+}
+
+describe('in our model of AWS, the database service', () => {
+  let clients: Record<'oregon' | 'virginia', RDSClient>;
+  let rds: Rds;
+
+  beforeEach(async () => {
+    clients = { oregon: new RDSClient(settings('us-west-2')), virginia: new RDSClient(settings('us-east-1')) };
+    const follower = { instanceClass: 'db.m7g.large', multiAz: true, backupRetentionDays: 14 };
+    const nowMs = () => Date.parse('2026-11-22T12:00:00Z');
+    rds = new Rds({ clients, introductions, names: NAMES, account: ACCOUNT, follower, nowMs });
+    await introduceOregon({});
+    const create = new CreateDBInstanceCommand({
+      DBInstanceIdentifier: NAMES.databases.oregon,
+      DBInstanceClass: 'db.m7g.large',
+      Engine: 'postgres',
+      MasterUsername: 'evergrant_owner',
+      MasterUserPassword: 'only-for-tests',
+      AllocatedStorage: 20,
+      BackupRetentionPeriod: 7,
+    });
+    await new RDSClient(patient('us-west-2')).send(create);
+    const replica = new CreateDBInstanceReadReplicaCommand({
+      DBInstanceIdentifier: NAMES.databases.virginia,
+      SourceDBInstanceIdentifier: `arn:aws:rds:us-west-2:${ACCOUNT}:db:${NAMES.databases.oregon}`,
+    });
+    await new RDSClient(patient('us-east-1')).send(replica);
+    await become('virginia', 'following');
+    orders.length = 0;
+  }, 60_000);
+
+  async function become(region: 'oregon' | 'virginia', kind: string): Promise<void> {
+    const is = async () => (await rds.view(region)).kind === kind;
+    await eventually(`${region} is ${kind}`, is, { deadlineMs: 30_000, everyMs: 50 });
+  }
+
+  const identifiers = async (): Promise<(string | undefined)[]> =>
+    ((await clients.oregon.send(new DescribeDBInstancesCommand({}))).DBInstances ?? []).map(
+      ({ DBInstanceIdentifier: name }) => name,
+    );
+
+  it('promotes once, however often it is asked', async () => {
+    await rds.promote('virginia');
+    await rds.promote('virginia');
+    expect(await rds.view('virginia')).toEqual({ kind: 'building' });
+    await become('virginia', 'running');
+    await rds.promote('virginia');
+    expect(orders).toEqual(['/promote evergrant-virginia']);
+  });
+
+  it('leaves a primary database alone when it is asked to promote it', async () => {
+    await rds.promote('oregon');
+    expect(orders).toEqual([]);
+  });
+
+  it('keeps an old database under another name, once, and its own name is free', async () => {
+    await rds.keep('oregon');
+    await become('oregon', 'kept');
+    await rds.keep('oregon');
+    expect(orders).toEqual(['/rename evergrant-oregon']);
+    expect(await identifiers()).toEqual(['evergrant-oregon-kept-20261122120000']);
+  });
+
+  it('makes a new follower under the old name, and none where one is', async () => {
+    await rds.promote('virginia');
+    await become('virginia', 'running');
+    await rds.keep('oregon');
+    await become('oregon', 'kept');
+    orders.length = 0;
+    // Refused as long as the source is not available; the next cycle asks again.
+    const accepted = () =>
+      rds.follow('oregon').then(
+        () => true,
+        () => false,
+      );
+    await eventually('it is made', accepted, { deadlineMs: 30_000, everyMs: 100 });
+    await rds.follow('oregon');
+    await become('oregon', 'following');
+    await rds.follow('oregon');
+    expect(orders).toEqual(['/follow evergrant-oregon']);
+    expect((await identifiers()).sort()).toEqual(['evergrant-oregon', 'evergrant-oregon-kept-20261122120000']);
+  });
+
+  it('says that it cannot be reached, and never that there is no database, when the service does not answer', async () => {
+    emulator.close();
+    expect(await rds.view('oregon')).toMatchObject({ kind: 'unreachable' });
+    await expect(rds.keep('oregon')).rejects.toMatchObject({ retryable: true });
+  });
+});
+
+describe('in our model of AWS, a region’s web ACL', () => {
+  let acls: WebAcls;
+  let known: Record<string, string>;
+
+  beforeEach(async () => {
+    const clients = {
+      oregon: new WAFV2Client(settings('us-west-2')),
+      virginia: new WAFV2Client(settings('us-east-1')),
+    };
+    known = { loadBalancerArn: LOAD_BALANCER };
+    for (const name of ['serve', 'fence']) {
+      const create = new CreateWebACLCommand({
+        Name: name,
+        Scope: 'REGIONAL',
+        DefaultAction: { Allow: {} },
+        VisibilityConfig: { SampledRequestsEnabled: false, CloudWatchMetricsEnabled: false, MetricName: name },
+      });
+      known[`${name}AclArn`] = String((await clients.oregon.send(create)).Summary?.ARN);
+    }
+    const addresses = { oregon: NOBODY, virginia: NOBODY };
+    acls = new WebAcls({ clients, introductions, addresses, timeoutMs: 1_000 });
+  });
+
+  it('is open when it has none', async () => {
+    await introduceOregon(known);
+    expect(await acls.acl('oregon')).toEqual({ kind: 'serve' });
+  });
+
+  it('is a fence after it was fenced, and names the other region', async () => {
+    await introduceOregon(known);
+    await acls.fence('oregon', 'virginia');
+    await acls.fence('oregon', 'virginia');
+    expect(await acls.acl('oregon')).toEqual({ kind: 'fence', activeRegion: 'virginia' });
+    await acls.serve('oregon');
+    expect(await acls.acl('oregon')).toEqual({ kind: 'serve' });
+  });
+
+  it('is never fenced with a way to itself', async () => {
+    await expect(acls.fence('oregon', 'oregon')).rejects.toThrow('cannot name');
+  });
+
+  it('is out of reach when the region has not introduced itself, and when the service does not answer', async () => {
+    expect(await acls.acl('oregon')).toMatchObject({ kind: 'unreachable' });
+    await introduceOregon(known);
+    expect(await acls.acl('oregon')).toEqual({ kind: 'serve' });
+    emulator.close();
+    expect(await acls.acl('oregon')).toMatchObject({ kind: 'unreachable' });
+  });
+});
+
+describe('in our model of AWS, the public record', () => {
+  let client: Route53Client;
+  let hostedZoneId: string;
+  let record: PublicRecord;
+
+  beforeEach(async () => {
+    client = new Route53Client(settings('us-east-1'));
+    const zone = await client.send(new CreateHostedZoneCommand({ Name: 'example.com', CallerReference: '1' }));
+    hostedZoneId = String(zone.HostedZone?.Id?.split('/').at(-1));
+    record = new PublicRecord({ client, hostedZoneId, publicName: PUBLIC_NAME, timeoutMs: 1_000 });
+  });
+
+  async function set(state: object): Promise<void> {
+    await fetch(emulator.control, { method: 'POST', body: JSON.stringify(state) });
+  }
+
+  it('leads nowhere until it is there', async () => {
+    expect(await record.target()).toMatchObject({ kind: 'unreachable', because: `there is no record ${PUBLIC_NAME}` });
+  });
+
+  it('has moved when every name server knows, and not before', async () => {
+    await set({ changeSeconds: 1 });
+    await record.pointTo('virginia');
+    expect(await record.target()).toMatchObject({
+      kind: 'unreachable',
+      because: expect.stringContaining('not on every'),
+    });
+    const moved = async () => (await record.target()).kind === 'points-to';
+    await eventually('it has moved', moved, { deadlineMs: 10_000, everyMs: 100 });
+    expect(await record.target()).toEqual({ kind: 'points-to', region: 'virginia' });
+  });
+
+  it('is nobody’s when it leads somewhere else', async () => {
+    const alias = { HostedZoneId: hostedZoneId, DNSName: 'elsewhere.example.com', EvaluateTargetHealth: false };
+    const change = {
+      Action: 'UPSERT' as const,
+      ResourceRecordSet: { Name: PUBLIC_NAME, Type: 'A' as const, AliasTarget: alias },
+    };
+    const command = new ChangeResourceRecordSetsCommand({
+      HostedZoneId: hostedZoneId,
+      ChangeBatch: { Changes: [change] },
+    });
+    await client.send(command);
+    expect(await record.target()).toMatchObject({ kind: 'unreachable', because: expect.stringContaining('neither') });
+  });
+
+  it('is judged by what the outside answers, and silence is no answer', async () => {
+    expect(await record.outside()).toMatchObject({ kind: 'unreachable' });
+  });
+
+  describe('and its witness', () => {
+    let witness: HealthCheckWitness;
+    let nowMs: () => number;
+
+    beforeEach(async () => {
+      const check = new CreateHealthCheckCommand({
+        CallerReference: '1',
+        HealthCheckConfig: { Type: 'HTTPS', FullyQualifiedDomainName: `oregon.${PUBLIC_NAME}` },
+      });
+      const healthCheckId = String((await client.send(check)).HealthCheck?.Id);
+      nowMs = () => Date.now();
+      witness = new HealthCheckWitness({ client, healthCheckId, nowMs: () => nowMs() });
+    });
+
+    it.each([
+      [12, 12, 'up'],
+      [3, 12, 'up'],
+      [2, 12, 'unknown'],
+      [1, 12, 'unknown'],
+      [0, 12, 'down'],
+      [0, 2, 'unknown'],
+    ])('%i of %i checkers reach Oregon: %s', async (witnessHealthy, witnessOf, reading) => {
+      await set({ witnessHealthy, witnessOf });
+      expect(await witness.view('oregon')).toMatchObject({ reading });
+    });
+
+    it('knows nothing by old observations, of the other region, or when it does not answer', async () => {
+      await set({ witnessHealthy: 0, witnessOf: 12 });
+      expect(await witness.view('virginia')).toMatchObject({ reading: 'unknown' });
+      nowMs = () => Date.now() + 100_000;
+      expect(await witness.view('oregon')).toMatchObject({ reading: 'unknown' });
+      emulator.close();
+      expect(await witness.view('oregon')).toMatchObject({ reading: 'unknown' });
+    });
+  });
+});
+
+describe('in our model of AWS, an alert', () => {
+  it('that cannot be sent says so, and may be sent again', async () => {
+    const client = new SNSClient(settings(AWS_REGION_OF.virginia));
+    const topicArn = `arn:aws:sns:us-east-1:${ACCOUNT}:never-made`;
+    const alerts = new SnsAlerts({ client, topicArn, runbookUrl: 'https://wiki.example.com' });
+    const alert = { id: '1', code: 'region-down', severity: 'critical', text: 'It is down.', raisedAtMs: 0 } as never;
+    await expect(alerts.send(alert)).rejects.toMatchObject({ code: expect.stringContaining('NotFound') });
+    emulator.close();
+    await expect(alerts.send(alert)).rejects.toMatchObject({ retryable: true });
+  });
+});

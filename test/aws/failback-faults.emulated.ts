@@ -1,0 +1,101 @@
+import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
+import { AwsWorld } from './support/aws-world';
+import { FAULTS } from './support/fault-proxy';
+
+/** One deployment goes there and back again, once for each fault. */
+let world: AwsWorld;
+let trips = 0;
+
+beforeAll(async () => {
+  world = await AwsWorld.start();
+  await world.invoke();
+}, 180_000);
+
+afterAll(() => world?.close());
+
+const by = { by: 'test', reason: 'a test' };
+
+interface Invocations {
+  readonly invocationsMax: number;
+  readonly killAfterCalls?: (n: number) => number;
+  /** Told before each look how far it is. */
+  readonly phase?: (phase: string) => void;
+}
+
+/** Places an order, undisturbed, and has it carried out by as many invocations as it takes. */
+async function carryOut(order: object, { invocationsMax, killAfterCalls, phase }: Invocations): Promise<void> {
+  const faultFor = world.proxy.faultFor;
+  world.proxy.faultFor = () => undefined;
+  const ordered = await world.invoke(order);
+  if (ordered?.requestId === null || ordered?.requestId === undefined) throw new Error(JSON.stringify(ordered));
+  world.proxy.faultFor = faultFor;
+  const ended = async () => {
+    const { record } = await world.stores().control.read();
+    phase?.(record.operation?.phase ?? 'before');
+    return record.request === null && record.operation === null;
+  };
+  const how = killAfterCalls === undefined ? { invocationsMax } : { invocationsMax, killAfterCalls };
+  await world.invokeUntil(JSON.stringify(order), ended, how);
+}
+
+async function there(): Promise<void> {
+  await carryOut({ order: 'failover', ...by }, { invocationsMax: 30 });
+  trips += 1;
+  expect(await world.stores().authority.read()).toMatchObject({ epoch: 2 * trips, region: 'virginia' });
+}
+
+/** One region grants: Oregon, by everybody's word; Virginia follows; nothing is owed, and every stage ended once. */
+async function isBack(): Promise<void> {
+  // What was cut in the middle is told, or filed, by the next cycle.
+  await world.invoke();
+  const { authority, control } = world.stores();
+  expect(await authority.read()).toMatchObject({ epoch: 2 * trips + 1, region: 'oregon' });
+  const { record } = await control.read();
+  expect(record).toMatchObject({ automation: { state: 'armed' }, fenceDebts: [], operation: null });
+  expect(await world.aclOf('oregon')).toBe('evergrant-serve');
+  expect(await world.aclOf('virginia')).toBe('evergrant-fence');
+  expect(await world.activeRecord()).toBe('oregon.licenses.example.com');
+  expect((await world.publicStatus()).body).toMatchObject({ granting: true, region: 'oregon', epoch: 2 * trips + 1 });
+  const { databases } = await world.model();
+  expect(databases['evergrant-oregon']).toEqual({ status: 'available', replica: false });
+  expect(databases['evergrant-virginia']).toEqual({ status: 'available', replica: true });
+  const history = await control.history(1_000);
+  const ended = history.filter(({ kind }) => kind === 'operation-ended');
+  expect(ended).toHaveLength(trips * (1 + FAILBACK_STAGES.length));
+  expect(history.map(({ id }) => id)).toEqual([...history.keys()].map((index) => history.length - index));
+}
+
+describe('in our model of AWS, a failback ends in Oregon', () => {
+  it.each(FAULTS)(
+    'when each kind of call, in each phase of each stage, first meets: %s',
+    async (fault) => {
+      await there();
+      const met = new Set<string>();
+      let phase = 'before';
+      for (const stage of FAILBACK_STAGES) {
+        world.proxy.faultFor = (call) => {
+          const place = `${stage} ${phase} ${call}`;
+          if (met.has(place)) return undefined;
+          met.add(place);
+          return fault;
+        };
+        const told = (now: string): void => {
+          phase = now;
+        };
+        await carryOut({ order: 'failback', stage, ...by }, { invocationsMax: 60, phase: told });
+      }
+      world.proxy.faultFor = () => undefined;
+      await isBack();
+      expect(met.size).toBeGreaterThan(8 * FAILBACK_STAGES.length);
+    },
+    600_000,
+  );
+
+  it('when the handler is killed after its first call, its second, its third … in every stage', async () => {
+    await there();
+    for (const stage of FAILBACK_STAGES) {
+      await carryOut({ order: 'failback', stage, ...by }, { invocationsMax: 150, killAfterCalls: (n) => n });
+    }
+    await isBack();
+  }, 900_000);
+});

@@ -1,0 +1,129 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateHostedZoneCommand, ListResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import {
+  AssociateWebACLCommand,
+  CreateWebACLCommand,
+  GetWebACLForResourceCommand,
+  WAFV2Client,
+} from '@aws-sdk/client-wafv2';
+import { DynamoAuthorityStore } from '../../lambda/failover/aws/authority-store';
+import { PublicRecord } from '../../lambda/failover/aws/public-record';
+import { StoreClock } from '../../lambda/failover/aws/store-clock';
+import { seedAssociation } from '../../lambda/setup/association';
+import { seedAuthority } from '../../lambda/setup/authority';
+import { introduce, lookUp } from '../../lambda/setup/introduction';
+import { seedPublicRecord } from '../../lambda/setup/public-record';
+import { seedSigningKeys } from '../../lambda/setup/signing-keys';
+import { createAuthorityTable, type Emulator, startEmulator } from './support/emulator';
+
+const LOAD_BALANCER = 'arn:aws:elasticloadbalancing:us-west-2:111122223333:loadbalancer/app/evergrant/0123456789abcdef';
+const table = 'authority';
+let emulator: Emulator;
+let clients: { dynamo: DynamoDBClient; waf: WAFV2Client; secrets: SecretsManagerClient; route53: Route53Client };
+
+beforeEach(async () => {
+  emulator = await startEmulator('http://127.0.0.1:1');
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const settings = { region: 'us-west-2', credentials, endpoint: emulator.endpoint };
+  clients = {
+    dynamo: new DynamoDBClient(settings),
+    waf: new WAFV2Client(settings),
+    secrets: new SecretsManagerClient(settings),
+    route53: new Route53Client(settings),
+  };
+  await createAuthorityTable(clients.dynamo, table);
+  await seedAuthority({ table }, clients);
+}, 120_000);
+
+afterEach(() => emulator?.close());
+
+function authority(): DynamoAuthorityStore {
+  const clock = new StoreClock({ nowMs: () => Date.now(), skewMs: 60_000 });
+  return new DynamoAuthorityStore({ client: clients.dynamo, table, clock });
+}
+
+/** Each of these runs when a stack is made, and again whenever CloudFormation sees a change of its properties. */
+describe('in our model of AWS, a seed', () => {
+  it('leaves authority where it is', async () => {
+    await authority().latch({ fromEpoch: 1, region: 'virginia', operationId: 'op' });
+    await seedAuthority({ table }, clients);
+    expect(await authority().read()).toMatchObject({ epoch: 2, region: 'virginia' });
+  });
+
+  it('lets calls in where authority is, fences elsewhere, and leaves a web ACL that is there', async () => {
+    const arns: Record<string, string> = {};
+    for (const name of ['serve', 'fence']) {
+      const create = new CreateWebACLCommand({
+        Name: name,
+        Scope: 'REGIONAL',
+        DefaultAction: { Allow: {} },
+        VisibilityConfig: { SampledRequestsEnabled: false, CloudWatchMetricsEnabled: false, MetricName: name },
+      });
+      arns[name] = String((await clients.waf.send(create)).Summary?.ARN);
+    }
+    const { serve = '', fence = '' } = arns;
+    const seed = (region: string, loadBalancerArn: string) =>
+      seedAssociation({ table, region, loadBalancerArn, serveAclArn: serve, fenceAclArn: fence }, clients);
+    const associated = async (loadBalancerArn: string) =>
+      (await clients.waf.send(new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn }))).WebACL?.ARN;
+    await seed('oregon', LOAD_BALANCER);
+    expect(await associated(LOAD_BALANCER)).toBe(serve);
+    await seed('virginia', `${LOAD_BALANCER}2`);
+    expect(await associated(`${LOAD_BALANCER}2`)).toBe(fence);
+    // The controller has fenced Oregon; the stack is updated.
+    await clients.waf.send(new AssociateWebACLCommand({ ResourceArn: LOAD_BALANCER, WebACLArn: fence }));
+    await seed('oregon', LOAD_BALANCER);
+    expect(await associated(LOAD_BALANCER)).toBe(fence);
+  });
+
+  it('leads the public record to Oregon, and leaves it when it leads elsewhere', async () => {
+    const zone = await clients.route53.send(new CreateHostedZoneCommand({ Name: 'example.com', CallerReference: '1' }));
+    const hostedZoneId = String(zone.HostedZone?.Id?.split('/').at(-1));
+    const properties = { publicName: 'licenses.example.com', hostedZoneId };
+    const target = async () => {
+      const list = new ListResourceRecordSetsCommand({ HostedZoneId: hostedZoneId });
+      const { ResourceRecordSets: found = [] } = await clients.route53.send(list);
+      return found
+        .filter(({ Type }) => Type === 'A')
+        .map(({ AliasTarget: alias }) => alias?.DNSName?.replace(/\.$/, ''));
+    };
+    await seedPublicRecord(properties, clients);
+    expect(await target()).toEqual(['oregon.licenses.example.com']);
+    const { route53: client } = clients;
+    await new PublicRecord({ client, ...properties, timeoutMs: 1_000 }).pointTo('virginia');
+    await seedPublicRecord(properties, clients);
+    expect(await target()).toEqual(['virginia.licenses.example.com']);
+  });
+
+  it('makes a signing key where there is none, beside what the secret holds, and keeps the one that is there', async () => {
+    await clients.secrets.send(new CreateSecretCommand({ Name: 'server', SecretString: '{"databasePassword":"p"}' }));
+    const content = async () => {
+      const { SecretString: text } = await clients.secrets.send(new GetSecretValueCommand({ SecretId: 'server' }));
+      return JSON.parse(text ?? '') as { databasePassword: string; signingKeys: { keys: { kid: string }[] } };
+    };
+    await seedSigningKeys({ secretId: 'server' }, clients);
+    const first = await content();
+    expect(first).toMatchObject({ databasePassword: 'p', signingKeys: { keys: [{ kty: 'OKP', crv: 'Ed25519' }] } });
+    const withAnother = JSON.stringify({ ...first, deploymentKeys: { keys: [] } });
+    await clients.secrets.send(new PutSecretValueCommand({ SecretId: 'server', SecretString: withAnother }));
+    await seedSigningKeys({ secretId: 'server' }, clients);
+    expect(await content()).toEqual(JSON.parse(withAnother));
+  });
+
+  it('introduces a place, anew when it has changed, and says whose stack to deploy first when one is unknown', async () => {
+    const where = { table, name: 'oregon' };
+    await expect(lookUp({ ...where, wanted: 'vpcId' }, clients)).rejects.toThrow('deploy its stack first');
+    await introduce({ ...where, kind: 'introduction', vpcId: 'vpc-1', databaseHost: 'a' }, clients);
+    await introduce({ ...where, vpcId: 'vpc-1', databaseHost: 'b' }, clients);
+    expect(await lookUp({ ...where, wanted: 'vpcId,databaseHost' }, clients)).toEqual({
+      vpcId: 'vpc-1',
+      databaseHost: 'b',
+    });
+  });
+});

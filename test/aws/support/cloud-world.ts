@@ -1,0 +1,295 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
+import { CreateHostedZoneCommand, ListResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
+import { GetWebACLForResourceCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
+import { config } from '../../../deployment.config';
+import { DynamoAuthorityStore } from '../../../lambda/failover/aws/authority-store';
+import { DynamoControlStore } from '../../../lambda/failover/aws/control-store';
+import { AWS_REGION_OF, deploymentNames, REGIONS, regionalName } from '../../../lambda/failover/aws/deployment';
+import { Introductions } from '../../../lambda/failover/aws/introductions';
+import { StoreClock } from '../../../lambda/failover/aws/store-clock';
+import { PRIMARY_REGION, type Region } from '../../../lambda/failover/core/regions';
+import { clusterHome } from '../../../local/postgres/binaries';
+import { eventually } from '../../support/eventually';
+import { DatabaseModel } from './database-model';
+import { certificate, freePort, startHooks } from './machinery';
+import { LoadBalancerModel, listening, publicName } from './region-model';
+import { SynthesizedApp } from './synthesized-app';
+import { Tasks } from './tasks';
+
+const ROOT = join(__dirname, '../../..');
+const MODEL = join(__dirname, '../model/cloud_model.py');
+export const STUBBED_TYPES_FILE = join(__dirname, '../model/stubbed-resource-types.json');
+const HOSTS = join(__dirname, 'hosts.cjs');
+const NAMES = deploymentNames(config.deployment);
+const PUBLIC_NAME = config.domain.publicName;
+/** Whoever has the account: may do everything. */
+const ROOT_CREDENTIALS = { AWS_ACCESS_KEY_ID: config.account, AWS_SECRET_ACCESS_KEY: 'test' };
+
+export interface Ran {
+  readonly code: number;
+  readonly output: string;
+}
+
+/**
+ * An empty AWS account in our model, into which the real CDK CLI deploys the real app. CloudFormation, the functions, their
+ * schedule and everybody's rights are the emulator's; behind RDS and the load balancers stand real databases and servers.
+ */
+export class CloudWorld {
+  readonly app = new SynthesizedApp();
+  readonly #folder = mkdtempSync(join(tmpdir(), 'evergrant-cloud-'));
+  readonly home = clusterHome(this.#folder);
+  readonly #ports: Record<string, number> = {};
+  readonly #closing: (() => unknown)[] = [];
+  #endpoint = '';
+  #control = '';
+  #witnessSeesOregon = true;
+  databases!: DatabaseModel;
+  tasks!: Tasks;
+  balancers!: Record<Region, LoadBalancerModel>;
+
+  static async start(): Promise<CloudWorld> {
+    const world = new CloudWorld();
+    try {
+      await world.#start();
+      return world;
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closing.reverse()) await close();
+    await this.databases?.end();
+    for (const folder of [this.home, this.#folder]) rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** The CDK's own command line, by whoever has the account. Nothing of it leaves this machine. */
+  cdk(...args: readonly string[]): Promise<Ran> {
+    return this.#run(join(ROOT, 'node_modules/aws-cdk/bin/cdk'), args);
+  }
+
+  deploy(folder: string, ...args: readonly string[]): Promise<Ran> {
+    const quiet = ['--require-approval', 'never', '--no-notices', '--progress', 'events'];
+    return this.cdk('deploy', '--all', '--app', folder, ...quiet, ...args);
+  }
+
+  /** `npm run guard`, which compares what is deployed with the templates in `folder`. */
+  guard(folder: string): Promise<Ran> {
+    return this.#run(join(ROOT, 'node_modules/tsx/dist/cli.mjs'), ['bin/guard.ts'], { CDK_OUTDIR: folder });
+  }
+
+  evergrant(...args: readonly string[]): Promise<Ran> {
+    return this.#run(join(ROOT, 'dist/cli/main.js'), ['--target', 'aws', ...args]);
+  }
+
+  get stores(): { authority: DynamoAuthorityStore; control: DynamoControlStore } {
+    const client = new DynamoDBClient(this.#settings('virginia'));
+    const clock = new StoreClock({ nowMs: () => Date.now(), skewMs: 60_000 });
+    return {
+      authority: new DynamoAuthorityStore({ client, table: NAMES.authorityTable, clock }),
+      control: new DynamoControlStore({ client, table: NAMES.authorityTable, nowMs: () => Date.now() }),
+    };
+  }
+
+  /** Who is what, as AWS would say: what a deploy must never change. */
+  async roles(): Promise<object> {
+    const [record, acls, instances, { epoch, region, opensAtMs }] = await Promise.all([
+      this.activeRecord(),
+      Promise.all(REGIONS.map((each) => this.aclOf(each))),
+      Promise.all(REGIONS.map((each) => this.#instance(each))),
+      this.stores.authority.read(),
+    ]);
+    const databases = await Promise.all(
+      REGIONS.map((each) =>
+        this.databases.of(NAMES.databases[each]).isRunning
+          ? this.databases.of(NAMES.databases[each]).query('select pg_is_in_recovery() as follows')
+          : 'dead',
+      ),
+    );
+    return { record, acls, instances, databases, authority: { epoch, region, opensAtMs } };
+  }
+
+  async aclOf(region: Region): Promise<string | undefined> {
+    const introductions = new Introductions(new DynamoDBClient(this.#settings('virginia')), NAMES.authorityTable);
+    const { loadBalancerArn } = await introductions.of(region);
+    const get = new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn });
+    return (await new WAFV2Client(this.#settings(region)).send(get)).WebACL?.Name;
+  }
+
+  async activeRecord(): Promise<string | undefined> {
+    const list = new ListResourceRecordSetsCommand({ HostedZoneId: config.domain.hostedZoneId });
+    const { ResourceRecordSets: records = [] } = await new Route53Client(this.#settings('virginia')).send(list);
+    const found = records.find(({ Name, Type }) => Type === 'A' && Name === `${PUBLIC_NAME}.`);
+    return found?.AliasTarget?.DNSName?.replace(/\.$/, '');
+  }
+
+  /** Calls that somebody's rights did not allow. */
+  async refused(): Promise<readonly string[]> {
+    return ((await (await fetch(`${this.#control}/refused`)).json()) as { refused: string[] }).refused;
+  }
+
+  async startServers(region: Region): Promise<void> {
+    this.balancers[region].targetPort = await this.tasks.startServer(region);
+    if (region === PRIMARY_REGION) this.#witnessSeesOregon = true;
+  }
+
+  async killOregon(): Promise<void> {
+    this.tasks.killServer('oregon');
+    this.balancers.oregon.targetPort = null;
+    this.#witnessSeesOregon = false;
+    await this.databases.of(NAMES.databases.oregon).kill();
+  }
+
+  async publicStatus(): Promise<Record<string, unknown>> {
+    const record = await this.activeRecord();
+    const region = REGIONS.find((candidate) => record === regionalName(PUBLIC_NAME, candidate));
+    if (region === undefined || (await this.aclOf(region)) !== NAMES.serveAcl) return {};
+    const port = this.balancers[region].targetPort;
+    return port === null ? {} : ((await (await fetch(`http://127.0.0.1:${port}/v1/status`)).json()) as never);
+  }
+
+  #settings(region: Region) {
+    const credentials = { accessKeyId: config.account, secretAccessKey: 'test' };
+    return { region: AWS_REGION_OF[region], endpoint: this.#endpoint, credentials };
+  }
+
+  async #instance(region: Region): Promise<object> {
+    const describe = new DescribeDBInstancesCommand({ DBInstanceIdentifier: NAMES.databases[region] });
+    const { DBInstances: [found] = [] } = await new RDSClient(this.#settings(region)).send(describe);
+    return { status: found?.DBInstanceStatus, source: found?.ReadReplicaSourceDBInstanceIdentifier };
+  }
+
+  #run(program: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ran> {
+    const env = { ...this.#everybody(), ...ROOT_CREDENTIALS, ...more };
+    return new Promise((resolve) => {
+      execFile(process.execPath, [program, ...args], { cwd: ROOT, env, maxBuffer: 1e8 }, (error, stdout, stderr) => {
+        const code = error === null ? 0 : Number(error.code ?? 1);
+        resolve({ code, output: stdout + stderr });
+      });
+    });
+  }
+
+  /** What every program under test is told of this machine. */
+  #everybody(): Record<string, string> {
+    return {
+      PATH: process.env.PATH ?? '',
+      HOME: this.home,
+      NODE_OPTIONS: `--require ${HOSTS}`,
+      EVERGRANT_TEST_HOSTS: join(this.home, 'hosts.json'),
+      NODE_EXTRA_CA_CERTS: join(this.home, 'ca.pem'),
+      AWS_ENDPOINT_URL: this.#endpoint,
+      AWS_REGION: AWS_REGION_OF.virginia,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      CDK_DISABLE_VERSION_CHECK: '1',
+      CDK_DISABLE_CLI_TELEMETRY: '1',
+      // There is no engine: the image's build is tested elsewhere, and nothing pulls it here.
+      CDK_DOCKER: join(__dirname, 'no-docker.sh'),
+    };
+  }
+
+  #say(name: string, port: number): void {
+    this.#ports[name] = port;
+    writeFileSync(join(this.home, 'hosts.json'), JSON.stringify(this.#ports));
+  }
+
+  async #start(): Promise<void> {
+    const names = REGIONS.flatMap((region) => [regionalName(PUBLIC_NAME, region), databaseHost(region)]);
+    const tls = await certificate([PUBLIC_NAME, ...names]);
+    writeFileSync(join(this.home, 'ca.pem'), tls.cert);
+    this.databases = new DatabaseModel({ home: this.home, tls, freePort });
+    await this.#startEmulator();
+    await this.#startEdges(tls);
+    this.tasks = new Tasks({
+      control: this.#control,
+      environment: this.#everybody(),
+      // What a test machine has differently: its port, and its own certificates.
+      own: {
+        EVERGRANT_PORT_LISTEN: '0',
+        EVERGRANT_HOST: '127.0.0.1',
+        EVERGRANT_DATABASE_CA_FILE: join(this.home, 'ca.pem'),
+      },
+    });
+    this.#closing.push(() => this.tasks.close());
+    // What stands before the first deploy: the zone, and what `cdk bootstrap` makes.
+    const zone = new CreateHostedZoneCommand({ Name: config.domain.zoneName, CallerReference: 'before' });
+    await new Route53Client(this.#settings('virginia')).send(zone);
+    const places = REGIONS.map((region) => `aws://${config.account}/${AWS_REGION_OF[region]}`);
+    const { code, output } = await this.cdk('bootstrap', ...places, '--no-notices', '--app', this.app.folder);
+    if (code !== 0) throw new Error(output);
+  }
+
+  async #startEmulator(): Promise<void> {
+    const hooks = await startHooks((path, body) => this.#order(path, body));
+    this.#closing.push(() => hooks.close());
+    const [port, control] = [await freePort(), await freePort()];
+    const python = process.env.EVERGRANT_CLOUD_PYTHON;
+    if (python === undefined) throw new Error('there is no emulator: run these tests with npm run test:aws');
+    this.#endpoint = `http://127.0.0.1:${port}`;
+    this.#control = `http://127.0.0.1:${control}`;
+    this.#say(`dynamodb.us-east-2.amazonaws.com:443`, port);
+    const log =
+      process.env.EVERGRANT_MODEL_LOG === undefined
+        ? ('ignore' as const)
+        : openSync(process.env.EVERGRANT_MODEL_LOG, 'a');
+    const args = [MODEL, port, control, hooks.url, STUBBED_TYPES_FILE, config.domain.hostedZoneId].map(String);
+    const child = spawn(python, args, {
+      // Its functions inherit what it is told: the ways on this machine, and the test's certificate authority.
+      env: {
+        ...this.#everybody(),
+        ...ROOT_CREDENTIALS,
+        AUTH: 'true',
+        TMPDIR: this.home,
+        EVERGRANT_DATABASE_CA_FILE: join(this.home, 'ca.pem'),
+      },
+      stdio: ['ignore', log, log],
+    });
+    this.#closing.push(() => child.kill('SIGKILL'));
+    const up = async (): Promise<boolean> => (await fetch(this.#control).catch(() => null)) !== null && this.#answers();
+    await eventually('the emulator answers', up, { deadlineMs: 120_000, everyMs: 200 });
+  }
+
+  async #answers(): Promise<boolean> {
+    return (await fetch(`${this.#endpoint}/_ministack/health`).catch(() => null))?.ok === true;
+  }
+
+  async #order(path: string, { identifier = '', source = '', name = '', password = '' }: Record<string, string>) {
+    if (path === '/witness') return { healthy: this.#witnessSeesOregon };
+    if (path === '/create') await this.databases.makeEmpty(identifier, password);
+    if (path === '/follow') await this.databases.follow(identifier, source);
+    if (path === '/promote') await this.databases.promote(identifier);
+    if (path === '/rename') this.databases.rename(identifier, name);
+    for (const region of REGIONS) {
+      this.#say(`${databaseHost(region)}:5432`, this.databases.get(NAMES.databases[region])?.port ?? 1);
+    }
+    return {};
+  }
+
+  async #startEdges(tls: { cert: string; key: string }): Promise<void> {
+    const make = async (region: Region): Promise<LoadBalancerModel> => {
+      const fenceBody = this.app.fenceBody(region);
+      const balancer = new LoadBalancerModel(tls, { acl: () => this.aclOf(region), fenceBody });
+      this.#say(`${regionalName(PUBLIC_NAME, region)}:443`, await balancer.start());
+      this.#closing.push(() => balancer.close());
+      return balancer;
+    };
+    this.balancers = { oregon: await make('oregon'), virginia: await make('virginia') };
+    const name = publicName(async () => this.#ports[`${await this.activeRecord()}:443`]);
+    this.#say(`${PUBLIC_NAME}:443`, await listening(name));
+    this.#closing.push(() => name.close());
+  }
+}
+
+function databaseHost(region: Region): string {
+  return `${NAMES.databases[region]}.c0ffee.${AWS_REGION_OF[region]}.rds.amazonaws.com`;
+}
+
+/** The types that the emulator does not know, as the list says. */
+export function stubbedTypes(): readonly string[] {
+  return Object.keys(JSON.parse(readFileSync(STUBBED_TYPES_FILE, 'utf8')) as object);
+}

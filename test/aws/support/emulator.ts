@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { join } from 'node:path';
+import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { eventually } from '../../support/eventually';
+import { freePort } from './machinery';
+
+export const ACCOUNT = '111122223333';
+export const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+
+export interface Emulator {
+  readonly endpoint: string;
+  /** What the tests may see and set beside the API. */
+  readonly control: string;
+  close(): void;
+}
+
+/** Our model of AWS, empty. `hooks` is where it has carried out what it only books. */
+export async function startEmulator(hooks: string): Promise<Emulator> {
+  const [port, controlPort] = [await freePort(), await freePort()];
+  const python = process.env.EVERGRANT_MODEL_PYTHON;
+  if (python === undefined) throw new Error('there is no emulator: run these tests with npm run test:aws');
+  const script = join(__dirname, '../model/aws_model.py');
+  // A file when asked for: what the emulator says of itself is long.
+  const logFile = process.env.EVERGRANT_MODEL_LOG;
+  const log = logFile === undefined ? 'ignore' : openSync(logFile, 'a');
+  const child = spawn(python, [script, String(port), String(controlPort), hooks], {
+    env: { PATH: process.env.PATH, MOTO_ACCOUNT_ID: ACCOUNT, ...CREDENTIALS },
+    stdio: ['ignore', log, log],
+  });
+  const [endpoint, control] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${controlPort}/`];
+  const up = async (): Promise<boolean> =>
+    (await fetch(`${endpoint}/moto-api/`).catch(() => null)) !== null &&
+    (await fetch(control).catch(() => null)) !== null;
+  await eventually('the emulator answers', up, { deadlineMs: 60_000, everyMs: 200 });
+  return { endpoint, control, close: () => child.kill('SIGKILL') };
+}
+
+/** As the template has it. */
+export async function createAuthorityTable(dynamo: DynamoDBClient, name: string): Promise<void> {
+  const create = new CreateTableCommand({
+    TableName: name,
+    BillingMode: 'PAY_PER_REQUEST',
+    KeySchema: [
+      { AttributeName: 'pk', KeyType: 'HASH' },
+      { AttributeName: 'sk', KeyType: 'RANGE' },
+    ],
+    AttributeDefinitions: [
+      { AttributeName: 'pk', AttributeType: 'S' },
+      { AttributeName: 'sk', AttributeType: 'S' },
+    ],
+  });
+  await dynamo.send(create);
+}

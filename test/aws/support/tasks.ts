@@ -1,0 +1,112 @@
+import { type ChildProcess, execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { AWS_REGION_OF } from '../../../lambda/failover/aws/deployment';
+import type { Region } from '../../../lambda/failover/core/regions';
+import { startServer } from './region-model';
+
+interface TaskDefinition {
+  readonly taskDefinitionArn: string;
+  readonly family: string;
+  readonly taskRoleArn: string;
+  readonly executionRoleArn: string;
+  readonly containerDefinitions: readonly {
+    readonly command?: readonly string[];
+    readonly environment?: readonly { readonly name: string; readonly value: string }[];
+    readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
+  }[];
+}
+
+export interface TasksOptions {
+  /** Where the emulator says what a task's agent knows. */
+  readonly control: string;
+  /** What every program is told of this machine. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly own: Readonly<Record<string, string>>;
+}
+
+/**
+ * The tasks of the deployed definitions, as Fargate's agent starts them: secrets are fetched with the rights of the
+ * execution role, and the program has the credentials of the task's role.
+ */
+export class Tasks {
+  readonly #options: TasksOptions;
+  readonly #servers = new Map<Region, ChildProcess>();
+
+  constructor(options: TasksOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves to the port on which the server listens. */
+  async startServer(region: Region): Promise<number> {
+    this.killServer(region);
+    const { environment } = await this.#told(region, 'evergrant-server');
+    const { child, port } = startServer(environment);
+    this.#servers.set(region, child);
+    return port;
+  }
+
+  killServer(region: Region): void {
+    this.#servers.get(region)?.kill('SIGKILL');
+  }
+
+  /** Runs the migration to its end. Resolves to what it says. */
+  async migrate(region: Region): Promise<string> {
+    const { environment, command } = await this.#told(region, 'evergrant-migration');
+    const program = join(__dirname, '../../..', command[0] ?? '');
+    return new Promise((resolve, reject) => {
+      execFile(process.execPath, [program], { env: { ...environment } }, (error, stdout, stderr) =>
+        error === null ? resolve(stdout) : reject(new Error(stdout + stderr)),
+      );
+    });
+  }
+
+  close(): void {
+    for (const child of this.#servers.values()) child.kill('SIGKILL');
+  }
+
+  async #told(region: Region, family: string) {
+    const { tasks } = (await (await fetch(`${this.#options.control}/tasks`)).json()) as { tasks: TaskDefinition[] };
+    const place = `:${AWS_REGION_OF[region]}:`;
+    const task = tasks.findLast((each) => each.family === family && each.taskDefinitionArn.includes(place));
+    if (task === undefined) throw new Error(`${region} has no task definition ${family}`);
+    const [container] = task.containerDefinitions;
+    const secrets = await this.#secrets(region, task);
+    const role = encodeURIComponent(task.taskRoleArn);
+    return {
+      command: container?.command ?? [],
+      environment: {
+        ...this.#options.environment,
+        ...Object.fromEntries((container?.environment ?? []).map(({ name, value }) => [name, value])),
+        ...secrets,
+        AWS_REGION: AWS_REGION_OF[region],
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `${this.#options.control}/credentials?role=${role}`,
+        ...this.#options.own,
+      },
+    };
+  }
+
+  /** `valueFrom` is the secret's ARN, then a member of it, or nothing for the whole. */
+  async #secrets(region: Region, task: TaskDefinition): Promise<Record<string, string>> {
+    const client = new SecretsManagerClient({
+      region: AWS_REGION_OF[region],
+      endpoint: this.#options.environment.AWS_ENDPOINT_URL ?? '',
+      credentials: async () => {
+        const role = encodeURIComponent(task.executionRoleArn);
+        const answer = await fetch(`${this.#options.control}/credentials?role=${role}`);
+        const { AccessKeyId, SecretAccessKey, Token } = (await answer.json()) as Record<string, string>;
+        return { accessKeyId: AccessKeyId ?? '', secretAccessKey: SecretAccessKey ?? '', sessionToken: Token ?? '' };
+      },
+    });
+    const found: Record<string, string> = {};
+    for (const { name, valueFrom } of task.containerDefinitions[0]?.secrets ?? []) {
+      const parts = valueFrom.split(':');
+      const member = parts[7] ?? '';
+      const get = new GetSecretValueCommand({ SecretId: parts.slice(0, 7).join(':') });
+      const { SecretString = '' } = await client.send(get);
+      found[name] =
+        member === '' ? SecretString : String((JSON.parse(SecretString) as Record<string, unknown>)[member]);
+    }
+    return found;
+  }
+}
