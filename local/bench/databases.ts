@@ -9,6 +9,7 @@ import { SUPERVISOR_DURATIONS } from '../two-region/databases/durations';
 import { Member } from '../two-region/databases/member';
 import { STANDBY_NAME } from '../two-region/databases/pair';
 import { type Layout, LOOPBACK } from '../two-region/layout';
+import { Relay } from '../two-region/network/relay';
 import type { WorldSecrets } from '../two-region/world/secrets';
 import type { DatabaseLogin } from './orders';
 
@@ -28,6 +29,8 @@ export class BenchDatabases {
   readonly #standby: Member;
   readonly #follower: Member;
   readonly #store: PostgresInstance;
+  #link: Relay | undefined;
+  #isReplicated = false;
 
   constructor({ layout, home, secrets }: { layout: Layout; home: string; secrets: WorldSecrets }) {
     this.#layout = layout;
@@ -78,9 +81,32 @@ export class BenchDatabases {
 
   /** From here every commit waits until the standby, too, has flushed it, and Virginia's follower streams. */
   async replicate(): Promise<void> {
+    if (this.#isReplicated) return;
+    this.#isReplicated = true;
     await this.#follow(this.#standby, STANDBY_NAME);
     await this.#follow(this.#follower, FOLLOWER_NAME);
     this.#primary.setSynchronousStandby(STANDBY_NAME);
+    await this.#untilAllStream();
+  }
+
+  /** Puts a link between Virginia's follower and the rest, whose delay can be set. */
+  async replicateFar(): Promise<void> {
+    await this.replicate();
+    const name = 'virginia-oregon/replication';
+    const port = this.#layout.linkPort(name);
+    this.#link = new Relay({ name, port, targetPort: this.#layout.port('oregon/db-a') });
+    await this.#link.listen();
+    await this.#follower.instance.stop('fast');
+    await this.#follow(this.#follower, FOLLOWER_NAME, port);
+    await this.#untilAllStream();
+  }
+
+  /** Half of it is spent in each direction. */
+  setRoundTrip(roundTripMs: number): void {
+    this.#link?.setCondition({ delayMs: roundTripMs / 2 });
+  }
+
+  async #untilAllStream(): Promise<void> {
     await eventually('standby and follower stream', STREAMING_WITHIN_MS, async () => {
       const streaming = await this.#primary.instance.query<{ name: string; sync: string }>(
         `select application_name as name, sync_state as sync from pg_stat_replication where state = 'streaming'`,
@@ -90,8 +116,8 @@ export class BenchDatabases {
     });
   }
 
-  async #follow(member: Member, applicationName: string): Promise<void> {
-    member.following = { port: this.#layout.port('oregon/db-a'), applicationName };
+  async #follow(member: Member, applicationName: string, port = this.#layout.port('oregon/db-a')): Promise<void> {
+    member.following = { port, applicationName };
     await member.launch();
   }
 
@@ -124,5 +150,6 @@ export class BenchDatabases {
     for (const { watch } of this.#members) watch.stop();
     const instances = [...this.#members.map(({ instance }) => instance), this.#store];
     await Promise.all(instances.map((each) => each.stop('immediate')));
+    await this.#link?.close();
   }
 }

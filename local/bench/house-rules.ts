@@ -1,4 +1,5 @@
 import type { BenchCase } from './cases';
+import type { FailoverSummary } from './failovers';
 import { type CaseSummary, type Measurements, medianRatio } from './summary';
 
 /** What must hold on any machine, fast or slow. */
@@ -16,9 +17,13 @@ const SCALING_MIN = 0.9;
 /** The verdicts on the cases that were measured; a rule whose cases were not is not asked. */
 export function houseRules(
   cases: readonly BenchCase[],
-  { summaries, measurements }: { summaries: readonly CaseSummary[]; measurements: Measurements },
+  {
+    summaries,
+    measurements,
+    failovers,
+  }: { summaries: readonly CaseSummary[]; measurements: Measurements; failovers?: FailoverSummary | undefined },
 ): RuleVerdict[] {
-  return [noServerError(summaries), ...scaling(cases, measurements)];
+  return [noServerError(summaries), ...scaling(cases, measurements), ...promises(failovers)];
 }
 
 function noServerError(summaries: readonly CaseSummary[]): RuleVerdict {
@@ -28,6 +33,12 @@ function noServerError(summaries: readonly CaseSummary[]): RuleVerdict {
       .map(([status, times]) => `${times} times ${status} in ${name}`),
   );
   return { rule: 'no 5xx', held: counted.length === 0, detail: counted.join(', ') || 'none' };
+}
+
+function promises(summary: FailoverSummary | undefined): RuleVerdict[] {
+  if (summary === undefined) return [];
+  const broken = summary.failovers.flatMap((failover) => failover.broken);
+  return [{ rule: 'every failover keeps its promises', held: broken.length === 0, detail: broken.join(', ') || 'all' }];
 }
 
 function scaling(cases: readonly BenchCase[], measurements: Measurements): RuleVerdict[] {

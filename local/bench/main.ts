@@ -20,11 +20,11 @@ async function main(): Promise<number> {
     const seconds = ((performance.now() - begun) / 1000).toFixed(0).padStart(4);
     process.stderr.write(`${pc.dim(`${seconds} s  ${line}`)}\n`);
   };
-  const { measurements, idleSessions } = await runBench(options, tell);
+  const { measurements, idleSessions, failovers } = await runBench(options, tell);
   const { cases } = options;
-  const summaries = cases.map((bench) => summarise(bench, measurements));
-  const rules = houseRules(cases, { summaries, measurements });
-  const report = composeReport(options, { summaries, rules, idleSessions });
+  const summaries = cases.map((bench) => summarise(bench, measurements, options));
+  const rules = houseRules(cases, { summaries, measurements, failovers });
+  const report = composeReport(options, { summaries, rules, idleSessions, failovers });
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${reportText(report, cases)}\n`);
   return report.held ? 0 : 1;
 }

@@ -3,15 +3,19 @@ import { type BenchCase, CASES } from './cases';
 import { CONNECTIONS_MAX } from './seats';
 
 const IDLE_SESSIONS = 'idle-sessions';
+const FAILOVER = 'failover';
 
 export const HELP = `npm run bench [-- OPTIONS]     how fast the license server is, beside what PostgreSQL commits by itself
 
   --only CASE      repeatable; a case, or the beginning of several names. Baselines are measured along. The cases:
-${CASES.map(({ name, what }) => `      ${name.padEnd(32)} ${what}`).join('\n')}
-      ${IDLE_SESSIONS.padEnd(32)} memory of sessions that say nothing
+${CASES.map(({ name, what, measured }) => `    ${measured === 'when named' ? '*' : ' '} ${name.padEnd(34)} ${what}`).join('\n')}
+      ${IDLE_SESSIONS.padEnd(34)} memory of sessions that say nothing
+      ${FAILOVER.padEnd(34)} time to the first grant after the loss of a region
+                   * only when it is named
   --rounds N       every case is measured so often; figures are medians (default 5; short: 3)
   --seconds N      measured time of a case in a round (default 3; short: 0.7)
   --connections N  default 64
+  --failovers N    for ${FAILOVER} (default 3; short: none unless it is named)
   --sessions N     for ${IDLE_SESSIONS} (default 10,000; short: 2,000)
   --short          the form for continuous integration: what the exit code depends on, and little else
   --profile DIR    writes a V8 CPU profile of each server there
@@ -20,6 +24,8 @@ ${CASES.map(({ name, what }) => `      ${name.padEnd(32)} ${what}`).join('\n')}
 
 Exit code 0: the ratios that must hold on any machine held; 1: one did not, or a case could not be carried through;
 2: the command line is wrong.`;
+
+type NumberOption = 'rounds' | 'seconds' | 'connections' | 'sessions' | 'failovers';
 
 export class UsageError extends Error {}
 
@@ -31,11 +37,14 @@ export interface BenchOptions {
   readonly connections: number;
   /** Whose memory is measured at the end; 0: none. */
   readonly idleSessions: number;
+  /** How many regions are lost at the end. */
+  readonly failovers: number;
   readonly profileTo: string | undefined;
   readonly json: boolean;
   readonly help: boolean;
 }
 
+const FAILOVERS_MAX = 100;
 /** One address has no more ports to call from. */
 const SESSIONS_MAX = 25_000;
 
@@ -45,7 +54,8 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
   const { short, only } = values;
   requireKnown(only);
   const idle = only.length === 0 || only.includes(IDLE_SESSIONS);
-  const number = (name: 'rounds' | 'seconds' | 'connections' | 'sessions', fallback: number, max: number): number => {
+  const failover = only.length === 0 ? !short : only.includes(FAILOVER);
+  const number = (name: NumberOption, fallback: number, max: number): number => {
     const text = values[name];
     const value = Number(text);
     if (text === undefined) return fallback;
@@ -55,12 +65,13 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     return value;
   };
   return {
-    cases: only.length > 0 ? wanted(only) : CASES.filter((each) => !short || isInShort(each)),
+    cases: only.length > 0 ? wanted(only) : CASES.filter((each) => isMeasured(each, { short })),
     rounds: number('rounds', short ? 3 : 5, 1_000),
     seconds: number('seconds', short ? 0.7 : 3, 3_600),
     warmUpSeconds: short ? 0.3 : 1,
     connections: number('connections', 64, CONNECTIONS_MAX),
     idleSessions: idle ? number('sessions', short ? 2_000 : 10_000, SESSIONS_MAX) : 0,
+    failovers: failover ? number('failovers', 3, FAILOVERS_MAX) : 0,
     profileTo: values.profile,
     json: values.json,
     help: values.help,
@@ -77,6 +88,7 @@ function parsed(argv: readonly string[]) {
         seconds: { type: 'string' },
         connections: { type: 'string' },
         sessions: { type: 'string' },
+        failovers: { type: 'string' },
         profile: { type: 'string' },
         short: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -94,7 +106,7 @@ function isMeant(name: string, wish: string): boolean {
 }
 
 function requireKnown(only: readonly string[]): void {
-  const names = [...CASES.map(({ name }) => name), IDLE_SESSIONS];
+  const names = [...CASES.map(({ name }) => name), IDLE_SESSIONS, FAILOVER];
   const unknown = only.filter((wish) => !names.some((name) => name.startsWith(wish)));
   if (unknown.length === 0) return;
   throw new UsageError(
@@ -102,9 +114,9 @@ function requireKnown(only: readonly string[]): void {
   );
 }
 
-/** The middle size decides nothing. */
-function isInShort({ seats, stand, name }: BenchCase): boolean {
-  return !(stand === 'one server' && seats === 10_000) && name !== 'commit-pairs-of-one-pool';
+/** Of a run in which nothing is named. */
+function isMeasured({ measured }: BenchCase, { short }: { short: boolean }): boolean {
+  return measured === undefined || (measured === 'not in short' && !short);
 }
 
 /** With their baselines, in the order of the table. */

@@ -31,6 +31,8 @@ interface ServerLoad extends Load {
 /** A checkout, then its release with the token it brought; one operation is both. */
 export interface PairsOrder extends ServerLoad, PoolName {
   readonly kind: 'pairs';
+  /** Which requests the latencies are of. A release never waits for the follower. */
+  readonly latenciesOf: 'both' | 'checkouts';
 }
 
 /** Renewals of leases that are there already, each with the newest token, as the client sends them. */
@@ -82,7 +84,7 @@ export interface Measured {
   /** Operations that did what was asked, in the measured time. */
   readonly operations: number;
   readonly seconds: number;
-  /** Of single requests, refused ones included. */
+  /** Of single requests, refused ones included; of which, the order says. */
   readonly latencies: Latencies;
   /** How often each status was answered; of the baseline, `committed`. */
   readonly statuses: Readonly<Record<string, number>>;

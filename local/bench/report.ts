@@ -1,9 +1,13 @@
 import { cpus } from 'node:os';
 import pc from 'picocolors';
 import { type BenchCase, STANDS } from './cases';
+import { escrowTable } from './escrow-report';
+import { failoverTable } from './failover-report';
+import type { FailoverSummary } from './failovers';
 import type { RuleVerdict } from './house-rules';
 import type { IdleSessions } from './idle-sessions';
 import type { BenchOptions } from './options';
+import { row } from './rows';
 import type { CaseSummary } from './summary';
 
 export interface BenchReport {
@@ -15,6 +19,7 @@ export interface BenchReport {
   readonly durability: Readonly<Record<string, string>>;
   readonly cases: readonly CaseSummary[];
   readonly idleSessions: IdleSessions | undefined;
+  readonly failovers: FailoverSummary | undefined;
   readonly rules: readonly RuleVerdict[];
   readonly held: boolean;
 }
@@ -22,6 +27,7 @@ export interface BenchReport {
 const DURABILITY = {
   'one server': 'fsync on, synchronous_commit on, no standby',
   'three servers': 'fsync on, synchronous_commit on, every commit flushed by a standby too, a follower streams',
+  'far follower': 'three servers, and a link in front of the follower; latencies are of checkouts alone',
 };
 
 export function composeReport(
@@ -30,10 +36,12 @@ export function composeReport(
     summaries,
     rules,
     idleSessions,
+    failovers,
   }: {
     summaries: readonly CaseSummary[];
     rules: readonly RuleVerdict[];
     idleSessions: IdleSessions | undefined;
+    failovers: FailoverSummary | undefined;
   },
 ): BenchReport {
   return {
@@ -45,11 +53,13 @@ export function composeReport(
     durability: DURABILITY,
     cases: summaries,
     idleSessions,
+    failovers,
     rules,
     held: rules.every(({ held }) => held),
   };
 }
 
+/** Of cases without a far follower. */
 const COLUMNS = ['', 'per second', 'of commits', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU us: server, db, load', 'statuses'];
 const WIDTHS = [42, 10, 10, 7, 7, 7, 24, 0];
 
@@ -61,15 +71,21 @@ export function reportText(report: BenchReport, cases: readonly BenchCase[]): st
   for (const stand of STANDS) {
     const own = cases.filter((each) => each.stand === stand);
     if (own.length === 0) continue;
-    lines.push('', pc.bold(`${stand}: ${DURABILITY[stand]}`), pc.dim(row(COLUMNS)));
-    for (const { name, what, against } of own) {
-      const summary = report.cases.find((each) => each.name === name);
-      if (summary) lines.push(row(cells(against === undefined ? `PostgreSQL alone: ${what}` : what, summary)));
-    }
+    lines.push('', pc.bold(`${stand}: ${DURABILITY[stand]}`));
+    lines.push(...(stand === 'far follower' ? escrowTable(own, report) : caseTable(own, report)));
   }
   if (report.idleSessions) lines.push('', idleLine(report.idleSessions));
+  if (report.failovers) lines.push('', ...failoverTable(report.failovers));
   lines.push('', ...rules.map(ruleLine));
   return lines.join('\n');
+}
+
+function caseTable(cases: readonly BenchCase[], report: BenchReport): string[] {
+  const rows = cases.flatMap(({ name, what, against }) => {
+    const summary = report.cases.find((each) => each.name === name);
+    return summary ? row(cells(against === undefined ? `PostgreSQL alone: ${what}` : what, summary), WIDTHS) : [];
+  });
+  return [pc.dim(row(COLUMNS, WIDTHS)), ...rows];
 }
 
 function cells(what: string, summary: CaseSummary): string[] {
@@ -84,14 +100,6 @@ function cells(what: string, summary: CaseSummary): string[] {
       .map(([status, times]) => `${status}: ${times.toLocaleString('en')}`)
       .join('  '),
   ];
-}
-
-function row(texts: readonly string[]): string {
-  const padded = texts.map((text, column) => {
-    const width = WIDTHS[column] ?? 0;
-    return column === 0 || column === texts.length - 1 ? text.padEnd(width) : text.padStart(width);
-  });
-  return `  ${padded.join('  ')}`.trimEnd();
 }
 
 function idleLine({ sessions, bytes, bytesPer10000 }: IdleSessions): string {

@@ -8,8 +8,9 @@ import { prepareLicensing } from '../two-region/world/licensing';
 import { findFreeBasePort } from '../two-region/world/ports';
 import { prepareLicenseDatabase } from '../two-region/world/prepare';
 import { loadOrCreateSecrets, writeSecretFiles } from '../two-region/world/secrets';
-import { type BenchCase, type Ground, SERVERS_OF, STANDS } from './cases';
+import { type BenchCase, type Ground, SERVERS_OF, STANDS, type Stand } from './cases';
 import { BenchDatabases } from './databases';
+import { type FailoverSummary, measureFailovers } from './failovers';
 import { GeneratorProcess } from './generator-process';
 import { type IdleSessions, measureIdleSessions } from './idle-sessions';
 import type { BenchOptions } from './options';
@@ -17,12 +18,14 @@ import { cpuSecondsBetween, cpuTimes } from './process-figures';
 import { BENCH_LICENSE, fillPools } from './seats';
 import { BenchServers } from './servers';
 import type { CpuPerOperation, Measurement, Measurements } from './summary';
+import { Waits } from './waits';
 
 type Tell = (line: string) => void;
 
 export interface Figures {
   readonly measurements: Measurements;
   readonly idleSessions: IdleSessions | undefined;
+  readonly failovers: FailoverSummary | undefined;
 }
 
 /** Where everything of one bench runs. */
@@ -33,8 +36,16 @@ interface Site {
   readonly ground: Omit<Ground, 'serverPorts' | 'load'>;
 }
 
-/** Builds a site of its own, measures every case in every round, and takes the site down whatever happens. */
+/** Measures at a site of its own, and then in worlds of their own: never at two places at once. */
 export async function runBench(options: BenchOptions, tell: Tell): Promise<Figures> {
+  const atSite = options.cases.length > 0 || options.idleSessions > 0;
+  const figures = atSite ? await runAtSite(options, tell) : { measurements: new Map(), idleSessions: undefined };
+  const failovers = options.failovers > 0 ? await measureFailovers(options.failovers, tell) : undefined;
+  return { ...figures, failovers };
+}
+
+/** Builds a site, measures every case in every round, and takes the site down whatever happens. */
+async function runAtSite(options: BenchOptions, tell: Tell): Promise<Omit<Figures, 'failovers'>> {
   const home = mkdtempSync(join(tmpdir(), 'evergrant-bench-'));
   const closers: (() => unknown)[] = [];
   let done = false;
@@ -78,7 +89,8 @@ async function buildSite(home: string, options: BenchOptions, closers: (() => un
   closers.push(() => servers.stop());
   // The first server opens the epoch; leases that were there before it would be extended by that, one by one.
   await servers.start(1, { isFollowed: false });
-  const pools = await databases.asOwner(fillPools);
+  const needed = new Set(options.cases.flatMap(({ needs }) => needs));
+  const pools = await databases.asOwner((owner) => fillPools(owner, needed));
   const generator = new GeneratorProcess();
   closers.push(() => generator.stop());
   const pool: Ground['pool'] = (feature) => {
@@ -100,9 +112,7 @@ async function measureAll(site: Site, options: BenchOptions, tell: Tell): Promis
   for (const stand of STANDS) {
     const cases = options.cases.filter((each) => each.stand === stand);
     if (cases.length === 0) continue;
-    const isFollowed = stand === 'three servers';
-    if (isFollowed) await site.databases.replicate();
-    await site.servers.start(SERVERS_OF[stand], { isFollowed });
+    await build(stand, site);
     await warmUp(site, cases, options);
     for (let round = 1; round <= options.rounds; round += 1) {
       // There and back again: whatever drifts during the bench drifts both ways.
@@ -115,6 +125,12 @@ async function measureAll(site: Site, options: BenchOptions, tell: Tell): Promis
     }
   }
   return measurements;
+}
+
+async function build(stand: Stand, { databases, servers }: Site): Promise<void> {
+  if (stand === 'three servers') await databases.replicate();
+  if (stand === 'far follower') await databases.replicateFar();
+  await servers.start(SERVERS_OF[stand], { isFollowed: stand !== 'one server' });
 }
 
 /** Compiled code, filled caches, planned statements: whatever only the first requests pay for. */
@@ -132,6 +148,8 @@ async function measure(
 ): Promise<Measurement> {
   const load = { connections, warmUpSeconds, seconds };
   const order = bench.order({ ...ground, serverPorts: servers.ports, load });
+  if (bench.cell) databases.setRoundTrip(bench.cell.roundTripMs);
+  const waits = bench.cell ? new Waits(servers) : undefined;
   const look = () => ({
     serversUs: cpuTimes(servers.pids),
     databasesUs: cpuTimes(databases.processes()),
@@ -142,9 +160,11 @@ async function measure(
   const measured = await generator.measure(order, {
     onCounting: () => {
       before = look();
+      waits?.begin();
     },
     onCounted: () => {
       after = look();
+      waits?.end();
     },
   });
   const perOperation = (who: keyof CpuPerOperation): number => {
@@ -156,5 +176,6 @@ async function measure(
     databasesUs: perOperation('databasesUs'),
     generatorUs: perOperation('generatorUs'),
   };
-  return { ...measured, round, cpu: Number.isNaN(cpu.serversUs) ? undefined : cpu };
+  const waitedShare = await waits?.share(measured.statuses['201'] ?? 0);
+  return { ...measured, round, cpu: Number.isNaN(cpu.serversUs) ? undefined : cpu, waitedShare };
 }

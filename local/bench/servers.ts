@@ -57,6 +57,17 @@ export class BenchServers {
     return { port: this.ports[0] as number, pid: this.pids[0] as number };
   }
 
+  /** How many answers have waited for the follower so far (S2), over all of them. */
+  async answersThatWaited(): Promise<number> {
+    const pages = this.ports.map(async (port) => (await fetch(`http://${LOOPBACK}:${port}/metrics`)).text());
+    const counts = (await Promise.all(pages)).flatMap((page) =>
+      [...page.matchAll(/^evergrant_acknowledgement_seconds_count\{[^}]*\} (\d+)$/gm)].map(([, count]) =>
+        Number(count),
+      ),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Drains them; a profile is written then. */
   async stop(): Promise<void> {
     await Promise.all(this.#children.splice(0).map(ended));

@@ -1,4 +1,5 @@
-import type { BenchCase } from './cases';
+import type { BenchCase, EscrowCell } from './cases';
+import { predictedPerSecondMax, predictedWaitMs } from './escrow-prediction';
 import type { Latencies } from './generator/latencies';
 import type { Measured } from './orders';
 
@@ -13,6 +14,8 @@ export interface CpuPerOperation {
 export interface Measurement extends Measured {
   readonly round: number;
   readonly cpu: CpuPerOperation | undefined;
+  /** Of the checkouts, that waited for the follower; from 0 to 1. Undefined where no follower is far. */
+  readonly waitedShare?: number | undefined;
 }
 
 /** Medians over the rounds; a ratio is taken within each round first. */
@@ -24,11 +27,25 @@ export interface CaseSummary extends Latencies {
   readonly cpu: CpuPerOperation | undefined;
   readonly statuses: Readonly<Record<string, number>>;
   readonly perSecondByRound: readonly number[];
+  readonly escrow?: EscrowSummary;
+}
+
+/** What an escrow did beside what it was predicted to do. */
+export interface EscrowSummary extends EscrowCell {
+  readonly waitedShare: number;
+  /** At most; undefined where nobody waits: that is what the prediction is made from. */
+  readonly predictedPerSecondMax: number | undefined;
+  /** At the rate that was measured. */
+  readonly predictedWaitMs: number;
 }
 
 export type Measurements = ReadonlyMap<string, readonly Measurement[]>;
 
-export function summarise(bench: BenchCase, measurements: Measurements): CaseSummary {
+export function summarise(
+  bench: BenchCase,
+  measurements: Measurements,
+  { connections }: { connections: number },
+): CaseSummary {
   const own = measurements.get(bench.name) ?? [];
   const middle = (value: (measurement: Measurement) => number): number => median(own.map(value));
   return {
@@ -42,6 +59,25 @@ export function summarise(bench: BenchCase, measurements: Measurements): CaseSum
     cpu: medianCpu(own),
     statuses: addedUp(own.map(({ statuses }) => statuses)),
     perSecondByRound: own.map((measurement) => Math.round(perSecondOf(measurement))),
+    ...(bench.cell ? { escrow: summariseEscrow(bench, bench.cell, { measurements, connections }) } : {}),
+  };
+}
+
+function summariseEscrow(
+  { name, against }: BenchCase,
+  cell: EscrowCell,
+  { measurements, connections }: { measurements: Measurements; connections: number },
+): EscrowSummary {
+  const own = measurements.get(name) ?? [];
+  const unreached = against === undefined ? undefined : median((measurements.get(against) ?? []).map(perSecondOf));
+  return {
+    ...cell,
+    waitedShare: median(own.flatMap(({ waitedShare }) => waitedShare ?? [])),
+    predictedPerSecondMax:
+      unreached === undefined
+        ? undefined
+        : predictedPerSecondMax({ ...cell, connections, unreachedPerSecond: unreached }),
+    predictedWaitMs: predictedWaitMs({ ...cell, perSecond: median(own.map(perSecondOf)) }),
   };
 }
 

@@ -58,7 +58,7 @@ async function run(
 ): Promise<RunningLoad> {
   const clients = Array.from(
     { length: connections },
-    () => new Client({ ...login, connectionTimeoutMillis: 10_000, application_name: 'evergrant bench' }),
+    () => new Client({ ...login, connectionTimeoutMillis: 60_000, application_name: 'evergrant bench' }),
   );
   await Promise.all(clients.map((client) => client.connect()));
   const repeat = async (client: Client, index: number): Promise<void> => {

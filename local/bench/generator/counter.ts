@@ -22,10 +22,10 @@ export class Counter {
     this.#endedAfterMs = performance.now() - (this.#countingSinceMs ?? Number.NaN);
   }
 
-  /** One answered request, whatever the answer. */
-  answered(status: number | string, sentAtMs: number): void {
+  /** One answered request, whatever the answer; without `sentAtMs` its latency does not count. */
+  answered(status: number | string, sentAtMs?: number): void {
     if (this.#countingSinceMs === undefined || !this.isRunning) return;
-    this.#latencies.add(performance.now() - sentAtMs);
+    if (sentAtMs !== undefined) this.#latencies.add(performance.now() - sentAtMs);
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
   }
 

@@ -10,7 +10,7 @@ type Drive = (connection: HttpConnection, index: number, done: () => void) => vo
 
 /** Checkout and release in turns on every connection. */
 export function pairs(order: PairsOrder, counter: Counter): Promise<RunningLoad> {
-  const { product, feature } = order;
+  const { product, feature, latenciesOf } = order;
   return run(order, (connection, index, done) => {
     const checkoutBody = JSON.stringify({ product, feature, seats: 1, holder: `bench-${index}` });
     const checkout = (): void => {
@@ -28,7 +28,7 @@ export function pairs(order: PairsOrder, counter: Counter): Promise<RunningLoad>
     };
     const release = (leaseId: string, granted: Answer): void => {
       const body = `{"token":"${tokenIn(granted.body)}"}`;
-      const sentAtMs = performance.now();
+      const sentAtMs = latenciesOf === 'both' ? performance.now() : undefined;
       connection.send('DELETE', `/v1/leases/${leaseId}`, body, ({ status }) => {
         counter.answered(status, sentAtMs);
         if (status === 204) counter.completed();

@@ -6,13 +6,15 @@ import { type Measurement, medianRatio, summarise } from '../../../local/bench/s
 
 const LATENCIES = { p50Ms: 1, p95Ms: 2, p99Ms: 3, maxMs: 4 };
 
+const LOAD = { connections: 64 };
+
 function measured(round: number, operations: number, statuses: Record<string, number> = {}): Measurement {
   return { round, operations, seconds: 1, latencies: LATENCIES, statuses, cpu: undefined };
 }
 
 function rulesOf(measurements: ReadonlyMap<string, readonly Measurement[]>) {
   const cases = CASES.filter(({ name }) => measurements.has(name));
-  return houseRules(cases, { summaries: cases.map((each) => summarise(each, measurements)), measurements });
+  return houseRules(cases, { summaries: cases.map((each) => summarise(each, measurements, LOAD)), measurements });
 }
 
 test('a percentile is a latency that was measured', () => {
@@ -39,7 +41,7 @@ test('a summary holds a case against its baseline and adds up what was answered'
     ['pairs-1000', [measured(1, 400, { 201: 400, 204: 400 }), measured(2, 600, { 201: 601, 204: 600 })]],
     ['commit-pairs', [measured(1, 100), measured(2, 300)]],
   ]);
-  expect(summarise(bench, measurements)).toMatchObject({
+  expect(summarise(bench, measurements, LOAD)).toMatchObject({
     perSecond: 500,
     ratio: 3,
     statuses: { 201: 1001, 204: 1000 },

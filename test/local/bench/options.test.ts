@@ -3,8 +3,32 @@ import { parseOptions, UsageError } from '../../../local/bench/options';
 
 const names = (argv: string[]): string[] => parseOptions(argv).cases.map(({ name }) => name);
 
-test('everything is measured unless something is named', () => {
-  expect(parseOptions([]).cases).toEqual(CASES);
+test('a run in which nothing is named measures everything but the grid of escrows', () => {
+  const left = CASES.filter((each) => !parseOptions([]).cases.includes(each));
+  expect(left.length).toBeGreaterThan(0);
+  expect(left.every(({ cell }) => cell !== undefined)).toBe(true);
+});
+
+test('the name of the grid means all of it', () => {
+  expect(names(['--only', 'escrow'])).toEqual(CASES.flatMap(({ name, cell }) => (cell ? [name] : [])));
+});
+
+test('what is measured against another case comes with it, in every form', () => {
+  for (const argv of [[], ['--short'], ['--only', 'escrow-1-of-1000-at-200ms']]) {
+    const { cases } = parseOptions(argv);
+    const measured = new Set(cases.map(({ name }) => name));
+    expect(cases.filter(({ against }) => against !== undefined && !measured.has(against))).toEqual([]);
+  }
+});
+
+test('regions are lost when nothing is named or that is, and in the short form only when it is named', () => {
+  const failovers = (...argv: string[]): number => parseOptions(argv).failovers;
+  expect([failovers(), failovers('--short'), failovers('--only', 'pairs')]).toEqual([3, 0, 0]);
+  expect(failovers('--short', '--only', 'failover', '--failovers', '1')).toBe(1);
+});
+
+test('a failover needs no site of the bench', () => {
+  expect(parseOptions(['--only', 'failover'])).toMatchObject({ cases: [], idleSessions: 0, failovers: 3 });
 });
 
 test('the short form still measures all that the exit code depends on', () => {
