@@ -63,7 +63,8 @@ export class Acknowledgements {
   /** Resolves to whether it was acknowledged in time. Without evidence it was not. */
   async reached(wanted: Wanted, { withinMs }: { withinMs: number }): Promise<boolean> {
     const { clock, metrics, followerExpected } = this.#options;
-    if (!followerExpected) return true;
+    // What was known when the grant was decided is a transaction old: it may have been acknowledged meanwhile.
+    if (!followerExpected || this.#knows(wanted)) return true;
     const stopTimer = metrics.acknowledgementSeconds.startTimer();
     const reached = await new Promise<boolean>((answer) => {
       const untilMs = clock.nowMs() + withinMs;
@@ -114,8 +115,11 @@ export class Acknowledgements {
     }
   }
 
-  #has({ walBytes: wanted, epoch, grants }: Waiting, flushed: bigint | undefined): boolean {
-    if (flushed !== undefined && wanted <= flushed) return true;
+  #has(wanted: Waiting, flushed: bigint | undefined): boolean {
+    return (flushed !== undefined && wanted.walBytes <= flushed) || this.#knows(wanted);
+  }
+
+  #knows({ epoch, grants }: Wanted): boolean {
     return grants !== undefined && this.#of(epoch).of(grants.poolId) >= grants.seq;
   }
 
