@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Caller } from '../core/access';
 import { DatabaseFailure, type FoundToken, type LicenseDatabase, type MonotonicClock } from '../ports';
@@ -146,7 +146,7 @@ export class ApiTokens {
 }
 
 export function sha256Of(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+  return hash('sha256', token, 'hex');
 }
 
 /** Makes room for one more by dropping the oldest. */

@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet';
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import { errorCodes, type FastifyInstance } from 'fastify';
 import type { Metrics } from '../duties/metrics';
@@ -24,7 +23,7 @@ import { readingRoutes } from './reading-routes';
 import { registrationRoutes } from './registration-routes';
 import { reportRoutes } from './report-routes';
 import { reservationRoutes } from './reservation-routes';
-import { securityHeaders } from './security-headers';
+import { sendSecurityHeaders } from './security-headers';
 import { sessionRoute } from './session-route';
 import { stateRoutes } from './state-routes';
 
@@ -46,7 +45,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     transformObject: (described) =>
       'openapiObject' in described ? withOptionalBodies(described.openapiObject) : described.swaggerObject,
   });
-  await app.register(helmet, securityHeaders({ tls: security.tls !== undefined }));
+  await sendSecurityHeaders(app, { tls: security.tls !== undefined });
   const limits = await RateLimits.create(app, security.rateLimits, metrics);
   limitAddresses(app, limits);
   const refuseTheRest = refuseOtherMethods(app);

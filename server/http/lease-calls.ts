@@ -68,7 +68,8 @@ const UNPROVEN =
 
 /** The same UUID may be written in two ways; it is one lease. */
 function withPlainId<T extends { leaseId: string }>(call: T): T {
-  return { ...call, leaseId: call.leaseId.toLowerCase() };
+  const leaseId = call.leaseId.toLowerCase();
+  return leaseId === call.leaseId ? call : { ...call, leaseId };
 }
 
 /** What a lease call is answered with. */
