@@ -24,6 +24,8 @@ const entryPoints = [
   'local/bench/cpu-profile.ts',
   'local/client-runtimes/main.ts',
   'local/model/main.ts',
+  'local/simulator/main.ts',
+  'local/simulator/crew-worker.ts',
   'cli/main.ts',
 ].filter((entry) => existsSync(join(root, entry)));
 

@@ -1,0 +1,185 @@
+import { Acknowledgements } from '../../../server/duties/acknowledgements';
+import { Entitlements } from '../../../server/duties/entitlements';
+import { EpochWork } from '../../../server/duties/epoch-work';
+import { LeaseDesk } from '../../../server/duties/lease-desk';
+import { ProtectionDuty } from '../../../server/duties/protection';
+import { RoleDuty } from '../../../server/duties/role';
+import { Sweeper } from '../../../server/duties/sweeper';
+import { LeaseCalls } from '../../../server/http/lease-calls';
+import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '../../../server/ports';
+import type { SimulatedDatabase } from '../database/license-database';
+import type { Host } from '../places/host';
+import type { Ledger } from '../promises/ledger';
+import type { Without } from '../rules';
+import type { Random } from '../time/random';
+import { QUIET_METRICS, quietLog } from './quiet';
+import type { Mint } from './tokens';
+
+/** A call of the contract, as it crosses the network. */
+export interface HttpCall {
+  readonly kind: 'checkout' | 'heartbeat' | 'release' | 'status' | 'livez';
+  readonly leaseId?: string | undefined;
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly retryAfterMs?: number | undefined;
+}
+
+export interface LicenseServerOptions {
+  readonly host: Host;
+  readonly region: string;
+  readonly database: SimulatedDatabase;
+  readonly authorityStore: AuthorityStore;
+  readonly mint: Mint;
+  readonly random: Random;
+  readonly ledger: Ledger;
+  readonly without: Without;
+  readonly policy: {
+    readonly authorityLeaseMs: number;
+    readonly renewalEveryMs: number;
+    readonly skewMs: number;
+    readonly unprotectedAfterMs: number;
+  };
+  readonly tell: (text: string) => void;
+}
+
+export const REGION_ADDRESSES = { oregon: 'http://oregon.test', virginia: 'http://virginia.test' } as const;
+
+const CALLER = { name: 'rooms', scopes: ['lease'] } as const;
+
+/** One license server: the product's own duties and its answers, over simulated ports. Each start makes them anew. */
+export class LicenseServer {
+  readonly host: Host;
+  readonly region: string;
+  readonly #options: LicenseServerOptions;
+  #duties: Duties;
+
+  constructor(options: LicenseServerOptions) {
+    this.host = options.host;
+    this.region = options.region;
+    this.#options = options;
+    this.#duties = assemble(options);
+    begin(this.#duties);
+  }
+
+  /** After a crash: nothing is remembered. */
+  start(): void {
+    this.host.start();
+    this.#duties = assemble(this.#options);
+    begin(this.#duties);
+  }
+
+  get role(): RoleDuty {
+    return this.#duties.role;
+  }
+
+  /** Never rejects: what the product throws is a mistake of its own. */
+  async handle(call: HttpCall): Promise<HttpAnswer> {
+    try {
+      return await this.#handle(call);
+    } catch (failure) {
+      const { ledger } = this.#options;
+      ledger.breaks('no-fault-of-ours', failure instanceof Error ? failure.message : String(failure));
+      return { status: 500, body: { code: 'internal_error' } };
+    }
+  }
+
+  async #handle({ kind, leaseId = '', body = {} }: HttpCall): Promise<HttpAnswer> {
+    const { role, calls } = this.#duties;
+    switch (kind) {
+      case 'livez':
+        return { status: 200, body: { status: 'ok' } };
+      case 'status': {
+        const verdict = role.verdict();
+        const { region } = this.#options;
+        return {
+          status: 200,
+          body: { granting: verdict.kind === 'granting', region, epoch: role.newestEpoch?.epoch ?? 0 },
+        };
+      }
+      case 'checkout':
+        return this.#told(
+          { kind, leaseId, body },
+          await calls.checkout({ leaseId, ...body } as CheckoutCall, CALLER_OF),
+        );
+      case 'heartbeat':
+        return this.#told({ kind, leaseId, body }, await calls.heartbeat({ leaseId, ...body } as TokenCall, CALLER_OF));
+      case 'release':
+        return this.#told({ kind, leaseId, body }, await calls.release({ leaseId, ...body } as TokenCall, CALLER_OF));
+    }
+  }
+
+  #told(call: HttpCall, reply: Awaited<ReturnType<LeaseCalls['checkout']>>): HttpAnswer {
+    const { ledger, region } = this.#options;
+    const { status, retryAfterSeconds } = reply;
+    const body = (reply.body ?? {}) as Readonly<Record<string, unknown>>;
+    ledger.answered({ call, status, body, region, server: this.host.name });
+    return { status, body, retryAfterMs: retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1_000 };
+  }
+}
+
+type CheckoutCall = Parameters<LeaseCalls['checkout']>[0];
+type TokenCall = Parameters<LeaseCalls['heartbeat']>[0];
+
+const CALLER_OF = { ...CALLER, scopes: [...CALLER.scopes] };
+
+interface Duties {
+  readonly role: RoleDuty;
+  readonly calls: LeaseCalls;
+  readonly sweeper: Sweeper;
+  readonly protection: ProtectionDuty;
+}
+
+function begin({ role, sweeper, protection }: Duties): void {
+  void role.start();
+  sweeper.start();
+  protection.start();
+}
+
+/** As server/server.ts wires them, as far as granting goes. */
+function assemble(options: LicenseServerOptions): Duties {
+  const { host, region, policy, mint, random, without, authorityStore } = options;
+  // The other verbs of the port are for what is not simulated: nobody calls them.
+  const database = options.database as unknown as LicenseDatabase;
+  const { timers } = host;
+  const clock: MonotonicClock = without.has('S7-monotonic') ? { nowMs: () => host.wallMs() } : host;
+  const log = quietLog(options.tell);
+  const shared = { region, server: host.name, database, clock, log, metrics: QUIET_METRICS, timers };
+  const role = withoutProofs(new RoleDuty({ ...shared, policy, authorityStore }), without);
+  const triadClaims = () => ({ server: host.name, terms: new Map<string, number>() });
+  const work = new EpochWork({ ...shared, role, triadClaims, random: random.next });
+  const acknowledgements = new Acknowledgements({ ...shared, followerExpected: true });
+  const desk = new LeaseDesk({
+    ...{ ...shared, policy, work, tokens: mint.tokens, random: random.next, onAdopted: () => undefined },
+    acknowledgements: withoutWaiting(acknowledgements, without),
+    entitlements: new Entitlements({ database, clock, proofs: { check: async () => undefined } }),
+  });
+  const protection = new ProtectionDuty({ ...shared, authorityStore, acknowledgements, role, policy });
+  const sweeper = new Sweeper({ ...shared, role, triadClaims });
+  const calls = new LeaseCalls({ server: host.name, desk, role, regionAddresses: REGION_ADDRESSES });
+  return { role, calls, sweeper, protection };
+}
+
+/** S5 left out: whatever was committed is acknowledged. */
+function withoutProofs(role: RoleDuty, without: Without): RoleDuty {
+  if (without.has('S5-acknowledge')) role.mayAcknowledge = () => true;
+  return role;
+}
+
+/** S2 left out: nobody waits for the follower. */
+function withoutWaiting(acknowledgements: Acknowledgements, without: Without): Acknowledgements {
+  const { reached, knowledge } = acknowledgements;
+  acknowledgements.reached = (wanted, terms) => {
+    const isBorrow = wanted.grants === undefined;
+    const skip = isBorrow ? without.has('S2-borrow') : without.has('S2');
+    return skip ? Promise.resolve(true) : reached.call(acknowledgements, wanted, terms);
+  };
+  acknowledgements.knowledge = (epoch, poolId) => {
+    const known = knowledge.call(acknowledgements, epoch, poolId);
+    return without.has('S2') ? { ...known, streaming: true } : known;
+  };
+  return acknowledgements;
+}

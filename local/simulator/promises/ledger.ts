@@ -1,0 +1,163 @@
+import type { LeaseKeeper } from '../../../client/keeping/lease-keeper';
+import type { HttpCall } from '../actors/license-server';
+import type { Mint } from '../actors/tokens';
+import { BEGINNING_MS } from '../places/host';
+
+/** The promises, each by the name that a violation is told under. */
+export const PROMISES = {
+  'seat-sold-twice': 'the seats that holders believe to hold never exceed the pool',
+  'lease-lost': 'every acknowledged lease that was not given back is honoured while its holder may hold it',
+  'two-regions-in-an-epoch': 'at most one region grants in an epoch',
+  'granted-after-the-end': 'nothing is granted in an epoch after a newer one has opened',
+  'failover-of-the-living': 'no failover while application or database were up and could be seen by everybody',
+  'failover-against-evidence':
+    'no failover while the witness, the follower or the authority store knew the region alive',
+  'failover-in-haste': 'no failover before both were down for the whole window',
+  'nothing-lost-by-plan': 'a hand-over of a living region holds nothing back',
+  'not-converged': 'when everything is mended, everybody is served within a bound',
+  'no-fault-of-ours': 'no part of the product fails by a mistake of its own',
+} as const;
+
+export type PromiseName = keyof typeof PROMISES;
+
+export class BrokenPromise extends Error {
+  readonly promise: PromiseName;
+
+  constructor(promise: PromiseName, detail: string) {
+    super(`${promise}: ${detail}`);
+    this.promise = promise;
+  }
+}
+
+interface Holder {
+  readonly name: string;
+  heldSeats(poolId: number): number;
+}
+
+export interface LedgerOptions {
+  readonly mint: Mint;
+  readonly nowMs: () => number;
+  readonly holders: () => Iterable<Holder>;
+  readonly capacityOf: (poolId: number) => number;
+  readonly leaseTtlMs: number;
+  readonly policy: { readonly authorityLeaseMs: number; readonly skewMs: number };
+  /** What a region's database clock says, in milliseconds since 1970. */
+  readonly databaseNowMs: (region: string) => number | undefined;
+  readonly tell: (who: string, text: string) => void;
+}
+
+interface Opening {
+  readonly epoch: number;
+  /** Virtual times. */
+  readonly opensAtMs: number;
+  readonly lapsedAtMs: number;
+}
+
+/** What was answered to whom, kept apart from everything that the product keeps; a broken promise is thrown here. */
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #regionOfEpoch = new Map<number, string>();
+  readonly #openings: Opening[] = [];
+  readonly #releaseAsked = new Set<string>();
+  broken: BrokenPromise | undefined;
+  grants = 0;
+  adoptions = 0;
+  turnedAway = 0;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  breaks(promise: PromiseName, detail: string): void {
+    if (this.broken) return;
+    this.broken = new BrokenPromise(promise, detail);
+    this.#options.tell('ledger', `BROKEN ${this.broken.message}`);
+  }
+
+  /** The authority store has given an epoch its opening time. */
+  opened(epoch: number, opensAtMs: number, lapsedAtMs: number): void {
+    this.#openings.push({ epoch, opensAtMs, lapsedAtMs });
+  }
+
+  /** Its holder wants to give it back: from now on nobody promises anything about it. */
+  releaseAsked(leaseId: string): void {
+    this.#releaseAsked.add(leaseId);
+  }
+
+  /** A server has answered; whether the answer arrives is another matter. */
+  answered(answer: {
+    readonly call: HttpCall;
+    readonly status: number;
+    readonly body: Readonly<Record<string, unknown>>;
+    readonly region: string;
+    readonly server: string;
+  }): void {
+    const { call, status, body, region, server } = answer;
+    if ((status === 200 || status === 201) && body.token !== undefined) this.#acknowledged(answer);
+    const ended = status === 410 || (status === 404 && body.code === 'lease_not_found');
+    if (call.kind === 'heartbeat' && ended) {
+      this.turnedAway += 1;
+      this.#options.tell(server, `turns ${call.leaseId} away: ${body.code}`);
+      this.#checkTurnedAway(call, String(body.code), region);
+    }
+  }
+
+  /** A holder has just learned that it holds a lease. */
+  held(holder: Holder, keeper: LeaseKeeper, poolId: number): void {
+    let seats = 0;
+    for (const each of this.#options.holders()) seats += each.heldSeats(poolId);
+    const capacity = this.#options.capacityOf(poolId);
+    if (seats <= capacity) return;
+    this.breaks('seat-sold-twice', `${seats} of ${capacity} seats are held since ${holder.name} holds ${keeper.id}`);
+  }
+
+  #acknowledged({
+    body,
+    region,
+    server,
+  }: {
+    readonly body: Readonly<Record<string, unknown>>;
+    readonly region: string;
+    readonly server: string;
+  }): void {
+    this.grants += 1;
+    const epoch = Number(body.epoch);
+    const before = this.#regionOfEpoch.get(epoch);
+    if (before !== undefined && before !== region) {
+      this.breaks('two-regions-in-an-epoch', `${before} and ${region} granted in epoch ${epoch}`);
+    }
+    this.#regionOfEpoch.set(epoch, region);
+    const newer = this.#openings.find((opening) => opening.epoch > epoch && opening.opensAtMs <= this.#options.nowMs());
+    if (newer) {
+      this.breaks('granted-after-the-end', `${server} granted in epoch ${epoch} after epoch ${newer.epoch} had opened`);
+    }
+  }
+
+  /** May a region say that this lease is over? */
+  #checkTurnedAway({ leaseId = '', body }: HttpCall, code: string, region: string): void {
+    const claim = this.#options.mint.read(body?.token)?.claim;
+    const databaseNowMs = this.#options.databaseNowMs(region);
+    if (!claim || this.#releaseAsked.has(leaseId) || databaseNowMs === undefined) return;
+    const { skewMs } = this.#options.policy;
+    const leftMs = claim.expiresAtMs - databaseNowMs;
+    if (leftMs > skewMs) {
+      this.breaks('lease-lost', `${leaseId} was turned away (${code}) with ${Math.round(leftMs)} ms left of its token`);
+      return;
+    }
+    if (this.#isWaitedFor(claim)) {
+      this.breaks('lease-lost', `${leaseId} was turned away (${code}) while its region's unknown grants were awaited`);
+    }
+  }
+
+  /** Its token outlived the last word of every region that was lost since, and the first of them is still waited for. */
+  #isWaitedFor({ epoch, expiresAtMs }: { epoch: number; expiresAtMs: number }): boolean {
+    const { leaseTtlMs, policy, nowMs } = this.#options;
+    const since = this.#openings.filter((opening) => opening.epoch > epoch);
+    const [first] = since;
+    if (!first) return false;
+    const lastWordMs = Math.max(...since.map((opening) => Math.min(opening.lapsedAtMs, opening.opensAtMs)));
+    const outlived = expiresAtMs - BEGINNING_MS > lastWordMs + 2 * policy.skewMs;
+    const untilMs = first.opensAtMs + leaseTtlMs + policy.authorityLeaseMs;
+    return outlived && nowMs() < untilMs;
+  }
+}

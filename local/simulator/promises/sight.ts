@@ -1,0 +1,76 @@
+import type { World } from '../world';
+
+/** After a decision the latch may be taken this much later: the region may have come back in between. */
+const DECISION_AGE_MAX_MS = 60_000;
+/** Twelve samples, no closer together than eight seconds. */
+const WINDOW_MS_MIN = 80_000;
+
+/**
+ * Who can see Oregon alive, by the truth of the simulation and not by anybody's probes. Asked anew whenever something has
+ * changed; a failover is judged by since when the answers have been so.
+ */
+export class Sight {
+  readonly #world: World;
+  readonly #since = new Map<'application' | 'database' | 'witness' | 'follower', number>();
+  /** Since when neither application nor database was seen by everybody; and until when, if they are again. */
+  #unseen: { fromMs: number; toMs: number | undefined } | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  look(): void {
+    const { nowMs } = this.#world.clockwork;
+    const seen = this.#seen();
+    for (const [who, sees] of Object.entries(seen) as [keyof typeof seen, boolean][]) {
+      if (!sees) this.#since.delete(who);
+      else if (!this.#since.has(who)) this.#since.set(who, nowMs);
+    }
+    const isSeen = seen.application || seen.database;
+    if (!isSeen && (this.#unseen === undefined || this.#unseen.toMs !== undefined)) {
+      this.#unseen = { fromMs: nowMs, toMs: undefined };
+    }
+    if (isSeen && this.#unseen && this.#unseen.toMs === undefined) this.#unseen = { ...this.#unseen, toMs: nowMs };
+  }
+
+  /** An automatic failover has just taken the epoch. */
+  judgeFailover(): void {
+    this.look();
+    const { ledger, clockwork } = this.#world;
+    const { nowMs } = clockwork;
+    const forMs = (who: 'application' | 'database' | 'witness' | 'follower'): number => {
+      const since = this.#since.get(who);
+      return since === undefined ? 0 : nowMs - since;
+    };
+    for (const who of ['application', 'database'] as const) {
+      if (forMs(who) > DECISION_AGE_MAX_MS) {
+        ledger.breaks('failover-of-the-living', `the ${who} had been up for ${Math.round(forMs(who))} ms`);
+      }
+    }
+    for (const who of ['witness', 'follower'] as const) {
+      if (forMs(who) > DECISION_AGE_MAX_MS) {
+        ledger.breaks('failover-against-evidence', `the ${who} had seen it alive for ${Math.round(forMs(who))} ms`);
+      }
+    }
+    if (this.#unseen === undefined) return;
+    const unseenMs = (this.#unseen.toMs ?? nowMs) - this.#unseen.fromMs;
+    if (unseenMs < WINDOW_MS_MIN) ledger.breaks('failover-in-haste', `both were down for ${Math.round(unseenMs)} ms`);
+  }
+
+  #seen(): Record<'application' | 'database' | 'witness' | 'follower', boolean> {
+    const { sites, network, witness, databases } = this.#world;
+    const { router, servers, database } = sites.oregon;
+    const answers = router.isRunning && servers.some(({ host }) => host.isRunning);
+    const witnessed = answers && witness.host.isRunning && network.isClear('oregon', 'ohio');
+    const databaseUp = database?.host.isRunning === true && database.role === 'primary';
+    const stream = databases.stream('oregon');
+    const follower = databaseUp && stream?.isStreaming === true && stream.heardAtMs !== undefined;
+    const clear = network.isClear('oregon', 'virginia');
+    return {
+      application: witnessed && clear,
+      database: databaseUp && clear,
+      witness: witnessed && network.isClear('ohio', 'virginia'),
+      follower: follower && clear && sites.virginia.database?.host.isRunning === true,
+    };
+  }
+}

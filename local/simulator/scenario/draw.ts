@@ -1,0 +1,33 @@
+import { Random } from '../time/random';
+import { drawClocks, drawFault, drawPool, drawRoom, FAULT_KINDS, type Fault, type Scenario } from './scenario';
+import { THEMES, type Theme } from './themes';
+
+const THEME_NAMES = Object.keys(THEMES) as Theme[];
+
+/** Draws a scenario from its seed: a theme that is drawn too, unless it is given, and faults that have nothing to do with it. */
+export function drawScenario(seed: number, wanted?: Theme): Scenario {
+  const random = new Random(seed * 2_654_435_761);
+  // Mostly a small world in which something happens soon: what can break breaks there, and many fit into a minute.
+  const small = random.chance(0.8);
+  const pools = Array.from({ length: !small && random.chance(0.4) ? 2 : 1 }, () => drawPool(random, small ? 3 : 5));
+  const rooms = Array.from({ length: random.int(3, small ? 5 : 7) }, () => drawRoom(random, pools.length));
+  const chaosMs = (small ? random.int(6, 9) : random.int(10, 25)) * 60_000;
+  const plain: Scenario = {
+    ...{ seed, pools, rooms, chaosMs, faults: [], aheadMs: drawClocks(random) },
+    serversPerRegion: random.int(1, 2),
+    controllers: random.chance(small ? 0.1 : 0.4) ? 2 : 1,
+    leaseTtlMs: random.pick([60_000, 300_000, 600_000]),
+    unprotectedAfterMs: random.pick([60_000, 60_000, 0]),
+    timersLateMsMax: random.pick([200, 2_000, 2_000]),
+  };
+  const drawn = random.pick(THEME_NAMES);
+  const scenario = THEMES[wanted ?? drawn](random, plain);
+  const faults = [...scenario.faults, ...drawOthers(random, scenario, small ? 3 : 8)];
+  return { ...scenario, faults: faults.sort((one, other) => one.when.atMs - other.when.atMs) };
+}
+
+function drawOthers(random: Random, scenario: Scenario, most: number): Fault[] {
+  const { serversPerRegion, controllers, rooms, chaosMs } = scenario;
+  const shape = { serversPerRegion, controllers, rooms: rooms.length, chaosMs };
+  return Array.from({ length: random.int(0, most) }, () => drawFault(random, shape, random.pick(FAULT_KINDS)));
+}

@@ -1,0 +1,235 @@
+import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
+import type { Region } from '../../lambda/failover/core/regions';
+import { Ohio } from './actors/authority-store';
+import { Controller } from './actors/controller';
+import { DatabaseService } from './actors/database-service';
+import { EDGE_ADDRESS, Installation } from './actors/installation';
+import { LicenseServer, REGION_ADDRESSES } from './actors/license-server';
+import { HumanOperator } from './actors/operator';
+import { Edge, Site } from './actors/site';
+import { Mint } from './actors/tokens';
+import { Witness } from './actors/witness';
+import { DatabaseServer } from './database/database-server';
+import { SimulatedLicenseDatabase } from './database/license-database';
+import { Tables } from './database/tables';
+import { Host } from './places/host';
+import { Network, type Place } from './places/network';
+import { Ledger } from './promises/ledger';
+import { Sight } from './promises/sight';
+import type { Without } from './rules';
+import { type RoomShape, type Scenario, SKEW_MS } from './scenario/scenario';
+import { Clockwork } from './time/clockwork';
+import { Random } from './time/random';
+
+const REGIONS: readonly Region[] = ['oregon', 'virginia'];
+const BORROW_SECONDS_MAX = 3_600;
+
+export interface TraceLine {
+  readonly atMs: number;
+  readonly who: string;
+  readonly text: string;
+}
+
+/** Two regions, Ohio, the public address and the customers, all in one place and in virtual time. */
+export class World {
+  readonly clockwork = new Clockwork();
+  readonly random: Random;
+  readonly network: Network;
+  readonly scenario: Scenario;
+  readonly without: Without;
+  readonly trace: TraceLine[] = [];
+  readonly mint: Mint;
+  readonly ledger: Ledger;
+  readonly sight: Sight;
+  readonly sites: Readonly<Record<Region, Site>>;
+  readonly databases: DatabaseService;
+  readonly ohio: Ohio;
+  readonly edge: Edge;
+  readonly witness: Witness;
+  readonly controllers: readonly Controller[];
+  readonly operator: HumanOperator;
+  readonly rooms: readonly Installation[];
+  /** Told whenever an operation enters a phase. */
+  onPhase: (phase: string) => void = () => undefined;
+  readonly #tracing: boolean;
+  #phase = '';
+  #ids = 0;
+
+  constructor(scenario: Scenario, { without, tracing }: { without: Without; tracing: boolean }) {
+    this.scenario = scenario;
+    this.without = without;
+    this.#tracing = tracing;
+    this.random = new Random(scenario.seed ^ 0x5eed);
+    this.network = new Network(this.clockwork, this.random.fork());
+    this.mint = new Mint(without);
+    this.sites = { oregon: this.#newSite('oregon'), virginia: this.#newSite('virginia') };
+    this.databases = new DatabaseService({
+      ...{ sites: this.sites, clockwork: this.clockwork, network: this.network },
+      newHost: (region) => this.#newHost(`${region}/db`, region),
+    });
+    this.ledger = this.#newLedger();
+    this.ohio = this.#newOhio();
+    this.#newDatabases();
+    this.edge = new Edge({ host: this.#newHost('edge', 'edge'), network: this.network, sites: this.sites });
+    this.witness = new Witness({
+      ...{ host: this.#newHost('witness', 'ohio'), network: this.network, site: this.sites.oregon },
+    });
+    this.sight = new Sight(this);
+    for (const region of REGIONS) this.#newServers(region);
+    this.operator = new HumanOperator(this.#newHost('operator', 'field'), this);
+    this.controllers = Array.from({ length: scenario.controllers }, (_, index) => {
+      return new Controller(this.#newHost(`controller-${index + 1}`, 'virginia'), this);
+    });
+    this.rooms = scenario.rooms.map((shape, index) => this.#newRoom(shape, `room-${index + 1}`));
+    this.sight.look();
+  }
+
+  get phase(): string {
+    return this.#phase;
+  }
+
+  newId(of: string): string {
+    this.#ids += 1;
+    return `${of}-${this.#ids}`;
+  }
+
+  tell(who: string, text: string): void {
+    if (this.#tracing) this.trace.push({ atMs: this.clockwork.nowMs, who, text });
+  }
+
+  server(name: string): LicenseServer | undefined {
+    return REGIONS.flatMap((region) => this.sites[region].servers).find(({ host }) => host.name === name);
+  }
+
+  /** Any process by its name. */
+  host(name: string): Host | undefined {
+    return this.hosts.find((host) => host.name === name);
+  }
+
+  get hosts(): readonly Host[] {
+    const sites = REGIONS.flatMap((region) => {
+      const { router, servers, database } = this.sites[region];
+      return [router, ...servers.map(({ host }) => host), ...(database ? [database.host] : [])];
+    });
+    const { ohio, edge, witness, controllers, rooms } = this;
+    return [...sites, ...[ohio, edge, witness, ...controllers, ...rooms].map(({ host }) => host)];
+  }
+
+  /** Something outside the processes has changed: lines, databases. */
+  changed(): void {
+    this.databases.changed();
+    this.sight.look();
+  }
+
+  #newHost(name: string, place: Place, { late = false } = {}): Host {
+    const { timersLateMsMax, aheadMs } = this.scenario;
+    return new Host({
+      ...{ name, place, clockwork: this.clockwork, random: this.random, aheadMs: aheadMs[name] ?? 0 },
+      timersLateMsMax: late ? timersLateMsMax : 0,
+    });
+  }
+
+  #newSite(region: Region): Site {
+    return new Site({
+      ...{ region, router: this.#newHost(`${region}/router`, region), network: this.network },
+      ...{ random: this.random, active: region === 'oregon' },
+    });
+  }
+
+  #newLedger(): Ledger {
+    const { leaseTtlMs, pools } = this.scenario;
+    const { authorityLeaseMs } = DEFAULT_POLICY;
+    return new Ledger({
+      ...{ mint: this.mint, leaseTtlMs, policy: { authorityLeaseMs, skewMs: SKEW_MS } },
+      nowMs: () => this.clockwork.nowMs,
+      holders: () => this.rooms ?? [],
+      capacityOf: (poolId) => {
+        const pool = pools[poolId - 1];
+        return pool ? pool.seats + pool.overdraft : 0;
+      },
+      databaseNowMs: (region) => this.sites[region as Region].database?.host.wallMs(),
+      tell: (who, text) => this.tell(who, text),
+    });
+  }
+
+  #newOhio(): Ohio {
+    return new Ohio({
+      ...{ host: this.#newHost('ohio', 'ohio'), network: this.network, without: this.without },
+      news: {
+        latched: (epoch, region, operationId) => {
+          this.tell('ohio', `epoch ${epoch} is ${region}'s`);
+          const { operation } = this.ohio.control;
+          if (operation?.id === operationId && operation.automatic) this.sight.judgeFailover();
+        },
+        opened: (epoch, opensInMs, lapsedInMs) => {
+          this.tell('ohio', `epoch ${epoch} opens in ${Math.round(opensInMs)} ms`);
+          const { nowMs } = this.clockwork;
+          this.ledger.opened(epoch, nowMs + opensInMs, nowMs + lapsedInMs);
+        },
+        controlled: ({ operation }) => {
+          const phase = operation?.phase ?? '';
+          if (phase === this.#phase) return;
+          this.#phase = phase;
+          this.changed();
+          if (phase !== '') this.onPhase(phase);
+        },
+      },
+    });
+  }
+
+  #newDatabases(): void {
+    const { pools, leaseTtlMs } = this.scenario;
+    const tables = new Tables();
+    pools.forEach((pool, index) => {
+      tables.apply({
+        table: 'pool',
+        row: {
+          ...pool,
+          ...{
+            id: index + 1,
+            seatsTaken: 0,
+            seatsHeldBack: 0,
+            seatsAwaited: 0,
+            seatsOver: 0,
+            awaitedUntilMs: undefined,
+          },
+          ...{ grantSeq: 0, ackedSeq: 0, queueSeq: 0, leaseTtlMs, borrowSecondsMax: BORROW_SECONDS_MAX },
+        },
+      });
+    });
+    for (const region of REGIONS) {
+      this.sites[region].database = new DatabaseServer({
+        ...{ host: this.#newHost(`${region}/db`, region), tables: tables.copy(), position: 1 },
+        role: region === 'oregon' ? 'primary' : 'follower',
+      });
+    }
+    this.databases.connect('oregon');
+  }
+
+  #newServers(region: Region): void {
+    const { network, clockwork, random, without, mint, ledger } = this;
+    const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
+    const { unprotectedAfterMs, serversPerRegion } = this.scenario;
+    const site = this.sites[region];
+    for (let number = 1; number <= serversPerRegion; number++) {
+      const host = this.#newHost(`${region}/app-${number}`, region, { late: true });
+      const endpoint = () => ({ database: site.database, stream: this.databases.stream(region) });
+      site.servers.push(
+        new LicenseServer({
+          ...{ host, region, mint, random, ledger, without },
+          database: new SimulatedLicenseDatabase({ host, endpoint, network, clockwork, random, without }),
+          authorityStore: this.ohio.forServer(host),
+          policy: { authorityLeaseMs, renewalEveryMs: 5_000, skewMs, unprotectedAfterMs },
+          tell: (text) => this.tell(host.name, text),
+        }),
+      );
+    }
+  }
+
+  #newRoom({ place, knowsRegions, ...appetite }: RoomShape, name: string): Installation {
+    const addresses = knowsRegions ? [EDGE_ADDRESS, ...Object.values(REGION_ADDRESSES)] : [EDGE_ADDRESS];
+    return new Installation({
+      ...{ host: this.#newHost(name, place), world: this, random: this.random.fork(), name, appetite, addresses },
+    });
+  }
+}
