@@ -44,4 +44,20 @@ $$;
 create trigger write_audit_of_update after update on triad for each row
   when ((new.servers, new.term, new.in_control) is distinct from (old.servers, old.term, old.in_control))
   execute function audit_triad();
-alter table triad enable always trigger write_audit_of_update;
+
+-- Servers enter themselves with nobody in control, and nothing takes them out again.
+create function audit_triad_edited() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
+  set plan_cache_mode = 'force_generic_plan' as $$
+begin
+  perform audit_write_altered('system', 'triad', tg_op, to_jsonb(old), to_jsonb(new));
+  return null;
+end
+$$;
+create trigger write_audit_of_insert after insert on triad for each row
+  when (new.term <> 0 or new.in_control is not null)
+  execute function audit_triad_edited();
+create trigger write_audit_of_delete after delete on triad for each row execute function audit_triad_edited();
+create trigger write_audit_of_truncate after truncate on triad for each statement execute function audit_truncated();
+alter table triad enable always trigger write_audit_of_update, enable always trigger write_audit_of_insert,
+  enable always trigger write_audit_of_delete, enable always trigger write_audit_of_truncate;

@@ -322,6 +322,21 @@ describe('of the rest', () => {
     ]);
   });
 
+  it('three servers of a redundant license that somebody puts in control, or takes out', async () => {
+    const enter = `insert into triad (servers) values ('{a,b,c}')`;
+    expect(await writtenBy(database, () => server(enter))).toEqual([]);
+    const edits: [string, string][] = [
+      ['delete', 'delete from triad'],
+      ['insert', `insert into triad (servers, term, in_control) values ('{a,b,c}', 7, 'b')`],
+      ['update', `update triad set in_control = 'c'`],
+      ['truncate', 'truncate triad'],
+    ];
+    for (const [operation, edit] of edits) {
+      const altered = { chain: SYSTEM, kind: 'altered', body: { table: 'triad', operation } };
+      expect(await writtenBy(database, () => owner(edit))).toMatchObject([altered]);
+    }
+  });
+
   it.each(['queue_place', 'reservation', 'lease, queue_place, reservation, control_room_use'])(
     'a truncation of %s',
     async (tables) => {
