@@ -4,6 +4,7 @@ import {
   Dashboard,
   GraphWidget,
   type IMetric,
+  MathExpression,
   Metric,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch';
@@ -46,6 +47,14 @@ export class RegionDashboard extends Construct {
       graph('Servers that live, servers that grant', [
         targets.metrics.healthyHostCount(),
         alarms.metrics.granting(MINUTE),
+      ]),
+      graph('Uptime: minutes in which a server lived, percent', [
+        new MathExpression({
+          expression: 'IF(FILL(living, 0) > 0, 100, 0)',
+          usingMetrics: { living: targets.metrics.healthyHostCount({ period: MINUTE }) },
+          label: 'up',
+          period: MINUTE,
+        }),
       ]),
       graph('Grants and denials', [alarms.metrics.grants(MINUTE), alarms.metrics.denials(MINUTE)]),
       graph('Calls and failures', [

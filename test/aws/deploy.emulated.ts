@@ -214,6 +214,17 @@ describe('in our model of AWS, a deployment', () => {
     10 * MINUTES,
   );
 
+  it(
+    'hands over to Virginia when a terminal says so, and loses nothing',
+    async () => {
+      const ran = await world.evergrant('failover', '--reason', 'another drill', '--yes');
+      expect({ ...ran, output: ran.code === 0 ? '' : ran.output }).toEqual({ code: 0, output: '' });
+      expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia', epoch: 4 });
+      expect((await record()).lastOperation?.evidence.carriedOver).toBe('everything');
+    },
+    10 * MINUTES,
+  );
+
   it('was never in need of a right that it does not have', async () => {
     expect(await world.refused()).toEqual([]);
   });

@@ -250,6 +250,23 @@ describe('alarms', () => {
   });
 });
 
+describe('dashboards', () => {
+  it.each([
+    'Servers that live, servers that grant',
+    'Uptime',
+    'Grants and denials',
+    'Calls and failures',
+    'Response times',
+    'Database',
+    'Replication',
+    'Controller',
+  ])('show, for each region: %s', (title) => {
+    for (const [, template] of regions()) {
+      expect(JSON.stringify(only(template, 'AWS::CloudWatch::Dashboard').Properties.DashboardBody)).toContain(title);
+    }
+  });
+});
+
 describe('the fence', () => {
   it('blocks with 503 and where to go, and passes what the local fence passes', () => {
     for (const [region, template] of regions()) {

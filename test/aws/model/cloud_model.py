@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ os.environ.update(BIND_HOST="127.0.0.1", MINISTACK_HOST="127.0.0.1", GATEWAY_POR
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import dynamodb, ecs, rds, route53, sts
+from ministack.services import dynamodb, ecs, rds, route53, secretsmanager, sts
 from ministack.services.cloudformation import provisioners
 
 HANDLERS = provisioners._RESOURCE_HANDLERS
@@ -32,7 +33,10 @@ REFUSED: list[str] = []
 def hook(path: str, **body: str) -> dict:
     """The test carries out what an emulator cannot: it has the real databases."""
     request = urllib.request.Request(HOOK_URL + path, json.dumps(body).encode(), {"content-type": "application/json"})
-    return json.loads(urllib.request.urlopen(request, timeout=120).read() or b"{}")
+    try:
+        return json.loads(urllib.request.urlopen(request, timeout=120).read() or b"{}")
+    except urllib.error.HTTPError as failure:
+        raise RuntimeError(f"{path}: {failure.read().decode()}") from None
 
 
 def stub(attributes: dict[str, str]) -> dict:
@@ -89,6 +93,16 @@ def create_global_table(logical_id: str, properties: dict, stack: str) -> tuple:
 
 original_global_table = HANDLERS["AWS::DynamoDB::GlobalTable"]["create"]
 HANDLERS["AWS::DynamoDB::GlobalTable"]["create"] = create_global_table
+
+# AWS::SecretsManager::Secret: "Ref returns the ARN of the secret".
+def create_secret(logical_id: str, properties: dict, stack: str) -> tuple:
+    name, attributes = original_secret(logical_id, properties, stack)
+    return secretsmanager._resolve(name)[1]["ARN"], attributes
+
+
+original_secret = HANDLERS["AWS::SecretsManager::Secret"]["create"]
+HANDLERS["AWS::SecretsManager::Secret"]["create"] = create_secret
+
 
 # AWS::WAFv2::WebACL: "SearchString" is plain text in a template, and base64 in the API's answers.
 def encoded(value: object) -> object:
