@@ -30,16 +30,22 @@ afterAll(() => {
   Error.stackTraceLimit = 10;
 });
 
+/** Every change of the product moves some moments; what hangs by one is found again in the next random numbers or so. */
+const VARIANTS = 12;
+
+function variantsOf(scenario: Scenario): readonly Scenario[] {
+  return Array.from({ length: VARIANTS }, (_, number) => ({ ...scenario, seed: scenario.seed + number }));
+}
+
 describe.each(KEPT)('%s', (_name, { rule, promise, scenario }) => {
-  const mending = PUNISHED_IN_THE_END.has(rule);
-
-  it(`left out, breaks ${promise}`, async () => {
-    const { broken } = await run(scenario, { without: new Set([rule]), mending });
-    expect(broken?.promise).toBe(promise);
-  });
-
-  it('kept, breaks nothing in the same scenario', async () => {
-    const { broken } = await run(scenario, { mending });
-    expect(broken).toBeUndefined();
+  it(`left out, breaks ${promise}; kept, breaks nothing in the same scenario`, async () => {
+    const mending = PUNISHED_IN_THE_END.has(rule);
+    for (const variant of variantsOf(scenario)) {
+      const { broken } = await run(variant, { without: new Set([rule]), mending });
+      if (broken?.promise !== promise) continue;
+      expect((await run(variant, { mending })).broken).toBeUndefined();
+      return;
+    }
+    throw new Error(`without ${rule} nothing broke ${promise}: search again with npm run simulate -- --rules --keep`);
   });
 });
