@@ -105,7 +105,7 @@ export class Rds implements DatabaseServicePort {
   async promote(region: Region): Promise<void> {
     const instance = await this.#find(region);
     if (instance === null) throw busy(region, 'there is no database');
-    if (instance.ReadReplicaSourceDBInstanceIdentifier === undefined) return;
+    if (!isReplica(instance)) return;
     const status = instance.DBInstanceStatus ?? 'unknown';
     if (status === 'modifying' || status === 'rebooting') return;
     if (status !== 'available') throw busy(region, `it is ${status}`);
@@ -144,12 +144,17 @@ export class Rds implements DatabaseServicePort {
 
 function viewOf({ DBInstanceStatus: status = 'unknown', ...instance }: DBInstance): DatabaseServiceView {
   if (BROKEN.test(status)) return { kind: 'failed', because: `the database is ${status}` };
-  const isFollower = instance.ReadReplicaSourceDBInstanceIdentifier !== undefined;
+  const isFollower = isReplica(instance);
   if (status === 'renaming' || instance.PendingModifiedValues?.DBInstanceIdentifier !== undefined) {
     return { kind: 'building' };
   }
   if (!isFollower) return { kind: status === 'creating' ? 'building' : 'running' };
   return { kind: status === 'available' || status === 'backing-up' ? 'following' : 'building' };
+}
+
+/** A primary database has no source; an empty one in the answer is none. */
+function isReplica({ ReadReplicaSourceDBInstanceIdentifier: source = '' }: DBInstance): boolean {
+  return source !== '';
 }
 
 function busy(region: Region, why: string): OperatingError {

@@ -8,6 +8,7 @@ import base64
 import contextvars
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -278,7 +279,8 @@ LOAD_BALANCER_ACTIONS = {
     "wafv2:AssociateWebACL": ["elasticloadbalancing:SetWebAcl", "elasticloadbalancing:CreateWebACLAssociation"],
     "wafv2:GetWebACLForResource": ["elasticloadbalancing:GetLoadBalancerWebACL"],
 }
-ASKED: contextvars.ContextVar[list[tuple[str, str]]] = contextvars.ContextVar("asked")
+ASKED: contextvars.ContextVar[list[str]] = contextvars.ContextVar("asked")
+CONTEXT: contextvars.ContextVar[dict] = contextvars.ContextVar("context")
 
 
 def resources_of(service: str, path: str, body: bytes, query: dict, region: str, account: str) -> list[str]:
@@ -299,11 +301,27 @@ def extract_resource_arn(service, method, path, headers, body, query, region, ac
     found = original_extract(service, method, path, headers, body, query, region, account)
     if found == "*":
         ASKED.set(resources_of(service, path, body, query, region, account))
+    CONTEXT.set(namespace_of(body) if service == "monitoring" else {})
     return found
+
+
+# Policies that want TLS are satisfied: on this machine the emulator is called without it.
+def pin_request_origin(source_ip: str, _is_secure: bool) -> None:
+    iam_evaluator.pin_request_origin(source_ip, True)
+
+
+app.pin_request_origin = pin_request_origin
+
+
+# CloudWatch: "cloudwatch:namespace" is the namespace of the metrics that are put.
+def namespace_of(body: bytes) -> dict:
+    found = re.search(rb'Namespace(?:"\s*:\s*"|.)([A-Za-z]+)', body)
+    return {"cloudwatch:namespace": found.group(1).decode()} if found else {}
 
 
 # Every refusal is kept: a controller that tolerates one must not hide it.
 def enforce(access_key_id: str, action: str, service: str, region: str, resource_arn: str = "*", **named: object):
+    named["service_context"] = {**(named.get("service_context") or {}), **CONTEXT.get({})}
     resources = [resource_arn] if resource_arn != "*" else ASKED.get([]) or ["*"]
     ASKED.set([])
     asked = [(action, resource) for resource in resources]
