@@ -13,7 +13,7 @@ import { Relay } from '../two-region/network/relay';
 import type { WorldSecrets } from '../two-region/world/secrets';
 import type { DatabaseLogin } from './orders';
 
-const STREAMING_WITHIN_MS = 20_000;
+const STREAMING_WITHIN_MS = 120_000;
 const ignore = (): void => undefined;
 
 const FOLLOWER_NAME = 'virginia_follower';

@@ -16,11 +16,12 @@ export function predictedWaitMs({
 }
 
 /**
- * At most so many pairs a second, when each of so many callers waits for its answer before it goes on: one round trip has
- * room for a wait of every caller, and for the escrow. More callers get more through; what bounds them in the end is
- * what the servers do when nobody waits.
+ * Pairs a second of so many callers, each of whom waits for its answer before it goes on. A pair that waits takes what it
+ * took when nobody waited, and the wait: connections = perSecond * (connections / unreachedPerSecond + wait). With the
+ * wait of above that is solved for perSecond. It is never more than when nobody waits, and never more than
+ * (connections + escrow) a round trip; more callers get more through.
  */
-export function predictedPerSecondMax({
+export function predictedPerSecond({
   connections,
   escrow,
   roundTripMs,
@@ -31,7 +32,8 @@ export function predictedPerSecondMax({
   readonly roundTripMs: number;
   readonly unreachedPerSecond: number;
 }): number {
-  return Math.min(unreachedPerSecond, ((connections + escrow) / roundTripMs) * 1000);
+  const pairMs = (connections / unreachedPerSecond) * 1000;
+  return Math.min(unreachedPerSecond, ((connections + escrow) / (pairMs + roundTripMs)) * 1000);
 }
 
 /** The escrow from which nobody waits: what is granted during a round trip. */

@@ -32,14 +32,14 @@ export function escrowTable(
 
 function cells(what: string, { perSecond, ratio, p50Ms, p95Ms, p99Ms, escrow }: CaseSummary): string[] {
   if (escrow === undefined) return [what];
-  const { waitedShare, predictedPerSecondMax, predictedWaitMs, roundTripMs } = escrow;
+  const { waitedShare, predictedPerSecond, predictedWaitMs, roundTripMs } = escrow;
   const whole = (value: number): string => Math.round(value).toLocaleString('en');
   const unreachedFrom = escrowUnreached({ perSecond, roundTripMs }).toLocaleString('en');
   return [
     what,
     whole(perSecond),
     ratio === undefined ? '' : ratio.toFixed(2),
-    predictedPerSecondMax === undefined ? '' : `<= ${whole(predictedPerSecondMax)}`,
+    predictedPerSecond === undefined ? '' : whole(predictedPerSecond),
     `${Math.round(waitedShare * 100)} %`,
     ratio === undefined ? '' : whole(predictedWaitMs),
     ...[p50Ms, p95Ms, p99Ms].map((ms) => ms.toFixed(1)),

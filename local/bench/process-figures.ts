@@ -15,7 +15,8 @@ export function cpuTimes(pids: readonly number[]): CpuTimes | undefined {
 
 /** What those processes have used between two looks, in seconds. What ended in between is left out: it had no part. */
 export function cpuSecondsBetween(before: CpuTimes, after: CpuTimes): number {
-  const ticks = [...after].reduce((sum, [pid, count]) => sum + count - (before.get(pid) ?? 0), 0);
+  // Of what ended between being found and being read there is nothing to read: it counts as 0, not as less.
+  const ticks = [...after].reduce((sum, [pid, count]) => sum + Math.max(0, count - (before.get(pid) ?? 0)), 0);
   return ticks / TICKS_PER_SECOND;
 }
 

@@ -10,7 +10,7 @@ import { startNodeChild } from '../two-region/world/node-child';
 import type { SecretFiles } from '../two-region/world/secrets';
 
 const SERVERS = ['oregon/app-1', 'oregon/app-2', 'oregon/app-3'];
-const GRANTING_WITHIN_MS = 20_000;
+const GRANTING_WITHIN_MS = 120_000;
 const ENDED_WITHIN_MS = 10_000;
 
 export interface BenchServersOptions {

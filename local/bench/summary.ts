@@ -1,5 +1,5 @@
 import type { BenchCase, EscrowCell } from './cases';
-import { predictedPerSecondMax, predictedWaitMs } from './escrow-prediction';
+import { predictedPerSecond, predictedWaitMs } from './escrow-prediction';
 import type { Latencies } from './generator/latencies';
 import type { Measured } from './orders';
 
@@ -33,8 +33,8 @@ export interface CaseSummary extends Latencies {
 /** What an escrow did beside what it was predicted to do. */
 export interface EscrowSummary extends EscrowCell {
   readonly waitedShare: number;
-  /** At most; undefined where nobody waits: that is what the prediction is made from. */
-  readonly predictedPerSecondMax: number | undefined;
+  /** Undefined where nobody waits: that is what the prediction is made from. */
+  readonly predictedPerSecond: number | undefined;
   /** At the rate that was measured. */
   readonly predictedWaitMs: number;
 }
@@ -73,10 +73,8 @@ function summariseEscrow(
   return {
     ...cell,
     waitedShare: median(own.flatMap(({ waitedShare }) => waitedShare ?? [])),
-    predictedPerSecondMax:
-      unreached === undefined
-        ? undefined
-        : predictedPerSecondMax({ ...cell, connections, unreachedPerSecond: unreached }),
+    predictedPerSecond:
+      unreached === undefined ? undefined : predictedPerSecond({ ...cell, connections, unreachedPerSecond: unreached }),
     predictedWaitMs: predictedWaitMs({ ...cell, perSecond: median(own.map(perSecondOf)) }),
   };
 }

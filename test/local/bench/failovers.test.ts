@@ -12,6 +12,7 @@ const TIMELINE: DrillReport['timeline'] = [
   { what: 'failover: promote done', afterFaultMs: 4_000 },
   { what: 'failover: verify done', afterFaultMs: 4_100 },
   { what: 'failover: open done', afterFaultMs: 4_600 },
+  { what: 'failover: switch done', afterFaultMs: 4_800 },
   { what: 'first grant of virginia in epoch 2', afterFaultMs: 4_900 },
 ];
 
@@ -28,8 +29,15 @@ const rulesOf = (report: DrillReport) =>
 
 test('the parts of a failover add up to the time to the first grant', () => {
   const { partsMs, firstGrantMs } = failoverOf(drill());
-  expect(partsMs).toEqual({ notice: 400, confirm: 3_000, drain: 300, promote: 400, open: 500, switch: 300 });
+  expect(partsMs).toEqual({ notice: 400, confirm: 3_000, drain: 300, promote: 400, open: 500, switch: 200, ask: 100 });
   expect(Object.values(partsMs).reduce((sum, ms) => sum + ms, 0)).toBe(firstGrantMs);
+});
+
+test('who is served before the switch is seen to work ends the failover', () => {
+  const timeline = TIMELINE.map((mark) =>
+    mark.what.endsWith('switch done') ? { ...mark, afterFaultMs: 6_000 } : mark,
+  );
+  expect(failoverOf(drill({ timeline })).partsMs).toMatchObject({ open: 500, switch: 300, ask: 0 });
 });
 
 test('the waits of production are those of its policy', () => {
