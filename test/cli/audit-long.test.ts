@@ -32,7 +32,8 @@ it('a log that is larger than the heap is verified', async () => {
     writeFileSync(join(folder, 'jwks.json'), JSON.stringify({ keys: [published] }));
     const flags = ['--file', 'log.jsonl', '--checkpoints', 'checkpoints', '--jwks', 'jwks.json'];
     const argv = [`--max-old-space-size=${HEAP_MIB}`, join(ROOT, 'cli/bin.js'), 'audit', 'verify', ...flags];
-    const said = execFileSync(process.execPath, argv, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+    const env = { ...process.env, NO_COLOR: '1' };
+    const said = execFileSync(process.execPath, argv, { cwd: folder, encoding: 'utf8', stdio: 'pipe', env });
     expect(said).toMatch(/^Nothing was changed: 100000 events/m);
   } finally {
     rmSync(folder, { recursive: true });

@@ -1,5 +1,8 @@
 import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DEFAULT_BASE_PORT, Layout, LOOPBACK } from '../layout';
+
+const LOOK_EVERY_MS = 50;
 
 /** The ports of a world that somebody else listens on. */
 export class PortsTakenError extends Error {
@@ -31,10 +34,18 @@ async function takenPorts(layout: Layout): Promise<{ port: number; usedBy: strin
   return checked.filter(({ free }) => !free).map(({ entry }) => entry);
 }
 
-/** @throws PortsTakenError naming every taken port and what wanted it. */
-export async function requireFreePorts(layout: Layout): Promise<void> {
-  const taken = await takenPorts(layout);
-  if (taken.length > 0) throw new PortsTakenError(taken, layout.basePort);
+/**
+ * A process that was killed may keep its ports for a moment after its main thread is gone: its other threads end one by one.
+ * @throws PortsTakenError naming every port that is still taken after `withinMs`, and what wanted it.
+ */
+export async function requireFreePorts(layout: Layout, { withinMs }: { withinMs: number }): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  let taken = await takenPorts(layout);
+  while (taken.length > 0) {
+    if (performance.now() > deadline) throw new PortsTakenError(taken, layout.basePort);
+    await delay(LOOK_EVERY_MS);
+    taken = await takenPorts(layout);
+  }
 }
 
 const SEARCH_FROM = 20_000;

@@ -32,6 +32,8 @@ export interface WorldOptions extends Omit<StartOptions, 'help'> {
 }
 
 const READY_LIMIT_MS = 60_000;
+/** What was killed gives its ports back by then. */
+const FREED_WITHIN_MS = 5_000;
 /** Longer than an authority lease: a server that recovers may have to wait for one to lapse. */
 const RECOVERED_LIMIT_MS = 45_000;
 const EVENTS_SHOWN = 200;
@@ -223,7 +225,7 @@ export class World implements WorldControl {
     this.isRecovered = recovering;
     if (ended.length > 0) this.progress(`ended what a crashed world had left: ${ended.join(', ')}`);
     rmSync(join(this.home, 'alerts.jsonl'), { force: true });
-    await requireFreePorts(this.layout);
+    await requireFreePorts(this.layout, { withinMs: recovering || ended.length > 0 ? FREED_WITHIN_MS : 0 });
     return { recovering };
   }
 
