@@ -33,6 +33,7 @@ interface LeaseBody {
 
 const PRESENT_TRIES = 20;
 const REQUEST_TIME_OUT_MS = 5_000;
+const DIRECT_TIME_OUT_MS = 1_500;
 const AFTER_A_REFUSAL_MS = 50;
 /** Monotonic milliseconds + this = milliseconds since 1970, for marks beside the controller's. */
 const wallOffsetMs = (): number => Date.now() - performance.now();
@@ -194,7 +195,9 @@ export class Load {
    * @returns what was granted, in words, or undefined when nothing was.
    */
   async tryToCheckOutDirectly(region: Region): Promise<string | undefined> {
-    const granted = await Promise.all(this.options.serverUrls[region].map((url) => this.checkOutAt(url)));
+    const granted = await Promise.all(
+      this.options.serverUrls[region].map((url) => this.checkOutAt(url, DIRECT_TIME_OUT_MS)),
+    );
     return granted.find((answer) => answer !== undefined);
   }
 
@@ -203,7 +206,7 @@ export class Load {
     let [granted, stopped] = [0, false];
     const lane = async (): Promise<void> => {
       while (!stopped) {
-        const answer = await this.checkOutAt(this.addressAt(0));
+        const answer = await this.checkOutAt(this.addressAt(0), REQUEST_TIME_OUT_MS);
         if (answer === undefined) await delay(AFTER_A_REFUSAL_MS);
         else granted += 1;
       }
@@ -253,7 +256,7 @@ export class Load {
   }
 
   /** One checkout, kept to the end of the drill. @returns what was granted, in words, or undefined. */
-  private async checkOutAt(url: string): Promise<string | undefined> {
+  private async checkOutAt(url: string, timeOutMs: number): Promise<string | undefined> {
     const leaseId = randomUUID();
     const sentAtMs = performance.now();
     const body = { product: this.options.license.product, feature: 'roomy', seats: 1, holder: 'drill-direct' };
@@ -262,7 +265,7 @@ export class Load {
         method: 'PUT',
         headers: { authorization: `Bearer ${this.options.token}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(1_500),
+        signal: AbortSignal.timeout(timeOutMs),
       });
       const answer = (await response.json()) as LeaseBody;
       this.record({

@@ -3,10 +3,10 @@ import { awaitFailover, everythingIn, injectFault, settleIn } from './common';
 
 /** About a cross-region round trip: what Oregon acknowledges in its last moments does not arrive. */
 const LINK_DELAY_MS = 70;
-const AT_ONCE = 16;
-const GRANTS_BEFORE = 100;
+const AT_ONCE = 8;
+const GRANTS_BEFORE = 40;
 /** Granted after the link has died and before the region does: well within the escrow of 100. */
-const LAST_GRANTS = 30;
+const LAST_GRANTS = 20;
 
 export const regionLoss: Scenario = {
   name: 'region-loss',

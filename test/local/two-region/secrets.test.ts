@@ -1,9 +1,11 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { oneWorldAtATime } from '../../support/one-world-at-a-time';
 import { RunningWorld } from '../../support/running-world';
 
 jest.setTimeout(180_000);
+oneWorldAtATime();
 
 const world = new RunningWorld();
 

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { findFreeBasePort } from '../../../local/two-region/world/ports';
 import { isAlive } from '../../../local/two-region/world/process-identity';
+import { oneWorldAtATime } from '../../support/one-world-at-a-time';
 import { RunningWorld, run, until } from '../../support/running-world';
 
 jest.setTimeout(120_000);
+oneWorldAtATime();
 
 const CHECKOUT = { product: 'automation', feature: 'bot-creator', seats: 1, holder: 'room/alice' };
 
