@@ -15,6 +15,8 @@ export const serversOf = (region: Region): string[] =>
 /** Long enough for the fast profile's whole confirmation window several times over. */
 const SEVERAL_WINDOWS_MS = 12_000;
 const FAILOVER_LIMIT_MS = 60_000;
+/** After unprotected grants (S6) every free seat is held back first, for a lease's time of 30 s and the authority lease. */
+const FIRST_GRANT_LIMIT_MS = 60_000;
 
 /** Lets the Control Rooms work for a moment, so that there is something to lose. */
 export async function settleIn(drill: Drill): Promise<void> {
@@ -85,7 +87,7 @@ export function markOperation(drill: Drill, report: OperationReport): void {
 
 /** Waits until a Control Room has a grant of this epoch in hand. */
 export async function awaitFirstGrant(drill: Drill, region: Region, epoch: number): Promise<void> {
-  const first = await drill.eventually(`a first grant of ${region} in epoch ${epoch}`, 30_000, () =>
+  const first = await drill.eventually(`a first grant of ${region} in epoch ${epoch}`, FIRST_GRANT_LIMIT_MS, () =>
     drill.load.firstGrant(region, epoch),
   );
   drill.mark(`first grant of ${region} in epoch ${epoch}`, first);
