@@ -88,7 +88,7 @@ describe('in our model of AWS, a failback ends in Oregon', () => {
       await isBack();
       expect(met.size).toBeGreaterThan(8 * FAILBACK_STAGES.length);
     },
-    600_000,
+    1_200_000,
   );
 
   it('when the handler is killed after its first call, its second, its third … in every stage', async () => {
@@ -97,5 +97,5 @@ describe('in our model of AWS, a failback ends in Oregon', () => {
       await carryOut({ order: 'failback', stage, ...by }, { invocationsMax: 150, killAfterCalls: (n) => n });
     }
     await isBack();
-  }, 900_000);
+  }, 1_800_000);
 });
