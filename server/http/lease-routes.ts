@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import type { LeaseCalls } from './lease-calls';
-import { problemResponses, sendReply } from './problems';
+import { problemResponses, sendReply, UNAVAILABLE } from './problems';
 import {
   CheckoutBody,
   HeldLease as HeldLeaseSchema,
@@ -17,14 +17,6 @@ import {
 type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly calls: LeaseCalls };
 
 const COMMON_PROBLEMS = ['unauthenticated', 'forbidden', 'invalid_request', 'malformed_body'] as const;
-const UNAVAILABLE = [
-  'not_granting',
-  'not_protected',
-  'no_quorum',
-  'outcome_unknown',
-  'overloaded',
-  'database_unreachable',
-] as const;
 const TAKING_PROBLEMS = [
   'license_not_valid',
   'wrong_control_room',

@@ -6,7 +6,7 @@ import type { OfflineAnswer } from '../duties/offline-desk';
 import type { AppOptions } from './app-options';
 import type { Authenticate } from './authentication';
 import { leaseReply } from './lease-calls';
-import { problemResponses, sendProblem, sendReply } from './problems';
+import { problemResponses, sendProblem, sendReply, UNAVAILABLE } from './problems';
 import { refusalReply } from './refusals';
 import { ControlRoomParams } from './registry-schemas';
 
@@ -14,14 +14,6 @@ type OfflineRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 
 const FileBody = Type.String({ minLength: 1, description: 'The armoured file, as it was made' });
 const COMMON = ['invalid_request', 'unauthenticated', 'forbidden', 'control_room_not_found'] as const;
-const UNAVAILABLE = [
-  'not_granting',
-  'not_protected',
-  'no_quorum',
-  'outcome_unknown',
-  'overloaded',
-  'database_unreachable',
-] as const;
 const NOT_LENT = [
   'no_seat_available',
   'borrow_too_long',

@@ -160,3 +160,13 @@ export function problemResponses(...codes: ProblemCode[]): Record<number, object
     ]),
   );
 }
+
+/** Why nothing is granted at the moment, by whichever route seats are asked for: come back later, or elsewhere. */
+export const UNAVAILABLE = [
+  'not_granting',
+  'not_protected',
+  'no_quorum',
+  'outcome_unknown',
+  'overloaded',
+  'database_unreachable',
+] as const;
