@@ -107,6 +107,16 @@ export interface HolderFilter {
   readonly limit: number;
 }
 
+/** What the failover controller or its operators did, as the authority store has it. */
+export interface ControllerEntry {
+  /** Counts from 1. */
+  readonly id: number;
+  /** By the store's clock. */
+  readonly atMs: number;
+  readonly kind: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
 /** Who held seats at a moment, since when and until when. */
 export interface Holding extends PoolName {
   readonly leaseId: string;
@@ -135,6 +145,10 @@ export interface AuditLog {
   missingOf(remembered: readonly RememberedEvent[]): Promise<readonly RememberedEvent[]>;
   /** Says in the log that an event is lost, if it is. */
   declareGap(lost: RememberedEvent, expected: ExpectedEpoch): Promise<InEpoch<GapVerdict>>;
+  /** Number of the newest entry of the controller's history that the log has; 0: none. */
+  newestControllerEntry(): Promise<number>;
+  /** Adds those of the entries that the log does not have yet, in the order of their numbers. Resolves to how many. */
+  addControllerEntries(entries: readonly ControllerEntry[], expected: ExpectedEpoch): Promise<InEpoch<number>>;
   usage(range: DayRange): Promise<DayOfUse[]>;
   denials(range: DayRange): Promise<DayOfDenials[]>;
   /** In the order of the lease ids. */
@@ -178,5 +192,12 @@ export interface CheckpointStore {
   add(checkpoints: readonly StoredCheckpoint[], expected: ExpectedEpoch): Promise<number>;
   /** By chain, in each by number. */
   read(filter: CheckpointFilter): Promise<CheckpointPage>;
+  close(): Promise<void>;
+}
+
+/** The failover controller's history, in the authority store. It is only added to. */
+export interface ControllerHistory {
+  /** The entries that follow this one, oldest first; none is left out that is older than the last of them. */
+  after(id: number, limit: number): Promise<readonly ControllerEntry[]>;
   close(): Promise<void>;
 }

@@ -2,29 +2,33 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { clientSettings, connectDynamoAuthorityStore } from './dynamodb/authority-store';
 import { DynamoCheckpointStore } from './dynamodb/checkpoint-store';
+import { DynamoControllerHistory } from './dynamodb/controller-history';
 import { EnvironmentError, readServerEnvironment, type ServerEnvironment } from './environment';
 import { createLog } from './log';
 import { connectAuthorityStore } from './postgres/authority-store';
 import { connectCheckpointStore } from './postgres/checkpoint-store';
+import { connectControllerHistory } from './postgres/controller-history';
 import { connectLicenseDatabase } from './postgres/license-database';
 import { createServer, type ServerAdapters } from './server';
 
-type AuthorityAdapters = Pick<ServerAdapters, 'authorityStore' | 'checkpointStore'>;
+type AuthorityAdapters = Pick<ServerAdapters, 'authorityStore' | 'checkpointStore' | 'controllerHistory'>;
 
 const DRAIN_DEADLINE_MS = 9_000;
 
-/** The authority store holds the checkpoints of the audit too: where the loss of a region cannot reach them. */
+/** The authority store holds the audit’s checkpoints and the controller’s history too: no loss of a region reaches it. */
 function connectAuthority({ authority, server, skewMs }: ServerEnvironment): AuthorityAdapters {
   if (!('table' in authority)) {
     return {
       authorityStore: connectAuthorityStore(authority, server),
       checkpointStore: connectCheckpointStore(authority, server),
+      controllerHistory: connectControllerHistory(authority, server),
     };
   }
   const { table, awsRegion } = authority;
   return {
     authorityStore: connectDynamoAuthorityStore({ table, awsRegion, skewMs }),
     checkpointStore: new DynamoCheckpointStore({ client: new DynamoDBClient(clientSettings(awsRegion)), table }),
+    controllerHistory: new DynamoControllerHistory({ client: new DynamoDBClient(clientSettings(awsRegion)), table }),
   };
 }
 

@@ -3,11 +3,9 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { CheckpointStore } from './audit-ports';
+import type { CheckpointStore, ControllerHistory } from './audit-ports';
 import { RECLAIM_POLICY } from './core/reclaim';
-
 import type { TriadClaims } from './core/triad';
-
 import { Acknowledgements } from './duties/acknowledgements';
 import { AdoptionReport } from './duties/adoption-report';
 import { ApiTokens } from './duties/api-tokens';
@@ -47,6 +45,7 @@ export interface ServerAdapters {
   readonly database: LicenseDatabase;
   readonly authorityStore: AuthorityStore;
   readonly checkpointStore: CheckpointStore;
+  readonly controllerHistory: ControllerHistory;
   readonly log: Logger;
   /** @default the process's own monotonic clock */
   readonly clock?: MonotonicClock;
@@ -63,8 +62,8 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
-  const { database, authorityStore, checkpointStore, log } = adapters;
-  const { app, role, apiTokens, triads, sweeper, protection, controlRooms, checkpoints, licenses, metrics } =
+  const { database, authorityStore, checkpointStore, controllerHistory, log } = adapters;
+  const { app, role, apiTokens, triads, sweeper, protection, controlRooms, auditing, licenses, metrics } =
     await assemble(environment, adapters);
 
   const { tls } = environment.security;
@@ -80,10 +79,14 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
     await app.close().finally(() => clearInterval(closeIdle));
     await controlRooms.stop();
-    await Promise.all([role, triads, sweeper, protection, licenses, checkpoints].map((duty) => duty.stop()));
+    const { checkpoints, controllerHistory: bringingIn } = auditing;
+    await Promise.all(
+      [role, triads, sweeper, protection, licenses, checkpoints, bringingIn].map((duty) => duty.stop()),
+    );
     await Promise.all([certificates?.stop(), metricsLog?.stop()]);
     // A database that hangs does not say goodbye.
-    const closed = Promise.all([database.close(), authorityStore.close(), checkpointStore.close()]);
+    const stores = [database, authorityStore, checkpointStore, controllerHistory];
+    const closed = Promise.all(stores.map((store) => store.close()));
     await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
   };
   return {
@@ -102,7 +105,8 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       metricsLog?.start();
       controlRooms.start();
       certificates?.start();
-      checkpoints.start();
+      auditing.checkpoints.start();
+      auditing.controllerHistory.start();
       licenses.start();
       return address;
     },
@@ -114,7 +118,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
 }
 
 async function assemble(environment: ServerEnvironment, adapters: ServerAdapters) {
-  const { database, authorityStore, checkpointStore, log } = adapters;
+  const { database, authorityStore, checkpointStore, controllerHistory, log } = adapters;
   const { clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
   const { region, server, regionAddresses, signingKeys, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
   const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
@@ -153,12 +157,8 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
   const sweeper = new Sweeper({ region, role, triadClaims, database, metrics, log });
   const { registry, pulse, offline } = controlRooms;
-  const { signer, checkpoints } = await createAuditing(environment, {
-    ...shared,
-    database,
-    checkpointStore,
-    leaseTokens,
-  });
+  const stores = { database, checkpointStore, controllerHistory };
+  const auditing = await createAuditing(environment, { ...shared, ...stores, leaseTokens });
   const app = await createApp({
     ...shared,
     triads,
@@ -172,10 +172,10 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     database,
     reclaim,
     checkpointStore,
-    signer,
+    signer: auditing.signer,
     random,
     sessionPolicy,
     security: environment.security,
   });
-  return { app, role, apiTokens, triads, sweeper, protection, controlRooms, checkpoints, licenses, metrics };
+  return { app, role, apiTokens, triads, sweeper, protection, controlRooms, auditing, licenses, metrics };
 }

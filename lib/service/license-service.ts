@@ -120,10 +120,18 @@ export class LicenseService extends Construct {
         sid: 'RenewAuthority',
         actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:PutItem', 'dynamodb:Query'],
         resources: [authorityTableArn(config, awsRegion)],
-        // The servers renew the authority record and add checkpoints; what the controllers remember is none of theirs.
+        // The servers renew the authority record and add checkpoints; what the controllers remember they only read.
         conditions: {
           'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['authority', 'checkpoint', 'checkpoint-newest'] },
         },
+      }),
+    );
+    task.taskRole.addToPrincipalPolicy(
+      new PolicyStatement({
+        sid: 'ReadControllerHistory',
+        actions: ['dynamodb:GetItem', 'dynamodb:Query'],
+        resources: [authorityTableArn(config, awsRegion)],
+        conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['control', 'history'] } },
       }),
     );
     return task;

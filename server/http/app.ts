@@ -7,6 +7,7 @@ import { apiTokenRoutes } from './api-token-routes';
 import type { AppOptions } from './app-options';
 import { auditRoutes } from './audit-routes';
 import { authentication } from './authentication';
+import { shareCompilers } from './compilers';
 import { controlRoomRoutes } from './control-room-routes';
 import { answerErrors } from './errors';
 import { framework } from './framework';
@@ -27,12 +28,14 @@ import { sendSecurityHeaders } from './security-headers';
 import { sessionRoute } from './session-route';
 import { stateRoutes } from './state-routes';
 
+const DISPLAY_NAME = Symbol.for('fastify.display-name');
 const HEALTH_CHECKS = new Set(['/livez', '/readyz']);
 
 /** The HTTP side of "The outside contract" in docs/architecture.md. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { security, metrics, log } = options;
   const app = framework(options);
+  shareCompilers(app);
   limitConnections(app.server, { connectionsMax: security.connectionsMax, metrics, log });
   app.decorateRequest('caller');
   acceptJsonOrNothing(app);
@@ -60,18 +63,26 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
   const calls = new LeaseCalls(options);
   const sessions = new Sessions({ ...options, calls, policy: options.sessionPolicy });
   app.addHook('onReady', async () => sessions.start());
-  await app.register(async (routes) => stateRoutes(routes, options));
-  await app.register(async (routes) => leaseRoutes(routes, { ...options, authenticate, calls }));
-  await app.register(async (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }));
-  await app.register(async (routes) => readingRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => registrationRoutes(routes, { ...options, authenticate, limits }));
-  await app.register(async (routes) => controlRoomRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => reservationRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => offlineRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => apiTokenRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => auditRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => reportRoutes(routes, { ...options, authenticate }));
-  await app.register(async (routes) => licenseRoutes(routes, { ...options, authenticate }));
+  const shared = { ...options, authenticate };
+  const rooms: Record<string, (routes: FastifyInstance) => void | Promise<void>> = {
+    state: (routes) => stateRoutes(routes, options),
+    leases: (routes) => leaseRoutes(routes, { ...shared, calls }),
+    session: (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }),
+    reading: (routes) => readingRoutes(routes, shared),
+    registration: (routes) => registrationRoutes(routes, { ...shared, limits }),
+    'control rooms': (routes) => controlRoomRoutes(routes, shared),
+    reservations: (routes) => reservationRoutes(routes, shared),
+    offline: (routes) => offlineRoutes(routes, shared),
+    'api tokens': (routes) => apiTokenRoutes(routes, shared),
+    audit: (routes) => auditRoutes(routes, shared),
+    reports: (routes) => reportRoutes(routes, shared),
+    licenses: (routes) => licenseRoutes(routes, shared),
+  };
+  for (const [name, addTo] of Object.entries(rooms)) {
+    // Without a name the framework looks for one in every module that is loaded.
+    const plugin = Object.assign(async (routes: FastifyInstance) => addTo(routes), { [DISPLAY_NAME]: name });
+    await app.register(plugin);
+  }
 }
 
 /** Everybody but who asks whether the server lives: load balancers ask often, and from few addresses. */

@@ -30,7 +30,6 @@ export function framework({ security, log }: AppOptions): FastifyInstance {
     clientErrorHandler: answerParserError,
     // While closing, what arrives on open connections is still served; new connections go to another server.
     return503OnClosing: false,
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
   };
   if (security.tls === undefined) return fastify({ ...settings, http: SLOW_CONNECTIONS });
   // The same framework over another socket; the type for it would say more than anything here needs to know.

@@ -34,10 +34,12 @@ begin
       to evergrant_server;
     grant update (expiry_told_days) on license to evergrant_server;
     grant execute on function evergrant_import_license(jsonb, text, text) to evergrant_server;
-    grant select on audit_event, audit_chain, audit_era, audit_usage, audit_denials to evergrant_server;
+    grant select on audit_event, audit_chain, audit_era, audit_usage, audit_denials, audit_controller_history
+      to evergrant_server;
     grant execute on function
       evergrant_audit_denials(bigint, jsonb),
       evergrant_audit_gap(text, bigint, bigint, bigint, text, text),
+      evergrant_audit_controller_history(jsonb),
       evergrant_audit_first_seq(text, timestamptz)
       to evergrant_server;
   end if;

@@ -67,3 +67,5 @@ grant select, update (renewed_at, renewed_by, unprotected_epoch, unprotected_sin
 grant select, update (epoch, region, operation_id, latched_at, opens_at, lapsed_at) on authority to evergrant_controller;
 grant select, update on control to evergrant_controller;
 grant select, insert on history to evergrant_controller;
+-- What the controllers and the operators did belongs in the audit log too; who grants brings it there.
+grant select on history to evergrant_server;

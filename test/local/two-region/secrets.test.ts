@@ -94,7 +94,9 @@ it('a world that works, fails and is misused shows none of its secrets', async (
 
   const tokenSha256 = createHash('sha256').update(roomToken).digest('hex');
   const body = { licenseKey, name: 'Plant 7', tokenSha256 };
-  expect((await world.call('PUT', `/v1/control-rooms/${randomUUID()}`, { body, token: null })).status).toBe(201);
+  // 200 when it had to be sent a second time.
+  const registered = await world.call('PUT', `/v1/control-rooms/${randomUUID()}`, { body, token: null });
+  expect([200, 201]).toContain(registered.status);
   expect((await world.call('GET', '/v1/pools', { token: roomToken })).status).toBe(200);
   await misuse(licenseKey, roomToken);
   const { stdout, stderr } = await world.evergrant('token', 'list');

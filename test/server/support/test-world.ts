@@ -8,6 +8,7 @@ import { createLog } from '../../../server/log';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '../../../server/ports';
 import { connectAuthorityStore } from '../../../server/postgres/authority-store';
 import { connectCheckpointStore } from '../../../server/postgres/checkpoint-store';
+import { connectControllerHistory } from '../../../server/postgres/controller-history';
 import { connectLicenseDatabase } from '../../../server/postgres/license-database';
 import { registerTokens } from '../../../server/postgres/register-tokens';
 import { createServer, type LicenseServer } from '../../../server/server';
@@ -148,6 +149,7 @@ export class TestWorld {
       database: settings.wrapDatabase?.(database) ?? database,
       authorityStore: settings.wrapAuthority?.(store) ?? store,
       checkpointStore: connectCheckpointStore(this.authority.database.address('evergrant_server'), name),
+      controllerHistory: connectControllerHistory(this.authority.database.address('evergrant_server'), name),
       log,
       ...(clock ? { clock } : {}),
       ...(settings.believesRows ? { licenseProofs: { check: async () => undefined } } : {}),
