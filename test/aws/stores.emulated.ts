@@ -1,13 +1,15 @@
-import { DynamoDBClient, PutItemCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, DynamoDBClient, PutItemCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
 import { DynamoAuthorityStore } from '../../lambda/failover/aws/authority-store';
-import { AUTHORITY_KEY, number, text } from '../../lambda/failover/aws/authority-table';
+import { AUTHORITY_KEY, historyKey, number, text } from '../../lambda/failover/aws/authority-table';
 import { DynamoControlStore } from '../../lambda/failover/aws/control-store';
 import { StoreClock } from '../../lambda/failover/aws/store-clock';
+import type { HistoryEntry } from '../../lambda/failover/core/history';
 import { seedAuthority } from '../../lambda/setup/authority';
 import type { SetupClients } from '../../lambda/setup/setup-work';
 import type { StoredCheckpoint } from '../../server/audit-ports';
 import { connectDynamoAuthorityStore } from '../../server/dynamodb/authority-store';
 import { DynamoCheckpointStore } from '../../server/dynamodb/checkpoint-store';
+import { DynamoControllerHistory } from '../../server/dynamodb/controller-history';
 import type { AuthorityStore } from '../../server/ports';
 import { CREDENTIALS, createAuthorityTable, type Emulator, startEmulator } from './support/emulator';
 
@@ -258,5 +260,60 @@ describe('in our model of AWS, the controller’s stores', () => {
     const item = { ...AUTHORITY_KEY, epoch: number(1), latchedAtMs: number(1), region: text('ohio') };
     await dynamo.send(new PutItemCommand({ TableName: table, Item: item }));
     await expect(controller().authority.read()).rejects.toMatchObject({ code: 'no_authority_record' });
+  });
+});
+
+describe('in our model of AWS, the controller’s history as the servers read it', () => {
+  let history: DynamoControllerHistory;
+  const note = (command: string): HistoryEntry => ({
+    kind: 'operator',
+    detail: { command, by: 'ada', reason: 'a test' },
+  });
+  const write = async (...commands: readonly string[]) => {
+    const { control } = controller();
+    expect(await control.write({ ...(await control.read()), history: commands.map(note) })).toBe('written');
+  };
+  const told = async (id: number, limit = 100) =>
+    (await history.after(id, limit)).map((entry) => [entry.id, entry.detail.command]);
+
+  beforeEach(() => {
+    history = new DynamoControllerHistory({
+      client: new DynamoDBClient({ ...SETTINGS, endpoint: emulator.endpoint }),
+      table,
+    });
+  });
+
+  afterEach(() => history.close());
+
+  it('is read from any place on, oldest first', async () => {
+    expect(await told(0)).toEqual([]);
+    await write('pause', 'arm');
+    await write('failover');
+    expect(await told(0)).toEqual([
+      [1, 'pause'],
+      [2, 'arm'],
+      [3, 'failover'],
+    ]);
+    expect(await told(1, 1)).toEqual([[2, 'arm']]);
+    expect(await told(3)).toEqual([]);
+  });
+
+  it('has what still rides in the control item, once, and leaves out nothing before it', async () => {
+    await write('pause', 'arm');
+    await write('failover', 'failback');
+    // As a controller leaves it that ends before it has filed everything; of the two, the later one was filed.
+    await dynamo.send(new DeleteItemCommand({ TableName: table, Key: historyKey(3) }));
+    expect((await told(0)).map(([id]) => id)).toEqual([1, 2, 3, 4]);
+    expect((await told(0, 3)).map(([id]) => id)).toEqual([1, 2, 3]);
+    expect((await told(2)).map(([id]) => id)).toEqual([3, 4]);
+  });
+
+  it('ends before what rides when a page ends before that: no answer is larger than a megabyte', async () => {
+    for (let place = 1; place <= 10; place += 1) await write('x'.repeat(150_000));
+    const first = (await history.after(0, 100)).map(({ id }) => id);
+    expect(first.length).toBeLessThan(10);
+    expect(first).toEqual(Array.from(first, (_, index) => index + 1));
+    const rest = (await history.after(first.length, 100)).map(({ id }) => id);
+    expect([...first, ...rest]).toEqual(Array.from({ length: 10 }, (_, index) => index + 1));
   });
 });

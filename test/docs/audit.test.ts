@@ -28,6 +28,12 @@ const kindsWritten = (): string[] => {
   return [...new Set(names.map(([, name = '']) => name))].filter((name) => !TABLES.has(name));
 };
 
+/** What the controller's history keeps, as the kinds that the log gives it. */
+const kindsBroughtIn = (): string[] =>
+  [...read('lambda/failover/core/history.ts').matchAll(/readonly kind: '([a-z-]+)'/g)].map(
+    ([, name = '']) => `controller_${name.replaceAll('-', '_')}`,
+  );
+
 describe('the page of the audit log', () => {
   it('explains every finding, and none that is not there', () => {
     expect(namedIn('What a verification finds').sort()).toEqual(Object.keys(MEANINGS).sort());
@@ -35,7 +41,7 @@ describe('the page of the audit log', () => {
 
   it('explains every kind of event, and none that is not there', () => {
     const told = new Set([...namedIn('What is written'), 'altered', 'audit_gap']);
-    expect([...told].sort()).toEqual(kindsWritten().sort());
+    expect([...told].sort()).toEqual([...kindsWritten(), ...kindsBroughtIn()].sort());
   });
 
   it('has an example whose hash is right, and the bytes that lead to it', () => {

@@ -179,12 +179,16 @@ describe('least privilege', () => {
     }
   });
 
-  it('gives the servers the authority record and the checkpoints, and nothing else of the table', () => {
-    const renew = statements(app.templates.oregon).find(({ Sid }) => Sid === 'RenewAuthority');
-    expect(renew).toMatchObject({
+  it('lets the servers write the authority record and the checkpoints, and read the controller’s history', () => {
+    const ofServers = statements(app.templates.oregon);
+    expect(ofServers.find(({ Sid }) => Sid === 'RenewAuthority')).toMatchObject({
       Condition: {
         'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['authority', 'checkpoint', 'checkpoint-newest'] },
       },
+    });
+    expect(ofServers.find(({ Sid }) => Sid === 'ReadControllerHistory')).toMatchObject({
+      Action: ['dynamodb:GetItem', 'dynamodb:Query'],
+      Condition: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['control', 'history'] } },
     });
   });
 });

@@ -23,6 +23,9 @@ export class TestAuthority {
     await database.query(
       'grant select, update (renewed_at, renewed_by, unprotected_epoch, unprotected_since) on authority to evergrant_server',
     );
+    await database.query(`create table history (id bigint generated always as identity primary key,
+      at timestamptz not null default clock_timestamp(), kind text not null, detail jsonb not null)`);
+    await database.query('grant select on history to evergrant_server');
     await database.query(
       readFileSync(join(__dirname, '../../../local/two-region/adapters/checkpoint-store.sql'), 'utf8'),
     );
@@ -34,6 +37,11 @@ export class TestAuthority {
       'update authority set epoch = $1, region = $2, latched_at = now(), opens_at = null, lapsed_at = null',
       [epoch, region],
     );
+  }
+
+  /** What the controller did, as it writes it down. */
+  async note(kind: string, detail: object): Promise<void> {
+    await this.database.query('insert into history (kind, detail) values ($1, $2)', [kind, detail]);
   }
 
   /** @param lapsedAt by when every proof of the epochs before had lapsed. */
