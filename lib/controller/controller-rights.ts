@@ -1,6 +1,6 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { AWS_REGION_OF, REGIONS } from '../../lambda/failover/aws/deployment';
-import type { Region } from '../../lambda/failover/core/regions';
+import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
+import { REGIONS, type Region } from '../../lambda/failover/core/regions';
 import { METRIC_NAMESPACE } from '../../lambda/failover/telemetry-names';
 import { authorityTableArn } from '../authority/authority-table';
 import type { WildcardReasons } from '../config/reasoned-grant';

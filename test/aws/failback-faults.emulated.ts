@@ -31,7 +31,7 @@ async function carryOut(order: object, { invocationsMax, killAfterCalls, phase }
   if (ordered?.requestId === null || ordered?.requestId === undefined) throw new Error(JSON.stringify(ordered));
   world.proxy.faultFor = faultFor;
   const ended = async () => {
-    const { record } = await world.stores().control.read();
+    const { record } = await world.stores.control.read();
     phase?.(record.operation?.phase ?? 'before');
     return record.request === null && record.operation === null;
   };
@@ -42,14 +42,14 @@ async function carryOut(order: object, { invocationsMax, killAfterCalls, phase }
 async function there(): Promise<void> {
   await carryOut({ order: 'failover', ...by }, { invocationsMax: 30 });
   trips += 1;
-  expect(await world.stores().authority.read()).toMatchObject({ epoch: 2 * trips, region: 'virginia' });
+  expect(await world.stores.authority.read()).toMatchObject({ epoch: 2 * trips, region: 'virginia' });
 }
 
 /** One region grants: Oregon, by everybody's word; Virginia follows; nothing is owed, and every stage ended once. */
 async function isBack(): Promise<void> {
   // What was cut in the middle is told, or filed, by the next cycle.
   await world.invoke();
-  const { authority, control } = world.stores();
+  const { authority, control } = world.stores;
   expect(await authority.read()).toMatchObject({ epoch: 2 * trips + 1, region: 'oregon' });
   const { record } = await control.read();
   expect(record).toMatchObject({ automation: { state: 'armed' }, fenceDebts: [], operation: null });
@@ -57,9 +57,9 @@ async function isBack(): Promise<void> {
   expect(await world.aclOf('virginia')).toBe('evergrant-fence');
   expect(await world.activeRecord()).toBe('oregon.licenses.example.com');
   // Its servers find out by themselves, and their lease is a short one here.
-  const granting = async () => (await world.publicStatus()).body.granting === true;
+  const granting = async () => (await world.publicStatus()).granting === true;
   await eventually('Oregon grants', granting, { deadlineMs: 30_000, everyMs: 200 });
-  expect((await world.publicStatus()).body).toMatchObject({ region: 'oregon', epoch: 2 * trips + 1 });
+  expect(await world.publicStatus()).toMatchObject({ region: 'oregon', epoch: 2 * trips + 1 });
   const { databases } = await world.model();
   expect(databases['evergrant-oregon']).toEqual({ status: 'available', replica: false });
   expect(databases['evergrant-virginia']).toEqual({ status: 'available', replica: true });

@@ -16,7 +16,7 @@ async function carryOut(event: object): Promise<void> {
   if (ordered?.requestId === null || ordered?.requestId === undefined) throw new Error(JSON.stringify(ordered));
   const ask = { ask: ordered.requestId };
   await world.invokeUntil(JSON.stringify(event), async () => {
-    const { record } = await world.stores().control.read();
+    const { record } = await world.stores.control.read();
     return record.request === null && record.operation === null;
   });
   expect(await world.invoke(ask)).toMatchObject({ state: 'done' });
@@ -26,10 +26,10 @@ describe('in our model of AWS, orders to the Lambda', () => {
   it('fail over by hand, and lose nothing', async () => {
     await world.invoke();
     await carryOut({ order: 'failover', ...by });
-    const { record } = await world.stores().control.read();
+    const { record } = await world.stores.control.read();
     expect(record.lastOperation?.evidence.carriedOver).toBe('everything');
     expect(await world.activeRecord()).toBe('virginia.licenses.example.com');
-    expect((await world.publicStatus()).body).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
+    expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
   });
 
   it('refuse a stage whose turn it is not, and say why', async () => {
@@ -61,7 +61,7 @@ describe('in our model of AWS, orders to the Lambda', () => {
   });
 
   it('find everything where it was, under its old names', async () => {
-    const { authority, control } = world.stores();
+    const { authority, control } = world.stores;
     expect(await authority.read()).toMatchObject({ epoch: 3, region: 'oregon' });
     expect((await control.read()).record).toMatchObject({ automation: { state: 'armed' }, fenceDebts: [] });
     const { databases } = await world.model();
@@ -70,7 +70,7 @@ describe('in our model of AWS, orders to the Lambda', () => {
     expect(Object.keys(databases).filter((name) => name.includes('-kept-'))).toHaveLength(2);
     expect(await world.aclOf('oregon')).toBe('evergrant-serve');
     expect(await world.aclOf('virginia')).toBe('evergrant-fence');
-    expect((await world.publicStatus()).body).toMatchObject({ granting: true, region: 'oregon', epoch: 3 });
+    expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'oregon', epoch: 3 });
     const [row] = await world.databases
       .of('evergrant-virginia')
       .query<{ r: boolean }>('select pg_is_in_recovery() as r');

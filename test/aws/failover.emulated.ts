@@ -9,12 +9,12 @@ beforeEach(async () => {
 afterEach(() => world?.close());
 
 async function verdict(): Promise<string | undefined> {
-  const { record } = await world.stores().control.read();
+  const { record } = await world.stores.control.read();
   return record.standing?.verdict.kind;
 }
 
 async function settled(): Promise<boolean> {
-  const { authority, control } = world.stores();
+  const { authority, control } = world.stores;
   const [{ record }, { region, opensAtMs }] = await Promise.all([control.read(), authority.read()]);
   return record.operation === null && region === 'virginia' && opensAtMs !== null;
 }
@@ -32,12 +32,12 @@ describe('in our model of AWS, the bundled handler', () => {
     expect(await world.aclOf('oregon')).toBe('evergrant-fence');
     expect(await world.aclOf('virginia')).toBe('evergrant-serve');
     expect(await world.activeRecord()).toBe('virginia.licenses.example.com');
-    expect((await world.publicStatus()).body).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
-    const { record } = await world.stores().control.read();
+    expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
+    const { record } = await world.stores.control.read();
     expect(record).toMatchObject({ automation: { state: 'disarmed' }, fenceDebts: [], unsentAlerts: [] });
     expect(record.lastOperation).toMatchObject({ kind: 'failover', outcome: 'done' });
     expect(world.proxy.calls.filter((call) => call === 'PromoteReadReplica')).toHaveLength(1);
-    const history = await world.stores().control.history(100);
+    const history = await world.stores.control.history(100);
     expect(history.map(({ kind }) => kind)).toEqual(
       expect.arrayContaining(['operation-started', 'operation-ended', 'phase', 'alert']),
     );

@@ -11,20 +11,20 @@ beforeEach(async () => {
 afterEach(() => world?.close());
 
 async function settled(): Promise<boolean> {
-  const { authority, control } = world.stores();
+  const { authority, control } = world.stores;
   const [{ record }, { region, opensAtMs }] = await Promise.all([control.read(), authority.read()]);
   return record.operation === null && region === 'virginia' && opensAtMs !== null;
 }
 
 async function oneRegionGrants(): Promise<void> {
-  expect(await world.stores().authority.read()).toMatchObject({ epoch: 2, region: 'virginia' });
+  expect(await world.stores.authority.read()).toMatchObject({ epoch: 2, region: 'virginia' });
   expect(await world.aclOf('oregon')).toBe('evergrant-fence');
   expect(await world.aclOf('virginia')).toBe('evergrant-serve');
   expect(await world.activeRecord()).toBe('virginia.licenses.example.com');
-  expect((await world.publicStatus()).body).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
-  const { record } = await world.stores().control.read();
+  expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
+  const { record } = await world.stores.control.read();
   expect(record.lastOperation).toMatchObject({ kind: 'failover', outcome: 'done' });
-  const history = await world.stores().control.history(200);
+  const history = await world.stores.control.history(200);
   expect(history.filter(({ kind }) => kind === 'operation-ended')).toHaveLength(1);
   expect(history.map(({ id }) => id)).toEqual([...history.keys()].map((index) => history.length - index));
 }
@@ -45,7 +45,7 @@ describe('in our model of AWS, a failover ends in one active region', () => {
       await world.invokeUntil(
         `Virginia has authority, through ${fault}`,
         async () => {
-          phase = (await world.stores().control.read()).record.operation?.phase ?? 'watching';
+          phase = (await world.stores.control.read()).record.operation?.phase ?? 'watching';
           return settled();
         },
         { invocationsMax: 60 },

@@ -1,5 +1,6 @@
 import { config } from '../../deployment.config';
-import { AWS_REGION_OF, REGIONS } from '../../lambda/failover/aws/deployment';
+import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
+import { REGIONS } from '../../lambda/failover/core/regions';
 import { seedSigningKeys } from '../../lambda/setup/signing-keys';
 import { readMigrationEnvironment, readServerEnvironment } from '../../server/environment';
 import { ofType, type Synthesized, synthesize } from './support/synthesized';

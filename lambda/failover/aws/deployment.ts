@@ -1,4 +1,4 @@
-import { PRIMARY_REGION, type Region, STANDBY_REGION } from '../core/regions';
+import type { Region } from '../core/regions';
 
 /**
  * The names that the templates, the controller, the license servers and the operator's command agree on. They are fixed:
@@ -9,8 +9,6 @@ export const AWS_REGION_OF: Readonly<Record<Region, string>> = { oregon: 'us-wes
 
 /** The third region of the authority table; it keeps no copy to read, only the quorum. */
 export const WITNESS_AWS_REGION = 'us-east-2';
-
-export const REGIONS: readonly Region[] = [PRIMARY_REGION, STANDBY_REGION];
 
 export interface DeploymentNames {
   readonly authorityTable: string;

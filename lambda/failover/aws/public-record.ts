@@ -4,11 +4,11 @@ import {
   ListResourceRecordSetsCommand,
   type Route53Client,
 } from '@aws-sdk/client-route-53';
-import type { Region } from '../core/regions';
+import { REGIONS, type Region } from '../core/regions';
 import type { EdgeView, OutsideView } from '../core/sights';
 import { type EdgePort, OperatingError } from '../ports';
-import { CallFailure, call } from '../probes/http-call';
-import { REGIONS, regionalName } from './deployment';
+import { publicStatus } from '../probes/public-status';
+import { regionalName } from './deployment';
 import { awsCall } from './sdk';
 
 export interface PublicRecordOptions {
@@ -71,21 +71,9 @@ export class PublicRecord implements EdgePort {
     this.#pendingChange = info?.Status === 'INSYNC' ? null : (info?.Id ?? null);
   }
 
-  async outside(): Promise<OutsideView> {
+  outside(): Promise<OutsideView> {
     const { publicName, timeoutMs } = this.#options;
-    try {
-      const { status, json } = await call({ method: 'GET', url: `https://${publicName}/v1/status`, timeoutMs });
-      const region = REGIONS.find((candidate) => candidate === json?.region);
-      const epoch = json?.epoch;
-      if (status === 200 && json?.granting === true && region !== undefined && typeof epoch === 'number') {
-        return { kind: 'granting', region, epoch };
-      }
-      const reason = json?.reason ?? json?.code ?? 'no reason given';
-      return { kind: 'not-granting', because: `the public address answers ${status}: ${String(reason)}` };
-    } catch (failure) {
-      if (!(failure instanceof CallFailure)) throw failure;
-      return { kind: 'unreachable', because: `the public address: ${failure.message}` };
-    }
+    return publicStatus(`https://${publicName}`, { timeoutMs });
   }
 
   async #isInSync(changeId: string): Promise<boolean> {

@@ -1,7 +1,8 @@
-import type { Region } from '../../../lambda/failover/core/regions';
+import { REGIONS, type Region } from '../../../lambda/failover/core/regions';
 import type { EdgeView, OutsideView } from '../../../lambda/failover/core/sights';
 import { type EdgePort, OperatingError } from '../../../lambda/failover/ports';
 import { CallFailure, call } from '../../../lambda/failover/probes/http-call';
+import { publicStatus } from '../../../lambda/failover/probes/public-status';
 
 export interface PublicAddressOptions {
   readonly edge: string;
@@ -21,8 +22,8 @@ export class PublicAddress implements EdgePort {
     const { edge, adminToken, timeoutMs } = this.#options;
     try {
       const { status, json } = await call({ method: 'GET', url: `${edge}/_edge/target`, token: adminToken, timeoutMs });
-      const region = regionOf(json?.region);
-      if (status !== 200 || region === null) return { kind: 'unreachable', because: `the edge answers ${status}` };
+      const region = REGIONS.find((candidate) => candidate === json?.region);
+      if (status !== 200 || region === undefined) return { kind: 'unreachable', because: `the edge answers ${status}` };
       return { kind: 'points-to', region };
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
@@ -44,24 +45,8 @@ export class PublicAddress implements EdgePort {
     }
   }
 
-  async outside(): Promise<OutsideView> {
+  outside(): Promise<OutsideView> {
     const { edge, timeoutMs } = this.#options;
-    try {
-      const { status, json } = await call({ method: 'GET', url: `${edge}/v1/status`, timeoutMs });
-      const region = regionOf(json?.region);
-      const epoch = json?.epoch;
-      if (status === 200 && json?.granting === true && region !== null && typeof epoch === 'number') {
-        return { kind: 'granting', region, epoch };
-      }
-      const reason = json?.reason ?? json?.code ?? 'no reason given';
-      return { kind: 'not-granting', because: `the public address answers ${status}: ${String(reason)}` };
-    } catch (failure) {
-      if (!(failure instanceof CallFailure)) throw failure;
-      return { kind: 'unreachable', because: `the public address: ${failure.message}` };
-    }
+    return publicStatus(edge, { timeoutMs });
   }
-}
-
-function regionOf(value: unknown): Region | null {
-  return value === 'oregon' || value === 'virginia' ? value : null;
 }

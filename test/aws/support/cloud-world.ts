@@ -1,23 +1,20 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
 import { CreateHostedZoneCommand, ListResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { GetWebACLForResourceCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
 import { config } from '../../../deployment.config';
-import { DynamoAuthorityStore } from '../../../lambda/failover/aws/authority-store';
-import { DynamoControlStore } from '../../../lambda/failover/aws/control-store';
-import { AWS_REGION_OF, deploymentNames, REGIONS, regionalName } from '../../../lambda/failover/aws/deployment';
+import { AWS_REGION_OF, deploymentNames } from '../../../lambda/failover/aws/deployment';
 import { Introductions } from '../../../lambda/failover/aws/introductions';
-import { StoreClock } from '../../../lambda/failover/aws/store-clock';
-import { PRIMARY_REGION, type Region } from '../../../lambda/failover/core/regions';
-import { clusterHome } from '../../../local/postgres/binaries';
+import { PRIMARY_REGION, REGIONS, type Region } from '../../../lambda/failover/core/regions';
+import type { PostgresInstance } from '../../../local/postgres/instance';
 import { eventually } from '../../support/eventually';
-import { DatabaseModel } from './database-model';
-import { certificate, freePort, startHooks } from './machinery';
-import { LoadBalancerModel, listening, publicName } from './region-model';
+import { Edges } from './edges';
+import { storesOf } from './emulated-account';
+import { CANARY, Ground } from './ground';
+import { freePort, startHooks } from './machinery';
 import { SynthesizedApp } from './synthesized-app';
 import { Tasks } from './tasks';
 
@@ -41,32 +38,27 @@ export interface Ran {
  */
 export class CloudWorld {
   readonly app = new SynthesizedApp();
-  readonly #folder = mkdtempSync(join(tmpdir(), 'evergrant-cloud-'));
-  readonly home = clusterHome(this.#folder);
-  readonly #ports: Record<string, number> = {};
-  readonly #closing: (() => unknown)[] = [];
+  readonly #ground: Ground;
   #endpoint = '';
   #control = '';
   #witnessSeesOregon = true;
-  databases!: DatabaseModel;
+  #edges!: Edges;
   tasks!: Tasks;
-  balancers!: Record<Region, LoadBalancerModel>;
 
-  static async start(): Promise<CloudWorld> {
-    const world = new CloudWorld();
-    try {
-      await world.#start();
-      return world;
-    } catch (error) {
-      await world.close();
-      throw error;
-    }
+  private constructor(ground: Ground) {
+    this.#ground = ground;
   }
 
-  async close(): Promise<void> {
-    for (const close of this.#closing.reverse()) await close();
-    await this.databases?.end();
-    for (const folder of [this.home, this.#folder]) rmSync(folder, { recursive: true, force: true });
+  static start(): Promise<CloudWorld> {
+    return Ground.carry({ publicName: PUBLIC_NAME, databases: NAMES.databases }, async (ground) => {
+      const world = new CloudWorld(ground);
+      await world.#start();
+      return world;
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#ground.close();
   }
 
   /** The CDK's own command line, by whoever has the account. Nothing of it leaves this machine. */
@@ -88,13 +80,8 @@ export class CloudWorld {
     return this.#run(join(ROOT, 'dist/cli/main.js'), ['--target', 'aws', ...args]);
   }
 
-  get stores(): { authority: DynamoAuthorityStore; control: DynamoControlStore } {
-    const client = new DynamoDBClient(this.#settings('virginia'));
-    const clock = new StoreClock({ nowMs: () => Date.now(), skewMs: 60_000 });
-    return {
-      authority: new DynamoAuthorityStore({ client, table: NAMES.authorityTable, clock }),
-      control: new DynamoControlStore({ client, table: NAMES.authorityTable, nowMs: () => Date.now() }),
-    };
+  get stores() {
+    return storesOf(new DynamoDBClient(this.#settings('virginia')), NAMES.authorityTable);
   }
 
   /** Who is what, as AWS would say: what a deploy must never change. */
@@ -107,9 +94,7 @@ export class CloudWorld {
     ]);
     const databases = await Promise.all(
       REGIONS.map((each) =>
-        this.databases.of(NAMES.databases[each]).isRunning
-          ? this.databases.of(NAMES.databases[each]).query('select pg_is_in_recovery() as follows')
-          : 'dead',
+        this.#database(each).isRunning ? this.#database(each).query('select pg_is_in_recovery() as follows') : 'dead',
       ),
     );
     return { record, acls, instances, databases, authority: { epoch, region, opensAtMs } };
@@ -135,23 +120,23 @@ export class CloudWorld {
   }
 
   async startServers(region: Region): Promise<void> {
-    this.balancers[region].targetPort = await this.tasks.startServer(region);
+    this.#edges.balancers[region].targetPort = await this.tasks.startServer(region);
     if (region === PRIMARY_REGION) this.#witnessSeesOregon = true;
   }
 
   async killOregon(): Promise<void> {
     this.tasks.killServer('oregon');
-    this.balancers.oregon.targetPort = null;
+    this.#edges.balancers.oregon.targetPort = null;
     this.#witnessSeesOregon = false;
-    await this.databases.of(NAMES.databases.oregon).kill();
+    await this.#database('oregon').kill();
   }
 
-  async publicStatus(): Promise<Record<string, unknown>> {
-    const record = await this.activeRecord();
-    const region = REGIONS.find((candidate) => record === regionalName(PUBLIC_NAME, candidate));
-    if (region === undefined || (await this.aclOf(region)) !== NAMES.serveAcl) return {};
-    const port = this.balancers[region].targetPort;
-    return port === null ? {} : ((await (await fetch(`http://127.0.0.1:${port}/v1/status`)).json()) as never);
+  publicStatus(): Promise<Record<string, unknown>> {
+    return this.#edges.publicStatus();
+  }
+
+  #database(region: Region): PostgresInstance {
+    return this.#ground.databases.of(NAMES.databases[region]);
   }
 
   #settings(region: Region) {
@@ -179,10 +164,10 @@ export class CloudWorld {
   #everybody(): Record<string, string> {
     return {
       PATH: process.env.PATH ?? '',
-      HOME: this.home,
+      HOME: this.#ground.home,
       NODE_OPTIONS: `--require ${HOSTS}`,
-      EVERGRANT_TEST_HOSTS: join(this.home, 'hosts.json'),
-      NODE_EXTRA_CA_CERTS: join(this.home, 'ca.pem'),
+      EVERGRANT_TEST_HOSTS: this.#ground.hostsFile,
+      NODE_EXTRA_CA_CERTS: this.#ground.caFile,
       AWS_ENDPOINT_URL: this.#endpoint,
       AWS_REGION: AWS_REGION_OF.virginia,
       AWS_EC2_METADATA_DISABLED: 'true',
@@ -193,18 +178,9 @@ export class CloudWorld {
     };
   }
 
-  #say(name: string, port: number): void {
-    this.#ports[name] = port;
-    writeFileSync(join(this.home, 'hosts.json'), JSON.stringify(this.#ports));
-  }
-
   async #start(): Promise<void> {
-    const names = REGIONS.flatMap((region) => [regionalName(PUBLIC_NAME, region), databaseHost(region)]);
-    const tls = await certificate([PUBLIC_NAME, ...names]);
-    writeFileSync(join(this.home, 'ca.pem'), tls.cert);
-    this.databases = new DatabaseModel({ home: this.home, tls, freePort });
     await this.#startEmulator();
-    await this.#startEdges(tls);
+    this.#edges = await Edges.start(this.#ground, this.app, this);
     this.tasks = new Tasks({
       control: this.#control,
       environment: this.#everybody(),
@@ -212,10 +188,10 @@ export class CloudWorld {
       own: {
         EVERGRANT_PORT_LISTEN: '0',
         EVERGRANT_HOST: '127.0.0.1',
-        EVERGRANT_DATABASE_CA_FILE: join(this.home, 'ca.pem'),
+        EVERGRANT_DATABASE_CA_FILE: this.#ground.caFile,
       },
     });
-    this.#closing.push(() => this.tasks.close());
+    this.#ground.closing(() => this.tasks.close());
     // What stands before the first deploy: the zone, and what `cdk bootstrap` makes.
     const zone = new CreateHostedZoneCommand({ Name: config.domain.zoneName, CallerReference: 'before' });
     await new Route53Client(this.#settings('virginia')).send(zone);
@@ -226,13 +202,13 @@ export class CloudWorld {
 
   async #startEmulator(): Promise<void> {
     const hooks = await startHooks((path, body) => this.#order(path, body));
-    this.#closing.push(() => hooks.close());
+    this.#ground.closing(() => hooks.close());
     const [port, control] = [await freePort(), await freePort()];
     const python = process.env.EVERGRANT_CLOUD_PYTHON;
     if (python === undefined) throw new Error('there is no emulator: run these tests with npm run test:aws');
     this.#endpoint = `http://127.0.0.1:${port}`;
     this.#control = `http://127.0.0.1:${control}`;
-    this.#say(`dynamodb.us-east-2.amazonaws.com:443`, port);
+    this.#ground.say(CANARY, port);
     const log =
       process.env.EVERGRANT_MODEL_LOG === undefined
         ? ('ignore' as const)
@@ -244,12 +220,12 @@ export class CloudWorld {
         ...this.#everybody(),
         ...ROOT_CREDENTIALS,
         AUTH: 'true',
-        TMPDIR: this.home,
-        EVERGRANT_DATABASE_CA_FILE: join(this.home, 'ca.pem'),
+        TMPDIR: this.#ground.home,
+        EVERGRANT_DATABASE_CA_FILE: this.#ground.caFile,
       },
       stdio: ['ignore', log, log],
     });
-    this.#closing.push(() => child.kill('SIGKILL'));
+    this.#ground.closing(() => child.kill('SIGKILL'));
     const up = async (): Promise<boolean> => (await fetch(this.#control).catch(() => null)) !== null && this.#answers();
     await eventually('the emulator answers', up, { deadlineMs: 120_000, everyMs: 200 });
   }
@@ -258,35 +234,11 @@ export class CloudWorld {
     return (await fetch(`${this.#endpoint}/_ministack/health`).catch(() => null))?.ok === true;
   }
 
-  async #order(path: string, { identifier = '', source = '', name = '', password = '' }: Record<string, string>) {
+  async #order(path: string, body: Record<string, string>): Promise<object> {
     if (path === '/witness') return { healthy: this.#witnessSeesOregon };
-    if (path === '/create') await this.databases.makeEmpty(identifier, password);
-    if (path === '/follow') await this.databases.follow(identifier, source);
-    if (path === '/promote') await this.databases.promote(identifier);
-    if (path === '/rename') this.databases.rename(identifier, name);
-    for (const region of REGIONS) {
-      this.#say(`${databaseHost(region)}:5432`, this.databases.get(NAMES.databases[region])?.port ?? 1);
-    }
+    await this.#ground.carryOut(path, body);
     return {};
   }
-
-  async #startEdges(tls: { cert: string; key: string }): Promise<void> {
-    const make = async (region: Region): Promise<LoadBalancerModel> => {
-      const fenceBody = this.app.fenceBody(region);
-      const balancer = new LoadBalancerModel(tls, { acl: () => this.aclOf(region), fenceBody });
-      this.#say(`${regionalName(PUBLIC_NAME, region)}:443`, await balancer.start());
-      this.#closing.push(() => balancer.close());
-      return balancer;
-    };
-    this.balancers = { oregon: await make('oregon'), virginia: await make('virginia') };
-    const name = publicName(async () => this.#ports[`${await this.activeRecord()}:443`]);
-    this.#say(`${PUBLIC_NAME}:443`, await listening(name));
-    this.#closing.push(() => name.close());
-  }
-}
-
-function databaseHost(region: Region): string {
-  return `${NAMES.databases[region]}.c0ffee.${AWS_REGION_OF[region]}.rds.amazonaws.com`;
 }
 
 /** The types that the emulator does not know, as the list says. */

@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OrderAnswer } from '../../../lambda/failover/orders';
+import type { FaultProxy } from './fault-proxy';
+
+/** An invocation ends by itself before Lambda would end it. */
+const REMAINING_MS = '24000';
+
+export interface DeployedHandlerOptions {
+  /** As the template has it. */
+  readonly bundle: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly answerFile: string;
+  /** Stands between the handler and the emulator. */
+  readonly proxy: FaultProxy;
+}
+
+/** The bundled handler of the controller, each invocation a process of its own. */
+export class DeployedHandler {
+  readonly #options: DeployedHandlerOptions;
+  /** What all invocations have said. */
+  readonly log: string[] = [];
+
+  constructor(options: DeployedHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** One invocation of the schedule, or an order; `killAfterCalls` kills its process after so many answered calls. */
+  async invoke(event: object = {}, { killAfterCalls }: { killAfterCalls?: number } = {}): Promise<OrderAnswer | null> {
+    const { bundle, environment, answerFile, proxy } = this.#options;
+    const program = ['--require', join(__dirname, 'hosts.cjs'), join(__dirname, 'invoke.cjs')];
+    const args = [...program, bundle, REMAINING_MS, JSON.stringify(event), answerFile];
+    const env = { PATH: process.env.PATH, ...environment };
+    return new Promise((resolve, reject) => {
+      const child = execFile(process.execPath, args, { env, maxBuffer: 1e8 }, (error, stdout, stderr) => {
+        this.log.push(stdout, stderr);
+        if (killAfterCalls !== undefined) resolve(null);
+        else if (error !== null) reject(new Error(`${error.message}\n${stdout}\n${stderr}`));
+        else resolve(JSON.parse(readFileSync(answerFile, 'utf8')) as OrderAnswer | null);
+      });
+      if (killAfterCalls === undefined) return;
+      let answered = 0;
+      proxy.onAnswered = () => {
+        answered += 1;
+        if (answered === killAfterCalls) child.kill('SIGKILL');
+      };
+    });
+  }
+
+  /** Invokes as the schedule does until `done` holds. */
+  async invokeUntil(
+    what: string,
+    done: () => Promise<boolean>,
+    { invocationsMax = 30, killAfterCalls }: { invocationsMax?: number; killAfterCalls?: (n: number) => number } = {},
+  ): Promise<void> {
+    for (let n = 1; n <= invocationsMax; n += 1) {
+      await this.invoke({}, killAfterCalls === undefined ? {} : { killAfterCalls: killAfterCalls(n) });
+      if (await done()) return;
+    }
+    throw new Error(`not after ${invocationsMax} invocations: ${what}\n${this.log.slice(-8).join('\n')}`);
+  }
+}

@@ -1,0 +1,113 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AWS_REGION_OF, regionalName, WITNESS_AWS_REGION } from '../../../lambda/failover/aws/deployment';
+import { REGIONS, type Region } from '../../../lambda/failover/core/regions';
+import { clusterHome } from '../../../local/postgres/binaries';
+import { DatabaseModel } from './database-model';
+import { certificate, freePort } from './machinery';
+
+/** By its reach of this name the controller knows whether its own way out works. */
+export const CANARY = `dynamodb.${WITNESS_AWS_REGION}.amazonaws.com:443`;
+
+export interface GroundOptions {
+  readonly publicName: string;
+  /** RDS's identifiers of the two databases. */
+  readonly databases: Readonly<Record<Region, string>>;
+}
+
+/**
+ * What every deployment in these tests stands on: a folder, one certificate for all its names, real databases, names that
+ * lead to ports of this machine (hosts.cjs), and the list of what is to be closed.
+ */
+export class Ground {
+  readonly publicName: string;
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly home: string;
+  readonly databases: DatabaseModel;
+  readonly hostsFile: string;
+  readonly caFile: string;
+  readonly #identifiers: Readonly<Record<Region, string>>;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'evergrant-aws-'));
+  readonly #ports: Record<string, number> = {};
+  readonly #closing: (() => unknown)[] = [];
+
+  private constructor({ publicName, databases }: GroundOptions, tls: { cert: string; key: string }) {
+    this.publicName = publicName;
+    this.#identifiers = databases;
+    this.tls = tls;
+    this.home = clusterHome(this.#folder);
+    this.databases = new DatabaseModel({ home: this.home, tls, freePort });
+    this.hostsFile = join(this.home, 'hosts.json');
+    this.caFile = join(this.home, 'ca.pem');
+    writeFileSync(this.caFile, tls.cert);
+  }
+
+  static async lay(options: GroundOptions): Promise<Ground> {
+    const { publicName, databases } = options;
+    const names = REGIONS.flatMap((region) => [
+      regionalName(publicName, region),
+      databaseHost(databases[region], region),
+    ]);
+    return new Ground(options, await certificate([publicName, ...names]));
+  }
+
+  /** Lays the ground and builds a world on it. Whatever was started is closed again when the building fails. */
+  static async carry<World>(options: GroundOptions, build: (ground: Ground) => Promise<World>): Promise<World> {
+    const ground = await Ground.lay(options);
+    try {
+      return await build(ground);
+    } catch (error) {
+      await ground.close();
+      throw error;
+    }
+  }
+
+  /** What is closed first was opened last. */
+  closing(close: () => unknown): void {
+    this.#closing.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closing.splice(0).reverse()) await close();
+    await this.databases.end();
+    for (const folder of [this.home, this.#folder]) rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** `name` is host:port. On port 1 nobody listens; 0 swallows everything. The file is read at any moment: never half written. */
+  say(name: string, port: number): void {
+    this.#ports[name] = port;
+    const written = `${this.hostsFile}.new`;
+    writeFileSync(written, JSON.stringify(this.#ports));
+    renameSync(written, this.hostsFile);
+  }
+
+  portOf(name: string): number | undefined {
+    return this.#ports[name];
+  }
+
+  databaseHost(region: Region): string {
+    return databaseHost(this.#identifiers[region], region);
+  }
+
+  /** Each database's name leads to whichever instance has its identifier now. */
+  nameDatabases(): void {
+    for (const region of REGIONS) {
+      const instance = this.databases.get(this.#identifiers[region]);
+      this.say(`${this.databaseHost(region)}:5432`, instance?.port ?? 1);
+    }
+  }
+
+  /** What the emulated RDS only books is done to the real databases. */
+  async carryOut(path: string, { identifier = '', source = '', name = '', password = '' }: Record<string, string>) {
+    if (path === '/create') await this.databases.makeEmpty(identifier, password);
+    if (path === '/follow') await this.databases.follow(identifier, source);
+    if (path === '/promote') await this.databases.promote(identifier);
+    if (path === '/rename') this.databases.rename(identifier, name);
+    this.nameDatabases();
+  }
+}
+
+function databaseHost(identifier: string, region: Region): string {
+  return `${identifier}.c0ffee.${AWS_REGION_OF[region]}.rds.amazonaws.com`;
+}
