@@ -16,7 +16,9 @@ const PYTHON = process.env.EVERGRANT_PYTHON ?? 'python3';
 
 /** Says what is missing, and ends, when the tools could not be installed anyway. */
 function checkPython() {
-  const ask = 'import ensurepip, sys, venv; print(*sys.version_info[:3])';
+  // The version first, and in words that every Python understands: an old one is to be called old.
+  const ask =
+    'import sys; sys.stdout.write("%d %d" % sys.version_info[:2]); sys.stdout.flush(); import ensurepip, venv';
   const wanted = `these tests need Python ${PYTHON_MIN.join('.')} or later, with its module venv`;
   const say = (what) => {
     process.stderr.write(`${what}: ${wanted}. EVERGRANT_PYTHON names another one, for example python3.12.\n`);
@@ -24,10 +26,11 @@ function checkPython() {
   };
   const { error, status, stdout, stderr } = spawnSync(PYTHON, ['-c', ask], { encoding: 'utf8' });
   if (error) say(`there is no ${PYTHON}`);
-  if (status !== 0) say(`${PYTHON} cannot make a virtual environment (${stderr.trim().split('\n').at(-1)})`);
-  const [major, minor] = stdout.split(' ').map(Number);
+  const [major = 0, minor = 0] = stdout.split(' ').map(Number);
   const [majorMin, minorMin] = PYTHON_MIN;
-  if (major < majorMin || (major === majorMin && minor < minorMin)) say(`${PYTHON} is Python ${major}.${minor}`);
+  const isOld = major < majorMin || (major === majorMin && minor < minorMin);
+  if (stdout !== '' && isOld) say(`${PYTHON} is Python ${major}.${minor}`);
+  if (status !== 0) say(`${PYTHON} cannot make a virtual environment (${stderr.trim().split('\n').at(-1)})`);
 }
 
 /** A virtual environment for a list of packages; made anew when the list changes. Returns its folder. */
