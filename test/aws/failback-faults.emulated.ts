@@ -23,20 +23,34 @@ interface Invocations {
   readonly phase?: (phase: string) => void;
 }
 
+/** A person who is refused, because a region is not ready at this moment, asks again. */
+const ORDERS_MAX = 5;
+
 /** Places an order, undisturbed, and has it carried out by as many invocations as it takes. */
 async function carryOut(order: object, { invocationsMax, killAfterCalls, phase }: Invocations): Promise<void> {
-  const faultFor = world.proxy.faultFor;
-  world.proxy.faultFor = () => undefined;
-  const ordered = await world.invoke(order);
-  if (ordered?.requestId === null || ordered?.requestId === undefined) throw new Error(JSON.stringify(ordered));
-  world.proxy.faultFor = faultFor;
+  const how = killAfterCalls === undefined ? { invocationsMax } : { invocationsMax, killAfterCalls };
   const ended = async () => {
     const { record } = await world.stores.control.read();
     phase?.(record.operation?.phase ?? 'before');
     return record.request === null && record.operation === null;
   };
-  const how = killAfterCalls === undefined ? { invocationsMax } : { invocationsMax, killAfterCalls };
-  await world.invokeUntil(JSON.stringify(order), ended, how);
+  const refusals: string[] = [];
+  while (refusals.length < ORDERS_MAX) {
+    await place(order);
+    await world.invokeUntil(JSON.stringify(order), ended, how);
+    const { lastAnswer } = (await world.stores.control.read()).record;
+    if (lastAnswer?.outcome !== 'refused') return;
+    refusals.push(lastAnswer.because);
+  }
+  throw new Error(`${JSON.stringify(order)} is refused:\n${refusals.join('\n')}`);
+}
+
+async function place(order: object): Promise<void> {
+  const { faultFor } = world.proxy;
+  world.proxy.faultFor = () => undefined;
+  const ordered = await world.invoke(order);
+  world.proxy.faultFor = faultFor;
+  if (ordered?.requestId === null || ordered?.requestId === undefined) throw new Error(JSON.stringify(ordered));
 }
 
 async function there(): Promise<void> {

@@ -254,6 +254,36 @@ describe('alarms', () => {
   });
 });
 
+describe('there is an alarm', () => {
+  const names = (template: Template): string[] =>
+    ofType(template, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => String(Properties.AlarmName));
+
+  it.each([
+    ['the application, and its uptime', 'no server lives'],
+    ['the database', 'database silent'],
+    ['replica lag', 'replica lag'],
+    ['slot lag', 'slot lag'],
+    ['the certificate’s end', 'certificate expires'],
+    ['a license’s end', 'license expires'],
+    ['the controller’s heartbeat', 'controller heartbeat missing'],
+    ['unprotected grants', 'unprotected grants'],
+    ['lease denials', 'lease denials'],
+    ['response times', 'slow responses'],
+    ['failure rates', 'failure rate'],
+  ])('in both regions, on %s', (_what, name) => {
+    for (const [region, template] of regions()) {
+      expect(names(template).filter((each) => each.startsWith(`evergrant ${region}: ${name}`))).toHaveLength(1);
+    }
+  });
+
+  it.each([
+    ['a fence debt that is open', 'fence debt open'],
+    ['automation that is paused for long', 'automation not armed'],
+  ])('where the controller is, on %s', (_what, name) => {
+    expect(names(app.templates.virginia)).toContain(`evergrant virginia: ${name}`);
+  });
+});
+
 describe('dashboards', () => {
   it.each([
     'Servers that live, servers that grant',
