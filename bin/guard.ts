@@ -1,4 +1,7 @@
-/** Before a deploy: may it be now? `npm run guard` after `npx cdk synth`; also puts the stacks' policies in place. */
+/**
+ * Before a deploy: may what has just been synthesized be deployed now? `npm run guard -- STACK` asks for some stacks only,
+ * and needs no answer from the region of the others. Also puts the stacks' policies in place.
+ */
 import { readFileSync } from 'node:fs';
 import { CloudFormationClient, GetTemplateCommand, SetStackPolicyCommand } from '@aws-sdk/client-cloudformation';
 import { openAwsTarget } from '../cli/aws/open-target';
@@ -41,9 +44,18 @@ async function state(): Promise<GuardFacts['state']> {
   }
 }
 
+/** The stacks that are named on the command line; none named: all. */
+function wantedStacks(): readonly string[] {
+  const all: readonly string[] = Object.values(STACKS);
+  const named = process.argv.slice(2);
+  const unknown = named.filter((name) => !all.includes(name));
+  if (unknown.length > 0) throw new Error(`There is no stack ${unknown.join(', ')}: there are ${all.join(', ')}.`);
+  return named.length > 0 ? named : all;
+}
+
 async function main(): Promise<void> {
   const stacks: GuardFacts['stacks'][number][] = [];
-  for (const name of Object.values(STACKS)) {
+  for (const name of wantedStacks()) {
     const deployed = await deployedTemplate(name);
     if (deployed === null) continue;
     const next = JSON.parse(readFileSync(`${OUT}/${name}.template.json`, 'utf8')) as ComparedTemplate;

@@ -7,7 +7,7 @@ import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
 import { checkedConfig, type DeploymentConfig } from '../../lib/config/deployment-config';
 import { addDeployment, STACKS } from '../../lib/stacks/deployment';
 import { eventually } from '../support/eventually';
-import { CloudWorld, type Ran, stubbedTypes } from './support/cloud-world';
+import { CloudWorld, QUIETLY, type Ran, stubbedTypes } from './support/cloud-world';
 
 /** The thresholds are the shipped ones, so this runs at the pace of production. */
 const MINUTES = 60_000;
@@ -224,6 +224,40 @@ describe('in our model of AWS, a deployment', () => {
       expect({ ...ran, output: ran.code === 0 ? '' : ran.output }).toEqual({ code: 0, output: '' });
       expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia', epoch: 4 });
       expect((await record()).lastOperation?.evidence.carriedOver).toBe('everything');
+    },
+    10 * MINUTES,
+  );
+
+  it(
+    'is brought up to date in Virginia while Oregon answers no call, and moves nothing',
+    async () => {
+      const before = await world.roles();
+      await world.lose('oregon');
+      const ran = await world.deployAlone(harmless, STACKS.virginia);
+      const inOregon = await world.cdk('deploy', '--exclusively', STACKS.oregon, '--app', harmless, ...QUIETLY);
+      await world.lose();
+      expect({ ...ran, output: ran.code === 0 ? '' : ran.output }).toEqual({ code: 0, output: '' });
+      expect(deployed(ran)).toEqual([STACKS.virginia]);
+      expect(await world.roles()).toEqual(before);
+      // It is lost indeed.
+      expect(inOregon.code).not.toBe(0);
+    },
+    10 * MINUTES,
+  );
+
+  it(
+    'is brought up to date in Oregon while Virginia answers no call, and moves nothing',
+    async () => {
+      const before = await world.roles();
+      await world.lose('virginia');
+      // The guard keeps the controllers' record in Virginia: whether to deploy cannot be asked of it.
+      const guarded = await world.guard(harmless, STACKS.oregon);
+      const ran = await world.cdk('deploy', '--exclusively', STACKS.oregon, '--app', harmless, ...QUIETLY);
+      await world.lose();
+      expect(guarded).toMatchObject({ code: 1, output: expect.stringContaining('do not') });
+      expect({ ...ran, output: ran.code === 0 ? '' : ran.output }).toEqual({ code: 0, output: '' });
+      expect(deployed(ran)).toEqual([STACKS.oregon]);
+      expect(await world.roles()).toEqual(before);
     },
     10 * MINUTES,
   );

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { initialControl } from '../../lambda/failover/core/control-record';
 import { type GuardFacts, guardVerdict } from '../../lib/protection/guard';
 import { type ComparedTemplate, STACK_POLICY } from '../../lib/protection/harm';
@@ -24,6 +26,13 @@ const facts = (region: 'oregon' | 'virginia', next: ComparedTemplate): GuardFact
 });
 
 describe('the guard before a deploy', () => {
+  it('looks at what is deployed then: the same synthesized app, and none of yesterday', () => {
+    const text = readFileSync(join(__dirname, '../../package.json'), 'utf8');
+    const { scripts } = JSON.parse(text) as { scripts: Record<string, string> };
+    expect(scripts.guard).toMatch(/^cdk synth --quiet && /);
+    expect(scripts['deploy:aws']).toBe('npm run guard && cdk deploy --all --app cdk.out');
+  });
+
   it('lets a new deployment through', () => {
     expect(guardVerdict({ state: null, stacks: [] }).kind).toBe('deploy');
   });

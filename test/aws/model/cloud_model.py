@@ -339,8 +339,25 @@ original_principal, iam_evaluator.resolve_principal = iam_evaluator.resolve_prin
 original_enforce, iam_evaluator.enforce = iam_evaluator.enforce, enforce
 original_extract, iam_actions.extract_resource_arn = iam_actions.extract_resource_arn, extract_resource_arn
 
+
+# A region that is lost, when the test says so: every call that is signed for it fails, whoever makes it. Services that
+# have one endpoint for the world stay.
+LOST: list[str] = []
+WORLDWIDE = {"iam", "route53", "sts"}
+
+
+async def dispatch(method: str, path: str, headers: dict, *arguments: object) -> tuple:
+    signed = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/", headers.get("authorization", ""))
+    if signed and signed.group(1) in LOST and signed.group(2) not in WORLDWIDE:
+        return 503, {"Content-Type": "text/plain"}, f"{signed.group(1)} is lost".encode()
+    return await original_dispatch(method, path, headers, *arguments)
+
+
+original_dispatch, app._dispatch_service_request = app._dispatch_service_request, dispatch
+
+
 class Control(BaseHTTPRequestHandler):
-    """Beside the API: what a task's agent knows and hands out, and the calls that rights did not allow."""
+    """Beside the API: what a task's agent knows and hands out, the calls that rights did not allow, regions to lose."""
 
     def do_GET(self) -> None:
         asked = urlparse(self.path)
@@ -350,6 +367,10 @@ class Control(BaseHTTPRequestHandler):
             self.answer({"tasks": [provisioners._pascal_to_camel(task) for task in ecs._task_defs._data.values()]})
         else:
             self.answer({"refused": REFUSED})
+
+    def do_POST(self) -> None:
+        LOST[:] = json.loads(self.rfile.read(int(self.headers["content-length"])))["lost"]
+        self.answer({"lost": LOST})
 
     def answer(self, body: dict) -> None:
         content = json.dumps(body).encode()

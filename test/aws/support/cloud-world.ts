@@ -27,6 +27,9 @@ const PUBLIC_NAME = config.domain.publicName;
 /** Whoever has the account: may do everything. */
 const ROOT_CREDENTIALS = { AWS_ACCESS_KEY_ID: config.account, AWS_SECRET_ACCESS_KEY: 'test' };
 
+/** Arguments of the CDK's command line: nobody is asked, and one line an event. */
+export const QUIETLY: readonly string[] = ['--require-approval', 'never', '--no-notices', '--progress', 'events'];
+
 export interface Ran {
   readonly code: number;
   readonly output: string;
@@ -66,14 +69,27 @@ export class CloudWorld {
     return this.#run(join(ROOT, 'node_modules/aws-cdk/bin/cdk'), args);
   }
 
-  deploy(folder: string, ...args: readonly string[]): Promise<Ran> {
-    const quiet = ['--require-approval', 'never', '--no-notices', '--progress', 'events'];
-    return this.cdk('deploy', '--all', '--app', folder, ...quiet, ...args);
+  deploy(folder: string): Promise<Ran> {
+    return this.cdk('deploy', '--all', '--app', folder, ...QUIETLY);
   }
 
-  /** `npm run guard`, which compares what is deployed with the templates in `folder`. */
-  guard(folder: string): Promise<Ran> {
-    return this.#run(join(ROOT, 'node_modules/tsx/dist/cli.mjs'), ['bin/guard.ts'], { CDK_OUTDIR: folder });
+  /** One stack and no other: the guard is asked, then it is deployed. */
+  async deployAlone(folder: string, stack: string): Promise<Ran> {
+    const guarded = await this.guard(folder, stack);
+    if (guarded.code !== 0) return guarded;
+    return this.cdk('deploy', '--exclusively', stack, '--app', folder, ...QUIETLY);
+  }
+
+  /** Meanwhile every call to these AWS regions fails, whoever makes it. */
+  async lose(...regions: readonly Region[]): Promise<void> {
+    const lost = regions.map((region) => AWS_REGION_OF[region]);
+    await fetch(this.#control, { method: 'POST', body: JSON.stringify({ lost }) });
+  }
+
+  /** What `npm run guard` runs: it compares what is deployed with the templates in `folder`. */
+  guard(folder: string, ...stacks: readonly string[]): Promise<Ran> {
+    const program = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
+    return this.#run(program, ['bin/guard.ts', ...stacks], { CDK_OUTDIR: folder });
   }
 
   evergrant(...args: readonly string[]): Promise<Ran> {
