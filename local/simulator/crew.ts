@@ -40,6 +40,8 @@ export interface CrewOptions {
   readonly onProgress: (totals: Totals, failures: readonly Failure[]) => void;
 }
 
+const YOUNG_GENERATION_MB = 96;
+
 /** Runs a range of seeds on several threads. Resolves when all are run, or enough have failed. */
 export function runCrew(options: CrewOptions): Promise<{ totals: Totals; failures: readonly Failure[] }> {
   const { from, seeds, workers, without, theme, mending, failuresMax, withinMs, onProgress } = options;
@@ -56,7 +58,11 @@ export function runCrew(options: CrewOptions): Promise<{ totals: Totals; failure
     const timer = withinMs === undefined ? undefined : setTimeout(end, withinMs);
     for (let number = 0; number < workers; number++) {
       const share: Share = { from: from + number, to: from + seeds, every: workers, without, theme, mending };
-      const worker = new Worker(join(__dirname, 'crew-worker.js'), { workerData: share });
+      const worker = new Worker(join(__dirname, 'crew-worker.js'), {
+        workerData: share,
+        // What a run makes is soon forgotten: with room for it, hardly anything is copied.
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      });
       crew.push(worker);
       working += 1;
       worker.on('message', (report: Report) => {

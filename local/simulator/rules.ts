@@ -39,18 +39,18 @@ export const RULES = {
 
 /** Where a search for the lack of a rule looks first. */
 export const THEME_OF: Readonly<Partial<Record<string, Theme>>> = {
-  ...{ S1: 'busy', 'last-defence': 'busy', S2: 'tail', 'S2-borrow': 'tail', S3: 'tail', 'S3-released': 'tail' },
-  ...{ 'S4-extend': 'tail', 'S4-hold-back': 'tail', 'S4-doubt': 'sleepers', 'S5-acknowledge': 'isolation' },
-  ...{ 'S5-lapse': 'isolation', S6: 'unprotected', 'S7-expiry': 'tail', 'S7-monotonic': 'isolation' },
-  ...{ latch: 'isolation', fence: 'tail', drain: 'plan', promote: 'tail', verify: 'tail', open: 'tail' },
-  ...{ switch: 'tail', settle: 'tail', 'confirm-window': 'blink', 'witness-veto': 'blink', 'follower-veto': 'blink' },
-  ...{ 'renewal-veto': 'blink', gate: 'any', 'act-in-time': 'controllers', 'promote-guard': 'controllers' },
-  'control-version': 'controllers',
+  ...{ S1: 'busy', 'last-defence': 'busy', S2: 'tail', 'S2-borrow': 'borrowed', S3: 'tail', 'S3-released': 'returned' },
+  ...{ 'S4-extend': 'heartbeats', 'S4-hold-back': 'tail', 'S4-doubt': 'lapsed', 'S5-acknowledge': 'stopped' },
+  ...{ 'S5-lapse': 'isolation', S6: 'unprotected', 'S7-expiry': 'clocks', 'S7-monotonic': 'isolation' },
+  ...{ latch: 'severed', fence: 'tail', drain: 'plan', promote: 'tail', verify: 'tail', open: 'tail' },
+  ...{ switch: 'tail', settle: 'tail', 'confirm-window': 'blink', 'witness-veto': 'one-knows' },
+  ...{ 'follower-veto': 'one-knows', 'renewal-veto': 'one-knows', gate: 'unfit', 'act-in-time': 'late' },
+  ...{ 'promote-guard': 'belated', 'control-version': 'controllers' },
 };
 
 /** Without these nobody is harmed at once; but somebody is not served in the end. */
 export const PUNISHED_IN_THE_END: ReadonlySet<string> = new Set([
-  ...['fence', 'promote', 'verify', 'open', 'switch', 'settle', 'gate', 'control-version', 'drain'],
+  ...['fence', 'promote', 'verify', 'open', 'switch', 'settle', 'control-version', 'promote-guard'],
 ]);
 
 export type Rule = keyof typeof RULES;

@@ -29,6 +29,9 @@ export interface RunOptions {
 
 /** What the failover itself may take, beside the time that leases and unknown grants need to lapse. */
 const FAILOVER_MS = 300_000;
+/** Seen so often in a row, with nothing amiss, everybody is served. */
+const SETTLED_LOOKS = 5;
+const SETTLED_LOOK_EVERY_MS = 10_000;
 
 /** Runs a scenario: faults, then everything is mended, then everybody must be served within a bound. */
 export async function run(
@@ -44,8 +47,7 @@ export async function run(
     injector.mendAll();
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
     const boundMs = clockwork.nowMs + scenario.leaseTtlMs + authorityLeaseMs + skewMs + FAILOVER_MS;
-    await clockwork.run(boundMs, goesOn);
-    const because = goesOn() ? unsettled(world) : undefined;
+    const because = await converge(world, boundMs, goesOn);
     if (because !== undefined) ledger.breaks('not-converged', because);
   }
   return {
@@ -59,6 +61,19 @@ export async function run(
     faults: injector.counts,
     trace: world.trace,
   };
+}
+
+/** Until everybody has been served for a while, or the bound is over. Resolves to what is not as it should be then. */
+async function converge(world: World, boundMs: number, goesOn: () => boolean): Promise<string | undefined> {
+  const { clockwork } = world;
+  let because = unsettled(world);
+  for (let settledLooks = 0; settledLooks < SETTLED_LOOKS && clockwork.nowMs < boundMs; ) {
+    await clockwork.run(Math.min(boundMs, clockwork.nowMs + SETTLED_LOOK_EVERY_MS), goesOn);
+    if (!goesOn()) return undefined;
+    because = unsettled(world);
+    settledLooks = because === undefined ? settledLooks + 1 : 0;
+  }
+  return because;
 }
 
 /** Begins faults when their time has come, and ends them. */
@@ -93,7 +108,8 @@ class Injector {
   #entered(phase: string): void {
     const { clockwork, random } = this.#world;
     for (const fault of this.#waiting) {
-      if (fault.when.phase === phase) clockwork.after(random.duration(800, 10_000), () => this.#begin(fault));
+      if (fault.when.phase !== phase) continue;
+      clockwork.after(fault.when.afterMs ?? random.duration(800, 10_000), () => this.#begin(fault));
     }
     for (const fault of this.#active.keys()) {
       if (fault.untilPhase === phase) clockwork.after(random.duration(800, 10_000), () => this.#end(fault));
@@ -109,6 +125,7 @@ class Injector {
     this.coverage[cell] = (this.coverage[cell] ?? 0) + 1;
     this.#world.tell('world', `${kind} ${where}${fault.amount ? ` (${Math.round(fault.amount * 100) / 100})` : ''}`);
     this.#active.set(fault, FAULTS[kind](this.#world, fault));
+    if (kind !== 'operator') this.#world.calmSinceMs = Number.POSITIVE_INFINITY;
     this.#world.changed();
     this.#world.clockwork.after(forMs, () => this.#end(fault));
   }
@@ -118,6 +135,9 @@ class Injector {
     if (!undo) return;
     this.#active.delete(fault);
     undo();
+    if (![...this.#active.keys()].some(({ kind }) => kind !== 'operator')) {
+      this.#world.calmSinceMs = Math.min(this.#world.calmSinceMs, this.#world.clockwork.nowMs);
+    }
     this.#world.tell('world', `${fault.kind} ${fault.where} is over`);
     this.#world.changed();
   }

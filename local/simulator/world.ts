@@ -1,5 +1,6 @@
 import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
 import type { Region } from '../../lambda/failover/core/regions';
+import type { OpeningOutcome } from '../../server/ports';
 import { Ohio } from './actors/authority-store';
 import { Controller } from './actors/controller';
 import { DatabaseService } from './actors/database-service';
@@ -12,7 +13,7 @@ import { Witness } from './actors/witness';
 import { DatabaseServer } from './database/database-server';
 import { SimulatedLicenseDatabase } from './database/license-database';
 import { Tables } from './database/tables';
-import { Host } from './places/host';
+import { BEGINNING_MS, Host } from './places/host';
 import { Network, type Place } from './places/network';
 import { Ledger } from './promises/ledger';
 import { Sight } from './promises/sight';
@@ -22,6 +23,8 @@ import { Clockwork } from './time/clockwork';
 import { Random } from './time/random';
 
 const REGIONS: readonly Region[] = ['oregon', 'virginia'];
+/** After a fault everything takes so long at most to be as it was. */
+const CALM_MS_MIN = 60_000;
 const BORROW_SECONDS_MAX = 3_600;
 
 export interface TraceLine {
@@ -51,6 +54,8 @@ export class World {
   readonly rooms: readonly Installation[];
   /** Told whenever an operation enters a phase. */
   onPhase: (phase: string) => void = () => undefined;
+  /** Since when there is no fault; infinite: there is one. */
+  calmSinceMs = 0;
   readonly #tracing: boolean;
   #phase = '';
   #ids = 0;
@@ -161,6 +166,9 @@ export class World {
           const { operation } = this.ohio.control;
           if (operation?.id === operationId && operation.automatic) this.sight.judgeFailover();
         },
+        renewed: (region) => {
+          if (region === 'oregon') this.sight.renewed();
+        },
         opened: (epoch, opensInMs, lapsedInMs) => {
           this.tell('ohio', `epoch ${epoch} opens in ${Math.round(opensInMs)} ms`);
           const { nowMs } = this.clockwork;
@@ -175,6 +183,17 @@ export class World {
         },
       },
     });
+  }
+
+  /** A hand-over while nothing is wrong, or has been for a while. */
+  #judgeOpening(outcome: OpeningOutcome): void {
+    const { operation } = this.ohio.control;
+    if (outcome.kind !== 'opened' || !operation || operation.automatic) return;
+    const { nowMs } = this.clockwork;
+    const beganAtMs = BEGINNING_MS + nowMs - Math.max(0, this.ohio.host.wallMs() - operation.startedAtMs);
+    const calmMs = beganAtMs - BEGINNING_MS - this.calmSinceMs;
+    if (calmMs < CALM_MS_MIN || outcome.lack === 'nothing') return;
+    this.ledger.breaks('nothing-lost-by-plan', `the opening reckoned with the loss of ${outcome.lack}`);
   }
 
   #newDatabases(): void {
@@ -209,18 +228,23 @@ export class World {
   #newServers(region: Region): void {
     const { network, clockwork, random, without, mint, ledger } = this;
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
-    const { unprotectedAfterMs, serversPerRegion } = this.scenario;
+    const { unprotectedAfterMs, serversPerRegion, coarse = false } = this.scenario;
     const site = this.sites[region];
     for (let number = 1; number <= serversPerRegion; number++) {
       const host = this.#newHost(`${region}/app-${number}`, region, { late: true });
+      const onOpened = (outcome: OpeningOutcome) => this.#judgeOpening(outcome);
       const endpoint = () => ({ database: site.database, stream: this.databases.stream(region) });
       site.servers.push(
         new LicenseServer({
           ...{ host, region, mint, random, ledger, without },
-          database: new SimulatedLicenseDatabase({ host, endpoint, network, clockwork, random, without }),
+          database: new SimulatedLicenseDatabase({
+            ...{ host, endpoint, network, clockwork, random, without, onOpened },
+            readsPromptly: coarse,
+          }),
           authorityStore: this.ohio.forServer(host),
           policy: { authorityLeaseMs, renewalEveryMs: 5_000, skewMs, unprotectedAfterMs },
           tell: (text) => this.tell(host.name, text),
+          idlesOften: !coarse,
         }),
       );
     }

@@ -29,6 +29,7 @@ const CALL_TIMEOUT_MS = 3_000;
 /** What the store tells whoever watches it; times are virtual. */
 export interface StoreNews {
   readonly latched: (epoch: number, region: Region, operationId: string) => void;
+  readonly renewed: (region: string) => void;
   readonly opened: (epoch: number, opensInMs: number, lapsedInMs: number) => void;
   readonly controlled: (record: ControlRecord) => void;
 }
@@ -149,7 +150,10 @@ export class Ohio {
     const nowMs = this.host.wallMs();
     const open = this.#isOpen(this.#row);
     const renewed = renew && this.#row.region === region && open;
-    if (renewed) this.#row = { ...this.#row, renewedAtMs: nowMs, renewedBy: server };
+    if (renewed) {
+      this.#row = { ...this.#row, renewedAtMs: nowMs, renewedBy: server };
+      this.#news.renewed(region);
+    }
     const { epoch, region: holder, lapsedAtMs, opensAtMs, unprotected } = this.#row;
     const lapsed = lapsedAtMs ?? opensAtMs;
     const lapsedAgoMs = lapsed === null ? undefined : Math.floor(nowMs - lapsed);

@@ -89,7 +89,7 @@ function askDatabase<T>(
 ): Promise<{ value: T } | { failure: unknown } | undefined> {
   type Served = { value: T } | { failure: unknown } | undefined;
   return network.ask<Served>(host, region, {
-    ...{ timeoutMs: CALL_TIMEOUT_MS, late: undefined },
+    ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => undefined },
     serve: (answer) => {
       const { database } = sites[region];
       if (!database || database.host.state === 'down') return answer(undefined);
@@ -210,7 +210,7 @@ function outsideView(answer: HttpAnswer | undefined): OutsideView {
 function servicePort(host: Host, { network, databases }: World): Ports['databaseService'] {
   const order = async (region: Region, run: () => void): Promise<void> => {
     const done = await network.ask<boolean>(host, region, {
-      ...{ timeoutMs: CALL_TIMEOUT_MS, late: false },
+      ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => false },
       serve: (answer) => {
         run();
         answer(true);
@@ -221,7 +221,7 @@ function servicePort(host: Host, { network, databases }: World): Ports['database
   return {
     view: (region) =>
       network.ask<DatabaseServiceView>(host, region, {
-        ...{ timeoutMs: CALL_TIMEOUT_MS, late: { kind: 'unreachable', because: 'no answer' } },
+        ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => ({ kind: 'unreachable', because: 'no answer' }) },
         serve: (answer) => answer({ kind: databases.stateOf(region) }),
       }),
     keep: (region) => order(region, () => databases.keep(region)),

@@ -5,6 +5,7 @@ import { LeaseDesk } from '../../../server/duties/lease-desk';
 import { ProtectionDuty } from '../../../server/duties/protection';
 import { RoleDuty } from '../../../server/duties/role';
 import { Sweeper } from '../../../server/duties/sweeper';
+import type { Timers } from '../../../server/duties/timers';
 import { LeaseCalls } from '../../../server/http/lease-calls';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '../../../server/ports';
 import type { SimulatedDatabase } from '../database/license-database';
@@ -44,6 +45,8 @@ export interface LicenseServerOptions {
     readonly unprotectedAfterMs: number;
   };
   readonly tell: (text: string) => void;
+  /** Does what has no effect as often as the product does. */
+  readonly idlesOften: boolean;
 }
 
 export const REGION_ADDRESSES = { oregon: 'http://oregon.test', virginia: 'http://virginia.test' } as const;
@@ -78,8 +81,9 @@ export class LicenseServer {
 
   /** Never rejects: what the product throws is a mistake of its own. */
   async handle(call: HttpCall): Promise<HttpAnswer> {
+    const arrivedAtMs = this.host.nowMs();
     try {
-      return await this.#handle(call);
+      return await this.#handle(call, arrivedAtMs);
     } catch (failure) {
       const { ledger } = this.#options;
       ledger.breaks('no-fault-of-ours', failure instanceof Error ? failure.message : String(failure));
@@ -87,7 +91,7 @@ export class LicenseServer {
     }
   }
 
-  async #handle({ kind, leaseId = '', body = {} }: HttpCall): Promise<HttpAnswer> {
+  async #handle({ kind, leaseId = '', body = {} }: HttpCall, arrivedAtMs: number): Promise<HttpAnswer> {
     const { role, calls } = this.#duties;
     switch (kind) {
       case 'livez':
@@ -102,17 +106,26 @@ export class LicenseServer {
       }
       case 'checkout':
         return this.#told(
-          { kind, leaseId, body },
+          { kind, leaseId, body, arrivedAtMs },
           await calls.checkout({ leaseId, ...body } as CheckoutCall, CALLER_OF),
         );
       case 'heartbeat':
-        return this.#told({ kind, leaseId, body }, await calls.heartbeat({ leaseId, ...body } as TokenCall, CALLER_OF));
+        return this.#told(
+          { kind, leaseId, body, arrivedAtMs },
+          await calls.heartbeat({ leaseId, ...body } as TokenCall, CALLER_OF),
+        );
       case 'release':
-        return this.#told({ kind, leaseId, body }, await calls.release({ leaseId, ...body } as TokenCall, CALLER_OF));
+        return this.#told(
+          { kind, leaseId, body, arrivedAtMs },
+          await calls.release({ leaseId, ...body } as TokenCall, CALLER_OF),
+        );
     }
   }
 
-  #told(call: HttpCall, reply: Awaited<ReturnType<LeaseCalls['checkout']>>): HttpAnswer {
+  #told(
+    call: HttpCall & { readonly arrivedAtMs: number },
+    reply: Awaited<ReturnType<LeaseCalls['checkout']>>,
+  ): HttpAnswer {
     const { ledger, region } = this.#options;
     const { status, retryAfterSeconds } = reply;
     const body = (reply.body ?? {}) as Readonly<Record<string, unknown>>;
@@ -143,7 +156,9 @@ function begin({ role, sweeper, protection }: Duties): void {
 function assemble(options: LicenseServerOptions): Duties {
   const { host, region, policy, mint, random, without, authorityStore } = options;
   // The other verbs of the port are for what is not simulated: nobody calls them.
-  const database = options.database as unknown as LicenseDatabase;
+  const borrows = new Set<string>();
+  const port = options.database as unknown as LicenseDatabase;
+  const database = without.has('S2-borrow') ? noting(borrows, port) : port;
   const { timers } = host;
   const clock: MonotonicClock = without.has('S7-monotonic') ? { nowMs: () => host.wallMs() } : host;
   const log = quietLog(options.tell);
@@ -154,13 +169,24 @@ function assemble(options: LicenseServerOptions): Duties {
   const acknowledgements = new Acknowledgements({ ...shared, followerExpected: true });
   const desk = new LeaseDesk({
     ...{ ...shared, policy, work, tokens: mint.tokens, random: random.next, onAdopted: () => undefined },
-    acknowledgements: withoutWaiting(acknowledgements, without),
+    acknowledgements: withoutWaiting(acknowledgements, without, borrows),
     entitlements: new Entitlements({ database, clock, proofs: { check: async () => undefined } }),
   });
-  const protection = new ProtectionDuty({ ...shared, authorityStore, acknowledgements, role, policy });
-  const sweeper = new Sweeper({ ...shared, role, triadClaims });
+  const idle = options.idlesOften ? shared : { ...shared, timers: lessOftenWhileIdle(timers, role) };
+  const protection = new ProtectionDuty({ ...idle, authorityStore, acknowledgements, role, policy });
+  const sweeper = new Sweeper({ ...idle, role, triadClaims });
   const calls = new LeaseCalls({ server: host.name, desk, role, regionAddresses: REGION_ADDRESSES });
   return { role, calls, sweeper, protection };
+}
+
+const IDLE_TIMES = 8;
+
+/** What does nothing while its server grants nothing need not do so every second. */
+function lessOftenWhileIdle(timers: Timers, role: RoleDuty): Timers {
+  return {
+    ...timers,
+    after: (ms, run) => timers.after(role.verdict().kind === 'granting' ? ms : ms * IDLE_TIMES, run),
+  };
 }
 
 /** S5 left out: whatever was committed is acknowledged. */
@@ -169,11 +195,36 @@ function withoutProofs(role: RoleDuty, without: Without): RoleDuty {
   return role;
 }
 
+const nameOf = ({ poolId, seq }: { readonly poolId: number; readonly seq: number }): string => `${poolId}/${seq}`;
+
+/** Remembers which numbers were borrows. */
+function noting(borrows: Set<string>, database: LicenseDatabase): LicenseDatabase {
+  const grant: LicenseDatabase['grant'] = async (batch) => {
+    const outcome = await database.grant(batch);
+    if (outcome.kind === 'done' && typeof outcome.result === 'object' && 'verdicts' in outcome.result) {
+      for (const verdict of outcome.result.verdicts) {
+        if (verdict.kind === 'granted' && verdict.lease.borrowed) borrows.add(nameOf(verdict.lease));
+      }
+    }
+    return outcome;
+  };
+  return new Proxy(database, {
+    get: (target, name) => {
+      const member: unknown = name === 'grant' ? grant : Reflect.get(target, name);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
 /** S2 left out: nobody waits for the follower. */
-function withoutWaiting(acknowledgements: Acknowledgements, without: Without): Acknowledgements {
+function withoutWaiting(
+  acknowledgements: Acknowledgements,
+  without: Without,
+  borrows: ReadonlySet<string>,
+): Acknowledgements {
   const { reached, knowledge } = acknowledgements;
   acknowledgements.reached = (wanted, terms) => {
-    const isBorrow = wanted.grants === undefined;
+    const isBorrow = wanted.grants !== undefined && borrows.has(nameOf(wanted.grants));
     const skip = isBorrow ? without.has('S2-borrow') : without.has('S2');
     return skip ? Promise.resolve(true) : reached.call(acknowledgements, wanted, terms);
   };

@@ -5,6 +5,7 @@ import {
   type InEpoch,
   type LicenseDatabase,
   type Observation,
+  type OpeningOutcome,
   type ProtectionRow,
   type ReadEntitlement,
 } from '../../../server/ports';
@@ -33,9 +34,14 @@ export interface LicenseDatabaseOptions {
   readonly clockwork: Clockwork;
   readonly random: Random;
   readonly without: Without;
+  /** What is only read is answered in the same step. */
+  readonly readsPromptly: boolean;
+  readonly onOpened: (outcome: OpeningOutcome) => void;
 }
 
-type Served<T> = { readonly kind: 'done'; readonly value: T } | { readonly kind: 'failed'; readonly failure: unknown };
+type Served<T> =
+  | { readonly kind: 'done'; readonly value: T; readonly wrote: boolean }
+  | { readonly kind: 'failed'; readonly failure: unknown };
 
 /** As server/postgres/connection.ts limits a query, and the opening of an epoch. */
 const QUERY_TIMEOUT_MS = 5_000;
@@ -68,7 +74,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 
   async observe(beaconLsn: string | undefined): Promise<Observation> {
     try {
-      return await this.#ask(QUERY_TIMEOUT_MS, ({ database, stream }) => {
+      return await this.#look(({ database, stream }) => {
         const { newestEpoch: row, role } = database;
         const epoch = row && { epoch: row.epoch, region: row.region, closed: row.closed };
         const flushed = stream?.acknowledged;
@@ -90,14 +96,14 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
   }
 
   readAcknowledged(): Promise<string | undefined> {
-    return this.#ask(QUERY_TIMEOUT_MS, ({ stream }) => {
+    return this.#look(({ stream }) => {
       const acknowledged = stream?.acknowledged;
       return acknowledged === undefined ? undefined : lsnText(acknowledged);
     });
   }
 
   readProtection(): Promise<ProtectionRow | undefined> {
-    return this.#ask(QUERY_TIMEOUT_MS, ({ database }) => {
+    return this.#look(({ database }) => {
       const row = database.newestEpoch;
       return row && { epoch: row.epoch, unprotected: row.unprotected, changes: row.changes };
     });
@@ -125,6 +131,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
       const verb = this.#verb(database);
       const outcome = verbs.openEpoch(verb, request);
       if (outcome.kind === 'opened') commit(database, verb.transaction.writes);
+      this.#options.onOpened(outcome);
       return outcome;
     });
 
@@ -149,10 +156,11 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
   release: LicenseDatabase['release'] = (requests, expected) =>
     this.#inEpoch(expected, (verb) => verbs.release(verb, requests));
 
-  expire: LicenseDatabase['expire'] = (expected) => this.#inEpoch(expected, (verb) => verbs.expire(verb));
+  expire: LicenseDatabase['expire'] = (expected) =>
+    this.#inEpoch(expected, (verb) => verbs.expire(verb), { promptly: this.#options.readsPromptly });
 
   findEntitlements: LicenseDatabase['findEntitlements'] = ({ feature }) =>
-    this.#ask(QUERY_TIMEOUT_MS, ({ database }) =>
+    this.#look(({ database }) =>
       [...database.tables.pools.values()]
         .filter((pool) => verbs.featureOf(pool.id) === feature)
         .map((pool): ReadEntitlement => ({ ...entitlementOf(pool), licenseKeySha256: undefined, file: undefined })),
@@ -170,8 +178,12 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
   }
 
   /** As server/postgres/transaction.ts: only while `expected` is the open epoch, all or nothing. */
-  #inEpoch<T>(expected: ExpectedEpoch, work: (verb: verbs.Verb) => T): Promise<InEpoch<T>> {
-    return this.#ask(QUERY_TIMEOUT_MS, ({ database }) => {
+  #inEpoch<T>(
+    expected: ExpectedEpoch,
+    work: (verb: verbs.Verb) => T,
+    how?: { readonly promptly: boolean },
+  ): Promise<InEpoch<T>> {
+    const serve = ({ database }: { readonly database: DatabaseServer }): InEpoch<T> => {
       if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'it follows' });
       const verdict = verbs.isOpen(database, expected);
       if (verdict.kind !== 'open') return verdict;
@@ -181,21 +193,31 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
       // A transaction that wrote nothing has still seen everything up to here.
       const position = writes.length > 0 ? commit(database, writes) : database.position;
       return { kind: 'done', result, lsn: lsnText(position), unprotected: database.newestEpoch?.unprotected === true };
-    });
+    };
+    return this.#ask(QUERY_TIMEOUT_MS, serve, how);
+  }
+
+  /** A round trip of a query that nothing hangs by but what the server believes. */
+  #look<T>(serve: (endpoint: Endpoint & { database: DatabaseServer }) => T): Promise<T> {
+    return this.#ask(QUERY_TIMEOUT_MS, serve, { promptly: this.#options.readsPromptly });
   }
 
   /** One round trip. Whether what was asked has happened is not known when no answer comes. */
-  async #ask<T>(timeoutMs: number, serve: (endpoint: Endpoint & { database: DatabaseServer }) => T): Promise<T> {
+  async #ask<T>(
+    timeoutMs: number,
+    serve: (endpoint: Endpoint & { database: DatabaseServer }) => T,
+    { promptly = false } = {},
+  ): Promise<T> {
     const { host, network, endpoint } = this.#options;
-    const late = failed('unreachable', 'no answer in time', true);
     const served = await network.ask<Served<T>>(host, host.place, {
       timeoutMs,
-      late,
+      late: () => failed('unreachable', 'no answer in time', true),
+      ...(promptly ? { promptly: (answer) => answer.kind === 'done' && !answer.wrote } : {}),
       serve: (answer) => {
         const { database, stream } = endpoint();
         if (!database || database.host.state === 'down') return answer(failed('unreachable', 'refused', false));
         const { life } = database.host;
-        database.host.arrive(life, () => answer(attempt(() => serve({ database, stream }))));
+        database.host.arrive(life, () => answer(attempt(database, () => serve({ database, stream }))));
       },
     });
     if (served.kind === 'failed') throw served.failure;
@@ -203,9 +225,11 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
   }
 }
 
-function attempt<T>(work: () => T): Served<T> {
+function attempt<T>(database: DatabaseServer, work: () => T): Served<T> {
+  const { position } = database;
   try {
-    return { kind: 'done', value: work() };
+    const value = work();
+    return { kind: 'done', value, wrote: database.position !== position };
   } catch (failure) {
     if (failure instanceof ConstraintViolation) return failed('fault', failure.message, false);
     return { kind: 'failed', failure };

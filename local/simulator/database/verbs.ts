@@ -140,12 +140,11 @@ export function openEpoch(verb: Verb, request: OpeningRequest): OpeningOutcome {
   const newest = database.newestEpoch;
   if (newest && newest.epoch >= request.epoch) return { kind: 'already_known', newest: newest.epoch };
   const opened = database.tables.newestOpened;
-  const lack = without.has('S4-hold-back')
-    ? ('nothing' as const)
-    : lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
+  const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
+  const awaited = without.has('S4-hold-back') ? 'nothing' : lack;
   const mustOutliveMs = lastWordMs(lack, opened, { ...request, nowMs });
   const prepared = [...database.tables.pools.values()].map((pool) =>
-    preparePool(verb, pool, { lack, mustOutliveMs, policy: request.policy }),
+    preparePool(verb, pool, { lack: awaited, mustOutliveMs, policy: request.policy }),
   );
   const { epoch, region } = request;
   transaction.put({

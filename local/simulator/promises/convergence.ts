@@ -21,6 +21,9 @@ function unsettledFence({ ohio, sites }: World): string | undefined {
   if (operation !== null) return `${operation.kind} is still in phase ${operation.phase}: ${operation.stuck?.because}`;
   if (region === 'virginia' && automation.state === 'armed') return 'after a failover the automation is armed';
   const other = otherRegion(region);
+  const standby = sites[other];
+  if (standby.service === 'following' && standby.database?.role === 'primary')
+    return `${other} was to follow, and follows nobody`;
   return epoch > 1 && sites[other].acl.kind === 'serve' ? `${other} is not fenced` : undefined;
 }
 

@@ -7,11 +7,13 @@ import { BEGINNING_MS } from '../places/host';
 export const PROMISES = {
   'seat-sold-twice': 'the seats that holders believe to hold never exceed the pool',
   'lease-lost': 'every acknowledged lease that was not given back is honoured while its holder may hold it',
+  'given-back-after-release': 'a lease that a region has taken back is not given by it to anybody again',
   'two-regions-in-an-epoch': 'at most one region grants in an epoch',
   'granted-after-the-end': 'nothing is granted in an epoch after a newer one has opened',
   'failover-of-the-living': 'no failover while application or database were up and could be seen by everybody',
   'failover-against-evidence':
     'no failover while the witness, the follower or the authority store knew the region alive',
+  'failover-to-nobody': 'no failover to a region that cannot take over',
   'failover-in-haste': 'no failover before both were down for the whole window',
   'nothing-lost-by-plan': 'a hand-over of a living region holds nothing back',
   'not-converged': 'when everything is mended, everybody is served within a bound',
@@ -59,6 +61,7 @@ export class Ledger {
   readonly #regionOfEpoch = new Map<number, string>();
   readonly #openings: Opening[] = [];
   readonly #releaseAsked = new Set<string>();
+  readonly #released = new Map<string, { readonly region: string; readonly atMs: number }>();
   broken: BrokenPromise | undefined;
   grants = 0;
   adoptions = 0;
@@ -86,13 +89,15 @@ export class Ledger {
 
   /** A server has answered; whether the answer arrives is another matter. */
   answered(answer: {
-    readonly call: HttpCall;
+    readonly call: HttpCall & { readonly arrivedAtMs: number };
     readonly status: number;
     readonly body: Readonly<Record<string, unknown>>;
     readonly region: string;
     readonly server: string;
   }): void {
     const { call, status, body, region, server } = answer;
+    if (call.kind === 'release' && status === 204)
+      this.#released.set(call.leaseId ?? '', { region, atMs: this.#options.nowMs() });
     if ((status === 200 || status === 201) && body.token !== undefined) this.#acknowledged(answer);
     const ended = status === 410 || (status === 404 && body.code === 'lease_not_found');
     if (call.kind === 'heartbeat' && ended) {
@@ -112,10 +117,12 @@ export class Ledger {
   }
 
   #acknowledged({
+    call,
     body,
     region,
     server,
   }: {
+    readonly call: HttpCall & { readonly arrivedAtMs: number };
     readonly body: Readonly<Record<string, unknown>>;
     readonly region: string;
     readonly server: string;
@@ -127,10 +134,19 @@ export class Ledger {
       this.breaks('two-regions-in-an-epoch', `${before} and ${region} granted in epoch ${epoch}`);
     }
     this.#regionOfEpoch.set(epoch, region);
+    this.#checkReleased(String(body.leaseId), call.arrivedAtMs, region);
     const newer = this.#openings.find((opening) => opening.epoch > epoch && opening.opensAtMs <= this.#options.nowMs());
     if (newer) {
       this.breaks('granted-after-the-end', `${server} granted in epoch ${epoch} after epoch ${newer.epoch} had opened`);
     }
+  }
+
+  /** What the region took back before it was asked; a region that is lost since may take its word along. */
+  #checkReleased(leaseId: string, arrivedAtMs: number, region: string): void {
+    const released = this.#released.get(leaseId);
+    if (released?.region !== region || released.atMs >= arrivedAtMs) return;
+    if (this.#openings.some(({ opensAtMs }) => opensAtMs > released.atMs && opensAtMs <= this.#options.nowMs())) return;
+    this.breaks('given-back-after-release', `${leaseId} was given back to ${region} and then granted there`);
   }
 
   /** May a region say that this lease is over? */

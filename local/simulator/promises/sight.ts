@@ -5,15 +5,24 @@ const DECISION_AGE_MAX_MS = 60_000;
 /** Twelve samples, no closer together than eight seconds. */
 const WINDOW_MS_MIN = 80_000;
 
+/** A region that renews does so at least this often. */
+const RENEWAL_GAP_MS_MAX = 15_000;
+const FOLLOWER_SILENT_MS = 10_000;
+
+/** `unfit`: the region that would take over cannot. */
+type Evidence = 'application' | 'database' | 'witness' | 'follower' | 'unfit';
+
 /**
  * Who can see Oregon alive, by the truth of the simulation and not by anybody's probes. Asked anew whenever something has
  * changed; a failover is judged by since when the answers have been so.
  */
 export class Sight {
   readonly #world: World;
-  readonly #since = new Map<'application' | 'database' | 'witness' | 'follower', number>();
+  readonly #since = new Map<Evidence, number>();
   /** Since when neither application nor database was seen by everybody; and until when, if they are again. */
   #unseen: { fromMs: number; toMs: number | undefined } | undefined;
+
+  #renewals: { sinceMs: number; lastMs: number } | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -33,12 +42,25 @@ export class Sight {
     if (isSeen && this.#unseen && this.#unseen.toMs === undefined) this.#unseen = { ...this.#unseen, toMs: nowMs };
   }
 
+  /** Oregon has renewed its authority. */
+  renewed(): void {
+    const { nowMs } = this.#world.clockwork;
+    const goesOn = this.#renewals !== undefined && nowMs - this.#renewals.lastMs < RENEWAL_GAP_MS_MAX;
+    this.#renewals = { sinceMs: goesOn ? (this.#renewals?.sinceMs ?? nowMs) : nowMs, lastMs: nowMs };
+  }
+
+  get #renewingForMs(): number {
+    const { nowMs } = this.#world.clockwork;
+    if (this.#renewals === undefined || nowMs - this.#renewals.lastMs > RENEWAL_GAP_MS_MAX) return 0;
+    return nowMs - this.#renewals.sinceMs;
+  }
+
   /** An automatic failover has just taken the epoch. */
   judgeFailover(): void {
     this.look();
     const { ledger, clockwork } = this.#world;
     const { nowMs } = clockwork;
-    const forMs = (who: 'application' | 'database' | 'witness' | 'follower'): number => {
+    const forMs = (who: Evidence): number => {
       const since = this.#since.get(who);
       return since === undefined ? 0 : nowMs - since;
     };
@@ -52,25 +74,39 @@ export class Sight {
         ledger.breaks('failover-against-evidence', `the ${who} had seen it alive for ${Math.round(forMs(who))} ms`);
       }
     }
+    if (this.#renewingForMs > DECISION_AGE_MAX_MS) {
+      ledger.breaks(
+        'failover-against-evidence',
+        `it had renewed its authority for ${Math.round(this.#renewingForMs)} ms`,
+      );
+    }
+    if (forMs('unfit') > DECISION_AGE_MAX_MS) {
+      ledger.breaks('failover-to-nobody', `the other region had been unable for ${Math.round(forMs('unfit'))} ms`);
+    }
     if (this.#unseen === undefined) return;
     const unseenMs = (this.#unseen.toMs ?? nowMs) - this.#unseen.fromMs;
     if (unseenMs < WINDOW_MS_MIN) ledger.breaks('failover-in-haste', `both were down for ${Math.round(unseenMs)} ms`);
   }
 
-  #seen(): Record<'application' | 'database' | 'witness' | 'follower', boolean> {
+  #seen(): Record<Evidence, boolean> {
     const { sites, network, witness, databases } = this.#world;
     const { router, servers, database } = sites.oregon;
     const answers = router.isRunning && servers.some(({ host }) => host.isRunning);
     const witnessed = answers && witness.host.isRunning && network.isClear('oregon', 'ohio');
     const databaseUp = database?.host.isRunning === true && database.role === 'primary';
     const stream = databases.stream('oregon');
-    const follower = databaseUp && stream?.isStreaming === true && stream.heardAtMs !== undefined;
+    const heardAtMs = stream?.isStreaming === true ? stream.heardAtMs : undefined;
+    const hears = heardAtMs !== undefined && this.#world.clockwork.nowMs - heardAtMs < FOLLOWER_SILENT_MS;
+    const { virginia } = sites;
+    const standby = virginia.database?.host.isRunning === true;
     const clear = network.isClear('oregon', 'virginia');
     return {
       application: witnessed && clear,
       database: databaseUp && clear,
       witness: witnessed && network.isClear('ohio', 'virginia'),
-      follower: follower && clear && sites.virginia.database?.host.isRunning === true,
+      follower: databaseUp && hears && standby && network.isClear('virginia', 'virginia'),
+      unfit:
+        !standby || virginia.database?.replayPaused === true || !virginia.servers.some(({ host }) => host.isRunning),
     };
   }
 }

@@ -19,6 +19,7 @@ export function drawScenario(seed: number, wanted?: Theme): Scenario {
     leaseTtlMs: random.pick([60_000, 300_000, 600_000]),
     unprotectedAfterMs: random.pick([60_000, 60_000, 0]),
     timersLateMsMax: random.pick([200, 2_000, 2_000]),
+    coarse: random.chance(0.85),
   };
   const drawn = random.pick(THEME_NAMES);
   const scenario = THEMES[wanted ?? drawn](random, plain);

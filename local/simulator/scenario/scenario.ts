@@ -35,6 +35,8 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface When {
   readonly atMs: number;
   readonly phase?: string;
+  /** @default drawn */
+  readonly afterMs?: number;
 }
 
 export interface Fault {
@@ -75,6 +77,11 @@ export interface Scenario {
   readonly serversPerRegion: number;
   readonly controllers: number;
   readonly timersLateMsMax: number;
+  /**
+   * Faster, and less interleaved: reads of a region's own database take no time on a line without faults, and servers that
+   * grant nothing keep their books less often.
+   */
+  readonly coarse?: boolean;
   readonly pools: readonly PoolShape[];
   readonly rooms: readonly RoomShape[];
   /** How far clocks are ahead, in milliseconds. */

@@ -1,25 +1,13 @@
-import type { Random } from '../time/random';
-import { drawCut, FAILOVER_PHASES, type Fault, type FaultKind, type Scenario } from './scenario';
-
-type Draw = (random: Random, scenario: Scenario) => Scenario;
+import { drawCut, FAILOVER_PHASES, type Fault } from './scenario';
+import { type Draw, fault, loss, STORIES } from './stories';
 
 const TTL_LONG_MS = 600_000;
 const TTL_SHORT_MS = 60_000;
 
-const fault = (kind: FaultKind, where: string, atMs: number, forMs: number, amount = 0): Fault => ({
-  ...{ kind, where, forMs, amount },
-  when: { atMs: Math.max(0, atMs) },
-});
-
-/** Oregon is lost; it may come back at a bad moment. */
-function loss(random: Random, { chaosMs }: Scenario, atMs: number, kind: FaultKind = 'region-loss'): Fault {
-  const forMs = random.pick([180_000, 300_000, chaosMs]);
-  const untilPhase = random.chance(0.4) ? { untilPhase: random.pick(FAILOVER_PHASES) } : {};
-  return { ...fault(kind, 'oregon', atMs, forMs), ...untilPhase };
-}
-
 /** What each theme makes of a plain world: the stories that the rules are for. */
 const DRAWS = {
+  ...STORIES,
+
   /** Anything may happen. */
   any: (_random, scenario) => scenario,
 
