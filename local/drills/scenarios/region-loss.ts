@@ -35,12 +35,26 @@ export const regionLoss: Scenario = {
   },
 };
 
+interface PoolView {
+  readonly feature: string;
+  readonly seats: number;
+  readonly seatsHeldBack: number;
+}
+
 /** What the failover costs: seats that are not sold until every unknown grant must have lapsed, pool by pool. */
 async function seatsHeldBack(drill: Drill): Promise<string> {
-  const { layout, tokens } = drill.world;
-  const answer = await fetch(`${layout.url('edge')}/v1/pools`, {
-    headers: { authorization: `Bearer ${tokens.admin}` },
+  let pools: readonly PoolView[] = [];
+  await drill.eventually('the pools are read', 20_000, async () => {
+    pools = await readPools(drill);
+    return pools.length > 0;
   });
-  const { pools } = (await answer.json()) as { pools: { feature: string; seatsHeldBack: number; seats: number }[] };
-  return pools.map(({ feature, seatsHeldBack, seats }) => `${feature} ${seatsHeldBack} of ${seats}`).join(', ');
+  return pools.map((pool) => `${pool.feature} ${pool.seatsHeldBack} of ${pool.seats}`).join(', ');
+}
+
+/** None while Virginia does not answer. */
+async function readPools({ world: { layout, tokens } }: Drill): Promise<readonly PoolView[]> {
+  const headers = { authorization: `Bearer ${tokens.admin}` };
+  const answer = await fetch(`${layout.url('edge')}/v1/pools`, { headers }).catch(() => undefined);
+  if (answer?.status !== 200) return [];
+  return ((await answer.json()) as { readonly pools: readonly PoolView[] }).pools;
 }
