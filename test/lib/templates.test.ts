@@ -4,6 +4,7 @@ import { App, Stack, Validations } from 'aws-cdk-lib';
 import { CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { config } from '../../deployment.config';
+import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
 import { FAILOVER_VARIABLES } from '../../lambda/failover/environment';
 import { CONTROLLER_WILDCARDS } from '../../lib/controller/controller-rights';
 import { PASSES_THE_FENCE } from '../../lib/edge/web-acls';
@@ -251,6 +252,14 @@ describe('alarms', () => {
         expect(Properties.AlarmActions).toHaveLength(1);
       }
     }
+  });
+});
+
+describe('a human’s buttons', () => {
+  it('are a document for the failover by hand, and one for each stage of the failback', () => {
+    const names = ofType(app.templates.virginia, 'AWS::SSM::Document').map(([, { Properties }]) => Properties.Name);
+    const stages = FAILBACK_STAGES.map((stage) => `evergrant-failback-${stage}`);
+    expect(names).toEqual(['evergrant-failover', ...stages]);
   });
 });
 
