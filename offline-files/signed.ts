@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { armour } from '../license-files/armour';
+import { readCompact } from '../license-files/compact';
 import { bodyOf, sha256, type Unreadable, unreadable } from './unsigned';
 
 export const RESPONSE_TYPE = 'evergrant-offline-response+jwt';
@@ -133,6 +134,7 @@ async function verified<T extends TSchema>(
   jws: string,
   { type, schema, keys }: { type: string; schema: T; keys: JSONWebKeySet },
 ): Promise<Static<T> | undefined> {
+  if (readCompact(jws).kind !== 'jws') return undefined;
   try {
     const { payload, protectedHeader } = await compactVerify(jws, createLocalJWKSet(keys), { algorithms: ['EdDSA'] });
     const claims: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));

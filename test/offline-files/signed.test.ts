@@ -107,6 +107,15 @@ describe('a response is verified without a network', () => {
       { numRuns: 150 },
     );
   });
+
+  it('nor its last letter, some of whose bits say nothing', async () => {
+    const text = await responseOf();
+    const last = text.indexOf('\n-----END') - 1;
+    for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
+      const changed = text.slice(0, last) + letter + text.slice(last + 1);
+      if (changed !== text) expect([letter, (await verify(changed)).kind]).toEqual([letter, 'refused']);
+    }
+  });
 });
 
 it('a receipt is no response, and a response no receipt', async () => {

@@ -77,7 +77,10 @@ describe('the authority record', () => {
     const asServer = (sql: string) => database.as('evergrant_server', (server) => server.query(sql));
     await expect(asServer("update authority set region = 'virginia', epoch = 2")).rejects.toThrow('permission denied');
     await expect(asServer('update control set version = 1')).rejects.toThrow('permission denied');
-    await expect(asServer('select * from history')).rejects.toThrow('permission denied');
+    await expect(asServer('select * from control')).rejects.toThrow('permission denied');
+    await expect(asServer(`insert into history (kind, detail) values ('operator', '{}')`)).rejects.toThrow(
+      'permission denied',
+    );
   });
 
   it('survives being made again', async () => {
