@@ -15,5 +15,5 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 30_000,
   // Most of a test's time is waiting for real processes and real databases.
-  maxWorkers: '100%',
+  maxWorkers: '150%',
 };
