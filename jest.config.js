@@ -1,3 +1,5 @@
+const { availableParallelism } = require('node:os');
+
 /** Tests run on the sources through swc; the drills in test/ run the built world in dist/. */
 module.exports = {
   testEnvironment: 'node',
@@ -15,5 +17,5 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 30_000,
   // Most of a test's time is waiting for real processes and real databases.
-  maxWorkers: '150%',
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
 };
