@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client } from 'pg';
+import { Client, escapeLiteral } from 'pg';
 import { giveToPostgres } from '../../../local/postgres/account';
 import { copyRunning, unfinishedCopy } from '../../../local/postgres/copies';
 import { PostgresInstance } from '../../../local/postgres/instance';
@@ -39,7 +39,7 @@ export class DatabaseModel {
     const instance = await this.#make(identifier);
     await instance.init();
     await instance.start({ settings: this.#settings(instance) });
-    await instance.query(`create role ${OWNER} login createrole password '${ownerPassword}'`);
+    await instance.query(`create role ${OWNER} login createrole password ${escapeLiteral(ownerPassword)}`);
     await instance.query(`grant pg_monitor to ${OWNER} with admin option`);
     await instance.query(`create database evergrant owner ${OWNER}`);
     return instance;
