@@ -7,7 +7,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Failure, runCrew } from './crew';
-import { coverageTable, progressLine, ruleText, scenarioText, traceText } from './report';
+import { coverageTable, jsonReport, progressLine, ruleText, scenarioText, traceText } from './report';
 import { PUNISHED_IN_THE_END, RULE_NAMES, type Rule, THEME_OF } from './rules';
 import { run } from './run';
 import { drawScenario } from './scenario/draw';
@@ -123,8 +123,7 @@ async function searchSeeds(options: Options): Promise<boolean> {
   });
   const elapsedMs = performance.now() - startedAtMs;
   if (json) {
-    const scenarios = failures.map((failure) => ({ ...failure, scenario: drawScenario(failure.seed, options.theme) }));
-    say(JSON.stringify({ from: options.from, without, elapsedMs, ...totals, failures: scenarios }, null, 2));
+    say(jsonReport({ from: options.from, without, theme: options.theme, elapsedMs, totals, failures }));
     return failures.length === 0;
   }
   say(`from seed ${options.from}: ${progressLine(totals, elapsedMs)}`);

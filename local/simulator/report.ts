@@ -1,6 +1,9 @@
+import type { Failure } from './crew';
 import { RULES, type Rule } from './rules';
 import type { RunResult } from './run';
+import { drawScenario } from './scenario/draw';
 import { FAULT_KINDS, type Fault, type Scenario } from './scenario/scenario';
+import type { Theme } from './scenario/themes';
 import type { Totals } from './totals';
 
 const PHASES = ['watching', 'latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'check', 'keep-database'];
@@ -16,6 +19,21 @@ export function progressLine(totals: Totals, elapsedMs: number): string {
     `${NUMBER.format(totals.steps)} steps, ${NUMBER.format(totals.grants)} grants and renewals`,
     `${NUMBER.format(totals.failovers)} with a failover`,
   ].join(', ');
+}
+
+export interface Search {
+  readonly from: number;
+  readonly without: readonly Rule[];
+  readonly theme: Theme | undefined;
+  readonly elapsedMs: number;
+  readonly totals: Totals;
+  readonly failures: readonly Failure[];
+}
+
+/** What `--json` prints: what a search came to, and the whole scenario of each failure. */
+export function jsonReport({ from, without, theme, elapsedMs, totals, failures }: Search): string {
+  const scenarios = failures.map((failure) => ({ ...failure, scenario: drawScenario(failure.seed, theme) }));
+  return JSON.stringify({ from, without, elapsedMs, ...totals, failures: scenarios }, null, 2);
 }
 
 /** How often each fault was injected, and in which phases of an operation. */

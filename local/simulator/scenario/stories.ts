@@ -135,11 +135,12 @@ export const STORIES = {
     return { ...scenario, ...QUIET, chaosMs: 900_000, faults };
   },
 
-  /** What was borrowed in the last minute is lost with the region, and nobody asks for it before the waiting is over. */
+  /** What was borrowed is lost with the region, and nobody asks for it before the waiting is over. */
   borrowed: (random, scenario) => {
     const atMs = random.between(60_000, 150_000);
     const faults = [
-      fault('stream-lag', 'oregon', atMs - 50_000, 300_000, random.between(60_000, 120_000)),
+      // From the beginning: a pool is full of borrows before long.
+      fault('stream-lag', 'oregon', 1_000, 600_000, 200_000),
       fault('region-loss', 'oregon', atMs, 600_000),
       decided(random, atMs),
     ];
@@ -153,17 +154,20 @@ export const STORIES = {
   /** The survivor is given back what it never heard of, and then old calls arrive again. */
   returned: (random, scenario) => {
     const atMs = random.between(60_000, 150_000);
-    const old = Array.from({ length: 16 }, () =>
-      fault('old-call', `room-${random.int(1, scenario.rooms.length)}`, atMs + random.between(70_000, 300_000), 1_000),
+    const old = Array.from({ length: 60 }, () =>
+      fault('old-call', `room-${random.int(1, scenario.rooms.length)}`, atMs + random.between(50_000, 200_000), 1),
     );
     const faults = [
-      fault('stream-lag', 'oregon', atMs - 60_000, 300_000, random.between(60_000, 120_000)),
+      fault('stream-lag', 'oregon', atMs - 60_000, 300_000, 150_000),
       fault('region-loss', 'oregon', atMs, 600_000),
       decided(random, atMs),
       ...old,
     ];
-    const rooms = scenario.rooms.map((room) => ({ ...room, thinksMs: 5_000, releaseShare: 0.6, knowsRegions: true }));
-    const pools = scenario.pools.map((pool) => ({ ...pool, escrow: 3, seats: Math.max(3, pool.seats) }));
+    const rooms = scenario.rooms.map((room) => ({
+      ...{ ...room, seats: 1, thinksMs: 1_000, releaseShare: 0.7, knowsRegions: true },
+      leasesMax: 3,
+    }));
+    const pools = scenario.pools.map((pool) => ({ ...pool, escrow: 3, seats: 6 }));
     return { ...scenario, ...QUIET, leaseTtlMs: 600_000, chaosMs: 600_000, pools, rooms, faults };
   },
 
