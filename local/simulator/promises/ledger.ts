@@ -61,6 +61,7 @@ export class Ledger {
   readonly #regionOfEpoch = new Map<number, string>();
   readonly #openings: Opening[] = [];
   readonly #releaseAsked = new Set<string>();
+  readonly #granted = new Set<string>();
   readonly #released = new Map<string, { readonly region: string; readonly atMs: number }>();
   broken: BrokenPromise | undefined;
   grants = 0;
@@ -96,7 +97,8 @@ export class Ledger {
     readonly server: string;
   }): void {
     const { call, status, body, region, server } = answer;
-    if (call.kind === 'release' && status === 204)
+    // Who only left a line has given nothing back.
+    if (call.kind === 'release' && status === 204 && this.#granted.has(call.leaseId ?? ''))
       this.#released.set(call.leaseId ?? '', { region, atMs: this.#options.nowMs() });
     if ((status === 200 || status === 201) && body.token !== undefined) this.#acknowledged(answer);
     const ended = status === 410 || (status === 404 && body.code === 'lease_not_found');
@@ -134,6 +136,7 @@ export class Ledger {
       this.breaks('two-regions-in-an-epoch', `${before} and ${region} granted in epoch ${epoch}`);
     }
     this.#regionOfEpoch.set(epoch, region);
+    this.#granted.add(String(body.leaseId));
     this.#checkReleased(String(body.leaseId), call.arrivedAtMs, region);
     const newer = this.#openings.find((opening) => opening.epoch > epoch && opening.opensAtMs <= this.#options.nowMs());
     if (newer) {
