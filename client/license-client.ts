@@ -11,6 +11,7 @@ import type { BackoffPolicy } from './core/backoff';
 import { type ClientNotice, callListener, type Occurrence } from './events';
 import { type Asked, type CheckoutOutcome, Checkouts } from './keeping/checkouts';
 import { Contact } from './keeping/contact';
+import { Farewells } from './keeping/farewells';
 import { LeaseBook } from './keeping/lease-book';
 import { Renewals } from './keeping/renewals';
 import { KeyRing } from './keys/key-ring';
@@ -57,6 +58,7 @@ export class LicenseClient {
   readonly #switchboard: Switchboard;
   readonly #courier: Courier;
   readonly #keys: KeyRing;
+  readonly #farewells: Farewells;
   readonly #book: LeaseBook;
   readonly #renewals: Renewals;
   readonly #checkouts: Checkouts;
@@ -87,6 +89,8 @@ export class LicenseClient {
     this.#membership = this.#newMembership(kept);
     this.#switchboard = this.#newSwitchboard();
     this.#courier = this.#newCourier();
+    const settleMs = options.requestTimeoutMs ?? 10_000;
+    this.#farewells = new Farewells({ clock: this.#clock, settleMs, dead: this.#dead.signal });
     this.#book = this.#newBook();
     this.#renewals = this.#newRenewals();
     this.#checkouts = this.#newCheckouts();
@@ -232,8 +236,10 @@ export class LicenseClient {
       ...{ random, newLeaseId },
       onOccurrence: (keeper, occurrence) => this.#occurred(keeper, occurrence),
       onAsk: (keeper) => this.#renewals.want(keeper),
-      release: (keeper) =>
-        this.#courier.deliver(keeper.farewell, { deadlineMs, signal: this.#dead.signal, background: false }),
+      release: (keeper) => {
+        const terms = { deadlineMs, signal: this.#dead.signal, background: false };
+        return this.#farewells.say(keeper.id, this.#courier.deliver(keeper.farewell, terms));
+      },
       onDropped: (leaseId, detail) => this.#notice({ kind: 'lease_dropped', leaseId, detail }),
       onChange: () => this.#save(),
     });
@@ -258,6 +264,7 @@ export class LicenseClient {
       ...{
         courier: this.#courier,
         book: this.#book,
+        farewells: this.#farewells,
         keys: this.#keys,
         clock: this.#clock,
         newLeaseId,

@@ -9,6 +9,7 @@ import { callListener, type Occurrence } from '../events';
 import type { KeyRing } from '../keys/key-ring';
 import type { Lease } from '../lease';
 import type { CheckoutRequest } from '../options';
+import type { Farewells } from './farewells';
 import type { LeaseBook } from './lease-book';
 import type { LeaseDefinition } from './lease-keeper';
 
@@ -23,6 +24,7 @@ export type CheckoutOutcome =
 export interface CheckoutsOptions {
   readonly courier: Courier;
   readonly book: LeaseBook;
+  readonly farewells: Farewells;
   readonly keys: Pick<KeyRing, 'verify'>;
   readonly clock: ClientClock;
   readonly holder: string;
@@ -222,6 +224,8 @@ export class Checkouts {
     const { product, feature, seats } = checkout;
     if (!grant) return { kind: 'refused', code: 'not_a_lease', detail: 'The answer is not a lease.' };
     const leaseId = grant.leaseId ?? checkout.id;
+    const leaving = this.#options.farewells.underWay(leaseId);
+    if (leaving) return this.#askAfter(leaving, checkout, leaseId);
     const proof = await keys.verify(grant.token, { leaseId, product, feature, seats });
     if (proof.kind === 'refused') {
       const { detail } = proof;
@@ -239,17 +243,30 @@ export class Checkouts {
     return { kind: 'granted', lease };
   }
 
+  /** The server gave a lease of this installation that is on its way back: when it is there, others are asked for. */
+  async #askAfter(leaving: Promise<void>, checkout: Checkout, leaseId: string): Promise<CheckoutOutcome> {
+    const { clock, deadlineMs, farewells } = this.#options;
+    const enough = new AbortController();
+    const signal = AbortSignal.any([checkout.signal, enough.signal]);
+    await Promise.race([leaving, pause(clock, deadlineMs, { signal, background: false })]);
+    enough.abort();
+    if (farewells.underWay(leaseId) === undefined && !checkout.signal.aborted) return this.#ask(checkout);
+    const because = checkout.signal.aborted ? 'it was stopped' : 'seats of before are still being given back';
+    return { kind: 'unavailable', because };
+  }
+
   /**
    * A checkout without an answer may have been carried out: its seats are given back, in the background while the client
    * lives, and before its end when it is being closed.
    */
   async #giveBack(checkout: Asked): Promise<void> {
-    const { courier, closed, dead, releaseDeadlineMs } = this.#options;
+    const { courier, farewells, closed, dead, releaseDeadlineMs } = this.#options;
     const closing = closed.aborted;
-    const delivery = courier.deliver(
+    const sent = courier.deliver(
       { ...callFor(checkout), kind: 'release', method: 'DELETE' },
       { deadlineMs: closing ? releaseDeadlineMs : GIVE_BACK_MS, signal: dead, background: !closing },
     );
+    const delivery = farewells.say(checkout.id, sent);
     if (closing) await delivery;
   }
 }

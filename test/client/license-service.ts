@@ -97,6 +97,8 @@ export class LicenseService {
   clockAheadMs = 0;
   /** Places in line before whoever asks with `queue`; undefined: there is no line. */
   line: number | undefined;
+  /** What it hears and neither does nor answers. */
+  deafTo: 'PUT' | 'POST' | 'DELETE' | undefined;
   readonly asked: Asked[] = [];
   readonly live = new Set<string>();
   readonly tokens: string[] = [];
@@ -266,7 +268,7 @@ export class LicenseService {
   }
 
   #answer({ method, path, body }: Asked): Answering {
-    if (this.mood === 'hangs') return 'nothing';
+    if (this.mood === 'hangs' || method === this.deafTo) return 'nothing';
     const refusal = PROBLEMS[this.mood];
     if (path === '/v1/status') return { status: 200, body: { granting: this.mood !== 'refers', region: this.name } };
     if (path === '/.well-known/jwks.json') return { status: 200, body: JWKS };

@@ -117,6 +117,41 @@ describe('an installation that is started again', () => {
       expect(service.live).toEqual(new Set([after.leases[0]?.id]));
     });
 
+    describe('whose seats are on their way back', () => {
+      const DEADLINES = { checkoutDeadlineMs: 2_000, requestTimeoutMs: 200, releaseDeadlineMs: 5_000 };
+
+      it('does not take them again: a release that arrives late would free what it holds', async () => {
+        const made = start({ ...DEADLINES, sessions: false });
+        service.deafTo = 'DELETE';
+        const first = await granted(made);
+        void first.release();
+        await eventually('it is said', WITHIN_MS, () => service.asks('DELETE').length > 0);
+        const asked = made.checkout(SEAT);
+        await eventually('the service hands them out again', WITHIN_MS, () => service.asks('PUT').length > 1);
+        expect(service.live).toEqual(new Set([first.id]));
+        service.deafTo = undefined;
+        const outcome = await asked;
+        expect(outcome).toMatchObject({ kind: 'granted' });
+        expect(service.live).toEqual(new Set([outcome.kind === 'granted' ? outcome.lease.id : '']));
+        expect(service.live).not.toContain(first.id);
+      });
+
+      it('nor those of a checkout that nobody answered in time', async () => {
+        const made = start({ ...DEADLINES, checkoutDeadlineMs: 300, sessions: false });
+        Object.assign(service, { mood: 'swallows', deafTo: 'DELETE' });
+        expect((await made.checkout(SEAT)).kind).toBe('unavailable');
+        const [left] = [...service.live];
+        service.mood = 'grants';
+        expect(await made.checkout(SEAT)).toEqual({
+          kind: 'unavailable',
+          because: 'seats of before are still being given back',
+        });
+        service.deafTo = undefined;
+        await eventually('they are back', WITHIN_MS, () => service.live.size === 0);
+        expect((await granted(made)).id).not.toBe(left);
+      });
+    });
+
     it('gives back what nobody asks for any more', async () => {
       const first = start();
       const [wanted, unwanted] = [await granted(first), await granted(first, { feature: 'other' })];

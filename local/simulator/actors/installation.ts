@@ -4,6 +4,7 @@ import { Courier } from '../../../client/calls/courier';
 import type { ClientClock } from '../../../client/clock';
 import { Checkouts } from '../../../client/keeping/checkouts';
 import { Contact } from '../../../client/keeping/contact';
+import { Farewells } from '../../../client/keeping/farewells';
 import { LeaseBook } from '../../../client/keeping/lease-book';
 import type { LeaseKeeper } from '../../../client/keeping/lease-keeper';
 import { Renewals } from '../../../client/keeping/renewals';
@@ -129,6 +130,7 @@ export class Installation {
     });
     const shared = { clock, random: random.next, backoff: BACKOFF, requestTimeoutMs: 10_000 };
     const courier = new Courier({ ...shared, transport, addresses: book });
+    const farewells = new Farewells({ clock, settleMs: shared.requestTimeoutMs, dead: dead.signal });
     const keys = {
       verify: async (token: string, expected: Expected) => this.#verify(token, expected),
       verifyKept: async (token: string, expected: Expected) => this.#verify(token, expected),
@@ -147,7 +149,8 @@ export class Installation {
       onAsk: (keeper) => renewals.want(keeper),
       release: (keeper) => {
         world.ledger.releaseAsked(keeper.id);
-        return courier.deliver(keeper.farewell, { deadlineMs: 10_000, signal: dead.signal, background: false });
+        const terms = { deadlineMs: 10_000, signal: dead.signal, background: false };
+        return farewells.say(keeper.id, courier.deliver(keeper.farewell, terms));
       },
       onDropped: (leaseId, detail) => world.tell(name, `drops ${leaseId}: ${detail}`),
       onChange: () => this.#keep({ leases: leases.kept(), contact: contact.kept() }),
@@ -159,7 +162,7 @@ export class Installation {
       onRound: () => undefined,
     });
     const checkouts = new Checkouts({
-      ...{ courier, book: leases, keys, clock, holder: name, newLeaseId },
+      ...{ courier, book: leases, farewells, keys, clock, holder: name, newLeaseId },
       ...{ deadlineMs: 30_000, releaseDeadlineMs: 10_000, closed: dead.signal, dead: dead.signal },
       prepare: async () => undefined,
       onOccurrence: ({ id }, { kind }) => {

@@ -1,0 +1,44 @@
+import { type ClientClock, pause } from '../clock';
+import type { Delivery } from '../core/delivery';
+
+export interface FarewellsOptions {
+  readonly clock: ClientClock;
+  /** How long a request that got no answer may still be carried out. */
+  readonly settleMs: number;
+  /** Aborted when the client ends as one that dies. */
+  readonly dead: AbortSignal;
+}
+
+/**
+ * Leases that are being given back. Until that is settled a server may still hand one of them to the same installation, which
+ * it knows by its name; whoever took it then would hold seats that the release, when it arrives, frees for somebody else.
+ */
+export class Farewells {
+  readonly #options: FarewellsOptions;
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(options: FarewellsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves as the delivery does. */
+  say(leaseId: string, delivery: Promise<Delivery>): Promise<Delivery> {
+    const settled = this.#settled(delivery).then(() => {
+      if (this.#underWay.get(leaseId) === settled) this.#underWay.delete(leaseId);
+    });
+    this.#underWay.set(leaseId, settled);
+    return delivery;
+  }
+
+  /** Resolves when it is certain what has become of the lease; undefined when nobody is giving it back. */
+  underWay(leaseId: string): Promise<void> | undefined {
+    return this.#underWay.get(leaseId);
+  }
+
+  async #settled(delivery: Promise<Delivery>): Promise<void> {
+    const { clock, settleMs, dead } = this.#options;
+    const outcome = await delivery;
+    const mayArrive = outcome.kind === 'given-up' && outcome.mayBeDone;
+    if (mayArrive) await pause(clock, settleMs, { signal: dead, background: true });
+  }
+}
