@@ -53,6 +53,7 @@ type State = Pick<ClientState, 'leases' | 'contact'>;
 interface Life {
   readonly book: LeaseBook;
   readonly checkouts: Checkouts;
+  readonly contact: Contact;
   readonly dead: AbortController;
   /** Leases that a server has confirmed in this life, or that were in the newest state. */
   readonly sure: Set<LeaseKeeper>;
@@ -173,9 +174,9 @@ export class Installation {
     });
     void leases.restore(state?.leases ?? []).then(() => {
       if (kept === 'newest') for (const keeper of leases.keepers) this.#confirmed(sure, keeper);
-      void this.#live({ book: leases, checkouts, dead, sure }, appetite);
+      void this.#live({ book: leases, checkouts, contact, dead, sure }, appetite);
     });
-    return { book: leases, checkouts, dead, sure };
+    return { book: leases, checkouts, contact, dead, sure };
   }
 
   #confirmed(sure: Set<LeaseKeeper>, keeper: LeaseKeeper): void {
@@ -222,6 +223,9 @@ export class Installation {
         const answer = await this.#send(sent, address, timeoutMs);
         if (typeof answer === 'string') return { kind: 'no-response', because: answer };
         const { status, body: answered, retryAfterMs } = answer;
+        // As the client does with the answers of license servers: what it knows of their clock outlives it.
+        const serverTimeMs = Date.parse(String(answered.serverTime));
+        if (Number.isFinite(serverTimeMs)) this.#life.contact.heard(serverTimeMs);
         return { kind: 'response', status, body: answered, retryAfterMs, serverDateMs: undefined, sentAtMs };
       },
     };
