@@ -60,7 +60,7 @@ const jest = process.argv.slice(2);
 const python = join(environment('moto'), 'bin/python');
 const cloudPython = join(environment('ministack'), 'bin/python');
 const out = join(cache, 'cdk.out');
-run('npx', ['cdk', 'synth', '--quiet', '--output', out]);
+run('npx', ['cdk', 'synth', '--quiet', '--output', out], { CDK_VALIDATION: 'true' });
 if (jest.length === 0) {
   const templates = ['Authority', 'Oregon', 'Virginia', 'Oregon-Interconnect', 'Virginia-Interconnect'].map((name) =>
     join(out, `Evergrant-${name}.template.json`),
