@@ -13,6 +13,7 @@ export const RULES = {
   'S3-released': 'a released lease is never adopted',
   'S4-extend': 'the opening of an epoch extends live leases',
   'S4-hold-back': 'the opening of an epoch holds back as many seats as unknown grants may exist',
+  'S4-skew': 'the opening of an epoch moves the ends that another clock has told by the skew',
   'S4-doubt': 'what may have ended in the lost region is in doubt',
   'S5-acknowledge': 'nothing is acknowledged without a proof at the moment of the answer',
   'S5-lapse': 'a new epoch opens after every proof of the old one has lapsed',
@@ -40,7 +41,8 @@ export const RULES = {
 /** Where a search for the lack of a rule looks first. */
 export const THEME_OF: Readonly<Partial<Record<string, Theme>>> = {
   ...{ S1: 'busy', 'last-defence': 'busy', S2: 'tail', 'S2-borrow': 'borrowed', S3: 'tail', 'S3-released': 'returned' },
-  ...{ 'S4-extend': 'heartbeats', 'S4-hold-back': 'tail', 'S4-doubt': 'lapsed', 'S5-acknowledge': 'stopped' },
+  ...{ 'S4-extend': 'heartbeats', 'S4-hold-back': 'tail', 'S4-doubt': 'lapsed', 'S4-skew': 'lent' },
+  ...{ 'S5-acknowledge': 'stopped' },
   ...{ 'S5-lapse': 'isolation', S6: 'unprotected', 'S7-expiry': 'clocks', 'S7-monotonic': 'isolation' },
   ...{ latch: 'severed', fence: 'tail', drain: 'plan', promote: 'tail', verify: 'tail', open: 'tail' },
   ...{ switch: 'tail', settle: 'tail', 'confirm-window': 'blink', 'witness-veto': 'one-knows' },

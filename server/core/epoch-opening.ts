@@ -68,6 +68,8 @@ export interface PoolOpening {
   readonly awaitedUntilMs: number | undefined;
   /** Every live lease of the pool lasts at least until then, since a lost heartbeat may have renewed it. */
   readonly leasesUntilMs: number;
+  /** And at least so much longer than its row says: that was the time of another region's clock. */
+  readonly leasesLongerMs: number;
   /** The same for the places in line. */
   readonly placesUntilMs: number;
   /** Numbers that are left to places of the lost region, so that they come before all that are new. */
@@ -108,7 +110,22 @@ export function poolOpening(
     seatsHeldBack: Math.min(seatsAwaited, Math.max(0, capacityOf(pool) - pool.seatsTaken)),
     awaitedUntilMs: seatsAwaited > 0 ? awaitedUntilMs : undefined,
     leasesUntilMs: Math.min(untilMs, pool.validUntilMs),
+    leasesLongerMs: policy.skewMs,
     placesUntilMs: nowMs + uncertaintyWindowMs(PLACE_TTL_MS, policy),
     numbersLeft: lack !== 'nothing' ? NUMBERS_LEFT_TO_LOST_PLACES : 0,
   };
+}
+
+/**
+ * When a live lease ends after the opening. Its end in the row was told by the clock of the region that granted before, and
+ * its holder counts by that one; by this region's clock it may come the skew too early. The extension makes up for that in
+ * all but what ends later still, as borrows do, or with its license. Each opening adds the skew again, for each may have
+ * told a holder the end anew. Even a license does not end that: its holder may have been told its very end, and the license
+ * may be issued anew. A lease that lasts a few seconds longer keeps its seat for them, and nothing else.
+ */
+export function extendedUntilMs(
+  expiresAtMs: number,
+  { leasesUntilMs, leasesLongerMs }: Pick<PoolOpening, 'leasesUntilMs' | 'leasesLongerMs'>,
+): number {
+  return Math.max(leasesUntilMs, expiresAtMs + leasesLongerMs);
 }

@@ -62,14 +62,19 @@ from unnest($1::bigint[], $2::int[], $3::int[], $4::float8[], $5::bigint[])
   as opening (pool_id, seats_awaited, seats_held_back, awaited_until_ms, numbers_left)
 where pool.id = opening.pool_id`;
 
-/** Lapsed leases too, while no one has ended them: a lost heartbeat may have renewed them. Doubt is never taken back. */
+/**
+ * `extendedUntilMs` of every live lease. Lapsed ones too, while no one has ended them: a lost heartbeat may have renewed
+ * them. Doubt is never taken back.
+ */
 const EXTEND_LEASES = `
-update lease set expires_at = to_timestamp(opening.leases_until_ms / 1000),
-  must_outlive = case when lease.expires_at <= to_timestamp($3::float8 / 1000)
-    then greatest(must_outlive, to_timestamp($3::float8 / 1000)) else must_outlive end
-from unnest($1::bigint[], $2::float8[]) as opening (pool_id, leases_until_ms)
-where lease.pool_id = opening.pool_id and lease.state = 'live'
-  and lease.expires_at < to_timestamp(opening.leases_until_ms / 1000)`;
+update lease set
+  expires_at = greatest(
+    to_timestamp(opening.leases_until_ms / 1000), lease.expires_at + opening.leases_longer_ms * interval '1 millisecond'
+  ),
+  must_outlive = case when lease.expires_at <= to_timestamp($4::float8 / 1000)
+    then greatest(must_outlive, to_timestamp($4::float8 / 1000)) else must_outlive end
+from unnest($1::bigint[], $2::float8[], $3::float8[]) as opening (pool_id, leases_until_ms, leases_longer_ms)
+where lease.pool_id = opening.pool_id and lease.state = 'live'`;
 
 /** Lapsed places too, while no one has cleared them away. */
 const EXTEND_PLACES = `
@@ -104,6 +109,7 @@ async function prepareForEpoch(
     values: [
       openings.map((opening) => opening.poolId),
       openings.map((opening) => opening.leasesUntilMs),
+      openings.map((opening) => opening.leasesLongerMs),
       mustOutliveMs ?? null,
     ],
   });

@@ -77,6 +77,51 @@ describe('opening an epoch after a loss', () => {
     expect((await heartbeat(virginia, known)).body).toMatchObject({ epoch: 2, servedBy: 'virginia/app-2' });
   });
 
+  describe('of what lasts longer than the extension', () => {
+    const WINDOW_OVER = `clock_timestamp() + interval '1 day'`;
+    let held: Held;
+    let untilMs: number;
+
+    async function endsAtMs(): Promise<number> {
+      const [row] = await world.database.query<{ ms: number }>(
+        'select extract(epoch from expires_at)::float8 * 1000 as ms from lease where id = $1',
+        [held.leaseId],
+      );
+      return row?.ms ?? Number.NaN;
+    }
+
+    beforeEach(async () => {
+      held = await checkout(oregon);
+      await world.database.query(`update lease set borrowed = true, expires_at = ${WINDOW_OVER}`);
+      untilMs = await endsAtMs();
+    });
+
+    it('adds the skew, for its holder counts by the clock of the lost region', async () => {
+      await failOver();
+      // As the servers of the tests have the skew.
+      expect((await endsAtMs()) - untilMs).toBeCloseTo(500, -1);
+    });
+
+    it('adds it at a hand-over that loses nothing, too: that has two clocks as well', async () => {
+      await oregon.stop();
+      await world.database.as('evergrant_controller', (client) => client.query('select evergrant_close_epoch(1)'));
+      const virginia = await failOver();
+      expect(await world.counts('studio')).toMatchObject({ heldBack: 0 });
+      expect((await endsAtMs()) - untilMs).toBeCloseTo(500, -1);
+      // Its holder may be told so, and is not given any more by asking.
+      expect((await heartbeat(virginia, held)).status).toBe(200);
+      expect((await endsAtMs()) - untilMs).toBeCloseTo(500, -1);
+    });
+
+    it('adds it beyond the end of the license, which may be issued anew while its holder still counts', async () => {
+      await world.database.as('evergrant_owner', (client) =>
+        client.query(`update license set valid_until = (select expires_at from lease)`),
+      );
+      await failOver();
+      expect((await endsAtMs()) - untilMs).toBeCloseTo(500, -1);
+    });
+  });
+
   it('happens once, however many servers see it due', async () => {
     await oregon.stop();
     await world.authority.latch({ epoch: 2, region: 'virginia' });

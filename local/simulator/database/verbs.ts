@@ -1,5 +1,12 @@
 import type { UncertaintyPolicy } from '../../../server/core/adoption';
-import { type Lack, lackAt, lastWordMs, poolOpening } from '../../../server/core/epoch-opening';
+import {
+  extendedUntilMs,
+  type Lack,
+  lackAt,
+  lastWordMs,
+  type PoolOpening,
+  poolOpening,
+} from '../../../server/core/epoch-opening';
 import type { Protection } from '../../../server/core/escrow';
 import { decideGrants } from '../../../server/core/grant';
 import type { Lease } from '../../../server/core/lease';
@@ -160,28 +167,46 @@ export function openEpoch(verb: Verb, request: OpeningRequest): OpeningOutcome {
   };
 }
 
+interface Reckoning {
+  readonly lack: Lack;
+  readonly mustOutliveMs: number | undefined;
+  readonly policy: UncertaintyPolicy;
+}
+
 function preparePool(
-  { transaction, nowMs, without }: Verb,
+  verb: Verb,
   pool: PoolRow,
-  { lack, mustOutliveMs, policy }: { lack: Lack; mustOutliveMs: number | undefined; policy: UncertaintyPolicy },
+  { lack, mustOutliveMs, policy }: Reckoning,
 ): { leasesExtended: number; seatsHeldBack: number } {
+  const { database, transaction, nowMs, without } = verb;
   const opening = poolOpening({ ...pool, validUntilMs: VALID_UNTIL_MS }, lack, { nowMs, policy });
-  const { seatsAwaited, seatsHeldBack, awaitedUntilMs, leasesUntilMs } = opening;
+  const { seatsAwaited, seatsHeldBack, awaitedUntilMs, placesUntilMs } = opening;
   transaction.putPool({
     ...pool,
     ...{ seatsAwaited, seatsHeldBack, awaitedUntilMs },
     queueSeq: pool.queueSeq + opening.numbersLeft,
   });
-  if (without.has('S4-extend')) return { leasesExtended: 0, seatsHeldBack };
-  let leasesExtended = 0;
-  for (const lease of transaction.liveLeases(pool.id)) {
-    if (lease.expiresAtMs >= leasesUntilMs) continue;
+  for (const place of database.tables.places.values()) {
+    if (place.poolId !== pool.id || place.expiresAtMs >= placesUntilMs) continue;
+    transaction.put({ table: 'place', row: { ...place, expiresAtMs: placesUntilMs } });
+  }
+  return { leasesExtended: without.has('S4-extend') ? 0 : extendLeases(verb, opening, mustOutliveMs), seatsHeldBack };
+}
+
+/** How many were extended. */
+function extendLeases(
+  { transaction, without }: Verb,
+  { poolId, leasesUntilMs, leasesLongerMs }: PoolOpening,
+  mustOutliveMs: number | undefined,
+): number {
+  const terms = { leasesUntilMs, leasesLongerMs: without.has('S4-skew') ? 0 : leasesLongerMs };
+  const leases = transaction.liveLeases(poolId);
+  for (const lease of leases) {
     const doubted = mustOutliveMs !== undefined && lease.expiresAtMs <= mustOutliveMs;
     const doubt = doubted ? Math.max(lease.mustOutliveMs ?? 0, mustOutliveMs) : lease.mustOutliveMs;
-    transaction.putLease({ ...lease, expiresAtMs: leasesUntilMs, mustOutliveMs: doubt });
-    leasesExtended += 1;
+    transaction.putLease({ ...lease, expiresAtMs: extendedUntilMs(lease.expiresAtMs, terms), mustOutliveMs: doubt });
   }
-  return { leasesExtended, seatsHeldBack };
+  return leases.length;
 }
 
 /** `evergrant_close_epoch`: throws when the database knows a newer epoch. */

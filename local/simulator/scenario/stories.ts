@@ -151,6 +151,23 @@ export const STORIES = {
     return { ...scenario, ...QUIET, leaseTtlMs: 60_000, chaosMs: 600_000, rooms, faults };
   },
 
+  /** S4: a borrow outlasts the extension, and others wait for its seat when its time is over by the clock that is ahead. */
+  lent: (random, scenario) => {
+    const atMs = random.between(60_000, 150_000);
+    const byPlan = random.chance(0.3);
+    const lost = byPlan ? [] : [fault('region-loss', 'oregon', atMs, 600_000)];
+    const rooms = scenario.rooms.map((room, index) => ({
+      ...{ ...room, poolId: 1, seats: 1, leasesMax: 1, thinksMs: 1_000, releaseShare: 0, knowsRegions: true },
+      ...{ borrowShare: index === 0 ? 1 : 0, queueShare: index === 0 ? 0 : 1 },
+    }));
+    return {
+      ...{ ...scenario, ...QUIET, leaseTtlMs: 60_000, chaosMs: 1_080_000, rooms },
+      aheadMs: { ...scenario.aheadMs, 'oregon/db': -2_500, 'virginia/db': 2_500 },
+      pools: [{ seats: 1, overdraft: 0, escrow: 1 }],
+      faults: [...lost, decided(random, atMs)],
+    };
+  },
+
   /** The survivor is given back what it never heard of, and then old calls arrive again. */
   returned: (random, scenario) => {
     const atMs = random.between(60_000, 150_000);

@@ -1,5 +1,6 @@
 import {
   type EpochsBefore,
+  extendedUntilMs,
   type Lack,
   lackAt,
   lastWordMs,
@@ -34,6 +35,7 @@ it('holds back the escrow and extends leases over everything a lost heartbeat ma
     seatsHeldBack: 3,
     awaitedUntilMs: NOW_MS + WINDOW_MS,
     leasesUntilMs: NOW_MS + WINDOW_MS,
+    leasesLongerMs: 5_000,
     placesUntilMs: NOW_MS + PLACE_TTL_MS + 35_000,
     numbersLeft: NUMBERS_LEFT_TO_LOST_PLACES,
   });
@@ -70,6 +72,24 @@ it('goes on awaiting what an earlier opening awaits', () => {
   expect(open(earlier)).toMatchObject({ seatsAwaited: 5, seatsHeldBack: 5, awaitedUntilMs: NOW_MS + WINDOW_MS });
   expect(open(earlier, 'nothing')).toMatchObject({ seatsAwaited: 2, awaitedUntilMs: NOW_MS + 1 });
   expect(open({ ...earlier, awaitedUntilMs: NOW_MS })).toMatchObject({ seatsAwaited: 3 });
+});
+
+describe('a lease that the opening finds', () => {
+  it('lasts as long as a lost heartbeat may have made it last', () => {
+    expect(extendedUntilMs(NOW_MS + 60_000, open({}))).toBe(NOW_MS + WINDOW_MS);
+  });
+
+  it('lasts the skew longer where its end is later, for its holder counts by another clock', () => {
+    const borrowedUntilMs = NOW_MS + 900_000;
+    expect(extendedUntilMs(borrowedUntilMs, open({}))).toBe(borrowedUntilMs + 5_000);
+    // Its holder may have been told the end anew, and the next opening is again one by another clock.
+    expect(extendedUntilMs(borrowedUntilMs + 5_000, open({}, 'nothing'))).toBe(borrowedUntilMs + 10_000);
+  });
+
+  it('lasts the skew longer than its license where it was to end with it: that may be issued anew', () => {
+    const validUntilMs = NOW_MS + 60_000;
+    expect(extendedUntilMs(validUntilMs, open({ validUntilMs }))).toBe(validUntilMs + 5_000);
+  });
 });
 
 describe('the last word of the lost region', () => {
