@@ -8,9 +8,13 @@ type Settings = FastifyHttpOptions<FastifyInstance['server']>;
 const BODY_LIMIT_BYTES = 16 * 1024;
 /** Of a parameter in an address: 200 characters, as a license id may have, each of up to four encoded bytes. */
 const PARAMETER_CHARACTERS_MAX = 200 * 12;
-/** How long a client may take to send a request, and keep an idle connection. */
+/** How long a client may take to send a request. */
 const REQUEST_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 65_000;
+/**
+ * How long an idle connection is kept: longer than a load balancer keeps it, who otherwise sends a request into a
+ * connection that is just being closed and answers 502.
+ */
+export const KEEP_ALIVE_MS = 130_000;
 /** A connection on which nothing, or half a request, arrives is closed; it is looked for this often. */
 const SLOW_CONNECTIONS = { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 2_000 };
 

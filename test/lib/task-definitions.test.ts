@@ -3,6 +3,7 @@ import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
 import { REGIONS } from '../../lambda/failover/core/regions';
 import { seedSigningKeys } from '../../lambda/setup/signing-keys';
 import { readMigrationEnvironment, readServerEnvironment } from '../../server/environment';
+import { KEEP_ALIVE_MS } from '../../server/http/framework';
 import { ofType, type Synthesized, synthesize } from './support/synthesized';
 
 /** What the servers can be told and are not on AWS, because what they do unasked is what is wanted there. */
@@ -98,6 +99,13 @@ describe.each(REGIONS)('the task definitions of %s', (region) => {
       followerName: '%',
     });
     expect([...missed].filter((name) => !(name in LEFT_ALONE))).toEqual([]);
+  });
+
+  it('let servers keep idle connections longer than the load balancer does', () => {
+    const [balancer] = ofType(app.templates[region], 'AWS::ElasticLoadBalancingV2::LoadBalancer');
+    const attributes = balancer?.[1].Properties.LoadBalancerAttributes as { Key: string; Value: string }[];
+    const idleSeconds = Number(attributes.find(({ Key }) => Key === 'idle_timeout.timeout_seconds')?.Value);
+    expect(idleSeconds * 1_000).toBeLessThan(KEEP_ALIVE_MS);
   });
 
   it('tell the migration all it needs', async () => {
