@@ -35,6 +35,7 @@ const FAST_POLICY: Policy = {
   followerSilentAfterMs: 2_000,
   holdAlertAfterMs: 6_000,
   stuckAlertAfterMs: 6_000,
+  fenceMaxMs: 6_000,
   drainMaxMs: 10_000,
   drainAtRestMs: 1_000,
   actWithinMs: 5_000,

@@ -9,18 +9,7 @@ type Classifiers = { readonly [P in Phase]: (sight: Sights[P], context: Context)
 
 const CLASSIFIERS: Classifiers = {
   latch: classifyLatch,
-  fence: ({ originAcl }, { operation }) => {
-    if (originAcl.kind === 'unreachable') {
-      return { observed: 'unreachable', because: originAcl.because, learned: { fence: 'owed' } };
-    }
-    return originAcl.kind === 'fence' && originAcl.activeRegion === operation.toRegion
-      ? {
-          observed: 'fenced',
-          because: `${operation.fromRegion} sends its callers to ${operation.toRegion}`,
-          learned: { fence: 'confirmed' },
-        }
-      : { observed: 'not-fenced', because: `${operation.fromRegion}'s router lets callers in` };
-  },
+  fence: classifyFence,
   drain: classifyDrain,
   promote: ({ target }, context) => {
     if (target.kind === 'primary') {
@@ -86,6 +75,27 @@ function classifyLatch({ authority }: Sights['latch'], { operation, policy, nowM
   return operation.automatic && agoMs > policy.sampleGapMaxMs
     ? { observed: 'decided-too-long-ago', because: `${because}, and the decision is ${agoMs} ms old`, learned }
     : { observed: 'held-by-origin', because, learned };
+}
+
+/**
+ * A router that can be asked and takes no fence must not hold up the living region any more than one that is gone:
+ * nothing rests on the fence. The epoch is latched and opens only after every proof of the old one has lapsed (S5).
+ * The time is counted from the first look that found it open, so that the fence has been tried before it is owed.
+ */
+function classifyFence({ originAcl }: Sights['fence'], { operation, policy, nowMs }: Context): Finding<'fence'> {
+  const { fromRegion, toRegion, stuck } = operation;
+  if (originAcl.kind === 'unreachable') {
+    return { observed: 'unreachable', because: originAcl.because, learned: { fence: 'owed' } };
+  }
+  if (originAcl.kind === 'fence' && originAcl.activeRegion === toRegion) {
+    const because = `${fromRegion} sends its callers to ${toRegion}`;
+    return { observed: 'fenced', because, learned: { fence: 'confirmed' } };
+  }
+  const triedForMs = stuck?.observed === 'not-fenced' ? nowMs - stuck.sinceMs : 0;
+  const because = `${fromRegion}'s router lets callers in`;
+  return triedForMs >= policy.fenceMaxMs
+    ? { observed: 'out-of-time', because: `${because}, after ${triedForMs} ms`, learned: { fence: 'owed' } }
+    : { observed: 'not-fenced', because };
 }
 
 function classifySwitch(

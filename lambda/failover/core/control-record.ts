@@ -14,7 +14,7 @@ export interface Automation {
   readonly sinceMs: number;
 }
 
-/** A fence that is still owed: the region could not be reached. It is tried again on every cycle until confirmed. */
+/** A fence that is still owed: the region could not be reached, or refused it. It is tried again on every cycle until confirmed. */
 export interface FenceDebt {
   readonly region: Region;
   /** The epoch whose opening made the fence necessary. */

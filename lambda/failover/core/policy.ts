@@ -16,6 +16,8 @@ export interface Policy {
   readonly holdAlertAfterMs: number;
   /** A phase that makes no progress for longer is told to people. @default 30 000 */
   readonly stuckAlertAfterMs: number;
+  /** A fence that was tried for so long without effect is owed, like one of a region out of reach. @default 30 000 */
+  readonly fenceMaxMs: number;
   /** How long the drain of a failover waits for the follower before it goes on with what there is. @default 60 000 */
   readonly drainMaxMs: number;
   /** A follower that has lost its primary and whose replay has not moved for longer has replayed what it can. @default 5 000 */
@@ -37,6 +39,7 @@ export const DEFAULT_POLICY: Policy = {
   followerSilentAfterMs: 15_000,
   holdAlertAfterMs: 120_000,
   stuckAlertAfterMs: 30_000,
+  fenceMaxMs: 30_000,
   drainMaxMs: 60_000,
   drainAtRestMs: 5_000,
   keepsUpWithinBytes: 1_048_576,

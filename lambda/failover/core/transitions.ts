@@ -3,7 +3,7 @@ import type { Phase } from './operations';
 /** Names for what a phase can find. Each pair (phase, observed) has exactly one row below. */
 export interface Observed {
   readonly latch: 'held-by-origin' | 'decided-too-long-ago' | 'latched';
-  readonly fence: 'fenced' | 'not-fenced' | 'unreachable';
+  readonly fence: 'fenced' | 'not-fenced' | 'out-of-time' | 'unreachable';
   readonly drain:
     | 'origin-open'
     | 'target-behind-closed-origin'
@@ -87,6 +87,13 @@ export const TRANSITIONS: readonly TransitionRow[] = [
 
   row('fence', 'not-fenced', 'fence-origin', 'stay', 'Callers that still find the old region are told where to go.'),
   row('fence', 'fenced', 'none', 'next', 'The router of the old region confirms its fence.'),
+  row(
+    'fence',
+    'out-of-time',
+    'none',
+    'next',
+    'A router that refuses its fence must not hold up the living region either: the fence is owed, and paid later.',
+  ),
   row(
     'fence',
     'unreachable',

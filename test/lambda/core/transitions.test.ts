@@ -12,6 +12,10 @@ const closed = primary({ epoch: { epoch: 1, region: 'oregon', closed: true } });
 const lateMs = NOW_MS - POLICY.drainMaxMs - 1;
 const longAgoMs = NOW_MS - POLICY.sampleGapMaxMs - 1;
 const late = operation('failover', { phaseSinceMs: lateMs });
+const notFencedSince = (sinceMs: number): Operation => {
+  const stuck = { observed: 'not-fenced', because: 'refused', sinceMs, alertedAtMs: null };
+  return operation('failover', { phase: 'fence', stuck });
+};
 const opensLater = { ...NO_EVIDENCE, opensAtMs: NOW_MS + 1_000 };
 const switching = (
   outside: Sights['switch']['outside'],
@@ -61,6 +65,9 @@ const CASES: readonly Case[] = [
   ['fence', 'fenced', { originAcl: { kind: 'fence', activeRegion: 'virginia' } }],
   ['fence', 'not-fenced', { originAcl: { kind: 'serve' } }],
   ['fence', 'not-fenced', { originAcl: { kind: 'fence', activeRegion: 'oregon' } }],
+  ['fence', 'not-fenced', { originAcl: { kind: 'serve' } }, notFencedSince(NOW_MS - POLICY.fenceMaxMs + 1)],
+  ['fence', 'out-of-time', { originAcl: { kind: 'serve' } }, notFencedSince(NOW_MS - POLICY.fenceMaxMs)],
+  ['fence', 'fenced', { originAcl: { kind: 'fence', activeRegion: 'virginia' } }, notFencedSince(0)],
   ['fence', 'unreachable', { originAcl: noAnswer }],
   ['drain', 'origin-open', { origin: primary(), target: follower() }],
   ['drain', 'origin-open', { origin: primary({ epoch: null }), target: follower() }],

@@ -20,6 +20,7 @@ export const POLICY: Policy = {
   followerSilentAfterMs: 1_500,
   holdAlertAfterMs: 10_000,
   stuckAlertAfterMs: 5_000,
+  fenceMaxMs: 3_000,
   drainMaxMs: 8_000,
   drainAtRestMs: 1_000,
   actWithinMs: 5_000,
@@ -74,6 +75,8 @@ export class MemoryWorld {
   readonly apps: Record<Region, Fact['reading']> = { oregon: 'up', virginia: 'up' };
   readonly databaseLink: Record<Region, 'open' | 'cut' | 'our-fault'> = { oregon: 'open', virginia: 'open' };
   readonly routerReachable: Record<Region, boolean> = { oregon: true, virginia: true };
+  /** The router can be looked at, and refuses every change. */
+  readonly routerRefuses: Record<Region, boolean> = { oregon: false, virginia: false };
   readonly acls: Record<Region, AclView> = {
     oregon: { kind: 'serve' },
     virginia: { kind: 'fence', activeRegion: 'oregon' },
@@ -290,6 +293,7 @@ export class MemoryWorld {
 
   private setAcl(region: Region, acl: AclView): void {
     if (!this.routerReachable[region]) throw failure('the router is down');
+    if (this.routerRefuses[region]) throw failure('the router takes no change');
     this.acls[region] = acl;
     this.effect(acl.kind, region);
   }
