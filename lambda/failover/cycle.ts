@@ -82,7 +82,8 @@ async function watch(cycle: Cycle): Promise<CycleOutcome> {
   const verdict = judgeSample(cycle, observation);
   answerRequest(cycle, standbyFact(observation.standbyApp, promotableFact(observation.follower)));
   if (verdict.kind === 'fail-over' && draft.record.operation === null) {
-    beginOperation(cycle, { kind: 'failover', by: 'controller', reason: verdict.because, automatic: true });
+    const id = ports.clock.newId();
+    beginOperation(cycle, { id, kind: 'failover', by: 'controller', reason: verdict.because, automatic: true });
   }
   const fences = payDebts(cycle, looks);
   if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
@@ -144,7 +145,9 @@ function tellVerdict({ ports, policy, draft }: Cycle, verdict: Verdict): void {
   if (message !== null) draft.alert(message);
 }
 
-/** Answers the operator's request, if there is one; what it begins takes its first step on the next cycle. */
+/**
+ * Answers the operator's request, if there is one; what it begins has its id, and takes its first step on the next cycle.
+ */
 function answerRequest(cycle: Cycle, standby: Fact): void {
   const { ports, authority, draft } = cycle;
   const { request, operation } = draft.record;
@@ -155,17 +158,16 @@ function answerRequest(cycle: Cycle, standby: Fact): void {
   const { by, reason } = request;
   const operationId =
     'begin' in given && given.begin !== null
-      ? beginOperation(cycle, { kind: given.begin, by, reason, automatic: false })
+      ? beginOperation(cycle, { id: request.id, kind: given.begin, by, reason, automatic: false })
       : null;
   const answered = { request, outcome: given.outcome, because: given.because, operationId, atMs: nowMs };
   draft.change({ request: null, lastAnswer: answered });
   draft.note({ kind: 'request-answered', detail: answered });
 }
 
-function beginOperation({ ports, authority, draft }: Cycle, beginning: Omit<Beginning, 'id'>): string {
-  const id = ports.clock.newId();
-  const operation = begin({ ...beginning, id }, draft.record, authority, ports.clock.nowMs());
-  const { kind, by, reason } = beginning;
+function beginOperation({ ports, authority, draft }: Cycle, beginning: Beginning): string {
+  const operation = begin(beginning, draft.record, authority, ports.clock.nowMs());
+  const { id, kind, by, reason } = beginning;
   start(draft, operation, beginning.automatic ? null : `${kind} begins, asked for by ${by}: ${reason}`);
   return id;
 }

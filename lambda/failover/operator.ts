@@ -47,15 +47,22 @@ export async function arm({ control, authority, clock }: OperatorPorts, operator
   });
 }
 
-/** Leaves a request for the controller's next cycle; its answer appears as `lastAnswer`, under the same id. */
+/**
+ * Leaves a request for the controller's next cycle; its answer appears as `lastAnswer`, under the same id.
+ *
+ * @param id under one id a request is taken once, and is `already-so` afterwards. @default a new one
+ */
 export async function request(
   { control, clock }: OperatorPorts,
   command: Command,
-  operator: Operator,
+  { by, reason }: Operator,
+  id = clock.newId(),
 ): Promise<{ effect: Effect; requestId: string }> {
-  const asked: OperatorRequest = { id: clock.newId(), command, atMs: clock.nowMs(), ...operator };
+  const operator = { by, reason };
+  const asked: OperatorRequest = { id, command, atMs: clock.nowMs(), ...operator };
   const name = command.kind === 'failback' ? `failback ${command.stage}` : command.kind;
   const effect = await change(control, (record) => {
+    if (wasTaken(id, record)) return already('it has been taken before');
     if (record.request !== null) return refused(`a request of ${record.request.by} waits to be answered`);
     return { change: { request: asked }, history: [spoken(name, operator)] };
   });
@@ -78,6 +85,11 @@ async function change(control: ControlStore, decide: (record: ControlRecord) => 
     await wait(ATTEMPT_PAUSE_MS * Math.random());
   }
   return { kind: 'busy', because: `the control record was written by others ${ATTEMPTS_MAX} times` };
+}
+
+/** In whatever state the request is: waiting, answered, or the operation that it began, which has its id. */
+function wasTaken(id: string, { request: waiting, lastAnswer, operation, lastOperation }: ControlRecord): boolean {
+  return [waiting?.id, lastAnswer?.request.id, operation?.id, lastOperation?.id].includes(id);
 }
 
 function spoken(command: string, { by, reason }: Operator): HistoryEntry {

@@ -9,9 +9,15 @@ import type { Ports } from './ports';
  * of one. A runbook's document and the terminal give the same orders.
  */
 export type Order =
-  | { readonly order: 'pause' | 'arm' | 'failover' | 'abort'; readonly by: string; readonly reason: string }
-  | { readonly order: 'failback'; readonly stage: string; readonly by: string; readonly reason: string }
+  | { readonly order: 'pause' | 'arm'; readonly by: string; readonly reason: string }
+  | (Requested & { readonly order: 'failover' | 'abort' })
+  | (Requested & { readonly order: 'failback'; readonly stage: string })
   | { readonly ask: string };
+
+interface Requested extends Operator {
+  /** Whoever may send an order twice names it: under one id it is taken once. @default a new id */
+  readonly requestId?: string;
+}
 
 /**
  * - `under-way`: not answered, or not ended yet: ask again.
@@ -23,6 +29,8 @@ export interface OrderAnswer {
   readonly because: string;
   /** Ask with this id. */
   readonly requestId: string | null;
+  /** The state in words that stand nowhere else in an answer: an Automation document looks for them in its text. */
+  readonly mark: `order:${OrderAnswer['state']}`;
 }
 
 type OrderPorts = Pick<Ports, 'control' | 'authority' | 'clock'>;
@@ -36,16 +44,16 @@ export function isOrder(event: unknown): event is Order {
 export async function take(order: Order, ports: OrderPorts): Promise<OrderAnswer> {
   if ('ask' in order) return progress(order.ask, ports);
   const operator: Operator = { by: order.by, reason: order.reason };
-  if (order.order === 'pause') return answerOf(await pause(ports, operator), null);
-  if (order.order === 'arm') return answerOf(await arm(ports, operator), null);
+  if (order.order === 'pause') return outcomeOf(await pause(ports, operator));
+  if (order.order === 'arm') return outcomeOf(await arm(ports, operator));
   const command = commandOf(order);
-  if (command === null) {
-    return { state: 'refused', because: `there is no such order: ${JSON.stringify(order)}`, requestId: null };
-  }
-  const { effect, requestId } = await request(ports, command, operator);
+  if (command === null) return answerOf('refused', `there is no such order: ${JSON.stringify(order)}`);
+  const { effect, requestId } = await request(ports, command, operator, idOf(order));
+  // An order that comes a second time: its first answer was lost on the way.
+  if (effect.kind === 'already-so') return progress(requestId, ports);
   return effect.kind === 'done'
-    ? { state: 'under-way', because: 'the controller answers it on its next cycle', requestId }
-    : answerOf(effect, null);
+    ? answerOf('under-way', 'the controller answers it on its next cycle', requestId)
+    : answerOf('refused', effect.because);
 }
 
 /** What became of a request, looked at until `withinMs` has passed or it has ended. */
@@ -59,19 +67,22 @@ export async function awaitEnd(requestId: string, ports: OrderPorts, withinMs: n
 }
 
 async function progress(requestId: string, { control }: OrderPorts): Promise<OrderAnswer> {
-  const { record } = await control.read();
-  const answered = record.lastAnswer;
-  if (answered?.request.id !== requestId) return { state: 'under-way', because: 'not answered yet', requestId };
-  if (answered.outcome === 'refused') return { state: 'refused', because: answered.because, requestId };
-  if (answered.operationId === null) return { state: 'done', because: answered.because, requestId };
-  if (record.operation?.id === answered.operationId) {
-    const { kind, phase, stuck } = record.operation;
+  const { request: waiting, operation, lastOperation, lastAnswer } = (await control.read()).record;
+  if (waiting?.id === requestId) return answerOf('under-way', 'not answered yet', requestId);
+  const answered = lastAnswer?.request.id === requestId ? lastAnswer : null;
+  if (answered?.outcome === 'refused') return answerOf('refused', answered.because, requestId);
+  if (answered !== null && answered.operationId === null) return answerOf('done', answered.because, requestId);
+  // An operation has the id of the request that began it: it is found when others have been answered since.
+  const operationId = answered?.operationId ?? requestId;
+  if (operation?.id === operationId) {
+    const { kind, phase, stuck } = operation;
     const because = `${kind}, in phase ${phase}${stuck === null ? '' : `: ${stuck.because}`}`;
-    return { state: 'under-way', because, requestId };
+    return answerOf('under-way', because, requestId);
   }
-  const ended = record.lastOperation;
-  if (ended?.id !== answered.operationId) return { state: 'done', because: 'it has ended; see the history', requestId };
-  return { state: ended.outcome === 'done' ? 'done' : 'refused', because: ended.summary, requestId };
+  if (lastOperation?.id === operationId) {
+    return answerOf(lastOperation.outcome === 'done' ? 'done' : 'refused', lastOperation.summary, requestId);
+  }
+  return answerOf('refused', 'others came after it, or it never came: the history tells how it ended', requestId);
 }
 
 function commandOf(order: Exclude<Order, { ask: string }>): Command | null {
@@ -80,7 +91,15 @@ function commandOf(order: Exclude<Order, { ask: string }>): Command | null {
   return stage === undefined ? null : { kind: 'failback', stage };
 }
 
-function answerOf(effect: Effect, requestId: string | null): OrderAnswer {
-  if (effect.kind === 'done') return { state: 'done', because: 'it is so from now on', requestId };
-  return { state: effect.kind === 'already-so' ? 'done' : 'refused', because: effect.because, requestId };
+function idOf(order: Order): string | undefined {
+  return 'requestId' in order ? order.requestId : undefined;
+}
+
+function answerOf(state: OrderAnswer['state'], because: string, requestId: string | null = null): OrderAnswer {
+  return { state, because, requestId, mark: `order:${state}` };
+}
+
+function outcomeOf(effect: Effect): OrderAnswer {
+  if (effect.kind === 'done') return answerOf('done', 'it is so from now on');
+  return answerOf(effect.kind === 'already-so' ? 'done' : 'refused', effect.because);
 }

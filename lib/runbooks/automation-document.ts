@@ -1,4 +1,5 @@
 import type { FailbackStage } from '../../lambda/failover/core/operations';
+import type { OrderAnswer } from '../../lambda/failover/orders';
 
 /** An order that a document gives to the controller, and what people are asked before. */
 export interface DocumentedOrder {
@@ -7,8 +8,8 @@ export interface DocumentedOrder {
   readonly description: string;
   /** What the approver must know. */
   readonly question: string;
-  /** Each look waits half a minute and asks for another; at most 100 of them. */
-  readonly looksMax: number;
+  /** `hours`: a copy of a whole database. It is looked at every ten minutes once it has taken most of an hour. */
+  readonly takes: 'minutes' | 'hours';
 }
 
 export interface DocumentPlaces {
@@ -17,96 +18,144 @@ export interface DocumentPlaces {
   readonly approvalsTopicArn: string;
 }
 
+type Step = Readonly<Record<string, unknown>>;
+
+/** More a loop never does; it then goes on as if its condition had ended it (user guide, aws:loop). */
+const LOOKS_MAX = 100;
+/** A look waits for half a minute by itself: 100 of them are 50 minutes, and with this pause 17 hours. */
+const PAUSE_BETWEEN_LOOKS = 'PT10M';
+/** One order for one execution: sent a second time, it is the same one. */
+const REQUEST_ID = '{{ automation:EXECUTION_ID }}';
+
 /**
  * A Systems Manager Automation document: approval, order, and then looks until it has ended. It gives the same order as
- * the terminal does, to the same core; started a second time, it finds the stage done.
+ * the terminal does, to the same core; started a second time, it finds the stage done. It succeeds only when the
+ * controller has said that it is done: what is refused, or still under way after the last look, fails it, in words.
+ *
+ * Steps read each other's predefined output `Payload`, the text of the answer, and look for its mark.
  */
 export function automationDocument(documented: DocumentedOrder, places: DocumentPlaces): object {
-  const { order, stage, description, question, looksMax } = documented;
-  const { functionName, roleArn, approvalsTopicArn } = places;
-  const by = '{{ By }}';
+  const { order, stage, description, takes } = documented;
+  const { functionName, roleArn } = places;
+  const what = { order, ...(stage === undefined ? {} : { stage }), by: '{{ By }}', reason: '{{ Reason }}' };
+  const look = (name: string): Step => invocation(name, functionName, { ask: REQUEST_ID });
+  const longer: readonly Step[] = [
+    looks('AwaitLonger', [
+      { name: 'Pause', action: 'aws:sleep', inputs: { Duration: PAUSE_BETWEEN_LOOKS } },
+      look('LookAgain'),
+    ]),
+    look('LastOutcome'),
+    branch('EndedAfterAll', { step: 'LastOutcome', leads: { done: 'Done' }, otherwise: 'NotDoneAfterAll' }),
+    failure('NotDoneAfterAll', 'LastOutcome'),
+  ];
+  const patient = takes === 'hours';
   return {
     schemaVersion: '0.3',
     description,
     assumeRole: roleArn,
-    parameters: {
-      Approvers: { type: 'StringList', description: 'Names or ARNs of those who may approve' },
-      By: { type: 'String', description: 'Who asks; kept in the history', allowedPattern: '^[\\w .@-]{1,60}$' },
-      Reason: { type: 'String', description: 'Why; kept in the history', allowedPattern: '^[^"\\\\]{1,200}$' },
-    },
+    parameters: PARAMETERS,
     mainSteps: [
-      {
-        name: 'Approve',
-        action: 'aws:approve',
-        timeoutSeconds: 3_600,
-        onFailure: 'Abort',
-        inputs: {
-          NotificationArn: approvalsTopicArn,
-          Message: question,
-          MinRequiredApprovals: 1,
-          Approvers: '{{ Approvers }}',
-        },
-      },
-      {
-        ...invocation('Order', functionName, {
-          order,
-          ...(stage === undefined ? {} : { stage }),
-          by,
-          reason: '{{ Reason }}',
-        }),
-        onFailure: 'Abort',
-      },
-      refusedOr('Accepted', 'Order', 'AwaitEnd'),
-      {
-        name: 'AwaitEnd',
-        action: 'aws:loop',
-        inputs: {
-          Steps: [invocation('Look', functionName, { ask: '{{ Order.requestId }}' })],
-          LoopCondition: { Variable: '{{ Look.state }}', StringEquals: 'under-way' },
-          MaxIterations: looksMax,
-        },
-      },
-      invocation('Outcome', functionName, { ask: '{{ Order.requestId }}' }),
-      refusedOr('Ended', 'Outcome', 'Done'),
+      approval(documented, places),
+      { ...invocation('Order', functionName, { ...what, requestId: REQUEST_ID }), onFailure: 'Abort' },
+      branch('Taken', { step: 'Order', leads: { done: 'AwaitEnd', 'under-way': 'AwaitEnd' }, otherwise: 'Refused' }),
+      failure('Refused', 'Order'),
+      looks('AwaitEnd', [look('Look')]),
+      look('Outcome'),
+      branch('Ended', {
+        step: 'Outcome',
+        leads: { done: 'Done', ...(patient ? { 'under-way': 'AwaitLonger' } : {}) },
+        otherwise: 'NotDone',
+      }),
+      failure('NotDone', 'Outcome'),
+      ...(patient ? longer : []),
       { name: 'Done', action: 'aws:sleep', inputs: { Duration: 'PT1S' }, isEnd: true },
-      {
-        name: 'Refused',
-        action: 'aws:executeAwsApi',
-        // There is no step that fails with a sentence of ours: this one asks for what is not there, in our words.
-        inputs: { Service: 'ssm', Api: 'GetParameter', Name: 'evergrant-refused-see-the-outputs-of-Order-and-Outcome' },
-        isEnd: true,
-      },
     ],
-    outputs: ['Order.because', 'Outcome.state', 'Outcome.because'],
+    outputs: ['Order.Payload', 'Outcome.Payload', ...(patient ? ['LastOutcome.Payload'] : [])],
   };
 }
 
-function invocation(
-  name: string,
-  functionName: string,
-  payload: Readonly<Record<string, string>>,
-): Record<string, unknown> {
+const PARAMETERS = {
+  Approvers: { type: 'StringList', description: 'Names or ARNs of those who may approve' },
+  By: { type: 'String', description: 'Who asks; kept in the history', allowedPattern: '^[\\w .@-]{1,60}$' },
+  Reason: {
+    type: 'String',
+    description: 'Why, in one line without quotation marks, backslashes or braces; kept in the history',
+    // It is put into the text of a call: nothing that could end the text, or be taken for one of the document's names.
+    allowedPattern: '^[^"\\\\{}\\x00-\\x1f\\x7f]{1,200}$',
+  },
+};
+
+function approval({ question }: DocumentedOrder, { approvalsTopicArn }: DocumentPlaces): Step {
+  return {
+    name: 'Approve',
+    action: 'aws:approve',
+    timeoutSeconds: 3_600,
+    onFailure: 'Abort',
+    inputs: {
+      NotificationArn: approvalsTopicArn,
+      Message: question,
+      MinRequiredApprovals: 1,
+      Approvers: '{{ Approvers }}',
+    },
+  };
+}
+
+function invocation(name: string, functionName: string, payload: Readonly<Record<string, string>>): Step {
   return {
     name,
     action: 'aws:invokeLambdaFunction',
     timeoutSeconds: 60,
     maxAttempts: 3,
-    inputs: { FunctionName: functionName, Payload: JSON.stringify(payload) },
-    outputs: ['state', 'because', 'requestId'].map((output) => ({
-      Name: output,
-      Selector: `$.Payload.${output}`,
-      Type: 'String',
-    })),
+    inputs: { FunctionName: functionName, InputPayload: payload },
   };
 }
 
-function refusedOr(name: string, step: string, next: string): object {
+/** Repeats steps, of which the last one looks, while the answer is that it is under way. */
+function looks(name: string, steps: readonly Step[]): Step {
+  return {
+    name,
+    action: 'aws:loop',
+    inputs: {
+      Steps: steps,
+      LoopCondition: says(String(steps.at(-1)?.name), 'under-way'),
+      MaxIterations: LOOKS_MAX,
+    },
+  };
+}
+
+interface Branching {
+  readonly step: string;
+  readonly leads: Readonly<Partial<Record<OrderAnswer['state'], string>>>;
+  readonly otherwise: string;
+}
+
+function branch(name: string, { step, leads, otherwise }: Branching): Step {
+  const choices = Object.entries(leads) as [OrderAnswer['state'], string][];
   return {
     name,
     action: 'aws:branch',
     inputs: {
-      Choices: [{ NextStep: 'Refused', Variable: `{{ ${step}.state }}`, StringEquals: 'refused' }],
-      Default: next,
+      Choices: choices.map(([state, next]) => ({ NextStep: next, ...says(step, state) })),
+      Default: otherwise,
     },
+  };
+}
+
+function says(step: string, state: OrderAnswer['state']): { Variable: string; Contains: OrderAnswer['mark'] } {
+  return { Variable: `{{ ${step}.Payload }}`, Contains: `order:${state}` };
+}
+
+/** No step fails with a sentence of its own but a script. */
+function failure(name: string, step: string): Step {
+  return {
+    name,
+    action: 'aws:executeScript',
+    inputs: {
+      Runtime: 'python3.11',
+      Handler: 'tell',
+      InputPayload: { answer: `{{ ${step}.Payload }}` },
+      Script: "def tell(events, context):\n    raise Exception('Not done: ' + str(events['answer']))\n",
+    },
+    isEnd: true,
   };
 }

@@ -20,29 +20,30 @@ const FAILOVER: DocumentedOrder = {
   description: 'Evergrant: fail over to Virginia by hand',
   question:
     'Moves authority from Oregon to Virginia, now, whether Oregon is well or not. If its database answers, nothing is lost. Coming back is a failback, stage by stage.',
-  looksMax: 60,
+  takes: 'minutes',
 };
 
 /** What each stage of a failback asks its approver; the runbook has the whole story, under coming-back. */
-const STAGES: Readonly<Record<FailbackStage, { readonly question: string; readonly looksMax: number }>> = {
-  'confirm-fence': { question: 'Confirms that Oregon is fenced. Customers notice nothing.', looksMax: 20 },
+const STAGES: Readonly<Record<FailbackStage, Pick<DocumentedOrder, 'question' | 'takes'>>> = {
+  'confirm-fence': { question: 'Confirms that Oregon is fenced. Customers notice nothing.', takes: 'minutes' },
   'keep-old-database': {
     question: "Renames Oregon's old database, so that it is kept for reconciliation. Its servers lose it.",
-    looksMax: 60,
+    takes: 'minutes',
   },
   follow: {
     question: "Makes a new database in Oregon that follows Virginia's. Customers notice nothing; it may take hours.",
-    looksMax: 100,
+    takes: 'hours',
   },
   'hand-over': {
     question: 'Virginia stops granting, Oregon takes over, nothing is lost. No new checkouts for some minutes.',
-    looksMax: 100,
+    takes: 'minutes',
   },
   'restore-follower': {
-    question: "Renames Virginia's database and makes it anew as Oregon's follower. Customers notice nothing.",
-    looksMax: 100,
+    question:
+      "Renames Virginia's database and makes it anew as Oregon's follower. Customers notice nothing; it may take hours.",
+    takes: 'hours',
   },
-  arm: { question: 'From here on it fails over by itself again.', looksMax: 20 },
+  arm: { question: 'From here on it fails over by itself again.', takes: 'minutes' },
 };
 
 /** The runbook's buttons: a document for the failover by hand, and one for each stage of a failback. */
@@ -58,7 +59,9 @@ export class OperatorDocuments extends Construct {
       masterKey: key,
     });
     for (const email of config.alerts.emails) topic.addSubscription(new EmailSubscription(email));
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('ssm.amazonaws.com') });
+    // Only for documents that this account runs: the service runs those of others too.
+    const conditions = { StringEquals: { 'aws:SourceAccount': config.account } };
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('ssm.amazonaws.com', { conditions }) });
     role.addToPolicy(
       new PolicyStatement({ sid: 'Order', actions: ['lambda:InvokeFunction'], resources: [controller.functionArn] }),
     );

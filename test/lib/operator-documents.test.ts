@@ -1,70 +1,133 @@
 import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
-import { isOrder, take } from '../../lambda/failover/orders';
+import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
+import { runCycle } from '../../lambda/failover/cycle';
+import { awaitEnd, isOrder, type OrderAnswer, take } from '../../lambda/failover/orders';
 import { automationDocument, type DocumentedOrder } from '../../lib/runbooks/automation-document';
 import { MemoryWorld } from '../lambda/support/memory-world';
-
-interface Step {
-  readonly name: string;
-  readonly action: string;
-  readonly onFailure?: string;
-  readonly isEnd?: boolean;
-  readonly inputs: {
-    readonly Payload?: string;
-    readonly Steps?: readonly Step[];
-    readonly Choices?: readonly { readonly NextStep: string; readonly Variable: string }[];
-    readonly Default?: string;
-  };
-  readonly outputs?: readonly { readonly Name: string }[];
-}
+import { AutomationModel, type Document, type Execution } from './support/automation';
 
 const PLACES = { functionName: 'evergrant-failover', roleArn: 'arn:role', approvalsTopicArn: 'arn:topic' };
+const VALUES = { By: 'a.person', Reason: 'a drill', 'automation:EXECUTION_ID': 'execution-1' };
 const DOCUMENTED: readonly DocumentedOrder[] = [
-  { order: 'failover', description: 'd', question: 'q', looksMax: 60 },
+  { order: 'failover', description: 'd', question: 'q', takes: 'minutes' },
   ...FAILBACK_STAGES.map((stage) => ({
     order: 'failback' as const,
     stage,
     description: 'd',
     question: 'q',
-    looksMax: 60,
+    takes: 'hours' as const,
   })),
 ];
 
-function stepsOf(documented: DocumentedOrder): readonly Step[] {
-  return (automationDocument(documented, PLACES) as { mainSteps: Step[] }).mainSteps;
+function documentOf(documented: DocumentedOrder): Document {
+  return automationDocument(documented, PLACES) as Document;
 }
 
-/** What the Lambda gets of a step, when Systems Manager has put its values in. */
-function payload(step: Step | undefined, values: Readonly<Record<string, string>>): unknown {
-  const text = step?.inputs.Payload ?? '';
-  return JSON.parse(text.replace(/\{\{ ([\w.]+) \}\}/g, (_all, name: string) => values[name] ?? `no ${name}`));
+/** Runs the document while the controller answers as it is told: the order first, then look after look. */
+function run(documented: DocumentedOrder, answers: (looks: number) => OrderAnswer['state']): Promise<Execution> {
+  let looks = -1;
+  const invoke = (): Promise<OrderAnswer> => {
+    looks += 1;
+    const state = answers(looks);
+    return Promise.resolve({ state, because: 'arm is done, not refused', requestId: null, mark: `order:${state}` });
+  };
+  return new AutomationModel(invoke, VALUES).run(documentOf(documented));
 }
 
 describe.each(DOCUMENTED)('the Automation document of $order $stage', (documented) => {
-  const steps = stepsOf(documented);
-  const named = (name: string): Step | undefined => steps.find((step) => step.name === name);
-
   it('does nothing before somebody has approved', () => {
-    expect(steps[0]).toMatchObject({ action: 'aws:approve', onFailure: 'Abort', inputs: { MinRequiredApprovals: 1 } });
+    expect(documentOf(documented).mainSteps[0]).toMatchObject({
+      action: 'aws:approve',
+      onFailure: 'Abort',
+      inputs: { MinRequiredApprovals: 1 },
+    });
   });
 
-  it('gives the controller an order that it takes, and asks what became of it', async () => {
-    const ports = new MemoryWorld().ports();
-    const order = payload(named('Order'), { By: 'a.person', Reason: 'a drill' });
-    if (!isOrder(order)) throw new Error(`no order: ${JSON.stringify(order)}`);
-    expect(order).toMatchObject({ by: 'a.person', reason: 'a drill' });
-    const taken = await take(order, ports);
-    expect(taken).toMatchObject({ state: 'under-way', requestId: expect.any(String) });
-    const look = payload(named('AwaitEnd')?.inputs.Steps?.[0], { 'Order.requestId': taken.requestId ?? '' });
-    expect(look).toEqual({ ask: taken.requestId });
-    expect(isOrder(look)).toBe(true);
+  it('gives the controller an order that it takes once, however often it is sent, and asks what became of it', async () => {
+    const world = new MemoryWorld();
+    const ports = world.ports();
+    const asked: unknown[] = [];
+    const model = new AutomationModel(async (event) => {
+      asked.push(event);
+      if (!isOrder(event)) throw new Error(`no order: ${JSON.stringify(event)}`);
+      if ('ask' in event) {
+        await runCycle(ports, { controller: 'c', policy: DEFAULT_POLICY });
+        return awaitEnd(event.ask, ports, 0);
+      }
+      // The first answer is lost on the way, and Systems Manager sends the order again.
+      const first = await take(event, ports);
+      expect(await take(event, ports)).toMatchObject({ state: first.state, requestId: first.requestId });
+      return first;
+    }, VALUES);
+    await model.run(documentOf(documented));
+    expect(asked[0]).toMatchObject({ by: 'a.person', reason: 'a drill', requestId: 'execution-1' });
+    expect(asked[1]).toEqual({ ask: 'execution-1' });
+    const spoken = world.history.filter(({ kind }) => kind === 'operator');
+    expect(spoken).toHaveLength(1);
   });
 
-  it('leads everywhere to a step that is there, and ends in success or in refusal', () => {
-    const all = new Set(steps.map(({ name }) => name));
-    for (const { inputs } of steps) {
-      for (const { NextStep } of inputs.Choices ?? []) expect(all).toContain(NextStep);
-      if (inputs.Default !== undefined) expect(all).toContain(inputs.Default);
+  it('succeeds when it is done, whenever that is', async () => {
+    expect(await run(documented, (looks) => (looks < 3 ? 'under-way' : 'done'))).toMatchObject({ status: 'Success' });
+  });
+
+  it('fails when it is refused at once', async () => {
+    const { status, steps } = await run(documented, () => 'refused');
+    expect({ status, steps }).toEqual({ status: 'Failed', steps: ['Approve', 'Order', 'Taken', 'Refused'] });
+  });
+
+  it('fails when it ends otherwise than wanted', async () => {
+    expect(await run(documented, (looks) => (looks < 9 ? 'under-way' : 'refused'))).toMatchObject({ status: 'Failed' });
+  });
+
+  it('fails when it is still under way after the last look', async () => {
+    expect(await run(documented, () => 'under-way')).toMatchObject({ status: 'Failed' });
+  });
+
+  it('takes no text that would end the text of a call, or name something else', () => {
+    const pattern = new RegExp(documentOf(documented).parameters.Reason?.allowedPattern ?? '');
+    expect(pattern.test("the database's disk (100 %) is full, see https://wiki.example.com/x?y#z")).toBe(true);
+    for (const bad of ['two\nlines', 'a "quotation"', 'back\\slash', '{{ By }}', 'tab\there', '', 'x'.repeat(201)]) {
+      expect({ bad, taken: pattern.test(bad) }).toEqual({ bad, taken: false });
     }
-    expect(steps.filter(({ isEnd }) => isEnd).map(({ name }) => name)).toEqual(['Done', 'Refused']);
+  });
+});
+
+describe('a document of what may take hours', () => {
+  const follow: DocumentedOrder = {
+    order: 'failback',
+    stage: 'follow',
+    description: 'd',
+    question: 'q',
+    takes: 'hours',
+  };
+
+  it('is there when it ends in the afternoon', async () => {
+    const { status, sleptMinutes } = await run(follow, (looks) => (looks < 160 ? 'under-way' : 'done'));
+    expect(status).toBe('Success');
+    expect(sleptMinutes).toBeGreaterThan(9 * 60);
+  });
+
+  it('is not kept waiting when it ends soon', async () => {
+    expect(await run(follow, (looks) => (looks < 2 ? 'under-way' : 'done'))).toMatchObject({ sleptMinutes: 0 });
+  });
+});
+
+describe('what became of an order', () => {
+  const ORDER = { order: 'failover', by: 'p', reason: 'r', requestId: 'mine' } as const;
+
+  it('is known by its operation, when others have been answered since', async () => {
+    const ports = new MemoryWorld().ports();
+    const cycle = () => runCycle(ports, { controller: 'c', policy: DEFAULT_POLICY });
+    await take(ORDER, ports);
+    await cycle();
+    await take({ ...ORDER, requestId: 'another' }, ports);
+    await cycle();
+    expect(await awaitEnd('another', ports, 0)).toMatchObject({ state: 'refused' });
+    expect(await awaitEnd('mine', ports, 0)).toMatchObject({ state: 'under-way', mark: 'order:under-way' });
+    expect(await take(ORDER, ports)).toMatchObject({ state: 'under-way', requestId: 'mine' });
+  });
+
+  it('is not called done, nor waited for, when nothing is known of it', async () => {
+    expect(await awaitEnd('mine', new MemoryWorld().ports(), 0)).toMatchObject({ state: 'refused' });
   });
 });
