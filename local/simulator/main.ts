@@ -10,8 +10,8 @@ import { type Failure, runCrew } from './crew';
 import { coverageTable, jsonReport, progressLine, ruleText, scenarioText, traceText } from './report';
 import { PUNISHED_IN_THE_END, RULE_NAMES, type Rule, THEME_OF } from './rules';
 import { run } from './run';
-import { drawScenario } from './scenario/draw';
-import { THEMES, type Theme } from './scenario/themes';
+import { drawScenario, THEMES } from './scenario/draw';
+import type { Theme } from './scenario/themes';
 import { shrink } from './shrink';
 
 const HELP = `npm run simulate -- [--seeds N] [--from SEED] [--without RULE] [--workers N] [--json] [--whole]

@@ -16,6 +16,7 @@ export function progressLine(totals: Totals, elapsedMs: number): string {
   return [
     `${NUMBER.format(totals.seeds)} seeds (${(totals.seeds / seconds).toFixed(1)}/s)`,
     `${NUMBER.format(Math.round(minutes))} simulated minutes (${NUMBER.format(Math.round(minutes / seconds))}/s)`,
+    `${NUMBER.format(Math.round(totals.leaptMs / 60_000))} of them quiet and leapt over`,
     `${NUMBER.format(totals.steps)} steps, ${NUMBER.format(totals.grants)} grants and renewals`,
     `${NUMBER.format(totals.failovers)} with a failover`,
   ].join(', ');

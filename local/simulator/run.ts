@@ -10,6 +10,8 @@ export interface RunResult {
   readonly scenario: Scenario;
   readonly broken: { readonly promise: PromiseName; readonly detail: string } | undefined;
   readonly simulatedMs: number;
+  /** How much of it was quiet, and leapt over. */
+  readonly leaptMs: number;
   readonly steps: number;
   readonly grants: number;
   /** The newest epoch in the end. */
@@ -45,6 +47,7 @@ export async function run(
   await clockwork.run(scenario.chaosMs, goesOn);
   if (mending && goesOn()) {
     injector.mendAll();
+    world.lull.end();
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
     const boundMs = clockwork.nowMs + scenario.leaseTtlMs + authorityLeaseMs + skewMs + FAILOVER_MS;
     const because = await converge(world, boundMs, goesOn);
@@ -54,6 +57,7 @@ export async function run(
     scenario,
     broken: ledger.broken && { promise: ledger.broken.promise, detail: ledger.broken.message },
     simulatedMs: clockwork.nowMs,
+    leaptMs: clockwork.leaptMs,
     steps: clockwork.steps,
     grants: ledger.grants,
     epoch: world.ohio.row.epoch,
@@ -108,7 +112,7 @@ class Injector {
   #entered(phase: string): void {
     const { clockwork, random } = this.#world;
     for (const fault of this.#waiting) {
-      if (fault.when.phase !== phase) continue;
+      if (fault.when.phase !== phase || (fault.when.fromMs ?? 0) > clockwork.nowMs) continue;
       clockwork.after(fault.when.afterMs ?? random.duration(800, 10_000), () => this.#begin(fault));
     }
     for (const fault of this.#active.keys()) {

@@ -4,6 +4,8 @@ import type { RunResult } from './run';
 export interface Totals {
   seeds: number;
   simulatedMs: number;
+  /** Quiet times among them, which were leapt over. */
+  leaptMs: number;
   steps: number;
   grants: number;
   /** Runs in which another region took over at least once. */
@@ -13,13 +15,17 @@ export interface Totals {
 }
 
 export const noTotals = (): Totals => ({
-  ...{ seeds: 0, simulatedMs: 0, steps: 0, grants: 0, failovers: 0 },
+  ...{ seeds: 0, simulatedMs: 0, leaptMs: 0, steps: 0, grants: 0, failovers: 0 },
   ...{ faults: {}, coverage: {} },
 });
 
-export function count(totals: Totals, { simulatedMs, steps, grants, epoch, faults, coverage }: RunResult): void {
+export function count(
+  totals: Totals,
+  { simulatedMs, leaptMs, steps, grants, epoch, faults, coverage }: RunResult,
+): void {
   totals.seeds += 1;
   totals.simulatedMs += simulatedMs;
+  totals.leaptMs += leaptMs;
   totals.steps += steps;
   totals.grants += grants;
   totals.failovers += epoch > 1 ? 1 : 0;
@@ -30,6 +36,7 @@ export function count(totals: Totals, { simulatedMs, steps, grants, epoch, fault
 export function merge(totals: Totals, other: Totals): void {
   totals.seeds += other.seeds;
   totals.simulatedMs += other.simulatedMs;
+  totals.leaptMs += other.leaptMs;
   totals.steps += other.steps;
   totals.grants += other.grants;
   totals.failovers += other.failovers;

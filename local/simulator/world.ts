@@ -13,6 +13,7 @@ import { Witness } from './actors/witness';
 import { DatabaseServer } from './database/database-server';
 import { SimulatedLicenseDatabase } from './database/license-database';
 import { Tables } from './database/tables';
+import { Lull } from './lull';
 import { BEGINNING_MS, Host } from './places/host';
 import { Network, type Place } from './places/network';
 import { Ledger } from './promises/ledger';
@@ -52,6 +53,7 @@ export class World {
   readonly controllers: readonly Controller[];
   readonly operator: HumanOperator;
   readonly rooms: readonly Installation[];
+  readonly lull: Lull;
   /** Told whenever an operation enters a phase. */
   onPhase: (phase: string) => void = () => undefined;
   /** Since when there is no fault; infinite: there is one. */
@@ -77,15 +79,20 @@ export class World {
     this.#newDatabases();
     this.edge = new Edge({ host: this.#newHost('edge', 'edge'), network: this.network, sites: this.sites });
     this.witness = new Witness({
-      ...{ host: this.#newHost('witness', 'ohio'), network: this.network, site: this.sites.oregon },
+      ...{
+        host: this.#newHost('witness', 'ohio', { isRoutine: true }),
+        network: this.network,
+        site: this.sites.oregon,
+      },
     });
     this.sight = new Sight(this);
     for (const region of REGIONS) this.#newServers(region);
     this.operator = new HumanOperator(this.#newHost('operator', 'field'), this);
     this.controllers = Array.from({ length: scenario.controllers }, (_, index) => {
-      return new Controller(this.#newHost(`controller-${index + 1}`, 'virginia'), this);
+      return new Controller(this.#newHost(`controller-${index + 1}`, 'virginia', { isRoutine: true }), this);
     });
     this.rooms = scenario.rooms.map((shape, index) => this.#newRoom(shape, `room-${index + 1}`));
+    this.lull = new Lull(this);
     this.sight.look();
   }
 
@@ -124,13 +131,14 @@ export class World {
   changed(): void {
     this.databases.changed();
     this.sight.look();
+    this.lull.stir();
   }
 
-  #newHost(name: string, place: Place, { late = false } = {}): Host {
+  #newHost(name: string, place: Place, { late = false, isRoutine = false } = {}): Host {
     const { timersLateMsMax, aheadMs } = this.scenario;
     return new Host({
       ...{ name, place, clockwork: this.clockwork, random: this.random, aheadMs: aheadMs[name] ?? 0 },
-      timersLateMsMax: late ? timersLateMsMax : 0,
+      ...{ timersLateMsMax: late ? timersLateMsMax : 0, isRoutine },
     });
   }
 
@@ -231,7 +239,7 @@ export class World {
     const { unprotectedAfterMs, serversPerRegion, coarse = false } = this.scenario;
     const site = this.sites[region];
     for (let number = 1; number <= serversPerRegion; number++) {
-      const host = this.#newHost(`${region}/app-${number}`, region, { late: true });
+      const host = this.#newHost(`${region}/app-${number}`, region, { late: true, isRoutine: true });
       const onOpened = (outcome: OpeningOutcome) => this.#judgeOpening(outcome);
       const endpoint = () => ({ database: site.database, stream: this.databases.stream(region) });
       site.servers.push(

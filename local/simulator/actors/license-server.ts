@@ -81,7 +81,7 @@ export class LicenseServer {
 
   /** Never rejects: what the product throws is a mistake of its own. */
   async handle(call: HttpCall): Promise<HttpAnswer> {
-    const arrivedAtMs = this.host.nowMs();
+    const arrivedAtMs = this.#options.ledger.nowMs;
     try {
       return await this.#handle(call, arrivedAtMs);
     } catch (failure) {

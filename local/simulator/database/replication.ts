@@ -165,7 +165,7 @@ export class Replication {
     if (this.#receiving && nowMs - this.#heardAtMs > RECEIVER_TIMEOUT_MS) this.#hangUpReceiver();
     if (this.#sending && nowMs - this.#repliedAtMs > SENDER_TIMEOUT_MS) this.#hangUpSender();
     if (!this.#receiving && nowMs % RETRY_EVERY_MS < LOOK_EVERY_MS) this.#connect();
-    this.#clockwork.after(LOOK_EVERY_MS, () => this.#look());
+    this.#clockwork.afterLived(LOOK_EVERY_MS, () => this.#look());
   }
 
   /** The other end hears of it when the line is open. */

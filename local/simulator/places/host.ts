@@ -15,6 +15,8 @@ export interface HostOptions {
   readonly aheadMs?: number;
   /** How late its timers may be: a busy machine calls nobody on time. */
   readonly timersLateMsMax?: number;
+  /** Does in quiet times what it always does: such times are leapt over, and it does not notice. */
+  readonly isRoutine?: boolean;
 }
 
 /**
@@ -29,15 +31,19 @@ export class Host {
   /** Counts its starts. */
   life = 1;
   aheadMs: number;
+  /** Its questions that are not answered yet. */
+  asking = 0;
+  readonly isRoutine: boolean;
   readonly #clockwork: Clockwork;
   readonly #random: Random;
   readonly #timersLateMsMax: number;
   #mail: (() => void)[] = [];
 
-  constructor({ name, place, clockwork, random, aheadMs = 0, timersLateMsMax = 0 }: HostOptions) {
+  constructor({ name, place, clockwork, random, aheadMs = 0, timersLateMsMax = 0, isRoutine = false }: HostOptions) {
     this.name = name;
     this.place = place;
     this.aheadMs = aheadMs;
+    this.isRoutine = isRoutine;
     this.#clockwork = clockwork;
     this.#random = random;
     this.#timersLateMsMax = timersLateMsMax;
@@ -45,7 +51,7 @@ export class Host {
 
   /** Its monotonic clock; it counts on while the process is paused. */
   nowMs(): number {
-    return this.#clockwork.nowMs;
+    return this.isRoutine ? this.#clockwork.livedMs : this.#clockwork.nowMs;
   }
 
   /** Milliseconds since 1970, by its own clock. */
@@ -67,7 +73,10 @@ export class Host {
     const { life } = this;
     let wanted = true;
     const lateMs = this.#timersLateMsMax === 0 ? 0 : this.#random.next() * this.#timersLateMsMax;
-    const cancel = this.#clockwork.after(ms + lateMs, () => this.arrive(life, () => wanted && run()));
+    const arrive = () => this.arrive(life, () => wanted && run());
+    const cancel = this.isRoutine
+      ? this.#clockwork.afterLived(ms + lateMs, arrive)
+      : this.#clockwork.after(ms + lateMs, arrive);
     return () => {
       wanted = false;
       cancel();
@@ -102,6 +111,7 @@ export class Host {
   crash(): void {
     this.state = 'down';
     this.life += 1;
+    this.asking = 0;
     this.#mail = [];
   }
 

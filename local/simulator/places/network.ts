@@ -30,6 +30,8 @@ export class Network {
   readonly #clockwork: Clockwork;
   readonly #random: Random;
   readonly #links = new Map<Place, ReadonlyMap<Place, Link>>();
+  /** When somebody was asked or answered last who does not only do what is done always; in lived time. */
+  busyAtLivedMs = 0;
 
   constructor(clockwork: Clockwork, random: Random) {
     this.#clockwork = clockwork;
@@ -87,16 +89,25 @@ export class Network {
       let cancel: (() => void) | undefined;
       let answered = false;
       let asking = true;
+      let settled = false;
+      const settle = (value: T): void => {
+        if (settled) return;
+        settled = true;
+        caller.asking -= 1;
+        if (!caller.isRoutine) this.busyAtLivedMs = this.#clockwork.livedMs;
+        resolve(value);
+      };
+      caller.asking += 1;
       const answer = (value: T): void => {
         answered = !this.#mayLose(to, place);
         if (answered && asking && promptly?.(value)) {
-          resolve(value);
+          settle(value);
           return;
         }
         this.send(to, place, () => {
           caller.arrive(life, () => {
             cancel?.();
-            resolve(value);
+            settle(value);
           });
         });
       };
@@ -104,7 +115,7 @@ export class Network {
       if (place === to && !this.#mayLose(place, to)) serve(answer);
       else this.send(place, to, () => serve(answer));
       asking = false;
-      if (!answered) cancel = caller.after(timeoutMs, () => resolve(late()));
+      if (!answered) cancel = caller.after(timeoutMs, () => settle(late()));
     });
   }
 

@@ -22,7 +22,9 @@ function unsettledFence({ ohio, sites }: World): string | undefined {
   if (region === 'virginia' && automation.state === 'armed') return 'after a failover the automation is armed';
   const other = otherRegion(region);
   const standby = sites[other];
-  if (standby.service === 'following' && standby.database?.role === 'primary')
+  // One that has opened an epoch of its own since it was built was promoted rightly, and lost its region later.
+  const neverServed = standby.database?.newestEpoch?.region !== other;
+  if (standby.service === 'following' && standby.database?.role === 'primary' && neverServed)
     return `${other} was to follow, and follows nobody`;
   return epoch > 1 && sites[other].acl.kind === 'serve' ? `${other} is not fenced` : undefined;
 }

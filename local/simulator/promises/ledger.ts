@@ -72,6 +72,11 @@ export class Ledger {
     this.#options = options;
   }
 
+  /** Virtual time. */
+  get nowMs(): number {
+    return this.#options.nowMs();
+  }
+
   breaks(promise: PromiseName, detail: string): void {
     if (this.broken) return;
     this.broken = new BrokenPromise(promise, detail);

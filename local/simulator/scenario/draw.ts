@@ -1,8 +1,15 @@
 import { Random } from '../time/random';
-import { drawClocks, drawFault, drawPool, drawRoom, FAULT_KINDS, type Fault, type Scenario } from './scenario';
-import { THEMES, type Theme } from './themes';
+import { drawDays } from './days';
+import { drawClocks, drawOthers, drawPool, drawRoom, type Scenario } from './scenario';
+import type { Draw } from './stories';
+import { TALES, type Theme } from './themes';
 
-const THEME_NAMES = Object.keys(THEMES) as Theme[];
+export const THEMES: Readonly<Record<Theme, Draw>> = { ...TALES, days: drawDays };
+
+const TALE_NAMES = Object.keys(TALES) as (keyof typeof TALES)[];
+
+/** Mostly what can break soon; the rest is for what only a long life brings together. */
+const DAYS_SHARE = 0.1;
 
 /** Draws a scenario from its seed: a theme that is drawn too, unless it is given, and faults that have nothing to do with it. */
 export function drawScenario(seed: number, wanted?: Theme): Scenario {
@@ -21,14 +28,13 @@ export function drawScenario(seed: number, wanted?: Theme): Scenario {
     timersLateMsMax: random.pick([200, 2_000, 2_000]),
     coarse: random.chance(0.85),
   };
-  const drawn = random.pick(THEME_NAMES);
-  const scenario = THEMES[wanted ?? drawn](random, plain);
-  const faults = [...scenario.faults, ...drawOthers(random, scenario, small ? 3 : 8)];
-  return { ...scenario, faults: faults.sort((one, other) => one.when.atMs - other.when.atMs) };
+  const drawn = random.pick(TALE_NAMES);
+  const told = THEMES[wanted ?? drawn](random, plain);
+  const scenario = { ...told, faults: [...told.faults, ...drawOthers(random, told, small ? 3 : 8)] };
+  const isLong = wanted === undefined && random.chance(DAYS_SHARE);
+  return inOrder(isLong ? drawDays(random, plain) : scenario);
 }
 
-function drawOthers(random: Random, scenario: Scenario, most: number): Fault[] {
-  const { serversPerRegion, controllers, rooms, chaosMs } = scenario;
-  const shape = { serversPerRegion, controllers, rooms: rooms.length, chaosMs };
-  return Array.from({ length: random.int(0, most) }, () => drawFault(random, shape, random.pick(FAULT_KINDS)));
+function inOrder(scenario: Scenario): Scenario {
+  return { ...scenario, faults: [...scenario.faults].sort((one, other) => one.when.atMs - other.when.atMs) };
 }

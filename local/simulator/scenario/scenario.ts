@@ -35,6 +35,8 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface When {
   readonly atMs: number;
   readonly phase?: string;
+  /** Operations before this time do not count. @default 0 */
+  readonly fromMs?: number;
   /** @default drawn */
   readonly afterMs?: number;
 }
@@ -82,6 +84,8 @@ export interface Scenario {
    * grant nothing keep their books less often.
    */
   readonly coarse?: boolean;
+  /** Times in which nothing happens but what happens always are leapt over. */
+  readonly leaps?: boolean;
   readonly pools: readonly PoolShape[];
   readonly rooms: readonly RoomShape[];
   /** How far clocks are ahead, in milliseconds. */
@@ -144,6 +148,13 @@ export function drawFault(random: Random, shape: FaultShape, kind: FaultKind): F
     forMs: random.duration(40_000, 600_000),
     ...drawTarget(random, shape, kind),
   };
+}
+
+/** Faults that have nothing to do with anything else. */
+export function drawOthers(random: Random, scenario: Scenario, most: number): Fault[] {
+  const { serversPerRegion, controllers, rooms, chaosMs } = scenario;
+  const shape = { serversPerRegion, controllers, rooms: rooms.length, chaosMs };
+  return Array.from({ length: random.int(0, most) }, () => drawFault(random, shape, random.pick(FAULT_KINDS)));
 }
 
 function drawTarget(random: Random, shape: FaultShape, kind: FaultKind): { where: string; amount: number } {

@@ -5,7 +5,7 @@ const TTL_LONG_MS = 600_000;
 const TTL_SHORT_MS = 60_000;
 
 /** What each theme makes of a plain world: the stories that the rules are for. */
-const DRAWS = {
+export const TALES = {
   ...STORIES,
 
   /** Anything may happen. */
@@ -107,6 +107,5 @@ const DRAWS = {
 
 const NEIGHBOUR = { place: 'near-oregon', knowsRegions: true, thinksMs: 3_000 } as const;
 
-export type Theme = keyof typeof DRAWS;
-
-export const THEMES: Readonly<Record<Theme, Draw>> = DRAWS;
+/** `days`: a long life with several tales in it. */
+export type Theme = keyof typeof TALES | 'days';

@@ -28,7 +28,47 @@ describe('a simulation', () => {
   });
 });
 
+describe('a long life', () => {
+  const HOUR_MS = 3_600_000;
+  const scenario = { ...drawScenario(1, 'days'), chaosMs: 3 * HOUR_MS };
+  const ended = { mending: false };
+
+  it('leaps over its quiet hours, the same each time, and lives through its misfortunes', async () => {
+    const [one, other] = [await run(scenario, ended), await run(scenario, ended)];
+    expect(one.broken).toBeUndefined();
+    expect(one.simulatedMs).toBe(scenario.chaosMs);
+    expect(one.leaptMs).toBeGreaterThan(scenario.chaosMs / 2);
+    expect(Object.keys(one.faults)).not.toEqual([]);
+    expect([other.leaptMs, other.steps, other.grants]).toEqual([one.leaptMs, one.steps, one.grants]);
+  });
+
+  it('keeps its customers at work in the quiet hours', async () => {
+    const quiet = { ...scenario, chaosMs: HOUR_MS, faults: [] };
+    const { leaptMs, grants } = await run(quiet, ended);
+    expect(leaptMs).toBeGreaterThan(0.8 * quiet.chaosMs);
+    // An unhurried world grants and renews as often as one that leaps over nothing.
+    const whole = await run({ ...quiet, leaps: false }, ended);
+    expect(whole.leaptMs).toBe(0);
+    expect(grants).toBeGreaterThan(0.7 * whole.grants);
+    expect(grants).toBeLessThan(1.3 * whole.grants);
+  });
+});
+
 describe('virtual time', () => {
+  it('leaps only when it may, and what has to be lived through is as far ahead as before', async () => {
+    const clockwork = new Clockwork();
+    const told: [string, number, number][] = [];
+    const tell = (what: string): void => void told.push([what, clockwork.nowMs, clockwork.livedMs]);
+    clockwork.afterLived(2_000, () => tell('duty'));
+    clockwork.after(60_000, () => tell('customer'));
+    clockwork.leapTo = (untilMs) => Math.min(untilMs, 50_000);
+    await clockwork.run(100_000, () => true);
+    expect(told).toEqual([
+      ['duty', 52_000, 2_000],
+      ['customer', 60_000, 10_000],
+    ]);
+  });
+
   it('runs what is due in the order of its time, and with it all that follows without waiting', async () => {
     const clockwork = new Clockwork();
     const told: string[] = [];
