@@ -1,19 +1,43 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Value } from '@sinclair/typebox/value';
+import { Value, ValuePointer } from '@sinclair/typebox/value';
 import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
-import { addressPlanMistakes } from './address-plan';
+import { CPU_UNITS } from './fargate-sizes';
+import { mistakeOf, oneOf } from './mistakes';
+import { type Fitting, relationMistakes } from './relations';
 
 const closed = { additionalProperties: false } as const;
-const Seconds = Type.Integer({ minimum: 1, maximum: 86_400 });
+const LOG_RETENTION_DAYS = [7, 14, 30, 60, 90, 180, 365] as const;
+const Seconds = whole(1, 86_400, 'seconds');
+const HostName = Type.String({
+  pattern: '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$',
+  description: 'a host name in lower case, without a dot at its end',
+});
+
+function whole(minimum: number, maximum: number, of = '') {
+  const words = `a whole number${of === '' ? '' : ` of ${of}`}, ${minimum} to ${maximum}`;
+  return Type.Integer({ minimum, maximum, description: words });
+}
+
+function choice<Choice extends number>(values: readonly Choice[], of = '') {
+  return Type.Union(
+    values.map((value) => Type.Literal(value)),
+    { description: `${oneOf(values)}${of}` },
+  );
+}
 
 const RegionNetwork = Type.Object(
   {
     cidr: Type.String({
-      pattern: '^10\\.\\d{1,3}\\.0\\.0/16$',
-      description: 'a /16 of 10.0.0.0/8; the regions must differ',
+      pattern: '^10\\.(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)\\.0\\.0/16$',
+      description: 'a /16 of 10.0.0.0/8, for example 10.10.0.0/16; the regions must differ',
     }),
-    availabilityZones: Type.Array(Type.String({ minLength: 1 }), { minItems: 3, maxItems: 3, uniqueItems: true }),
-    natGateways: Type.Integer({ minimum: 1, maximum: 3 }),
+    availabilityZones: Type.Array(Type.String(), {
+      minItems: 3,
+      maxItems: 3,
+      uniqueItems: true,
+      description: 'three zones of the region',
+    }),
+    natGateways: whole(1, 3),
   },
   closed,
 );
@@ -22,38 +46,51 @@ const RegionNetwork = Type.Object(
 export const DeploymentConfigSchema = Type.Object(
   {
     /** Names everything; two deployments in one account have two names. */
-    deployment: Type.String({ pattern: '^[a-z][a-z0-9-]{1,20}[a-z0-9]$' }),
+    deployment: Type.String({
+      // What load balancers, databases and documents all take as the beginning of a name.
+      pattern: '^(?!aws|amazon|amzn|internal-)(?!.*--)[a-z][a-z0-9-]{1,20}[a-z0-9]$',
+      description:
+        '3 to 22 lower-case letters, digits and single hyphens that do not begin with aws, amazon, amzn or internal-',
+    }),
     account: Type.String({ pattern: '^\\d{12}$', description: 'an AWS account: twelve digits' }),
     domain: Type.Object(
       {
         /** What Control Rooms are configured with. */
-        publicName: Type.String({ pattern: '^([a-z0-9-]+\\.)+[a-z]{2,}$' }),
+        publicName: HostName,
         /** The public hosted zone that holds it. */
-        zoneName: Type.String({ pattern: '^([a-z0-9-]+\\.)+[a-z]{2,}$' }),
-        hostedZoneId: Type.String({ pattern: '^Z[A-Z0-9]{5,31}$' }),
+        zoneName: HostName,
+        hostedZoneId: Type.String({
+          pattern: '^Z[A-Z0-9]{5,31}$',
+          description: 'what Route 53 calls the zone: Z and capitals and digits',
+        }),
       },
       closed,
     ),
     network: Type.Object({ oregon: RegionNetwork, virginia: RegionNetwork }, closed),
     database: Type.Object(
       {
-        instanceClass: Type.String({ pattern: '^db\\.[a-z0-9]+\\.[a-z0-9]+$' }),
-        storageGiB: Type.Integer({ minimum: 20, maximum: 65_536 }),
-        storageMaxGiB: Type.Integer({ minimum: 20, maximum: 65_536 }),
+        instanceClass: Type.String({
+          pattern: '^db\\.[a-z0-9]+\\.[a-z0-9]+$',
+          description: 'a class of RDS instances, for example db.m7g.large',
+        }),
+        storageGiB: whole(20, 65_536, 'GiB'),
+        /** How far the storage may grow by itself; RDS asks for 10 % above it at least. */
+        storageMaxGiB: whole(20, 65_536, 'GiB'),
         /** Standby inside the region, for each of the two databases. */
         multiAz: Type.Object({ oregon: Type.Boolean(), virginia: Type.Boolean() }, closed),
-        backupRetentionDays: Type.Integer({ minimum: 1, maximum: 35 }),
+        backupRetentionDays: whole(1, 35, 'days'),
       },
       closed,
     ),
     service: Type.Object(
       {
         /** `build`: from server/Dockerfile, by whoever deploys. Otherwise an image that both regions can pull. */
-        image: Type.String({ minLength: 1 }),
-        cpu: Type.Union([256, 512, 1024, 2048, 4096].map((units) => Type.Literal(units))),
-        memoryMiB: Type.Integer({ minimum: 512, maximum: 30_720 }),
-        tasksMin: Type.Integer({ minimum: 1, maximum: 100 }),
-        tasksMax: Type.Integer({ minimum: 1, maximum: 100 }),
+        image: Type.String({ minLength: 1, description: '"build", or the name of an image' }),
+        /** Processor and memory as Fargate has them together, see fargate-sizes.ts. */
+        cpu: choice(CPU_UNITS, ' units, of which 1024 are one processor'),
+        memoryMiB: whole(512, 30_720, 'MiB'),
+        tasksMin: whole(1, 100),
+        tasksMax: whole(1, 100),
       },
       closed,
     ),
@@ -79,17 +116,22 @@ export const DeploymentConfigSchema = Type.Object(
       closed,
     ),
     /** Requests of one address in five minutes before the web ACL refuses it. */
-    rateLimitPerFiveMinutes: Type.Integer({ minimum: 100, maximum: 2_000_000 }),
+    rateLimitPerFiveMinutes: whole(100, 2_000_000, 'requests'),
     alerts: Type.Object(
-      { emails: Type.Array(Type.String({ pattern: '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$' }), { minItems: 1 }) },
+      {
+        emails: Type.Array(
+          Type.String({ pattern: '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$', description: 'an e-mail address' }),
+          { minItems: 1, uniqueItems: true, description: 'the addresses of whoever is on call, each once' },
+        ),
+      },
       closed,
     ),
     /** Where people on call find docs/runbook.md. */
-    runbookUrl: Type.String({ pattern: '^https://\\S+$' }),
+    runbookUrl: Type.String({ pattern: '^https://\\S+$', description: 'an address that begins with https://' }),
     /** Thresholds of the failover that differ from the defaults of lambda/failover/core/policy.ts. */
     failover: Type.Partial(
       Type.Object(
-        Object.fromEntries(Object.keys(DEFAULT_POLICY).map((name) => [name, Type.Number({ exclusiveMinimum: 0 })])),
+        Object.fromEntries(Object.keys(DEFAULT_POLICY).map((name) => [name, whole(1, 1_000_000_000)])),
         closed,
       ),
       closed,
@@ -97,15 +139,15 @@ export const DeploymentConfigSchema = Type.Object(
     thresholds: Type.Object(
       {
         replicaLagSeconds: Seconds,
-        slotLagMiB: Type.Integer({ minimum: 1 }),
-        responseSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 60 }),
-        failureRatePercent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
-        denialsPerFiveMinutes: Type.Integer({ minimum: 1 }),
+        slotLagMiB: whole(1, 33_554_432, 'MiB'),
+        responseSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 60, description: 'above 0 and at most 60' }),
+        failureRatePercent: Type.Number({ exclusiveMinimum: 0, maximum: 100, description: 'above 0 and at most 100' }),
+        denialsPerFiveMinutes: whole(1, 1_000_000_000),
         unarmedSeconds: Seconds,
       },
       closed,
     ),
-    logRetentionDays: Type.Union([7, 14, 30, 60, 90, 180, 365].map((days) => Type.Literal(days))),
+    logRetentionDays: choice(LOG_RETENTION_DAYS),
   },
   closed,
 );
@@ -125,42 +167,19 @@ export class ConfigurationError extends Error {
 
 /** Checks a configuration as a whole. @throws ConfigurationError with every mistake */
 export function checkedConfig(config: unknown): DeploymentConfig {
-  const mistakes = [...Value.Errors(DeploymentConfigSchema, config)].map(
-    ({ path, message }) => `${path.slice(1).replaceAll('/', '.') || 'configuration'}: ${message}`,
-  );
-  // Relations are checked as far as what they relate is there.
-  mistakes.push(...relationMistakes(config as DeploymentConfig));
-  if (mistakes.length > 0) throw new ConfigurationError([...new Set(mistakes)]);
+  const errors = [...Value.Errors(DeploymentConfigSchema, config)];
+  // One sentence a place: what is missing is also of the wrong type.
+  const mistakes = new Map<string, string>();
+  for (const error of errors) if (!mistakes.has(error.path)) mistakes.set(error.path, mistakeOf(error));
+  const found = [...mistakes.values(), ...relationMistakes(fittingPart(config, [...mistakes.keys()]))];
+  if (found.length > 0) throw new ConfigurationError(found);
   return config as DeploymentConfig;
 }
 
-function relationMistakes({ domain, network, database, service, failover }: Partial<DeploymentConfig>): string[] {
-  const mistakes: string[] = [];
-  if (
-    domain !== undefined &&
-    domain.publicName !== domain.zoneName &&
-    !`${domain.publicName}`.endsWith(`.${domain.zoneName}`)
-  ) {
-    mistakes.push(`domain.publicName: ${domain.publicName} is not in the zone ${domain.zoneName}`);
-  }
-  if (network !== undefined) mistakes.push(...addressPlanMistakes(network));
-  if (database !== undefined && database.storageMaxGiB < database.storageGiB) {
-    mistakes.push('database.storageMaxGiB: is below database.storageGiB');
-  }
-  if (service !== undefined && service.tasksMax < service.tasksMin)
-    mistakes.push('service.tasksMax: is below service.tasksMin');
-  mistakes.push(...failoverMistakes({ ...DEFAULT_POLICY, ...failover }));
-  return mistakes;
-}
-
-function failoverMistakes({ sampleEveryMs, sampleGapMaxMs, samplesToConfirm }: typeof DEFAULT_POLICY): string[] {
-  const mistakes: string[] = [];
-  if (samplesToConfirm < 2) mistakes.push('failover.samplesToConfirm: one look is no evidence; at least 2');
-  // The schedule has minutes: five samples an invocation, the last one 40 s after the first.
-  if (sampleEveryMs > 10_000)
-    mistakes.push('failover.sampleEveryMs: five samples must fit into a minute; at most 10000');
-  if (sampleGapMaxMs <= 60_000 - 4 * sampleEveryMs) {
-    mistakes.push('failover.sampleGapMaxMs: must be longer than the pause between two invocations of the schedule');
-  }
-  return mistakes;
+/** The configuration without what does not fit, so that the rest can be looked at as well. */
+function fittingPart(config: unknown, wrongPaths: readonly string[]): Fitting<DeploymentConfig> {
+  if (wrongPaths.includes('')) return {};
+  const part = Value.Clone(config);
+  for (const path of wrongPaths) ValuePointer.Set(part, path, undefined);
+  return part as Fitting<DeploymentConfig>;
 }

@@ -24,6 +24,7 @@ import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
 import { authorityTableArn } from '../authority/authority-table';
 import { acknowledge } from '../config/acknowledged';
 import type { RegionContext } from '../config/region-context';
+import { RENEWAL_EVERY_MS } from '../config/relations';
 import { type DatabaseFoundation, POSTGRES_PORT } from '../database/database-foundation';
 import type { LicenseDatabase } from '../database/license-database';
 import type { RegionNetwork } from '../network/region-network';
@@ -40,8 +41,6 @@ export interface LicenseServiceProps {
   readonly logKey: IKey;
 }
 
-/** How often a server renews its authority: three misses and it still has some of its lease left. */
-const RENEWAL_EVERY_MS = 5_000;
 /** How often a server writes its numbers into its log, where CloudWatch reads them. */
 const METRICS_EVERY_MS = 60_000;
 
