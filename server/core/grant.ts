@@ -152,6 +152,9 @@ function takeOver(
     ? { ...taken, borrowed: true, expiresAtMs: Math.min(claim.expiresAtMs, validUntilMs) }
     : taken;
   books.enter(lease, adoption.count);
+  // The lost region granted what it waits for here.
+  const place = books.line.find(({ leaseId }) => leaseId === request.leaseId);
+  if (place) books.line.leave(place);
   return { kind: 'granted', lease, how: 'adopted' };
 }
 

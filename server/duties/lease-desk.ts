@@ -142,15 +142,18 @@ export class LeaseDesk {
   async #release({ leaseId, token, end = { kind: 'released' } }: Release, caller: Caller): Promise<ReleaseAnswer> {
     const request = { leaseId, controlRoom: caller.controlRoom, endedBy: caller.name, end };
     let answer = await this.#batches.release(request);
-    if (answer.kind === 'done' && answer.verdict.kind === 'unknown') {
-      // Only now does the token matter, and most leases are known: verifying costs more than releasing.
+    const leftLine = answer.kind === 'done' && answer.verdict.kind === 'left_line';
+    if (leftLine || (answer.kind === 'done' && answer.verdict.kind === 'unknown')) {
+      // Only now does the token matter, and most leases are known: verifying costs more than releasing. Who stood in
+      // line here may have been granted the lease in a lost region.
       const proven = await this.#proven(leaseId, token, caller);
       if (proven && 'kind' in proven) return proven;
       if (proven) answer = await this.#batches.release({ ...request, proven });
     }
     if (answer.kind !== 'done') return answer;
     // A place that was lost with a region has been left by not being taken up again.
-    const gone = answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
+    const gone =
+      leftLine || answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
     if (!gone) return { kind: 'lease_not_found' };
     return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'ended' };
   }

@@ -87,7 +87,8 @@ export async function releaseLeases(
     const known = new Map((await released).rows.map((row) => [row.id, row]));
     const recorded = await recordUnknown(
       transaction.client,
-      requests.filter((request) => !known.has(request.leaseId)),
+      // Who waits in line here may have been granted the lease in a lost region: its token tells of it.
+      requests.filter(({ leaseId }) => (known.get(leaseId)?.state ?? 'waiting') === 'waiting'),
       poolIds,
     );
     return requests.map((request) => verdictOn(request, known.get(request.leaseId), recorded));
@@ -99,7 +100,8 @@ function verdictOn(
   row: LockedRow | undefined,
   recorded: ReadonlySet<string>,
 ): ReleaseVerdict {
-  if (!row) return { kind: recorded.has(leaseId) ? 'recorded' : 'unknown' };
+  if (recorded.has(leaseId)) return { kind: 'recorded' };
+  if (!row) return { kind: 'unknown' };
   if (controlRoom !== undefined && row.controlRoom !== controlRoom) return { kind: 'unknown' };
   switch (row.state) {
     case 'live':

@@ -289,6 +289,34 @@ describe('a lease that was lost with a region', () => {
     expect(await world.counts('studio')).toMatchObject({ live: 0, taken: 0, heldBack: 3 });
   });
 
+  it('is never adopted once it has been released, even where its holder still stands in line for it', async () => {
+    const lost = await checkout(oregon);
+    await lose(lost);
+    await world.database.query(
+      `insert into queue_place (lease_id, pool_id, number, holder, seats, requested_by, expires_at)
+       select $1, id, 1, 'room-1', 1, 'test', clock_timestamp() from pool where feature = 'studio'`,
+      [lost.leaseId],
+    );
+    const virginia = await failOver();
+    const released = await virginia.call('DELETE', `/v1/leases/${lost.leaseId}`, { token: lost.token });
+    expect(released.status).toBe(204);
+    expect(await heartbeat(virginia, lost)).toMatchObject({ status: 410, body: { code: 'lease_released' } });
+    expect(await world.database.query('select from queue_place')).toEqual([]);
+  });
+
+  it('leaves the line where its holder still stands in it', async () => {
+    const lost = await checkout(oregon);
+    await lose(lost);
+    await world.database.query(
+      `insert into queue_place (lease_id, pool_id, number, holder, seats, requested_by, expires_at)
+       select $1, id, 1, 'room-1', 1, 'test', clock_timestamp() from pool where feature = 'studio'`,
+      [lost.leaseId],
+    );
+    const virginia = await failOver();
+    expect((await heartbeat(virginia, lost)).status).toBe(200);
+    expect(await world.database.query('select from queue_place')).toEqual([]);
+  });
+
   it('is not adopted in the epoch that granted it: there it would be known', async () => {
     const lost = await checkout(oregon);
     await lose(lost);

@@ -9,7 +9,7 @@ import {
 } from '../../../server/core/epoch-opening';
 import type { Protection } from '../../../server/core/escrow';
 import { decideGrants } from '../../../server/core/grant';
-import type { Lease } from '../../../server/core/lease';
+import type { Lease, LeaseClaim } from '../../../server/core/lease';
 import { NOTHING_RESERVED } from '../../../server/core/pool-books';
 import { type RenewalRequest, renewalVerdict } from '../../../server/core/renewal';
 import { epochVerdict } from '../../../server/core/role';
@@ -73,7 +73,8 @@ export function grant(verb: Verb, { entitlement, requests, expected, policy, fol
   const { written, left, lastNumber } = decision.line;
   for (const place of written) transaction.put({ table: 'place', row: { ...place, poolId } });
   for (const gone of left) transaction.put({ table: 'place', gone });
-  if (written.length > 0) transaction.putPool({ ...transaction.pool(poolId), queueSeq: lastNumber });
+  const moved = written.length > 0 || left.length > 0;
+  if (moved) transaction.putPool({ ...transaction.pool(poolId), queueSeq: lastNumber });
   const { escrow, ackedSeq } = pool;
   const { verdicts } = decision;
   return { verdicts, nowMs, grantSeq: decision.pool.grantSeq, escrow, ackedSeq } satisfies GrantBatchResult;
@@ -95,26 +96,29 @@ export function renew(verb: Verb, requests: readonly RenewalRequest[], expected:
 }
 
 export function release(verb: Verb, requests: readonly ReleaseRequest[]): ReleaseVerdict[] {
-  const { transaction, database, without } = verb;
+  const { transaction } = verb;
   return requests.map((request): ReleaseVerdict => {
     const lease = transaction.lease(request.leaseId);
-    if (lease?.state === 'live') transaction.putLease({ ...lease, state: 'released' });
-    if (lease) return { kind: lease.state === 'live' ? 'released' : 'already_ended' };
-    if (database.tables.places.has(request.leaseId)) {
-      transaction.put({ table: 'place', gone: request.leaseId });
-      return { kind: 'left_line' };
-    }
-    if (!request.proven) return { kind: 'unknown' };
-    const { poolId, claim } = request.proven;
-    if (!without.has('S3-released')) transaction.putLease(releasedLease(claim, poolId));
-    return { kind: 'recorded' };
+    if (lease === undefined) return releaseUnknown(verb, request);
+    if (lease.state === 'live') transaction.putLease({ ...lease, state: 'released' });
+    return { kind: lease.state === 'live' ? 'released' : 'already_ended' };
   });
 }
 
-function releasedLease(claim: NonNullable<ReleaseRequest['proven']>['claim'], poolId: number): Lease {
-  const { leaseId: id, holder, controlRoom, identity, seats, borrowed, seq, epoch, expiresAtMs } = claim;
-  const held = { id, poolId, holder, controlRoom, identity, seats, borrowed, seq, epoch, expiresAtMs };
-  return { ...held, overdraft: false, state: 'released' };
+/** Who waits in line here may have been granted the lease in a lost region: its token tells of it. */
+function releaseUnknown({ transaction, database, without }: Verb, { leaseId, proven }: ReleaseRequest): ReleaseVerdict {
+  const waits = database.tables.places.has(leaseId);
+  if (waits) transaction.put({ table: 'place', gone: leaseId });
+  if (!proven) return { kind: waits ? 'left_line' : 'unknown' };
+  if (!without.has('S3-released')) transaction.putLease(releasedLease(proven.claim, proven.poolId));
+  return { kind: 'recorded' };
+}
+
+/** A row that only says that it is over. */
+function releasedLease(claim: LeaseClaim, poolId: number): Lease {
+  const { leaseId: id, holder, controlRoom, seats, seq, epoch, expiresAtMs } = claim;
+  const held = { id, poolId, holder, controlRoom, identity: undefined, seats, seq, epoch, expiresAtMs };
+  return { ...held, borrowed: false, overdraft: false, state: 'released' };
 }
 
 export function expire(verb: Verb): Sweep {

@@ -61,7 +61,8 @@ export class Ledger {
   readonly #regionOfEpoch = new Map<number, string>();
   readonly #openings: Opening[] = [];
   readonly #releaseAsked = new Set<string>();
-  readonly #granted = new Set<string>();
+  /** The region that granted a lease last. */
+  readonly #granted = new Map<string, string>();
   readonly #released = new Map<string, { readonly region: string; readonly atMs: number }>();
   broken: BrokenPromise | undefined;
   grants = 0;
@@ -102,8 +103,7 @@ export class Ledger {
     readonly server: string;
   }): void {
     const { call, status, body, region, server } = answer;
-    // Who only left a line has given nothing back.
-    if (call.kind === 'release' && status === 204 && this.#granted.has(call.leaseId ?? ''))
+    if (call.kind === 'release' && status === 204 && this.#isGivenBack(call, region))
       this.#released.set(call.leaseId ?? '', { region, atMs: this.#options.nowMs() });
     if ((status === 200 || status === 201) && body.token !== undefined) this.#acknowledged(answer);
     const ended = status === 410 || (status === 404 && body.code === 'lease_not_found');
@@ -141,12 +141,17 @@ export class Ledger {
       this.breaks('two-regions-in-an-epoch', `${before} and ${region} granted in epoch ${epoch}`);
     }
     this.#regionOfEpoch.set(epoch, region);
-    this.#granted.add(String(body.leaseId));
+    this.#granted.set(String(body.leaseId), region);
     this.#checkReleased(String(body.leaseId), call.arrivedAtMs, region);
     const newer = this.#openings.find((opening) => opening.epoch > epoch && opening.opensAtMs <= this.#options.nowMs());
     if (newer) {
       this.breaks('granted-after-the-end', `${server} granted in epoch ${epoch} after epoch ${newer.epoch} had opened`);
     }
+  }
+
+  /** Who only left a line has given nothing back; nor has anybody of what the region could not know. */
+  #isGivenBack({ leaseId = '', body }: HttpCall, region: string): boolean {
+    return this.#granted.get(leaseId) === region || this.#options.mint.read(body?.token) !== undefined;
   }
 
   /** What the region took back before it was asked; a region that is lost since may take its word along. */

@@ -9,6 +9,7 @@ import { Random } from '../../../local/simulator/time/random';
 import type { Entitlement } from '../../../server/core/entitlement';
 import type { GrantRequest } from '../../../server/core/grant';
 import type { LeaseClaim } from '../../../server/core/lease';
+import type { PlaceClaim } from '../../../server/core/queue';
 import type { LicenseDatabase } from '../../../server/ports';
 import { connectLicenseDatabase } from '../../../server/postgres/license-database';
 import { importForTest } from '../../server/support/test-licenses';
@@ -18,9 +19,12 @@ import { TestDatabase } from '../../support/test-database';
  * The simulated database against the real one: the same history, drawn from a seed, asked of both; every answer and every
  * row must be the same. Time passes by rows: a lease, or the waiting for unknown grants, is over when the history says so.
  */
-const SEEDS = [1, 2, 3, 4];
+const SEEDS = [1, 2, 3, 4, 5, 6];
 const STEPS = 60;
-const POLICY = { authorityLeaseMs: 30_000, skewMs: 5_000 };
+/** So long that what an opening adds to the ends of leases and places can be told from the time that a history takes. */
+const POLICY = { authorityLeaseMs: 300_000, skewMs: 120_000 };
+/** Each of the two looks at its clock when it is asked. */
+const CLOCKS_DIFFER_MS_MAX = 14_000;
 const TTL_SECONDS = 600;
 const BORROW_SECONDS_MAX = 3_600;
 const REGION = 'oregon';
@@ -38,19 +42,21 @@ interface Twin {
   lapse(leaseId: string): Promise<void>;
   endWaiting(): Promise<void>;
   rows(): Promise<unknown>;
+  /** When what lives there ends: leases, places in line, the waiting for unknown grants. */
+  ends(): Promise<ReadonlyMap<string, number>>;
 }
 
 const kindOf = (outcome: { kind: string } | { kind: 'done'; result: unknown }, show: (result: never) => unknown) =>
   'result' in outcome ? show(outcome.result as never) : outcome;
 
 type Granted = {
-  verdicts: readonly { kind: string; how?: string; lease?: { id: string; seq: number } }[];
+  verdicts: readonly { kind: string; how?: string; position?: number; lease?: { id: string; seq: number } }[];
   grantSeq: number;
 };
 
 const grantShown = ({ verdicts, grantSeq }: Granted) => ({
   grantSeq,
-  verdicts: verdicts.map(({ kind, how, lease }) => ({ kind, how, id: lease?.id, seq: lease?.seq })),
+  verdicts: verdicts.map(({ kind, how, position, lease }) => ({ kind, how, position, id: lease?.id, seq: lease?.seq })),
 });
 const kinds = (verdicts: readonly { kind: string }[]) => verdicts.map(({ kind }) => kind);
 
@@ -115,6 +121,8 @@ class RealTwin implements Twin {
   async lapse(leaseId: string) {
     const set = `update lease set expires_at = clock_timestamp() - interval '1 s' where id = $1 and state = 'live'`;
     await this.#database.query(set, [leaseId]);
+    const place = `update queue_place set expires_at = clock_timestamp() - interval '1 s' where lease_id = $1`;
+    await this.#database.query(place, [leaseId]);
   }
 
   async endWaiting() {
@@ -124,10 +132,22 @@ class RealTwin implements Twin {
 
   async rows() {
     const pools = await this.#database.query(`select seats_taken as taken, seats_held_back as held, seats_over as over,
-      seats_awaited as awaited, grant_seq::int as seq from pool`);
+      seats_awaited as awaited, grant_seq::int as seq, queue_seq::int as numbers from pool`);
     const leases = await this.#database.query(`select id, state, seats, seq::int, epoch::int, borrowed,
       must_outlive is not null as doubted from lease order by id`);
-    return { pools, leases };
+    const places = await this.#database.query(
+      'select lease_id as id, number::int, seats, identity from queue_place order by lease_id',
+    );
+    return { pools, leases, places };
+  }
+
+  async ends() {
+    const ms = (column: string) => `extract(epoch from ${column})::float8 * 1000 as ms`;
+    const rows = await this.#database.query<{ what: string; ms: number }>(`
+      select 'lease ' || id as what, ${ms('expires_at')} from lease where state = 'live'
+      union all select 'place ' || lease_id, ${ms('expires_at')} from queue_place
+      union all select 'waiting', ${ms('awaited_until')} from pool where awaited_until is not null`);
+    return new Map(rows.map(({ what, ms }) => [what, ms]));
   }
 }
 
@@ -190,9 +210,12 @@ class SimulatedTwin implements Twin {
   }
 
   async lapse(leaseId: string) {
-    this.#do(({ transaction }) => {
+    this.#do(({ transaction, database }) => {
+      const expiresAtMs = Date.now() - 1_000;
       const lease = transaction.lease(leaseId);
-      if (lease?.state === 'live') transaction.putLease({ ...lease, expiresAtMs: Date.now() - 1_000 });
+      if (lease?.state === 'live') transaction.putLease({ ...lease, expiresAtMs });
+      const place = database.tables.places.get(leaseId);
+      if (place) transaction.put({ table: 'place', row: { ...place, expiresAtMs } });
     });
   }
 
@@ -204,11 +227,15 @@ class SimulatedTwin implements Twin {
   }
 
   async rows() {
-    const { pools, leases } = this.#server.tables;
+    const { pools, leases, places } = this.#server.tables;
     return {
-      pools: [...pools.values()].map(({ seatsTaken, seatsHeldBack, seatsOver, seatsAwaited, grantSeq }) => ({
+      pools: [...pools.values()].map(({ seatsTaken, seatsHeldBack, seatsOver, seatsAwaited, grantSeq, queueSeq }) => ({
         ...{ taken: seatsTaken, held: seatsHeldBack, over: seatsOver, awaited: seatsAwaited, seq: grantSeq },
+        numbers: queueSeq,
       })),
+      places: [...places.values()]
+        .map(({ leaseId, number, seats, identity }) => ({ id: leaseId, number, seats, identity: identity ?? null }))
+        .sort((one, other) => (one.id < other.id ? -1 : 1)),
       leases: [...leases.values()]
         .map(({ id, state, seats, seq, epoch, borrowed, mustOutliveMs }) => {
           return { id, state, seats, seq, epoch, borrowed, doubted: mustOutliveMs !== undefined };
@@ -216,6 +243,27 @@ class SimulatedTwin implements Twin {
         .sort((one, other) => (one.id < other.id ? -1 : 1)),
     };
   }
+
+  async ends() {
+    const { leases, places, pools } = this.#server.tables;
+    return new Map([
+      ...[...leases.values()].flatMap(({ id, state, expiresAtMs }): [string, number][] =>
+        state === 'live' ? [[`lease ${id}`, expiresAtMs]] : [],
+      ),
+      ...[...places.values()].map(({ leaseId, expiresAtMs }): [string, number] => [`place ${leaseId}`, expiresAtMs]),
+      ...[...pools.values()].flatMap(({ awaitedUntilMs }): [string, number][] =>
+        awaitedUntilMs === undefined ? [] : [['waiting', awaitedUntilMs]],
+      ),
+    ]);
+  }
+}
+
+/** What lives in one of them only, or ends there at another time. */
+function differingEnds(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): string[] {
+  return [...new Set([...one.keys(), ...other.keys()])]
+    .map((what) => ({ what, ms: (one.get(what) ?? 0) - (other.get(what) ?? 0) }))
+    .filter(({ ms }) => Math.abs(ms) > CLOCKS_DIFFER_MS_MAX)
+    .map(({ what, ms }) => `${what}: ${Math.round(ms)} ms`);
 }
 
 /** What happens next, drawn from a seed: the same call for whichever of the two. */
@@ -249,7 +297,7 @@ class History {
       const claim = this.#random.chance(0.5) ? this.#claim(leaseId) : undefined;
       return { name: `release ${leaseId}`, ask: (twin) => twin.release(leaseId, claim, epoch) };
     }
-    if (draw < 0.9) return { name: `lapse ${leaseId}`, ask: (twin) => twin.lapse(leaseId) };
+    if (draw < 0.88) return { name: `lapse ${leaseId}`, ask: (twin) => twin.lapse(leaseId) };
     if (draw < 0.95) return { name: 'expire', ask: (twin) => twin.expire(epoch) };
     return { name: 'the waiting is over', ask: (twin) => twin.endWaiting() };
   }
@@ -284,17 +332,31 @@ class History {
     };
   }
 
+  #placeClaim(leaseId: string, seats: number): PlaceClaim {
+    const { licenseId, product, feature } = this.#names;
+    return {
+      ...{ leaseId, licenseId, product, feature, holder: 'room', controlRoom: undefined, identity: undefined },
+      ...{ seats, number: this.#random.int(1, 9) },
+      epoch: Math.max(1, this.#epoch - this.#random.int(0, 1)),
+      expiresAtMs: Date.now() + this.#random.pick([-1_800_000, -30_000, 30_000]),
+    };
+  }
+
   #request(): GrantRequest {
     const leaseId = this.#lease();
     const claim = this.#random.chance(0.5) ? this.#claim(leaseId) : undefined;
     const intent = claim && this.#random.chance(0.5) ? 'adopt' : 'checkout';
     const seats = claim && intent === 'adopt' ? claim.seats : this.#random.int(1, 2);
     const borrows = intent === 'checkout' && this.#random.chance(0.15);
+    const queues = intent === 'checkout' && this.#random.chance(0.5);
     return {
       ...{ intent, leaseId, seats, holder: 'room', controlRoom: undefined, controlRoomState: 'active' as const },
       ...{ identity: this.#random.chance(0.3) ? `pc-${this.#random.int(1, 3)}` : undefined, grantedBy: 'the test' },
       ...(claim ? { claim } : {}),
-      ...(borrows ? { borrowSeconds: 900 } : {}),
+      // The longer one outlasts what an opening extends.
+      ...(borrows ? { borrowSeconds: this.#random.pick([900, BORROW_SECONDS_MAX]) } : {}),
+      ...(queues ? { queue: true } : {}),
+      ...(queues && this.#random.chance(0.3) ? { placeClaim: this.#placeClaim(leaseId, seats) } : {}),
     };
   }
 }
@@ -345,5 +407,7 @@ it.each(SEEDS)('answers as PostgreSQL does, and keeps the same rows (history %i)
     const simulatedSays = { told: told.slice(-6), answer: await ask(simulated), rows: await simulated.rows() };
     const realSays = { told: told.slice(-6), answer: await ask(real), rows: await real.rows() };
     expect(simulatedSays).toEqual(realSays);
+    const differing = differingEnds(await simulated.ends(), await real.ends());
+    expect({ told: told.slice(-6), differing }).toEqual({ told: told.slice(-6), differing: [] });
   }
 });
