@@ -44,10 +44,10 @@ export const THEME_OF: Readonly<Partial<Record<string, Theme>>> = {
   ...{ 'S4-extend': 'heartbeats', 'S4-hold-back': 'tail', 'S4-doubt': 'lapsed', 'S4-skew': 'lent' },
   ...{ 'S5-acknowledge': 'stopped' },
   ...{ 'S5-lapse': 'isolation', S6: 'unprotected', 'S7-expiry': 'clocks', 'S7-monotonic': 'isolation' },
-  ...{ latch: 'severed', fence: 'tail', drain: 'plan', promote: 'tail', verify: 'tail', open: 'tail' },
+  ...{ latch: 'unlatched', fence: 'tail', drain: 'plan', promote: 'tail', verify: 'tail', open: 'tail' },
   ...{ switch: 'tail', settle: 'tail', 'confirm-window': 'blink', 'witness-veto': 'one-knows' },
   ...{ 'follower-veto': 'one-knows', 'renewal-veto': 'one-knows', gate: 'unfit', 'act-in-time': 'late' },
-  ...{ 'promote-guard': 'belated', 'control-version': 'controllers' },
+  ...{ 'promote-guard': 'belated', 'control-version': 'stale' },
 };
 
 /** Without these nobody is harmed at once; but somebody is not served in the end. */

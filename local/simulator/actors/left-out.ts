@@ -13,7 +13,7 @@ export function portsWithout(ports: Ports, without: Without, ohio: Ohio): Ports 
   if (without.has('latch')) left = withoutLatch(left);
   if (without.has('open')) left = withoutOpening(left);
   if (without.has('fence')) left = withoutFence(left, ohio);
-  if (without.has('drain')) left = withoutDrain(left, ohio);
+  if (without.has('drain')) left = withoutDrain(left);
   if (without.has('promote') || without.has('verify')) left = withoutProofOfWriting(left, without, ohio);
   if (without.has('switch')) left = withoutSwitch(left, ohio);
   if (without.has('settle')) left = withoutDisarming(left);
@@ -82,27 +82,20 @@ function operationOf(ohio: Ohio): Operation | null {
   return ohio.control.operation;
 }
 
-/** Neither is the origin closed, nor is anything waited for. */
-function withoutDrain(ports: Ports, ohio: Ohio): Ports {
-  const { databases } = ports;
+/** Whoever would drain promotes at once: neither is the origin closed, nor is anything waited for. */
+function withoutDrain(ports: Ports): Ports {
+  const { databases, control } = ports;
   return {
     ...ports,
-    databases: {
-      ...databases,
-      view: async (region) => {
-        const view = await databases.view(region);
-        const operation = operationOf(ohio);
-        if (operation?.phase !== 'drain') return view;
-        if (region === operation.fromRegion && operation.kind === 'failover') {
-          return { kind: 'unreachable', because: 'not asked' };
-        }
-        if (region === operation.fromRegion && view.kind === 'primary') {
-          const epoch = { epoch: operation.fromEpoch, region, closed: true };
-          return { ...view, flushedLsn: '0/0', epoch };
-        }
-        return view.kind === 'follower' ? { ...view, receiver: null, replayedLsn: view.receivedLsn } : view;
+    databases: { ...databases, closeEpoch: async () => undefined },
+    control: {
+      ...control,
+      write: ({ record, ...write }) => {
+        const { operation } = record;
+        const later =
+          operation?.phase === 'drain' ? { ...operation, phase: 'promote' as const, stuck: null } : operation;
+        return control.write({ ...write, record: { ...record, operation: later } });
       },
-      closeEpoch: async () => undefined,
     },
   };
 }

@@ -119,20 +119,17 @@ export const STORIES = {
     return { ...scenario, ...QUIET, faults: [lost, stop] };
   },
 
-  /** A word of an operation that is long over arrives at last. */
+  /** A promotion that is long over, and was undone since, arrives at last. */
   belated: (random, scenario) => {
     const atMs = random.between(30_000, 60_000);
-    const inPromote = (kind: FaultKind, amount: number): Fault => ({
-      ...fault(kind, 'virginia>virginia', 0, random.between(1_500, 5_000), amount),
-      when: { atMs: atMs + 300_000, phase: 'promote', afterMs: random.between(0, 1_500) },
-    });
-    const faults = [
-      fault('operator', 'failover', atMs, 1_000),
-      inPromote('slow', random.between(300_000, 500_000)),
-      inPromote('twice', 1),
-      fault('operator', 'failback', atMs + random.between(100_000, 160_000), 1_000),
-    ];
-    return { ...scenario, ...QUIET, chaosMs: 900_000, faults };
+    // Only the first word is late: the controller asks again, and gets on.
+    const late: Fault = {
+      ...fault('slow', 'virginia>virginia', 0, random.between(150, 600), random.between(600_000, 900_000)),
+      when: { atMs: 900_000, phase: 'promote', afterMs: 0 },
+    };
+    const back = fault('operator', 'failback', atMs + random.between(60_000, 100_000), 1_000);
+    const faults = [fault('operator', 'failover', atMs, 1_000), late, back];
+    return { ...scenario, ...QUIET, chaosMs: 780_000, faults };
   },
 
   /** What was borrowed is lost with the region, and nobody asks for it before the waiting is over. */
@@ -168,24 +165,56 @@ export const STORIES = {
     };
   },
 
-  /** The survivor is given back what it never heard of, and then old calls arrive again. */
+  /** S3: the survivor is given back what it never heard of, and then old calls arrive again. */
   returned: (random, scenario) => {
-    const atMs = random.between(60_000, 150_000);
+    const atMs = random.between(100_000, 200_000);
     const old = Array.from({ length: 60 }, () =>
-      fault('old-call', `room-${random.int(1, scenario.rooms.length)}`, atMs + random.between(50_000, 200_000), 1),
+      fault('old-call', `room-${random.int(1, scenario.rooms.length)}`, atMs + random.between(80_000, 350_000), 1),
     );
     const faults = [
-      fault('stream-lag', 'oregon', atMs - 60_000, 300_000, 150_000),
+      fault('stream-lag', 'oregon', atMs - 90_000, 300_000, 150_000),
       fault('region-loss', 'oregon', atMs, 600_000),
       decided(random, atMs),
       ...old,
     ];
+    // So seldom awake that the release is often the first that the survivor hears of a lease.
     const rooms = scenario.rooms.map((room) => ({
-      ...{ ...room, seats: 1, thinksMs: 1_000, releaseShare: 0.7, knowsRegions: true },
-      leasesMax: 3,
+      ...{ ...room, poolId: 1, seats: 1, thinksMs: 60_000, releaseShare: 0.9, knowsRegions: true },
+      ...{ borrowShare: 0, queueShare: 0, leasesMax: 3 },
     }));
-    const pools = scenario.pools.map((pool) => ({ ...pool, escrow: 3, seats: 6 }));
-    return { ...scenario, ...QUIET, leaseTtlMs: 600_000, chaosMs: 600_000, pools, rooms, faults };
+    const pools = [{ escrow: 3, seats: 6, overdraft: 0 }];
+    return { ...scenario, ...QUIET, leaseTtlMs: 600_000, chaosMs: 560_000, pools, rooms, faults };
+  },
+
+  /** A region that hears nothing of a failover renews its authority up to the opening, and is heard no more after it. */
+  unlatched: (random, scenario) => {
+    const atMs = random.between(30_000, 60_000);
+    const decidedAtMs = atMs + random.between(90_000, 120_000);
+    const inOpen = (kind: FaultKind, where: string, { afterMs, forMs }: { afterMs: number; forMs: number }): Fault => ({
+      ...fault(kind, where, 0, forMs),
+      when: { atMs: 900_000, phase: 'open', afterMs },
+    });
+    const faults = [
+      fault('cut', 'oregon<>virginia', atMs, 600_000),
+      fault('operator', 'failover', decidedAtMs, 1_000),
+      fault('slow', 'virginia<>ohio', decidedAtMs, 600_000, 1_200),
+      // Its next renewal comes late, and so long after the last one that was seen.
+      inOpen('server-pause', 'oregon/app-1', { afterMs: 0, forMs: random.between(2_000, 7_000) }),
+      inOpen('cut', 'oregon<>ohio', { afterMs: random.between(3_000, 9_000), forMs: 300_000 }),
+    ];
+    const rooms = scenario.rooms.map((room) => ({ ...room, ...NEIGHBOUR }));
+    const shape = { leaseTtlMs: 60_000, unprotectedAfterMs: 60_000, chaosMs: 300_000, timersLateMsMax: 2_000 };
+    return { ...scenario, ...QUIET, ...shape, rooms, faults };
+  },
+
+  /** A controller stops while it watches, and goes on after the other one has moved the authority. */
+  stale: (random, scenario) => {
+    const atMs = random.between(30_000, 90_000);
+    const faults = [
+      fault('region-loss', 'oregon', atMs, 240_000),
+      fault('controller-pause', 'controller-1', atMs + random.between(15_000, 85_000), random.between(60_000, 250_000)),
+    ];
+    return { ...scenario, serversPerRegion: 1, controllers: 2, leaseTtlMs: 60_000, chaosMs: 420_000, faults };
   },
 
   /** Clocks of servers, which decide nothing, are set as somebody likes. */
