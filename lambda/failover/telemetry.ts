@@ -33,6 +33,8 @@ export class Telemetry {
       case 'blind':
         this.logger.error('blind: nothing can be decided', { because: outcome.because });
     }
+    // At once: what an invocation kept to its end would be lost with one that is ended from outside.
+    this.publish();
   };
 
   /** What lasts is read from the record once an invocation. */

@@ -1,3 +1,4 @@
+import { pauseMaxMs } from '../../lambda/failover/aws/schedule';
 import { DEFAULT_POLICY, type Policy } from '../../lambda/failover/core/policy';
 import { addressPlanMistakes } from './address-plan';
 import type { DeploymentConfig } from './deployment-config';
@@ -79,11 +80,14 @@ function failoverMistakes(policy: Policy): string[] {
     policy;
   const mistakes: string[] = [];
   if (samplesToConfirm < 2) mistakes.push('failover.samplesToConfirm: one look is no evidence; at least 2');
-  // The schedule has minutes: five samples an invocation, the last one 40 s after the first.
+  // The schedule has minutes, and keeps them roughly.
   if (sampleEveryMs > 10_000)
     mistakes.push('failover.sampleEveryMs: five samples must fit into a minute; at most 10000');
-  if (sampleGapMaxMs <= 60_000 - 4 * sampleEveryMs) {
-    mistakes.push('failover.sampleGapMaxMs: must be longer than the pause between two invocations of the schedule');
+  const leastMs = pauseMaxMs(sampleEveryMs);
+  if (sampleGapMaxMs <= leastMs) {
+    mistakes.push(
+      `failover.sampleGapMaxMs: must be longer than ${leastMs}, the longest pause between two invocations of the schedule`,
+    );
   }
   if (authorityLeaseMs < LEASE_MIN_MS) {
     mistakes.push(

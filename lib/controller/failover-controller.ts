@@ -10,6 +10,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { AWS_REGION_OF, regionalName } from '../../lambda/failover/aws/deployment';
+import { SCHEDULE } from '../../lambda/failover/aws/schedule';
 import type { FailoverVariable } from '../../lambda/failover/environment';
 import { acknowledge } from '../config/acknowledged';
 import { grantWithReasons } from '../config/reasoned-grant';
@@ -56,10 +57,10 @@ export class FailoverController extends Construct {
       vpcSubnets: { subnets: [...network.serverSubnets] },
       securityGroups: [securityGroup],
       memorySize: 1024,
-      timeout: Duration.seconds(55),
+      timeout: Duration.millis(SCHEDULE.invocationMsMax),
       // The lock is the conditional write. This only keeps a stuck schedule from eating the account's concurrency;
-      // an order by hand needs room beside the schedule.
-      reservedConcurrentExecutions: 3,
+      // late starts overlap, up to three at once during an operation, and an order by hand needs room beside them.
+      reservedConcurrentExecutions: 4,
       retryAttempts: 0,
       maxEventAge: Duration.seconds(60),
     });
@@ -97,7 +98,7 @@ export class FailoverController extends Construct {
     new Schedule(this, 'EveryMinute', {
       scheduleName: context.names.controller,
       description: 'Starts the failover controller',
-      schedule: ScheduleExpression.rate(Duration.minutes(1)),
+      schedule: ScheduleExpression.rate(Duration.millis(SCHEDULE.everyMs)),
       target: new LambdaInvoke(this.function, {
         retryAttempts: 0,
         maxEventAge: Duration.seconds(60),

@@ -56,8 +56,8 @@ describe('the configuration', () => {
   });
 
   it('does not let a gap between two samples pass for a pause of the schedule', () => {
-    expect(mistakesOf({ ...config, failover: { sampleGapMaxMs: 15_000 } })).toEqual([
-      'failover.sampleGapMaxMs: must be longer than the pause between two invocations of the schedule',
+    expect(mistakesOf({ ...config, failover: { sampleGapMaxMs: 22_000 } })).toEqual([
+      'failover.sampleGapMaxMs: must be longer than 22000, the longest pause between two invocations of the schedule',
     ]);
   });
 });
