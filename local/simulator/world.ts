@@ -236,7 +236,7 @@ export class World {
   #newServers(region: Region): void {
     const { network, clockwork, random, without, mint, ledger } = this;
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
-    const { unprotectedAfterMs, serversPerRegion, coarse = false } = this.scenario;
+    const { unprotectedAfterMs, serversPerRegion, coarse = false, leaps = false } = this.scenario;
     const site = this.sites[region];
     for (let number = 1; number <= serversPerRegion; number++) {
       const host = this.#newHost(`${region}/app-${number}`, region, { late: true, isRoutine: true });
@@ -252,7 +252,7 @@ export class World {
           authorityStore: this.ohio.forServer(host),
           policy: { authorityLeaseMs, renewalEveryMs: 5_000, skewMs, unprotectedAfterMs },
           tell: (text) => this.tell(host.name, text),
-          idlesOften: !coarse,
+          idles: leaps ? 'seldom' : coarse ? 'less' : 'often',
         }),
       );
     }

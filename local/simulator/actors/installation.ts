@@ -46,6 +46,8 @@ const BACKOFF = { baseMs: 250, capMs: 15_000 };
 const STATES_KEPT = 12;
 const CALLS_REMEMBERED = 20;
 const BORROW_SECONDS = 900;
+/** Who was told that a pool is full thinks so much longer before asking again. */
+const AFTER_FULL_TIMES = 3;
 
 type State = Pick<ClientState, 'leases' | 'contact'>;
 
@@ -187,8 +189,9 @@ export class Installation {
   }
 
   async #live({ book, checkouts, dead }: Life, appetite: Appetite): Promise<void> {
-    const { random } = this.#options;
-    const { leasesMax, thinksMs, releaseShare } = appetite;
+    const { random, world } = this.#options;
+    const { leasesMax, releaseShare } = appetite;
+    let { thinksMs } = appetite;
     for (;;) {
       await this.host.wait(random.duration(thinksMs, thinksMs * 6));
       if (dead.signal.aborted) return;
@@ -196,17 +199,21 @@ export class Installation {
       const full = keepers.length >= leasesMax;
       const wantsLess = keepers.length > 0 && (full || random.chance(releaseShare));
       if (wantsLess && random.chance(releaseShare)) await random.pick(keepers).release();
-      else if (!full) await this.#checkout(checkouts, appetite);
+      else if (!full) {
+        const isFull = (await this.#checkout(checkouts, appetite)) === 'no_seat_available';
+        thinksMs = appetite.thinksMs * (isFull && world.scenario.leaps ? AFTER_FULL_TIMES : 1);
+      }
     }
   }
 
-  async #checkout(checkouts: Checkouts, { poolId, seats, borrowShare, queueShare }: Appetite): Promise<void> {
+  async #checkout(checkouts: Checkouts, { poolId, seats, borrowShare, queueShare }: Appetite) {
     const { random } = this.#options;
-    await checkouts.checkout({
+    const { kind } = await checkouts.checkout({
       ...{ product: PRODUCT, feature: featureOf(poolId), seats },
       ...(random.chance(borrowShare) ? { borrowSeconds: BORROW_SECONDS } : {}),
       ...(random.chance(queueShare) ? { queueMs: 60_000 } : {}),
     });
+    return kind;
   }
 
   #transport(): Transport {

@@ -45,8 +45,8 @@ export interface LicenseServerOptions {
     readonly unprotectedAfterMs: number;
   };
   readonly tell: (text: string) => void;
-  /** Does what has no effect as often as the product does. */
-  readonly idlesOften: boolean;
+  /** How often it does what has no effect: as the product does, seldom while it grants nothing, or seldom. */
+  readonly idles: 'often' | 'less' | 'seldom';
 }
 
 export const REGION_ADDRESSES = { oregon: 'http://oregon.test', virginia: 'http://virginia.test' } as const;
@@ -163,7 +163,13 @@ function assemble(options: LicenseServerOptions): Duties {
   const clock: MonotonicClock = without.has('S7-monotonic') ? { nowMs: () => host.wallMs() } : host;
   const log = quietLog(options.tell);
   const shared = { region, server: host.name, database, clock, log, metrics: QUIET_METRICS, timers };
-  const role = withoutProofs(new RoleDuty({ ...shared, policy, authorityStore }), without);
+  const role: RoleDuty = withoutProofs(
+    new RoleDuty({
+      ...{ ...shared, policy, authorityStore },
+      timers: options.idles === 'seldom' ? watchingLessOften(timers, () => role) : timers,
+    }),
+    without,
+  );
   const triadClaims = () => ({ server: host.name, terms: new Map<string, number>() });
   const work = new EpochWork({ ...shared, role, triadClaims, random: random.next });
   const acknowledgements = new Acknowledgements({ ...shared, followerExpected: true });
@@ -172,21 +178,44 @@ function assemble(options: LicenseServerOptions): Duties {
     acknowledgements: withoutWaiting(acknowledgements, without, borrows),
     entitlements: new Entitlements({ database, clock, proofs: { check: async () => undefined } }),
   });
-  const idle = options.idlesOften ? shared : { ...shared, timers: lessOftenWhileIdle(timers, role) };
+  const idle = { ...shared, timers: lessOften(timers, role, IDLE_TIMES[options.idles]) };
   const protection = new ProtectionDuty({ ...idle, authorityStore, acknowledgements, role, policy });
   const sweeper = new Sweeper({ ...idle, role, triadClaims });
   const calls = new LeaseCalls({ server: host.name, desk, role, regionAddresses: REGION_ADDRESSES });
   return { role, calls, sweeper, protection };
 }
 
-const IDLE_TIMES = 8;
+const IDLE_TIMES = {
+  often: { granting: 1, idle: 1 },
+  less: { granting: 1, idle: 8 },
+  seldom: { granting: 4, idle: 16 },
+} as const;
 
-/** What does nothing while its server grants nothing need not do so every second. */
-function lessOftenWhileIdle(timers: Timers, role: RoleDuty): Timers {
+/** What keeps books and watches for what is minutes away need not do so every second. */
+function lessOften(timers: Timers, role: RoleDuty, times: { granting: number; idle: number }): Timers {
   return {
     ...timers,
-    after: (ms, run) => timers.after(role.verdict().kind === 'granting' ? ms : ms * IDLE_TIMES, run),
+    after: (ms, run) => timers.after(ms * (role.verdict().kind === 'granting' ? times.granting : times.idle), run),
   };
+}
+
+/** How often a role is observed (server/duties/role.ts), and while a beacon is under way; no other wait is as long. */
+const OBSERVE_EVERY_MS = 500;
+const AWAIT_ACKNOWLEDGEMENT_EVERY_MS = 100;
+/** Beside a primary no longer: an observation older than three seconds is no reason to renew authority. */
+const OBSERVED_TIMES = { primary: 2, follower: 4 };
+const AWAITED_OFTEN_TIMES = 3;
+
+/** Beside a follower nothing changes but that it is promoted; a beacon that is not there at once may take long. */
+function watchingLessOften(timers: Timers, role: () => RoleDuty): Timers {
+  let awaitedTimes = 0;
+  const stretched = (ms: number): number => {
+    if (ms === AWAIT_ACKNOWLEDGEMENT_EVERY_MS) return ++awaitedTimes > AWAITED_OFTEN_TIMES ? OBSERVE_EVERY_MS : ms;
+    if (ms !== OBSERVE_EVERY_MS) return ms;
+    awaitedTimes = 0;
+    return ms * (role().database.kind === 'read_only' ? OBSERVED_TIMES.follower : OBSERVED_TIMES.primary);
+  };
+  return { ...timers, after: (ms, run) => timers.after(stretched(ms), run) };
 }
 
 /** S5 left out: whatever was committed is acknowledged. */

@@ -115,8 +115,12 @@ export class Transaction {
   }
 
   liveLeases(poolId: number): Lease[] {
-    const live = [...this.#tables.live.values()].map((row) => this.#leases.get(row.id) ?? row);
-    return live.filter((row) => row.state === 'live' && row.poolId === poolId);
+    const live: Lease[] = [];
+    for (const committed of this.#tables.live.values()) {
+      const row = this.#leases.get(committed.id) ?? committed;
+      if (row.state === 'live' && row.poolId === poolId) live.push(row);
+    }
+    return live;
   }
 
   putPool(row: PoolRow): void {

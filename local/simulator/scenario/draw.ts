@@ -10,6 +10,8 @@ const TALE_NAMES = Object.keys(TALES) as (keyof typeof TALES)[];
 
 /** Mostly what can break soon; the rest is for what only a long life brings together. */
 const DAYS_SHARE = 0.1;
+/** Of those that are coarse. */
+const LEAPS_SHARE = 0.7;
 
 /** Draws a scenario from its seed: a theme that is drawn too, unless it is given, and faults that have nothing to do with it. */
 export function drawScenario(seed: number, wanted?: Theme): Scenario {
@@ -32,7 +34,8 @@ export function drawScenario(seed: number, wanted?: Theme): Scenario {
   const told = THEMES[wanted ?? drawn](random, plain);
   const scenario = { ...told, faults: [...told.faults, ...drawOthers(random, told, small ? 3 : 8)] };
   const isLong = wanted === undefined && random.chance(DAYS_SHARE);
-  return inOrder(isLong ? drawDays(random, plain) : scenario);
+  if (isLong) return inOrder(drawDays(random, plain));
+  return inOrder(scenario.coarse && random.chance(LEAPS_SHARE) ? { ...scenario, leaps: true } : scenario);
 }
 
 function inOrder(scenario: Scenario): Scenario {

@@ -84,7 +84,10 @@ export interface Scenario {
    * grant nothing keep their books less often.
    */
   readonly coarse?: boolean;
-  /** Times in which nothing happens but what happens always are leapt over. */
+  /**
+   * Faster still: times in which nothing happens but what happens always are leapt over, nobody looks often at what
+   * hardly changes, and who was turned away at a full pool asks again later.
+   */
   readonly leaps?: boolean;
   readonly pools: readonly PoolShape[];
   readonly rooms: readonly RoomShape[];
