@@ -40,6 +40,8 @@ export type Opening =
   | { readonly kind: 'failed'; readonly because: string };
 
 const SUBPROTOCOL = 'evergrant.v1';
+/** The library for WebSockets names nobody, and web application firewalls refuse callers without a name. */
+const USER_AGENT = 'evergrant-client';
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 const REFUSAL_BYTES_MAX = 64 * 1024;
 const PING_EVERY_SECONDS_DEFAULT = 15;
@@ -101,7 +103,7 @@ export class SessionSocket {
     this.#heardAtMs = options.clock.nowMs();
     const url = `${options.address.replace(/^http/, 'ws')}/v1/session`;
     this.#socket = new WebSocket(url, [SUBPROTOCOL], {
-      headers: { authorization: `Bearer ${options.token}` },
+      headers: { authorization: `Bearer ${options.token}`, 'user-agent': USER_AGENT },
       handshakeTimeout: options.timeoutMs,
       perMessageDeflate: false,
       maxPayload: MESSAGE_BYTES_MAX,

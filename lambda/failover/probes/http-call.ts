@@ -29,12 +29,15 @@ export class CallFailure extends Error {
 }
 
 const BODY_BYTES_MAX = 1_048_576;
+/** Web application firewalls refuse callers that do not say what they are. */
+const USER_AGENT = 'evergrant-controller';
 
 /** One HTTP call on a connection of its own, which is destroyed when time runs out. Throws `CallFailure`. */
 export function call({ method, url, token, body, timeoutMs }: Call): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const content = body === undefined ? null : Buffer.from(JSON.stringify(body));
     const headers = {
+      'user-agent': USER_AGENT,
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(content === null ? {} : { 'content-type': 'application/json', 'content-length': content.length }),
     };

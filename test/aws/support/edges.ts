@@ -26,7 +26,8 @@ export class Edges {
 
   static async start(ground: Ground, app: SynthesizedApp, routing: Routing): Promise<Edges> {
     const make = async (region: Region): Promise<LoadBalancerModel> => {
-      const options = { acl: () => routing.aclOf(region), fenceBody: app.fenceBody(region) };
+      const bodies = { fenceBody: app.fenceBody(region), serveRules: app.serveRules(region) };
+      const options = { acl: () => routing.aclOf(region), ...bodies };
       const balancer = new LoadBalancerModel(ground.tls, options);
       ground.say(`${regionalName(ground.publicName, region)}:443`, await balancer.start());
       ground.closing(() => balancer.close());

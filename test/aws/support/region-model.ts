@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { join } from 'node:path';
 import { PASSES_THE_FENCE } from '../../../lib/edge/web-acls';
+import { type AclRule, BLOCKED, letsIn } from './web-acl-model';
 
 export interface ModelState {
   readonly acls: Readonly<Record<string, string>>;
@@ -25,7 +26,11 @@ export class LoadBalancerModel {
 
   constructor(
     tls: { cert: string; key: string },
-    { acl: aclNow, fenceBody }: { acl: () => Promise<string | undefined>; fenceBody: string },
+    {
+      acl: aclNow,
+      fenceBody,
+      serveRules,
+    }: { acl: () => Promise<string | undefined>; fenceBody: string; serveRules: readonly AclRule[] },
   ) {
     this.#server = createServer(tls, (incoming, outgoing) => {
       void aclNow().then(
@@ -33,6 +38,10 @@ export class LoadBalancerModel {
           const path = (incoming.url ?? '').split('?')[0] ?? '';
           if (acl === 'evergrant-fence' && !(PASSES_THE_FENCE as readonly string[]).includes(path)) {
             outgoing.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' }).end(fenceBody);
+            return;
+          }
+          if (acl === 'evergrant-serve' && !letsIn(serveRules, { path, headers: incoming.headers })) {
+            outgoing.writeHead(BLOCKED.status, { 'content-type': BLOCKED.contentType }).end(BLOCKED.body);
             return;
           }
           if (this.targetPort === null) {

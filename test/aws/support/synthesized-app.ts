@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AclRule } from './web-acl-model';
 
 interface TemplateResource {
   readonly Type: string;
@@ -47,10 +48,19 @@ export class SynthesizedApp {
 
   /** What a fenced region answers. */
   fenceBody(region: 'oregon' | 'virginia'): string {
-    const stack = region === 'oregon' ? 'Oregon' : 'Virginia';
-    const fence = this.find(stack, 'AWS::WAFv2::WebACL', ({ Name }) => String(Name).endsWith('-fence'));
+    const fence = this.#webAcl(region, 'fence');
     const bodies = fence.Properties.CustomResponseBodies as Record<string, { Content: string }>;
     return bodies['go-elsewhere']?.Content ?? '';
+  }
+
+  /** What a region that lets calls in asks of them. */
+  serveRules(region: 'oregon' | 'virginia'): readonly AclRule[] {
+    return this.#webAcl(region, 'serve').Properties.Rules as AclRule[];
+  }
+
+  #webAcl(region: 'oregon' | 'virginia', name: 'serve' | 'fence'): TemplateResource {
+    const stack = region === 'oregon' ? 'Oregon' : 'Virginia';
+    return this.find(stack, 'AWS::WAFv2::WebACL', ({ Name }) => String(Name).endsWith(`-${name}`));
   }
 
   /** The environment of the container of a region's servers. */

@@ -1,0 +1,96 @@
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SessionSocket } from '../../client/calls/session-socket';
+import { PROCESS_CLOCK } from '../../client/clock';
+import { call } from '../../lambda/failover/probes/http-call';
+import { PASSES_THE_FENCE } from '../../lib/edge/web-acls';
+import { type AclRule, letsIn } from '../aws/support/web-acl-model';
+import { ofType, type Synthesized, synthesize, type Template } from './support/synthesized';
+
+const POLITE = { 'user-agent': 'somebody' };
+let app: Synthesized;
+let server: Server;
+let address = '';
+/** What arrived last. */
+let heard: { path: string; headers: IncomingHttpHeaders };
+
+beforeAll(async () => {
+  app = synthesize();
+  server = createServer((incoming, outgoing) => {
+    heard = { path: incoming.url ?? '', headers: incoming.headers };
+    outgoing.writeHead(401, { 'content-type': 'application/problem+json' }).end('{"code":"unauthorized"}');
+  });
+  server.on('upgrade', (incoming, socket) => {
+    heard = { path: incoming.url ?? '', headers: incoming.headers };
+    socket.end('HTTP/1.1 501 Not Implemented\r\nconnection: close\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}, 120_000);
+
+afterAll(() => server.close());
+
+const serveRules = (template: Template): readonly AclRule[] => {
+  const serve = ofType(template, 'AWS::WAFv2::WebACL').find(
+    ([, { Properties }]) => Properties.Name === 'evergrant-serve',
+  );
+  return serve![1].Properties.Rules as AclRule[];
+};
+const regions = () => [app.templates.oregon, app.templates.virginia].map(serveRules);
+
+/** The model's reading of AWS's rules; nobody asked AWS. */
+describe('the web ACL that lets calls in, in our model of AWS', () => {
+  it('blocks who does not say by what program they call', () => {
+    for (const rules of regions()) {
+      expect(letsIn(rules, { path: '/v1/pools', headers: {} })).toBe(false);
+      expect(letsIn(rules, { path: '/v1/pools', headers: POLITE })).toBe(true);
+    }
+  });
+
+  it.each(PASSES_THE_FENCE)('never stands between the controller and %s, however it calls', (path) => {
+    for (const rules of regions()) expect(letsIn(rules, { path, headers: {} })).toBe(true);
+  });
+
+  it('counts every call against its caller’s rate before it lets anything in', () => {
+    for (const rules of regions()) {
+      const [first] = [...rules].sort((left, right) => left.Priority - right.Priority);
+      expect(first).toMatchObject({ Name: 'rate-limit', Action: { Block: {} } });
+    }
+  });
+
+  it('lets the controller’s look at the fence in', async () => {
+    await call({ method: 'GET', url: `${address}/v1/pools`, timeoutMs: 5_000 });
+    expect(heard.headers['user-agent']).toBe('evergrant-controller');
+    for (const rules of regions()) expect(letsIn(rules, heard)).toBe(true);
+  });
+
+  it('lets a client’s session in', async () => {
+    const options = { address, token: 'token', timeoutMs: 5_000, clock: PROCESS_CLOCK };
+    const stop = new AbortController().signal;
+    const listeners = { onLineNews: () => undefined, onEnd: () => undefined };
+    await SessionSocket.open({ ...options, ...listeners }, { timeoutMs: 5_000, stop, background: false });
+    expect(heard).toMatchObject({ path: '/v1/session', headers: { 'user-agent': 'evergrant-client' } });
+    for (const rules of regions()) expect(letsIn(rules, heard)).toBe(true);
+  });
+
+  it('lets in what a client asks over HTTP: the platform names itself', async () => {
+    await fetch(`${address}/v1/pools`);
+    for (const rules of regions()) expect(letsIn(rules, heard)).toBe(true);
+  });
+
+  it('only counts the rules of the core set that free words and armoured files would break', () => {
+    for (const rules of regions()) {
+      const core = rules.find(({ Name }) => Name === 'AWSManagedRulesCommonRuleSet');
+      const { RuleActionOverrides: overrides = [] } = core?.Statement.ManagedRuleGroupStatement ?? {};
+      expect(overrides.map(({ Name }) => Name).sort()).toEqual([
+        'CrossSiteScripting_BODY',
+        'EC2MetaDataSSRF_BODY',
+        'GenericLFI_BODY',
+        'GenericRFI_BODY',
+        'RestrictedExtensions_QUERYARGUMENTS',
+        'SizeRestrictions_BODY',
+      ]);
+      for (const { ActionToUse } of overrides) expect(ActionToUse).toEqual({ Count: {} });
+    }
+  });
+});
