@@ -11,6 +11,7 @@ import { answerCloudFormation, type CloudFormationEvent } from './answer';
 import { seedAssociation } from './association';
 import { seedAuthority } from './authority';
 import { introduce, lookUp } from './introduction';
+import { patiently } from './patience';
 import { seedPublicRecord } from './public-record';
 import type { SetupClients, SetupWork } from './setup-work';
 import { seedSigningKeys } from './signing-keys';
@@ -31,7 +32,9 @@ export async function handler(event: CloudFormationEvent): Promise<void> {
     const work = WORK[kind];
     if (work === undefined) throw new Error(`there is no setup "${kind}"`);
     // What was seeded lives on: another stack's deletion is no reason to take authority, fence or record away.
-    const data = event.RequestType === 'Delete' ? {} : await work(event.ResourceProperties, clientsIn(awsRegion));
+    const clients = clientsIn(awsRegion);
+    const seed = () => work(event.ResourceProperties, clients);
+    const data = event.RequestType === 'Delete' ? {} : await patiently(seed);
     await answerCloudFormation(event, { status: 'SUCCESS', physicalId, data });
   } catch (failure) {
     const reason = failure instanceof Error ? failure.message : String(failure);

@@ -32,10 +32,11 @@ export class Setup extends Construct {
       functionName: `${config.deployment}-setup-${stack}`,
       config,
       description: 'Seeds, once, what the failover controller changes afterwards',
-      timeout: Duration.seconds(60),
-      reservedConcurrentExecutions: 5,
+      // It tries for three minutes: lambda/setup/patience.ts.
+      timeout: Duration.seconds(240),
     });
     acknowledge(handler, {
+      CKV_AWS_115: 'It runs when a stack changes; a new account has no concurrency to reserve.',
       CKV_AWS_116: 'CloudFormation waits for its answer and asks again; there is nothing to keep.',
       CKV_AWS_117: 'It calls AWS services only, and must work before there is a network.',
     });
