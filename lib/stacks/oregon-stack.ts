@@ -16,12 +16,16 @@ export class OregonStack extends Stack {
     this.#zones = config.network.oregon.availabilityZones;
     const context = regionContext(config, 'oregon');
     const secrets = new PrimarySecrets(this, 'Secrets', context);
-    const { setup, topic } = new RegionRooms(this, context, secrets, primarySetupStatements(context));
+    const rooms = new RegionRooms(this, context, secrets, primarySetupStatements(context));
+    const { setup, topic, address, service } = rooms;
     const { publicName, hostedZoneId } = config.domain;
-    setup.resource('PublicRecord', 'public-record', { publicName, hostedZoneId });
-    setup
-      .resource('SigningKeys', 'signing-keys', { secretId: context.names.secrets.server })
-      .node.addDependency(secrets);
+    const publicRecord = setup.resource('PublicRecord', 'public-record', { publicName, hostedZoneId });
+    // It leads to the regional record, and Route 53 takes no alias whose target it does not know.
+    publicRecord.node.addDependency(address);
+    const signingKeys = setup.resource('SigningKeys', 'signing-keys', { secretId: context.names.secrets.server });
+    signingKeys.node.addDependency(secrets);
+    // A server reads the secret once, when it starts.
+    service.service.node.addDependency(signingKeys);
     new WatcherAlarm(this, 'Watcher', { context, topic });
   }
 

@@ -24,6 +24,8 @@ export class RegionRooms {
   readonly network: RegionNetwork;
   readonly foundation: DatabaseFoundation;
   readonly database: LicenseDatabase;
+  readonly service: LicenseService;
+  readonly address: RegionalAddress;
   readonly topic: ITopic;
   readonly setup: Setup;
   readonly #zone: IHostedZone;
@@ -47,13 +49,14 @@ export class RegionRooms {
     });
     const { network, foundation, database } = this;
     const loadBalancer = new LoadBalancer(scope, 'LoadBalancer', { context, network, zone: this.#zone });
-    const service = new LicenseService(scope, 'LicenseService', {
+    this.service = new LicenseService(scope, 'LicenseService', {
       ...{ context, network, loadBalancer, database, foundation, secrets, logKey },
     });
     const acls = new WebAcls(scope, 'Edge', { context, logKey });
-    new RegionalAddress(scope, 'Address', { context, balancer: loadBalancer.balancer });
+    this.address = new RegionalAddress(scope, 'Address', { context, balancer: loadBalancer.balancer });
     this.topic = new AlertsTopic(scope, 'Alerts', { context, key: logKey }).topic as ITopic;
-    const alarms = new RegionAlarms(scope, 'Alarms', { context, topic: this.topic, loadBalancer, service });
+    const { topic, service } = this;
+    const alarms = new RegionAlarms(scope, 'Alarms', { context, topic, loadBalancer, service });
     new RegionDashboard(scope, 'Dashboards', { context, alarms, loadBalancer });
     this.setup = new Setup(scope, 'Setup', {
       config: context.config,

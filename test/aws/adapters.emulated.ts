@@ -24,7 +24,7 @@ import { WebAcls } from '../../lambda/failover/aws/web-acls';
 import { introduce } from '../../lambda/setup/introduction';
 import type { SetupClients } from '../../lambda/setup/setup-work';
 import { eventually } from '../support/eventually';
-import { ACCOUNT, createAuthorityTable, type Emulator, startEmulator } from './support/emulator';
+import { ACCOUNT, createAuthorityTable, createRegionalRecord, type Emulator, startEmulator } from './support/emulator';
 import { startHooks } from './support/machinery';
 
 const NAMES = deploymentNames('evergrant');
@@ -216,6 +216,9 @@ describe('in our model of AWS, the public record', () => {
     client = new Route53Client(settings('us-east-1'));
     const zone = await client.send(new CreateHostedZoneCommand({ Name: 'example.com', CallerReference: '1' }));
     hostedZoneId = String(zone.HostedZone?.Id?.split('/').at(-1));
+    for (const name of ['oregon', 'virginia', 'elsewhere']) {
+      await createRegionalRecord(client, hostedZoneId, `${name}.${PUBLIC_NAME}`);
+    }
     record = new PublicRecord({ client, hostedZoneId, publicName: PUBLIC_NAME, timeoutMs: 1_000 });
   });
 
@@ -240,7 +243,7 @@ describe('in our model of AWS, the public record', () => {
   });
 
   it('is nobody’s when it leads somewhere else', async () => {
-    const alias = { HostedZoneId: hostedZoneId, DNSName: 'elsewhere.example.com', EvaluateTargetHealth: false };
+    const alias = { HostedZoneId: hostedZoneId, DNSName: `elsewhere.${PUBLIC_NAME}`, EvaluateTargetHealth: false };
     const change = {
       Action: 'UPSERT' as const,
       ResourceRecordSet: { Name: PUBLIC_NAME, Type: 'A' as const, AliasTarget: alias },

@@ -15,12 +15,13 @@ import {
 import { DynamoAuthorityStore } from '../../lambda/failover/aws/authority-store';
 import { PublicRecord } from '../../lambda/failover/aws/public-record';
 import { StoreClock } from '../../lambda/failover/aws/store-clock';
+import { REGIONS } from '../../lambda/failover/core/regions';
 import { seedAssociation } from '../../lambda/setup/association';
 import { seedAuthority } from '../../lambda/setup/authority';
 import { introduce, lookUp } from '../../lambda/setup/introduction';
 import { seedPublicRecord } from '../../lambda/setup/public-record';
 import { seedSigningKeys } from '../../lambda/setup/signing-keys';
-import { createAuthorityTable, type Emulator, startEmulator } from './support/emulator';
+import { createAuthorityTable, createRegionalRecord, type Emulator, startEmulator } from './support/emulator';
 
 const LOAD_BALANCER = 'arn:aws:elasticloadbalancing:us-west-2:111122223333:loadbalancer/app/evergrant/0123456789abcdef';
 const table = 'authority';
@@ -90,12 +91,17 @@ describe('in our model of AWS, a seed', () => {
       const list = new ListResourceRecordSetsCommand({ HostedZoneId: hostedZoneId });
       const { ResourceRecordSets: found = [] } = await clients.route53.send(list);
       return found
-        .filter(({ Type }) => Type === 'A')
+        .filter(({ Type, Name }) => Type === 'A' && Name === `${properties.publicName}.`)
         .map(({ AliasTarget: alias }) => alias?.DNSName?.replace(/\.$/, ''));
     };
+    const { route53: client } = clients;
+    // Route 53 takes no alias to a record that is not there.
+    await expect(seedPublicRecord(properties, clients)).rejects.toThrow('that target was not found');
+    for (const region of REGIONS) {
+      await createRegionalRecord(client, hostedZoneId, `${region}.${properties.publicName}`);
+    }
     await seedPublicRecord(properties, clients);
     expect(await target()).toEqual(['oregon.licenses.example.com']);
-    const { route53: client } = clients;
     await new PublicRecord({ client, ...properties, timeoutMs: 1_000 }).pointTo('virginia');
     await seedPublicRecord(properties, clients);
     expect(await target()).toEqual(['virginia.licenses.example.com']);

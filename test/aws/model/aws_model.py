@@ -19,7 +19,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.rds.exceptions import DBInstanceAlreadyExists, DBInstanceNotFoundError, InvalidDBInstanceStateFault
 from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from moto.route53.responses import Route53
-from moto.route53.models import route53_backends
+from moto.route53.exceptions import Route53ClientError
+from moto.route53.models import Route53Backend, route53_backends
 from moto.wafv2.models import WAFV2Backend, wafv2_backends
 from werkzeug.serving import run_simple
 
@@ -61,6 +62,26 @@ def health_check_status(self: Route53) -> ActionResult:
         report = {"Status": words, "CheckedTime": utcnow()}
         observations.append({"Region": "eu-west-1", "IPAddress": f"192.0.2.{index}", "StatusReport": report})
     return ActionResult({"HealthCheckObservations": observations})
+
+
+# Route 53, ChangeResourceRecordSets: an alias within a zone leads to a record that is there, of the same type. What it answers
+# otherwise is in many reports: "Tried to create an alias that targets …, type A in zone …, but that target was not found".
+def change_with_targets(self: Route53Backend, zoneid: str, change_list: list) -> None:
+    zone, zone_id = self.get_hosted_zone(zoneid), zoneid.split("/")[-1]
+    known = {(record.name.rstrip("."), record.type) for record in zone.rrsets}
+    for change in change_list:
+        record = change["ResourceRecordSet"]
+        name, kind, alias = record["Name"].rstrip("."), record["Type"], record.get("AliasTarget") or {}
+        target = alias.get("DNSName", "").rstrip(".")
+        if alias.get("HostedZoneId") == zone_id and change["Action"] != "DELETE" and (target, kind) not in known:
+            what = f"Tried to create an alias that targets {target}., type {kind} in zone {zone_id}"
+            raise Route53ClientError("InvalidChangeBatch", f"[{what}, but that target was not found]")
+        known.add((name, kind))
+    original_backend_change(self, zoneid, change_list)
+
+
+original_backend_change = Route53Backend.change_resource_record_sets
+Route53Backend.change_resource_record_sets = change_with_targets
 
 
 # Route 53, ChangeResourceRecordSets: "PENDING" until the change is on every name server.

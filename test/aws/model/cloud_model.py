@@ -263,6 +263,26 @@ async def route53_request(method: str, path: str, *arguments: object) -> tuple:
 
 original_route53, route53.handle_request = route53.handle_request, route53_request
 
+
+# Route 53, ChangeResourceRecordSets: an alias within a zone leads to a record that is there, of the same type. What it answers
+# otherwise is in many reports: "Tried to create an alias that targets …, type A in zone …, but that target was not found".
+def change_record_sets(zone_id: str, body: bytes) -> tuple:
+    known = {(record["Name"], record["Type"]) for record in route53._records.get(zone_id, [])}
+    batch = route53._find(route53._parse_body(body), "ChangeBatch")
+    for change in route53._findall(route53._find(batch, "Changes"), "Change"):
+        record = route53._parse_record_set(route53._find(change, "ResourceRecordSet"))
+        target = (record.get("AliasTarget", {}).get("DNSName"), record["Type"])
+        within = record.get("AliasTarget", {}).get("HostedZoneId") == zone_id
+        if within and route53._text(change, "Action") != "DELETE" and target not in known:
+            what = f"Tried to create an alias that targets {target[0]}, type {target[1]} in zone {zone_id}"
+            return route53._error_response("InvalidChangeBatch", f"[{what}, but that target was not found]")
+        known.add((record["Name"], record["Type"]))
+    return original_change_record_sets(zone_id, body)
+
+
+original_change_record_sets = route53._change_resource_record_sets
+route53._change_resource_record_sets = change_record_sets
+
 # The zone that is there before the first deploy has the identifier that the configuration says.
 route53._zone_id = lambda: ZONE_ID
 

@@ -21,7 +21,7 @@ import { seedPublicRecord } from '../../../lambda/setup/public-record';
 import type { SetupClients } from '../../../lambda/setup/setup-work';
 import { seedSigningKeys } from '../../../lambda/setup/signing-keys';
 import { eventually } from '../../support/eventually';
-import { ACCOUNT, createAuthorityTable } from './emulator';
+import { ACCOUNT, createAuthorityTable, createRegionalRecord } from './emulator';
 import type { Ground } from './ground';
 import type { ModelState } from './region-model';
 
@@ -157,6 +157,8 @@ export class EmulatedAccount {
     for (const region of REGIONS) {
       const clients = this.#clients[region];
       if (region === PRIMARY_REGION) {
+        const regional = REGIONS.map((each) => regionalName(this.#ground.publicName, each));
+        for (const name of regional) await createRegionalRecord(clients.route53, hostedZoneId, name);
         await seedAuthority({ table }, clients);
         await seedPublicRecord({ publicName: this.#ground.publicName, hostedZoneId }, clients);
       }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ChangeResourceRecordSetsCommand, type Route53Client } from '@aws-sdk/client-route-53';
 import { eventually } from '../../support/eventually';
 import { freePort } from './machinery';
 
@@ -34,6 +35,17 @@ export async function startEmulator(hooks: string): Promise<Emulator> {
     (await fetch(control).catch(() => null)) !== null;
   await eventually('the emulator answers', up, { deadlineMs: 60_000, everyMs: 200 });
   return { endpoint, control, close: () => child.kill('SIGKILL') };
+}
+
+/** A region's own record, as its stack makes it: it leads to the load balancer, which is in a zone of AWS's. */
+export async function createRegionalRecord(route53: Route53Client, hostedZoneId: string, name: string): Promise<void> {
+  const target = { HostedZoneId: 'Z1H1FL5HABSF5', DNSName: 'evergrant.elb.amazonaws.com', EvaluateTargetHealth: false };
+  const record = { Name: name, Type: 'A', AliasTarget: target } as const;
+  const change = new ChangeResourceRecordSetsCommand({
+    HostedZoneId: hostedZoneId,
+    ChangeBatch: { Changes: [{ Action: 'CREATE', ResourceRecordSet: record }] },
+  });
+  await route53.send(change);
 }
 
 /** As the template has it. */
