@@ -1,33 +1,25 @@
 /**
  * Before a deploy: may what has just been synthesized be deployed now? `npm run guard -- STACK` asks for some stacks only,
- * and needs no answer from the region of the others. Also puts the stacks' policies in place.
+ * and needs no answer from the region of the others. It only asks: what protects the stacks is put in place after a
+ * deploy, see bin/protect.ts.
  */
 import { readFileSync } from 'node:fs';
-import { CloudFormationClient, GetTemplateCommand, SetStackPolicyCommand } from '@aws-sdk/client-cloudformation';
+import { GetTemplateCommand } from '@aws-sdk/client-cloudformation';
 import { openAwsTarget } from '../cli/aws/open-target';
 import { config } from '../deployment.config';
-import { AWS_REGION_OF } from '../lambda/failover/aws/deployment';
 import { OperatingError } from '../lambda/failover/ports';
 import { checkedConfig } from '../lib/config/deployment-config';
 import { type GuardFacts, guardVerdict } from '../lib/protection/guard';
-import { type ComparedTemplate, STACK_POLICY } from '../lib/protection/harm';
+import type { ComparedTemplate } from '../lib/protection/harm';
+import { askStack } from '../lib/protection/stack-call';
 import { STACKS } from '../lib/stacks/deployment';
 
 const OUT = process.env.CDK_OUTDIR ?? 'cdk.out';
 
-function clientOf(stack: string): CloudFormationClient {
-  return new CloudFormationClient({ region: AWS_REGION_OF[stack.includes('Oregon') ? 'oregon' : 'virginia'] });
-}
-
 /** Null: the stack is not there. */
 async function deployedTemplate(stack: string): Promise<ComparedTemplate | null> {
-  try {
-    const { TemplateBody } = await clientOf(stack).send(new GetTemplateCommand({ StackName: stack }));
-    return JSON.parse(TemplateBody ?? '{}') as ComparedTemplate;
-  } catch (error) {
-    if ((error as Error).name === 'ValidationError' && (error as Error).message.includes('does not exist')) return null;
-    throw error;
-  }
+  const found = await askStack(stack, (client) => client.send(new GetTemplateCommand({ StackName: stack })));
+  return found === null ? null : (JSON.parse(found.TemplateBody ?? '{}') as ComparedTemplate);
 }
 
 async function state(): Promise<GuardFacts['state']> {
@@ -60,9 +52,6 @@ async function main(): Promise<void> {
     if (deployed === null) continue;
     const next = JSON.parse(readFileSync(`${OUT}/${name}.template.json`, 'utf8')) as ComparedTemplate;
     stacks.push({ name, deployed, next });
-    await clientOf(name).send(
-      new SetStackPolicyCommand({ StackName: name, StackPolicyBody: JSON.stringify(STACK_POLICY) }),
-    );
   }
   const verdict = guardVerdict({ state: await state(), stacks });
   process.stdout.write(`${verdict.kind}: ${[verdict.because].flat().join('\n  ')}\n`);

@@ -37,7 +37,8 @@ export class PrimarySecrets extends Construct implements DeploymentSecrets {
           excludePunctuation: true,
         },
         replicaRegions: [{ region: AWS_REGION_OF.virginia }],
-        removalPolicy: RemovalPolicy.RETAIN,
+        // Not when its own making is rolled back: the name would be taken when it is made again.
+        removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       });
       acknowledge(secret, {
         CKV_AWS_149:

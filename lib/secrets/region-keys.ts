@@ -13,16 +13,18 @@ export class RegionKeys extends Construct {
 
   constructor(scope: Construct, id: string, { names, awsRegion, config }: RegionContext) {
     super(scope, id);
+    // Kept, but for one whose own making is rolled back: nothing has been encrypted with it.
+    const removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
     this.database = new Key(this, 'Database', {
       description: `${config.deployment}: the license database in ${awsRegion}`,
       enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy,
     });
     new Alias(this, 'DatabaseAlias', { aliasName: names.databaseKeyAlias, targetKey: this.database });
     this.telemetry = new Key(this, 'Telemetry', {
       description: `${config.deployment}: logs and alerts in ${awsRegion}`,
       enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy,
     });
     this.telemetry.grantEncryptDecrypt(new ServicePrincipal(`logs.${awsRegion}.amazonaws.com`));
     // Alarms could not speak on an encrypted topic otherwise.
