@@ -39,7 +39,8 @@ interface Twin {
   expire(epoch: number): Promise<unknown>;
   openEpoch(epoch: number, unprotectedEpoch: number | undefined): Promise<unknown>;
   closeEpoch(epoch: number): Promise<void>;
-  lapse(leaseId: string): Promise<void>;
+  /** Makes a lease, or a place in line, end in so many seconds. */
+  endIn(leaseId: string, seconds: number): Promise<void>;
   endWaiting(): Promise<void>;
   rows(): Promise<unknown>;
   /** When what lives there ends: leases, places in line, the waiting for unknown grants. */
@@ -118,11 +119,10 @@ class RealTwin implements Twin {
     await this.#database.query('update epoch set closed_at = now() where epoch = $1', [epoch]);
   }
 
-  async lapse(leaseId: string) {
-    const set = `update lease set expires_at = clock_timestamp() - interval '1 s' where id = $1 and state = 'live'`;
-    await this.#database.query(set, [leaseId]);
-    const place = `update queue_place set expires_at = clock_timestamp() - interval '1 s' where lease_id = $1`;
-    await this.#database.query(place, [leaseId]);
+  async endIn(leaseId: string, seconds: number) {
+    const set = 'set expires_at = clock_timestamp() + make_interval(secs => $2)';
+    await this.#database.query(`update lease ${set} where id = $1 and state = 'live'`, [leaseId, seconds]);
+    await this.#database.query(`update queue_place ${set} where lease_id = $1`, [leaseId, seconds]);
   }
 
   async endWaiting() {
@@ -209,9 +209,9 @@ class SimulatedTwin implements Twin {
     this.#do((verb) => verbs.closeEpoch(verb, epoch));
   }
 
-  async lapse(leaseId: string) {
+  async endIn(leaseId: string, seconds: number) {
     this.#do(({ transaction, database }) => {
-      const expiresAtMs = Date.now() - 1_000;
+      const expiresAtMs = Date.now() + seconds * 1_000;
       const lease = transaction.lease(leaseId);
       if (lease?.state === 'live') transaction.putLease({ ...lease, expiresAtMs });
       const place = database.tables.places.get(leaseId);
@@ -297,7 +297,11 @@ class History {
       const claim = this.#random.chance(0.5) ? this.#claim(leaseId) : undefined;
       return { name: `release ${leaseId}`, ask: (twin) => twin.release(leaseId, claim, epoch) };
     }
-    if (draw < 0.88) return { name: `lapse ${leaseId}`, ask: (twin) => twin.lapse(leaseId) };
+    if (draw < 0.88) {
+      // What ends in a minute is live, and in doubt when an epoch opens.
+      const seconds = this.#random.pick([-1, 60]);
+      return { name: `${leaseId} ends in ${seconds} s`, ask: (twin) => twin.endIn(leaseId, seconds) };
+    }
     if (draw < 0.95) return { name: 'expire', ask: (twin) => twin.expire(epoch) };
     return { name: 'the waiting is over', ask: (twin) => twin.endWaiting() };
   }
