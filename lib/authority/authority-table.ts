@@ -39,3 +39,8 @@ export class AuthorityTable extends Construct {
 export function authorityTableArn(config: DeploymentConfig, awsRegion: string): string {
   return `arn:aws:dynamodb:${awsRegion}:${config.account}:table/${deploymentNames(config.deployment).authorityTable}`;
 }
+
+/** Narrows a right to the items under some partition keys, see lambda/failover/aws/authority-table.ts. */
+export function underKeys(...keys: readonly string[]): Record<string, Record<string, string[]>> {
+  return { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [...keys] } };
+}

@@ -5,6 +5,9 @@ import { acknowledge } from './acknowledged';
 /** Why a statement, by its sid, must hold a wildcard. */
 export type WildcardReasons = Readonly<Record<string, string>>;
 
+/** Both of a policy's: any characters, and any one. */
+export const WILDCARD = /[*?]/;
+
 /**
  * Gives a function its rights. A statement with a wildcard must have its reason; one that has none does not synthesize.
  * @throws Error that names the statement
@@ -18,7 +21,7 @@ export function grantWithReasons(
   if (role === undefined) throw new Error('a function without a role');
   for (const statement of statements) {
     grantee.addToRolePolicy(statement);
-    for (const resource of statement.resources.filter((candidate) => candidate.includes('*'))) {
+    for (const resource of statement.resources.filter((candidate) => WILDCARD.test(candidate))) {
       const reason = reasons[statement.sid ?? ''];
       if (reason === undefined) throw new Error(`${statement.sid}: ${resource} has a wildcard and no reason for it`);
       acknowledge(role, { [`AwsSolutions-IAM5[Resource::${resource}]`]: reason });

@@ -2,36 +2,66 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
 import { REGIONS, type Region } from '../../lambda/failover/core/regions';
 import { METRIC_NAMESPACE } from '../../lambda/failover/telemetry-names';
-import { authorityTableArn } from '../authority/authority-table';
+import { authorityTableArn, underKeys } from '../authority/authority-table';
 import type { WildcardReasons } from '../config/reasoned-grant';
 import type { RegionContext } from '../config/region-context';
 import { POSTGRES_FAMILY } from '../database/database-foundation';
-import { ASSOCIATION_ACTIONS } from '../edge/association-actions';
+import { ASSOCIATION_ACTIONS, type EdgeArns } from '../edge/association-actions';
+import { publicRecordStatements } from '../edge/public-record-rights';
 import { secretArnPattern } from '../secrets/deployment-secrets';
 
 /** A wildcard in a statement, and why it must be there. */
 export const CONTROLLER_WILDCARDS: WildcardReasons = {
-  WebAcls: 'web ACLs and load balancers end in an identifier that AWS chooses when it makes them',
+  WebAclsOfOregon: 'web ACLs and load balancers end in an identifier that AWS chooses; this stack knows only its own',
   Secret: "a secret's ARN ends in six characters that AWS chooses",
   DatabasesKeptAside: 'a database kept aside carries the time in its name',
-  FollowerMaking:
-    'the keys and groups of a region are named by identifiers that AWS chooses; a tag or an alias narrows them',
+  FollowerMakingInOregon:
+    'AWS chooses the identifiers of keys, and this stack knows only its own: the alias narrows them',
+  FollowerGrantInOregon:
+    'AWS chooses the identifiers of keys, and this stack knows only its own: the alias narrows them',
   RouteChange: 'the identifier of a change is chosen by Route 53',
   HeartbeatInOregon: 'writing metrics knows no resources; the condition leaves it one namespace',
-  Witness: 'the identifier of a health check is chosen by Route 53; looking at one tells only whether it is healthy',
 };
 
+/** What of its own region the controller's stack knows by name. */
+export interface ControllerPlaces {
+  readonly alertTopicArn: string;
+  readonly healthCheckId: string;
+  readonly databaseKeyArn: string;
+  readonly edge: EdgeArns;
+}
+
 /** All that the controller may do beside writing its log: each statement names what it touches. */
-export function controllerStatements(context: RegionContext, topicArn: string): PolicyStatement[] {
-  return [...authority(context), ...edge(context, topicArn), ...databases(context)];
+export function controllerStatements(context: RegionContext, places: ControllerPlaces): PolicyStatement[] {
+  return [
+    ...authority(context),
+    ...webAcls(context, places.edge),
+    ...edge(context, places),
+    ...databases(context),
+    ...followerMaking(context, places.databaseKeyArn),
+  ];
 }
 
 function authority({ config, names, awsRegion }: RegionContext): PolicyStatement[] {
+  const resources = [authorityTableArn(config, awsRegion)];
   return [
     new PolicyStatement({
+      sid: 'ReadAuthority',
+      actions: ['dynamodb:GetItem'],
+      resources,
+      conditions: underKeys('authority', 'control', 'region'),
+    }),
+    new PolicyStatement({
       sid: 'Authority',
-      actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:Query', 'dynamodb:BatchWriteItem'],
-      resources: [authorityTableArn(config, awsRegion)],
+      actions: ['dynamodb:UpdateItem'],
+      resources,
+      conditions: underKeys('authority', 'control'),
+    }),
+    new PolicyStatement({
+      sid: 'History',
+      actions: ['dynamodb:Query', 'dynamodb:BatchWriteItem'],
+      resources,
+      conditions: underKeys('history'),
     }),
     new PolicyStatement({
       sid: 'Secret',
@@ -41,24 +71,25 @@ function authority({ config, names, awsRegion }: RegionContext): PolicyStatement
   ];
 }
 
-function edge({ config, names }: RegionContext, topicArn: string): PolicyStatement[] {
-  const { account, domain } = config;
-  const inRegion = (region: Region): string[] => [
-    `arn:aws:wafv2:${AWS_REGION_OF[region]}:${account}:regional/webacl/${names.serveAcl}/*`,
-    `arn:aws:wafv2:${AWS_REGION_OF[region]}:${account}:regional/webacl/${names.fenceAcl}/*`,
-    `arn:aws:elasticloadbalancing:${AWS_REGION_OF[region]}:${account}:loadbalancer/app/${names.loadBalancer}/*`,
-  ];
+function webAcls({ config, names, other }: RegionContext, own: EdgeArns): PolicyStatement[] {
+  const there = `${AWS_REGION_OF[other]}:${config.account}`;
   return [
+    new PolicyStatement({ sid: 'WebAcls', actions: [...ASSOCIATION_ACTIONS], resources: Object.values(own) }),
     new PolicyStatement({
-      sid: 'WebAcls',
+      sid: 'WebAclsOfOregon',
       actions: [...ASSOCIATION_ACTIONS],
-      resources: REGIONS.flatMap(inRegion),
+      resources: [
+        `arn:aws:wafv2:${there}:regional/webacl/${names.serveAcl}/*`,
+        `arn:aws:wafv2:${there}:regional/webacl/${names.fenceAcl}/*`,
+        `arn:aws:elasticloadbalancing:${there}:loadbalancer/app/${names.loadBalancer}/*`,
+      ],
     }),
-    new PolicyStatement({
-      sid: 'PublicRecord',
-      actions: ['route53:ChangeResourceRecordSets', 'route53:ListResourceRecordSets'],
-      resources: [`arn:aws:route53:::hostedzone/${domain.hostedZoneId}`],
-    }),
+  ];
+}
+
+function edge({ config }: RegionContext, { alertTopicArn, healthCheckId }: ControllerPlaces): PolicyStatement[] {
+  return [
+    ...publicRecordStatements(config, 'UPSERT'),
     new PolicyStatement({
       sid: 'RouteChange',
       actions: ['route53:GetChange'],
@@ -67,7 +98,7 @@ function edge({ config, names }: RegionContext, topicArn: string): PolicyStateme
     new PolicyStatement({
       sid: 'Witness',
       actions: ['route53:GetHealthCheckStatus'],
-      resources: ['arn:aws:route53:::healthcheck/*'],
+      resources: [`arn:aws:route53:::healthcheck/${healthCheckId}`],
     }),
     new PolicyStatement({
       sid: 'HeartbeatInOregon',
@@ -75,7 +106,7 @@ function edge({ config, names }: RegionContext, topicArn: string): PolicyStateme
       resources: ['*'],
       conditions: { StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE } },
     }),
-    new PolicyStatement({ sid: 'Alerts', actions: ['sns:Publish'], resources: [topicArn] }),
+    new PolicyStatement({ sid: 'Alerts', actions: ['sns:Publish'], resources: [alertTopicArn] }),
   ];
 }
 
@@ -108,21 +139,33 @@ function databases({ config, names }: RegionContext): PolicyStatement[] {
         rds(region, `db:${names.databases[region]}-failed-*`),
       ]),
     }),
-    new PolicyStatement({
-      sid: 'FollowerMaking',
-      actions: [
-        'kms:CreateGrant',
-        'kms:DescribeKey',
-        'kms:Decrypt',
-        'kms:GenerateDataKey',
-        'kms:ReEncryptFrom',
-        'kms:ReEncryptTo',
-      ],
-      resources: REGIONS.map((region) => `arn:aws:kms:${AWS_REGION_OF[region]}:${account}:key/*`),
-      conditions: {
-        'ForAnyValue:StringEquals': { 'kms:ResourceAliases': [names.databaseKeyAlias] },
-        StringLike: { 'kms:ViaService': 'rds.*.amazonaws.com' },
-      },
+  ];
+}
+
+/** What RDS does with a region's key, for us, when it makes a follower there. */
+function followerMaking({ config, names, awsRegion, other }: RegionContext, ownKeyArn: string): PolicyStatement[] {
+  const use = (sid: string, keyArn: string, region: string, alias: object): PolicyStatement[] => {
+    const viaRds = { 'kms:ViaService': `rds.${region}.amazonaws.com` };
+    return [
+      new PolicyStatement({
+        sid: `FollowerMaking${sid}`,
+        actions: ['kms:DescribeKey', 'kms:Decrypt', 'kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+        resources: [keyArn],
+        conditions: { ...alias, StringEquals: viaRds },
+      }),
+      new PolicyStatement({
+        sid: `FollowerGrant${sid}`,
+        actions: ['kms:CreateGrant'],
+        resources: [keyArn],
+        conditions: { ...alias, StringEquals: viaRds, Bool: { 'kms:GrantIsForAWSResource': 'true' } },
+      }),
+    ];
+  };
+  const there = AWS_REGION_OF[other];
+  return [
+    ...use('', ownKeyArn, awsRegion, {}),
+    ...use('InOregon', `arn:aws:kms:${there}:${config.account}:key/*`, there, {
+      'ForAnyValue:StringEquals': { 'kms:ResourceAliases': [names.databaseKeyAlias] },
     }),
   ];
 }

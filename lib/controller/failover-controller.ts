@@ -1,8 +1,8 @@
 import { type CfnElement, Duration, Stack } from 'aws-cdk-lib';
 import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { CfnHealthCheck } from 'aws-cdk-lib/aws-route53';
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
@@ -16,7 +16,9 @@ import { acknowledge } from '../config/acknowledged';
 import { grantWithReasons } from '../config/reasoned-grant';
 import type { RegionContext } from '../config/region-context';
 import type { DatabaseFoundation } from '../database/database-foundation';
+import type { EdgeArns } from '../edge/association-actions';
 import type { RegionNetwork } from '../network/region-network';
+import type { RegionKeys } from '../secrets/region-keys';
 import { bundledFunction } from '../setup/bundled-function';
 import { CONTROLLER_WILDCARDS, controllerStatements } from './controller-rights';
 
@@ -25,7 +27,8 @@ export interface FailoverControllerProps {
   readonly network: RegionNetwork;
   readonly foundation: DatabaseFoundation;
   readonly alerts: ITopic;
-  readonly telemetryKey: IKey;
+  readonly keys: RegionKeys;
+  readonly edge: EdgeArns;
 }
 
 /**
@@ -39,7 +42,7 @@ export class FailoverController extends Construct {
 
   constructor(scope: Construct, id: string, props: FailoverControllerProps) {
     super(scope, id);
-    const { context, network, foundation, telemetryKey } = props;
+    const { context, network, foundation, keys } = props;
     this.healthCheck = witness(this, context);
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: network.vpc,
@@ -50,7 +53,7 @@ export class FailoverController extends Construct {
       source: 'lambda/failover/handler.ts',
       functionName: context.names.controller,
       config: context.config,
-      logKey: telemetryKey,
+      logKey: keys.telemetry,
       description: 'Watches Oregon, and fails over to Virginia when it is confirmed dead',
       environment: this.#environment(props),
       vpc: network.vpc,
@@ -64,15 +67,7 @@ export class FailoverController extends Construct {
       retryAttempts: 0,
       maxEventAge: Duration.seconds(60),
     });
-    grantWithReasons(handler, controllerStatements(context, props.alerts.topicArn), CONTROLLER_WILDCARDS);
-    // The topic is encrypted: who speaks on it needs its key.
-    handler.addToRolePolicy(
-      new PolicyStatement({
-        sid: 'SpeakEncrypted',
-        actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
-        resources: [telemetryKey.keyArn],
-      }),
-    );
+    this.#grant(handler, props);
     this.function = handler as IFunction;
     this.lateStarts = new Queue(this, 'LateStarts', {
       encryption: QueueEncryption.SQS_MANAGED,
@@ -106,6 +101,24 @@ export class FailoverController extends Construct {
         role: schedulerRole,
       }),
     });
+  }
+
+  #grant(handler: NodejsFunction, { context, alerts, keys, edge }: FailoverControllerProps): void {
+    const places = {
+      alertTopicArn: alerts.topicArn,
+      healthCheckId: this.healthCheck.attrHealthCheckId,
+      databaseKeyArn: keys.database.keyArn,
+      edge,
+    };
+    grantWithReasons(handler, controllerStatements(context, places), CONTROLLER_WILDCARDS);
+    // The topic is encrypted: who speaks on it needs its key.
+    handler.addToRolePolicy(
+      new PolicyStatement({
+        sid: 'SpeakEncrypted',
+        actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
+        resources: [keys.telemetry.keyArn],
+      }),
+    );
   }
 
   #environment({ context, alerts }: FailoverControllerProps): Record<FailoverVariable, string> {

@@ -10,3 +10,6 @@ export const ASSOCIATION_ACTIONS = [
   'elasticloadbalancing:CreateWebACLAssociation',
   'elasticloadbalancing:GetLoadBalancerWebACL',
 ] as const;
+
+/** A region's load balancer and the two web ACLs that it may have. */
+export type EdgeArns = Readonly<Record<'loadBalancerArn' | 'serveAclArn' | 'fenceAclArn', string>>;

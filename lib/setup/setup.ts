@@ -1,13 +1,12 @@
 import { CustomResource, Duration } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import { authorityTableArn } from '../authority/authority-table';
 import { acknowledge } from '../config/acknowledged';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { grantWithReasons } from '../config/reasoned-grant';
 import { bundledFunction } from './bundled-function';
-import { SETUP_WILDCARDS } from './setup-rights';
+import { introductionStatements } from './setup-rights';
 
 export interface SetupProps {
   readonly config: DeploymentConfig;
@@ -43,14 +42,8 @@ export class Setup extends Construct {
     acknowledge(this.node.findChild('FunctionLog'), {
       CKV_AWS_158: 'It says what was seeded, under names that stand in the template; the service encrypts it.',
     });
-    handler.addToRolePolicy(
-      new PolicyStatement({
-        sid: 'AuthorityTable',
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-        resources: [authorityTableArn(config, awsRegion)],
-      }),
-    );
-    grantWithReasons(handler, statements, SETUP_WILDCARDS);
+    // It knows by name all that it touches: no reason for a wildcard.
+    grantWithReasons(handler, [...introductionStatements(config, awsRegion), ...statements], {});
     this.#function = handler;
   }
 

@@ -4,13 +4,16 @@ import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
 import { AuthorityTable } from '../authority/authority-table';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { Setup } from '../setup/setup';
+import { seedStatements } from '../setup/setup-rights';
 
 /** Who may grant. It stands beside the controller, so that it can be worked on while Oregon is dead. */
 export class AuthorityStack extends Stack {
   constructor(scope: Construct, id: string, { config, ...props }: StackProps & { readonly config: DeploymentConfig }) {
     super(scope, id, props);
     const table = new AuthorityTable(this, 'Authority', config);
-    const setup = new Setup(this, 'Setup', { config, awsRegion: AWS_REGION_OF.virginia, stack: 'authority' });
+    const awsRegion = AWS_REGION_OF.virginia;
+    const statements = seedStatements(config, awsRegion);
+    const setup = new Setup(this, 'Setup', { config, awsRegion, stack: 'authority', statements });
     setup.resource('Seed', 'authority', {}).node.addDependency(table);
   }
 }

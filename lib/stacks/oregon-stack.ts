@@ -16,7 +16,8 @@ export class OregonStack extends Stack {
     this.#zones = config.network.oregon.availabilityZones;
     const context = regionContext(config, 'oregon');
     const secrets = new PrimarySecrets(this, 'Secrets', context);
-    const rooms = new RegionRooms(this, context, secrets, primarySetupStatements(context));
+    const statements = primarySetupStatements(config, secrets.server.secretArn);
+    const rooms = new RegionRooms(this, context, secrets, statements);
     const { setup, topic, address, service } = rooms;
     const { publicName, hostedZoneId } = config.domain;
     const publicRecord = setup.resource('PublicRecord', 'public-record', { publicName, hostedZoneId });

@@ -8,6 +8,7 @@ import type { RegionContext } from '../config/region-context';
 import { RegionDashboard } from '../dashboards/region-dashboard';
 import { DatabaseFoundation, POSTGRES_PORT } from '../database/database-foundation';
 import { LicenseDatabase } from '../database/license-database';
+import type { EdgeArns } from '../edge/association-actions';
 import { publicZone, RegionalAddress } from '../edge/regional-address';
 import { WebAcls } from '../edge/web-acls';
 import { RegionNetwork } from '../network/region-network';
@@ -16,7 +17,7 @@ import { RegionKeys } from '../secrets/region-keys';
 import { LicenseService } from '../service/license-service';
 import { LoadBalancer } from '../service/load-balancer';
 import { Setup } from '../setup/setup';
-import { setupStatements } from '../setup/setup-rights';
+import { associationStatements } from '../setup/setup-rights';
 
 /** Everything that the two regions have alike, wired. */
 export class RegionRooms {
@@ -28,6 +29,7 @@ export class RegionRooms {
   readonly address: RegionalAddress;
   readonly topic: ITopic;
   readonly setup: Setup;
+  readonly edge: EdgeArns;
   readonly #zone: IHostedZone;
 
   constructor(
@@ -58,22 +60,22 @@ export class RegionRooms {
     const { topic, service } = this;
     const alarms = new RegionAlarms(scope, 'Alarms', { context, topic, loadBalancer, service });
     new RegionDashboard(scope, 'Dashboards', { context, alarms, loadBalancer });
+    this.edge = {
+      loadBalancerArn: loadBalancer.balancer.loadBalancerArn,
+      serveAclArn: acls.serve.attrArn,
+      fenceAclArn: acls.fence.attrArn,
+    };
     this.setup = new Setup(scope, 'Setup', {
       config: context.config,
       awsRegion: context.awsRegion,
       stack: context.region,
-      statements: [...setupStatements(context), ...more],
+      statements: [...associationStatements(this.edge), ...more],
     });
-    this.#introduce(context, { loadBalancer, acls });
+    this.#introduce(context);
   }
 
-  #introduce({ region }: RegionContext, { loadBalancer, acls }: { loadBalancer: LoadBalancer; acls: WebAcls }): void {
-    const { balancer } = loadBalancer;
-    const edge = {
-      loadBalancerArn: balancer.loadBalancerArn,
-      serveAclArn: acls.serve.attrArn,
-      fenceAclArn: acls.fence.attrArn,
-    };
+  #introduce({ region }: RegionContext): void {
+    const { edge } = this;
     const { vpc, databaseSubnets, serverSubnets } = this.network;
     const tables = (subnets: typeof databaseSubnets): string =>
       subnets.map(({ routeTable }) => routeTable.routeTableId).join(',');

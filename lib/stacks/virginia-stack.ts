@@ -17,9 +17,9 @@ export class VirginiaStack extends Stack {
     this.#zones = config.network.virginia.availabilityZones;
     const context = regionContext(config, 'virginia');
     const rooms = new RegionRooms(this, context, new ReplicatedSecrets(this, 'Secrets', context));
-    const { network, foundation, topic, keys } = rooms;
+    const { network, foundation, topic, keys, edge } = rooms;
     const controller = new FailoverController(this, 'Controller', {
-      ...{ context, network, foundation, alerts: topic, telemetryKey: keys.telemetry },
+      ...{ context, network, foundation, alerts: topic, keys, edge },
     });
     new ControllerAlarms(this, 'ControllerAlarms', { context, topic, lateStarts: controller.lateStarts });
     new OperatorDocuments(this, 'Runbooks', { context, controller: controller.function, key: keys.telemetry });

@@ -321,7 +321,7 @@ def extract_resource_arn(service, method, path, headers, body, query, region, ac
     found = original_extract(service, method, path, headers, body, query, region, account)
     if found == "*":
         ASKED.set(resources_of(service, path, body, query, region, account))
-    CONTEXT.set(namespace_of(body) if service == "monitoring" else {})
+    CONTEXT.set(CONTEXT_OF[service](body) if service in CONTEXT_OF else {})
     return found
 
 
@@ -337,6 +337,32 @@ app.pin_request_origin = pin_request_origin
 def namespace_of(body: bytes) -> dict:
     found = re.search(rb'Namespace(?:"\s*:\s*"|.)([A-Za-z]+)', body)
     return {"cloudwatch:namespace": found.group(1).decode()} if found else {}
+
+
+# Route 53, policy conditions: the names, types and actions of the records that are changed.
+def changes_in(body: bytes) -> dict:
+    if b"<ChangeBatch" not in body:
+        return {}
+    found = {name: re.findall(rf"<{name}>([^<]*)</{name}>", body.decode()) for name in ("Name", "Type", "Action")}
+    return {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": [name.lower().rstrip(".") for name in found["Name"]],
+        "route53:ChangeResourceRecordSetsRecordTypes": found["Type"],
+        "route53:ChangeResourceRecordSetsActions": found["Action"],
+    }
+
+
+# DynamoDB, fine-grained access: "dynamodb:LeadingKeys" are the partition keys that a request names.
+def leading_keys(body: bytes) -> dict:
+    asked = json.loads(body or b"{}")
+    writes = [write for batch in asked.get("RequestItems", {}).values() if isinstance(batch, list) for write in batch]
+    items = [asked.get("Key"), asked.get("Item"), *(write.get("PutRequest", {}).get("Item") for write in writes)]
+    keys = [item["pk"]["S"] for item in items if item and "pk" in item]
+    if queried := re.search(r"\bpk = (:\w+)", asked.get("KeyConditionExpression", "")):
+        keys.append(asked["ExpressionAttributeValues"][queried.group(1)]["S"])
+    return {"dynamodb:LeadingKeys": keys} if keys else {}
+
+
+CONTEXT_OF = {"monitoring": namespace_of, "route53": changes_in, "dynamodb": leading_keys}
 
 
 # Every refusal is kept: a controller that tolerates one must not hide it.
