@@ -342,7 +342,7 @@ describe('the watcher', () => {
       ([, { Properties }]) => Properties.FunctionName === 'evergrant-failover',
     )![1].Properties as { Environment: { Variables: object }; Timeout: number; Runtime: string };
     expect(Object.keys(handler.Environment.Variables)).toEqual(expect.arrayContaining([...FAILOVER_VARIABLES]));
-    expect(handler).toMatchObject({ Timeout: 55, Runtime: 'nodejs24.x' });
+    expect(handler).toMatchObject({ Timeout: 120, Runtime: 'nodejs24.x' });
   });
 
   it('is watched from both regions, and its silence alarms', () => {
