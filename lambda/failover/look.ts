@@ -24,7 +24,10 @@ const LOOKS: Looks = {
   },
   settle: async () => ({}),
   'hand-back-fence': async ({ routers }, { toRegion }) => ({ targetAcl: await routers.acl(toRegion) }),
-  'keep-database': async ({ databaseService }, { toRegion }) => ({ service: await databaseService.view(toRegion) }),
+  'keep-database': async (ports, operation) => {
+    const service = await ports.databaseService.view(operation.toRegion);
+    return { service, databases: service.kind === 'following' ? await bothDatabases(ports, operation) : null };
+  },
   'build-follower': async ({ databaseService }, { toRegion }) => ({ service: await databaseService.view(toRegion) }),
   'keep-up': bothDatabases,
   check: async (ports, operation) => {

@@ -38,6 +38,7 @@ const FAST_POLICY: Policy = {
   fenceMaxMs: 6_000,
   drainMaxMs: 10_000,
   drainAtRestMs: 1_000,
+  followerLostAfterMs: 10_000,
   actWithinMs: 5_000,
   alertResendAfterMs: 5_000,
 };

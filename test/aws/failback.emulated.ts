@@ -60,6 +60,23 @@ describe('in our model of AWS, orders to the Lambda', () => {
     expect(await world.evergrant('--target', 'aws', '--json', 'history', '--limit', '5')).toContain('maintenance');
   });
 
+  it('make a lost follower anew in time of peace, as often as it is asked', async () => {
+    const followers = async (): Promise<string[]> => Object.keys((await world.model()).databases).sort();
+    const before = await followers();
+    await carryOut({ order: 'failback', stage: 'restore-follower', ...by });
+    expect(await followers()).toEqual(before);
+    // Its log is gone for good, and RDS goes on calling it an available replica.
+    const lost = world.databases.of('evergrant-virginia');
+    await lost.query("alter system set primary_conninfo = ''");
+    await lost.query('select pg_reload_conf()');
+    await world.databases.of('evergrant-oregon').query('create table filler as select generate_series(1, 100000)');
+    await carryOut({ order: 'failback', stage: 'restore-follower', ...by });
+    expect((await followers()).length).toBe(before.length + 1);
+    const { record } = await world.stores.control.read();
+    expect(record.automation.state).toBe('armed');
+    expect((await world.stores.authority.read()).epoch).toBe(3);
+  });
+
   it('find everything where it was, under its old names', async () => {
     const { authority, control } = world.stores;
     expect(await authority.read()).toMatchObject({ epoch: 3, region: 'oregon' });
@@ -67,7 +84,7 @@ describe('in our model of AWS, orders to the Lambda', () => {
     const { databases } = await world.model();
     expect(databases['evergrant-oregon']).toEqual({ status: 'available', replica: false });
     expect(databases['evergrant-virginia']).toEqual({ status: 'available', replica: true });
-    expect(Object.keys(databases).filter((name) => name.includes('-kept-'))).toHaveLength(2);
+    expect(Object.keys(databases).filter((name) => name.includes('-kept-'))).toHaveLength(3);
     expect(await world.aclOf('oregon')).toBe('evergrant-serve');
     expect(await world.aclOf('virginia')).toBe('evergrant-fence');
     expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'oregon', epoch: 3 });

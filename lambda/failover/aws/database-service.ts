@@ -142,13 +142,25 @@ export class Rds implements DatabaseServicePort {
   }
 }
 
-function viewOf({ DBInstanceStatus: status = 'unknown', ...instance }: DBInstance): DatabaseServiceView {
+/**
+ * A replica whose replication RDS has terminated does not follow any more. `error` and `stopped` are no verdict: an error
+ * passes when the source is back; that a follower is lost for good is seen in SQL.
+ */
+function viewOf({
+  DBInstanceStatus: status = 'unknown',
+  StatusInfos = [],
+  ...instance
+}: DBInstance): DatabaseServiceView {
   if (BROKEN.test(status)) return { kind: 'failed', because: `the database is ${status}` };
   const isFollower = isReplica(instance);
   if (status === 'renaming' || instance.PendingModifiedValues?.DBInstanceIdentifier !== undefined) {
     return { kind: 'building' };
   }
   if (!isFollower) return { kind: status === 'creating' ? 'building' : 'running' };
+  const ended = StatusInfos.find(({ Status }) => Status === 'terminated');
+  if (ended !== undefined) {
+    return { kind: 'failed', because: `its replication is terminated: ${ended.Message ?? 'no reason is given'}` };
+  }
   return { kind: status === 'available' || status === 'backing-up' ? 'following' : 'building' };
 }
 

@@ -56,9 +56,7 @@ function answerStage(stage: FailbackStage, { control, authority }: Asked): Answe
     if (stage === 'hand-over') return { outcome: 'already-done', because: `${authority.region} is active already` };
     return refused(`${stage} is for when ${needed} is active, and ${authority.region} is`);
   }
-  const missing = FAILBACK_STAGES.slice(0, FAILBACK_STAGES.indexOf(stage)).find(
-    (earlier) => control.failbackDoneAtMs[earlier] === undefined,
-  );
+  const missing = stagesBefore(stage, control).find((earlier) => control.failbackDoneAtMs[earlier] === undefined);
   if (missing !== undefined) return refused(`${missing} comes first`);
   if (control.fenceDebts.length > 0 && stage !== 'confirm-fence') {
     return refused(`the fence of ${control.fenceDebts.map(({ region }) => region).join(', ')} is still owed`);
@@ -68,6 +66,12 @@ function answerStage(stage: FailbackStage, { control, authority }: Asked): Answe
     because: `${authority.region} is active and every earlier stage is done`,
     begin: stage,
   };
+}
+
+/** What must be done first: nothing for a follower that was lost in time of peace, with no failback under way. */
+function stagesBefore(stage: FailbackStage, { failbackDoneAtMs }: ControlRecord): readonly FailbackStage[] {
+  if (stage === 'restore-follower' && failbackDoneAtMs['confirm-fence'] === undefined) return [];
+  return FAILBACK_STAGES.slice(0, FAILBACK_STAGES.indexOf(stage));
 }
 
 /**

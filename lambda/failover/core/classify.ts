@@ -41,10 +41,7 @@ const CLASSIFIERS: Classifiers = {
       ? { observed: 'fenced', because: `${operation.toRegion} sends its callers to ${operation.fromRegion}` }
       : { observed: 'not-fenced', because: `${operation.toRegion}'s router lets callers in` };
   },
-  'keep-database': ({ service }) => ({
-    observed: service.kind === 'building' ? 'busy' : service.kind,
-    because: serviceSentence(service),
-  }),
+  'keep-database': classifyKeeping,
   'build-follower': ({ service }) => ({
     observed: service.kind === 'running' ? 'place-taken' : service.kind === 'kept' ? 'place-free' : service.kind,
     because: serviceSentence(service),
@@ -119,6 +116,31 @@ function classifySwitch(
   }
   const because = outside.kind === 'granting' ? `${outside.region} grants in epoch ${outside.epoch}` : outside.because;
   return { observed: 'not-seen-outside', because };
+}
+
+/**
+ * A follower that stands there holds nothing of its own and is left alone, unless it is lost: behind a primary that
+ * answers, its replay not moving. The service may go on calling it a follower for ever.
+ */
+function classifyKeeping({ service, databases }: Sights['keep-database'], context: Context): Finding<'keep-database'> {
+  const because = serviceSentence(service);
+  if (service.kind === 'building') return { observed: 'busy', because };
+  if (service.kind !== 'following' || databases === null) return { observed: service.kind, because };
+  const { origin, target } = databases;
+  if (origin.kind !== 'primary' || target.kind !== 'follower' || target.replayPaused) {
+    return { observed: 'following', because };
+  }
+  const behindBytes = target.replayedLsn === null ? null : lsnDistanceBytes(target.replayedLsn, origin.flushedLsn);
+  const hears = followerFact(target, context.policy).reading === 'up';
+  if (hears && behindBytes !== null && behindBytes <= context.policy.keepsUpWithinBytes) {
+    return { observed: 'following', because };
+  }
+  const learned = followerEvidence(target, context);
+  const stillForMs = context.nowMs - (learned.replayMovedAtMs ?? context.nowMs);
+  const silent = `it is ${behindBytes ?? 'all its'} bytes behind and has replayed nothing for ${stillForMs} ms`;
+  return stillForMs >= context.policy.followerLostAfterMs
+    ? { observed: 'follower-lost', because: silent, learned }
+    : { observed: 'follower-silent', because: silent, learned };
 }
 
 function keepingUp(origin: DatabaseView, target: DatabaseView, policy: Policy): Finding<'keep-up'> {

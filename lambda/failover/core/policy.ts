@@ -22,6 +22,8 @@ export interface Policy {
   readonly drainMaxMs: number;
   /** A follower that has lost its primary and whose replay has not moved for longer has replayed what it can. @default 5 000 */
   readonly drainAtRestMs: number;
+  /** A follower that is behind a primary which answers, and has replayed nothing for longer, is lost. @default 120 000 */
+  readonly followerLostAfterMs: number;
   /** A follower no further behind keeps up. @default 1 048 576 */
   readonly keepsUpWithinBytes: number;
   /** What a cycle means to do, it does within this time of having looked, or not at all. @default 15 000 */
@@ -42,6 +44,7 @@ export const DEFAULT_POLICY: Policy = {
   fenceMaxMs: 30_000,
   drainMaxMs: 60_000,
   drainAtRestMs: 5_000,
+  followerLostAfterMs: 120_000,
   keepsUpWithinBytes: 1_048_576,
   actWithinMs: 15_000,
   alertResendAfterMs: 30_000,

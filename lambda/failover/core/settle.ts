@@ -56,9 +56,16 @@ function consequences(
         fenceDebts: record.fenceDebts.filter(({ region }) => region !== operation.toRegion),
         failbackDoneAtMs: { ...record.failbackDoneAtMs, 'confirm-fence': nowMs },
       };
+    case 'restore-follower':
+      // In time of peace it is no stage of a way back.
+      return record.failbackDoneAtMs['hand-over'] === undefined ? {} : stageDone(record, operation, nowMs);
     default:
-      return { failbackDoneAtMs: { ...record.failbackDoneAtMs, [operation.kind]: nowMs } };
+      return stageDone(record, operation, nowMs);
   }
+}
+
+function stageDone(record: ControlRecord, operation: Operation, nowMs: number): Partial<ControlRecord> {
+  return { failbackDoneAtMs: { ...record.failbackDoneAtMs, [operation.kind]: nowMs } };
 }
 
 function summaryOf(operation: Operation, outcome: OperationReport['outcome']): string {

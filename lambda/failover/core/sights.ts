@@ -44,7 +44,11 @@ export interface Sights {
   readonly switch: { readonly targetAcl: AclView; readonly edge: EdgeView; readonly outside: OutsideView };
   readonly settle: Record<never, never>;
   readonly 'hand-back-fence': { readonly targetAcl: AclView };
-  readonly 'keep-database': { readonly service: DatabaseServiceView };
+  /** The databases themselves are asked only when the service says that a follower stands there. */
+  readonly 'keep-database': {
+    readonly service: DatabaseServiceView;
+    readonly databases: { readonly origin: DatabaseView; readonly target: DatabaseView } | null;
+  };
   readonly 'build-follower': { readonly service: DatabaseServiceView };
   readonly 'keep-up': { readonly origin: DatabaseView; readonly target: DatabaseView };
   readonly check: {

@@ -30,7 +30,15 @@ export interface Observed {
     | 'seen-outside';
   readonly settle: 'settled';
   readonly 'hand-back-fence': 'fenced' | 'not-fenced' | 'unreachable';
-  readonly 'keep-database': 'running' | 'failed' | 'busy' | 'unreachable' | 'kept' | 'following';
+  readonly 'keep-database':
+    | 'running'
+    | 'failed'
+    | 'busy'
+    | 'unreachable'
+    | 'kept'
+    | 'following'
+    | 'follower-silent'
+    | 'follower-lost';
   readonly 'build-follower': 'place-taken' | 'place-free' | 'failed' | 'building' | 'unreachable' | 'following';
   readonly 'keep-up': 'keeps-up' | 'behind' | 'unreachable';
   readonly check: 'ready' | 'not-ready';
@@ -229,6 +237,20 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     'none',
     'next',
     'A follower of the active region stands there already: it holds nothing of its own.',
+  ),
+  row(
+    'keep-database',
+    'follower-silent',
+    'none',
+    'stay',
+    'It is behind and replays nothing: it may be catching its breath, and a copy of everything takes long.',
+  ),
+  row(
+    'keep-database',
+    'follower-lost',
+    'keep-database',
+    'stay',
+    'It has replayed nothing for long although its primary answers: what it lacks will not come any more.',
   ),
 
   row('build-follower', 'place-free', 'follow', 'stay', 'A new follower is made of the active region.'),

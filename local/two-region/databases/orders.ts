@@ -32,14 +32,14 @@ export class Orders {
     this.#options = options;
   }
 
-  /** Puts a region's own databases aside under a label, for reconciliation. */
+  /** Puts a region's databases aside under a label: its own for reconciliation, a follower because it is lost. */
   keep(region: Region, label: string): RegionDatabases {
     const { record } = this.#options;
     const current = record.current.regions[region];
     if (current.state === 'kept' && this.#failures.has(region)) {
       return this.#carryOut(region, () => this.#putAside(region, current.label));
     }
-    if (current.state !== 'running') return this.region(region);
+    if (current.state !== 'running' && current.state !== 'following') return this.region(region);
     return this.#carryOut(region, async () => {
       record.writeRegion(region, 'kept', label);
       await this.#putAside(region, label);

@@ -50,6 +50,24 @@ describe("a human's failover", () => {
   });
 });
 
+describe('restore-follower in time of peace', () => {
+  const restore = { kind: 'failback', stage: 'restore-follower' } as const;
+
+  it('is begun though no failback is under way: a follower that was lost is made anew', () => {
+    expect(ask(restore)).toMatchObject({ outcome: 'accepted', begin: 'restore-follower' });
+  });
+
+  it('is refused while Virginia is active: what stands there is no follower', () => {
+    expect(ask(restore, { active: 'virginia' })).toMatchObject({ outcome: 'refused' });
+  });
+
+  it('leaves the arming to its own command', () => {
+    expect(ask({ kind: 'failback', stage: 'arm' }, { done: ['restore-follower'] })).toMatchObject({
+      outcome: 'refused',
+    });
+  });
+});
+
 describe('the stages of a failback', () => {
   const activeFor = (stage: FailbackStage): Region =>
     stage === 'restore-follower' || stage === 'arm' ? 'oregon' : 'virginia';

@@ -16,6 +16,14 @@ const notFencedSince = (sinceMs: number): Operation => {
   const stuck = { observed: 'not-fenced', because: 'refused', sinceMs, alertedAtMs: null };
   return operation('failover', { phase: 'fence', stuck });
 };
+const standing = (databases: Partial<Sights['drain']>): Sights['keep-database'] => ({
+  service: { kind: 'following' },
+  databases: { origin: primary(), target: follower(), ...databases },
+});
+const stillSince = (forMs: number): Operation => {
+  const evidence = { ...NO_EVIDENCE, replayedLsn: '0/1000', replayMovedAtMs: NOW_MS - forMs };
+  return operation('restore-follower', { evidence });
+};
 const opensLater = { ...NO_EVIDENCE, opensAtMs: NOW_MS + 1_000 };
 const switching = (
   outside: Sights['switch']['outside'],
@@ -132,12 +140,35 @@ const CASES: readonly Case[] = [
   ['hand-back-fence', 'fenced', { targetAcl: { kind: 'fence', activeRegion: 'virginia' } }, operation('confirm-fence')],
   ['hand-back-fence', 'not-fenced', { targetAcl: { kind: 'serve' } }, operation('confirm-fence')],
   ['hand-back-fence', 'unreachable', { targetAcl: noAnswer }, operation('confirm-fence')],
-  ['keep-database', 'running', { service: { kind: 'running' } }],
-  ['keep-database', 'failed', { service: { kind: 'failed', because: 'disk full' } }],
-  ['keep-database', 'busy', { service: { kind: 'building' } }],
-  ['keep-database', 'unreachable', { service: noAnswer }],
-  ['keep-database', 'kept', { service: { kind: 'kept' } }],
-  ['keep-database', 'following', { service: { kind: 'following' } }],
+  ['keep-database', 'running', { service: { kind: 'running' }, databases: null }],
+  ['keep-database', 'failed', { service: { kind: 'failed', because: 'disk full' }, databases: null }],
+  ['keep-database', 'busy', { service: { kind: 'building' }, databases: null }],
+  ['keep-database', 'unreachable', { service: noAnswer, databases: null }],
+  ['keep-database', 'kept', { service: { kind: 'kept' }, databases: null }],
+  ['keep-database', 'following', standing({ target: follower({ receiver: hearing() }) })],
+  ['keep-database', 'following', standing({ origin: gone })],
+  ['keep-database', 'following', standing({ target: gone })],
+  ['keep-database', 'following', standing({ target: follower({ replayPaused: true }) })],
+  ['keep-database', 'follower-silent', standing({})],
+  [
+    'keep-database',
+    'follower-silent',
+    standing({ origin: primary({ flushedLsn: '1/0' }) }),
+    stillSince(POLICY.followerLostAfterMs - 1),
+  ],
+  [
+    'keep-database',
+    'follower-silent',
+    standing({ target: follower({ replayedLsn: '0/1001' }) }),
+    stillSince(POLICY.followerLostAfterMs),
+  ],
+  ['keep-database', 'follower-lost', standing({}), stillSince(POLICY.followerLostAfterMs)],
+  [
+    'keep-database',
+    'follower-lost',
+    standing({ origin: primary({ flushedLsn: '1/0' }), target: follower({ receiver: hearing() }) }),
+    stillSince(POLICY.followerLostAfterMs),
+  ],
   ['build-follower', 'place-taken', { service: { kind: 'running' } }],
   ['build-follower', 'place-free', { service: { kind: 'kept' } }],
   ['build-follower', 'failed', { service: { kind: 'failed', because: 'disk full' } }],

@@ -23,6 +23,8 @@ export const POLICY: Policy = {
   fenceMaxMs: 3_000,
   drainMaxMs: 8_000,
   drainAtRestMs: 1_000,
+  followerLostAfterMs: 4_000,
+  keepsUpWithinBytes: 1_000,
   actWithinMs: 5_000,
   alertResendAfterMs: 5_000,
 };
