@@ -18,6 +18,7 @@ import { LicenseService } from '../service/license-service';
 import { LoadBalancer } from '../service/load-balancer';
 import { Setup } from '../setup/setup';
 import { associationStatements } from '../setup/setup-rights';
+import { RegionOutputs } from './region-outputs';
 
 /** Everything that the two regions have alike, wired. */
 export class RegionRooms {
@@ -65,6 +66,7 @@ export class RegionRooms {
       serveAclArn: acls.serve.attrArn,
       fenceAclArn: acls.fence.attrArn,
     };
+    new RegionOutputs(scope, 'Outputs', { network, service });
     this.setup = new Setup(scope, 'Setup', {
       config: context.config,
       awsRegion: context.awsRegion,

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ofType, type Synthesized, synthesize, type Template } from './support/synthesized';
 
 let app: Synthesized;
@@ -60,6 +62,20 @@ describe('a first deploy', () => {
       // Three minutes of tries (lambda/setup/patience.ts), the last one's calls, and the answer to CloudFormation.
       expect(setup?.[1].Properties.Timeout).toBeGreaterThanOrEqual(240);
       expect(Number(ServiceTimeout)).toBeGreaterThan(Number(setup?.[1].Properties.Timeout));
+    }
+  });
+});
+
+describe('the commands in the documentation', () => {
+  it.each(['deploy', 'verification'])('ask the stacks for nothing that they do not say: %s.md', (page) => {
+    const text = readFileSync(join(__dirname, `../../docs/${page}.md`), 'utf8');
+    const asked = [...text.matchAll(/\$\(said (\w+) (\w+)\)/g)].map(([, region, name]) => ({ region, name }));
+    expect(asked.length).toBeGreaterThan(0);
+    for (const { region, name } of asked) {
+      const template = region === 'oregon' ? app.templates.oregon : app.templates.virginia;
+      const { Outputs = {} } = JSON.parse(template.text) as { Outputs?: Record<string, object> };
+      expect(Object.keys(Outputs)).toContain(name);
+      expect(Outputs[String(name)]).not.toHaveProperty('Export');
     }
   });
 });

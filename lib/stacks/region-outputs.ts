@@ -1,0 +1,25 @@
+import { CfnOutput } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import type { RegionNetwork } from '../network/region-network';
+import type { LicenseService } from '../service/license-service';
+
+/**
+ * What the commands in docs/deploy.md and docs/verification.md need to know of a region, as `aws cloudformation
+ * describe-stacks` tells it. Nothing is exported: no other stack may come to depend on it.
+ */
+export class RegionOutputs extends Construct {
+  constructor(scope: Construct, id: string, { network, service }: { network: RegionNetwork; service: LicenseService }) {
+    super(scope, id);
+    const subnets = (of: RegionNetwork['serverSubnets']): string => of.map(({ subnetId }) => subnetId).join(',');
+    const groups = service.service.connections.securityGroups.map(({ securityGroupId }) => securityGroupId);
+    const said = {
+      ClusterName: service.cluster.clusterName,
+      MigrationTask: service.migration.family,
+      ServerSubnets: subnets(network.serverSubnets),
+      ServerSecurityGroups: groups.join(','),
+      VpcId: network.vpc.vpcId,
+      DatabaseSubnets: subnets(network.databaseSubnets),
+    };
+    for (const [name, value] of Object.entries(said)) new CfnOutput(this, name, { value }).overrideLogicalId(name);
+  }
+}
