@@ -2,6 +2,7 @@ import type { DeploymentConfig } from './lib/config/deployment-config';
 
 /** Your deployment. Everything that differs between two deployments stands here; `npx cdk synth` lists every mistake. */
 export const config: DeploymentConfig = {
+  // One deployment an account, under one name for ever.
   deployment: 'evergrant',
   account: '111122223333',
   domain: {

@@ -9,7 +9,7 @@ import type { IConstruct } from 'constructs';
 export function acknowledge(scope: IConstruct, reasons: Readonly<Record<string, string>>): void {
   for (const [id, reason] of Object.entries(reasons)) {
     if (id.startsWith('CKV_')) skipInCheckov(resourceOf(scope), id, reason);
-    else if (/^[EW]\d{4}$/.test(id)) skipInCfnLint(resourceOf(scope), id);
+    else if (/^[EW]\d{4}$/.test(id)) skipInCfnLint(resourceOf(scope), id, reason);
     else Validations.of(scope).acknowledge({ id, reason });
   }
 }
@@ -25,7 +25,9 @@ function skipInCheckov(resource: CfnResource, id: string, comment: string): void
   resource.addMetadata('checkov', { skip: [...skip, { id, comment }] });
 }
 
-function skipInCfnLint(resource: CfnResource, id: string): void {
+/** This checker has no place for a reason: it stands beside. */
+function skipInCfnLint(resource: CfnResource, id: string, reason: string): void {
   const { config } = (resource.getMetadata('cfn-lint') ?? {}) as { config?: { ignore_checks: string[] } };
   resource.addMetadata('cfn-lint', { config: { ignore_checks: [...(config?.ignore_checks ?? []), id] } });
+  resource.addMetadata('accepted', { ...(resource.getMetadata('accepted') as object | undefined), [id]: reason });
 }

@@ -45,7 +45,10 @@ const RegionNetwork = Type.Object(
 /** The one configuration of a deployment. */
 export const DeploymentConfigSchema = Type.Object(
   {
-    /** Names everything; two deployments in one account have two names. */
+    /**
+     * Names everything but the stacks, and is never changed: every database would be another one. An account has one
+     * deployment: stacks and metrics have the same names in each.
+     */
     deployment: Type.String({
       // What load balancers, databases and documents all take as the beginning of a name.
       pattern: '^(?!aws|amazon|amzn|internal-)(?!.*--)[a-z][a-z0-9-]{1,20}[a-z0-9]$',

@@ -8,6 +8,7 @@ import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
 import { FAILOVER_VARIABLES } from '../../lambda/failover/environment';
 import { CONTROLLER_WILDCARDS } from '../../lib/controller/controller-rights';
 import { PASSES_THE_FENCE } from '../../lib/edge/web-acls';
+import { STACKS } from '../../lib/stacks/deployment';
 import { ofType, type Resource, type Synthesized, synthesize, type Template } from './support/synthesized';
 
 const ROOT = join(__dirname, '../..');
@@ -311,7 +312,26 @@ describe('least privilege', () => {
   });
 });
 
+describe('an account', () => {
+  it('has one deployment, and the configuration says so: stacks and metrics are named alike in each', () => {
+    const text = readFileSync(join(ROOT, 'deployment.config.ts'), 'utf8');
+    expect(text).toContain('One deployment an account');
+    expect(Object.values(STACKS).join(' ')).not.toContain(config.deployment);
+  });
+});
+
 describe('the rule packs', () => {
+  it('leave a reason in the template for what cfn-lint is not to say', () => {
+    type Excused = { Metadata?: { 'cfn-lint'?: { config: { ignore_checks: string[] } }; accepted?: object } };
+    const excused = Object.values(app.templates)
+      .flatMap(({ resources }) => Object.values(resources) as Excused[])
+      .filter(({ Metadata }) => Metadata?.['cfn-lint'] !== undefined);
+    expect(excused.length).toBeGreaterThan(0);
+    for (const { Metadata } of excused) {
+      expect(Object.keys(Metadata?.accepted ?? {})).toEqual(Metadata?.['cfn-lint']?.config.ignore_checks);
+    }
+  });
+
   it('have no finding that is not acknowledged with its reason', () => {
     expect(app.findings).toEqual([]);
   });
