@@ -1,10 +1,10 @@
 import { unsettled } from './promises/convergence';
 import type { World } from './world';
 
-/** So long nothing must have happened: every proof, sample and acknowledgement is newer than whatever did. */
-const CALM_MS = 60_000;
-/** Before a fault time is lived through again: by then proofs and samples are as they are without any leap. */
-const LEAD_MS = 60_000;
+/** So long nothing must have happened: even an end of a broken stream, which waits longest, has noticed whatever did. */
+const CALM_MS = 40_000;
+/** Before a fault time is lived through again: every proof, look and sample has been renewed, as it is without any leap. */
+const LEAD_MS = 20_000;
 /** After a customer's call the servers finish what follows from it. */
 const BREATH_MS = 200;
 const LOOK_AGAIN_MS = 5_000;
