@@ -139,13 +139,18 @@ export class Installation {
       verifyKept: async (token: string, expected: Expected) => this.#verify(token, expected),
     };
     const sure = new Set<LeaseKeeper>();
+    // Set back to an older copy of its state it holds again what it has given back: nobody could tell (docs/safety.md).
+    const revived = new Set(
+      state?.leases.map(({ leaseId }) => leaseId).filter((id) => world.ledger.isReleaseAsked(id)),
+    );
     const newLeaseId = () => world.newId('lease');
     const contact = new Contact(state?.contact, clock);
     const leases: LeaseBook = new LeaseBook({
       ...{ installation: name, contact, keys, clock, random: random.next, newLeaseId },
       onOccurrence: (keeper, occurrence) => {
         const { kind } = occurrence;
-        if (kind === 'renewed' || kind === 'restored' || kind === 'granted') this.#confirmed(sure, keeper);
+        const tells = kind === 'renewed' || kind === 'restored' || kind === 'granted';
+        if (tells && !revived.has(keeper.id)) this.#confirmed(sure, keeper);
         if (kind !== 'renewed')
           world.tell(name, `${kind} ${keeper.id}${'code' in occurrence ? `: ${occurrence.code}` : ''}`);
       },

@@ -94,6 +94,10 @@ export class Ledger {
     this.#releaseAsked.add(leaseId);
   }
 
+  isReleaseAsked(leaseId: string): boolean {
+    return this.#releaseAsked.has(leaseId);
+  }
+
   /** A server has answered; whether the answer arrives is another matter. */
   answered(answer: {
     readonly call: HttpCall & { readonly arrivedAtMs: number };
