@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import {
   BatchWriteItemCommand,
   ConditionalCheckFailedException,
@@ -29,6 +30,8 @@ interface Tail {
 /** As many items as one batch may have. */
 const BATCH = 25;
 const BATCH_TRIES = 4;
+/** Doubled with each try, and jittered: less than 1.5 s in all. */
+const BATCH_PAUSE_MS = 100;
 
 /**
  * The control record and the history. There are no transactions in this table, so what a write adds to the history
@@ -152,6 +155,8 @@ export class DynamoControlStore implements ControlStore {
     }));
     for (let tries = 0; left.length > 0; tries += 1) {
       if (tries === BATCH_TRIES) throw historyFull();
+      // What was not taken was too much at once: at the same pace it would be again.
+      if (tries > 0) await wait(BATCH_PAUSE_MS * 2 ** tries * Math.random());
       const batch = new BatchWriteItemCommand({ RequestItems: { [table]: left } });
       const { UnprocessedItems: unprocessed } = await awsCall('the authority store', client.send(batch));
       left = (unprocessed?.[table] ?? []) as typeof left;
