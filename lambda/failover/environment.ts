@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { type FollowerSettings, settingsMistakes } from './aws/follower-settings';
 import { DEFAULT_POLICY, type Policy } from './core/policy';
+import { REGIONS, type Region } from './core/regions';
 
 /** Everything the Lambda is told from outside. */
 export interface FailoverEnvironment {
@@ -12,11 +14,8 @@ export interface FailoverEnvironment {
   readonly healthCheckId: string;
   readonly alertTopicArn: string;
   readonly runbookUrl: string;
-  readonly follower: {
-    readonly instanceClass: string;
-    readonly multiAz: boolean;
-    readonly backupRetentionDays: number;
-  };
+  /** How a region's database is made anew. */
+  readonly follower: Readonly<Record<Region, FollowerSettings>>;
   readonly policy: Policy;
   /** PEM; null: the certificates of RDS that come with the program. */
   readonly certificateAuthority: string | null;
@@ -90,17 +89,14 @@ function jsonOf(text: string, name: string, mistakes: string[]): Readonly<Record
 }
 
 function followerOf(
-  { instanceClass, multiAz, backupRetentionDays }: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>>,
   mistakes: string[],
-): FailoverEnvironment['follower'] {
-  if (typeof instanceClass !== 'string' || typeof multiAz !== 'boolean' || typeof backupRetentionDays !== 'number') {
-    mistakes.push('EVERGRANT_FOLLOWER needs instanceClass, multiAz and backupRetentionDays');
+): Readonly<Record<Region, FollowerSettings>> {
+  for (const region of REGIONS) {
+    const wrong = settingsMistakes(given[region]);
+    if (wrong.length > 0) mistakes.push(`EVERGRANT_FOLLOWER: ${region} needs ${wrong.join(', ')}`);
   }
-  return {
-    instanceClass: String(instanceClass),
-    multiAz: multiAz === true,
-    backupRetentionDays: Number(backupRetentionDays),
-  };
+  return given as Readonly<Record<Region, FollowerSettings>>;
 }
 
 /** The thresholds that differ from the defaults; each must have a name that the policy knows, and be a positive number. */

@@ -16,6 +16,7 @@ import { acknowledge } from '../config/acknowledged';
 import { grantWithReasons } from '../config/reasoned-grant';
 import type { RegionContext } from '../config/region-context';
 import type { DatabaseFoundation } from '../database/database-foundation';
+import { followerSettings } from '../database/follower-settings';
 import type { EdgeArns } from '../edge/association-actions';
 import type { RegionNetwork } from '../network/region-network';
 import type { RegionKeys } from '../secrets/region-keys';
@@ -123,7 +124,7 @@ export class FailoverController extends Construct {
 
   #environment({ context, alerts }: FailoverControllerProps): Record<FailoverVariable, string> {
     const { config, names } = context;
-    const { database, domain } = config;
+    const { domain } = config;
     return {
       EVERGRANT_CONTROLLER_NAME: names.controller,
       EVERGRANT_DEPLOYMENT: config.deployment,
@@ -134,9 +135,8 @@ export class FailoverController extends Construct {
       EVERGRANT_ALERT_TOPIC_ARN: alerts.topicArn,
       EVERGRANT_RUNBOOK_URL: config.runbookUrl,
       EVERGRANT_FOLLOWER: JSON.stringify({
-        instanceClass: database.instanceClass,
-        multiAz: database.multiAz.oregon,
-        backupRetentionDays: database.backupRetentionDays,
+        oregon: followerSettings(config, names, 'oregon'),
+        virginia: followerSettings(config, names, 'virginia'),
       }),
       EVERGRANT_POLICY: JSON.stringify(config.failover),
     };

@@ -58,6 +58,7 @@ export class DatabaseFoundation extends Construct {
       this.allowFrom(Peer.ipv4(config.network[other].cidr), 'the controller in Virginia, over the peering');
     }
     this.monitoringRole = new Role(this, 'Monitoring', {
+      roleName: names.databaseMonitoringRoles[context.region],
       assumedBy: new ServicePrincipal('monitoring.rds.amazonaws.com'),
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonRDSEnhancedMonitoringRole')],
     });

@@ -4,10 +4,21 @@ import { CfnDBInstance } from 'aws-cdk-lib/aws-rds';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
+import type { Region } from '../../lambda/failover/core/regions';
 import { acknowledge } from '../config/acknowledged';
 import type { RegionContext } from '../config/region-context';
 import { DATABASE_NAME, ownerPassword } from '../secrets/deployment-secrets';
-import { CERTIFICATE_AUTHORITY, type DatabaseFoundation, POSTGRES_PORT, POSTGRES_VERSION } from './database-foundation';
+import { type DatabaseFoundation, POSTGRES_PORT, POSTGRES_VERSION } from './database-foundation';
+import { followerSettings } from './follower-settings';
+
+/**
+ * Never both regions at once, and not in the hours of the backups. The one thing that a follower cannot be made with: the
+ * runbook gives it back at the end of a failback.
+ */
+const MAINTENANCE_WINDOWS: Readonly<Record<Region, string>> = {
+  oregon: 'tue:09:00-tue:09:30',
+  virginia: 'thu:09:00-thu:09:30',
+};
 
 export interface LicenseDatabaseProps {
   readonly context: RegionContext;
@@ -29,26 +40,28 @@ export class LicenseDatabase extends Construct {
     super(scope, id);
     const { config, names, region, other, isPrimary } = context;
     const { database } = config;
+    const settings = followerSettings(config, names, region);
     this.instance = new CfnDBInstance(this, 'Instance', {
       dbInstanceIdentifier: names.databases[region],
-      dbInstanceClass: database.instanceClass,
+      dbInstanceClass: settings.instanceClass,
       engine: 'postgres',
       port: String(POSTGRES_PORT),
-      multiAz: database.multiAz[region],
+      multiAz: settings.multiAz,
       storageType: 'gp3',
-      maxAllocatedStorage: database.storageMaxGiB,
+      maxAllocatedStorage: settings.storageMaxGiB,
       kmsKeyId: key.keyArn,
       dbSubnetGroupName: names.databaseSubnets,
       dbParameterGroupName: names.databaseParameters,
       vpcSecurityGroups: [foundation.securityGroup.securityGroupId],
-      caCertificateIdentifier: CERTIFICATE_AUTHORITY,
+      caCertificateIdentifier: settings.certificateAuthority,
       publiclyAccessible: false,
       autoMinorVersionUpgrade: false,
       copyTagsToSnapshot: true,
       enablePerformanceInsights: true,
       performanceInsightsKmsKeyId: key.keyArn,
-      monitoringInterval: 60,
-      monitoringRoleArn: foundation.monitoringRole.roleArn,
+      monitoringInterval: settings.monitoringIntervalSeconds,
+      monitoringRoleArn: settings.monitoringRoleArn,
+      preferredMaintenanceWindow: MAINTENANCE_WINDOWS[region],
       enableCloudwatchLogsExports: ['postgresql'],
       deletionProtection: true,
       ...(isPrimary
@@ -57,22 +70,21 @@ export class LicenseDatabase extends Construct {
             dbName: DATABASE_NAME,
             allocatedStorage: String(database.storageGiB),
             storageEncrypted: true,
-            backupRetentionPeriod: database.backupRetentionDays,
+            backupRetentionPeriod: settings.backupRetentionDays,
             preferredBackupWindow: '08:00-08:30',
-            preferredMaintenanceWindow: 'tue:09:00-tue:09:30',
             masterUsername: 'evergrant_owner',
             masterUserPassword: ownerPassword(owner).unsafeUnwrap(),
           }
         : {
             sourceDbInstanceIdentifier: `arn:aws:rds:${AWS_REGION_OF[other]}:${config.account}:db:${names.databases[other]}`,
             sourceRegion: AWS_REGION_OF[other],
-            preferredMaintenanceWindow: 'thu:09:00-thu:09:30',
           }),
     });
     this.instance.applyRemovalPolicy(RemovalPolicy.RETAIN);
     // Named, and not referred to: the names are what a follower that is made later goes by.
     this.instance.addResourceDependency(foundation.subnets);
     this.instance.addResourceDependency(foundation.parameters);
+    this.instance.node.addDependency(foundation.monitoringRole);
     acknowledge(this.instance, {
       CKV_AWS_161:
         'Passwords over verified TLS: logging in must not depend on another service at the moment of a failover.',

@@ -3,6 +3,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
 import type { Region } from '../../lambda/failover/core/regions';
 import type { DeploymentConfig } from '../config/deployment-config';
+import { deploymentTags } from '../database/follower-settings';
 import { AuthorityStack } from './authority-stack';
 import { OregonInterconnectStack, VirginiaInterconnectStack } from './interconnect-stacks';
 import { OregonStack } from './oregon-stack';
@@ -37,6 +38,6 @@ export function addDeployment(app: App, config: DeploymentConfig): void {
   virginia.addStackDependency(oregon);
   virginiaEnd.addStackDependency(virginia);
   oregonEnd.addStackDependency(virginiaEnd);
-  Tags.of(app).add('evergrant:deployment', config.deployment);
+  for (const [key, value] of Object.entries(deploymentTags(config))) Tags.of(app).add(key, value);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }

@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-route-53';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { CreateWebACLCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
+import { config } from '../../deployment.config';
 import { Rds } from '../../lambda/failover/aws/database-service';
 import { AWS_REGION_OF, deploymentNames } from '../../lambda/failover/aws/deployment';
 import { HealthCheckWitness } from '../../lambda/failover/aws/health-check-witness';
@@ -23,6 +24,7 @@ import { SnsAlerts } from '../../lambda/failover/aws/sns-alerts';
 import { WebAcls } from '../../lambda/failover/aws/web-acls';
 import { introduce } from '../../lambda/setup/introduction';
 import type { SetupClients } from '../../lambda/setup/setup-work';
+import { followerSettings } from '../../lib/database/follower-settings';
 import { eventually } from '../support/eventually';
 import { ACCOUNT, createAuthorityTable, createRegionalRecord, type Emulator, startEmulator } from './support/emulator';
 import { startHooks } from './support/machinery';
@@ -75,7 +77,10 @@ describe('in our model of AWS, the database service', () => {
 
   beforeEach(async () => {
     clients = { oregon: new RDSClient(settings('us-west-2')), virginia: new RDSClient(settings('us-east-1')) };
-    const follower = { instanceClass: 'db.m7g.large', multiAz: true, backupRetentionDays: 14 };
+    const follower = {
+      oregon: followerSettings(config, NAMES, 'oregon'),
+      virginia: followerSettings(config, NAMES, 'virginia'),
+    };
     const nowMs = () => Date.parse('2026-11-22T12:00:00Z');
     rds = new Rds({ clients, introductions, names: NAMES, account: ACCOUNT, follower, nowMs });
     await introduceOregon({});

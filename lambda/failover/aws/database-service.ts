@@ -10,6 +10,7 @@ import { otherRegion, type Region } from '../core/regions';
 import type { DatabaseServiceView } from '../core/sights';
 import { type DatabaseServicePort, OperatingError } from '../ports';
 import { AWS_REGION_OF, type DeploymentNames } from './deployment';
+import type { FollowerSettings } from './follower-settings';
 import type { Introductions } from './introductions';
 import { awsCall, isFault } from './sdk';
 
@@ -19,11 +20,7 @@ export interface RdsOptions {
   readonly names: DeploymentNames;
   readonly account: string;
   /** How a follower is made that is to become a primary database one day. */
-  readonly follower: {
-    readonly instanceClass: string;
-    readonly multiAz: boolean;
-    readonly backupRetentionDays: number;
-  };
+  readonly follower: Readonly<Record<Region, FollowerSettings>>;
   readonly nowMs: () => number;
 }
 
@@ -72,13 +69,15 @@ export class Rds implements DatabaseServicePort {
       return;
     }
     if (existing !== null) return;
+    const settings = follower[region];
     const sourceRegion = AWS_REGION_OF[otherRegion(region)];
     const { databaseKeyArn, databaseSecurityGroupId } = await introductions.of(region);
     const create = new CreateDBInstanceReadReplicaCommand({
       DBInstanceIdentifier: names.databases[region],
       SourceDBInstanceIdentifier: `arn:aws:rds:${sourceRegion}:${account}:db:${names.databases[otherRegion(region)]}`,
-      DBInstanceClass: follower.instanceClass,
-      MultiAZ: follower.multiAz,
+      DBInstanceClass: settings.instanceClass,
+      MultiAZ: settings.multiAz,
+      MaxAllocatedStorage: settings.storageMaxGiB,
       KmsKeyId: databaseKeyArn,
       DBSubnetGroupName: names.databaseSubnets,
       DBParameterGroupName: names.databaseParameters,
@@ -89,6 +88,11 @@ export class Rds implements DatabaseServicePort {
       CopyTagsToSnapshot: true,
       DeletionProtection: true,
       EnablePerformanceInsights: true,
+      PerformanceInsightsKMSKeyId: databaseKeyArn,
+      MonitoringInterval: settings.monitoringIntervalSeconds,
+      MonitoringRoleArn: settings.monitoringRoleArn,
+      CACertificateIdentifier: settings.certificateAuthority,
+      Tags: Object.entries(settings.tags).map(([Key, Value]) => ({ Key, Value })),
       EnableCloudwatchLogsExports: ['postgresql'],
     });
     try {
@@ -99,20 +103,18 @@ export class Rds implements DatabaseServicePort {
   }
 
   /**
-   * Asks RDS to promote the follower; one that is at it, or has done it, is left alone. The call goes to the follower's
-   * own region and needs nothing of the other one.
+   * Asks RDS to promote the follower; one that has been promoted is left alone, and one that is at it refuses. The call
+   * goes to the follower's own region and needs nothing of the other one.
    */
   async promote(region: Region): Promise<void> {
     const instance = await this.#find(region);
     if (instance === null) throw busy(region, 'there is no database');
     if (!isReplica(instance)) return;
-    const status = instance.DBInstanceStatus ?? 'unknown';
-    if (status === 'modifying' || status === 'rebooting') return;
-    if (status !== 'available') throw busy(region, `it is ${status}`);
+    // RDS alone knows which of its states it promotes in, and says so: some of them last for hours.
     const promote = new PromoteReadReplicaCommand({
       DBInstanceIdentifier: this.#options.names.databases[region],
       // A follower has no backups of its own; the first one begins after the promotion.
-      BackupRetentionPeriod: this.#options.follower.backupRetentionDays,
+      BackupRetentionPeriod: this.#options.follower[region].backupRetentionDays,
     });
     await awsCall(`${region}'s promotion`, this.#options.clients[region].send(promote));
   }

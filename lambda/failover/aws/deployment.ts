@@ -15,6 +15,8 @@ export interface DeploymentNames {
   readonly databases: Readonly<Record<Region, string>>;
   readonly databaseSubnets: string;
   readonly databaseParameters: string;
+  /** Roles belong to no region, so each region's has a name of its own. */
+  readonly databaseMonitoringRoles: Readonly<Record<Region, string>>;
   readonly databaseKeyAlias: string;
   readonly loadBalancer: string;
   readonly serveAcl: string;
@@ -35,6 +37,10 @@ export function deploymentNames(deployment: string): DeploymentNames {
     databases: { oregon: `${deployment}-oregon`, virginia: `${deployment}-virginia` },
     databaseSubnets: `${deployment}-database`,
     databaseParameters: `${deployment}-postgres18`,
+    databaseMonitoringRoles: {
+      oregon: `${deployment}-database-monitoring-oregon`,
+      virginia: `${deployment}-database-monitoring-virginia`,
+    },
     databaseKeyAlias: `alias/${deployment}-database`,
     loadBalancer: deployment,
     serveAcl: `${deployment}-serve`,

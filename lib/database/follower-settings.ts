@@ -1,0 +1,25 @@
+import type { DeploymentNames } from '../../lambda/failover/aws/deployment';
+import type { FollowerSettings } from '../../lambda/failover/aws/follower-settings';
+import type { Region } from '../../lambda/failover/core/regions';
+import type { DeploymentConfig } from '../config/deployment-config';
+import { CERTIFICATE_AUTHORITY } from './database-foundation';
+
+/** What the whole deployment is tagged with. */
+export function deploymentTags({ deployment }: DeploymentConfig): Readonly<Record<string, string>> {
+  return { 'evergrant:deployment': deployment };
+}
+
+/** The settings of a region's database, for its template and for the controller that makes it anew. */
+export function followerSettings(config: DeploymentConfig, names: DeploymentNames, region: Region): FollowerSettings {
+  const { database, account } = config;
+  return {
+    instanceClass: database.instanceClass,
+    multiAz: database.multiAz[region],
+    backupRetentionDays: database.backupRetentionDays,
+    storageMaxGiB: database.storageMaxGiB,
+    monitoringIntervalSeconds: 60,
+    monitoringRoleArn: `arn:aws:iam::${account}:role/${names.databaseMonitoringRoles[region]}`,
+    certificateAuthority: CERTIFICATE_AUTHORITY,
+    tags: deploymentTags(config),
+  };
+}

@@ -1,0 +1,81 @@
+import { DescribeDBInstancesCommand, type RDSClient } from '@aws-sdk/client-rds';
+import { config } from '../../deployment.config';
+import { Rds } from '../../lambda/failover/aws/database-service';
+import { deploymentNames } from '../../lambda/failover/aws/deployment';
+import type { Introductions } from '../../lambda/failover/aws/introductions';
+import { REGIONS, type Region } from '../../lambda/failover/core/regions';
+import { readFailoverEnvironment } from '../../lambda/failover/environment';
+import { ofType, type Synthesized, synthesize } from './support/synthesized';
+
+const NAMES = deploymentNames(config.deployment);
+/** What a follower cannot be made with, or takes over from its source. */
+const NOT_GIVEN = new Set([
+  ...['AllocatedStorage', 'BackupRetentionPeriod', 'DBName', 'Engine', 'EngineVersion', 'MasterUsername'],
+  ...[
+    'MasterUserPassword',
+    'Port',
+    'PreferredBackupWindow',
+    'PreferredMaintenanceWindow',
+    'SourceRegion',
+    'StorageEncrypted',
+  ],
+  'SourceDBInstanceIdentifier',
+]);
+/** Where the template and the call have other names. */
+const RENAMED: Readonly<Record<string, string>> = { VPCSecurityGroups: 'VpcSecurityGroupIds' };
+
+let app: Synthesized;
+
+beforeAll(() => {
+  app = synthesize();
+}, 120_000);
+
+/** The settings as the deployed controller reads them. */
+function deployedSettings() {
+  const [found] = ofType(app.templates.virginia, 'AWS::Lambda::Function').filter(
+    ([, { Properties }]) => Properties.FunctionName === NAMES.controller,
+  );
+  if (found === undefined) throw new Error('there is no controller in the template');
+  const { Variables } = found[1].Properties.Environment as { Variables: Record<string, unknown> };
+  const texts = Object.entries(Variables).map(([name, value]) => [name, typeof value === 'string' ? value : 'token']);
+  return readFailoverEnvironment(Object.fromEntries(texts)).follower;
+}
+
+/** What the controller would call to make the region's database anew. */
+async function createCall(region: Region): Promise<Record<string, unknown>> {
+  const inputs: Record<string, unknown>[] = [];
+  const send = async (command: { readonly input: Record<string, unknown> }): Promise<void> => {
+    if (command instanceof DescribeDBInstancesCommand) {
+      throw Object.assign(new Error('there is none'), { name: 'DBInstanceNotFoundFault' });
+    }
+    inputs.push(command.input);
+  };
+  const client = { send } as unknown as RDSClient;
+  const introduction = { databaseKeyArn: 'token', databaseSecurityGroupId: 'token' };
+  const rds = new Rds({
+    clients: { oregon: client, virginia: client },
+    introductions: { of: async () => introduction } as unknown as Introductions,
+    ...{ names: NAMES, account: config.account, follower: deployedSettings(), nowMs: () => 0 },
+  });
+  await rds.follow(region);
+  return inputs[0] ?? {};
+}
+
+/** What is known only when it is deployed is compared by being there. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  const isToken = typeof value === 'object' && value !== null && !('Key' in value);
+  return isToken ? 'token' : value;
+}
+
+describe.each(REGIONS)('a database that the controller makes anew in %s', (region) => {
+  it('is what the template says, setting by setting', async () => {
+    const [database] = ofType(app.templates[region], 'AWS::RDS::DBInstance');
+    const call = await createCall(region);
+    const { Tags, ...properties } = database?.[1].Properties ?? {};
+    const said = Object.entries(properties).filter(([name]) => !NOT_GIVEN.has(name));
+    expect(said.length).toBeGreaterThan(15);
+    for (const [name, value] of said) expect({ [name]: call[RENAMED[name] ?? name] }).toEqual({ [name]: plain(value) });
+    expect(call.Tags).toEqual(expect.arrayContaining(Tags as unknown[]));
+  });
+});
