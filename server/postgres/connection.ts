@@ -26,6 +26,12 @@ interface TimeLimits {
   readonly idle_in_transaction_session_timeout: number;
 }
 
+/**
+ * How long a connection is used at most. A failback puts another database behind the same name, and the one before may
+ * live on under another: who stays connected to it finds its epoch closed for ever.
+ */
+const CONNECTION_LIFETIME_SECONDS = 60;
+
 const TIME_LIMITS: TimeLimits = {
   connectionTimeoutMillis: 2_000,
   query_timeout: 2_500,
@@ -38,6 +44,8 @@ export interface PoolOptions {
   readonly applicationName: string;
   readonly connectionsMax: number;
   readonly timeLimits?: Partial<TimeLimits>;
+  /** @default a minute */
+  readonly lifetimeSeconds?: number;
   /** Told of connections that broke while idle; each is replaced when next needed. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -64,6 +72,7 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Pool {
     application_name: options.applicationName,
     max: options.connectionsMax,
     idleTimeoutMillis: 60_000,
+    maxLifetimeSeconds: options.lifetimeSeconds ?? CONNECTION_LIFETIME_SECONDS,
     keepAlive: true,
     // What is sent before an answer is awaited travels together.
     pipeline: true,

@@ -17,6 +17,7 @@ export class DatabaseModel {
   readonly #freePort: () => Promise<number>;
   readonly #instances = new Map<string, PostgresInstance>();
   readonly #all: PostgresInstance[] = [];
+  readonly #settings = new Map<PostgresInstance, Readonly<Record<string, string>>>();
 
   constructor(options: { home: string; tls: { cert: string; key: string }; freePort: () => Promise<number> }) {
     this.#home = options.home;
@@ -38,7 +39,7 @@ export class DatabaseModel {
   async makeEmpty(identifier: string, ownerPassword: string): Promise<PostgresInstance> {
     const instance = await this.#make(identifier);
     await instance.init();
-    await instance.start({ settings: this.#settings(instance) });
+    await this.#start(instance);
     await instance.query(`create role ${OWNER} login createrole password ${escapeLiteral(ownerPassword)}`);
     await instance.query(`grant pg_monitor to ${OWNER} with admin option`);
     await instance.query(`create database evergrant owner ${OWNER}`);
@@ -65,17 +66,20 @@ export class DatabaseModel {
     await copyRunning(from.connection(), instance, { silentAfterMs: 10_000 });
     renameSync(unfinishedCopy(instance), instance.directory);
     const following = `host=127.0.0.1 port=${from.port} user=evergrant_admin password=${ADMIN_PASSWORD} application_name=rds`;
-    await instance.start({ settings: { ...this.#settings(instance), primary_conninfo: following } });
+    await this.#start(instance, { primary_conninfo: following });
   }
 
   async promote(identifier: string): Promise<void> {
     await this.of(identifier).query('select pg_promote(true, 30)');
   }
 
-  rename(identifier: string, name: string): void {
+  /** "When you change the DB instance identifier, an instance reboot occurs": no connection outlives it. */
+  async rename(identifier: string, name: string): Promise<void> {
     const instance = this.of(identifier);
     this.#instances.delete(identifier);
     this.#instances.set(name, instance);
+    await instance.stop();
+    await instance.start({ settings: this.#settings.get(instance) ?? {} });
   }
 
   async end(): Promise<void> {
@@ -96,8 +100,13 @@ export class DatabaseModel {
     return instance;
   }
 
+  async #start(instance: PostgresInstance, own: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#settings.set(instance, { ...this.#settingsOf(instance), ...own });
+    await instance.start({ settings: this.#settings.get(instance) ?? {} });
+  }
+
   /** TLS is on, with a certificate for the names that RDS would give. */
-  #settings(instance: PostgresInstance): Record<string, string> {
+  #settingsOf(instance: PostgresInstance): Record<string, string> {
     const path = (name: string, content: string): string => {
       const file = `${instance.directory}.${name}`;
       writeFileSync(file, content, { mode: 0o600 });
