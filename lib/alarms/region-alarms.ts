@@ -145,7 +145,8 @@ export class RegionAlarms extends Construct {
       runbook: 'disk-fills',
       means: 'The database has less than 10 GiB left.',
     });
-    // A follower has these two and a primary the third; what is not there is silent.
+    // A follower has the first and a primary the second; what is not there is silent. RDS counts the lag from the last commit
+    // replayed, and an idle database is not idle: each server commits a beacon every few seconds.
     add({
       ...common,
       name: 'replica lag',

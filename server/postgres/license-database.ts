@@ -22,7 +22,7 @@ import { triadsOn } from './triads/store';
 export interface LicenseDatabaseOptions {
   /** The server's name; PostgreSQL shows it beside each connection. */
   readonly server: string;
-  /** The `application_name` of the other region's follower. */
+  /** The `application_name` of the other region's follower; a pattern of SQL's LIKE. */
   readonly followerName: string;
   readonly onIdleError?: (error: Error) => void;
 }

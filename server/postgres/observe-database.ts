@@ -78,7 +78,7 @@ export async function readAcknowledged(database: Pool, followerName: string): Pr
     client.query<{ flushed: string | null }>({
       name: 'read-acknowledged',
       text: `select max(flush_lsn)::text as flushed from pg_stat_replication
-             where application_name = $1 and state = 'streaming'`,
+             where application_name like $1 and state = 'streaming'`,
       values: [followerName],
     }),
   );
