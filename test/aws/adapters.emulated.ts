@@ -306,7 +306,7 @@ describe('in our model of AWS, an alert', () => {
   it('that cannot be sent says so, and may be sent again', async () => {
     const client = new SNSClient(settings(AWS_REGION_OF.virginia));
     const topicArn = `arn:aws:sns:us-east-1:${ACCOUNT}:never-made`;
-    const alerts = new SnsAlerts({ client, topicArn, runbookUrl: 'https://wiki.example.com' });
+    const alerts = new SnsAlerts({ client, topicArn, deployment: 'evergrant', runbookUrl: 'https://wiki.example.com' });
     const alert = { id: '1', code: 'region-down', severity: 'critical', text: 'It is down.', raisedAtMs: 0 } as never;
     await expect(alerts.send(alert)).rejects.toMatchObject({ code: expect.stringContaining('NotFound') });
     emulator.close();

@@ -4,6 +4,7 @@ import type { StandingVerdict } from '../../lambda/failover/core/control-record'
 import type { DebtStep } from '../../lambda/failover/core/debts';
 import { type OperationKind, type OperationReport, PHASES_OF } from '../../lambda/failover/core/operations';
 import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
+import { runbookSection } from '../../lambda/failover/core/runbook-section';
 import { type Message, tell } from '../../lambda/failover/core/tell';
 import { TRANSITIONS } from '../../lambda/failover/core/transitions';
 import type { HoldCause, StandbyWatch, Verdict, VerdictKind } from '../../lambda/failover/core/verdicts';
@@ -130,6 +131,10 @@ const CODES = [...TOLD.keys(), ...raisedCodes()];
 describe('the runbook', () => {
   it.each(CODES)('has a section for the alert %s', (code) => {
     expect(HEADINGS).toContain(rowOf(code)?.heading);
+  });
+
+  it.each(CODES)('is linked at that section by the alert %s', (code) => {
+    expect(runbookSection(code)).toBe(rowOf(code)?.heading);
   });
 
   it('lists no alert that nobody sends', () => {

@@ -80,6 +80,7 @@ export function connectAws(environment: FailoverEnvironment): Ports {
     alerts: new SnsAlerts({
       client: new SNSClient(sdkSettings(home)),
       topicArn: environment.alertTopicArn,
+      deployment,
       runbookUrl: environment.runbookUrl,
     }),
     clock: { nowMs, newId: randomUUID },

@@ -1,12 +1,15 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Alert } from '../core/alerts';
+import { runbookSection } from '../core/runbook-section';
 import type { AlertPort } from '../ports';
 import { awsCall } from './sdk';
 
 export interface SnsAlertsOptions {
   readonly client: SNSClient;
   readonly topicArn: string;
-  /** Where people find the runbook; the alert's code is looked up there. */
+  /** Whose alert it is: people may subscribe to more than one deployment's. */
+  readonly deployment: string;
+  /** The page with docs/runbook.md; its headings are the anchors. */
   readonly runbookUrl: string;
 }
 
@@ -22,9 +25,15 @@ export class SnsAlerts implements AlertPort {
   }
 
   async send({ id, code, severity, text, raisedAtMs }: Alert): Promise<void> {
-    const { client, topicArn, runbookUrl } = this.#options;
-    const subject = `Evergrant ${severity}: ${code}`.slice(0, SUBJECT_MAX);
-    const message = [text, '', `What to do: ${runbookUrl} (alert ${code})`, new Date(raisedAtMs).toISOString(), id];
+    const { client, topicArn, deployment, runbookUrl } = this.#options;
+    const subject = `[${deployment}] ${severity}: ${code}`.slice(0, SUBJECT_MAX);
+    const message = [
+      text,
+      '',
+      `What to do: ${runbookUrl}#${runbookSection(code)}`,
+      `Deployment ${deployment}, alert ${code}, ${new Date(raisedAtMs).toISOString()}`,
+      id,
+    ];
     const publish = new PublishCommand({
       TopicArn: topicArn,
       Subject: subject,
@@ -32,6 +41,7 @@ export class SnsAlerts implements AlertPort {
       MessageAttributes: {
         code: { DataType: 'String', StringValue: code },
         severity: { DataType: 'String', StringValue: severity },
+        deployment: { DataType: 'String', StringValue: deployment },
         alertId: { DataType: 'String', StringValue: id },
       },
     });

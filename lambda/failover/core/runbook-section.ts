@@ -1,0 +1,18 @@
+/** Alerts whose section has another name. */
+const SECTIONS: Readonly<Record<string, string>> = {
+  'failover-done': 'failover-done',
+  'failover-abandoned': 'failover-abandoned',
+  'standby-application-down': 'standby-down',
+  'standby-database-down': 'standby-down',
+  'standby-both-down': 'standby-down',
+  'fence-debt-paid': 'fence-debt',
+  'fence-debt-void': 'fence-debt',
+};
+
+/** The heading of docs/runbook.md under which people find what to do about an alert, by the alert's code. */
+export function runbookSection(code: string): string {
+  const own = SECTIONS[code];
+  if (own !== undefined) return own;
+  if (code.endsWith('-superseded')) return 'superseded';
+  return /-(started|done|abandoned)$/.test(code) ? 'begun-and-ended' : code;
+}
