@@ -1,4 +1,5 @@
 import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
+import { eventually } from '../support/eventually';
 import { AwsWorld } from './support/aws-world';
 
 let world: AwsWorld;
@@ -87,7 +88,9 @@ describe('in our model of AWS, orders to the Lambda', () => {
     expect(Object.keys(databases).filter((name) => name.includes('-kept-'))).toHaveLength(3);
     expect(await world.aclOf('oregon')).toBe('evergrant-serve');
     expect(await world.aclOf('virginia')).toBe('evergrant-fence');
-    expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'oregon', epoch: 3 });
+    const granting = async () => (await world.publicStatus()).granting === true;
+    await eventually('Oregon grants', granting, { deadlineMs: 30_000, everyMs: 200 });
+    expect(await world.publicStatus()).toMatchObject({ region: 'oregon', epoch: 3 });
     const [row] = await world.databases
       .of('evergrant-virginia')
       .query<{ r: boolean }>('select pg_is_in_recovery() as r');

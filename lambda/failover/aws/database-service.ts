@@ -103,14 +103,15 @@ export class Rds implements DatabaseServicePort {
   }
 
   /**
-   * Asks RDS to promote the follower; one that has been promoted is left alone, and one that is at it refuses. The call
-   * goes to the follower's own region and needs nothing of the other one.
+   * Asks RDS to promote the follower; one that is at it, or has done it, is left alone. The call goes to the follower's
+   * own region and needs nothing of the other one.
    */
   async promote(region: Region): Promise<void> {
     const instance = await this.#find(region);
     if (instance === null) throw busy(region, 'there is no database');
     if (!isReplica(instance)) return;
-    // RDS alone knows which of its states it promotes in, and says so: some of them last for hours.
+    // A promotion goes through these. In which of the others it promotes RDS alone knows, and says: some last for hours.
+    if (instance.DBInstanceStatus === 'modifying' || instance.DBInstanceStatus === 'rebooting') return;
     const promote = new PromoteReadReplicaCommand({
       DBInstanceIdentifier: this.#options.names.databases[region],
       // A follower has no backups of its own; the first one begins after the promotion.

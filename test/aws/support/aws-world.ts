@@ -27,7 +27,7 @@ const POLICY = {
   skewMs: 1_000,
   followerSilentAfterMs: 1_500,
   drainAtRestMs: 300,
-  followerLostAfterMs: 3_000,
+  followerLostAfterMs: 8_000,
   keepsUpWithinBytes: 100_000,
   fenceMaxMs: 4_000,
   stuckAlertAfterMs: 20_000,
