@@ -1,15 +1,16 @@
-import type { Verdict } from '../../lambda/failover/core/verdicts';
+import type { HoldCause, Verdict } from '../../lambda/failover/core/verdicts';
 import { pause } from '../../lambda/failover/operator';
+import { eventually } from '../support/eventually';
 import { AwsWorld } from './support/aws-world';
 
 let world: AwsWorld;
 
-beforeAll(async () => {
+async function begin(): Promise<void> {
   world = await AwsWorld.start();
   await world.invoke();
-}, 180_000);
+}
 
-afterAll(() => world?.close());
+const end = (): Promise<void> | undefined => world?.close();
 
 async function standing(): Promise<Verdict | undefined> {
   return (await world.stores.control.read()).record.standing?.verdict;
@@ -31,6 +32,9 @@ async function nothingHasMoved(): Promise<void> {
 
 /** The rows before the last follow one another in one world: none of them moves anything. */
 describe('in our model of AWS, the failure matrix', () => {
+  beforeAll(begin, 180_000);
+  afterAll(end);
+
   it('both up: healthy', async () => {
     expect(await standing()).toMatchObject({ kind: 'healthy', standby: 'ready' });
   });
@@ -72,12 +76,11 @@ describe('in our model of AWS, the failure matrix', () => {
     await nothingHasMoved();
   });
 
-  it('our own password is wrong: unknown, and holds', async () => {
+  it('both down, and Virginia refuses our password: the standby cannot be asked, which people are told', async () => {
     await world.set({ witnessOf: 12, witnessHealthy: 0 });
     await world.setControllerPassword('wrong');
-    // Oregon's database does not answer at all, so it is Virginia's that refuses us: the gate cannot be asked.
     await watch();
-    expect((await standing())?.kind).not.toBe('fail-over');
+    expect(await standing()).toMatchObject({ kind: 'standby-not-ready', because: expect.stringContaining('password') });
     await nothingHasMoved();
     await world.setControllerPassword('controller-password');
   });
@@ -116,5 +119,85 @@ describe('in our model of AWS, the failure matrix', () => {
       return region === 'virginia' && record.operation === null;
     });
     expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia' });
+  });
+});
+
+/** Here Oregon's database lives all the time: it is we who cannot see it, and others can. */
+describe('in our model of AWS, what others see of a region that looks dead to us', () => {
+  beforeAll(begin, 180_000);
+  afterAll(end);
+
+  /** Watches until the verdict is a hold for this cause. Nothing else may move anything on the way. */
+  async function holdsBecause(cause: HoldCause): Promise<void> {
+    await world.invokeUntil(`it holds: ${cause}`, async () => {
+      const verdict = await standing();
+      return verdict?.kind === 'hold' && verdict.cause === cause;
+    });
+    await nothingHasMoved();
+  }
+
+  /** The follower's connection to its primary hears nothing meanwhile, and breaks for nobody. */
+  async function deafFollower(work: () => Promise<void>): Promise<void> {
+    const [receiver] = await world.database('virginia').query<{ pid: number }>('select pid from pg_stat_wal_receiver');
+    if (receiver === undefined) throw new Error('the follower has no receiver');
+    process.kill(receiver.pid, 'SIGSTOP');
+    await work().finally(() => process.kill(receiver.pid, 'SIGCONT'));
+  }
+
+  /** What the follower lets the controller see of its connection. A role's rights reach it with everything else. */
+  async function rightsOnFollower(order: 'grant' | 'revoke'): Promise<void> {
+    const toOrFrom = order === 'grant' ? 'to' : 'from';
+    // Only who granted it can take it back, and the owner did, as on RDS.
+    const sql = `${order} pg_monitor ${toOrFrom} evergrant_controller granted by evergrant_owner`;
+    await world.database('oregon').query(sql);
+    await eventually('the follower knows', async () => {
+      const [row] = await world
+        .database('virginia')
+        .query<{ may: boolean }>(`select pg_has_role('evergrant_controller', 'pg_monitor', 'usage') as may`);
+      return row?.may === (order === 'grant');
+    });
+  }
+
+  it('application down, our own password is wrong: the database is unknown, and holds', async () => {
+    world.killServers('oregon');
+    await world.setControllerPassword('wrong');
+    await holdsBecause('database-unknown');
+    await world.setControllerPassword('controller-password');
+    await world.startServers('oregon');
+  });
+
+  it('both down for us and the witness, the follower hears its primary: holds', async () => {
+    world.cutOff('oregon', true);
+    await world.set({ witnessHealthy: 0 });
+    await holdsBecause('follower-hears-primary');
+  });
+
+  it('both down for us and the witness, the follower hears nothing, the authority is renewed: holds', async () => {
+    await deafFollower(() => holdsBecause('authority-renewed'));
+  });
+
+  it('both down, the authority table does not answer, so that renewals are unknown: decides nothing', async () => {
+    world.killServers('oregon');
+    world.proxy.faultFor = (call) => (call === 'GetItem' ? 'error' : undefined);
+    for (let n = 0; n < 3; n += 1) await expect(world.invoke()).rejects.toThrow('"name":"OperatingError"');
+    world.proxy.faultFor = () => undefined;
+    await nothingHasMoved();
+  });
+
+  it('both down, nobody renews, the follower does not let us see its connection: holds', async () => {
+    await rightsOnFollower('revoke');
+    await holdsBecause('follower-unknown');
+    await watch();
+    expect(await standing()).toMatchObject({ kind: 'hold', cause: 'follower-unknown' });
+    await nothingHasMoved();
+    await rightsOnFollower('grant');
+  });
+
+  it('both down, and now the follower hears nothing either: fails over', async () => {
+    await world.killDatabase('oregon');
+    await world.invokeUntil(
+      'Virginia has authority',
+      async () => (await world.stores.authority.read()).region === 'virginia',
+    );
   });
 });

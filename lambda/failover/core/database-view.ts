@@ -13,7 +13,8 @@ export interface EpochRow {
 
 /** A follower's connection to its primary database. Times are milliseconds since 1970 on the follower's clock. */
 export interface ReceiverView {
-  readonly status: string;
+  /** Null: there is a connection, and the rights to see more are missing. */
+  readonly status: string | null;
   readonly lastMessageAtMs: number | null;
 }
 
@@ -73,6 +74,8 @@ export function followerFact(view: DatabaseView, policy: Policy): Fact {
   if (view.kind !== 'follower') return unknown(`the follower could not be asked: ${view.because}`);
   const { receiver } = view;
   if (receiver === null) return down('the follower has no connection to its primary database');
+  if (receiver.status === null)
+    return unknown('the follower does not let us see its connection: pg_monitor is missing');
   if (receiver.status !== 'streaming') return down(`the follower's connection is ${receiver.status}`);
   if (receiver.lastMessageAtMs === null) return unknown('the follower streams, but cannot say since when');
   const silentMs = view.serverNowMs - receiver.lastMessageAtMs;

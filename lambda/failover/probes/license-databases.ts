@@ -27,7 +27,7 @@ const LOOK = `
     pg_last_wal_replay_lsn()::text as replayed_lsn,
     case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end as replay_paused,
     extract(epoch from pg_last_xact_replay_timestamp()) * 1000 as last_commit_ms,
-    receiver.status as receiver_status,
+    receiver.pid is not null as has_receiver, receiver.status as receiver_status,
     extract(epoch from receiver.last_msg_receipt_time) * 1000 as receiver_heard_ms
   from (select) as nothing left join pg_stat_wal_receiver as receiver on true`;
 
@@ -53,6 +53,7 @@ interface LookRow {
   replayed_lsn: string | null;
   replay_paused: boolean;
   last_commit_ms: string | null;
+  has_receiver: boolean;
   receiver_status: string | null;
   receiver_heard_ms: string | null;
 }
@@ -134,10 +135,10 @@ function viewOf(row: LookRow, epoch: EpochRow | null): DatabaseView {
   if (!row.in_recovery && row.flushed_lsn !== null) {
     return { kind: 'primary', serverNowMs, flushedLsn: row.flushed_lsn, epoch };
   }
-  const receiver: FollowerView['receiver'] =
-    row.receiver_status === null
-      ? null
-      : { status: row.receiver_status, lastMessageAtMs: milliseconds(row.receiver_heard_ms) };
+  // Whoever lacks the rights sees that there is a receiver, and nothing of it: that is not to have none.
+  const receiver: FollowerView['receiver'] = row.has_receiver
+    ? { status: row.receiver_status, lastMessageAtMs: milliseconds(row.receiver_heard_ms) }
+    : null;
   return {
     kind: 'follower',
     serverNowMs,

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { AWS_REGION_OF, deploymentNames, regionalName } from '../../../lambda/failover/aws/deployment';
 import { PRIMARY_REGION, REGIONS, type Region } from '../../../lambda/failover/core/regions';
 import type { OrderAnswer } from '../../../lambda/failover/orders';
+import type { PostgresInstance } from '../../../local/postgres/instance';
 import { eventually } from '../../support/eventually';
 import { DeployedHandler } from './deployed-handler';
 import { Edges } from './edges';
@@ -123,7 +124,11 @@ export class AwsWorld {
   }
 
   async killDatabase(region: Region): Promise<void> {
-    await this.#ground.databases.of(NAMES.databases[region]).kill();
+    await this.database(region).kill();
+  }
+
+  database(region: Region): PostgresInstance {
+    return this.#ground.databases.of(NAMES.databases[region]);
   }
 
   startServers(region: Region): Promise<void> {
@@ -140,6 +145,12 @@ export class AwsWorld {
     for (const region of REGIONS) {
       this.#ground.say(`${regionalName(PUBLIC_NAME, region)}:443`, cut ? 0 : this.#edges.balancers[region].port);
     }
+  }
+
+  /** The controller's ways to a region's servers and database; the region itself, and everybody else's ways, are well. */
+  cutOff(region: Region, isCut: boolean): void {
+    this.#ground.cut(`${regionalName(PUBLIC_NAME, region)}:443`, isCut);
+    this.#ground.cut(`${this.#ground.databaseHost(region)}:5432`, isCut);
   }
 
   async armAutomation(): Promise<void> {
@@ -175,6 +186,7 @@ export class AwsWorld {
       environment: {
         ...environment,
         ...here,
+        EVERGRANT_TEST_HOSTS: ground.controllerHostsFile,
         AWS_REGION: AWS_REGION_OF.virginia,
         AWS_LAMBDA_FUNCTION_NAME: NAMES.controller,
         AWS_ENDPOINT_URL: endpoint,

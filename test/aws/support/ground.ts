@@ -26,10 +26,13 @@ export class Ground {
   readonly home: string;
   readonly databases: DatabaseModel;
   readonly hostsFile: string;
+  /** The controller's own: a link that is cut is cut for it alone. */
+  readonly controllerHostsFile: string;
   readonly caFile: string;
   readonly #identifiers: Readonly<Record<Region, string>>;
   readonly #folder = mkdtempSync(join(tmpdir(), 'evergrant-aws-'));
   readonly #ports: Record<string, number> = {};
+  readonly #cut = new Set<string>();
   readonly #closing: (() => unknown)[] = [];
 
   private constructor({ publicName, databases }: GroundOptions, tls: { cert: string; key: string }) {
@@ -39,6 +42,7 @@ export class Ground {
     this.home = clusterHome(this.#folder);
     this.databases = new DatabaseModel({ home: this.home, tls, freePort });
     this.hostsFile = join(this.home, 'hosts.json');
+    this.controllerHostsFile = join(this.home, 'controller-hosts.json');
     this.caFile = join(this.home, 'ca.pem');
     writeFileSync(this.caFile, tls.cert);
   }
@@ -77,9 +81,14 @@ export class Ground {
   /** `name` is host:port. On port 1 nobody listens; 0 swallows everything. The file is read at any moment: never half written. */
   say(name: string, port: number): void {
     this.#ports[name] = port;
-    const written = `${this.hostsFile}.new`;
-    writeFileSync(written, JSON.stringify(this.#ports));
-    renameSync(written, this.hostsFile);
+    this.#write();
+  }
+
+  /** From the controller to `name` nothing leads any more, or again; everybody else goes on reaching it. */
+  cut(name: string, isCut: boolean): void {
+    if (isCut) this.#cut.add(name);
+    else this.#cut.delete(name);
+    this.#write();
   }
 
   portOf(name: string): number | undefined {
@@ -95,6 +104,17 @@ export class Ground {
     for (const region of REGIONS) {
       const instance = this.databases.get(this.#identifiers[region]);
       this.say(`${this.databaseHost(region)}:5432`, instance?.port ?? 1);
+    }
+  }
+
+  #write(): void {
+    const forController = { ...this.#ports, ...Object.fromEntries([...this.#cut].map((name) => [name, 1])) };
+    for (const [file, ports] of [
+      [this.hostsFile, this.#ports],
+      [this.controllerHostsFile, forController],
+    ] as const) {
+      writeFileSync(`${file}.new`, JSON.stringify(ports));
+      renameSync(`${file}.new`, file);
     }
   }
 

@@ -35,6 +35,7 @@ describe("the follower's veto", () => {
     ['hears it now', follower({ receiver: hearing(100) }), 'up'],
     ['has heard nothing for too long', follower({ receiver: hearing(POLICY.followerSilentAfterMs + 1) }), 'down'],
     ['has no connection', follower({ receiver: null }), 'down'],
+    ['does not let us see its connection', follower({ receiver: { status: null, lastMessageAtMs: null } }), 'unknown'],
     ['is only trying to connect', follower({ receiver: { status: 'starting', lastMessageAtMs: NOW_MS } }), 'down'],
     [
       'streams and cannot say since when',

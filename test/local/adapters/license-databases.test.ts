@@ -8,7 +8,9 @@ import {
   type DatabaseView,
   databaseFact,
   type FollowerView,
+  followerFact,
 } from '../../../lambda/failover/core/database-view';
+import { DEFAULT_POLICY } from '../../../lambda/failover/core/policy';
 import { LicenseDatabases } from '../../../lambda/failover/probes/license-databases';
 import { clusterHome } from '../../../local/postgres/binaries';
 import { copyRunning, unfinishedCopy } from '../../../local/postgres/copies';
@@ -224,6 +226,18 @@ describe('a follower and its promotion', () => {
     });
     expect(view).toMatchObject({ replayPaused: false, epoch: { epoch: 1, closed: false } });
     expect(Math.abs(view.serverNowMs - (view.receiver?.lastMessageAtMs ?? 0))).toBeLessThan(30_000);
+  });
+
+  it('does not say that it is cut off when it only does not let us see its connection', async () => {
+    await oregon.query('revoke pg_read_all_stats from evergrant_controller');
+    const hidden = await eventually('the follower knows', async () => {
+      const seen = await followerView();
+      return seen?.receiver?.status === 'streaming' ? undefined : seen;
+    });
+    expect(hidden.receiver).toEqual({ status: null, lastMessageAtMs: null });
+    expect(followerFact(hidden, DEFAULT_POLICY)).toMatchObject({ reading: 'unknown' });
+    await oregon.query('grant pg_read_all_stats to evergrant_controller');
+    await eventually('it is seen again', async () => (await followerView())?.receiver?.status === 'streaming');
   });
 
   it('refuses the proof of a primary', async () => {
