@@ -56,6 +56,8 @@ export interface ServerAdapters {
 }
 
 const CLOSE_IDLE_EVERY_MS = 50;
+/** A connection on which no request ever came is not idle to Node, and no longer timed once the closing has begun. */
+const CLOSE_ALL_AFTER_MS = 6_000;
 const CLOSE_DATABASES_MS = 1_000;
 
 const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
@@ -77,7 +79,11 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     role.drain();
     // A connection that was busy when the closing began stays open when it turns idle, unless it is looked for.
     const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-    await app.close().finally(() => clearInterval(closeIdle));
+    const closeAll = setTimeout(() => app.server.closeAllConnections(), CLOSE_ALL_AFTER_MS);
+    await app.close().finally(() => {
+      clearInterval(closeIdle);
+      clearTimeout(closeAll);
+    });
     await controlRooms.stop();
     const { checkpoints, controllerHistory: bringingIn } = auditing;
     await Promise.all(
