@@ -19,9 +19,9 @@ type Evidence = 'application' | 'database' | 'witness' | 'follower' | 'unfit';
 export class Sight {
   readonly #world: World;
   readonly #since = new Map<Evidence, number>();
-  /** Since when neither application nor database was seen by everybody; and until when, if they are again. */
-  #unseen: { fromMs: number; toMs: number | undefined } | undefined;
-
+  /** The times in which neither application nor database was seen by everybody, as far as a decision may rest on them. */
+  #unseen: readonly { readonly fromMs: number; readonly toMs: number }[] = [];
+  #unseenSinceMs: number | undefined;
   #renewals: { sinceMs: number; lastMs: number } | undefined;
 
   constructor(world: World) {
@@ -36,10 +36,12 @@ export class Sight {
       else if (!this.#since.has(who)) this.#since.set(who, nowMs);
     }
     const isSeen = seen.application || seen.database;
-    if (!isSeen && (this.#unseen === undefined || this.#unseen.toMs !== undefined)) {
-      this.#unseen = { fromMs: nowMs, toMs: undefined };
+    if (!isSeen) this.#unseenSinceMs ??= nowMs;
+    else if (this.#unseenSinceMs !== undefined) {
+      const recent = this.#unseen.filter(({ toMs }) => nowMs - toMs <= DECISION_AGE_MAX_MS);
+      this.#unseen = [...recent, { fromMs: this.#unseenSinceMs, toMs: nowMs }];
+      this.#unseenSinceMs = undefined;
     }
-    if (isSeen && this.#unseen && this.#unseen.toMs === undefined) this.#unseen = { ...this.#unseen, toMs: nowMs };
   }
 
   /** Oregon has renewed its authority. */
@@ -83,9 +85,18 @@ export class Sight {
     if (forMs('unfit') > DECISION_AGE_MAX_MS) {
       ledger.breaks('failover-to-nobody', `the other region had been unable for ${Math.round(forMs('unfit'))} ms`);
     }
-    if (this.#unseen === undefined) return;
-    const unseenMs = (this.#unseen.toMs ?? nowMs) - this.#unseen.fromMs;
-    if (unseenMs < WINDOW_MS_MIN) ledger.breaks('failover-in-haste', `both were down for ${Math.round(unseenMs)} ms`);
+    this.#judgeWindow(nowMs);
+  }
+
+  /** It may have come back since the decision, and be gone again. */
+  #judgeWindow(nowMs: number): void {
+    const now = this.#unseenSinceMs === undefined ? [] : [{ fromMs: this.#unseenSinceMs, toMs: nowMs }];
+    const windows = [...this.#unseen, ...now].filter(({ toMs }) => nowMs - toMs <= DECISION_AGE_MAX_MS);
+    if (windows.length === 0) return;
+    const longestMs = Math.max(...windows.map(({ fromMs, toMs }) => toMs - fromMs));
+    if (longestMs < WINDOW_MS_MIN) {
+      this.#world.ledger.breaks('failover-in-haste', `both were down for ${Math.round(longestMs)} ms`);
+    }
   }
 
   #seen(): Record<Evidence, boolean> {
