@@ -2,6 +2,7 @@ import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
 import type { Region } from '../../lambda/failover/core/regions';
 import type { OpeningOutcome } from '../../server/ports';
 import { Ohio } from './actors/authority-store';
+import { CheckpointShelf } from './actors/checkpoint-store';
 import { Controller } from './actors/controller';
 import { DatabaseService } from './actors/database-service';
 import { EDGE_ADDRESS, Installation } from './actors/installation';
@@ -10,12 +11,14 @@ import { HumanOperator } from './actors/operator';
 import { Edge, Site } from './actors/site';
 import { Mint } from './actors/tokens';
 import { Witness } from './actors/witness';
+import { Connection } from './database/connection';
 import { DatabaseServer } from './database/database-server';
 import { SimulatedLicenseDatabase } from './database/license-database';
 import { Tables } from './database/tables';
 import { Lull } from './lull';
 import { BEGINNING_MS, Host } from './places/host';
 import { Network, type Place } from './places/network';
+import { AuditBook } from './promises/audit-book';
 import { Ledger } from './promises/ledger';
 import { Sight } from './promises/sight';
 import type { Without } from './rules';
@@ -48,6 +51,7 @@ export class World {
   readonly sites: Readonly<Record<Region, Site>>;
   readonly databases: DatabaseService;
   readonly ohio: Ohio;
+  readonly auditBook: AuditBook;
   readonly edge: Edge;
   readonly witness: Witness;
   readonly controllers: readonly Controller[];
@@ -59,6 +63,8 @@ export class World {
   /** Since when there is no fault; infinite: there is one. */
   calmSinceMs = 0;
   readonly #tracing: boolean;
+  readonly #auditNetwork: Network;
+  readonly #shelf: CheckpointShelf;
   #phase = '';
   #ids = 0;
 
@@ -76,6 +82,9 @@ export class World {
     });
     this.ledger = this.#newLedger();
     this.ohio = this.#newOhio();
+    this.auditBook = new AuditBook(this.ledger);
+    this.#auditNetwork = this.network.beside(new Random(scenario.seed ^ 0xa0d17));
+    this.#shelf = this.#newShelf();
     this.#newDatabases();
     this.edge = new Edge({ host: this.#newHost('edge', 'edge'), network: this.network, sites: this.sites });
     this.witness = new Witness({
@@ -193,6 +202,15 @@ export class World {
     });
   }
 
+  #newShelf(): CheckpointShelf {
+    return new CheckpointShelf({
+      ...{ ohio: this.ohio, network: this.#auditNetwork },
+      onStored: (checkpoint, region) => {
+        this.auditBook.stored(checkpoint, this.sites[region as Region].database?.tables);
+      },
+    });
+  }
+
   /** A hand-over while nothing is wrong, or has been for a while. */
   #judgeOpening(outcome: OpeningOutcome): void {
     const { operation } = this.ohio.control;
@@ -226,7 +244,7 @@ export class World {
     });
     for (const region of REGIONS) {
       this.sites[region].database = new DatabaseServer({
-        ...{ host: this.#newHost(`${region}/db`, region), tables: tables.copy(), position: 1 },
+        ...{ host: this.#newHost(`${region}/db`, region), tables: tables.copy(), position: 1, era: 1 },
         role: region === 'oregon' ? 'primary' : 'follower',
       });
     }
@@ -234,7 +252,7 @@ export class World {
   }
 
   #newServers(region: Region): void {
-    const { network, clockwork, random, without, mint, ledger } = this;
+    const { network, random, without, mint, ledger } = this;
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
     const { unprotectedAfterMs, serversPerRegion, coarse = false, leaps = false } = this.scenario;
     const site = this.sites[region];
@@ -242,14 +260,16 @@ export class World {
       const host = this.#newHost(`${region}/app-${number}`, region, { late: true, isRoutine: true });
       const onOpened = (outcome: OpeningOutcome) => this.#judgeOpening(outcome);
       const endpoint = () => ({ database: site.database, stream: this.databases.stream(region) });
+      const connection = { host, endpoint, network, without, readsPromptly: coarse };
       site.servers.push(
         new LicenseServer({
           ...{ host, region, mint, random, ledger, without },
           database: new SimulatedLicenseDatabase({
-            ...{ host, endpoint, network, clockwork, random, without, onOpened },
-            readsPromptly: coarse,
+            ...{ ...connection, onOpened },
+            auditConnection: new Connection({ ...connection, network: this.#auditNetwork }),
           }),
           authorityStore: this.ohio.forServer(host),
+          checkpointStore: this.#shelf.forServer(host),
           policy: { authorityLeaseMs, renewalEveryMs: 5_000, skewMs, unprotectedAfterMs },
           tell: (text) => this.tell(host.name, text),
           idles: leaps ? 'seldom' : coarse ? 'less' : 'often',

@@ -1,10 +1,13 @@
-import { createStatementSigner, type StatementSigner } from '../../audit/checkpoint';
+import { createStatementReader, createStatementSigner, type StatementSigner } from '../../audit/checkpoint';
 import type { CheckpointStore, ControllerHistory } from '../audit-ports';
 import type { ServerEnvironment } from '../environment';
+import type { LeaseTokens, LicenseDatabase } from '../ports';
 import { CHECKPOINT_POLICY, CheckpointDuty, type CheckpointDutyOptions } from './checkpoints';
 import { ControllerHistoryDuty } from './controller-history';
 
-type Shared = Omit<CheckpointDutyOptions, 'policy' | 'store' | 'signer'> & {
+type Shared = Omit<CheckpointDutyOptions, 'policy' | 'database' | 'store' | 'signer' | 'readStatement'> & {
+  readonly database: LicenseDatabase;
+  readonly leaseTokens: LeaseTokens;
   readonly checkpointStore: CheckpointStore;
   readonly controllerHistory: ControllerHistory;
 };
@@ -21,13 +24,14 @@ export interface Auditing {
  */
 export async function createAuditing(
   { signingKeys, checkpointEveryMs: everyMs }: Pick<ServerEnvironment, 'signingKeys' | 'checkpointEveryMs'>,
-  { checkpointStore: store, controllerHistory: history, ...shared }: Shared,
+  { checkpointStore: store, controllerHistory: history, leaseTokens, ...shared }: Shared,
 ): Promise<Auditing> {
   const signer = await createStatementSigner(signingKeys);
+  const readStatement = await createStatementReader(leaseTokens.jwks);
   const policy = { ...CHECKPOINT_POLICY, everyMs };
   return {
     signer,
-    checkpoints: new CheckpointDuty({ ...shared, policy, store, signer }),
+    checkpoints: new CheckpointDuty({ ...shared, policy, store, signer, readStatement }),
     controllerHistory: new ControllerHistoryDuty({ ...shared, everyMs, history }),
   };
 }

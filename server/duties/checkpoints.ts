@@ -1,17 +1,12 @@
 import type { Logger } from 'pino';
-import { createStatementReader, linkTo, type ReadStatement, type StatementSigner } from '../../audit/checkpoint';
-import type { CheckpointStore, LogState, RememberedEvent, StoredCheckpoint } from '../audit-ports';
+import { linkTo, type ReadStatement, type StatementSigner } from '../../audit/checkpoint';
+import type { AuditLog, CheckpointStore, LogState, RememberedEvent, StoredCheckpoint } from '../audit-ports';
 import { type DueCheckpoint, planCheckpoints } from '../core/checkpointing';
-import {
-  DatabaseFailure,
-  type ExpectedEpoch,
-  type LeaseTokens,
-  type LicenseDatabase,
-  type MonotonicClock,
-} from '../ports';
+import { DatabaseFailure, type ExpectedEpoch, type MonotonicClock } from '../ports';
 import { Loop } from './loop';
 import type { Metrics } from './metrics';
 import type { RoleDuty } from './role';
+import type { Timers } from './timers';
 
 export interface CheckpointPolicy {
   /** How often what changed is signed. */
@@ -27,13 +22,15 @@ export interface CheckpointDutyOptions {
   readonly server: string;
   readonly policy: CheckpointPolicy;
   readonly role: RoleDuty;
-  readonly database: LicenseDatabase;
-  readonly store: CheckpointStore;
-  readonly signer: StatementSigner;
-  readonly leaseTokens: LeaseTokens;
+  readonly database: { readonly audit: Pick<AuditLog, 'state' | 'missingOf' | 'declareGap'> };
+  readonly store: Pick<CheckpointStore, 'newest' | 'newestBefore' | 'add'>;
+  readonly signer: Pick<StatementSigner, 'signCheckpoint'>;
+  readonly readStatement: ReadStatement;
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
 }
 
 /** Another server's checkpoint younger than this share of the interval is enough. */
@@ -47,7 +44,6 @@ const ENOUGH_SHARE = 0.8;
 export class CheckpointDuty {
   readonly #options: CheckpointDutyOptions;
   readonly #loop: Loop;
-  #read: ReadStatement | undefined;
   #comparedEpoch = 0;
   #provenMs: number;
   #failing = false;
@@ -60,6 +56,7 @@ export class CheckpointDuty {
     this.#loop = new Loop(
       () => this.#step(),
       () => options.policy.everyMs,
+      options.timers,
     );
   }
 
@@ -72,7 +69,7 @@ export class CheckpointDuty {
   }
 
   async #step(): Promise<void> {
-    const { role, region, clock, log } = this.#options;
+    const { role, region, clock, store, log } = this.#options;
     const verdict = role.verdict();
     if (verdict.kind !== 'granting') {
       this.#provenMs = clock.nowMs();
@@ -80,8 +77,10 @@ export class CheckpointDuty {
     }
     const expected = { epoch: verdict.epoch, region };
     try {
-      if (this.#comparedEpoch !== expected.epoch && !(await this.#declareLosses(expected))) return;
-      this.#comparedEpoch = expected.epoch;
+      if (this.#comparedEpoch !== expected.epoch) {
+        if (!(await this.#declareLosses(await store.newestBefore(expected.epoch), expected))) return;
+        this.#comparedEpoch = expected.epoch;
+      }
       if (await this.#checkpoint(expected)) this.#provenMs = clock.nowMs();
       this.#failing = false;
     } catch (error) {
@@ -94,9 +93,10 @@ export class CheckpointDuty {
   }
 
   /** False when another epoch has begun meanwhile. */
-  async #declareLosses(expected: ExpectedEpoch): Promise<boolean> {
-    const { database, store, log, server } = this.#options;
-    const remembered = await this.#believed(await store.newestBefore(expected.epoch));
+  async #declareLosses(inherited: readonly StoredCheckpoint[], expected: ExpectedEpoch): Promise<boolean> {
+    const { database, log, server } = this.#options;
+    if (inherited.length === 0) return true;
+    const remembered = await this.#believed(inherited);
     for (const lost of await database.audit.missingOf(remembered)) {
       const outcome = await database.audit.declareGap(lost, expected);
       if (outcome.kind !== 'done') return false;
@@ -114,10 +114,9 @@ export class CheckpointDuty {
 
   /** Only what our own keys signed is evidence of a loss. */
   async #believed(checkpoints: readonly StoredCheckpoint[]): Promise<RememberedEvent[]> {
-    this.#read ??= await createStatementReader(this.#options.leaseTokens.jwks);
     const remembered: RememberedEvent[] = [];
     for (const { jws } of checkpoints) {
-      const statement = await this.#read(jws);
+      const statement = await this.#options.readStatement(jws);
       if (statement.kind !== 'checkpoint') continue;
       const { chain, epoch, era, seq, hash } = statement;
       remembered.push({ chain, epoch, era, seq, hash, jws });

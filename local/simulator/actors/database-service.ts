@@ -64,12 +64,13 @@ export class DatabaseService {
       clockwork.after(BUILDING_MS, () => this.#built(region));
       return;
     }
-    const { position } = origin;
+    const { position, era } = origin;
     site.database = new DatabaseServer({
       host: newHost(region),
       tables: origin.tables.copy(),
       role: 'follower',
       position,
+      era,
     });
     site.service = 'following';
     this.connect(otherRegion(region));

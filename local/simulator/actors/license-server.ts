@@ -1,4 +1,5 @@
 import { Acknowledgements } from '../../../server/duties/acknowledgements';
+import { CHECKPOINT_POLICY, CheckpointDuty } from '../../../server/duties/checkpoints';
 import { Entitlements } from '../../../server/duties/entitlements';
 import { EpochWork } from '../../../server/duties/epoch-work';
 import { LeaseDesk } from '../../../server/duties/lease-desk';
@@ -13,7 +14,9 @@ import type { Host } from '../places/host';
 import type { Ledger } from '../promises/ledger';
 import type { Without } from '../rules';
 import type { Random } from '../time/random';
+import type { SimulatedCheckpointStore } from './checkpoint-store';
 import { QUIET_METRICS, quietLog } from './quiet';
+import { READ_STATEMENT, SIGNER } from './statements';
 import type { Mint } from './tokens';
 
 /** A call of the contract, as it crosses the network. */
@@ -34,6 +37,7 @@ export interface LicenseServerOptions {
   readonly region: string;
   readonly database: SimulatedDatabase;
   readonly authorityStore: AuthorityStore;
+  readonly checkpointStore: SimulatedCheckpointStore;
   readonly mint: Mint;
   readonly random: Random;
   readonly ledger: Ledger;
@@ -144,12 +148,14 @@ interface Duties {
   readonly calls: LeaseCalls;
   readonly sweeper: Sweeper;
   readonly protection: ProtectionDuty;
+  readonly checkpoints: CheckpointDuty;
 }
 
-function begin({ role, sweeper, protection }: Duties): void {
+function begin({ role, sweeper, protection, checkpoints }: Duties): void {
   void role.start();
   sweeper.start();
   protection.start();
+  checkpoints.start();
 }
 
 /** As server/server.ts wires them, as far as granting goes. */
@@ -161,7 +167,7 @@ function assemble(options: LicenseServerOptions): Duties {
   const database = without.has('S2-borrow') ? noting(borrows, port) : port;
   const { timers } = host;
   const clock: MonotonicClock = without.has('S7-monotonic') ? { nowMs: () => host.wallMs() } : host;
-  const log = quietLog(options.tell);
+  const log = quietLog(options.tell, (text) => options.ledger.breaks('log-contradicted', text));
   const shared = { region, server: host.name, database, clock, log, metrics: QUIET_METRICS, timers };
   const role: RoleDuty = withoutProofs(
     new RoleDuty({
@@ -181,8 +187,12 @@ function assemble(options: LicenseServerOptions): Duties {
   const idle = { ...shared, timers: lessOften(timers, role, IDLE_TIMES[options.idles]) };
   const protection = new ProtectionDuty({ ...idle, authorityStore, acknowledgements, role, policy });
   const sweeper = new Sweeper({ ...idle, role, triadClaims });
+  const checkpoints = new CheckpointDuty({
+    ...{ ...shared, role, policy: CHECKPOINT_POLICY, store: options.checkpointStore, timers: host.punctualTimers },
+    ...{ signer: SIGNER, readStatement: READ_STATEMENT },
+  });
   const calls = new LeaseCalls({ server: host.name, desk, role, regionAddresses: REGION_ADDRESSES });
-  return { role, calls, sweeper, protection };
+  return { role, calls, sweeper, protection, checkpoints };
 }
 
 const IDLE_TIMES = {

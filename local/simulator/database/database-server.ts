@@ -1,4 +1,5 @@
 import type { Host } from '../places/host';
+import { happeningOf, nextEvent } from './audit-log';
 import type { EpochRow, Tables, Write } from './tables';
 
 interface Commit {
@@ -20,6 +21,8 @@ export class DatabaseServer {
   readonly host: Host;
   tables: Tables;
   role: 'primary' | 'follower';
+  /** How often it, or what it was copied from, was promoted, and one. */
+  era: number;
   /** Commits up to this position are in `tables`. */
   replayed: number;
   replayPaused = false;
@@ -32,10 +35,17 @@ export class DatabaseServer {
   /** Those who wait until something is replayed. */
   replayedBy: (position: number) => void = () => undefined;
 
-  constructor(options: { host: Host; tables: Tables; role: 'primary' | 'follower'; position: number }) {
+  constructor(options: {
+    readonly host: Host;
+    readonly tables: Tables;
+    readonly role: 'primary' | 'follower';
+    readonly position: number;
+    readonly era: number;
+  }) {
     this.host = options.host;
     this.tables = options.tables;
     this.role = options.role;
+    this.era = options.era;
     this.#logFrom = options.position;
     this.replayed = options.position;
   }
@@ -49,11 +59,20 @@ export class DatabaseServer {
     return this.tables.newestEpoch;
   }
 
-  /** A primary database commits; resolves to the position after it. */
+  /** A primary database commits, with the events of the audit log; the position after it. */
   commit(writes: readonly Write[]): number {
     if (this.role !== 'primary') throw new Error(`${this.host.name} follows: it commits nothing`);
-    this.#log.push({ writes, atMs: this.host.wallMs() });
-    for (const write of writes) this.tables.apply(write);
+    const written: Write[] = [];
+    for (const write of writes) {
+      const happening = happeningOf(write, this.tables);
+      this.tables.apply(write);
+      written.push(write);
+      if (happening === undefined) continue;
+      const event: Write = { table: 'event', row: nextEvent(happening, this) };
+      this.tables.apply(event);
+      written.push(event);
+    }
+    this.#log.push({ writes: written, atMs: this.host.wallMs() });
     this.replayed = this.position;
     this.onCommit();
     return this.position;
@@ -84,5 +103,6 @@ export class DatabaseServer {
     if (this.role !== 'follower' || this.replayPaused) return;
     this.replay();
     this.role = 'primary';
+    this.era += 1;
   }
 }

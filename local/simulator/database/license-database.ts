@@ -1,50 +1,25 @@
 import type { Entitlement } from '../../../server/core/entitlement';
 import {
   DatabaseFailure,
-  type ExpectedEpoch,
-  type InEpoch,
   type LicenseDatabase,
   type Observation,
   type OpeningOutcome,
   type ProtectionRow,
   type ReadEntitlement,
 } from '../../../server/ports';
-import type { Host } from '../places/host';
-import type { Network } from '../places/network';
-import type { Without } from '../rules';
-import type { Clockwork } from '../time/clockwork';
-import type { Random } from '../time/random';
-import { type DatabaseServer, lsnText, positionOf } from './database-server';
-import type { Replication } from './replication';
-import { ConstraintViolation, type PoolRow, Transaction, type Write } from './tables';
+import { auditLogOn, type SimulatedAuditLog } from './audit-log';
+import { Connection, type ConnectionOptions, commit } from './connection';
+import { lsnText, positionOf } from './database-server';
+import type { PoolRow } from './tables';
 import * as verbs from './verbs';
 
-/** What a region's servers are connected to: the database at its endpoint, and the stream that leaves it. */
-export interface Endpoint {
-  readonly database: DatabaseServer | undefined;
-  /** The stream to the other region's follower. */
-  readonly stream: Replication | undefined;
-}
-
-export interface LicenseDatabaseOptions {
-  /** The server that asks. */
-  readonly host: Host;
-  readonly endpoint: () => Endpoint;
-  readonly network: Network;
-  readonly clockwork: Clockwork;
-  readonly random: Random;
-  readonly without: Without;
-  /** What is only read is answered in the same step. */
-  readonly readsPromptly: boolean;
+export interface LicenseDatabaseOptions extends ConnectionOptions {
+  /** For whoever reads and writes the audit log: on connections of its own, as in the product. */
+  readonly auditConnection: Connection;
   readonly onOpened: (outcome: OpeningOutcome) => void;
 }
 
-type Served<T> =
-  | { readonly kind: 'done'; readonly value: T; readonly wrote: boolean }
-  | { readonly kind: 'failed'; readonly failure: unknown };
-
-/** As server/postgres/connection.ts limits a query, and the opening of an epoch. */
-const QUERY_TIMEOUT_MS = 5_000;
+/** As server/postgres/open-epoch.ts limits the opening of an epoch. */
 const OPENING_TIMEOUT_MS = 20_000;
 
 export type SimulatedDatabase = Pick<
@@ -62,19 +37,23 @@ export type SimulatedDatabase = Pick<
   | 'expire'
   | 'findEntitlements'
   | 'readPools'
->;
+> & { readonly audit: SimulatedAuditLog };
 
 /** The license database as a server sees it: its port, over a database that may die at any step. */
 export class SimulatedLicenseDatabase implements SimulatedDatabase {
+  readonly audit: SimulatedAuditLog;
   readonly #options: LicenseDatabaseOptions;
+  readonly #connection: Connection;
 
   constructor(options: LicenseDatabaseOptions) {
     this.#options = options;
+    this.#connection = new Connection(options);
+    this.audit = auditLogOn(options.auditConnection, options.without);
   }
 
   async observe(beaconLsn: string | undefined): Promise<Observation> {
     try {
-      return await this.#look(({ database, stream }) => {
+      return await this.#connection.look(({ database, stream }) => {
         const { newestEpoch: row, role } = database;
         const epoch = row && { epoch: row.epoch, region: row.region, closed: row.closed };
         const flushed = stream?.acknowledged;
@@ -92,25 +71,25 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
   }
 
   writeBeacon(): Promise<string> {
-    return this.#ask(QUERY_TIMEOUT_MS, ({ database }) => lsnText(commit(database, [])));
+    return this.#connection.ask(({ database }) => lsnText(commit(database, [])));
   }
 
   readAcknowledged(): Promise<string | undefined> {
-    return this.#look(({ stream }) => {
+    return this.#connection.look(({ stream }) => {
       const acknowledged = stream?.acknowledged;
       return acknowledged === undefined ? undefined : lsnText(acknowledged);
     });
   }
 
   readProtection(): Promise<ProtectionRow | undefined> {
-    return this.#look(({ database }) => {
+    return this.#connection.look(({ database }) => {
       const row = database.newestEpoch;
       return row && { epoch: row.epoch, unprotected: row.unprotected, changes: row.changes };
     });
   }
 
   grantUnprotected: LicenseDatabase['grantUnprotected'] = ({ epoch, region }, seenChanges) =>
-    this.#ask(QUERY_TIMEOUT_MS, ({ database }) => {
+    this.#connection.ask(({ database }) => {
       const row = database.newestEpoch;
       const fits = row?.epoch === epoch && row.region === region && !row.closed && !row.unprotected;
       if (!row || !fits || row.changes !== seenChanges) return false;
@@ -119,7 +98,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
     });
 
   protectGrants: LicenseDatabase['protectGrants'] = ({ epoch, region }) =>
-    this.#ask(QUERY_TIMEOUT_MS, ({ database }) => {
+    this.#connection.ask(({ database }) => {
       const row = database.tables.epochs.get(epoch);
       if (!row || row.region !== region || row.closed) return undefined;
       const changed = { ...row, unprotected: false, changes: row.changes + 1 };
@@ -127,40 +106,43 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
     });
 
   openEpoch: LicenseDatabase['openEpoch'] = (request) =>
-    this.#ask(OPENING_TIMEOUT_MS, ({ database }) => {
-      const verb = this.#verb(database);
-      const outcome = verbs.openEpoch(verb, request);
-      if (outcome.kind === 'opened') commit(database, verb.transaction.writes);
-      this.#options.onOpened(outcome);
-      return outcome;
-    });
+    this.#connection.ask(
+      ({ database }) => {
+        const verb = this.#connection.verb(database);
+        const outcome = verbs.openEpoch(verb, request);
+        if (outcome.kind === 'opened') commit(database, verb.transaction.writes);
+        this.#options.onOpened(outcome);
+        return outcome;
+      },
+      { timeoutMs: OPENING_TIMEOUT_MS },
+    );
 
   grant: LicenseDatabase['grant'] = async (batch) => {
     const { expected } = batch;
-    if (!this.#options.without.has('S1')) return this.#inEpoch(expected, (verb) => verbs.grant(verb, batch));
+    if (!this.#options.without.has('S1')) return this.#connection.inEpoch(expected, (verb) => verbs.grant(verb, batch));
     // Without the row lock: decided on what was read a while before it is written.
-    const decided = await this.#ask(QUERY_TIMEOUT_MS, ({ database }) => {
-      const verb = this.#verb(database);
+    const decided = await this.#connection.ask(({ database }) => {
+      const verb = this.#connection.verb(database);
       return { verdict: verbs.isOpen(database, expected), result: verbs.grant(verb, batch), writes: verb.transaction };
     });
     if (decided.verdict.kind !== 'open') return decided.verdict;
-    return this.#inEpoch(expected, ({ transaction }) => {
+    return this.#connection.inEpoch(expected, ({ transaction }) => {
       for (const write of decided.writes.writes) transaction.put(write);
       return decided.result;
     });
   };
 
   renew: LicenseDatabase['renew'] = (requests, expected) =>
-    this.#inEpoch(expected, (verb) => verbs.renew(verb, requests, expected));
+    this.#connection.inEpoch(expected, (verb) => verbs.renew(verb, requests, expected));
 
   release: LicenseDatabase['release'] = (requests, expected) =>
-    this.#inEpoch(expected, (verb) => verbs.release(verb, requests));
+    this.#connection.inEpoch(expected, (verb) => verbs.release(verb, requests));
 
   expire: LicenseDatabase['expire'] = (expected) =>
-    this.#inEpoch(expected, (verb) => verbs.expire(verb), { promptly: this.#options.readsPromptly });
+    this.#connection.inEpoch(expected, (verb) => verbs.expire(verb), { promptly: this.#options.readsPromptly });
 
   findEntitlements: LicenseDatabase['findEntitlements'] = ({ feature }) =>
-    this.#look(({ database }) =>
+    this.#connection.look(({ database }) =>
       [...database.tables.pools.values()]
         .filter((pool) => verbs.featureOf(pool.id) === feature)
         .map((pool): ReadEntitlement => ({ ...entitlementOf(pool), licenseKeySha256: undefined, file: undefined })),
@@ -169,80 +151,6 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
   async readPools(): Promise<[]> {
     return [];
   }
-
-  #verb(database: DatabaseServer): verbs.Verb {
-    const { without, host } = this.#options;
-    const transaction = new Transaction(database.tables, { lastDefence: !without.has('last-defence') });
-    const clock = without.has('S7-expiry') ? host : database.host;
-    return { database, transaction, nowMs: Math.floor(clock.wallMs()), without };
-  }
-
-  /** As server/postgres/transaction.ts: only while `expected` is the open epoch, all or nothing. */
-  #inEpoch<T>(
-    expected: ExpectedEpoch,
-    work: (verb: verbs.Verb) => T,
-    how?: { readonly promptly: boolean },
-  ): Promise<InEpoch<T>> {
-    const serve = ({ database }: { readonly database: DatabaseServer }): InEpoch<T> => {
-      if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'it follows' });
-      const verdict = verbs.isOpen(database, expected);
-      if (verdict.kind !== 'open') return verdict;
-      const verb = this.#verb(database);
-      const result = work(verb);
-      const { writes } = verb.transaction;
-      // A transaction that wrote nothing has still seen everything up to here.
-      const position = writes.length > 0 ? commit(database, writes) : database.position;
-      return { kind: 'done', result, lsn: lsnText(position), unprotected: database.newestEpoch?.unprotected === true };
-    };
-    return this.#ask(QUERY_TIMEOUT_MS, serve, how);
-  }
-
-  /** A round trip of a query that nothing hangs by but what the server believes. */
-  #look<T>(serve: (endpoint: Endpoint & { database: DatabaseServer }) => T): Promise<T> {
-    return this.#ask(QUERY_TIMEOUT_MS, serve, { promptly: this.#options.readsPromptly });
-  }
-
-  /** One round trip. Whether what was asked has happened is not known when no answer comes. */
-  async #ask<T>(
-    timeoutMs: number,
-    serve: (endpoint: Endpoint & { database: DatabaseServer }) => T,
-    { promptly = false } = {},
-  ): Promise<T> {
-    const { host, network, endpoint } = this.#options;
-    const served = await network.ask<Served<T>>(host, host.place, {
-      timeoutMs,
-      late: () => failed('unreachable', 'no answer in time', true),
-      ...(promptly ? { promptly: (answer) => answer.kind === 'done' && !answer.wrote } : {}),
-      serve: (answer) => {
-        const { database, stream } = endpoint();
-        if (!database || database.host.state === 'down') return answer(failed('unreachable', 'refused', false));
-        const { life } = database.host;
-        database.host.arrive(life, () => answer(attempt(database, () => serve({ database, stream }))));
-      },
-    });
-    if (served.kind === 'failed') throw served.failure;
-    return served.value;
-  }
-}
-
-function attempt<T>(database: DatabaseServer, work: () => T): Served<T> {
-  const { position } = database;
-  try {
-    const value = work();
-    return { kind: 'done', value, wrote: database.position !== position };
-  } catch (failure) {
-    if (failure instanceof ConstraintViolation) return failed('fault', failure.message, false);
-    return { kind: 'failed', failure };
-  }
-}
-
-function failed(kind: 'unreachable' | 'fault', cause: string, outcomeUnknown: boolean): Served<never> {
-  return { kind: 'failed', failure: new DatabaseFailure(kind, { cause, outcomeUnknown }) };
-}
-
-function commit(database: DatabaseServer, writes: readonly Write[]): number {
-  if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'it follows' });
-  return database.commit(writes);
 }
 
 function entitlementOf(pool: PoolRow): Entitlement {

@@ -1,5 +1,6 @@
 import type { Lease } from '../../../server/core/lease';
 import type { Place } from '../../../server/core/queue';
+import type { EventRow } from './audit-log';
 
 /** The rows that the product's SQL keeps, as far as the promises depend on them. Rows never change: they are replaced. */
 export interface PoolRow {
@@ -38,7 +39,8 @@ export type Write =
   | { readonly table: 'lease'; readonly row: Lease }
   | { readonly table: 'epoch'; readonly row: EpochRow }
   | { readonly table: 'place'; readonly row: PlaceRow }
-  | { readonly table: 'place'; readonly gone: string };
+  | { readonly table: 'place'; readonly gone: string }
+  | { readonly table: 'event'; readonly row: EventRow };
 
 /** What is committed. */
 export class Tables {
@@ -48,6 +50,8 @@ export class Tables {
   readonly live = new Map<string, Lease>();
   readonly epochs = new Map<number, EpochRow>();
   readonly places = new Map<string, PlaceRow>();
+  /** The chains of the audit log, each from its first event on. */
+  readonly chains = new Map<string, EventRow[]>();
   newestEpoch: EpochRow | undefined;
 
   copy(): Tables {
@@ -56,6 +60,7 @@ export class Tables {
     for (const row of this.leases.values()) copy.apply({ table: 'lease', row });
     for (const row of this.epochs.values()) copy.apply({ table: 'epoch', row });
     for (const row of this.places.values()) copy.apply({ table: 'place', row });
+    for (const [chain, events] of this.chains) copy.chains.set(chain, [...events]);
     return copy;
   }
 
@@ -77,6 +82,12 @@ export class Tables {
         if ('gone' in write) this.places.delete(write.gone);
         else this.places.set(write.row.leaseId, write.row);
         break;
+      case 'event': {
+        const chain = this.chains.get(write.row.chain);
+        if (chain) chain.push(write.row);
+        else this.chains.set(write.row.chain, [write.row]);
+        break;
+      }
     }
   }
 

@@ -70,13 +70,14 @@ export class Host {
   }
 
   after(ms: number, run: () => void): Cancel {
+    return this.#after(ms + (this.#timersLateMsMax === 0 ? 0 : this.#random.next() * this.#timersLateMsMax), run);
+  }
+
+  #after(ms: number, run: () => void): Cancel {
     const { life } = this;
     let wanted = true;
-    const lateMs = this.#timersLateMsMax === 0 ? 0 : this.#random.next() * this.#timersLateMsMax;
     const arrive = () => this.arrive(life, () => wanted && run());
-    const cancel = this.isRoutine
-      ? this.#clockwork.afterLived(ms + lateMs, arrive)
-      : this.#clockwork.after(ms + lateMs, arrive);
+    const cancel = this.isRoutine ? this.#clockwork.afterLived(ms, arrive) : this.#clockwork.after(ms, arrive);
     return () => {
       wanted = false;
       cancel();
@@ -92,6 +93,11 @@ export class Host {
       after: (ms, run) => this.after(ms, run),
       nextTurn: (run) => void this.#clockwork.after(0, () => run()),
     };
+  }
+
+  /** Never late: for what is done seldom, so that it changes nobody else's luck. */
+  get punctualTimers(): Timers {
+    return { ...this.timers, after: (ms, run) => this.#after(ms, run) };
   }
 
   /** Runs nothing from now on, and forgets nothing. */

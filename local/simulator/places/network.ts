@@ -16,6 +16,13 @@ export interface Link {
   twiceShare: number;
 }
 
+type Links = ReadonlyMap<Place, ReadonlyMap<Place, Link>>;
+
+function newLinks(): Links {
+  const still = (): Link => ({ cuts: 0, slowMs: 0, lossShare: 0, twiceShare: 0 });
+  return new Map(PLACES.map((from) => [from, new Map(PLACES.map((to) => [to, still()]))]));
+}
+
 export interface Question<T> {
   readonly timeoutMs: number;
   readonly late: () => T;
@@ -29,16 +36,22 @@ const BETWEEN_MS = { min: 25, max: 45 };
 export class Network {
   readonly #clockwork: Clockwork;
   readonly #random: Random;
-  readonly #links = new Map<Place, ReadonlyMap<Place, Link>>();
+  readonly #links: Links;
+  /** Those who ask are called in time when nobody answers. */
+  readonly #isPunctual: boolean;
   /** When somebody was asked or answered last who does not only do what is done always; in lived time. */
   busyAtLivedMs = 0;
 
-  constructor(clockwork: Clockwork, random: Random) {
+  constructor(clockwork: Clockwork, random: Random, beside?: Network) {
     this.#clockwork = clockwork;
     this.#random = random;
-    for (const from of PLACES) {
-      this.#links.set(from, new Map(PLACES.map((to) => [to, { cuts: 0, slowMs: 0, lossShare: 0, twiceShare: 0 }])));
-    }
+    this.#links = beside === undefined ? newLinks() : beside.#links;
+    this.#isPunctual = beside !== undefined;
+  }
+
+  /** The same lines, for messages whose delays change nobody else's luck. */
+  beside(random: Random): Network {
+    return new Network(this.#clockwork, random, this);
   }
 
   link(from: Place, to: Place): Link {
@@ -115,7 +128,9 @@ export class Network {
       if (place === to && !this.#mayLose(place, to)) serve(answer);
       else this.send(place, to, () => serve(answer));
       asking = false;
-      if (!answered) cancel = caller.after(timeoutMs, () => settle(late()));
+      if (answered) return;
+      const { after } = this.#isPunctual ? caller.punctualTimers : caller.timers;
+      cancel = after(timeoutMs, () => settle(late()));
     });
   }
 

@@ -3,7 +3,13 @@ import type { World } from '../world';
 
 /** What is still not as it should be after everything was mended; undefined: nothing. */
 export function unsettled(world: World): string | undefined {
-  return unsettledService(world) ?? unsettledFence(world) ?? unsettledSeats(world) ?? unsettledRooms(world);
+  return (
+    unsettledService(world) ??
+    unsettledFence(world) ??
+    unsettledSeats(world) ??
+    unsettledRooms(world) ??
+    unsettledLog(world)
+  );
 }
 
 function unsettledService({ ohio, sites, edge }: World): string | undefined {
@@ -36,6 +42,12 @@ function unsettledSeats({ ohio, sites }: World): string | undefined {
     return seatsHeldBack > 0 || seatsAwaited > 0;
   });
   return heldBack ? `pool ${heldBack.id} still holds back ${heldBack.seatsHeldBack} seats` : undefined;
+}
+
+function unsettledLog({ ohio, sites, auditBook }: World): string | undefined {
+  const { region, epoch } = ohio.row;
+  const { database } = sites[region];
+  return database && auditBook.unaccounted(epoch, database.tables);
 }
 
 function unsettledRooms({ rooms, ohio, sites, databases, scenario }: World): string | undefined {

@@ -16,6 +16,8 @@ export const PROMISES = {
   'failover-to-nobody': 'no failover to a region that cannot take over',
   'failover-in-haste': 'no failover before both were down for the whole window',
   'nothing-lost-by-plan': 'a hand-over of a living region holds nothing back',
+  'events-lost-untold': 'what is lost of the audit log is declared in it before anybody signs what follows',
+  'log-contradicted': 'nobody finds the audit log set back, or another event in place of one that was signed',
   'not-converged': 'when everything is mended, everybody is served within a bound',
   'no-fault-of-ours': 'no part of the product fails by a mistake of its own',
 } as const;

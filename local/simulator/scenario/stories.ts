@@ -207,6 +207,21 @@ export const STORIES = {
     return { ...scenario, ...QUIET, ...shape, rooms, faults };
   },
 
+  /** A server stops while its checkpoint of the audit log is on its way, and goes on when another region begins to sign. */
+  signed: (random, scenario) => {
+    const atMs = random.between(50_000, 80_000);
+    const faults = [
+      fault('cut', 'oregon<>virginia', atMs - random.between(12_000, 40_000), 600_000),
+      fault('slow', 'oregon<>ohio', atMs - 5_000, 10_000, 1_200),
+      fault('server-pause', 'oregon/app-1', atMs, random.between(45_000, 120_000)),
+      decided(random, atMs),
+      fault('slow', 'virginia<>ohio', atMs + 30_000, 600_000, 1_200),
+    ];
+    const rooms = scenario.rooms.map((room) => ({ ...room, ...NEIGHBOUR, thinksMs: 3_000 }));
+    const shape = { leaseTtlMs: 60_000, unprotectedAfterMs: 60_000, chaosMs: 240_000 };
+    return { ...scenario, ...QUIET, ...shape, rooms, faults };
+  },
+
   /** A controller stops while it watches, and goes on after the other one has moved the authority. */
   stale: (random, scenario) => {
     const atMs = random.between(30_000, 90_000);
