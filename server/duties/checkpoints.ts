@@ -39,7 +39,8 @@ const ENOUGH_SHARE = 0.8;
 /**
  * Signs the heads of the chains that have changed and stores them away from the database, so that a log that is cut off,
  * set back or written anew can be told from what was there. One server at a time does: whoever finds that another one
- * has been there lately waits. Before the first checkpoint of an epoch it declares what was lost with the one before.
+ * has been there lately waits. Before the first checkpoint of an epoch it declares what was lost with the one before; and
+ * before it follows a checkpoint of an earlier epoch it looks again, for a number that is followed is taken by nobody else.
  */
 export class CheckpointDuty {
   readonly #options: CheckpointDutyOptions;
@@ -134,6 +135,9 @@ export class CheckpointDuty {
     if (due.length === 0) return true;
     // Another server has been here; its next round, or ours, covers the rest.
     if (idleMs < policy.everyMs * ENOUGH_SHARE) return true;
+    // A server of an earlier epoch may have stored one since the losses were declared: its last word was on its way.
+    const inherited = due.flatMap(({ follows }) => (follows && follows.epoch < expected.epoch ? follows : []));
+    if (!(await this.#declareLosses(inherited, expected))) return false;
     const signed = await Promise.all(due.map((one) => this.#sign(one, state, expected)));
     return (await store.add(signed, expected)) > 0;
   }
