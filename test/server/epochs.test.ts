@@ -36,6 +36,15 @@ async function loseReleaseOf({ leaseId }: Held): Promise<void> {
   await world.database.query(`update lease set state = 'live', ended_at = null where id = $1`, [leaseId]);
 }
 
+/** As if the place had not been taken away when its holder was granted the lease. */
+async function standInLine({ leaseId }: Held): Promise<void> {
+  await world.database.query(
+    `insert into queue_place (lease_id, pool_id, number, holder, seats, requested_by, expires_at)
+     select $1, id, 1, 'room-1', 1, 'test', clock_timestamp() from pool where feature = 'studio'`,
+    [leaseId],
+  );
+}
+
 /** Oregon is gone; its database goes on as Virginia's, in epoch 2. */
 async function failOver(): Promise<RunningServer> {
   await oregon.stop();
@@ -292,11 +301,7 @@ describe('a lease that was lost with a region', () => {
   it('is never adopted once it has been released, even where its holder still stands in line for it', async () => {
     const lost = await checkout(oregon);
     await lose(lost);
-    await world.database.query(
-      `insert into queue_place (lease_id, pool_id, number, holder, seats, requested_by, expires_at)
-       select $1, id, 1, 'room-1', 1, 'test', clock_timestamp() from pool where feature = 'studio'`,
-      [lost.leaseId],
-    );
+    await standInLine(lost);
     const virginia = await failOver();
     const released = await virginia.call('DELETE', `/v1/leases/${lost.leaseId}`, { token: lost.token });
     expect(released.status).toBe(204);
@@ -307,11 +312,7 @@ describe('a lease that was lost with a region', () => {
   it('leaves the line where its holder still stands in it', async () => {
     const lost = await checkout(oregon);
     await lose(lost);
-    await world.database.query(
-      `insert into queue_place (lease_id, pool_id, number, holder, seats, requested_by, expires_at)
-       select $1, id, 1, 'room-1', 1, 'test', clock_timestamp() from pool where feature = 'studio'`,
-      [lost.leaseId],
-    );
+    await standInLine(lost);
     const virginia = await failOver();
     expect((await heartbeat(virginia, lost)).status).toBe(200);
     expect(await world.database.query('select from queue_place')).toEqual([]);
