@@ -83,6 +83,8 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Pool {
   const pool = new Pool(config);
   // Without a listener the loss of an idle connection would end the server.
   pool.on('error', (error) => options.onIdleError?.(error));
+  // A connection in use that breaks between two statements says so only as an event; it may be broken when it is handed out.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
@@ -105,12 +107,8 @@ export async function withConnection<T>(pool: Pool, work: (client: PoolClient) =
     // Whatever the reason, a full server or a wrong password: there is no database to talk to.
     throw new DatabaseFailure('unreachable', { cause });
   }
-  // A connection that breaks between two statements says so only as an event.
-  const ignore = (): void => undefined;
-  client.on('error', ignore);
   try {
     const result = await work(client);
-    client.off('error', ignore);
     client.release();
     return result;
   } catch (error) {
