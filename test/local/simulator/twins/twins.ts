@@ -126,15 +126,17 @@ class RealTwin implements Twin {
     await this.#database.query(set);
   }
 
-  async rows() {
-    const pools = await this.#database.query(`select seats_taken as taken, seats_held_back as held, seats_over as over,
-      seats_awaited as awaited, grant_seq::int as seq, queue_seq::int as numbers from pool`);
-    const leases = await this.#database.query(`select id, state, seats, seq::int, epoch::int, borrowed,
-      must_outlive is not null as doubted from lease order by id`);
-    const places = await this.#database.query(
-      'select lease_id as id, number::int, seats, identity from queue_place order by lease_id',
-    );
-    return { pools, leases, places };
+  rows() {
+    return this.#database.as('evergrant_owner', async (client) => {
+      const pools = await client.query(`select seats_taken as taken, seats_held_back as held, seats_over as over,
+        seats_awaited as awaited, grant_seq::int as seq, queue_seq::int as numbers from pool`);
+      const leases = await client.query(`select id, state, seats, seq::int, epoch::int, borrowed,
+        must_outlive is not null as doubted from lease order by id`);
+      const places = await client.query(
+        'select lease_id as id, number::int, seats, identity from queue_place order by lease_id',
+      );
+      return { pools: pools.rows, leases: leases.rows, places: places.rows };
+    });
   }
 
   async events() {
