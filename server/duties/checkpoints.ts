@@ -128,9 +128,15 @@ export class CheckpointDuty {
   /** True when everything is covered that there was. */
   async #checkpoint(expected: ExpectedEpoch): Promise<boolean> {
     const { database, store, policy } = this.#options;
-    const state = await database.audit.state();
+    let state = await database.audit.state();
     const { checkpoints, idleMs } = await store.newest(state.heads.map(({ chain }) => chain));
-    const { due, setBack } = planCheckpoints(state.heads, checkpoints, expected.epoch);
+    let plan = planCheckpoints(state.heads, checkpoints, expected.epoch);
+    if (plan.setBack.length > 0) {
+      // Another server may have signed more since the log was looked at: what is shorter after that is set back.
+      state = await database.audit.state();
+      plan = planCheckpoints(state.heads, checkpoints, expected.epoch);
+    }
+    const { due, setBack } = plan;
     this.#tellSetBack(setBack.map(({ head }) => head.chain));
     if (due.length === 0) return true;
     // Another server has been here; its next round, or ours, covers the rest.
