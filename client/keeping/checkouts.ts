@@ -52,6 +52,12 @@ interface Checkout extends Asked {
   readonly signal: AbortSignal;
 }
 
+/** A checkout that is being asked for. */
+interface Asking extends Checkout {
+  /** Leases whose giving back was settled since it was asked for. */
+  readonly settled: ReadonlySet<string>;
+}
+
 /** How long a checkout that nobody answered is tried to be undone; after that its lease expires by itself. */
 const GIVE_BACK_MS = 60_000;
 /** In line over a session the server asks by itself; a client that hears nothing asks all the same now and then. */
@@ -105,16 +111,22 @@ export class Checkouts {
   }
 
   async #ask(checkout: Checkout): Promise<CheckoutOutcome> {
-    const { clock } = this.#options;
+    const { clock, farewells } = this.#options;
     const { queueMs = 0 } = checkout.request;
     const lineEndsAtMs = clock.nowMs() + queueMs;
     let place: Place | undefined;
     for (;;) {
-      const delivery = await this.#deliver(checkout, place);
-      if (delivery.kind !== 'queued') return this.#outcome(checkout, delivery, place !== undefined);
-      const next = await this.#standInLine(checkout, delivery.place, { before: place, endsAtMs: lineEndsAtMs });
-      if (next.kind === 'over') return next.outcome;
-      place = next.place;
+      const { settled, end } = farewells.watch();
+      try {
+        const asking = { ...checkout, settled };
+        const delivery = await this.#deliver(asking, place);
+        if (delivery.kind !== 'queued') return await this.#outcome(asking, delivery, place !== undefined);
+        const next = await this.#standInLine(asking, delivery.place, { before: place, endsAtMs: lineEndsAtMs });
+        if (next.kind === 'over') return next.outcome;
+        place = next.place;
+      } finally {
+        end();
+      }
     }
   }
 
@@ -143,7 +155,7 @@ export class Checkouts {
 
   /** Waits for news, or for the time to ask again. */
   async #standInLine(
-    checkout: Checkout,
+    checkout: Asking,
     first: Place,
     { before, endsAtMs }: { before: Place | undefined; endsAtMs: number },
   ): Promise<{ kind: 'ask'; place: Place } | { kind: 'over'; outcome: CheckoutOutcome }> {
@@ -200,7 +212,7 @@ export class Checkouts {
   }
 
   async #outcome(
-    checkout: Checkout,
+    checkout: Asking,
     delivery: Exclude<Delivery, { kind: 'queued' }>,
     inLine: boolean,
   ): Promise<CheckoutOutcome> {
@@ -219,13 +231,13 @@ export class Checkouts {
     return { kind: 'refused', code, detail };
   }
 
-  async #granted(checkout: Checkout, grant: Grant | undefined): Promise<CheckoutOutcome> {
+  async #granted(checkout: Asking, grant: Grant | undefined): Promise<CheckoutOutcome> {
     const { keys, book, onOccurrence } = this.#options;
     const { product, feature, seats } = checkout;
     if (!grant) return { kind: 'refused', code: 'not_a_lease', detail: 'The answer is not a lease.' };
     const leaseId = grant.leaseId ?? checkout.id;
     const leaving = this.#options.farewells.underWay(leaseId);
-    if (leaving) return this.#askAfter(leaving, checkout, leaseId);
+    if (leaving || checkout.settled.has(leaseId)) return this.#askAfter(leaving, checkout, leaseId);
     const proof = await keys.verify(grant.token, { leaseId, product, feature, seats });
     if (proof.kind === 'refused') {
       const { detail } = proof;
@@ -243,13 +255,15 @@ export class Checkouts {
     return { kind: 'granted', lease };
   }
 
-  /** The server gave a lease of this installation that is on its way back: when it is there, others are asked for. */
-  async #askAfter(leaving: Promise<void>, checkout: Checkout, leaseId: string): Promise<CheckoutOutcome> {
+  /** The server gave a lease of this installation that is on its way back, or was: when it is there, others are asked for. */
+  async #askAfter(leaving: Promise<void> | undefined, checkout: Checkout, leaseId: string): Promise<CheckoutOutcome> {
     const { clock, deadlineMs, farewells } = this.#options;
-    const enough = new AbortController();
-    const signal = AbortSignal.any([checkout.signal, enough.signal]);
-    await Promise.race([leaving, pause(clock, deadlineMs, { signal, background: false })]);
-    enough.abort();
+    if (leaving) {
+      const enough = new AbortController();
+      const signal = AbortSignal.any([checkout.signal, enough.signal]);
+      await Promise.race([leaving, pause(clock, deadlineMs, { signal, background: false })]);
+      enough.abort();
+    }
     if (farewells.underWay(leaseId) === undefined && !checkout.signal.aborted) return this.#ask(checkout);
     const because = checkout.signal.aborted ? 'it was stopped' : 'seats of before are still being given back';
     return { kind: 'unavailable', because };

@@ -16,6 +16,7 @@ export interface FarewellsOptions {
 export class Farewells {
   readonly #options: FarewellsOptions;
   readonly #underWay = new Map<string, Promise<void>>();
+  readonly #watches = new Set<Set<string>>();
 
   constructor(options: FarewellsOptions) {
     this.#options = options;
@@ -25,6 +26,7 @@ export class Farewells {
   say(leaseId: string, delivery: Promise<Delivery>): Promise<Delivery> {
     const settled = this.#settled(delivery).then(() => {
       if (this.#underWay.get(leaseId) === settled) this.#underWay.delete(leaseId);
+      for (const watch of this.#watches) watch.add(leaseId);
     });
     this.#underWay.set(leaseId, settled);
     return delivery;
@@ -33,6 +35,16 @@ export class Farewells {
   /** Resolves when it is certain what has become of the lease; undefined when nobody is giving it back. */
   underWay(leaseId: string): Promise<void> | undefined {
     return this.#underWay.get(leaseId);
+  }
+
+  /**
+   * Collects the leases whose giving back is settled from now on, until it ends. A server that is asked meanwhile may have
+   * named one of them before it took it back, and its answer may come after that of the release.
+   */
+  watch(): { readonly settled: ReadonlySet<string>; readonly end: () => void } {
+    const settled = new Set<string>();
+    this.#watches.add(settled);
+    return { settled, end: () => void this.#watches.delete(settled) };
   }
 
   async #settled(delivery: Promise<Delivery>): Promise<void> {
