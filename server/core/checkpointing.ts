@@ -40,7 +40,9 @@ export function planCheckpoints(
   const setBack: { head: Head; checkpoint: NewestCheckpoint }[] = [];
   for (const head of heads) {
     const follows = byChain.get(head.chain);
-    if (follows && follows.epoch >= epoch && follows.seq > head.seq) setBack.push({ head, checkpoint: follows });
+    // Whoever holds a later epoch signs; the log that is seen here is that of a region which has lost its own.
+    if (follows && follows.epoch > epoch) continue;
+    if (follows?.epoch === epoch && follows.seq > head.seq) setBack.push({ head, checkpoint: follows });
     else if (follows?.seq !== head.seq || follows.epoch < epoch) {
       due.push({ head, number: (follows?.number ?? 0) + 1, follows });
     }
