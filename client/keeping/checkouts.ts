@@ -232,12 +232,11 @@ export class Checkouts {
   }
 
   async #granted(checkout: Asking, grant: Grant | undefined): Promise<CheckoutOutcome> {
-    const { keys, book, onOccurrence } = this.#options;
+    const { keys, book, farewells, onOccurrence } = this.#options;
     const { product, feature, seats } = checkout;
     if (!grant) return { kind: 'refused', code: 'not_a_lease', detail: 'The answer is not a lease.' };
     const leaseId = grant.leaseId ?? checkout.id;
-    const leaving = this.#options.farewells.underWay(leaseId);
-    if (leaving || checkout.settled.has(leaseId)) return this.#askAfter(leaving, checkout, leaseId);
+    if (farewells.underWay(leaseId) || checkout.settled.has(leaseId)) return this.#askAfter(checkout, leaseId);
     const proof = await keys.verify(grant.token, { leaseId, product, feature, seats });
     if (proof.kind === 'refused') {
       const { detail } = proof;
@@ -256,8 +255,9 @@ export class Checkouts {
   }
 
   /** The server gave a lease of this installation that is on its way back, or was: when it is there, others are asked for. */
-  async #askAfter(leaving: Promise<void> | undefined, checkout: Checkout, leaseId: string): Promise<CheckoutOutcome> {
+  async #askAfter(checkout: Checkout, leaseId: string): Promise<CheckoutOutcome> {
     const { clock, deadlineMs, farewells } = this.#options;
+    const leaving = farewells.underWay(leaseId);
     if (leaving) {
       const enough = new AbortController();
       const signal = AbortSignal.any([checkout.signal, enough.signal]);
