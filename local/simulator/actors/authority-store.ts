@@ -69,11 +69,7 @@ export class Ohio {
 
   /** For the servers. */
   forServer(caller: Host): ServerStore {
-    const ask = async <T>(serve: () => T): Promise<T> => {
-      const answer = await this.#ask(caller, serve);
-      if (answer === undefined) throw new DatabaseFailure('unreachable', { cause: 'no answer', outcomeUnknown: true });
-      return answer.value;
-    };
+    const ask = <T>(serve: () => T): Promise<T> => this.askedBy(caller, serve);
     return {
       renew: ({ region, server, renew }) => ask(() => this.#renew(region, server, renew)),
       recordUnprotected: ({ epoch, region }) => {
@@ -95,6 +91,13 @@ export class Ohio {
         }),
       close: async () => undefined,
     };
+  }
+
+  /** What a server asks of Ohio, at one moment there. Throws `DatabaseFailure`. */
+  async askedBy<T>(caller: Host, serve: () => T, network = this.#network): Promise<T> {
+    const answer = await this.#ask(caller, serve, network);
+    if (answer === undefined) throw new DatabaseFailure('unreachable', { cause: 'no answer', outcomeUnknown: true });
+    return answer.value;
   }
 
   /** For the controllers, and for the operator's command. */
@@ -131,8 +134,8 @@ export class Ohio {
     return 'written';
   }
 
-  #ask<T>(caller: Host, serve: () => T): Promise<{ value: T } | undefined> {
-    return this.#network.askHost<{ value: T } | undefined>(caller, this.host, {
+  #ask<T>(caller: Host, serve: () => T, network = this.#network): Promise<{ value: T } | undefined> {
+    return network.askHost<{ value: T } | undefined>(caller, this.host, {
       ...{ timeoutMs: CALL_TIMEOUT_MS, late: undefined, refused: undefined },
       serve: (answer) => answer({ value: serve() }),
     });

@@ -1,5 +1,4 @@
 import type { CheckpointStore, StoredCheckpoint } from '../../../server/audit-ports';
-import { DatabaseFailure } from '../../../server/ports';
 import type { Host } from '../places/host';
 import type { Network } from '../places/network';
 import type { Ohio } from './authority-store';
@@ -8,8 +7,6 @@ export type SimulatedCheckpointStore = Pick<CheckpointStore, 'newest' | 'newestB
 
 /** By a server of which region. */
 type OnStored = (checkpoint: StoredCheckpoint, region: string) => void;
-
-const CALL_TIMEOUT_MS = 3_000;
 
 /**
  * Checkpoints beside the authority row in Ohio. As server/dynamodb/checkpoint-store.ts, which has no transactions: who
@@ -63,12 +60,7 @@ export class CheckpointShelf {
     return true;
   }
 
-  async #ask<T>(caller: Host, serve: () => T): Promise<T> {
-    const answer = await this.#network.askHost<{ value: T } | undefined>(caller, this.#ohio.host, {
-      ...{ timeoutMs: CALL_TIMEOUT_MS, late: undefined, refused: undefined },
-      serve: (told) => told({ value: serve() }),
-    });
-    if (answer === undefined) throw new DatabaseFailure('unreachable', { cause: 'no answer', outcomeUnknown: true });
-    return answer.value;
+  #ask<T>(caller: Host, serve: () => T): Promise<T> {
+    return this.#ohio.askedBy(caller, serve, this.#network);
   }
 }

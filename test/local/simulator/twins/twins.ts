@@ -6,7 +6,7 @@ import { Host } from '../../../../local/simulator/places/host';
 import { NOTHING_LEFT_OUT } from '../../../../local/simulator/rules';
 import { Clockwork } from '../../../../local/simulator/time/clockwork';
 import { Random } from '../../../../local/simulator/time/random';
-import type { RememberedEvent } from '../../../../server/audit-ports';
+import type { LogState, RememberedEvent } from '../../../../server/audit-ports';
 import type { Entitlement } from '../../../../server/core/entitlement';
 import type { GrantRequest } from '../../../../server/core/grant';
 import type { LeaseClaim } from '../../../../server/core/lease';
@@ -74,6 +74,12 @@ const releaseOf = (leaseId: string, claim: LeaseClaim | undefined, poolId: numbe
 const renewalOf = (leaseId: string, tokenUntilMs: number | undefined) => ({
   ...{ leaseId, controlRoom: undefined, controlRoomState: 'active' as const, tokenUntilMs },
 });
+
+function poolHead({ heads, epoch, era }: LogState): RememberedEvent {
+  const head = heads.find(({ chain }) => chain.startsWith('pool/'));
+  if (!head) throw new Error('there is no chain of a pool');
+  return { chain: head.chain, seq: head.seq, hash: head.hash, epoch, era, jws: 'signed' };
+}
 
 class RealTwin implements Twin {
   readonly #database: TestDatabase;
@@ -148,10 +154,7 @@ class RealTwin implements Twin {
   }
 
   async head() {
-    const { heads, epoch, era } = await this.#license.audit.state();
-    const head = heads.find(({ chain }) => chain.startsWith('pool/'));
-    if (!head) throw new Error('there is no chain of a pool');
-    return { chain: head.chain, seq: head.seq, hash: head.hash, epoch, era, jws: 'signed' };
+    return poolHead(await this.#license.audit.state());
   }
 
   async lose(event: RememberedEvent, epoch: number) {
@@ -276,10 +279,7 @@ class SimulatedTwin implements Twin {
   }
 
   async head() {
-    const { heads, epoch, era } = stateOf(this.#server);
-    const head = heads.find(({ chain }) => chain.startsWith('pool/'));
-    if (!head) throw new Error('there is no chain of a pool');
-    return { chain: head.chain, seq: head.seq, hash: head.hash, epoch, era, jws: 'signed' };
+    return poolHead(stateOf(this.#server));
   }
 
   async lose(event: RememberedEvent, epoch: number) {
