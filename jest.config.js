@@ -1,9 +1,9 @@
 const { availableParallelism } = require('node:os');
 
-/** Tests run on the sources through swc; the drills in test/ run the built world in dist/. */
+/** Tests run on the sources through swc. Drills and tests of whole processes run the bundles in dist/. */
 module.exports = {
   testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
+  roots: ['<rootDir>/packages', '<rootDir>/test', '<rootDir>/verification'],
   testMatch: ['**/*.test.ts'],
   transform: {
     '^.+\\.(ts|js|mjs)$': [
@@ -13,8 +13,8 @@ module.exports = {
   },
   // jose is published as ES modules only, which Jest's CommonJS loader cannot read as they are.
   transformIgnorePatterns: ['/node_modules/(?!jose/)'],
-  globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  globalSetup: '<rootDir>/verification/test-support/src/global-setup.ts',
+  globalTeardown: '<rootDir>/verification/test-support/src/global-teardown.ts',
   testTimeout: 30_000,
   // Most of a test's time is waiting for real processes and real databases.
   maxWorkers: Math.ceil(1.5 * availableParallelism()),

@@ -5,13 +5,13 @@
  */
 import { readFileSync } from 'node:fs';
 import { GetTemplateCommand } from '@aws-sdk/client-cloudformation';
-import { openAwsTarget } from '../cli/aws/open-target';
+import { openAwsTarget } from '@evergrant/cli/aws/open-target';
+import { OperatingError } from '@evergrant/core/operating-error';
 import { config } from '../deployment.config';
-import { OperatingError } from '../lambda/failover/ports';
 import { checkedConfig } from '../lib/config/deployment-config';
 import { type GuardFacts, guardVerdict } from '../lib/protection/guard';
-import type { ComparedTemplate } from '../lib/protection/harm';
 import { askStack } from '../lib/protection/stack-call';
+import type { ComparedTemplate } from '../lib/protection/unsafe-changes';
 import { STACKS } from '../lib/stacks/deployment';
 
 const OUT = process.env.CDK_OUTDIR ?? 'cdk.out';

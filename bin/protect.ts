@@ -3,8 +3,8 @@
  * `npm run deploy:aws` ends with it.
  */
 import { SetStackPolicyCommand } from '@aws-sdk/client-cloudformation';
-import { STACK_POLICY } from '../lib/protection/harm';
 import { askStack } from '../lib/protection/stack-call';
+import { STACK_POLICY } from '../lib/protection/unsafe-changes';
 import { STACKS } from '../lib/stacks/deployment';
 
 async function main(): Promise<void> {

@@ -7,11 +7,11 @@ const { join } = require('node:path');
 const { build } = require('esbuild');
 
 const root = join(__dirname, '..');
-const source = join(root, 'client');
-/** What the client shares with the servers: the format of files. */
-const shared = ['license-files', 'offline-files'].map((folder) => join(root, folder));
+const source = join(root, 'packages/client/src');
+/** Formats that the client shares with the server. */
+const shared = [join(root, 'packages/formats/src')];
 const target = join(root, 'dist', 'client');
-const types = join(target, 'types', 'client', 'license-client.d.ts');
+const types = join(target, 'types/client/src/license-client.d.ts');
 
 /** Accelerators that `ws` uses when they are there. */
 const OPTIONAL = ['bufferutil', 'utf-8-validate'];
@@ -25,17 +25,17 @@ function newestMs(folder) {
 function emitTypes() {
   if (existsSync(types) && statSync(types).mtimeMs > Math.max(...[source, ...shared].map(newestMs))) return;
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(source, 'tsconfig.json')], { stdio: 'inherit' });
+  execFileSync(process.execPath, [tsc, '-p', join(root, 'packages/client/tsconfig.build.json')], { stdio: 'inherit' });
 }
 
 function writeManifest() {
-  const { version, engines } = require(join(root, 'package.json'));
+  const { name, version, description, license, engines } = require(join(root, 'packages/client/package.json'));
+  const entry = { types: './types/client/src/license-client.d.ts', default: './index.js' };
   const manifest = {
-    name: '@evergrant/client',
-    version,
+    ...{ name, version, description, license, engines },
     main: 'index.js',
-    types: 'types/client/license-client.d.ts',
-    engines,
+    types: entry.types,
+    exports: { '.': entry, './package.json': './package.json' },
   };
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
@@ -45,8 +45,8 @@ async function buildClient() {
   await build({
     absWorkingDir: root,
     entryPoints: [
-      { in: 'client/license-client.ts', out: 'index' },
-      { in: 'client/example/main.ts', out: 'example' },
+      { in: 'packages/client/src/license-client.ts', out: 'index' },
+      { in: 'packages/client/src/example/main.ts', out: 'example' },
     ],
     outdir: target,
     bundle: true,

@@ -1,12 +1,13 @@
 /** The failover controller as a Lambda: the schedule's events make it watch, people's events are orders. */
-import { heartbeatInOregon } from './aws/heartbeat';
-import { connectAws } from './aws/ports';
-import { SCHEDULE } from './aws/schedule';
-import { runCycle } from './cycle';
-import { readFailoverEnvironment } from './environment';
-import { runInvocation } from './invocation';
-import { awaitEnd, isOrder, type OrderAnswer, take } from './orders';
-import { Telemetry } from './telemetry';
+
+import { readFailoverEnvironment } from '@evergrant/controller/aws/environment';
+import { heartbeatInOregon } from '@evergrant/controller/aws/heartbeat';
+import { runInvocation } from '@evergrant/controller/aws/invocation';
+import { awaitEnd, isOrder, type OrderAnswer, take } from '@evergrant/controller/aws/operator-events';
+import { connectAws } from '@evergrant/controller/aws/ports';
+import { SCHEDULE } from '@evergrant/controller/aws/schedule';
+import { Telemetry } from '@evergrant/controller/aws/telemetry';
+import { runCycle } from '@evergrant/controller/cycle';
 
 const environment = readFailoverEnvironment(process.env);
 const ports = connectAws(environment);

@@ -1,4 +1,4 @@
-import type { Properties } from './setup-work';
+import type { Properties } from './custom-resource';
 
 /** What CloudFormation sends to the function behind a custom resource. */
 export interface CloudFormationEvent {

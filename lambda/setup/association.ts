@@ -5,8 +5,8 @@ import {
   WAFNonexistentItemException,
   type WAFV2Client,
 } from '@aws-sdk/client-wafv2';
-import { AUTHORITY_KEY, textOf } from '../failover/aws/authority-table';
-import { property, type SetupWork } from './setup-work';
+import { AUTHORITY_KEY, textOf } from '@evergrant/authority-store/authority-table';
+import { property, type SetupWork } from './custom-resource';
 
 /**
  * A load balancer without a web ACL is open, so it gets one: *serve* where authority is, *fence* everywhere else.

@@ -1,7 +1,7 @@
 import { ConditionalCheckFailedException, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { AUTHORITY_KEY, CONTROL_KEY, type Item, number, text } from '../failover/aws/authority-table';
-import { initialControl } from '../failover/core/control-record';
-import { property, type SetupWork } from './setup-work';
+import { AUTHORITY_KEY, CONTROL_KEY, type Item, number, text } from '@evergrant/authority-store/authority-table';
+import { initialControl } from '@evergrant/controller/core/control-record';
+import { property, type SetupWork } from './custom-resource';
 
 /** A new deployment begins in Oregon, in epoch 1, open, with the automation paused until a human has drilled it. */
 export const seedAuthority: SetupWork = async (properties, { dynamo }) => {

@@ -6,14 +6,14 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Route53Client } from '@aws-sdk/client-route-53';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { WAFV2Client } from '@aws-sdk/client-wafv2';
-import { sdkSettings } from '../failover/aws/sdk';
+import { sdkSettings } from '@evergrant/controller/aws/sdk';
 import { answerCloudFormation, type CloudFormationEvent } from './answer';
 import { seedAssociation } from './association';
 import { seedAuthority } from './authority';
-import { introduce, lookUp } from './introduction';
-import { patiently } from './patience';
+import type { SetupClients, SetupWork } from './custom-resource';
 import { seedPublicRecord } from './public-record';
-import type { SetupClients, SetupWork } from './setup-work';
+import { introduce, lookUp } from './publish-region-resources';
+import { patiently } from './retry';
 import { seedSigningKeys } from './signing-keys';
 
 const WORK: Readonly<Record<string, SetupWork>> = {

@@ -1,7 +1,7 @@
 import { ChangeResourceRecordSetsCommand, ListResourceRecordSetsCommand } from '@aws-sdk/client-route-53';
-import { regionalName } from '../failover/aws/deployment';
-import { PRIMARY_REGION } from '../failover/core/regions';
-import { property, type SetupWork } from './setup-work';
+import { regionalName } from '@evergrant/controller/aws/resource-names';
+import { PRIMARY_REGION } from '@evergrant/core/regions';
+import { property, type SetupWork } from './custom-resource';
 
 /** The public record, if there is none: it begins by leading to Oregon. From then on it is the controller's. */
 export const seedPublicRecord: SetupWork = async (properties, { route53 }) => {

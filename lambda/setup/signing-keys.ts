@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { property, type SetupWork } from './setup-work';
+import { property, type SetupWork } from './custom-resource';
 
 /** Adds the Ed25519 key that signs lease tokens to the servers' secret, if it has none. It never leaves the secret. */
 export const seedSigningKeys: SetupWork = async (properties, { secrets }) => {

@@ -1,9 +1,9 @@
+import { CONTROLLER_METRICS, METRIC_NAMESPACE } from '@evergrant/controller/aws/telemetry-names';
 import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { CONTROLLER_METRICS, METRIC_NAMESPACE } from '../../lambda/failover/telemetry-names';
 import type { RegionContext } from '../config/region-context';
 import { RunbookAlarms } from './runbook-alarm';
 

@@ -1,8 +1,8 @@
+import { METRIC_NAMESPACE } from '@evergrant/controller/aws/telemetry-names';
 import type { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { FilterPattern, type ILogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { METRIC_NAMESPACE } from '../../lambda/failover/telemetry-names';
 import type { RegionContext } from '../config/region-context';
 
 /**

@@ -1,7 +1,7 @@
+import { AWS_REGION_OF, deploymentNames, WITNESS_AWS_REGION } from '@evergrant/controller/aws/resource-names';
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, Billing, MultiRegionConsistency, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
-import { AWS_REGION_OF, deploymentNames, WITNESS_AWS_REGION } from '../../lambda/failover/aws/deployment';
 import type { DeploymentConfig } from '../config/deployment-config';
 
 /**
@@ -40,7 +40,7 @@ export function authorityTableArn(config: DeploymentConfig, awsRegion: string): 
   return `arn:aws:dynamodb:${awsRegion}:${config.account}:table/${deploymentNames(config.deployment).authorityTable}`;
 }
 
-/** Narrows a right to the items under some partition keys, see lambda/failover/aws/authority-table.ts. */
+/** Narrows a right to the items under some partition keys, see packages/authority-store/src/authority-table.ts. */
 export function underKeys(...keys: readonly string[]): Record<string, Record<string, string[]>> {
   return { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [...keys] } };
 }

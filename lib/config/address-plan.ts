@@ -1,4 +1,4 @@
-import type { Region } from '../../lambda/failover/core/regions';
+import type { Region } from '@evergrant/core/regions';
 
 /** Availability zones that stand in the region itself; those beside a city, or of a mobile network, are named longer. */
 const ZONES: Readonly<Record<Region, RegExp>> = { oregon: /^us-west-2[a-d]$/, virginia: /^us-east-1[a-f]$/ };

@@ -1,9 +1,9 @@
+import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value, ValuePointer } from '@sinclair/typebox/value';
-import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
+import { type Fitting, relationMistakes } from './cross-field-rules';
 import { CPU_UNITS } from './fargate-sizes';
-import { mistakeOf, oneOf } from './mistakes';
-import { type Fitting, relationMistakes } from './relations';
+import { mistakeOf, oneOf } from './validation-errors';
 
 const closed = { additionalProperties: false } as const;
 const LOG_RETENTION_DAYS = [7, 14, 30, 60, 90, 180, 365] as const;
@@ -87,7 +87,7 @@ export const DeploymentConfigSchema = Type.Object(
     ),
     service: Type.Object(
       {
-        /** `build`: from server/Dockerfile, by whoever deploys. Otherwise an image that both regions can pull. */
+        /** `build`: from packages/server/Dockerfile, by whoever deploys. Otherwise an image that both regions can pull. */
         image: Type.String({ minLength: 1, description: '"build", or the name of an image' }),
         /** Processor and memory as Fargate has them together, see fargate-sizes.ts. */
         cpu: choice(CPU_UNITS, ' units, of which 1024 are one processor'),
@@ -131,7 +131,7 @@ export const DeploymentConfigSchema = Type.Object(
     ),
     /** Where people on call find docs/runbook.md. */
     runbookUrl: Type.String({ pattern: '^https://\\S+$', description: 'an address that begins with https://' }),
-    /** Thresholds of the failover that differ from the defaults of lambda/failover/core/policy.ts. */
+    /** Thresholds of the failover that differ from the defaults of packages/controller/src/core/policy.ts. */
     failover: Type.Partial(
       Type.Object(
         Object.fromEntries(Object.keys(DEFAULT_POLICY).map((name) => [name, whole(1, 1_000_000_000)])),

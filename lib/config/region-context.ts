@@ -3,8 +3,8 @@ import {
   type DeploymentNames,
   deploymentNames,
   regionalName,
-} from '../../lambda/failover/aws/deployment';
-import { otherRegion, PRIMARY_REGION, type Region } from '../../lambda/failover/core/regions';
+} from '@evergrant/controller/aws/resource-names';
+import { otherRegion, PRIMARY_REGION, type Region } from '@evergrant/core/regions';
 import type { DeploymentConfig } from './deployment-config';
 
 /** What every room of a region is told: the configuration, and which region this is. */

@@ -1,3 +1,6 @@
+import type { FailoverVariable } from '@evergrant/controller/aws/environment';
+import { AWS_REGION_OF, regionalName } from '@evergrant/controller/aws/resource-names';
+import { SCHEDULE } from '@evergrant/controller/aws/schedule';
 import { type CfnElement, Duration, Stack } from 'aws-cdk-lib';
 import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -9,11 +12,8 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { AWS_REGION_OF, regionalName } from '../../lambda/failover/aws/deployment';
-import { SCHEDULE } from '../../lambda/failover/aws/schedule';
-import type { FailoverVariable } from '../../lambda/failover/environment';
 import { acknowledge } from '../config/acknowledged';
-import { grantWithReasons } from '../config/reasoned-grant';
+import { grantWithReasons } from '../config/justified-wildcards';
 import type { RegionContext } from '../config/region-context';
 import type { DatabaseFoundation } from '../database/database-foundation';
 import { followerSettings } from '../database/follower-settings';
@@ -21,7 +21,7 @@ import type { EdgeArns } from '../edge/association-actions';
 import type { RegionNetwork } from '../network/region-network';
 import type { RegionKeys } from '../secrets/region-keys';
 import { bundledFunction } from '../setup/bundled-function';
-import { CONTROLLER_WILDCARDS, controllerStatements } from './controller-rights';
+import { CONTROLLER_WILDCARDS, controllerStatements } from './controller-policy';
 
 export interface FailoverControllerProps {
   readonly context: RegionContext;

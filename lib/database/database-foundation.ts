@@ -3,7 +3,7 @@ import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnDBParameterGroup, CfnDBSubnetGroup } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
 import { acknowledge } from '../config/acknowledged';
-import { managedPolicyFinding } from '../config/reasoned-grant';
+import { managedPolicyFinding } from '../config/justified-wildcards';
 import type { RegionContext } from '../config/region-context';
 import type { RegionNetwork } from '../network/region-network';
 

@@ -1,6 +1,6 @@
-import type { DeploymentNames } from '../../lambda/failover/aws/deployment';
-import type { FollowerSettings } from '../../lambda/failover/aws/follower-settings';
-import type { Region } from '../../lambda/failover/core/regions';
+import type { FollowerSettings } from '@evergrant/controller/aws/follower-settings';
+import type { DeploymentNames } from '@evergrant/controller/aws/resource-names';
+import type { Region } from '@evergrant/core/regions';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { CERTIFICATE_AUTHORITY } from './database-foundation';
 

@@ -1,10 +1,10 @@
+import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
+import type { Region } from '@evergrant/core/regions';
 import { RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnDBInstance } from 'aws-cdk-lib/aws-rds';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
-import type { Region } from '../../lambda/failover/core/regions';
 import { acknowledge } from '../config/acknowledged';
 import type { RegionContext } from '../config/region-context';
 import { DATABASE_NAME, ownerPassword } from '../secrets/deployment-secrets';

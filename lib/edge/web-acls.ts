@@ -1,9 +1,9 @@
+import { regionalName } from '@evergrant/controller/aws/resource-names';
 import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnLoggingConfiguration, CfnWebACL } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
-import { regionalName } from '../../lambda/failover/aws/deployment';
 import { acknowledge } from '../config/acknowledged';
 import type { RegionContext } from '../config/region-context';
 

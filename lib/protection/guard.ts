@@ -1,7 +1,7 @@
-import type { AuthorityView } from '../../lambda/failover/core/authority';
-import type { ControlRecord } from '../../lambda/failover/core/control-record';
-import { PRIMARY_REGION } from '../../lambda/failover/core/regions';
-import { type ComparedTemplate, harmfulChanges } from './harm';
+import type { AuthorityView } from '@evergrant/controller/core/authority';
+import type { ControlRecord } from '@evergrant/controller/core/control-record';
+import { PRIMARY_REGION } from '@evergrant/core/regions';
+import { type ComparedTemplate, harmfulChanges } from './unsafe-changes';
 
 export interface GuardFacts {
   /** Null: nothing is deployed yet. */

@@ -1,5 +1,5 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
-import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
+import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
 
 /** Asks CloudFormation in the stack's own region. Null: the stack is not there. */
 export async function askStack<Answer>(

@@ -1,5 +1,5 @@
-import type { FailbackStage } from '../../lambda/failover/core/operations';
-import type { OrderAnswer } from '../../lambda/failover/orders';
+import type { OrderAnswer } from '@evergrant/controller/aws/operator-events';
+import type { FailbackStage } from '@evergrant/controller/core/operations';
 
 /** An order that a document gives to the controller, and what people are asked before. */
 export interface DocumentedOrder {

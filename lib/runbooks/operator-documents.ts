@@ -1,3 +1,4 @@
+import { FAILBACK_STAGES, type FailbackStage } from '@evergrant/controller/core/operations';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -5,7 +6,6 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import { FAILBACK_STAGES, type FailbackStage } from '../../lambda/failover/core/operations';
 import type { RegionContext } from '../config/region-context';
 import { automationDocument, type DocumentedOrder, type DocumentPlaces } from './automation-document';
 

@@ -1,7 +1,7 @@
+import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
 import { acknowledge } from '../config/acknowledged';
 import type { RegionContext } from '../config/region-context';
 

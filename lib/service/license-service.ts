@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { regionalName } from '@evergrant/controller/aws/resource-names';
+import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
@@ -19,12 +21,10 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { regionalName } from '../../lambda/failover/aws/deployment';
-import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
 import { authorityTableArn } from '../authority/authority-table';
 import { acknowledge } from '../config/acknowledged';
+import { RENEWAL_EVERY_MS } from '../config/cross-field-rules';
 import type { RegionContext } from '../config/region-context';
-import { RENEWAL_EVERY_MS } from '../config/relations';
 import { type DatabaseFoundation, POSTGRES_PORT } from '../database/database-foundation';
 import type { LicenseDatabase } from '../database/license-database';
 import type { RegionNetwork } from '../network/region-network';
@@ -208,25 +208,25 @@ function serverEnvironment({ config, names, region, awsRegion }: RegionContext):
   };
 }
 
-/** What server/Dockerfile copies. */
-const IMAGE_FOLDERS = ['server', 'lambda', 'license-files', 'offline-files', 'audit'];
+/** What packages/server/Dockerfile copies. */
+const IMAGE_FOLDERS = ['authority-store', 'core', 'formats', 'server'].map((name) => `packages/${name}`);
 const IMAGE_FILES = [
-  ...['cli', 'cli/package.json', 'cli/bin.js'],
-  ...['scripts', 'scripts/build.js', 'scripts/build-client.js'],
-  ...['package.json', 'package-lock.json', '.npmrc', 'tsconfig.json'],
+  ...['packages', 'scripts', 'scripts/build.js'],
+  ...['package.json', 'package-lock.json', '.npmrc'],
 ];
 
 /** An image that is built is described by its sources, so synthesizing needs no Docker: deploying does. */
 function imageOf(image: string): ContainerImage {
   if (image !== 'build') return ContainerImage.fromRegistry(image);
   return ContainerImage.fromAsset(join(__dirname, '../..'), {
-    file: 'server/Dockerfile',
+    file: 'packages/server/Dockerfile',
     platform: Platform.LINUX_ARM64,
     // Everything but what the Dockerfile copies; a folder and what is in it are two patterns.
     exclude: [
       '**',
       ...IMAGE_FOLDERS.flatMap((folder) => [`!${folder}`, `!${folder}/**`]),
       ...IMAGE_FILES.map((file) => `!${file}`),
+      'packages/*/test',
     ],
   });
 }

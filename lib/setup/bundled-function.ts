@@ -7,7 +7,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acknowledge } from '../config/acknowledged';
 import type { DeploymentConfig } from '../config/deployment-config';
-import { managedPolicyFinding } from '../config/reasoned-grant';
+import { managedPolicyFinding } from '../config/justified-wildcards';
 
 const ROOT = join(__dirname, '../..');
 

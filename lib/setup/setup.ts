@@ -4,9 +4,9 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { acknowledge } from '../config/acknowledged';
 import type { DeploymentConfig } from '../config/deployment-config';
-import { grantWithReasons } from '../config/reasoned-grant';
+import { grantWithReasons } from '../config/justified-wildcards';
 import { bundledFunction } from './bundled-function';
-import { introductionStatements } from './setup-rights';
+import { introductionStatements } from './setup-policy';
 
 export interface SetupProps {
   readonly config: DeploymentConfig;
@@ -31,7 +31,7 @@ export class Setup extends Construct {
       functionName: `${config.deployment}-setup-${stack}`,
       config,
       description: 'Seeds, once, what the failover controller changes afterwards',
-      // It tries for three minutes: lambda/setup/patience.ts.
+      // It tries for three minutes: lambda/setup/retry.ts.
       timeout: Duration.seconds(240),
     });
     acknowledge(handler, {

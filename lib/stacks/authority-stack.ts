@@ -1,10 +1,10 @@
+import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
 import { AuthorityTable } from '../authority/authority-table';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { Setup } from '../setup/setup';
-import { seedStatements } from '../setup/setup-rights';
+import { seedStatements } from '../setup/setup-policy';
 
 /** Who may grant. It stands beside the controller, so that it can be worked on while Oregon is dead. */
 export class AuthorityStack extends Stack {

@@ -1,12 +1,12 @@
+import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
+import type { Region } from '@evergrant/core/regions';
 import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
-import type { Region } from '../../lambda/failover/core/regions';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { deploymentTags } from '../database/follower-settings';
 import { AuthorityStack } from './authority-stack';
-import { OregonInterconnectStack, VirginiaInterconnectStack } from './interconnect-stacks';
 import { OregonStack } from './oregon-stack';
+import { OregonInterconnectStack, VirginiaInterconnectStack } from './peering-stacks';
 import { VirginiaStack } from './virginia-stack';
 
 /** The stacks by their names, in the order in which a new deployment makes them. */

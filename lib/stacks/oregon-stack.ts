@@ -4,8 +4,8 @@ import { WatcherAlarm } from '../alarms/controller-alarms';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { regionContext } from '../config/region-context';
 import { PrimarySecrets } from '../secrets/deployment-secrets';
-import { primarySetupStatements } from '../setup/setup-rights';
-import { RegionRooms } from './region-rooms';
+import { primarySetupStatements } from '../setup/setup-policy';
+import { RegionRooms } from './region-resources';
 
 /** The primary region. */
 export class OregonStack extends Stack {

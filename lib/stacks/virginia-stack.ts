@@ -6,7 +6,7 @@ import { regionContext } from '../config/region-context';
 import { FailoverController } from '../controller/failover-controller';
 import { OperatorDocuments } from '../runbooks/operator-documents';
 import { ReplicatedSecrets } from '../secrets/deployment-secrets';
-import { RegionRooms } from './region-rooms';
+import { RegionRooms } from './region-resources';
 
 /** The standby region: the same service, warm, and the controller that watches the other one. */
 export class VirginiaStack extends Stack {

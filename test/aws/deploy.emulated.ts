@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
+import { eventually } from '@evergrant/test-support/eventually';
 import { App } from 'aws-cdk-lib';
 import { config } from '../../deployment.config';
-import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
 import { checkedConfig, type DeploymentConfig } from '../../lib/config/deployment-config';
 import { addDeployment, STACKS } from '../../lib/stacks/deployment';
-import { eventually } from '../support/eventually';
 import { CloudWorld, QUIETLY, type Ran, stubbedTypes } from './support/cloud-world';
 
 /** The thresholds are the shipped ones, so this runs at the pace of production. */

@@ -1,5 +1,5 @@
-import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
-import { eventually } from '../support/eventually';
+import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
+import { eventually } from '@evergrant/test-support/eventually';
 import { AwsWorld } from './support/aws-world';
 
 let world: AwsWorld;

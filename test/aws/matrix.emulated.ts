@@ -1,6 +1,6 @@
-import type { HoldCause, Verdict } from '../../lambda/failover/core/verdicts';
-import { pause } from '../../lambda/failover/operator';
-import { eventually } from '../support/eventually';
+import type { HoldCause, Verdict } from '@evergrant/controller/core/verdicts';
+import { pause } from '@evergrant/controller/operator-commands';
+import { eventually } from '@evergrant/test-support/eventually';
 import { AwsWorld } from './support/aws-world';
 
 let world: AwsWorld;

@@ -12,14 +12,14 @@ import {
   GetWebACLForResourceCommand,
   WAFV2Client,
 } from '@aws-sdk/client-wafv2';
-import { DynamoAuthorityStore } from '../../lambda/failover/aws/authority-store';
-import { PublicRecord } from '../../lambda/failover/aws/public-record';
-import { StoreClock } from '../../lambda/failover/aws/store-clock';
-import { REGIONS } from '../../lambda/failover/core/regions';
+import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { DynamoAuthorityStore } from '@evergrant/controller/aws/authority-store';
+import { PublicRecord } from '@evergrant/controller/aws/public-record';
+import { REGIONS } from '@evergrant/core/regions';
 import { seedAssociation } from '../../lambda/setup/association';
 import { seedAuthority } from '../../lambda/setup/authority';
-import { introduce, lookUp } from '../../lambda/setup/introduction';
 import { seedPublicRecord } from '../../lambda/setup/public-record';
+import { introduce, lookUp } from '../../lambda/setup/publish-region-resources';
 import { seedSigningKeys } from '../../lambda/setup/signing-keys';
 import { createAuthorityTable, createRegionalRecord, type Emulator, startEmulator } from './support/emulator';
 

@@ -1,16 +1,16 @@
 import { DeleteItemCommand, DynamoDBClient, PutItemCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
-import { DynamoAuthorityStore } from '../../lambda/failover/aws/authority-store';
-import { AUTHORITY_KEY, historyKey, number, text } from '../../lambda/failover/aws/authority-table';
-import { DynamoControlStore } from '../../lambda/failover/aws/control-store';
-import { StoreClock } from '../../lambda/failover/aws/store-clock';
-import type { HistoryEntry } from '../../lambda/failover/core/history';
+import { AUTHORITY_KEY, historyKey, number, text } from '@evergrant/authority-store/authority-table';
+import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { DynamoAuthorityStore } from '@evergrant/controller/aws/authority-store';
+import { DynamoControlStore } from '@evergrant/controller/aws/control-store';
+import type { HistoryEntry } from '@evergrant/controller/core/history';
+import { DynamoCheckpointStore } from '@evergrant/server/audit/dynamodb/checkpoint-store';
+import { DynamoControllerHistory } from '@evergrant/server/audit/dynamodb/controller-history';
+import type { StoredCheckpoint } from '@evergrant/server/audit/ports';
+import { connectDynamoAuthorityStore } from '@evergrant/server/epochs/dynamodb/authority-store';
+import type { AuthorityStore } from '@evergrant/server/ports';
 import { seedAuthority } from '../../lambda/setup/authority';
-import type { SetupClients } from '../../lambda/setup/setup-work';
-import type { StoredCheckpoint } from '../../server/audit-ports';
-import { connectDynamoAuthorityStore } from '../../server/dynamodb/authority-store';
-import { DynamoCheckpointStore } from '../../server/dynamodb/checkpoint-store';
-import { DynamoControllerHistory } from '../../server/dynamodb/controller-history';
-import type { AuthorityStore } from '../../server/ports';
+import type { SetupClients } from '../../lambda/setup/custom-resource';
 import { CREDENTIALS, createAuthorityTable, type Emulator, startEmulator } from './support/emulator';
 
 const SETTINGS = { region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FORMAT, HASH_BEFORE_THE_FIRST, readLine } from '../../audit/event';
-import { MEANINGS } from '../../audit/finding';
+import { FORMAT, HASH_BEFORE_THE_FIRST, readLine } from '@evergrant/formats/audit/event';
+import { MEANINGS } from '@evergrant/formats/audit/finding';
 
 const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const PAGE = read('docs/audit.md');
-const MIGRATIONS = readdirSync(join(ROOT, 'server/migrations'))
+const MIGRATIONS = readdirSync(join(ROOT, 'packages/server/migrations'))
   .filter((name) => /^\d/.test(name))
-  .map((name) => read(join('server/migrations', name)));
+  .map((name) => read(join('packages/server/migrations', name)));
 const TABLES = new Set([...MIGRATIONS.join('\n').matchAll(/create table (\w+)/g)].map(([, name]) => name));
 
 /** What the first column of the section's tables names. */
@@ -30,7 +30,7 @@ const kindsWritten = (): string[] => {
 
 /** What the controller's history keeps, as the kinds that the log gives it. */
 const kindsBroughtIn = (): string[] =>
-  [...read('lambda/failover/core/history.ts').matchAll(/readonly kind: '([a-z-]+)'/g)].map(
+  [...read('packages/controller/src/core/history.ts').matchAll(/readonly kind: '([a-z-]+)'/g)].map(
     ([, name = '']) => `controller_${name.replaceAll('-', '_')}`,
   );
 
@@ -56,7 +56,9 @@ describe('the page of the audit log', () => {
   });
 
   it('leads from every alert to the runbook', () => {
-    const raised = [...read('server/duties/checkpoints.ts').matchAll(/alert: '([^']+)'/g)].map(([, alert]) => alert);
+    const raised = [...read('packages/server/src/audit/checkpoint-writer.ts').matchAll(/alert: '([^']+)'/g)].map(
+      ([, alert]) => alert,
+    );
     expect(raised.length).toBeGreaterThan(0);
     for (const alert of raised)
       for (const page of [PAGE, read('docs/runbook.md')]) expect(page).toContain(`\`${alert}\``);

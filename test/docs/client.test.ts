@@ -10,9 +10,9 @@ import type {
   LeaseState,
   LicenseClientOptions,
   LicenseEvent,
-} from '../../client/license-client';
-import { giveLicenseKey } from '../server/control-rooms/support';
-import { TestWorld } from '../server/support/test-world';
+} from '@evergrant/client/license-client';
+import { giveLicenseKey } from '@evergrant/test-support/server/control-rooms';
+import { TestWorld } from '@evergrant/test-support/server/test-world';
 
 const ROOT = join(__dirname, '../..');
 const PAGE = readFileSync(join(ROOT, 'docs/client.md'), 'utf8');

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TestWorld } from '../server/support/test-world';
+import { TestWorld } from '@evergrant/test-support/server/test-world';
 
 const PAGE = readFileSync(join(__dirname, '../../docs/architecture.md'), 'utf8');
 

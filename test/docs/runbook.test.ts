@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StandingVerdict } from '../../lambda/failover/core/control-record';
-import type { DebtStep } from '../../lambda/failover/core/debts';
-import { type OperationKind, type OperationReport, PHASES_OF } from '../../lambda/failover/core/operations';
-import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
-import { runbookSection } from '../../lambda/failover/core/runbook-section';
-import { type Message, tell } from '../../lambda/failover/core/tell';
-import { TRANSITIONS } from '../../lambda/failover/core/transitions';
-import type { HoldCause, StandbyWatch, Verdict, VerdictKind } from '../../lambda/failover/core/verdicts';
-import type { NotGrantingReason } from '../../server/core/role';
+import { type Message, tell } from '@evergrant/controller/core/alerting';
+import type { StandingVerdict } from '@evergrant/controller/core/control-record';
+import { type OperationKind, type OperationReport, PHASES_OF } from '@evergrant/controller/core/operations';
+import type { DebtStep } from '@evergrant/controller/core/pending-fences';
+import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
+import { TRANSITIONS } from '@evergrant/controller/core/transitions';
+import type { HoldCause, StandbyWatch, Verdict, VerdictKind } from '@evergrant/controller/core/verdicts';
+import { runbookSection } from '@evergrant/core/runbook-section';
+import type { NotGrantingReason } from '@evergrant/server/epochs/core/role';
 
 const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -165,10 +165,10 @@ describe('the runbook', () => {
 });
 
 test('alerts are raised in the places, and under the codes, that this test knows', () => {
-  const sources = readdirSync(join(ROOT, 'lambda/failover'), { recursive: true, encoding: 'utf8' });
+  const sources = readdirSync(join(ROOT, 'packages/controller/src'), { recursive: true, encoding: 'utf8' });
   const raised = sources
     .filter((path) => path.endsWith('.ts'))
-    .flatMap((path) => [...read(join('lambda/failover', path)).matchAll(/\.alert\((.{0,80})/gs)])
+    .flatMap((path) => [...read(join('packages/controller/src', path)).matchAll(/\.alert\((.{0,80})/gs)])
     .map(([, text = '']) => /^\{\s*code: [`']([^`']+)/.exec(text)?.[1]?.replaceAll('$', '') ?? text.split(')')[0]);
   // `message` is what `tell` tells.
   expect(raised.sort()).toEqual(

@@ -7,7 +7,10 @@ const SECURITY = readFileSync(join(DOCS, 'security.md'), 'utf8');
 
 /** What is named as the proof of a line: the words of a test, and the file that it stands in. */
 const proofsIn = (line: string) =>
-  [...line.matchAll(/\[([^\]]+)\]\((\.\.\/test\/[^)]+)\)/g)].map(([, title = '', file = '']) => ({ title, file }));
+  [...line.matchAll(/\[([^\]]+)\]\((\.\.\/(?:packages|test)\/[^)]+)\)/g)].map(([, title = '', file = '']) => ({
+    title,
+    file,
+  }));
 
 /** The lines of attempts: all tables whose head ends with "shown by". */
 const attempts = SECURITY.split('\n\n')
@@ -32,7 +35,7 @@ it.each(PROOFS)('"$title" is in $file', ({ title, file }) => {
 });
 
 it('every setting of the security of a server and a router is told, and none that is not there', () => {
-  const sources = ['server/environment-security.ts', 'local/two-region/proxy/upstream-tls.ts']
+  const sources = ['packages/server/src/config/security.ts', 'packages/local-cluster/src/proxy/upstream-tls.ts']
     .map((path) => readFileSync(join(ROOT, path), 'utf8'))
     .join('\n');
   const inCode = new Set([...sources.matchAll(/'(EVERGRANT_[A-Z_]+)'/g)].map(([, name]) => name));

@@ -3,11 +3,15 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } f
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dependencies } from '../../package.json';
+import { dependencies as storeLibraries } from '../../packages/authority-store/package.json';
+import { dependencies as formatLibraries } from '../../packages/formats/package.json';
+import { dependencies as serverLibraries } from '../../packages/server/package.json';
 import { withImageContext } from './support/synthesized';
 
+const dependencies = { ...storeLibraries, ...formatLibraries, ...serverLibraries };
+
 /** There is no engine here to build it: what it says is read, and its build stage is followed step by step. */
-const DOCKERFILE = readFileSync(join(__dirname, '../../server/Dockerfile'), 'utf8');
+const DOCKERFILE = readFileSync(join(__dirname, '../../packages/server/Dockerfile'), 'utf8');
 const stages = DOCKERFILE.split(/^FROM /m).slice(1);
 const last = stages.at(-1) ?? '';
 

@@ -59,7 +59,7 @@ describe('a first deploy', () => {
       const setup = ofType(template, 'AWS::Lambda::Function').find(([, { Properties }]) =>
         String(Properties.FunctionName).includes('-setup-'),
       );
-      // Three minutes of tries (lambda/setup/patience.ts), the last one's calls, and the answer to CloudFormation.
+      // Three minutes of tries (lambda/setup/retry.ts), the last one's calls, and the answer to CloudFormation.
       expect(setup?.[1].Properties.Timeout).toBeGreaterThanOrEqual(240);
       expect(Number(ServiceTimeout)).toBeGreaterThan(Number(setup?.[1].Properties.Timeout));
     }

@@ -1,10 +1,10 @@
 import { DescribeDBInstancesCommand, type RDSClient } from '@aws-sdk/client-rds';
+import { Rds } from '@evergrant/controller/aws/database-service';
+import { readFailoverEnvironment } from '@evergrant/controller/aws/environment';
+import type { Introductions } from '@evergrant/controller/aws/region-resources';
+import { deploymentNames } from '@evergrant/controller/aws/resource-names';
+import { REGIONS, type Region } from '@evergrant/core/regions';
 import { config } from '../../deployment.config';
-import { Rds } from '../../lambda/failover/aws/database-service';
-import { deploymentNames } from '../../lambda/failover/aws/deployment';
-import type { Introductions } from '../../lambda/failover/aws/introductions';
-import { REGIONS, type Region } from '../../lambda/failover/core/regions';
-import { readFailoverEnvironment } from '../../lambda/failover/environment';
 import { ofType, type Synthesized, synthesize } from './support/synthesized';
 
 const NAMES = deploymentNames(config.deployment);

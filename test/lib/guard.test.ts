@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { initialControl } from '../../lambda/failover/core/control-record';
+import { initialControl } from '@evergrant/controller/core/control-record';
 import { type GuardFacts, guardVerdict } from '../../lib/protection/guard';
-import { type ComparedTemplate, STACK_POLICY } from '../../lib/protection/harm';
+import { type ComparedTemplate, STACK_POLICY } from '../../lib/protection/unsafe-changes';
 
 const authority = (region: 'oregon' | 'virginia') => ({
   epoch: 2,

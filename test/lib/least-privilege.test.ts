@@ -1,4 +1,4 @@
-import { CONTROLLER_WILDCARDS } from '../../lib/controller/controller-rights';
+import { CONTROLLER_WILDCARDS } from '../../lib/controller/controller-policy';
 import { ofType, type Synthesized, synthesize, type Template } from './support/synthesized';
 
 let app: Synthesized;

@@ -1,9 +1,9 @@
-import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
-import { DEFAULT_POLICY } from '../../lambda/failover/core/policy';
-import { runCycle } from '../../lambda/failover/cycle';
-import { awaitEnd, isOrder, type OrderAnswer, take } from '../../lambda/failover/orders';
+import { awaitEnd, isOrder, type OrderAnswer, take } from '@evergrant/controller/aws/operator-events';
+import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
+import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
+import { runCycle } from '@evergrant/controller/cycle';
+import { MemoryWorld } from '@evergrant/test-support/controller/memory-world';
 import { automationDocument, type DocumentedOrder } from '../../lib/runbooks/automation-document';
-import { MemoryWorld } from '../lambda/support/memory-world';
 import { AutomationModel, type Document, type Execution } from './support/automation';
 
 const PLACES = { functionName: 'evergrant-failover', roleArn: 'arn:role', approvalsTopicArn: 'arn:topic' };

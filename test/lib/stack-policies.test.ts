@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { STACK_POLICY } from '../../lib/protection/harm';
+import { STACK_POLICY } from '../../lib/protection/unsafe-changes';
 import { STACKS } from '../../lib/stacks/deployment';
 
 const ROOT = join(__dirname, '../..');

@@ -1,9 +1,9 @@
+import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
+import { REGIONS } from '@evergrant/core/regions';
+import { readMigrationEnvironment, readServerEnvironment } from '@evergrant/server/config/environment';
+import { KEEP_ALIVE_MS } from '@evergrant/server/platform/http/create-fastify';
 import { config } from '../../deployment.config';
-import { AWS_REGION_OF } from '../../lambda/failover/aws/deployment';
-import { REGIONS } from '../../lambda/failover/core/regions';
 import { seedSigningKeys } from '../../lambda/setup/signing-keys';
-import { readMigrationEnvironment, readServerEnvironment } from '../../server/environment';
-import { KEEP_ALIVE_MS } from '../../server/http/framework';
 import { ofType, type Synthesized, synthesize } from './support/synthesized';
 
 /** What the servers can be told and are not on AWS, because what they do unasked is what is wanted there. */

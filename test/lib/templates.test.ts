@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FAILOVER_VARIABLES } from '@evergrant/controller/aws/environment';
+import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
 import { App, Stack, Validations } from 'aws-cdk-lib';
 import { CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { config } from '../../deployment.config';
-import { FAILBACK_STAGES } from '../../lambda/failover/core/operations';
-import { FAILOVER_VARIABLES } from '../../lambda/failover/environment';
 import { PASSES_THE_FENCE } from '../../lib/edge/web-acls';
 import { STACKS } from '../../lib/stacks/deployment';
 import { ofType, type Resource, type Synthesized, synthesize, type Template } from './support/synthesized';
@@ -315,7 +315,7 @@ describe('the fence', () => {
         address: `https://${other}.licenses.example.com`,
       });
     }
-    const router = readFileSync(join(ROOT, 'local/two-region/proxy/region-router.ts'), 'utf8');
+    const router = readFileSync(join(ROOT, 'packages/local-cluster/src/proxy/region-router.ts'), 'utf8');
     for (const path of PASSES_THE_FENCE) expect(router).toContain(`'${path}'`);
   });
 });

@@ -1,8 +1,8 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { SessionSocket } from '../../client/calls/session-socket';
-import { PROCESS_CLOCK } from '../../client/clock';
-import { call } from '../../lambda/failover/probes/http-call';
+import { PROCESS_CLOCK } from '@evergrant/client/time/clock';
+import { SessionSocket } from '@evergrant/client/transport/websocket-session';
+import { call } from '@evergrant/controller/probes/http-call';
 import { PASSES_THE_FENCE } from '../../lib/edge/web-acls';
 import { type AclRule, letsIn } from '../aws/support/web-acl-model';
 import { ofType, type Synthesized, synthesize, type Template } from './support/synthesized';

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { AWS_REGION_OF, deploymentNames, regionalName } from '../../../lambda/failover/aws/deployment';
-import { PRIMARY_REGION, REGIONS, type Region } from '../../../lambda/failover/core/regions';
-import type { OrderAnswer } from '../../../lambda/failover/orders';
-import type { PostgresInstance } from '../../../local/postgres/instance';
-import { eventually } from '../../support/eventually';
+import type { OrderAnswer } from '@evergrant/controller/aws/operator-events';
+import { AWS_REGION_OF, deploymentNames, regionalName } from '@evergrant/controller/aws/resource-names';
+import { PRIMARY_REGION, REGIONS, type Region } from '@evergrant/core/regions';
+import type { PostgresInstance } from '@evergrant/local-cluster/postgres/instance';
+import { eventually } from '@evergrant/test-support/eventually';
 import { DeployedHandler } from './deployed-handler';
 import { Edges } from './edges';
 import { EmulatedAccount } from './emulated-account';

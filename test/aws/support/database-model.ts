@@ -1,11 +1,11 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { giveToPostgres } from '@evergrant/local-cluster/postgres/account';
+import { copyRunning, unfinishedCopy } from '@evergrant/local-cluster/postgres/copies';
+import { PostgresInstance } from '@evergrant/local-cluster/postgres/instance';
+import { migrate } from '@evergrant/server/platform/postgres/migrations';
+import { makeRoles } from '@evergrant/server/platform/postgres/roles';
 import { Client, escapeLiteral } from 'pg';
-import { giveToPostgres } from '../../../local/postgres/account';
-import { copyRunning, unfinishedCopy } from '../../../local/postgres/copies';
-import { PostgresInstance } from '../../../local/postgres/instance';
-import { migrate } from '../../../server/postgres/migrations';
-import { makeRoles } from '../../../server/postgres/roles';
 
 const ADMIN_PASSWORD = 'only-for-tests';
 const OWNER = 'evergrant_owner';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OrderAnswer } from '../../../lambda/failover/orders';
+import type { OrderAnswer } from '@evergrant/controller/aws/operator-events';
 import type { FaultProxy } from './fault-proxy';
 
 /** An invocation ends by itself before Lambda would end it. */

@@ -1,5 +1,5 @@
-import { regionalName } from '../../../lambda/failover/aws/deployment';
-import { REGIONS, type Region } from '../../../lambda/failover/core/regions';
+import { regionalName } from '@evergrant/controller/aws/resource-names';
+import { REGIONS, type Region } from '@evergrant/core/regions';
 import type { Ground } from './ground';
 import { LoadBalancerModel, listening, publicName } from './region-model';
 import type { SynthesizedApp } from './synthesized-app';

@@ -3,7 +3,7 @@ import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ChangeResourceRecordSetsCommand, type Route53Client } from '@aws-sdk/client-route-53';
-import { eventually } from '../../support/eventually';
+import { eventually } from '@evergrant/test-support/eventually';
 import { freePort } from './machinery';
 
 export const ACCOUNT = '111122223333';

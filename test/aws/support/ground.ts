@@ -1,9 +1,9 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AWS_REGION_OF, regionalName, WITNESS_AWS_REGION } from '../../../lambda/failover/aws/deployment';
-import { REGIONS, type Region } from '../../../lambda/failover/core/regions';
-import { clusterHome } from '../../../local/postgres/binaries';
+import { AWS_REGION_OF, regionalName, WITNESS_AWS_REGION } from '@evergrant/controller/aws/resource-names';
+import { REGIONS, type Region } from '@evergrant/core/regions';
+import { clusterHome } from '@evergrant/local-cluster/postgres/binaries';
 import { DatabaseModel } from './database-model';
 import { certificate, freePort } from './machinery';
 

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Region } from '../../../lambda/failover/core/regions';
+import type { Region } from '@evergrant/core/regions';
 import type { Edges } from './edges';
 import type { Ground } from './ground';
 import { startServer } from './region-model';

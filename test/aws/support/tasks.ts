@@ -1,8 +1,8 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { AWS_REGION_OF } from '../../../lambda/failover/aws/deployment';
-import type { Region } from '../../../lambda/failover/core/regions';
+import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
+import type { Region } from '@evergrant/core/regions';
 import { startServer } from './region-model';
 
 interface TaskDefinition {

@@ -1,4 +1,4 @@
-import type { OrderAnswer } from '../../../lambda/failover/orders';
+import type { OrderAnswer } from '@evergrant/controller/aws/operator-events';
 
 export interface Step {
   readonly name: string;

@@ -69,7 +69,7 @@ export function withImageContext(use: (folder: string) => void): void {
     const app = new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] } });
     addDeployment(app, checkedConfig(config));
     app.synth();
-    const asset = readdirSync(outdir).find((name) => existsSync(join(outdir, name, 'server/Dockerfile')));
+    const asset = readdirSync(outdir).find((name) => existsSync(join(outdir, name, 'packages/server/Dockerfile')));
     if (asset === undefined) throw new Error('no asset has the Dockerfile');
     use(join(outdir, asset));
   } finally {

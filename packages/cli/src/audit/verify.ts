@@ -1,0 +1,158 @@
+import { Books, type DayAccount, type DenialsAccount, type RecordOfDays } from '@evergrant/formats/audit/accounting';
+import { createStatementReader } from '@evergrant/formats/audit/checkpoint';
+import { type Finding, finding } from '@evergrant/formats/audit/finding';
+import { type VerificationInput, type VerificationSummary, verifyLog } from '@evergrant/formats/audit/verification';
+import { CommandError, EXIT } from '../errors';
+import type { Output } from '../output';
+import { eventsIn, jwksIn, statementsIn } from './files';
+import type { HeadsView, ServerLog } from './server-log';
+
+/** How long an event of a running deployment may wait for its checkpoint: many times what it takes. */
+const OVERDUE_AFTER_MS = 300_000;
+const FINDINGS_KEPT_MAX = 1_000;
+const USAGE_DAYS = 365;
+/** Where no event is, no denial may be on record: looked for so many days before the first and after the last. */
+const DAYS_AROUND = 3_650;
+/** An event that was dated before midnight may be committed after it. */
+const DAY_SETTLES_WITHIN_MS = 60_000;
+const DAY_MS = 86_400_000;
+const PROGRESS_EVERY_EVENTS = 100_000;
+
+export interface VerificationOutcome {
+  /** The first thousand. */
+  readonly findings: readonly Finding[];
+  readonly summary: VerificationSummary;
+}
+
+export interface VerificationFiles {
+  readonly file: string;
+  readonly checkpoints: string;
+  readonly jwks: string;
+  /** The export is a part of the log. */
+  readonly section: boolean;
+}
+
+/** Verifies files alone: no server is asked. */
+export async function verifyFiles(files: VerificationFiles, output: Output): Promise<VerificationOutcome> {
+  const input: VerificationInput = {
+    events: eventsIn(files.file),
+    statements: statementsIn(files.checkpoints),
+    readStatement: await createStatementReader(jwksIn(files.jwks)),
+    whole: !files.section,
+  };
+  return collect(input, output);
+}
+
+/**
+ * Verifies the log of a running deployment: its events against its checkpoints and its own account of itself.
+ * `jwks`: a file with keys that the server does not publish any more.
+ */
+export async function verifyServer(
+  log: ServerLog,
+  jwks: string | undefined,
+  output: Output,
+): Promise<VerificationOutcome> {
+  const heads = await log.heads();
+  if (!heads.writable) {
+    throw new CommandError({
+      exitCode: EXIT.refused,
+      code: 'log_lags',
+      message:
+        'The database behind this server follows another one, and its log may lag behind: ask where licenses are granted.',
+    });
+  }
+  const keys = [...(await log.jwks()).keys, ...(jwks === undefined ? [] : jwksIn(jwks).keys)];
+  const books = new Books(heads.heads.flatMap(accountOf));
+  const outcome = await collect(
+    {
+      events: eventsAfter(log),
+      statements: log.statements(heads.heads),
+      readStatement: await createStatementReader({ keys }),
+      whole: true,
+      overdue: { nowMs: Date.parse(heads.at), afterMs: OVERDUE_AFTER_MS },
+      onEvent: (event) => books.add(event),
+    },
+    output,
+  );
+  return withBooks(outcome, books, heads, log);
+}
+
+async function* eventsAfter(log: ServerLog): VerificationInput['events'] & AsyncGenerator {
+  for await (const event of log.events({})) yield { kind: 'event', event } as const;
+}
+
+function accountOf({ chain, seq, seatsTaken, seatsTakenByLog }: HeadsView['heads'][number]) {
+  return seatsTaken === null || seatsTakenByLog === null ? [] : [{ chain, seq, seatsTaken, seatsTakenByLog }];
+}
+
+async function withBooks(
+  { findings, summary }: VerificationOutcome,
+  books: Books,
+  { at }: HeadsView,
+  log: ServerLog,
+): Promise<VerificationOutcome> {
+  const record = books.days ? await readRecord(log, books.days) : { usage: [], denials: [] };
+  const openFrom = new Date(Date.parse(at) - DAY_SETTLES_WITHIN_MS).toISOString().slice(0, 10);
+  const disagreements = books.check(record, openFrom);
+  return {
+    findings: [...findings, ...disagreements].slice(0, FINDINGS_KEPT_MAX),
+    summary: { ...summary, findings: summary.findings + disagreements.length },
+  };
+}
+
+async function readRecord(log: ServerLog, days: Days): Promise<RecordOfDays> {
+  const usage: DayAccount[] = [];
+  const denials: DenialsAccount[] = [];
+  for (const { first, last } of yearsOf(days)) {
+    const year = await log.usage(first, last);
+    for (const { chain, day, seatsPeak } of year.usage) usage.push({ chain, day, seatsPeak });
+    denials.push(...(await log.denials(first, last)).denials);
+  }
+  const before = await log.denials(dayAfter(days.first, -DAYS_AROUND), dayAfter(days.first, -1));
+  const after = await log.denials(dayAfter(days.last, 1), dayAfter(days.last, DAYS_AROUND));
+  return { usage, denials: [...denials, ...before.denials, ...after.denials] };
+}
+
+/** Days as 2026-11-22; both belong to them. */
+interface Days {
+  readonly first: string;
+  readonly last: string;
+}
+
+/** In parts: what one report may be asked for is bounded, and how long a log goes back is not. */
+export function yearsOf({ first, last }: Days): Days[] {
+  const years: Days[] = [];
+  for (let from = first; from <= last; ) {
+    const end = dayAfter(from, USAGE_DAYS - 1);
+    years.push({ first: from, last: end < last ? end : last });
+    from = dayAfter(end, 1);
+  }
+  return years;
+}
+
+function dayAfter(day: string, days: number): string {
+  return new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
+}
+
+async function collect(input: VerificationInput, output: Output): Promise<VerificationOutcome> {
+  let events = 0;
+  const run = verifyLog({
+    ...input,
+    onEvent: (event) => {
+      input.onEvent?.(event);
+      events += 1;
+      if (events % PROGRESS_EVERY_EVENTS === 0) output.progress(`${events} events verified, in ${event.chain} now`);
+    },
+  });
+  const findings: Finding[] = [];
+  for (;;) {
+    const next = await run.next();
+    if (!next.done) {
+      if (findings.length < FINDINGS_KEPT_MAX) findings.push(next.value);
+      continue;
+    }
+    const nothing = next.value.events === 0 && next.value.findings === 0;
+    if (nothing) findings.push(finding('unreadable', '', null, 'there is no event at all'));
+    return { findings, summary: { ...next.value, findings: next.value.findings + (nothing ? 1 : 0) } };
+  }
+}

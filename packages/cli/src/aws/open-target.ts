@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { DynamoAuthorityStore } from '@evergrant/controller/aws/authority-store';
+import { DynamoControlStore } from '@evergrant/controller/aws/control-store';
+import { AWS_REGION_OF, deploymentNames } from '@evergrant/controller/aws/resource-names';
+import { sdkSettings } from '@evergrant/controller/aws/sdk';
+import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
+import { STANDBY_REGION } from '@evergrant/core/regions';
+import type { OperatorTarget } from '../operator-target';
+
+export interface AwsTargetOptions {
+  /** As in deployment.config.ts. */
+  readonly deployment: string;
+}
+
+/**
+ * The deployed regions: the authority table, as Virginia's copy has it, with the AWS credentials of whoever asks. What
+ * is asked of the controller waits there for its next cycle, which the schedule brings within a minute.
+ */
+export async function openAwsTarget({ deployment }: AwsTargetOptions): Promise<OperatorTarget> {
+  const client = new DynamoDBClient(sdkSettings(AWS_REGION_OF[STANDBY_REGION]));
+  const nowMs = (): number => Date.now();
+  const clock = new StoreClock({ nowMs, skewMs: DEFAULT_POLICY.skewMs });
+  clock.watch(client);
+  const table = deploymentNames(deployment).authorityTable;
+  return {
+    ports: {
+      authority: new DynamoAuthorityStore({ client, table, clock }),
+      control: new DynamoControlStore({ client, table, nowMs }),
+      clock: { nowMs, newId: randomUUID },
+    },
+    close: async () => client.destroy(),
+  };
+}

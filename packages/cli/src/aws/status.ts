@@ -1,0 +1,50 @@
+import type { AuthorityView } from '@evergrant/controller/core/authority';
+import type { ControlRecord } from '@evergrant/controller/core/control-record';
+import { duration } from '@evergrant/core/format';
+import pc from 'picocolors';
+import type { OpenTarget } from '../operator-target';
+import { type Output, table } from '../output';
+
+/** What the authority table says: who holds authority, and what the controller thinks. */
+export async function showAwsStatus(open: OpenTarget, output: Output): Promise<void> {
+  const target = await open();
+  try {
+    const [authority, { record }] = await Promise.all([target.ports.authority.read(), target.ports.control.read()]);
+    output.document({ authority, control: record });
+    if (output.json) return;
+    output.line(pc.bold(headline(authority)));
+    output.line();
+    output.line(table(overview(authority, record)));
+  } finally {
+    await target.close();
+  }
+}
+
+function headline({ region, opensAtMs, readAtMs }: AuthorityView): string {
+  const open = opensAtMs !== null && opensAtMs <= readAtMs;
+  return open
+    ? pc.green(`${region.toUpperCase()} HAS AUTHORITY`)
+    : pc.red(`${region.toUpperCase()}'S EPOCH IS NOT OPEN`);
+}
+
+function overview(
+  { epoch, region, renewedAtMs, renewedBy, readAtMs }: AuthorityView,
+  record: ControlRecord,
+): string[][] {
+  const ago = (atMs: number | null): string => (atMs === null ? 'never' : `${duration(readAtMs - atMs)} ago`);
+  const { automation, standing, operation, fenceDebts, lastOperation } = record;
+  const rows = [
+    ['authority', `epoch ${epoch}, ${region}`],
+    ['renewed', `${ago(renewedAtMs)}${renewedBy === null ? '' : ` by ${renewedBy}`}`],
+    ['controller', `${standing?.verdict.kind ?? 'has not looked yet'}; last cycle ${ago(record.lastCycleAtMs)}`],
+    ['because', standing?.verdict.because ?? ''],
+    ['automation', `${automation.state} (${automation.by}: ${automation.reason})`],
+  ];
+  if (operation !== null) {
+    const stuck = operation.stuck === null ? '' : `: ${operation.stuck.because}`;
+    rows.push(['operation', `${operation.kind}, in phase ${operation.phase}${stuck}`]);
+  }
+  if (fenceDebts.length > 0) rows.push(['fence debt', fenceDebts.map((debt) => debt.region).join(', ')]);
+  if (lastOperation !== null) rows.push(['last operation', lastOperation.summary]);
+  return rows;
+}

@@ -1,0 +1,199 @@
+import { createWriteStream, openSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { AuditEvent } from '@evergrant/formats/audit/event';
+import { MEANINGS } from '@evergrant/formats/audit/finding';
+import { asCsv, asJsonLines } from '@evergrant/formats/audit/streams';
+import { type Command, Option } from 'commander';
+import pc from 'picocolors';
+import { ServerLog } from '../audit/server-log';
+import { type VerificationOutcome, verifyFiles, verifyServer } from '../audit/verify';
+import { CommandError, EXIT } from '../errors';
+import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
+import { createOutput, type Output, table } from '../output';
+
+interface VerifyFlags extends ServerFlags {
+  readonly file?: string;
+  readonly checkpoints?: string;
+  readonly jwks?: string;
+  readonly section?: boolean;
+}
+
+interface ExportFlags extends ServerFlags {
+  readonly format: 'jsonl' | 'csv';
+  readonly since?: string;
+  readonly until?: string;
+  readonly chain?: string;
+  readonly kind?: string;
+  readonly out?: string;
+  readonly checkpoints?: string;
+  readonly jwks?: string;
+}
+
+interface ShowFlags extends ServerFlags {
+  readonly chain?: string;
+  readonly limit: string;
+}
+
+const FINDINGS_SHOWN_MAX = 100;
+
+/** `npx evergrant audit`: what happened, and the proof that nobody has changed the account of it. */
+export function addAuditCommands(program: Command): void {
+  const audit = program.command('audit').description('the audit log: verify, export, show');
+  withServerOptions(audit.command('verify'))
+    .description('look for events that were changed, removed, put elsewhere or cut off; exits 1 when there are any')
+    .option('--file <export.jsonl>', 'verify this export, without asking any server')
+    .option('--checkpoints <file>', 'with --file: what `audit export --checkpoints` wrote')
+    .option('--jwks <file>', 'the public keys of the license servers; with a server: keys it does not publish any more')
+    .option('--section', 'with --file: the export is a part of the log (--since, --until)')
+    .action(async (_options: unknown, command: Command) => verify(command.optsWithGlobals<VerifyFlags>()));
+  withServerOptions(audit.command('export'))
+    .description('write the log out: as JSON Lines, which can be verified, or as CSV for spreadsheets')
+    .addOption(new Option('--format <format>', 'how').choices(['jsonl', 'csv']).default('jsonl'))
+    .option('--since <moment>', 'only what happened then or later, ISO 8601')
+    .option('--until <moment>', 'only what happened before')
+    .option('--chain <name>', 'only this chain: system, or pool/7')
+    .option('--kind <kind>', 'only events of this kind')
+    .option('--out <file>', 'to this file instead of the standard output')
+    .option('--checkpoints <file>', 'write what proves the export to this file')
+    .option('--jwks <file>', 'write the public keys to this file')
+    .action(async (_options: unknown, command: Command) => exportLog(command.optsWithGlobals<ExportFlags>()));
+  withServerOptions(audit.command('show'))
+    .description('the chains and where they stand; or the newest events of one')
+    .option('--chain <name>', 'system, or pool/7')
+    .option('--limit <count>', 'how many events', '40')
+    .action(async (_options: unknown, command: Command) => show(command.optsWithGlobals<ShowFlags>()));
+}
+
+async function verify(flags: VerifyFlags): Promise<void> {
+  const output = createOutput(flags.json === true);
+  const outcome = await outcomeOf(flags, output);
+  const { findings, summary } = outcome;
+  output.document({ intact: summary.findings === 0, findings, summary });
+  tell(outcome, output);
+  if (summary.findings > 0) process.exitCode = EXIT.refused;
+}
+
+async function outcomeOf(flags: VerifyFlags, output: Output): Promise<VerificationOutcome> {
+  const { file, checkpoints, jwks, section = false } = flags;
+  if (file === undefined) {
+    if (checkpoints !== undefined || section) throw usage('--checkpoints and --section go with --file.');
+    return verifyServer(new ServerLog(LicenseServer.open(flags)), jwks, output);
+  }
+  if (checkpoints === undefined || jwks === undefined) {
+    throw usage('An export proves nothing by itself: name what goes with it, --checkpoints FILE and --jwks FILE.');
+  }
+  return verifyFiles({ file, checkpoints, jwks, section }, output);
+}
+
+function tell({ findings, summary }: VerificationOutcome, output: Output): void {
+  for (const { code, text } of findings.slice(0, FINDINGS_SHOWN_MAX)) {
+    output.line(`${pc.red(code)}  ${text}`);
+    output.line(`  ${pc.dim(`means: ${MEANINGS[code]}`)}`);
+  }
+  const more = summary.findings - Math.min(findings.length, FINDINGS_SHOWN_MAX);
+  if (more > 0) output.line(`… and ${more} more`);
+  for (const { chain, epoch, lastSeq, checkpointSeq } of summary.declaredLosses) {
+    const events =
+      lastSeq + 1 === checkpointSeq ? `event ${checkpointSeq}` : `events ${lastSeq + 1} to ${checkpointSeq}`;
+    output.line(
+      `${pc.yellow('declared loss')}  ${chain}: ${events} of epoch ${epoch} were lost with a region, and the log says so`,
+    );
+  }
+  for (const { chain, firstSeq, lastSeq, since } of summary.unproven) {
+    output.line(pc.dim(`${chain}: events ${firstSeq} to ${lastSeq}, since ${since}, have no checkpoint yet`));
+  }
+  const counted = `${summary.events} events in ${summary.chains} chains, ${summary.statements} signed statements`;
+  output.line(
+    summary.findings === 0
+      ? pc.green(`Nothing was changed: ${counted}.`)
+      : pc.red(`${summary.findings} findings: ${counted}.`),
+  );
+}
+
+async function exportLog(flags: ExportFlags): Promise<void> {
+  const log = new ServerLog(LicenseServer.open(flags));
+  // Before the events: what these statements cover is then in the export for certain.
+  const { heads } = await log.heads();
+  if (flags.jwks !== undefined) await write(flags.jwks, [JSON.stringify(await log.jwks(), null, 2), '\n']);
+  if (flags.checkpoints !== undefined) {
+    await write(flags.checkpoints, linesOf(wanted(log.statements(heads), flags.chain)));
+  }
+  const { chain, kind, since, until } = flags;
+  const events = log.events({ chain, kind, since, until });
+  const stream = flags.format === 'csv' ? asCsv(events) : asJsonLines(events);
+  await pipeline(stream, flags.out === undefined ? process.stdout : created(flags.out), {
+    end: flags.out !== undefined,
+  });
+}
+
+async function* wanted<T extends { readonly chain: string }>(all: AsyncIterable<T>, chain: string | undefined) {
+  for await (const one of all) if (chain === undefined || one.chain === chain) yield one;
+}
+
+async function* linesOf(statements: AsyncIterable<object>): AsyncGenerator<string> {
+  for await (const statement of statements) yield `${JSON.stringify(statement)}\n`;
+}
+
+function write(file: string, content: Iterable<string> | AsyncIterable<string>): Promise<void> {
+  return pipeline(content, created(file));
+}
+
+/** @throws CommandError when the file is there already, or cannot be made. */
+function created(file: string): Writable {
+  try {
+    return createWriteStream(file, { fd: openSync(file, 'wx') });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' ? 'is there already: choose another name' : `cannot be written (${code})`;
+    throw usage(`${file} ${why}.`);
+  }
+}
+
+async function show(flags: ShowFlags): Promise<void> {
+  const limit = Number(flags.limit);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 5_000)
+    throw usage(`--limit ${flags.limit}: a whole number from 1 to 5000.`);
+  const output = createOutput(flags.json === true);
+  const log = new ServerLog(LicenseServer.open(flags));
+  const { heads } = await log.heads();
+  const head = heads.find(({ chain }) => chain === flags.chain);
+  if (flags.chain === undefined) {
+    output.document({ chains: heads });
+    output.line(
+      table([
+        ['chain', 'events', 'pool'],
+        ...heads.map(({ chain, seq, product, feature }) => [
+          chain,
+          String(seq),
+          product === null ? '' : `${product}/${feature}`,
+        ]),
+      ]),
+    );
+    return;
+  }
+  if (!head)
+    throw new CommandError({ exitCode: EXIT.refused, code: 'no_chain', message: `There is no chain ${flags.chain}.` });
+  const events: AuditEvent[] = [];
+  const cursor = head.seq > limit ? `${head.chain}:${head.seq - limit}` : undefined;
+  for await (const event of log.events({ chain: head.chain, cursor })) events.push(event);
+  output.document({ events });
+  output.line(table(events.map(row)));
+}
+
+function row({ seq, at, kind, actor, body }: AuditEvent): string[] {
+  const { lease, holder, seats, seatsTaken, ...rest } = JSON.parse(body) as Record<string, unknown>;
+  const what = [
+    holder === undefined ? '' : `${holder}`,
+    seats === undefined ? '' : `${seats} seats`,
+    seatsTaken === undefined ? '' : `${seatsTaken} taken`,
+    ...Object.entries(rest).map(
+      ([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+    ),
+  ];
+  return [String(seq), at.replace('T', ' ').slice(0, 19), kind, actor, what.filter(Boolean).join(', ').slice(0, 120)];
+}
+
+function usage(message: string): CommandError {
+  return new CommandError({ exitCode: EXIT.usage, code: 'usage', message });
+}

@@ -1,0 +1,57 @@
+import { arm, type Effect, type Operator, pause } from '@evergrant/controller/operator-commands';
+import type { Command } from 'commander';
+import { CommandError, EXIT } from '../errors';
+import type { OpenTarget, OperatorTarget } from '../operator-target';
+import { createOutput } from '../output';
+import { operatorName } from './operator-name';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly reason?: string;
+}
+
+type Change = (ports: OperatorTarget['ports'], operator: Operator) => Promise<Effect>;
+
+/** `pause` and `arm`: whether the controller may fail over by itself. They take effect at once. */
+export function addAutomationCommands(program: Command, open: OpenTarget): void {
+  const add = (name: string, description: string, change: Change, outcome: string): void => {
+    program
+      .command(name)
+      .description(description)
+      .option('--reason <text>', 'kept in the history', 'not given')
+      .action(async (_options: unknown, command: Command) => {
+        const flags = command.optsWithGlobals<Flags>();
+        await changeAutomation(open, { name, outcome, change, flags });
+      });
+  };
+  add(
+    'pause',
+    'from now on nothing fails over by itself',
+    pause,
+    'paused: nothing fails over by itself until it is armed',
+  );
+  add(
+    'arm',
+    'let the controller fail over by itself again',
+    arm,
+    'armed: the controller fails over by itself when it must',
+  );
+}
+
+async function changeAutomation(
+  open: OpenTarget,
+  { name, outcome, change, flags }: { name: string; outcome: string; change: Change; flags: Flags },
+): Promise<void> {
+  const output = createOutput(flags.json === true);
+  const target = await open();
+  try {
+    const effect = await change(target.ports, { by: operatorName(), reason: flags.reason ?? 'not given' });
+    if (effect.kind === 'refused' || effect.kind === 'busy') {
+      throw new CommandError({ exitCode: EXIT.refused, code: effect.kind, message: `${name}: ${effect.because}` });
+    }
+    output.document({ command: name, effect: effect.kind });
+    output.line(effect.kind === 'done' ? `Automation ${outcome}.` : `Nothing to do: ${effect.because}.`);
+  } finally {
+    await target.close();
+  }
+}

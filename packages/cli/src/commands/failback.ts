@@ -1,0 +1,103 @@
+import type { ControlRecord } from '@evergrant/controller/core/control-record';
+import { FAILBACK_STAGES, type FailbackStage } from '@evergrant/controller/core/operations';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import { CommandError, EXIT } from '../errors';
+import type { OpenTarget } from '../operator-target';
+import { createOutput, type Output, table } from '../output';
+import { confirmTyped } from './confirmation';
+import { carryOut } from './failover';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly reason?: string;
+  readonly all?: boolean;
+  readonly plan?: boolean;
+}
+
+const WHAT: Readonly<Record<FailbackStage, string>> = {
+  'confirm-fence': 'make sure that Oregon is fenced and cannot serve',
+  'keep-old-database': "stop Oregon's old databases and keep what they hold aside, for reconciliation",
+  follow: 'build a database in Oregon that follows Virginia, and wait until it keeps up',
+  'hand-over': 'stop granting in Virginia, carry everything over, promote Oregon, move authority and the edge',
+  'restore-follower': "rebuild Virginia's database as the follower of Oregon",
+  arm: 'arm the automation again',
+};
+
+/** `npx evergrant failback`: the way back to Oregon, one stage at a time, each started by a human. */
+export function addFailbackCommand(program: Command, open: OpenTarget): void {
+  program
+    .command('failback [stage]')
+    .description('carry out the next stage of coming back to Oregon (or the one that is named); see --plan')
+    .option('--plan', 'show the stages and which are done; changes nothing')
+    .option('--all', 'carry out every stage that is left, one after the other')
+    .option('--yes', 'do not ask')
+    .option('--reason <text>', 'kept in the history', 'not given')
+    .addHelpText(
+      'after',
+      `\nStages, in this order:\n${FAILBACK_STAGES.map((stage) => `  ${stage.padEnd(18)} ${WHAT[stage]}`).join('\n')}\n  abort              abandon a hand-over that does not get on: Virginia grants again`,
+    )
+    .action(async (stage: string | undefined, _options: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<Flags>();
+      if (flags.plan) return showPlan(open, createOutput(flags.json === true));
+      if (stage === 'abort') return carryOut(open, { kind: 'abort' }, flags);
+      await runStages(open, stage === undefined ? undefined : stageNamed(stage), flags);
+    });
+}
+
+function stageNamed(text: string): FailbackStage {
+  const stage = FAILBACK_STAGES.find((candidate) => candidate === text);
+  if (stage) return stage;
+  throw new CommandError({
+    exitCode: EXIT.usage,
+    code: 'unknown_stage',
+    message: `There is no failback stage "${text}"; the stages are ${FAILBACK_STAGES.join(', ')}`,
+  });
+}
+
+async function readControl(open: OpenTarget): Promise<{ record: ControlRecord; activeRegion: string }> {
+  const target = await open();
+  try {
+    const [{ record }, { region }] = await Promise.all([target.ports.control.read(), target.ports.authority.read()]);
+    return { record, activeRegion: region };
+  } finally {
+    await target.close();
+  }
+}
+
+const remaining = (record: ControlRecord): FailbackStage[] =>
+  FAILBACK_STAGES.filter((stage) => record.failbackDoneAtMs[stage] === undefined);
+
+/** Nothing to come back from: Oregon is active and no stage of a failback is under way. */
+function isAtHome(record: ControlRecord, activeRegion: string): boolean {
+  const begun = Object.keys(record.failbackDoneAtMs).length > 0;
+  return activeRegion === 'oregon' && (!begun || record.failbackDoneAtMs.arm !== undefined);
+}
+
+async function showPlan(open: OpenTarget, output: Output): Promise<void> {
+  const { record, activeRegion } = await readControl(open);
+  const stages = FAILBACK_STAGES.map((stage) => ({ stage, doneAtMs: record.failbackDoneAtMs[stage] ?? null }));
+  output.document({ activeRegion, atHome: isAtHome(record, activeRegion), stages });
+  if (isAtHome(record, activeRegion)) return output.line('Oregon is active: there is nothing to come back from.');
+  output.line(
+    table(stages.map(({ stage, doneAtMs }) => [doneAtMs === null ? '[ ]' : pc.green('[x]'), stage, WHAT[stage]])),
+  );
+  const [next] = remaining(record);
+  output.line(next ? `\nNext: npx evergrant failback ${next}` : '\nEvery stage is done.');
+}
+
+async function runStages(open: OpenTarget, named: FailbackStage | undefined, flags: Flags): Promise<void> {
+  const { record, activeRegion } = await readControl(open);
+  if (named === undefined && isAtHome(record, activeRegion)) {
+    const output = createOutput(flags.json === true);
+    output.document({ outcome: 'already-done', because: 'Oregon is active' });
+    return output.line('Oregon is active: there is nothing to come back from.');
+  }
+  const left = remaining(record);
+  const stages = named ? [named] : flags.all ? left : left.slice(0, 1);
+  for (const stage of stages) {
+    await confirmTyped(stage, `Failback, stage ${stage}: ${WHAT[stage]}.`, flags.yes === true);
+    await carryOut(open, { kind: 'failback', stage }, flags);
+  }
+}

@@ -1,0 +1,45 @@
+import { certificateFile, certify } from '@evergrant/formats/license/certificate';
+import type { Command } from 'commander';
+import { createOutput } from '../../output';
+import { readPrivateKeyFile, readPublicKeyFile, usage, writeNewFile } from './files';
+import { momentOf } from './parse-date';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly root: string;
+  readonly key: string;
+  readonly validFrom?: string;
+  readonly validUntil: string;
+  readonly out: string;
+}
+
+const HELP = `
+Files signed with the key can be imported while its certificate is valid; licenses that are in force outlive it. To change
+keys, certify the next one while the old one is still valid: for the time in which both are, files of either are good.`;
+
+/** `npx evergrant license certify`: a root says that a vendor key may sign licenses, and until when. */
+export function addCertifyCommand(license: Command): void {
+  license
+    .command('certify')
+    .description('a root certifies a vendor key for a time')
+    .requiredOption('--root <file>', 'the private key of the root')
+    .requiredOption('--key <file>', 'the public key of the vendor')
+    .option('--valid-from <when>', 'a date or moment (default: now)')
+    .requiredOption('--valid-until <when>', 'a date or moment, or days from now: 365d')
+    .requiredOption('--out <file>', 'where the certificate goes')
+    .addHelpText('after', HELP)
+    .action(async (_options: unknown, command: Command) => run(command.optsWithGlobals<Flags>()));
+}
+
+async function run(flags: Flags): Promise<void> {
+  const output = createOutput(flags.json === true);
+  const root = await readPrivateKeyFile(flags.root, 'root');
+  const key = await readPublicKeyFile(flags.key, 'vendor');
+  const nowMs = Date.now();
+  const validFrom = momentOf('--valid-from', flags.validFrom ?? '0d', nowMs);
+  const validUntil = momentOf('--valid-until', flags.validUntil, nowMs);
+  if (validUntil <= validFrom) throw usage('never_valid', `--valid-until (${validUntil}) must be after ${validFrom}.`);
+  writeNewFile(flags.out, certificateFile(await certify({ root, key, validFrom, validUntil })));
+  output.document({ key: key.kid, signedBy: root.kid, validFrom, validUntil, file: flags.out });
+  output.line(`The vendor key ${key.kid} may sign licenses from ${validFrom} until ${validUntil}: ${flags.out}`);
+}

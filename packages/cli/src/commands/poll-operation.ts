@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OperationReport, Phase } from '@evergrant/controller/core/operations';
+import type { AnsweredRequest } from '@evergrant/controller/core/requests';
+import { CommandError, EXIT } from '../errors';
+import type { OperatorTarget } from '../operator-target';
+import type { Output } from '../output';
+
+const POLL_MS = 250;
+const ANSWER_LIMIT_MS = 60_000;
+const OPERATION_LIMIT_MS = 15 * 60_000;
+
+/** Waits for the controller's answer to a request. @throws CommandError when it refuses or no controller answers. */
+export async function awaitAnswer(target: OperatorTarget, requestId: string, output: Output): Promise<AnsweredRequest> {
+  const deadline = performance.now() + ANSWER_LIMIT_MS;
+  output.progress('waiting for the controller to take the request up …');
+  for (;;) {
+    const { record } = await target.ports.control.read();
+    const answer = record.lastAnswer;
+    if (answer?.request.id === requestId) return accepted(answer);
+    if (performance.now() > deadline) {
+      const age =
+        record.lastCycleAtMs === null ? 'never' : `${Math.round((Date.now() - record.lastCycleAtMs) / 1000)} s ago`;
+      throw new CommandError({
+        exitCode: EXIT.timedOut,
+        code: 'no_answer',
+        message: `No controller has answered the request (last cycle: ${age}). It stays recorded; a controller that starts will take it up: npx evergrant local start controller`,
+      });
+    }
+    await delay(POLL_MS);
+  }
+}
+
+function accepted(answer: AnsweredRequest): AnsweredRequest {
+  if (answer.outcome !== 'refused') return answer;
+  throw new CommandError({ exitCode: EXIT.refused, code: 'refused', message: `Refused: ${answer.because}` });
+}
+
+/** Follows an operation phase by phase until it has ended. @throws CommandError when it does not end in time. */
+export async function followOperation(
+  target: OperatorTarget,
+  operationId: string,
+  output: Output,
+): Promise<OperationReport> {
+  const deadline = performance.now() + OPERATION_LIMIT_MS;
+  let told: string | undefined;
+  while (performance.now() < deadline) {
+    const { operation, lastOperation } = (await target.ports.control.read()).record;
+    if (operation?.id !== operationId && lastOperation?.id === operationId) return ended(lastOperation);
+    const news = operation?.id === operationId ? progressOf(operation) : undefined;
+    if (news && news !== told) output.progress(`  ${news}`);
+    told = news ?? told;
+    await delay(POLL_MS);
+  }
+  throw new CommandError({
+    exitCode: EXIT.timedOut,
+    code: 'not_ended',
+    message: `The operation has not ended within ${OPERATION_LIMIT_MS / 60_000} minutes and goes on; watch it with: npx evergrant status`,
+  });
+}
+
+function progressOf({ phase, stuck }: { phase: Phase; stuck: { observed: string; because: string } | null }): string {
+  return stuck ? `${phase}: ${stuck.because}` : `${phase} …`;
+}
+
+function ended(report: OperationReport): OperationReport {
+  if (report.outcome === 'done') return report;
+  throw new CommandError({
+    exitCode: EXIT.refused,
+    code: report.outcome,
+    message: `${report.kind}: ${report.outcome}: ${report.summary}`,
+  });
+}

@@ -1,0 +1,192 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { type BackoffPolicy, backoffMs } from '../core/backoff';
+import type { ClientNotice } from '../events';
+import type { KeptRoom } from '../state/schema';
+import { type Cancel, type ClientClock, pause } from '../time/clock';
+import type { AddressBook } from '../transport/addresses';
+import type { Answer, Call } from '../transport/call';
+import type { HttpTransport } from '../transport/http-transport';
+
+/** How an installation registers itself as a Control Room. */
+export interface RoomDefinition {
+  /** The Control Room's GUID. @default drawn once and kept in the state file */
+  readonly guid?: string;
+  /** For people, for example `Control Room Kyoto`. */
+  readonly name: string;
+  /** A secret of the customer; it is not kept. */
+  readonly licenseKey: string;
+  readonly group?: string;
+  /** At least 128 bits drawn at random, of an installation that keeps its secrets elsewhere. @default drawn once and kept */
+  readonly token?: string;
+}
+
+export interface MembershipOptions {
+  readonly definition: RoomDefinition;
+  readonly kept: KeptRoom | undefined;
+  readonly newGuid: () => string;
+  readonly http: HttpTransport;
+  readonly addresses: AddressBook;
+  readonly requestTimeoutMs: number;
+  readonly backoff: BackoffPolicy;
+  readonly clock: ClientClock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  readonly onNotice: (notice: ClientNotice) => void;
+  /** Resolves when what the room is now has been kept. */
+  readonly keep: () => Promise<void>;
+}
+
+export type RegistrationOutcome =
+  | { readonly kind: 'registered' }
+  | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
+  | { readonly kind: 'unavailable'; readonly because: string };
+
+const TOKEN_BYTES = 32;
+const DOUBTED_EVERY_MS_MIN = 60_000;
+const PRESENCE_EVERY_MS_DEFAULT = 3_600_000;
+
+/**
+ * The installation as a Control Room of a license. It draws its own token, keeps it, and sends only its SHA-256, so
+ * nobody who reads the database or the wire can act for it. The same registration again is the same registration.
+ */
+export class Membership {
+  readonly #options: MembershipOptions;
+  #room: KeptRoom;
+  #registered: boolean;
+  #registering: Promise<RegistrationOutcome> | undefined;
+  #doubtedAtMs = Number.NEGATIVE_INFINITY;
+  #presence: Cancel = () => undefined;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    const { kept, definition } = options;
+    const guid = (definition.guid ?? kept?.guid ?? options.newGuid()).toLowerCase();
+    const same = kept?.guid === guid && kept.token === (definition.token ?? kept.token) ? kept : undefined;
+    const token = definition.token ?? randomBytes(TOKEN_BYTES).toString('base64url');
+    this.#room = same ?? { guid, token, licenseId: undefined };
+    this.#registered = same?.licenseId !== undefined;
+    if (this.#registered) this.#beHere(PRESENCE_EVERY_MS_DEFAULT);
+  }
+
+  get room(): KeptRoom {
+    return this.#room;
+  }
+
+  get token(): string {
+    return this.#room.token;
+  }
+
+  /** Registers unless that was done, trying for so long. Calls at the same time share one registration. Never rejects. */
+  ready(deadlineMs: number, signal: AbortSignal): Promise<RegistrationOutcome> {
+    if (this.#registered) return Promise.resolve({ kind: 'registered' });
+    this.#registering ??= this.#register(deadlineMs, signal).finally(() => {
+      this.#registering = undefined;
+    });
+    return this.#registering;
+  }
+
+  /** The service does not know the token: perhaps its database is an older one. Registers again, now and then. */
+  doubt(): void {
+    const { clock, requestTimeoutMs, signal } = this.#options;
+    if (clock.nowMs() - this.#doubtedAtMs < DOUBTED_EVERY_MS_MIN) return;
+    this.#doubtedAtMs = clock.nowMs();
+    this.#registered = false;
+    void this.ready(requestTimeoutMs, signal);
+  }
+
+  stop(): void {
+    this.#presence();
+  }
+
+  async #register(deadlineMs: number, signal: AbortSignal): Promise<RegistrationOutcome> {
+    const { clock, random, backoff } = this.#options;
+    // On disk before it is on its way: a registration whose token is forgotten locks the Control Room out.
+    await this.#options.keep();
+    const endsAtMs = clock.nowMs() + deadlineMs;
+    for (let failures = 1; ; failures += 1) {
+      const { answer, address } = await this.#ask(this.#registration(), signal);
+      const outcome = this.#outcomeOf(answer);
+      if (outcome.kind !== 'unavailable') return outcome;
+      this.#moveOn(answer, address);
+      const retryAfterMs = answer.kind === 'response' ? answer.retryAfterMs : undefined;
+      const waitMs = backoffMs({ failures, retryAfterMs, random: random() }, backoff);
+      if (signal.aborted || clock.nowMs() + waitMs >= endsAtMs) return outcome;
+      await pause(clock, waitMs, { signal, background: false });
+    }
+  }
+
+  #registration(): Call {
+    const { name, licenseKey, group } = this.#options.definition;
+    const tokenSha256 = createHash('sha256').update(this.#room.token).digest('hex');
+    return {
+      kind: 'registration',
+      method: 'PUT',
+      path: `/v1/control-rooms/${this.#room.guid}`,
+      body: { licenseKey, name, tokenSha256, ...(group === undefined ? {} : { group }) },
+      anonymous: true,
+    };
+  }
+
+  #outcomeOf(answer: Answer): RegistrationOutcome {
+    if (answer.kind === 'no-response') return { kind: 'unavailable', because: answer.because };
+    const { status, body } = answer;
+    const code = typeof body.code === 'string' ? body.code : `http_${status}`;
+    if (status === 200 || status === 201) return this.#registeredAs(body);
+    if (status >= 500 || status === 429 || status === 408) return { kind: 'unavailable', because: code };
+    const detail = String(body.detail ?? body.title ?? '');
+    this.#options.onNotice({ kind: 'registration_refused', code, detail });
+    return { kind: 'refused', code, detail };
+  }
+
+  #registeredAs({ licenseId, heartbeatAfter }: Readonly<Record<string, unknown>>): RegistrationOutcome {
+    if (typeof licenseId !== 'string') return { kind: 'unavailable', because: 'the answer is no registration' };
+    this.#room = { ...this.#room, licenseId };
+    this.#registered = true;
+    void this.#options.keep();
+    this.#options.onNotice({ kind: 'registered', controlRoom: this.#room.guid, licenseId });
+    this.#beHere(presenceMs(heartbeatAfter));
+    return { kind: 'registered' };
+  }
+
+  /** Without a word for long a Control Room counts as out of reach, though it may only have had nothing to ask. */
+  #beHere(everyMs: number): void {
+    const { clock, random } = this.#options;
+    this.#presence();
+    const waitMs = everyMs * (0.9 + 0.2 * random());
+    this.#presence = clock.after(waitMs, () => void this.#sayPresent(everyMs), { background: true });
+  }
+
+  async #sayPresent(everyMs: number): Promise<void> {
+    const path = `/v1/control-rooms/${this.#room.guid}/heartbeat`;
+    const { answer, address } = await this.#ask(
+      { kind: 'presence', method: 'POST', path, body: {} },
+      this.#options.signal,
+    );
+    if (this.#options.signal.aborted) return;
+    if (answer.kind === 'response' && answer.status === 200) {
+      this.#beHere(presenceMs(answer.body.heartbeatAfter));
+      return;
+    }
+    this.#moveOn(answer, address);
+    this.#beHere(Math.min(everyMs, this.#options.backoff.capMs * 4));
+  }
+
+  async #ask(call: Call, stop: AbortSignal): Promise<{ answer: Answer; address: string }> {
+    const { http, addresses, requestTimeoutMs: timeoutMs } = this.#options;
+    const address = await addresses.current();
+    return {
+      address,
+      answer: await http.send(call, address, { timeoutMs, stop, background: call.kind === 'presence' }),
+    };
+  }
+
+  #moveOn(answer: Answer, from: string): void {
+    const told = answer.kind === 'response' && answer.status === 503 ? answer.body.address : undefined;
+    if (typeof told === 'string' && this.#options.addresses.follow(told) !== 'not-trusted') return;
+    if (answer.kind === 'no-response' || answer.status >= 500) this.#options.addresses.leave(from);
+  }
+}
+
+function presenceMs(heartbeatAfter: unknown): number {
+  return typeof heartbeatAfter === 'number' && heartbeatAfter > 0 ? heartbeatAfter * 1_000 : PRESENCE_EVERY_MS_DEFAULT;
+}

@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import type { LastContact } from '../core/elapsed';
+import { type PublicKey, publicKeysOf } from '../keys/lease-proof';
+
+/** A lease as the installation keeps it. What it is worth says its token alone, which cannot be changed unnoticed. */
+export interface KeptLease {
+  readonly leaseId: string;
+  readonly licenseId: string | undefined;
+  readonly product: string;
+  readonly feature: string;
+  readonly seats: number;
+  readonly holder: string;
+  readonly identity: string | undefined;
+  readonly borrowed: boolean;
+  readonly epoch: number;
+  readonly servedBy: string;
+  readonly token: string;
+}
+
+/** How the installation is registered as a Control Room. The token is the credential of all its calls. */
+export interface KeptRoom {
+  readonly guid: string;
+  readonly token: string;
+  readonly licenseId: string | undefined;
+}
+
+/** Everything an installation keeps across its restarts. */
+export interface ClientState {
+  /** The stable name of the installation. */
+  readonly identity: string;
+  readonly room: KeptRoom | undefined;
+  readonly keys: readonly PublicKey[];
+  readonly contact: LastContact | undefined;
+  readonly leases: readonly KeptLease[];
+}
+
+export type StateReading =
+  | { readonly kind: 'read'; readonly state: ClientState }
+  | { readonly kind: 'damaged'; readonly detail: string }
+  | { readonly kind: 'newer_version'; readonly version: number };
+
+const VERSION = 1;
+
+const checksumOf = (content: unknown): string =>
+  createHash('sha256')
+    .update(JSON.stringify(content) ?? '')
+    .digest('hex');
+
+/** One line of JSON for a file. The checksum tells damage, not malice. */
+export function writeState(state: ClientState): string {
+  return `${JSON.stringify({ version: VERSION, checksum: checksumOf(state), state })}\n`;
+}
+
+export function readState(text: string): StateReading {
+  let document: Record<string, unknown>;
+  try {
+    document = asRecord(JSON.parse(text));
+  } catch {
+    return { kind: 'damaged', detail: 'it is not JSON' };
+  }
+  const { version, checksum, state } = document;
+  if (typeof version !== 'number') return { kind: 'damaged', detail: 'it names no version' };
+  if (version > VERSION) return { kind: 'newer_version', version };
+  if (checksum !== checksumOf(state)) return { kind: 'damaged', detail: 'its checksum does not fit' };
+  const { identity, room, contact, leases } = asRecord(state);
+  if (typeof identity !== 'string' || identity === '') return { kind: 'damaged', detail: 'it names no identity' };
+  return {
+    kind: 'read',
+    state: {
+      identity,
+      room: roomOf(room),
+      keys: publicKeysOf(state),
+      contact: contactOf(contact),
+      leases: Array.isArray(leases) ? leases.flatMap((lease) => leaseOf(lease) ?? []) : [],
+    },
+  };
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+function roomOf(value: unknown): KeptRoom | undefined {
+  const { guid, token, licenseId } = asRecord(value);
+  if (typeof guid !== 'string' || typeof token !== 'string') return undefined;
+  return { guid, token, licenseId: text(licenseId) };
+}
+
+function contactOf(value: unknown): LastContact | undefined {
+  const { serverTimeMs, wallMs, ranMs } = asRecord(value);
+  const numbers = [serverTimeMs, wallMs, ranMs].every(
+    (number) => typeof number === 'number' && Number.isFinite(number),
+  );
+  return numbers ? ({ serverTimeMs, wallMs, ranMs } as LastContact) : undefined;
+}
+
+function leaseOf(value: unknown): KeptLease | undefined {
+  const { leaseId, licenseId, product, feature, seats, holder, identity, borrowed, epoch, servedBy, token } =
+    asRecord(value);
+  const texts = [leaseId, product, feature, holder, token].every((each) => text(each) !== undefined);
+  if (!texts || !Number.isSafeInteger(seats)) return undefined;
+  return {
+    leaseId: leaseId as string,
+    licenseId: text(licenseId),
+    product: product as string,
+    feature: feature as string,
+    seats: seats as number,
+    holder: holder as string,
+    identity: text(identity),
+    borrowed: borrowed === true,
+    epoch: typeof epoch === 'number' ? epoch : 0,
+    servedBy: text(servedBy) ?? 'unknown',
+    token: token as string,
+  };
+}

@@ -1,0 +1,182 @@
+import type { ClientClock } from '../time/clock';
+import type { Answer, Call, Response, ResponseRecord, SendTerms, Transport } from './call';
+import type { HttpTransport } from './http-transport';
+import { type LineNews, type Opening, type SentAway, SessionSocket } from './websocket-session';
+
+export interface SwitchboardOptions {
+  readonly http: HttpTransport;
+  /** False: plain HTTP for everything. */
+  readonly sessions: boolean;
+  readonly token: () => string | undefined;
+  readonly clock: ClientClock;
+  readonly onResponse: (record: ResponseRecord) => void;
+  readonly onLineNews: (news: LineNews) => void;
+  /** A session ended that nobody here had closed: these leases were held over it. */
+  readonly onDisconnect: (end: { address: string; sentAway: SentAway | undefined }) => void;
+  /** An answer came, over this. */
+  readonly onConnection: (connection: { address: string; over: 'session' | 'http' }) => void;
+}
+
+const OVER_SESSIONS: ReadonlySet<Call['kind']> = new Set(['checkout', 'heartbeat', 'release']);
+/** How long an address that offered no session is spoken to by HTTP alone. */
+const NOT_OFFERED_FOR_MS = 300_000;
+const OPENING_MS_MAX = 3_000;
+const SESSION_IS_FULL = 'session_full';
+/** The connection itself could not be made: HTTP would find the same. */
+const NOBODY_THERE: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
+  'stopped',
+]);
+
+/**
+ * Puts calls through: over a session with the address where one is offered, over HTTP otherwise. There is one session at
+ * a time, with the address that was asked last.
+ */
+export class Switchboard implements Transport {
+  readonly #options: SwitchboardOptions;
+  readonly #notOfferedUntilMs = new Map<string, number>();
+  #session: SessionSocket | undefined;
+  #opening: { readonly address: string; readonly opening: Promise<Opening> } | undefined;
+  #closed = false;
+
+  constructor(options: SwitchboardOptions) {
+    this.#options = options;
+  }
+
+  async send(call: Call, address: string, terms: SendTerms): Promise<Answer> {
+    const opening = await this.#openingFor(call, address, terms);
+    switch (opening.kind) {
+      case 'open': {
+        const answer = await this.#recorded(call, address, () => opening.session.ask(call, terms));
+        if (!isFull(answer)) return answer;
+        break;
+      }
+      case 'answered':
+        return this.#recorded(call, address, async () => opening.answer);
+      case 'failed':
+        if (NOBODY_THERE.has(opening.because)) {
+          return this.#recorded(call, address, async () => ({ kind: 'no-response', because: opening.because }));
+        }
+        break;
+      case 'not_offered':
+        break;
+    }
+    const answer = await this.#options.http.send(call, address, terms);
+    if (answer.kind === 'response' && OVER_SESSIONS.has(call.kind))
+      this.#options.onConnection({ address, over: 'http' });
+    return answer;
+  }
+
+  /** Whether a lease is held over the session that is open. */
+  holds(leaseId: string): boolean {
+    return this.#session?.isOpen === true && this.#session.holds(leaseId);
+  }
+
+  /** Renews everything that is held over the session. `calls` are told to whoever watches, each with its answer. */
+  async renewAll(calls: readonly Call[], terms: SendTerms): Promise<ReadonlyMap<string, Answer>> {
+    const session = this.#session;
+    if (!session?.isOpen) return new Map();
+    const { clock } = this.#options;
+    const [at, sentAtMs] = [clock.wallMs(), clock.nowMs()];
+    const answered = await session.renewAll(terms);
+    const answers = new Map<string, Answer>();
+    for (const call of calls) {
+      const leaseId = call.leaseId as string;
+      const answer = 'kind' in answered ? answered : answered.get(leaseId);
+      if (!answer) continue;
+      answers.set(leaseId, answer);
+      this.#record(call, session.address, { at, sentAtMs, answer });
+    }
+    return answers;
+  }
+
+  /** `farewell: false`: as a process that dies does. */
+  close({ farewell }: { readonly farewell: boolean }): void {
+    this.#closed = true;
+    this.#drop(farewell, 'the client was closed');
+  }
+
+  async #openingFor(call: Call, address: string, terms: SendTerms): Promise<Opening> {
+    const { sessions, clock } = this.#options;
+    if (!sessions || this.#closed || !OVER_SESSIONS.has(call.kind)) return { kind: 'not_offered' };
+    if (this.#session?.isOpen && this.#session.address === address) return { kind: 'open', session: this.#session };
+    if ((this.#notOfferedUntilMs.get(address) ?? Number.NEGATIVE_INFINITY) > clock.nowMs())
+      return { kind: 'not_offered' };
+    if (this.#opening?.address !== address) this.#opening = { address, opening: this.#openSession(address, terms) };
+    return this.#opening.opening;
+  }
+
+  async #openSession(address: string, terms: SendTerms): Promise<Opening> {
+    const { token, clock, onLineNews } = this.#options;
+    const bearer = token();
+    if (bearer === undefined) return { kind: 'not_offered' };
+    const timeoutMs = Math.max(1, Math.min(OPENING_MS_MAX, Math.round(terms.timeoutMs / 2)));
+    let opened: SessionSocket | undefined;
+    const opening = await SessionSocket.open(
+      {
+        address,
+        token: bearer,
+        timeoutMs,
+        clock,
+        onLineNews,
+        onEnd: ({ sentAway }) => {
+          if (this.#session !== opened) return;
+          this.#session = undefined;
+          this.#options.onDisconnect({ address, sentAway });
+        },
+      },
+      terms,
+    );
+    this.#opening = undefined;
+    if (opening.kind === 'open') {
+      opened = opening.session;
+      if (this.#closed) opened.close({ farewell: true, because: 'the client was closed' });
+      else if (opened.isOpen) this.#take(opened);
+    }
+    const fails = opening.kind === 'failed' && !NOBODY_THERE.has(opening.because);
+    if (opening.kind === 'not_offered' || fails) {
+      this.#notOfferedUntilMs.set(address, clock.nowMs() + NOT_OFFERED_FOR_MS);
+    }
+    return opening;
+  }
+
+  #take(session: SessionSocket): void {
+    this.#drop(true, 'another session was opened');
+    this.#session = session;
+    this.#options.onConnection({ address: session.address, over: 'session' });
+  }
+
+  /** What is dropped here is nobody's news. */
+  #drop(farewell: boolean, because: string): void {
+    const session = this.#session;
+    this.#session = undefined;
+    session?.close({ farewell, because });
+  }
+
+  async #recorded(call: Call, address: string, ask: () => Promise<Answer>): Promise<Answer> {
+    const { clock } = this.#options;
+    const [at, sentAtMs] = [clock.wallMs(), clock.nowMs()];
+    const answer = await ask();
+    if (!isFull(answer)) this.#record(call, address, { at, sentAtMs, answer });
+    return answer;
+  }
+
+  #record(call: Call, address: string, asked: { at: number; sentAtMs: number; answer: Answer }): void {
+    const { at, sentAtMs, answer } = asked;
+    const { kind, method, leaseId, product, feature, seats } = call;
+    const receivedAtMs = this.#options.clock.nowMs();
+    const said = answer.kind === 'response' ? { status: answer.status, body: answer.body } : { error: answer.because };
+    this.#options.onResponse({
+      ...{ kind, method, url: `${address}/v1/session`, leaseId, product, feature, seats },
+      ...{ at, sentAtMs, receivedAtMs, durationMs: receivedAtMs - sentAtMs },
+      ...said,
+    });
+  }
+}
+
+const isFull = (answer: Answer): boolean =>
+  answer.kind === 'response' && (answer as Response).body.code === SESSION_IS_FULL;

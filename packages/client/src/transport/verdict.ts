@@ -1,0 +1,132 @@
+import type { OutagePolicy } from '../core/grace-period';
+import type { Grant, Place, Verdict } from '../core/verdict';
+import type { Answer, Response } from './call';
+
+/** Clocks that differ less than this agree: the `Date` header has no finer resolution. */
+const CLOCK_TOLERANCE_MS = 2_000;
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+function instantMs(value: unknown): number | undefined {
+  const atMs = Date.parse(text(value) ?? '');
+  return Number.isNaN(atMs) ? undefined : atMs;
+}
+
+/**
+ * The server's clock when it answered: its own word in the answer, or else our wall clock where the two agree and the
+ * `Date` header where they do not (S7).
+ */
+function serverNowMs({ body, serverDateMs }: Response, wallMs: number): number {
+  const said = instantMs(body.serverTime);
+  if (said !== undefined) return said;
+  if (serverDateMs === undefined) return wallMs;
+  return Math.abs(serverDateMs - wallMs) <= CLOCK_TOLERANCE_MS ? wallMs : serverDateMs;
+}
+
+/** A point in time of the server's as a duration from now: a timestamp, or a number of seconds. */
+function durationMs(value: unknown, nowMs: number): number | undefined {
+  if (typeof value === 'number') return value * 1_000;
+  const atMs = instantMs(value);
+  return atMs === undefined ? undefined : Math.max(0, atMs - nowMs);
+}
+
+/** From an answer's body or a token's claims. */
+export function policyOf(value: unknown): OutagePolicy | undefined {
+  const { graceSeconds, suspendAfterSeconds } = (value ?? {}) as Record<string, unknown>;
+  if (typeof graceSeconds !== 'number' || typeof suspendAfterSeconds !== 'number') return undefined;
+  return { graceMs: graceSeconds * 1_000, suspendAfterMs: suspendAfterSeconds * 1_000 };
+}
+
+function grantOf(response: Response, wallMs: number): Grant | undefined {
+  const { body, sentAtMs } = response;
+  const nowMs = serverNowMs(response, wallMs);
+  const expiresInMs = durationMs(body.expiresAt, nowMs);
+  const token = text(body.token);
+  if (expiresInMs === undefined || token === undefined) return undefined;
+  return {
+    leaseId: text(body.leaseId),
+    licenseId: text(body.licenseId),
+    token,
+    epoch: typeof body.epoch === 'number' ? body.epoch : 0,
+    servedBy: text(body.servedBy) ?? 'unknown',
+    expiresInMs,
+    heartbeatInMs: durationMs(body.heartbeatAfter, nowMs) ?? expiresInMs / 3,
+    sentAtMs,
+    serverTimeMs: instantMs(body.serverTime) ?? response.serverDateMs,
+    policy: policyOf(body.policy),
+    borrowed: body.borrowed === true,
+    overdraft: body.overdraft === true,
+  };
+}
+
+function placeOf({ body, retryAfterMs }: Response): Place | undefined {
+  const { position, retryAfter } = body;
+  const token = text(body.token);
+  if (typeof position !== 'number' || token === undefined) return undefined;
+  return {
+    position,
+    token,
+    askAgainInMs: typeof retryAfter === 'number' ? retryAfter * 1_000 : (retryAfterMs ?? 1_000),
+  };
+}
+
+const unavailable = (because: string, retryAfterMs?: number): Verdict => ({
+  kind: 'unavailable',
+  because,
+  retryAfterMs,
+});
+
+/** A 404 counts only as the license server's own word about the lease: a proxy's "no such page" is none. */
+const LEASE_IS_UNKNOWN = 'lease_not_found';
+
+const REQUEST_TIMEOUT = 408;
+const MISDIRECTED = 421;
+const TOO_EARLY = 425;
+const TOO_MANY_REQUESTS = 429;
+
+/** @param wallMs the client's wall clock when the answer came. */
+export function verdictOn(answer: Answer, wallMs: number): Verdict {
+  if (answer.kind === 'no-response') return unavailable(answer.because);
+  switch (answer.status) {
+    case 204:
+      return { kind: 'done', grant: undefined };
+    case 200:
+    case 201: {
+      const grant = grantOf(answer, wallMs);
+      return grant ? { kind: 'done', grant } : unavailable('the answer is not a lease');
+    }
+    case 202: {
+      const place = placeOf(answer);
+      return place ? { kind: 'queued', place } : unavailable('the answer is not a place in line');
+    }
+    default:
+      return verdictOnProblem(answer);
+  }
+}
+
+function verdictOnProblem({ status, body, retryAfterMs }: Response): Verdict {
+  const code = text(body.code) ?? `http_${status}`;
+  switch (status) {
+    case 409:
+      if (code === 'no_seat_available') return { kind: 'no_seat_available' };
+      break;
+    case 410:
+      return { kind: 'ended', code };
+    case 404:
+      if (code === LEASE_IS_UNKNOWN) return { kind: 'ended', code };
+      break;
+    case 503:
+      if (code === 'not_granting') return { kind: 'not_granting', address: text(body.address), retryAfterMs };
+      break;
+    // The license is dedicated to other servers than this one: with luck to another of the configured ones.
+    case MISDIRECTED:
+      return { kind: 'not_granting', address: undefined, retryAfterMs };
+    case REQUEST_TIMEOUT:
+    case TOO_EARLY:
+      return unavailable(code, retryAfterMs);
+    case TOO_MANY_REQUESTS:
+      return { kind: 'busy', because: code, retryAfterMs };
+  }
+  if (status >= 500) return unavailable(code, retryAfterMs);
+  return { kind: 'refused', status, code, detail: text(body.detail) ?? text(body.title) ?? '' };
+}

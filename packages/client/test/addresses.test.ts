@@ -1,0 +1,52 @@
+import { AddressBook } from '../src/transport/addresses';
+import type { Answer } from '../src/transport/call';
+
+/** Which of several servers a client talks to; each answers when the test says so. */
+const OREGON = 'http://oregon.test';
+const VIRGINIA = 'http://virginia.test';
+
+function asked() {
+  const answers = new Map<string, (answer: Answer) => void>();
+  const askStatus = (address: string) =>
+    new Promise<Answer>((resolve) => {
+      answers.set(address, resolve);
+    });
+  const book = new AddressBook({ addresses: [OREGON, VIRGINIA], trusted: [], askStatus });
+  const chosen = book.current();
+  const says = (address: string, granting: boolean) =>
+    answers.get(address)?.({
+      kind: 'response',
+      status: 200,
+      body: { granting },
+      retryAfterMs: undefined,
+      serverDateMs: undefined,
+      sentAtMs: 0,
+    });
+  const isSilent = (address: string) => answers.get(address)?.({ kind: 'no-response', because: 'it hangs' });
+  return { chosen, asks: () => [...answers.keys()], says, isSilent };
+}
+
+it('all are asked at the same time', () => {
+  expect(asked().asks()).toEqual([OREGON, VIRGINIA]);
+});
+
+it('of two that grant the quicker one is taken, whichever stands first', async () => {
+  const { chosen, says } = asked();
+  says(VIRGINIA, true);
+  says(OREGON, true);
+  expect(await chosen).toBe(VIRGINIA);
+});
+
+it('one that grants goes before a quicker one that does not', async () => {
+  const { chosen, says } = asked();
+  says(VIRGINIA, false);
+  says(OREGON, true);
+  expect(await chosen).toBe(OREGON);
+});
+
+it('when none grants, one that answers goes before one that is silent', async () => {
+  const { chosen, says, isSilent } = asked();
+  isSilent(OREGON);
+  says(VIRGINIA, false);
+  expect(await chosen).toBe(VIRGINIA);
+});

@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { leaseIdentity, numberOf, sameSeats } from '../../src/core/lease-identity';
+
+describe('the name of a lease of an installation', () => {
+  it('is the installation’s own for the first, and counts on for the others', () => {
+    expect(leaseIdentity('kyoto', new Set())).toEqual({ identity: 'kyoto', number: 1 });
+    expect(leaseIdentity('kyoto', new Set([1]))).toEqual({ identity: 'kyoto#2', number: 2 });
+    expect(leaseIdentity('kyoto', new Set([1, 3]))).toEqual({ identity: 'kyoto#2', number: 2 });
+  });
+
+  it('is the same again after a restart, in whatever order leases had come and gone', () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { maxLength: 40 }), (comeOrGo) => {
+        const held: number[] = [];
+        for (const come of comeOrGo) {
+          if (come) held.push(leaseIdentity('kyoto', new Set(held)).number);
+          else held.shift();
+        }
+        // The new life takes as many as the old one held: only names that the old one has used, or the next.
+        const taken = new Set<number>();
+        for (const _ of held) taken.add(leaseIdentity('kyoto', taken).number);
+        expect([...taken]).toEqual(held.map((_, index) => index + 1));
+      }),
+    );
+  });
+
+  it('can be told from its text', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ minLength: 1 }),
+        fc.uniqueArray(fc.integer({ min: 1, max: 50 })),
+        (installation, taken) => {
+          const { identity, number } = leaseIdentity(installation, new Set(taken));
+          expect(numberOf(installation, identity)).toBe(number);
+        },
+      ),
+    );
+    for (const other of [undefined, 'osaka', 'osaka#2', 'kyoto#', 'kyoto#1', 'kyoto#x', 'kyoto#1.5']) {
+      expect(numberOf('kyoto', other)).toBeUndefined();
+    }
+  });
+
+  it('is asked for by product, feature, seats and, where told, license', () => {
+    const seats = { product: 'p', feature: 'f', seats: 2 };
+    expect(sameSeats(seats, { ...seats, licenseId: 'any' })).toBe(true);
+    expect(sameSeats({ ...seats, licenseId: 'one' }, { ...seats, licenseId: 'other' })).toBe(false);
+    expect(sameSeats(seats, { ...seats, seats: 3 })).toBe(false);
+    expect(sameSeats(seats, { ...seats, feature: 'g' })).toBe(false);
+  });
+});

@@ -1,0 +1,357 @@
+import fc from 'fast-check';
+import {
+  isOver,
+  keptLease,
+  type LeaseCourse,
+  type LeaseInput,
+  type LeaseState,
+  newLease,
+  step,
+  wakeAtMs,
+} from '../../src/core/lease-state';
+import type { Grant } from '../../src/core/verdict';
+
+const POLICY = { graceMs: 10_000, suspendAfterMs: 50_000 };
+const TTL_MS = 3_000;
+const INTERVAL_MS = 1_000;
+
+const grantAt = (nowMs: number, more: Partial<Grant> = {}): Grant => ({
+  leaseId: 'lease',
+  licenseId: 'license',
+  token: 'token',
+  epoch: 1,
+  servedBy: 'oregon/app-1',
+  expiresInMs: TTL_MS,
+  heartbeatInMs: INTERVAL_MS,
+  sentAtMs: nowMs,
+  serverTimeMs: undefined,
+  policy: POLICY,
+  borrowed: false,
+  overdraft: false,
+  ...more,
+});
+
+/** A lease in virtual time, and what its host was told. */
+class Course {
+  nowMs = 0;
+  lease: LeaseCourse;
+  readonly told: { atMs: number; kind: string }[] = [];
+  readonly asked: { atMs: number; what: string }[] = [];
+
+  constructor(more: Partial<Grant> = {}) {
+    this.lease = newLease(grantAt(0, more), { nowMs: 0, random: 0 });
+  }
+
+  get state(): LeaseState {
+    return this.lease.state;
+  }
+
+  get kinds(): string[] {
+    return this.told.map(({ kind }) => kind);
+  }
+
+  give(input: LeaseInput, random = 0): this {
+    const { lease, told, ask } = step(this.lease, input, { nowMs: this.nowMs, random });
+    this.lease = lease;
+    this.told.push(...told.map(({ kind }) => ({ atMs: this.nowMs, kind })));
+    if (ask) this.asked.push({ atMs: this.nowMs, what: ask });
+    return this;
+  }
+
+  /** Lets time pass and wakes the lease whenever it wants to be woken. */
+  pass(ms: number): this {
+    const untilMs = this.nowMs + ms;
+    for (;;) {
+      const nextMs = wakeAtMs(this.lease, this.nowMs);
+      if (nextMs === undefined || nextMs > untilMs) break;
+      this.nowMs = Math.max(this.nowMs, nextMs);
+      this.give({ kind: 'time' });
+    }
+    this.nowMs = untilMs;
+    return this;
+  }
+
+  renew(more: Partial<Grant> = {}): this {
+    return this.give({ kind: 'granted', grant: grantAt(this.nowMs, more) });
+  }
+
+  unanswered(againInMs = 500): this {
+    return this.give({ kind: 'unanswered', because: 'timeout', againInMs });
+  }
+}
+
+describe('a lease', () => {
+  it('asks for its renewal when the server said, and not before', () => {
+    const course = new Course().pass(INTERVAL_MS - 1);
+    expect(course.asked).toEqual([]);
+    course.pass(1);
+    expect(course.asked).toEqual([{ atMs: INTERVAL_MS, what: 'heartbeat' }]);
+  });
+
+  it('asks up to a tenth later, so that leases drift apart', () => {
+    const late = newLease(grantAt(0), { nowMs: 0, random: 0.999 });
+    expect(late.askAtMs).toBeGreaterThan(INTERVAL_MS * 1.09);
+    expect(late.askAtMs).toBeLessThan(INTERVAL_MS * 1.1);
+  });
+
+  it('renewed in time, is told so and goes on', () => {
+    const course = new Course().pass(1_000).renew().pass(1_000).renew();
+    expect([course.state, course.kinds]).toEqual(['held', ['renewed', 'renewed']]);
+  });
+
+  it('that nobody renews goes through grace and fail-safe into suspension, each told once, and never ends', () => {
+    const course = new Course();
+    for (let count = 0; count < 170; count += 1) course.pass(600).unanswered(500);
+    expect(course.told).toEqual([
+      { atMs: TTL_MS, kind: 'grace' },
+      { atMs: POLICY.graceMs, kind: 'fail_safe' },
+      { atMs: POLICY.suspendAfterMs, kind: 'suspended' },
+    ]);
+    expect(course.state).toBe('suspended');
+    expect(course.asked.at(-1)?.atMs).toBeGreaterThan(99_000);
+  });
+
+  it('tells every standing that a machine slept through, in order', () => {
+    const course = new Course();
+    course.nowMs = 1_000_000;
+    course.give({ kind: 'time' });
+    expect(course.kinds).toEqual(['grace', 'fail_safe', 'suspended']);
+  });
+
+  it.each([TTL_MS, POLICY.graceMs, POLICY.suspendAfterMs])('after %d ms without a word is restored by one', (ms) => {
+    const course = new Course().pass(ms);
+    expect(course.state).not.toBe('held');
+    course.renew();
+    expect([course.state, course.kinds.at(-1)]).toEqual(['held', 'restored']);
+    course.pass(1_000).renew();
+    expect(course.kinds.at(-1)).toBe('renewed');
+  });
+
+  it.each(['lease_released', 'anything_else'])('that a server has ended with %s is lost', (code) => {
+    const course = new Course().pass(1_000).give({ kind: 'ended', code });
+    expect([course.state, course.kinds]).toEqual(['lost', ['lost']]);
+  });
+
+  it.each(['lease_expired', 'lease_not_found'])('that ended meanwhile with %s is asked for anew', (code) => {
+    const course = new Course().pass(20_000).give({ kind: 'ended', code });
+    expect(course.asked.at(-1)).toEqual({ atMs: 20_000, what: 'checkout' });
+    expect(course.state).toBe('fail_safe');
+    course.renew();
+    expect([course.state, course.kinds.at(-1)]).toEqual(['held', 'restored']);
+  });
+
+  it('that ended meanwhile is lost, with the first reason, when its seats are gone', () => {
+    const told: unknown[] = [];
+    let { lease } = new Course();
+    for (const input of [
+      { kind: 'ended', code: 'lease_expired' },
+      { kind: 'unanswered', because: 'timeout', againInMs: 100 },
+      { kind: 'ended', code: 'no_seat_available' },
+    ] as const) {
+      const next = step(lease, input, { nowMs: 20_000, random: 0 });
+      lease = next.lease;
+      told.push(...next.told);
+    }
+    expect(told.at(-1)).toEqual({ kind: 'lost', code: 'lease_expired' });
+    expect(lease.state).toBe('lost');
+  });
+
+  it('that is refused says so, and asks again', () => {
+    const course = new Course().pass(1_000).give({ kind: 'refused', code: 'forbidden', detail: '', againInMs: 700 });
+    expect(course.kinds).toEqual(['denied']);
+    course.pass(700);
+    expect(course.asked.at(-1)).toEqual({ atMs: 1_700, what: 'heartbeat' });
+  });
+
+  it('whose connection died is shown to another server soon, and not before it may', () => {
+    const course = new Course({ expiresInMs: 60_000, heartbeatInMs: 20_000 }).pass(1_000);
+    course.give({ kind: 'disconnected', notBeforeMs: 400, withinMs: 1_000 }, 0.5).pass(899);
+    expect(course.asked).toEqual([]);
+    course.pass(1);
+    expect(course.asked).toEqual([{ atMs: 1_900, what: 'heartbeat' }]);
+  });
+
+  it('that was given back is silent', () => {
+    const course = new Course().pass(500).give({ kind: 'released' }).pass(100_000).renew();
+    expect([course.state, course.kinds, course.asked]).toEqual(['released', ['released'], []]);
+  });
+});
+
+describe('a borrowed lease', () => {
+  it('asks for nothing, and ends when its time is over', () => {
+    const course = new Course({ borrowed: true, expiresInMs: 500_000 }).pass(499_999);
+    expect([course.state, course.kinds, course.asked]).toEqual(['held', [], []]);
+    course.pass(1);
+    expect([course.state, course.kinds]).toEqual(['lost', ['lost']]);
+  });
+});
+
+describe('a lease of an earlier life', () => {
+  const kept = { expiresAtMs: -5_000, heardAtMs: -8_000, policy: POLICY, borrowed: false };
+
+  it('is what it would be, had it gone on', () => {
+    expect(keptLease(kept, { nowMs: 0, random: 0 }).state).toBe('grace');
+    expect(keptLease({ ...kept, heardAtMs: -20_000 }, { nowMs: 0, random: 0 }).state).toBe('fail_safe');
+    expect(keptLease({ ...kept, expiresAtMs: 1 }, { nowMs: 0, random: 0 }).state).toBe('held');
+  });
+
+  it('is shown to a server at once', () => {
+    const lease = keptLease(kept, { nowMs: 0, random: 0 });
+    expect(step(lease, { kind: 'time' }, { nowMs: 0, random: 0 }).ask).toBe('heartbeat');
+  });
+});
+
+/** A deliberately dumb twin: it remembers every renewal and computes what the lease is from the list. */
+class Twin {
+  renewedAtMs = 0;
+  over: 'lost' | 'released' | undefined;
+  asksAnew = false;
+
+  stateAt(nowMs: number): LeaseState {
+    if (this.over) return this.over;
+    const silentMs = nowMs - this.renewedAtMs;
+    if (silentMs < TTL_MS) return 'held';
+    if (silentMs >= POLICY.suspendAfterMs) return 'suspended';
+    return silentMs >= POLICY.graceMs ? 'fail_safe' : 'grace';
+  }
+
+  take(action: Action, nowMs: number): void {
+    if (this.over) return;
+    switch (action.kind) {
+      case 'renew':
+        this.renewedAtMs = nowMs;
+        this.asksAnew = false;
+        break;
+      case 'end':
+        if (this.asksAnew || action.code === 'lease_released') this.over = 'lost';
+        this.asksAnew = true;
+        break;
+      case 'release':
+        this.over = 'released';
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+type Action =
+  | { kind: 'pass'; ms: number }
+  | { kind: 'renew' }
+  | { kind: 'unanswered'; againInMs: number }
+  | { kind: 'refused'; againInMs: number }
+  | { kind: 'end'; code: string }
+  | { kind: 'disconnect' }
+  | { kind: 'release' };
+
+const actions: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 0, max: 20_000 }) }) },
+  { weight: 3, arbitrary: fc.constant({ kind: 'renew' as const }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('unanswered' as const), againInMs: fc.integer({ min: 0, max: 5_000 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('refused' as const), againInMs: fc.integer({ min: 0, max: 5_000 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('end' as const),
+      code: fc.constantFrom('lease_expired', 'lease_not_found', 'lease_released'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'disconnect' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'release' as const }) },
+);
+
+function act(course: Course, action: Action): void {
+  switch (action.kind) {
+    case 'pass':
+      course.pass(action.ms);
+      break;
+    case 'renew':
+      course.renew();
+      break;
+    case 'unanswered':
+      course.unanswered(action.againInMs);
+      break;
+    case 'refused':
+      course.give({ kind: 'refused', code: 'forbidden', detail: '', againInMs: action.againInMs });
+      break;
+    case 'end':
+      course.give({ kind: 'ended', code: action.code });
+      break;
+    case 'disconnect':
+      course.give({ kind: 'disconnected', notBeforeMs: 0, withinMs: 1_000 });
+      break;
+    case 'release':
+      course.give({ kind: 'released' });
+      break;
+  }
+}
+
+describe('whatever happens to a lease', () => {
+  const runs = fc.array(actions, { maxLength: 80 });
+
+  it('it is what its dumb twin says', () => {
+    fc.assert(
+      fc.property(runs, (run) => {
+        const [course, twin] = [new Course(), new Twin()];
+        for (const action of run) {
+          act(course, action);
+          twin.take(action, course.nowMs);
+          expect(course.state).toBe(twin.stateAt(course.nowMs));
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('its host hears a story that makes sense', () => {
+    const MAY_FOLLOW: Readonly<Record<string, readonly string[]>> = {
+      held: ['renewed', 'restored', 'grace', 'lost', 'released', 'denied'],
+      grace: ['fail_safe', 'restored', 'lost', 'released', 'denied'],
+      fail_safe: ['suspended', 'restored', 'lost', 'released', 'denied'],
+      suspended: ['restored', 'lost', 'released', 'denied'],
+      over: [],
+    };
+    const LEADS_TO: Readonly<Record<string, string>> = {
+      ...{ renewed: 'held', restored: 'held', grace: 'grace', fail_safe: 'fail_safe', suspended: 'suspended' },
+      ...{ lost: 'over', released: 'over' },
+    };
+    fc.assert(
+      fc.property(runs, (run) => {
+        const course = new Course();
+        for (const action of run) act(course, action);
+        let chapter = 'held';
+        for (const { kind } of course.told) {
+          expect(MAY_FOLLOW[chapter]).toContain(kind);
+          chapter = LEADS_TO[kind] ?? chapter;
+        }
+        const state = isOver(course.lease) ? 'over' : course.state;
+        expect(chapter).toBe(state);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('it always has something to ask or a question under way, until it is over', () => {
+    fc.assert(
+      fc.property(runs, (run) => {
+        const course = new Course();
+        let underWay = false;
+        for (const action of run) {
+          const before = course.asked.length;
+          act(course, action);
+          const settled = ['renew', 'unanswered', 'refused', 'end'].includes(action.kind);
+          underWay = course.asked.length > before || (underWay && !settled);
+          const waits = course.lease.askAtMs !== undefined;
+          expect(isOver(course.lease) ? waits : !(underWay || waits)).toBe(false);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

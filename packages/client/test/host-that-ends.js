@@ -1,0 +1,77 @@
+/**
+ * A host that embeds the client: takes many long leases and a short one, loses its server, goes into grace with the
+ * short one, and has nothing else to do. It must end by itself, in peace, and without a word on stderr. Runs in a process of its own:
+ * `host-that-ends.js SESSIONS`.
+ */
+// esbuild's worker thread would outlive the host, and the host's own end is what is tried here.
+process.env.ESBUILD_WORKER_THREADS = '0';
+const { buildSync } = require('esbuild');
+const { createServer } = require('node:http');
+const { join } = require('node:path');
+const { mkdtempSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { WebSocketServer } = require('ws');
+
+const sessions = process.argv[2] === 'true';
+const dir = mkdtempSync(join(tmpdir(), 'evergrant-host-'));
+const outfile = join(dir, 'license-client.js');
+const entry = join(__dirname, '../src/license-client.ts');
+buildSync({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'cjs' });
+const { LicenseClient } = require(outfile);
+rmSync(dir, { recursive: true });
+
+/** Signed by a key that nobody publishes here: nothing speaks for it, and nothing against it. */
+const TOKEN = `${Buffer.from('{"alg":"EdDSA","kid":"k"}').toString('base64url')}.e30.AA`;
+
+function leaseFor({ feature }) {
+  const ttlMs = feature === 'long' ? 3_600_000 : 200;
+  const expiresAt = new Date(Date.now() + ttlMs).toISOString();
+  return { token: TOKEN, expiresAt, heartbeatAfter: ttlMs / 4_000, epoch: 1, servedBy: 'oregon/app-1' };
+}
+
+const service = createServer((request, response) => {
+  const chunks = [];
+  request.on('data', (chunk) => chunks.push(chunk));
+  request.on('end', () => {
+    const isLease = request.url.startsWith('/v1/leases/');
+    response.writeHead(isLease ? 201 : 404, { 'content-type': 'application/json' });
+    response.end(isLease ? JSON.stringify(leaseFor(JSON.parse(Buffer.concat(chunks)))) : '{}');
+  });
+});
+const upgrades = new WebSocketServer({ noServer: true });
+const sockets = new Set();
+service.on('connection', (socket) => sockets.add(socket));
+service.on('upgrade', (request, socket, head) => {
+  upgrades.handleUpgrade(request, socket, head, (session) => {
+    session.send(JSON.stringify({ event: 'hello', pingEverySeconds: 15 }));
+    session.on('message', (content) => {
+      const { id, ...body } = JSON.parse(content);
+      session.send(JSON.stringify({ id, status: 201, body: leaseFor(body) }));
+    });
+  });
+});
+
+service.listen(0, '127.0.0.1', async () => {
+  let inGrace;
+  const grace = new Promise((resolve) => {
+    inGrace = resolve;
+  });
+  const client = new LicenseClient({
+    addresses: [`http://127.0.0.1:${service.address().port}`],
+    token: 'token',
+    holder: 'host',
+    backoffBaseMs: 5,
+    backoffCapMs: 20,
+    sessions,
+    onEvent: ({ kind }) => kind === 'grace' && inGrace(),
+  });
+  const features = ['short', ...Array.from({ length: 40 }, () => 'long')];
+  const outcomes = await Promise.all(features.map((feature) => client.checkout({ product: 'studio', feature })));
+  for (const { kind } of outcomes) if (kind !== 'granted') throw new Error(`not granted: ${kind}`);
+  for (const socket of sockets) socket.destroy();
+  service.close();
+  // Only for this wait does the test itself keep the process alive.
+  const alive = setInterval(() => {}, 1_000);
+  await grace;
+  clearInterval(alive);
+});

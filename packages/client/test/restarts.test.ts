@@ -1,0 +1,323 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '@evergrant/drills/eventually';
+import {
+  type ClientNotice,
+  type Lease,
+  LicenseClient,
+  type LicenseClientOptions,
+  type LicenseEvent,
+} from '../src/license-client';
+import { type ClientState, readState, writeState } from '../src/state/schema';
+import { type ClientClock, PROCESS_CLOCK } from '../src/time/clock';
+import { JWKS, LicenseService, signedToken } from './license-service';
+
+const WITHIN_MS = 15_000;
+const SEAT = { product: 'studio', feature: 'bot-runner', seats: 2 };
+const HOUR_MS = 3_600_000;
+
+describe('an installation that is started again', () => {
+  let service: LicenseService;
+  let dir: string;
+  let stateFile: string;
+  let events: LicenseEvent[];
+  let notices: ClientNotice[];
+  const clients: LicenseClient[] = [];
+
+  beforeEach(async () => {
+    service = await new LicenseService('oregon').start();
+    dir = mkdtempSync(join(tmpdir(), 'evergrant-restarts-'));
+    stateFile = join(dir, 'license.json');
+    events = [];
+    notices = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.close({ release: false })));
+    await service.die();
+    rmSync(dir, { recursive: true });
+  });
+
+  function start(options: Partial<LicenseClientOptions> = {}): LicenseClient {
+    const made = new LicenseClient({
+      addresses: [service.url],
+      token: 'secret-token',
+      holder: 'kyoto',
+      stateFile,
+      requestTimeoutMs: 500,
+      statusTimeoutMs: 500,
+      checkoutDeadlineMs: 400,
+      releaseDeadlineMs: 300,
+      backoffBaseMs: 10,
+      backoffCapMs: 50,
+      onEvent: (event) => events.push(event),
+      onNotice: (notice) => notices.push(notice),
+      ...options,
+    });
+    clients.push(made);
+    return made;
+  }
+
+  async function granted(made: LicenseClient, request: object = {}): Promise<Lease> {
+    const outcome = await made.checkout({ ...SEAT, ...request });
+    if (outcome.kind !== 'granted') throw new Error(`not granted: ${JSON.stringify(outcome)}`);
+    return outcome.lease;
+  }
+
+  /** Ends the installation, lets the wall clock of the next one be so much later, and starts it again. */
+  async function restart(before: LicenseClient, afterMs = 0, options: Partial<LicenseClientOptions> = {}) {
+    await before.close({ release: false });
+    const after = start({ clock: clockAhead(afterMs), ...options });
+    await after.ready();
+    return after;
+  }
+
+  const clockAhead = (ms: number): ClientClock => ({ ...PROCESS_CLOCK, wallMs: () => Date.now() + ms });
+  const kinds = (): string[] => events.map(({ kind }) => kind);
+  const kept = (): ClientState => {
+    const reading = readState(readFileSync(stateFile, 'utf8'));
+    if (reading.kind !== 'read') throw new Error(reading.kind);
+    return reading.state;
+  };
+  const happened = (kind: LicenseEvent['kind']) => eventually(kind, WITHIN_MS, () => kinds().includes(kind));
+
+  describe('with its service', () => {
+    it('has its leases back, and takes no seat twice', async () => {
+      const first = start();
+      const ids = [(await granted(first)).id, (await granted(first)).id];
+      const after = await restart(first);
+      expect(after.leases.map(({ id }) => id)).toEqual(ids);
+      const again = [await granted(after), await granted(after)];
+      expect(again.map(({ id }) => id)).toEqual(ids);
+      expect(service.live).toEqual(new Set(ids));
+      await eventually('both are renewed', WITHIN_MS, () => kinds().filter((kind) => kind === 'renewed').length >= 2);
+    });
+
+    it('shows it the token of each lease', async () => {
+      const first = start();
+      const { token } = await granted(first);
+      await restart(first);
+      await eventually('it is shown', WITHIN_MS, () => service.asks('POST').length > 0);
+      expect(service.asks('POST')[0]?.body).toEqual({ token });
+    });
+
+    it('is restored when it was away for long, though its lease has lapsed meanwhile', async () => {
+      const first = start();
+      const { id } = await granted(first);
+      await first.close({ release: false });
+      service.forget();
+      Object.assign(service, { mood: 'forgot', clockAheadMs: HOUR_MS });
+      const after = start({ clock: clockAhead(HOUR_MS) });
+      await after.ready();
+      expect(after.leases[0]?.state).toBe('grace');
+      await happened('restored');
+      expect(after.leases[0]).toMatchObject({ state: 'held' });
+      expect(after.leases[0]?.id).not.toBe(id);
+      expect(service.live).toEqual(new Set([after.leases[0]?.id]));
+    });
+
+    describe('whose seats are on their way back', () => {
+      const DEADLINES = { checkoutDeadlineMs: 2_000, requestTimeoutMs: 200, releaseDeadlineMs: 5_000 };
+
+      it('does not take them again: a release that arrives late would free what it holds', async () => {
+        const made = start({ ...DEADLINES, sessions: false });
+        service.deafTo = 'DELETE';
+        const first = await granted(made);
+        void first.release();
+        await eventually('it is said', WITHIN_MS, () => service.asks('DELETE').length > 0);
+        const asked = made.checkout(SEAT);
+        await eventually('the service hands them out again', WITHIN_MS, () => service.asks('PUT').length > 1);
+        expect(service.live).toEqual(new Set([first.id]));
+        service.deafTo = undefined;
+        const outcome = await asked;
+        expect(outcome).toMatchObject({ kind: 'granted' });
+        expect(service.live).toEqual(new Set([outcome.kind === 'granted' ? outcome.lease.id : '']));
+        expect(service.live).not.toContain(first.id);
+      });
+
+      it('nor those of a checkout that nobody answered in time', async () => {
+        const made = start({ ...DEADLINES, checkoutDeadlineMs: 300, sessions: false });
+        Object.assign(service, { mood: 'swallows', deafTo: 'DELETE' });
+        expect((await made.checkout(SEAT)).kind).toBe('unavailable');
+        const [left] = [...service.live];
+        service.mood = 'grants';
+        expect(await made.checkout(SEAT)).toEqual({
+          kind: 'unavailable',
+          because: 'seats of before are still being given back',
+        });
+        service.deafTo = undefined;
+        await eventually('they are back', WITHIN_MS, () => service.live.size === 0);
+        expect((await granted(made)).id).not.toBe(left);
+      });
+    });
+
+    it('gives back what nobody asks for any more', async () => {
+      const first = start();
+      const [wanted, unwanted] = [await granted(first), await granted(first, { feature: 'other' })];
+      const after = await restart(first, 0, { keepUnclaimedMs: 200 });
+      await granted(after);
+      await eventually('given back', WITHIN_MS, () => service.asks('DELETE').length === 1);
+      expect(service.live).toEqual(new Set([wanted.id]));
+      expect(service.asks('DELETE')[0]?.path).toContain(unwanted.id);
+    });
+
+    it('has nothing back of what it had given back', async () => {
+      const first = start();
+      await granted(first);
+      await first.close();
+      const after = start();
+      await after.ready();
+      expect(after.leases).toEqual([]);
+      expect(kept().leases).toEqual([]);
+    });
+  });
+
+  describe('without a network', () => {
+    it('has its leases, held for as long as they last', async () => {
+      const first = start();
+      const { id } = await granted(first);
+      await service.die();
+      const after = await restart(first);
+      expect(await granted(after)).toMatchObject({ id, state: 'held' });
+    });
+
+    it.each([
+      [HOUR_MS, 'grace'],
+      [49 * HOUR_MS, 'fail_safe'],
+      [721 * HOUR_MS, 'suspended'],
+    ] as const)('after %d ms is in the state that it would be in, had it gone on', async (awayMs, state) => {
+      const first = start();
+      await granted(first);
+      await service.die();
+      const after = await restart(first, awayMs);
+      expect(after.leases.map((lease) => lease.state)).toEqual([state]);
+      expect(kinds().at(-1)).toBe(state);
+    });
+
+    it('in grace has what it held, and nothing more', async () => {
+      const first = start();
+      await granted(first);
+      await service.die();
+      const after = await restart(first, HOUR_MS);
+      expect((await granted(after)).state).toBe('grace');
+      expect((await after.checkout(SEAT)).kind).toBe('unavailable');
+      expect((await after.checkout({ ...SEAT, feature: 'other' })).kind).toBe('unavailable');
+    });
+
+    it('is not given what is suspended', async () => {
+      const first = start();
+      await granted(first);
+      await service.die();
+      const after = await restart(first, 721 * HOUR_MS);
+      expect((await after.checkout(SEAT)).kind).toBe('unavailable');
+    });
+
+    it('gets no more grace by turning its clock back', async () => {
+      const first = start();
+      await granted(first);
+      await service.die();
+      await first.close({ release: false });
+      const ranOnline = kept().contact?.ranMs ?? 0;
+      let nowMs = 0;
+      // Its processes run for 49 hours in all, in lives of an hour, each with the clock turned back to the first day.
+      for (let life = 0; life < 49; life += 1) {
+        const clock: ClientClock = { ...PROCESS_CLOCK, nowMs: () => nowMs, wallMs: () => Date.now() - 10 * HOUR_MS };
+        const client = start({ clock });
+        await client.ready();
+        nowMs += HOUR_MS;
+        await client.close({ release: false });
+      }
+      expect((kept().contact?.ranMs ?? 0) - ranOnline).toBeGreaterThanOrEqual(49 * HOUR_MS);
+      const after = start({ clock: clockAhead(-10 * HOUR_MS) });
+      await after.ready();
+      expect(after.leases[0]?.state).toBe('fail_safe');
+    });
+
+    it('gives nothing back while nobody can be told', async () => {
+      const first = start();
+      await granted(first);
+      await service.die();
+      const after = await restart(first, 0, { keepUnclaimedMs: 50 });
+      await new Promise((resume) => setTimeout(resume, 300));
+      expect(after.leases).toHaveLength(1);
+    });
+  });
+
+  describe('believes no token that is not proven', () => {
+    async function tampered(change: (state: ClientState) => ClientState): Promise<LicenseClient> {
+      const first = start();
+      await granted(first);
+      await first.close({ release: false });
+      writeFileSync(stateFile, writeState(change(kept())));
+      await service.die();
+      const after = start();
+      await after.ready();
+      return after;
+    }
+
+    const changed = (what: Partial<ClientState['leases'][number]>) => (state: ClientState) => {
+      return { ...state, leases: state.leases.map((lease) => ({ ...lease, ...what })) };
+    };
+
+    it.each<[string, Partial<ClientState['leases'][number]>]>([
+      ['more seats', { seats: 200 }],
+      ['another feature', { feature: 'other' }],
+      ['another lease', { leaseId: '00000000-0000-4000-8000-000000000000' }],
+      ['a token of its own making', { token: signedToken({ jti: 'x' }, undefined, 'other-key') }],
+      ['no token', { token: 'nonsense' }],
+    ])('for %s', async (_what, change) => {
+      const after = await tampered(changed(change));
+      expect(after.leases).toEqual([]);
+      expect(notices).toContainEqual(expect.objectContaining({ kind: 'lease_dropped' }));
+    });
+
+    it('by a key that was put into the file, where the application brings its own', async () => {
+      const pinned = { keys: JWKS };
+      const first = start(pinned);
+      await granted(first);
+      await first.close({ release: false });
+      writeFileSync(
+        stateFile,
+        writeState({ ...kept(), keys: [{ kid: 'service-1', kty: 'OKP', crv: 'Ed25519', x: 'AAAA' }] }),
+      );
+      const after = start(pinned);
+      await after.ready();
+      expect(after.leases).toHaveLength(1);
+    });
+
+    it('and tells the expiry and the policy from the token alone', async () => {
+      service.policy = { graceSeconds: 3_600, suspendAfterSeconds: 7_200 };
+      const first = start();
+      await granted(first);
+      await service.die();
+      expect((await restart(first, 1.5 * HOUR_MS)).leases[0]?.state).toBe('fail_safe');
+    });
+  });
+
+  describe('without a state file', () => {
+    it('gets its leases back by its identity, and takes no seat twice', async () => {
+      const stable = { identity: 'pod-7' };
+      const { stateFile: _none, ...noFile } = { stateFile };
+      const first = new LicenseClient({ addresses: [service.url], token: 't', ...noFile, ...stable });
+      const ids = [(await granted(first)).id, (await granted(first)).id];
+      await first.close({ release: false });
+      const after = new LicenseClient({ addresses: [service.url], token: 't', ...stable });
+      clients.push(first, after);
+      expect([(await granted(after)).id, (await granted(after)).id]).toEqual(ids);
+      expect(service.asks('PUT').map(({ body }) => body.identity)).toEqual(['pod-7', 'pod-7#2', 'pod-7', 'pod-7#2']);
+      expect(service.live.size).toBe(2);
+    });
+  });
+
+  it('beside another process on the same state file works, and keeps nothing', async () => {
+    const [first, second] = [start(), start()];
+    expect(notices).toContainEqual(expect.objectContaining({ kind: 'state', problem: 'in_use' }));
+    const mine = await granted(first);
+    const other = await granted(second);
+    expect(mine.id).not.toBe(other.id);
+    await second.close({ release: false });
+    await first.close({ release: false });
+    expect(kept().leases.map(({ leaseId }) => leaseId)).toEqual([mine.id]);
+  });
+});

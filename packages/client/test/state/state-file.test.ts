@@ -1,0 +1,210 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ClientNotice } from '../../src/license-client';
+import type { ClientState } from '../../src/state/schema';
+import { StateFile } from '../../src/state/state-file';
+import { PROCESS_CLOCK } from '../../src/time/clock';
+
+const stateNamed = (identity: string): ClientState => {
+  return { identity, room: undefined, keys: [], contact: undefined, leases: [] };
+};
+
+describe('the state file', () => {
+  let dir: string;
+  let path: string;
+  let problems: string[];
+  const files: StateFile[] = [];
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'evergrant-state-'));
+    path = join(dir, 'license.json');
+    problems = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(files.splice(0).map((file) => file.close()));
+    chmodSync(dir, 0o700);
+    rmSync(dir, { recursive: true });
+  });
+
+  function newFile(): StateFile {
+    const onNotice = (notice: ClientNotice): void => {
+      if (notice.kind === 'state') problems.push(notice.problem);
+    };
+    const file = new StateFile({ path, clock: PROCESS_CLOCK, onNotice });
+    files.push(file);
+    return file;
+  }
+
+  async function written(identity: string): Promise<void> {
+    const file = newFile();
+    file.open();
+    file.save(() => stateNamed(identity));
+    await file.close();
+  }
+
+  const stale = (owner: object): void => writeFileSync(`${path}.lock`, JSON.stringify(owner));
+
+  it('gives back what was saved last, to the next process', async () => {
+    const first = newFile();
+    expect(first.open()).toBeUndefined();
+    for (const identity of ['one', 'two', 'three']) first.save(() => stateNamed(identity));
+    await first.close();
+    expect(newFile().open()?.identity).toBe('three');
+    expect(problems).toEqual([]);
+  });
+
+  it('is for its owner’s eyes alone, and leaves nothing else behind', async () => {
+    await written('one');
+    await written('two');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(dir)).toEqual(['license.json']);
+  });
+
+  it('is a whole state at every moment, also beside what a process that died left half written', async () => {
+    await written('one');
+    writeFileSync(`${path}.next`, '{"version":1,"chec');
+    const file = newFile();
+    expect(file.open()?.identity).toBe('one');
+    file.save(() => stateNamed('two'));
+    await file.flushed();
+    expect(JSON.parse(readFileSync(path, 'utf8')).state.identity).toBe('two');
+  });
+
+  it('that is damaged is put aside, told, and begun anew', async () => {
+    writeFileSync(path, 'not a state');
+    const file = newFile();
+    expect(file.open()).toBeUndefined();
+    expect(problems).toEqual(['damaged']);
+    expect(readFileSync(`${path}.damaged`, 'utf8')).toBe('not a state');
+    file.save(() => stateNamed('new'));
+    await file.close();
+    expect(newFile().open()?.identity).toBe('new');
+  });
+
+  it('of a later release is neither read nor written', async () => {
+    writeFileSync(path, '{"version":99}');
+    const file = newFile();
+    expect(file.open()).toBeUndefined();
+    file.save(() => stateNamed('older'));
+    await file.close();
+    expect(problems).toEqual(['newer_version']);
+    expect(readFileSync(path, 'utf8')).toBe('{"version":99}');
+  });
+
+  it('in a folder that is not there is told, and does no harm', async () => {
+    path = join(dir, 'nowhere', 'license.json');
+    const file = newFile();
+    expect(file.open()).toBeUndefined();
+    file.save(() => stateNamed('lost'));
+    await file.close();
+    expect(problems).toEqual(['not_writable']);
+  });
+
+  it('that cannot be read is not overwritten', async () => {
+    mkdirSync(path);
+    const file = newFile();
+    expect(file.open()).toBeUndefined();
+    file.save(() => stateNamed('lost'));
+    await file.close();
+    expect(problems).toEqual(['not_readable']);
+  });
+
+  it('whose lock was tidied away is locked again', async () => {
+    const file = newFile();
+    file.open();
+    rmSync(`${path}.lock`);
+    file.save(() => stateNamed('one'));
+    await file.flushed();
+    expect(existsSync(`${path}.lock`)).toBe(true);
+    expect(problems).toEqual([]);
+  });
+
+  it('that cannot be written any more says so once, and again when it happens again', async () => {
+    const file = newFile();
+    file.open();
+    rmSync(dir, { recursive: true });
+    file.save(() => stateNamed('one'));
+    await file.flushed();
+    file.save(() => stateNamed('two'));
+    await file.flushed();
+    mkdirSync(dir);
+    expect(problems).toHaveLength(1);
+  });
+
+  describe('has one writer', () => {
+    it('of two clients in one process', async () => {
+      await written('first');
+      const [first, second] = [newFile(), newFile()];
+      expect(first.open()?.identity).toBe('first');
+      expect(second.open()).toBeUndefined();
+      expect(problems).toEqual(['in_use']);
+      second.save(() => stateNamed('second'));
+      await second.close();
+      first.save(() => stateNamed('first again'));
+      await first.close();
+      expect(newFile().open()?.identity).toBe('first again');
+    });
+
+    it('of two processes', () => {
+      stale({ nonce: 'other', pid: process.ppid, host: hostname() });
+      expect(newFile().open()).toBeUndefined();
+      expect(problems).toEqual(['in_use']);
+    });
+
+    it('unless the other is dead', () => {
+      const dead = spawnSync(process.execPath, ['-e', '']).pid;
+      stale({ nonce: 'other', pid: dead, host: hostname() });
+      newFile().open();
+      expect(problems).toEqual([]);
+    });
+
+    it('unless the other was this one’s former life, under the same process number as in a container', () => {
+      stale({ nonce: 'other', pid: process.pid, host: hostname() });
+      newFile().open();
+      expect(problems).toEqual([]);
+    });
+
+    it('also on another machine, until nothing has been heard of that for a minute', () => {
+      stale({ nonce: 'other', pid: 1, host: 'elsewhere' });
+      newFile().open();
+      expect(problems).toEqual(['in_use']);
+      const longAgo = Date.now() / 1_000 - 61;
+      utimesSync(`${path}.lock`, longAgo, longAgo);
+      newFile().open();
+      expect(problems).toEqual(['in_use']);
+    });
+
+    it('whatever stands in the lock file', () => {
+      writeFileSync(`${path}.lock`, 'nonsense');
+      const longAgo = Date.now() / 1_000 - 61;
+      utimesSync(`${path}.lock`, longAgo, longAgo);
+      newFile().open();
+      expect(problems).toEqual([]);
+    });
+
+    it('and who was taken for dead does not write any more when it wakes up', async () => {
+      const sleeper = newFile();
+      sleeper.open();
+      stale({ nonce: 'successor', pid: process.ppid, host: hostname() });
+      sleeper.save(() => stateNamed('sleeper'));
+      await sleeper.close();
+      expect(problems).toEqual(['in_use']);
+      expect(existsSync(path)).toBe(false);
+      expect(existsSync(`${path}.lock`)).toBe(true);
+    });
+  });
+});

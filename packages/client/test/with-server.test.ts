@@ -1,0 +1,221 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '@evergrant/test-support/eventually';
+import { giveLicenseKey } from '@evergrant/test-support/server/control-rooms';
+import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+import {
+  type ClientNotice,
+  type Lease,
+  LicenseClient,
+  type LicenseClientOptions,
+  type LicenseEvent,
+} from '../src/license-client';
+
+/** The client and the license server, each as it is shipped: what the one says the other has to understand. */
+const STUDIO = { product: PRODUCT, feature: 'studio' };
+const SEATS = 10;
+
+let world: TestWorld;
+let oregon: RunningServer;
+let dir: string;
+let events: LicenseEvent[];
+let notices: ClientNotice[];
+const clients: LicenseClient[] = [];
+
+beforeEach(async () => {
+  world = await TestWorld.create();
+  oregon = await world.startGranting();
+  dir = mkdtempSync(join(tmpdir(), 'evergrant-client-'));
+  events = [];
+  notices = [];
+});
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close({ release: false })));
+  await world.close();
+  rmSync(dir, { recursive: true });
+});
+
+function open(options: Partial<LicenseClientOptions> = {}): LicenseClient {
+  const credentials = options.controlRoom ? {} : { token: TOKENS.client, holder: 'kyoto' };
+  const client = new LicenseClient({
+    addresses: [oregon.address],
+    ...credentials,
+    backoffBaseMs: 20,
+    backoffCapMs: 200,
+    onEvent: (event) => events.push(event),
+    onNotice: (notice) => notices.push(notice),
+    ...options,
+  });
+  clients.push(client);
+  return client;
+}
+
+async function granted(client: LicenseClient, request: object = {}): Promise<Lease> {
+  const outcome = await client.checkout({ ...STUDIO, ...request });
+  if (outcome.kind !== 'granted') throw new Error(`not granted: ${JSON.stringify(outcome)}`);
+  return outcome.lease;
+}
+
+const happened = (kind: LicenseEvent['kind']) => eventually(kind, () => events.some((event) => event.kind === kind));
+const connection = () => notices.flatMap((notice) => (notice.kind === 'connection' ? [notice.over] : []));
+
+describe.each([
+  ['over a session', true],
+  ['over plain HTTP', false],
+])('the client and the server, %s', (_how, sessions) => {
+  it('check out, renew and release', async () => {
+    const client = open({ sessions });
+    const lease = await granted(client, { seats: 3 });
+    expect(lease).toMatchObject({ state: 'held', seats: 3, epoch: 1, servedBy: oregon.name, licenseId: 'lic-1' });
+    expect(connection()).toEqual([sessions ? 'session' : 'http']);
+    expect(await world.counts('studio')).toMatchObject({ taken: 3 });
+    expect(await lease.release()).toEqual({ kind: 'released' });
+    expect(await world.counts('studio')).toMatchObject({ taken: 0 });
+  });
+
+  it('agree on what is refused', async () => {
+    const client = open({ sessions });
+    expect(await client.checkout({ ...STUDIO, seats: SEATS + 1 })).toEqual({ kind: 'no_seat_available' });
+    expect(await client.checkout({ product: PRODUCT, feature: 'none' })).toMatchObject({
+      kind: 'refused',
+      code: 'entitlement_not_found',
+    });
+    expect(await client.checkout({ ...STUDIO, seats: 0 })).toMatchObject({ kind: 'refused', code: 'invalid_request' });
+    const stranger = open({ sessions, token: 'nobody-knows-it' });
+    expect(await stranger.checkout(STUDIO)).toMatchObject({ kind: 'refused', code: 'unauthenticated' });
+  });
+
+  it('stand in line, and get on', async () => {
+    const client = open({ sessions });
+    const first = await granted(client, { seats: SEATS });
+    const waiting = client.checkout({ ...STUDIO, queueMs: 30_000 });
+    await happened('queued');
+    await first.release();
+    const outcome = await waiting;
+    expect(outcome).toMatchObject({ kind: 'granted', lease: { state: 'held' } });
+  });
+
+  it('take a seat back by force, and the host hears of it', async () => {
+    // The next heartbeat would be minutes away; an installation that is started again shows its lease at once.
+    const stateFile = join(dir, 'state.json');
+    const client = open({ sessions, stateFile });
+    const { id } = await granted(client);
+    const body = { reason: 'moved to another plant' };
+    expect((await oregon.call('DELETE', `/v1/leases/${id}`, body, TOKENS.admin)).status).toBe(204);
+    await client.close({ release: false });
+    open({ sessions, stateFile });
+    await happened('lost');
+    expect(events.find(({ kind }) => kind === 'lost')).toMatchObject({ leaseId: id, code: 'lease_released' });
+  });
+
+  it('find each other again after a restart: the same lease, no further seat', async () => {
+    const stateFile = join(dir, 'state.json');
+    const first = open({ sessions, stateFile });
+    const { id } = await granted(first);
+    await first.close({ release: false });
+    const again = await granted(open({ sessions, stateFile }));
+    expect(again.id).toBe(id);
+    await happened('renewed');
+    expect(await world.counts('studio')).toMatchObject({ taken: 1, live: 1 });
+  });
+
+  it('find each other again by the installation’s identity alone', async () => {
+    const pod = { sessions, identity: 'pod-7' };
+    const [one, two] = [await granted(open(pod)), await granted(clients[0] as LicenseClient)];
+    await clients[0]?.close({ release: false });
+    const again = open(pod);
+    expect([(await granted(again)).id, (await granted(again)).id]).toEqual([one.id, two.id]);
+    expect(await world.counts('studio')).toMatchObject({ taken: 2 });
+  });
+});
+
+describe('a Control Room', () => {
+  it('registers with the license key, keeps its own token, and shows nobody the key again', async () => {
+    const licenseKey = await giveLicenseKey(world);
+    const stateFile = join(dir, 'room.json');
+    const room = { name: 'Control Room Kyoto', licenseKey };
+    const client = open({ controlRoom: room, stateFile });
+    await granted(client);
+    const guid = client.controlRoom;
+    expect(notices).toContainEqual({ kind: 'registered', controlRoom: guid, licenseId: 'lic-1' });
+    const rows = await world.database.query('select name from control_room where id = $1', [guid]);
+    expect(rows).toEqual([{ name: 'Control Room Kyoto' }]);
+    await client.close({ release: false });
+    const kept = readFileSync(stateFile, 'utf8');
+    expect(kept).not.toContain(licenseKey);
+
+    notices = [];
+    const again = open({ controlRoom: room, stateFile });
+    await granted(again);
+    expect(again.controlRoom).toBe(guid);
+    expect(notices.map(({ kind }) => kind)).not.toContain('registered');
+    expect(await world.counts('studio')).toMatchObject({ taken: 1 });
+  });
+
+  it('whose license key is wrong is refused at once, with the code', async () => {
+    const room = { name: 'Kyoto', licenseKey: '00000000-0000-4000-8000-000000000000' };
+    const client = open({ controlRoom: room, stateFile: join(dir, 'room.json') });
+    expect(await client.checkout(STUDIO)).toMatchObject({ kind: 'refused', code: 'license_key_unknown' });
+    expect(notices).toContainEqual(
+      expect.objectContaining({ kind: 'registration_refused', code: 'license_key_unknown' }),
+    );
+  });
+
+  it('whose state was lost cannot take over the GUID of another: that takes an administrator', async () => {
+    const licenseKey = await giveLicenseKey(world);
+    const first = open({ controlRoom: { name: 'Kyoto', licenseKey }, stateFile: join(dir, 'one.json') });
+    await granted(first);
+    const guid = first.controlRoom as string;
+    const room = { name: 'Kyoto', licenseKey, guid };
+    const second = open({ controlRoom: room, stateFile: join(dir, 'two.json') });
+    expect(await second.checkout(STUDIO)).toMatchObject({ kind: 'refused', code: 'control_room_registered' });
+    const recovery = { reason: 'its machine burned down' };
+    await oregon.call('POST', `/v1/control-rooms/${guid}/recovery`, recovery, TOKENS.admin);
+    await granted(second);
+  });
+
+  it('registers when its service comes back, without being asked twice', async () => {
+    const licenseKey = await giveLicenseKey(world);
+    await world.database.refuseConnections(true);
+    const client = open({ controlRoom: { name: 'Kyoto', licenseKey }, stateFile: join(dir, 'room.json') });
+    const asked = client.checkout(STUDIO);
+    await eventually('it does not grant', () => oregon.role.verdict().kind !== 'granting');
+    await world.database.refuseConnections(false);
+    expect((await asked).kind).toBe('granted');
+  });
+});
+
+describe('the keys of the service', () => {
+  it('are not believed when they are others than those that the application brings', async () => {
+    const keys = {
+      keys: [{ kid: 'test-1', kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
+    };
+    expect(await open({ keys }).checkout(STUDIO)).toMatchObject({ kind: 'refused', code: 'unproven' });
+    expect(events.map(({ kind }) => kind)).toEqual(['unproven']);
+    await eventually('the seat is given back', async () => (await world.counts('studio')).taken === 0);
+  });
+
+  it('verify every token, asked for once', async () => {
+    const asked: string[] = [];
+    const client = open({ onResponse: ({ kind }) => asked.push(kind) });
+    await granted(client);
+    await granted(client);
+    expect(asked.filter((kind) => kind === 'keys')).toHaveLength(1);
+  });
+});
+
+describe('when its server drains', () => {
+  it('the client goes on at the next one, with its lease', async () => {
+    const next = await world.startGranting();
+    const client = open({ addresses: [oregon.address, next.address] });
+    const lease = await granted(client);
+    const [serving, other] = lease.servedBy === oregon.name ? [oregon, next] : [next, oregon];
+    await serving.stop();
+    await eventually('served by the other', () => lease.servedBy === other.name);
+    expect(lease.state).toBe('held');
+    expect(events.map(({ kind }) => kind)).not.toContain('grace');
+    expect(await world.counts('studio')).toMatchObject({ taken: 1 });
+  });
+});

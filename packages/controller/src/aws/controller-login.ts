@@ -1,0 +1,53 @@
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { OperatingError } from '@evergrant/core/operating-error';
+import type { DatabaseLogin } from '../probes/sql';
+import { awsCall } from './sdk';
+
+const KEEP_MS = 300_000;
+
+/** The controller's login from its secret in its own region; kept for five minutes, and for as long as it cannot be asked. */
+export class ControllerLogin {
+  readonly #client: SecretsManagerClient;
+  readonly #secretId: string;
+  readonly #nowMs: () => number;
+  #kept: { readonly login: DatabaseLogin; readonly untilMs: number } | null = null;
+
+  constructor(client: SecretsManagerClient, { secretId, nowMs }: { secretId: string; nowMs: () => number }) {
+    this.#client = client;
+    this.#secretId = secretId;
+    this.#nowMs = nowMs;
+  }
+
+  readonly get = async (): Promise<DatabaseLogin> => {
+    const kept = this.#kept;
+    if (kept !== null && this.#nowMs() < kept.untilMs) return kept.login;
+    try {
+      const login = await this.#fetch();
+      this.#kept = { login, untilMs: this.#nowMs() + KEEP_MS };
+      return login;
+    } catch (failure) {
+      if (kept === null) throw failure;
+      return kept.login;
+    }
+  };
+
+  async #fetch(): Promise<DatabaseLogin> {
+    const get = new GetSecretValueCommand({ SecretId: this.#secretId });
+    const { SecretString: secret } = await awsCall("the controller's secret", this.#client.send(get));
+    const { dbname, username, password } = parsed(secret);
+    if (dbname === undefined || username === undefined || password === undefined) {
+      // The message must not quote what is there.
+      const message = `the secret ${this.#secretId} lacks dbname, username or password`;
+      throw new OperatingError({ code: 'secret_incomplete', message, retryable: true });
+    }
+    return { database: dbname, user: username, password };
+  }
+}
+
+function parsed(secret: string | undefined): { dbname?: string; username?: string; password?: string } {
+  try {
+    return JSON.parse(secret ?? '{}') as Record<string, string>;
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,55 @@
+import { GetHealthCheckStatusCommand, type HealthCheckObservation, type Route53Client } from '@aws-sdk/client-route-53';
+import { OperatingError } from '@evergrant/core/operating-error';
+import { PRIMARY_REGION, type Region } from '@evergrant/core/regions';
+import { down, type Fact, unknown, up } from '../core/facts';
+import type { WitnessPort } from '../ports';
+import { awsCall } from './sdk';
+
+export interface HealthCheckWitnessOptions {
+  readonly client: Route53Client;
+  readonly healthCheckId: string;
+  readonly nowMs: () => number;
+}
+
+/** An older observation says nothing about now. */
+const FRESH_MS = 90_000;
+/** Fewer fresh ones are no witness. */
+const OBSERVERS_MIN = 3;
+/** Route 53's own rule: an endpoint is healthy when more than 18 % of the checkers say so. */
+const HEALTHY_SHARE = 0.18;
+
+/**
+ * A Route 53 health check of Oregon's application, attached to no record: some fifteen checkers in other regions.
+ * Most say healthy: up. None does: down. In between they disagree, and disagreement is no evidence.
+ */
+export class HealthCheckWitness implements WitnessPort {
+  readonly #options: HealthCheckWitnessOptions;
+
+  constructor(options: HealthCheckWitnessOptions) {
+    this.#options = options;
+  }
+
+  async view(region: Region): Promise<Fact> {
+    if (region !== PRIMARY_REGION) return unknown(`the witness does not watch ${region}`);
+    const { client, healthCheckId, nowMs } = this.#options;
+    try {
+      const get = new GetHealthCheckStatusCommand({ HealthCheckId: healthCheckId });
+      const { HealthCheckObservations: all = [] } = await awsCall('the witness', client.send(get));
+      return judge(all, nowMs());
+    } catch (failure) {
+      if (!(failure instanceof OperatingError)) throw failure;
+      return unknown(failure.message);
+    }
+  }
+}
+
+function judge(observations: readonly HealthCheckObservation[], nowMs: number): Fact {
+  const fresh = observations.filter(({ StatusReport: report }) => {
+    return report?.CheckedTime !== undefined && nowMs - new Date(report.CheckedTime).getTime() <= FRESH_MS;
+  });
+  if (fresh.length < OBSERVERS_MIN) return unknown(`the witness has ${fresh.length} fresh observations`);
+  const healthy = fresh.filter(({ StatusReport: report }) => report?.Status?.startsWith('Success') === true);
+  const because = `the witness: ${healthy.length} of ${fresh.length} checkers reach it`;
+  if (healthy.length / fresh.length > HEALTHY_SHARE) return up(because);
+  return healthy.length === 0 ? down(because) : unknown(because);
+}

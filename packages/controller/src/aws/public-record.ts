@@ -1,0 +1,110 @@
+import {
+  ChangeResourceRecordSetsCommand,
+  GetChangeCommand,
+  ListResourceRecordSetsCommand,
+  type Route53Client,
+} from '@aws-sdk/client-route-53';
+import { OperatingError } from '@evergrant/core/operating-error';
+import { REGIONS, type Region } from '@evergrant/core/regions';
+import type { EdgeView, OutsideView } from '../core/phase-views';
+import type { EdgePort } from '../ports';
+import { publicStatus } from '../probes/public-status';
+import { regionalName } from './resource-names';
+import { awsCall } from './sdk';
+
+export interface PublicRecordOptions {
+  readonly client: Route53Client;
+  readonly hostedZoneId: string;
+  readonly publicName: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * The public address: an alias record that leads to the regional record of the active region, in the same zone. So
+ * the controller needs to know no load balancer, and the regional records stay CloudFormation's.
+ */
+export class PublicRecord implements EdgePort {
+  readonly #options: PublicRecordOptions;
+  /** The change that this container made and has not seen on every name server yet. */
+  #pendingChange: string | null = null;
+
+  constructor(options: PublicRecordOptions) {
+    this.#options = options;
+  }
+
+  async target(): Promise<EdgeView> {
+    try {
+      if (this.#pendingChange !== null && !(await this.#isInSync(this.#pendingChange))) {
+        return { kind: 'unreachable', because: `${this.#pendingChange} is not on every name server yet` };
+      }
+      this.#pendingChange = null;
+      return await this.#look();
+    } catch (failure) {
+      if (!(failure instanceof OperatingError)) throw failure;
+      return { kind: 'unreachable', because: failure.message };
+    }
+  }
+
+  async pointTo(region: Region): Promise<void> {
+    const { client, hostedZoneId, publicName } = this.#options;
+    const change = new ChangeResourceRecordSetsCommand({
+      HostedZoneId: hostedZoneId,
+      ChangeBatch: {
+        Comment: `evergrant: ${region} is active`,
+        Changes: [
+          {
+            Action: 'UPSERT',
+            ResourceRecordSet: {
+              Name: publicName,
+              Type: 'A',
+              AliasTarget: {
+                HostedZoneId: hostedZoneId,
+                DNSName: regionalName(publicName, region),
+                // A health check here would fail back by itself to a region that revives.
+                EvaluateTargetHealth: false,
+              },
+            },
+          },
+        ],
+      },
+    });
+    const { ChangeInfo: info } = await awsCall('the public record', client.send(change));
+    this.#pendingChange = info?.Status === 'INSYNC' ? null : (info?.Id ?? null);
+  }
+
+  outside(): Promise<OutsideView> {
+    const { publicName, timeoutMs } = this.#options;
+    return publicStatus(`https://${publicName}`, { timeoutMs });
+  }
+
+  async #isInSync(changeId: string): Promise<boolean> {
+    const get = new GetChangeCommand({ Id: changeId });
+    const { ChangeInfo: info } = await awsCall('the public record', this.#options.client.send(get));
+    return info?.Status === 'INSYNC';
+  }
+
+  async #look(): Promise<EdgeView> {
+    const { client, hostedZoneId, publicName } = this.#options;
+    const list = new ListResourceRecordSetsCommand({
+      HostedZoneId: hostedZoneId,
+      StartRecordName: publicName,
+      StartRecordType: 'A',
+      MaxItems: 1,
+    });
+    const { ResourceRecordSets: found = [] } = await awsCall('the public record', client.send(list));
+    const [record] = found;
+    if (record === undefined || bare(record.Name) !== publicName || record.Type !== 'A') {
+      return { kind: 'unreachable', because: `there is no record ${publicName}` };
+    }
+    const target = bare(record.AliasTarget?.DNSName);
+    const region = REGIONS.find((candidate) => regionalName(publicName, candidate) === target);
+    return region === undefined
+      ? { kind: 'unreachable', because: `${publicName} leads to ${target || 'no alias'}, which is neither region` }
+      : { kind: 'points-to', region };
+  }
+}
+
+/** Without the dot at the end, in lower case. */
+function bare(name: string | undefined): string {
+  return (name ?? '').replace(/\.$/, '').toLowerCase();
+}

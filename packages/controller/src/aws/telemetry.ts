@@ -1,0 +1,69 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { ControlRecord } from '../core/control-record';
+import type { CycleOutcome } from '../cycle';
+import { CONTROLLER_METRICS, METRIC_NAMESPACE } from './telemetry-names';
+
+/** Tells log and metrics what the cycles come to. */
+export class Telemetry {
+  readonly logger = new Logger({ serviceName: 'failover' });
+  readonly #metrics = new Metrics({ namespace: METRIC_NAMESPACE, serviceName: 'failover' });
+
+  readonly report = (outcome: CycleOutcome): void => {
+    this.#count(CONTROLLER_METRICS.blind, outcome.kind === 'blind');
+    switch (outcome.kind) {
+      case 'watched':
+        this.#heartbeat();
+        this.#count(CONTROLLER_METRICS.applicationDown, outcome.verdict.kind === 'application-down');
+        this.#count(CONTROLLER_METRICS.databaseDown, outcome.verdict.kind === 'database-down');
+        this.#count(CONTROLLER_METRICS.standbyNotReady, outcome.verdict.kind === 'standby-not-ready');
+        this.logger.info('watched', { verdict: outcome.verdict });
+        break;
+      case 'stepped': {
+        this.#heartbeat();
+        const { operation, passed, observed, act } = outcome.step;
+        const fields = { operationId: operation.id, operation: operation.kind, passed, observed, act };
+        if (outcome.failure === null) this.logger.info('stepped', fields);
+        else this.logger.warn('an act failed; it is tried again', { ...fields, error: asError(outcome.failure) });
+        break;
+      }
+      case 'conflict':
+        this.logger.info('another controller wrote first');
+        break;
+      case 'blind':
+        this.logger.error('blind: nothing can be decided', { because: outcome.because });
+    }
+    // At once: what an invocation kept to its end would be lost with one that is ended from outside.
+    this.publish();
+  };
+
+  /** What lasts is read from the record once an invocation. */
+  standing({ automation, fenceDebts, standing }: ControlRecord, nowMs: number): void {
+    const unarmedMs = automation.state === 'armed' ? 0 : nowMs - automation.sinceMs;
+    const holdingMs = standing?.verdict.kind === 'hold' ? nowMs - standing.sinceMs : 0;
+    this.#metrics.addMetric(CONTROLLER_METRICS.fenceDebts, MetricUnit.Count, fenceDebts.length);
+    this.#metrics.addMetric(CONTROLLER_METRICS.unarmedSeconds, MetricUnit.Seconds, unarmedMs / 1_000);
+    this.#metrics.addMetric(CONTROLLER_METRICS.holdingSeconds, MetricUnit.Seconds, holdingMs / 1_000);
+  }
+
+  failed(error: unknown): void {
+    this.#count(CONTROLLER_METRICS.failed, true);
+    this.logger.error('the invocation failed', { error: asError(error) });
+  }
+
+  publish(): void {
+    this.#metrics.publishStoredMetrics();
+  }
+
+  #heartbeat(): void {
+    this.#count(CONTROLLER_METRICS.cycle, true);
+  }
+
+  #count(name: string, happened: boolean): void {
+    this.#metrics.addMetric(name, MetricUnit.Count, happened ? 1 : 0);
+  }
+}
+
+function asError(failure: unknown): Error {
+  return failure instanceof Error ? failure : new Error(String(failure));
+}

@@ -1,0 +1,27 @@
+import type { Region } from '@evergrant/core/regions';
+import type { Alert } from './alerts';
+import type { OperationReport, Phase } from './operations';
+import type { AnsweredRequest } from './requests';
+
+/** What the history keeps. Durations and times are milliseconds. */
+export type HistoryEntry =
+  | { readonly kind: 'verdict'; readonly detail: { from: string | null; to: string; because: string } }
+  | {
+      readonly kind: 'operation-started';
+      readonly detail: { operationId: string; operation: string; by: string; reason: string };
+    }
+  | {
+      readonly kind: 'phase';
+      readonly detail: { operationId: string; operation: string; phase: Phase; tookMs: number; because: string };
+    }
+  | { readonly kind: 'operation-ended'; readonly detail: OperationReport }
+  | { readonly kind: 'operator'; readonly detail: { command: string; by: string; reason: string } }
+  | { readonly kind: 'request-answered'; readonly detail: AnsweredRequest }
+  | {
+      readonly kind: 'fence-debt';
+      readonly detail: { region: Region; change: 'owed' | 'paid' | 'void'; because: string };
+    }
+  | { readonly kind: 'alert'; readonly detail: Alert };
+
+/** An entry as it is read back; `atMs` is the store's clock. */
+export type RecordedEntry = HistoryEntry & { readonly id: number; readonly atMs: number };

@@ -1,0 +1,20 @@
+import { REGIONS } from '@evergrant/core/regions';
+import type { OutsideView } from '../core/phase-views';
+import { CallFailure, call } from './http-call';
+
+/** What a customer finds at a public address: `GET /v1/status` there. An answer of any kind is an answer, none is `unreachable`. */
+export async function publicStatus(address: string, { timeoutMs }: { timeoutMs: number }): Promise<OutsideView> {
+  try {
+    const { status, json } = await call({ method: 'GET', url: `${address}/v1/status`, timeoutMs });
+    const region = REGIONS.find((candidate) => candidate === json?.region);
+    const epoch = json?.epoch;
+    if (status === 200 && json?.granting === true && region !== undefined && typeof epoch === 'number') {
+      return { kind: 'granting', region, epoch };
+    }
+    const reason = json?.reason ?? json?.code ?? 'no reason given';
+    return { kind: 'not-granting', because: `the public address answers ${status}: ${String(reason)}` };
+  } catch (failure) {
+    if (!(failure instanceof CallFailure)) throw failure;
+    return { kind: 'unreachable', because: `the public address: ${failure.message}` };
+  }
+}

@@ -1,0 +1,91 @@
+import { POLICY } from '@evergrant/test-support/controller/memory-world';
+import { type Message, tell } from '../../src/core/alerting';
+import type { StandingVerdict } from '../../src/core/control-record';
+import type { Verdict } from '../../src/core/verdicts';
+
+const HEALTHY: Verdict = { kind: 'healthy', standby: 'ready', because: 'well' };
+const UNPROTECTED: Verdict = { kind: 'healthy', standby: 'not-ready', because: 'no follower' };
+const APP_DOWN: Verdict = { kind: 'application-down', because: 'nobody answers' };
+const DATABASE_DOWN: Verdict = { kind: 'database-down', because: 'refused' };
+const CONFIRMING: Verdict = { kind: 'confirming', count: 1, needed: 4, because: '1 of 4' };
+const HOLD: Verdict = { kind: 'hold', cause: 'witness-unknown', because: 'silent' };
+const OTHER_HOLD: Verdict = { kind: 'hold', cause: 'application-unknown', because: 'dns' };
+const NOT_READY: Verdict = { kind: 'standby-not-ready', because: 'replay paused' };
+const WITHHELD: Verdict = { kind: 'withheld', automation: 'paused', because: 'paused by ada' };
+const FAIL_OVER: Verdict = { kind: 'fail-over', because: 'all agree' };
+const OPERATING: Verdict = { kind: 'operating', because: 'failover' };
+const SERVING: Verdict = { kind: 'serving-from-standby', watch: 'well', because: 'virginia serves' };
+const SERVING_DOWN: Verdict = { kind: 'serving-from-standby', watch: 'both-down', because: 'all dead' };
+const SERVING_UNKNOWN: Verdict = { kind: 'serving-from-standby', watch: 'unknown', because: 'dns' };
+
+/** Feeds one verdict a second and returns what people hear, and the keys of the history. */
+function hear(verdicts: readonly Verdict[]): { codes: string[]; messages: Message[]; changes: number } {
+  let standing: StandingVerdict | null = null;
+  const messages: Message[] = [];
+  let changes = 0;
+  for (const [index, verdict] of verdicts.entries()) {
+    const told = tell(standing, verdict, POLICY, index * 1_000);
+    standing = told.standing;
+    changes += told.history.length;
+    if (told.message !== null) messages.push(told.message);
+  }
+  return { codes: messages.map(({ code }) => code), messages, changes };
+}
+
+const lasting = (verdict: Verdict): Verdict[] =>
+  Array.from({ length: POLICY.holdAlertAfterMs / 1_000 + 5 }, () => verdict);
+
+describe('what people are told', () => {
+  it('nothing, while all is well', () => {
+    expect(hear(lasting(HEALTHY))).toEqual({ codes: [], messages: [], changes: 1 });
+  });
+
+  it.each([
+    ['standby-not-ready', NOT_READY, 'critical'],
+    ['withheld', WITHHELD, 'critical'],
+    ['fail-over', FAIL_OVER, 'critical'],
+  ])('%s: at once, and once', (code, verdict, severity) => {
+    expect(hear([HEALTHY, ...lasting(verdict)]).messages).toMatchObject([{ code, severity }]);
+  });
+
+  it.each([
+    ['application-down', APP_DOWN, 'critical'],
+    ['database-down', DATABASE_DOWN, 'warning'],
+    ['standby-both-down', SERVING_DOWN, 'critical'],
+  ])('%s: after a second look, and once', (code, verdict, severity) => {
+    expect(hear([HEALTHY, verdict, HEALTHY]).codes).toEqual([]);
+    expect(hear([HEALTHY, verdict, verdict]).messages).toMatchObject([{ code, severity }]);
+    expect(hear([HEALTHY, ...lasting(verdict)]).codes).toEqual([code]);
+  });
+
+  it('a blink is not worth a word: confirming, and back', () => {
+    expect(hear([HEALTHY, CONFIRMING, HEALTHY, CONFIRMING, HEALTHY]).codes).toEqual([]);
+  });
+
+  it.each([
+    ['hold', HOLD],
+    ['unprotected', UNPROTECTED],
+    ['standby-unknown', SERVING_UNKNOWN],
+  ])('%s: only when it lasts, and once', (code, verdict) => {
+    expect(hear([verdict, verdict]).codes).toEqual([]);
+    expect(hear([...lasting(verdict), ...lasting(verdict)]).codes).toEqual([code]);
+  });
+
+  it('a hold whose cause changes is one long hold', () => {
+    const alternating = [...lasting(HOLD), ...lasting(HOLD)].map((hold, index) =>
+      index % 2 === 0 ? hold : OTHER_HOLD,
+    );
+    expect(hear(alternating).codes).toEqual(['hold']);
+  });
+
+  it('that all is well again, once, after they were alarmed', () => {
+    expect(hear([HEALTHY, APP_DOWN, APP_DOWN, HEALTHY, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
+    expect(hear([APP_DOWN, APP_DOWN, CONFIRMING, HOLD, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
+    expect(hear([...lasting(HOLD), HEALTHY]).codes).toEqual(['hold', 'all-clear']);
+    expect(hear([...lasting(UNPROTECTED), HEALTHY]).codes).toEqual(['unprotected', 'all-clear']);
+  });
+
+  it('after an operation only its own report', () => {
+    expect(hear([HEALTHY, CONFIRMING, FAIL_OVER, OPERATING, OPERATING, SERVING]).codes).toEqual(['fail-over']);
+  });
+});

@@ -1,0 +1,125 @@
+import { POLICY } from '@evergrant/test-support/controller/memory-world';
+import { operation, situation } from '@evergrant/test-support/controller/situations';
+import { DECISIONS, decide, decidingRow, type Situation } from '../../src/core/decide';
+import type { Facts, Reading } from '../../src/core/facts';
+import { verdictKey } from '../../src/core/verdicts';
+
+type Readings = Partial<Record<keyof Facts, Reading>>;
+
+const seen = new Set<string>();
+
+function key(given: Situation): string {
+  seen.add(decidingRow(given, POLICY).name);
+  return verdictKey(decide(given, POLICY));
+}
+
+describe('the failure matrix', () => {
+  const matrix: [app: Reading, database: Reading, verdict: string][] = [
+    ['up', 'up', 'healthy'],
+    ['up', 'down', 'database-down'],
+    ['up', 'unknown', 'hold/database-unknown'],
+    ['down', 'up', 'application-down'],
+    ['down', 'down', 'fail-over'],
+    ['down', 'unknown', 'hold/database-unknown'],
+    ['unknown', 'up', 'hold/application-unknown'],
+    ['unknown', 'down', 'hold/application-unknown'],
+    ['unknown', 'unknown', 'hold/application-unknown'],
+  ];
+
+  it.each(matrix)('application %s, database %s: %s', (app, database, verdict) => {
+    expect(key(situation({ app, database }))).toBe(verdict);
+  });
+
+  const vetoes: [why: string, readings: Readings, verdict: string][] = [
+    ['the witness sees it alive', { witness: 'up' }, 'hold/witness-disagrees'],
+    ['the witness cannot tell', { witness: 'unknown' }, 'hold/witness-unknown'],
+    ['the follower hears the primary database', { follower: 'up' }, 'hold/follower-hears-primary'],
+    ['the follower cannot tell', { follower: 'unknown' }, 'hold/follower-unknown'],
+    ['the authority was renewed within the lease', { renewal: 'up' }, 'hold/authority-renewed'],
+    ['renewals cannot be seen', { renewal: 'unknown' }, 'hold/renewal-unknown'],
+    ['the standby is not ready', { standby: 'down' }, 'standby-not-ready'],
+    ['nobody knows whether the standby is ready', { standby: 'unknown' }, 'standby-not-ready'],
+    ['the standby is gone, follower and all', { standby: 'down', follower: 'unknown' }, 'standby-not-ready'],
+  ];
+
+  it.each(vetoes)('does not fail over when both are down and %s', (_why, readings, verdict) => {
+    expect(key(situation(readings))).toBe(verdict);
+  });
+
+  it('says in time of peace that the standby could not take over', () => {
+    expect(key(situation({ app: 'up', database: 'up', standby: 'down' }))).toBe('healthy/unprotected');
+  });
+
+  it('confirms until every sample of the window said the same', () => {
+    const confirmation = { count: POLICY.samplesToConfirm - 1, sinceMs: 0, lastSampleAtMs: 0, livedBefore: false };
+    const given = situation({}, { confirmation });
+    expect(key(given)).toBe('confirming');
+    expect(decide(given, POLICY)).toMatchObject({
+      count: POLICY.samplesToConfirm - 1,
+      needed: POLICY.samplesToConfirm,
+    });
+    expect(key(situation({}, { confirmation: null }))).toBe('confirming');
+  });
+
+  it.each([
+    ['hears it', { follower: 'up' }, 'hold/follower-hears-primary'],
+    ['has fallen silent', {}, 'confirming'],
+    ['sees it renew', { renewal: 'up' }, 'hold/authority-renewed'],
+  ] as const)('after a sign of life somebody %s: %s gives %s', (_what, readings, verdict) => {
+    const confirmation = { count: 1, sinceMs: 0, lastSampleAtMs: 0, livedBefore: true };
+    expect(key(situation(readings, { confirmation }))).toBe(verdict);
+  });
+
+  it.each(['paused', 'disarmed'] as const)('withholds when it is %s, and says so', (state) => {
+    const automation = { state, by: 'ada', reason: 'maintenance', sinceMs: 0 };
+    const given = situation({}, { automation });
+    expect(key(given)).toBe(`withheld/${state}`);
+    expect(decide(given, POLICY).because).toContain('ada: maintenance');
+  });
+
+  it('decides nothing while an operation is in progress', () => {
+    expect(key(situation({}, { operation: operation('failover') }))).toBe('operating');
+  });
+});
+
+describe('when the standby region serves', () => {
+  const watches: [app: Reading, database: Reading, watch: string][] = [
+    ['up', 'up', 'well'],
+    ['down', 'up', 'application-down'],
+    ['up', 'down', 'database-down'],
+    ['down', 'down', 'both-down'],
+    ['unknown', 'down', 'unknown'],
+    ['up', 'unknown', 'unknown'],
+  ];
+
+  it.each(watches)('application %s, database %s: tells %s and never fails over', (app, database, watch) => {
+    const given = situation({ app, database }, { activeRegion: 'virginia' });
+    expect(key(given)).toBe(`serving-from-standby/${watch}`);
+  });
+});
+
+describe('the decision as a whole', () => {
+  it('has a verdict for every combination of facts, and fails over for exactly one', () => {
+    const readings: Reading[] = ['up', 'down', 'unknown'];
+    const kinds = ['app', 'database', 'follower', 'witness', 'renewal', 'standby'] as const;
+    const combinations = kinds.reduce<Readings[]>(
+      (before, kind) =>
+        before.flatMap((combination) => readings.map((reading) => ({ ...combination, [kind]: reading }))),
+      [{}],
+    );
+    expect(combinations).toHaveLength(3 ** 6);
+    const decided = combinations.map((combination) => ({
+      combination,
+      verdict: decide(situation(combination), POLICY),
+    }));
+    const failOvers = decided.filter(({ verdict }) => verdict.kind === 'fail-over');
+    expect(failOvers.map(({ combination }) => combination)).toEqual([
+      { app: 'down', database: 'down', follower: 'down', witness: 'down', renewal: 'down', standby: 'up' },
+    ]);
+  });
+
+  it('uses every row of its table, each with a reason', () => {
+    expect(new Set(DECISIONS.map(({ name }) => name))).toEqual(seen);
+    for (const { why } of DECISIONS) expect(why.length).toBeGreaterThan(20);
+  });
+});

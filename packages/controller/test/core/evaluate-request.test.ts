@@ -1,0 +1,138 @@
+import type { Region } from '@evergrant/core/regions';
+import { authority, fact, NOW_MS, operation } from '@evergrant/test-support/controller/situations';
+import { type ControlRecord, initialControl } from '../../src/core/control-record';
+import { type Answer, answer } from '../../src/core/evaluate-request';
+import {
+  FAILBACK_STAGES,
+  type FailbackStage,
+  type OperationKind,
+  PHASES_OF,
+  type Phase,
+} from '../../src/core/operations';
+import type { Command } from '../../src/core/requests';
+
+interface Given {
+  readonly active?: Region;
+  readonly standby?: 'up' | 'down' | 'unknown';
+  readonly done?: readonly FailbackStage[];
+  readonly control?: Partial<ControlRecord>;
+}
+
+function ask(command: Command, { active = 'oregon', standby = 'up', done = [], control = {} }: Given = {}): Answer {
+  const failbackDoneAtMs = Object.fromEntries(done.map((stage) => [stage, NOW_MS]));
+  const record = { ...initialControl(NOW_MS), failbackDoneAtMs, ...control };
+  return answer(command, { control: record, authority: authority({ region: active }), standby: fact(standby) });
+}
+
+const busyWith = (kind: OperationKind, phase: Phase): Given => ({ control: { operation: operation(kind, { phase }) } });
+const stagesUntil = (stage: FailbackStage): FailbackStage[] => FAILBACK_STAGES.slice(0, FAILBACK_STAGES.indexOf(stage));
+
+describe("a human's failover", () => {
+  it('skips the detection, and is begun at once', () => {
+    expect(ask({ kind: 'failover' })).toMatchObject({ outcome: 'accepted', begin: 'failover' });
+  });
+
+  it('is possible while the automation is paused', () => {
+    const automation = { state: 'paused', by: 'ada', reason: 'test', sinceMs: 0 } as const;
+    expect(ask({ kind: 'failover' }, { control: { automation } })).toMatchObject({ outcome: 'accepted' });
+  });
+
+  it.each(['down', 'unknown'] as const)('never skips the gate: refused when the standby is %s', (standby) => {
+    expect(ask({ kind: 'failover' }, { standby })).toMatchObject({ outcome: 'refused' });
+  });
+
+  it('is already done when Virginia is active', () => {
+    expect(ask({ kind: 'failover' }, { active: 'virginia' })).toMatchObject({ outcome: 'already-done' });
+  });
+
+  it('is refused while something else is in progress', () => {
+    expect(ask({ kind: 'failover' }, busyWith('follow', 'keep-up'))).toMatchObject({ outcome: 'refused' });
+  });
+});
+
+describe('restore-follower in time of peace', () => {
+  const restore = { kind: 'failback', stage: 'restore-follower' } as const;
+
+  it('is begun though no failback is under way: a follower that was lost is made anew', () => {
+    expect(ask(restore)).toMatchObject({ outcome: 'accepted', begin: 'restore-follower' });
+  });
+
+  it('is refused while Virginia is active: what stands there is no follower', () => {
+    expect(ask(restore, { active: 'virginia' })).toMatchObject({ outcome: 'refused' });
+  });
+
+  it('leaves the arming to its own command', () => {
+    expect(ask({ kind: 'failback', stage: 'arm' }, { done: ['restore-follower'] })).toMatchObject({
+      outcome: 'refused',
+    });
+  });
+});
+
+describe('the stages of a failback', () => {
+  const activeFor = (stage: FailbackStage): Region =>
+    stage === 'restore-follower' || stage === 'arm' ? 'oregon' : 'virginia';
+
+  it.each(FAILBACK_STAGES)('%s is begun when every earlier stage is done, and may be repeated', (stage) => {
+    const active = activeFor(stage);
+    const command = { kind: 'failback', stage } as const;
+    expect(ask(command, { active, done: stagesUntil(stage) })).toMatchObject({ outcome: 'accepted', begin: stage });
+    expect(ask(command, { active, done: [...stagesUntil(stage), stage] })).toMatchObject({ outcome: 'accepted' });
+  });
+
+  it.each(FAILBACK_STAGES.slice(1))('%s waits for the stage before it', (stage) => {
+    const done = stagesUntil(stage).slice(0, -1);
+    const given = ask({ kind: 'failback', stage }, { active: activeFor(stage), done });
+    expect(given).toMatchObject({ outcome: 'refused', because: `${stagesUntil(stage).at(-1)} comes first` });
+  });
+
+  it.each(FAILBACK_STAGES)('%s is for one active region only', (stage) => {
+    const other = activeFor(stage) === 'oregon' ? 'virginia' : 'oregon';
+    const given = ask({ kind: 'failback', stage }, { active: other, done: stagesUntil(stage) });
+    expect(given.outcome).toBe(stage === 'hand-over' ? 'already-done' : 'refused');
+  });
+
+  it('none but the first goes on while a fence is owed', () => {
+    const debt = { region: 'oregon', epoch: 2, sinceMs: 0, lastTriedAtMs: 0, because: 'no answer' } as const;
+    const control = { fenceDebts: [debt] };
+    const given = (stage: FailbackStage) =>
+      ask(
+        { kind: 'failback', stage },
+        {
+          active: 'virginia',
+          done: stagesUntil(stage),
+          control: { ...control, failbackDoneAtMs: { 'confirm-fence': 1 } },
+        },
+      );
+    expect(given('confirm-fence').outcome).toBe('accepted');
+    expect(given('keep-old-database')).toMatchObject({ outcome: 'refused', because: expect.stringContaining('owed') });
+  });
+});
+
+describe('abandoning', () => {
+  const abort = { kind: 'abort' } as const;
+
+  it('a hand-over gives the authority back, under a new epoch, until the promotion is recorded', () => {
+    const phases = PHASES_OF['hand-over'];
+    for (const phase of phases) {
+      const given = ask(abort, busyWith('hand-over', phase));
+      if (phase === 'check') expect(given).toMatchObject({ outcome: 'accepted', begin: null });
+      else if (phase === 'drain') expect(given).toMatchObject({ outcome: 'accepted', begin: 'reopen' });
+      else expect(given).toMatchObject({ outcome: 'refused' });
+    }
+  });
+
+  it('a stage that moves no authority just ends', () => {
+    expect(ask(abort, busyWith('follow', 'keep-up'))).toMatchObject({ outcome: 'accepted', begin: null });
+  });
+
+  it.each<[OperationKind, Phase]>([
+    ['failover', 'fence'],
+    ['reopen', 'open'],
+  ])('a %s is never abandoned', (kind, phase) => {
+    expect(ask(abort, busyWith(kind, phase))).toMatchObject({ outcome: 'refused' });
+  });
+
+  it('nothing is refused', () => {
+    expect(ask(abort)).toMatchObject({ outcome: 'refused', because: 'nothing is in progress' });
+  });
+});

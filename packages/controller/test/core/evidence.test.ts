@@ -1,0 +1,188 @@
+import { POLICY } from '@evergrant/test-support/controller/memory-world';
+import {
+  authority,
+  fact,
+  follower,
+  hearing,
+  NOW_MS,
+  operation,
+  primary,
+} from '@evergrant/test-support/controller/situations';
+import { authorityStanding, lapsedAtMs } from '../../src/core/advance';
+import { renewalFact } from '../../src/core/authority';
+import { compareLsn, databaseFact, followerFact, lsnDistanceBytes, promotableFact } from '../../src/core/database-view';
+import {
+  lastSignOfLifeAtMs,
+  type Observation,
+  receivedLsn,
+  receiverAbsentSinceMs,
+  standbyFact,
+} from '../../src/core/observation';
+import { NO_EVIDENCE } from '../../src/core/operations';
+
+describe('judging the primary database', () => {
+  it.each([
+    [primary(), 'up'],
+    [{ kind: 'busy', because: 'too many connections' } as const, 'up'],
+    [{ kind: 'unreachable', because: 'refused' } as const, 'down'],
+    [{ kind: 'unknown', because: 'our password is wrong' } as const, 'unknown'],
+    [follower(), 'unknown'],
+  ])('%j is %s', (view, reading) => {
+    expect(databaseFact(view).reading).toBe(reading);
+  });
+});
+
+describe("the follower's veto", () => {
+  it.each([
+    ['hears it now', follower({ receiver: hearing(100) }), 'up'],
+    ['has heard nothing for too long', follower({ receiver: hearing(POLICY.followerSilentAfterMs + 1) }), 'down'],
+    ['has no connection', follower({ receiver: null }), 'down'],
+    ['does not let us see its connection', follower({ receiver: { status: null, lastMessageAtMs: null } }), 'unknown'],
+    ['is only trying to connect', follower({ receiver: { status: 'starting', lastMessageAtMs: NOW_MS } }), 'down'],
+    [
+      'streams and cannot say since when',
+      follower({ receiver: { status: 'streaming', lastMessageAtMs: null } }),
+      'unknown',
+    ],
+    ['is a primary itself', primary(), 'unknown'],
+    ['cannot be reached', { kind: 'unreachable', because: 'refused' } as const, 'unknown'],
+  ])('%s', (_what, view, reading) => {
+    expect(followerFact(view, POLICY).reading).toBe(reading);
+  });
+
+  it("is measured on the follower's own clock", () => {
+    const ahead = follower({
+      serverNowMs: NOW_MS + 3_600_000,
+      receiver: { status: 'streaming', lastMessageAtMs: NOW_MS + 3_599_900 },
+    });
+    expect(followerFact(ahead, POLICY).reading).toBe('up');
+  });
+});
+
+describe('the gate', () => {
+  it.each([
+    ['up', follower(), 'up'],
+    ['down', follower(), 'down'],
+    ['unknown', follower(), 'unknown'],
+    ['up', follower({ replayPaused: true }), 'down'],
+    ['up', primary(), 'down'],
+    ['up', { kind: 'unreachable', because: 'refused' } as const, 'down'],
+    ['up', { kind: 'unknown', because: 'our password is wrong' } as const, 'unknown'],
+  ] as const)('servers %s, follower %j: %s', (app, view, reading) => {
+    expect(standbyFact(fact(app), promotableFact(view)).reading).toBe(reading);
+  });
+});
+
+describe('signs of life', () => {
+  const observation = (changes: Partial<Observation>): Observation => ({
+    ...{
+      activeRegion: 'oregon',
+      authority: authority({ renewedAtMs: null }),
+      app: fact('down'),
+      database: { kind: 'unreachable', because: '' },
+    },
+    ...{ witness: fact('down'), standbyApp: fact('up'), follower: follower(), atMs: NOW_MS, seenAtMs: NOW_MS },
+    ...changes,
+  });
+
+  it('a renewal within the authority lease proves the region alive, an older one does not', () => {
+    expect(renewalFact(authority({ renewedAtMs: NOW_MS - POLICY.authorityLeaseMs }), POLICY).reading).toBe('up');
+    expect(renewalFact(authority({ renewedAtMs: NOW_MS - POLICY.authorityLeaseMs - 1 }), POLICY).reading).toBe('down');
+    expect(renewalFact(authority({ renewedAtMs: null }), POLICY).reading).toBe('down');
+  });
+
+  it('are dated by their age, whatever clock they were written with', () => {
+    const ahead = authority({ renewedAtMs: NOW_MS + 9_000, readAtMs: NOW_MS + 10_000 });
+    expect(lastSignOfLifeAtMs(observation({ authority: ahead }), '0/1000')).toBe(NOW_MS - 1_000);
+    const heard = follower({ serverNowMs: 500, receiver: { status: 'streaming', lastMessageAtMs: 300 } });
+    expect(lastSignOfLifeAtMs(observation({ follower: heard }), '0/1000')).toBe(NOW_MS - 200);
+    expect(lastSignOfLifeAtMs(observation({}), '0/1000')).toBeNull();
+  });
+
+  it('a position of the follower that moved since the last look is one, whether or not it is connected now', () => {
+    expect(lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: '0/1001' }) }), '0/1000')).toBe(NOW_MS);
+    expect(lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: null }) }), '0/1000')).toBeNull();
+    expect(lastSignOfLifeAtMs(observation({ follower: primary() }), '0/1000')).toBeNull();
+  });
+
+  it('remembers since when the follower has been without a connection, and forgets it at the first doubt', () => {
+    const since = (atMs: number | null) => ({ receiverAbsentSinceMs: atMs, receivedLsn: '0/1000' });
+    expect(receiverAbsentSinceMs(since(null), follower(), 7)).toBe(7);
+    expect(receiverAbsentSinceMs(since(3), follower(), 7)).toBe(3);
+    expect(receiverAbsentSinceMs(since(3), follower({ receiver: hearing() }), 7)).toBeNull();
+    expect(receiverAbsentSinceMs(since(3), { kind: 'unreachable', because: '' }, 7)).toBeNull();
+  });
+
+  it('counts the absence anew when something was received since, or may have been', () => {
+    const last = { receiverAbsentSinceMs: 3, receivedLsn: '0/1000' };
+    expect(receiverAbsentSinceMs(last, follower({ receivedLsn: '0/1001' }), 7)).toBe(7);
+    expect(receiverAbsentSinceMs(last, follower({ receivedLsn: null }), 7)).toBe(3);
+    expect(receiverAbsentSinceMs({ ...last, receivedLsn: null }, follower(), 7)).toBe(7);
+  });
+
+  it('keeps the last position of a follower that cannot tell', () => {
+    expect(receivedLsn('0/1000', follower({ receivedLsn: '0/1001' }))).toBe('0/1001');
+    expect(receivedLsn('0/1000', follower({ receivedLsn: null }))).toBe('0/1000');
+    expect(receivedLsn('0/1000', { kind: 'unreachable', because: '' })).toBe('0/1000');
+  });
+});
+
+describe('when every proof of the old epoch has lapsed (S4, S5)', () => {
+  const waitMs = POLICY.authorityLeaseMs + POLICY.skewMs;
+  const latched = authority({ epoch: 2, region: 'virginia', operationId: 'op', renewedAtMs: NOW_MS - 60_000 });
+  const at = (evidence: Partial<typeof NO_EVIDENCE>, view = latched): number =>
+    lapsedAtMs(operation('failover', { evidence: { ...NO_EVIDENCE, ...evidence } }), view, POLICY, NOW_MS) - NOW_MS;
+
+  it('is told as it was, when it was long ago', () => {
+    expect(at({ receiverAbsentSinceMs: NOW_MS - 60_000, promotedAtMs: NOW_MS - 50 })).toBe(waitMs - 60_000);
+  });
+
+  it('an authority lease and the skew after the last renewal', () => {
+    const renewed = { ...latched, renewedAtMs: NOW_MS - 1_000 };
+    expect(at({ receiverAbsentSinceMs: NOW_MS - 60_000 }, renewed)).toBe(waitMs - 1_000);
+  });
+
+  it('as long after the follower lost its connection', () => {
+    expect(at({ receiverAbsentSinceMs: NOW_MS - 2_000 })).toBe(waitMs - 2_000);
+  });
+
+  it('as long after the promotion, when the follower was connected until then', () => {
+    expect(at({ promotedAtMs: NOW_MS - 200 })).toBe(waitMs - 200);
+    expect(at({})).toBe(waitMs);
+  });
+
+  it('at once, when the old epoch was found closed in its own database', () => {
+    expect(at({ originClosedAtMs: NOW_MS - 10 }, { ...latched, renewedAtMs: NOW_MS })).toBe(0);
+  });
+
+  it('at once, when the region that lost the epoch gets the next one', () => {
+    const reopening = operation('reopen');
+    expect(lapsedAtMs(reopening, { ...latched, renewedAtMs: NOW_MS }, POLICY, NOW_MS)).toBe(NOW_MS);
+  });
+});
+
+describe('whose the authority is', () => {
+  const failover = operation('failover');
+  it.each([
+    [authority(), 'origin'],
+    [authority({ epoch: 2, region: 'virginia', operationId: 'op' }), 'ours'],
+    [authority({ epoch: 2, region: 'virginia', operationId: 'another' }), 'someone-elses'],
+    [authority({ epoch: 3, region: 'virginia', operationId: 'op' }), 'someone-elses'],
+    [authority({ epoch: 1, region: 'virginia' }), 'someone-elses'],
+  ])('%j', (view, standing) => {
+    expect(authorityStanding(failover, view)).toBe(standing);
+  });
+});
+
+describe('positions in the write-ahead log', () => {
+  it('are ordered as numbers, not as text', () => {
+    expect(compareLsn('0/9', '0/10')).toBeLessThan(0);
+    expect(compareLsn('1/0', '0/FFFFFFFF')).toBeGreaterThan(0);
+    expect(compareLsn('A/1b', 'A/1B')).toBe(0);
+    expect(lsnDistanceBytes('0/FFFFFFFF', '1/0')).toBe(1);
+  });
+
+  it('are refused when they are none', () => {
+    expect(() => compareLsn('0/1', 'nonsense')).toThrow('nonsense');
+  });
+});

@@ -1,0 +1,180 @@
+import { betweenCalls, Killed, killedAt } from '@evergrant/test-support/controller/between-calls';
+import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
+import type { FailbackStage } from '../src/core/operations';
+import { request } from '../src/operator-commands';
+
+const STEP_MS = 100;
+const OPERATOR = { by: 'tester', reason: 'test' };
+
+/** Runs a controller that dies at its n-th moment, and its successor until `done`. False: it was done before that. */
+async function finishesAfterDeath(world: MemoryWorld, moment: number, done: () => boolean): Promise<boolean> {
+  const death = killedAt(moment);
+  while (!death.reached && !done()) {
+    try {
+      await world.cycle((ports) => betweenCalls(ports, death), 'first');
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
+    world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+  }
+  await world.cycleUntil(done);
+  return death.reached;
+}
+
+function expectOneFailover(world: MemoryWorld): void {
+  expect(world.authority).toMatchObject({ epoch: 2, region: 'virginia' });
+  expect(world.count('latch')).toBe(1);
+  expect(world.count('open')).toBe(1);
+  expect(world.databases.virginia.promotions).toBe(1);
+  expect(world.grants('virginia')).toBe(true);
+  expect(world.edge).toBe('virginia');
+  expect(world.record.automation.state).toBe('disarmed');
+  expect(world.record.unsentAlerts.length).toBeLessThanOrEqual(2);
+}
+
+async function failedOver(): Promise<MemoryWorld> {
+  const world = new MemoryWorld();
+  world.killOregon();
+  await world.cycleUntil(() => world.record.lastOperation !== null);
+  world.reviveOregon();
+  return world;
+}
+
+async function stage(world: MemoryWorld, name: FailbackStage): Promise<void> {
+  await request(world.ports(), { kind: 'failback', stage: name }, OPERATOR);
+  await world.cycleUntil(() => world.record.failbackDoneAtMs[name] !== undefined, { cyclesMax: 100 });
+}
+
+describe('a controller that dies between any two calls of a failover', () => {
+  it('is finished by the next one: one epoch, one promotion, whatever the moment', async () => {
+    let moments = 0;
+    for (let isReached = true; isReached; moments += 1) {
+      const world = new MemoryWorld();
+      world.killOregon();
+      isReached = await finishesAfterDeath(world, moments, () => world.record.lastOperation !== null);
+      expectOneFailover(world);
+    }
+    expect(moments).toBeGreaterThan(100);
+  });
+
+  it('leaves no alert unsent', async () => {
+    for (let moment = 0; moment < 160; moment += 1) {
+      const world = new MemoryWorld();
+      world.killOregon();
+      await finishesAfterDeath(world, moment, () => world.record.lastOperation !== null);
+      await world.cycleUntil(() => world.record.unsentAlerts.length === 0, { cyclesMax: 20 });
+      const codes = new Set(world.alerts.map(({ code }) => code));
+      expect(codes).toEqual(new Set(['fail-over', 'failover-done']));
+    }
+  });
+});
+
+describe('a controller that dies after it has decided on a failover, and before it begins', () => {
+  async function decided(): Promise<MemoryWorld> {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(() => world.record.operation !== null);
+    expect(world.authority.epoch).toBe(1);
+    return world;
+  }
+  const cycles = async (world: MemoryWorld, count: number): Promise<void> => {
+    for (let index = 0; index < count; index += 1) {
+      await world.cycle();
+      world.pass(POLICY.sampleEveryMs);
+    }
+  };
+
+  it('leaves a region alone that came back meanwhile: its successor gives the failover up, and stays armed', async () => {
+    const world = await decided();
+    world.reviveOregon();
+    world.pass(3_600_000);
+    await cycles(world, 1);
+    expect(world.record).toMatchObject({ operation: null, confirmation: null, automation: { state: 'armed' } });
+    expect(world.record.lastOperation).toMatchObject({ outcome: 'abandoned', automatic: true });
+    await cycles(world, 20);
+    expect(world.effects).toEqual([]);
+    expect(world.grants('oregon')).toBe(true);
+    expect(world.alerts.map(({ code, severity }) => [code, severity])).toEqual([
+      ['fail-over', 'critical'],
+      ['failover-abandoned', 'warning'],
+    ]);
+    expect(world.history.filter(({ kind }) => kind === 'operation-ended')).toHaveLength(1);
+  });
+
+  it('is succeeded by one that confirms anew when the region is still down', async () => {
+    const world = await decided();
+    world.pass(3_600_000);
+    await cycles(world, POLICY.samplesToConfirm);
+    expect(world.effects).toEqual([]);
+    await world.cycleUntil(() => world.record.lastOperation?.outcome === 'done');
+    expectOneFailover(world);
+  });
+
+  it('is succeeded at once by one that starts within the gap between two samples', async () => {
+    const world = await decided();
+    world.pass(POLICY.sampleGapMaxMs - STEP_MS);
+    await world.cycleUntil(() => world.record.lastOperation !== null);
+    expect(world.record.lastOperation?.outcome).toBe('done');
+    expectOneFailover(world);
+  });
+
+  it("does not stop a human's failover, however late its successor starts", async () => {
+    const world = new MemoryWorld();
+    await request(world.ports(), { kind: 'failover' }, OPERATOR);
+    await world.cycle();
+    world.pass(3_600_000);
+    await world.cycleUntil(() => world.record.lastOperation !== null);
+    expect(world.record.lastOperation).toMatchObject({ outcome: 'done', automatic: false });
+    expect(world.grants('virginia')).toBe(true);
+  });
+
+  it('goes on once it has latched, however late its successor starts', async () => {
+    const world = await decided();
+    await world.cycle();
+    expect(world.authority.epoch).toBe(2);
+    world.reviveOregon();
+    world.pass(3_600_000);
+    await world.cycleUntil(() => world.record.lastOperation !== null);
+    expect(world.record.lastOperation?.outcome).toBe('done');
+    expectOneFailover(world);
+  });
+
+  it('goes on when its latch was on its way while another gave the failover up', async () => {
+    const world = await decided();
+    const { operation } = world.record;
+    world.pass(POLICY.sampleGapMaxMs + STEP_MS);
+    await world.cycle();
+    expect(world.record.lastOperation?.outcome).toBe('abandoned');
+    const late = { fromEpoch: 1, region: 'virginia', operationId: operation?.id ?? '' } as const;
+    expect(await world.ports().authority.latch(late)).toBe('written');
+    await world.cycleUntil(() => world.record.lastOperation?.outcome === 'done');
+    expect(world.record.lastOperation?.id).toBe(operation?.id);
+    expectOneFailover(world);
+    expect(world.alerts.map(({ code }) => code)).toEqual([
+      'fail-over',
+      'failover-abandoned',
+      'failover-started',
+      'failover-done',
+    ]);
+  });
+});
+
+describe('a controller that dies between any two calls of a hand-over', () => {
+  it('is finished by the next one, and nothing is lost', async () => {
+    let moments = 0;
+    for (let isReached = true; isReached; moments += 1) {
+      const world = await failedOver();
+      for (const name of ['confirm-fence', 'keep-old-database', 'follow'] as const) await stage(world, name);
+      await request(world.ports(), { kind: 'failback', stage: 'hand-over' }, OPERATOR);
+      isReached = await finishesAfterDeath(world, moments, () => world.record.lastOperation?.kind === 'hand-over');
+      expect(world.authority).toMatchObject({ epoch: 3, region: 'oregon' });
+      expect(world.databases.oregon.promotions).toBe(1);
+      expect(world.record.lastOperation?.evidence.carriedOver).toBe('everything');
+      expect(world.databases.oregon.lsn).toBeGreaterThanOrEqual(world.databases.virginia.lsn);
+      expect(world.grants('oregon')).toBe(true);
+      expect(world.grants('virginia')).toBe(false);
+      expect(world.acls.virginia).toEqual({ kind: 'fence', activeRegion: 'oregon' });
+    }
+    expect(moments).toBeGreaterThan(50);
+  });
+});

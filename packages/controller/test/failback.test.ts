@@ -1,0 +1,154 @@
+import { MemoryWorld } from '@evergrant/test-support/controller/memory-world';
+import { ask, codes, cycles, isOver } from '@evergrant/test-support/controller/operating';
+
+describe('after a failover', () => {
+  async function failedOver(): Promise<MemoryWorld> {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(isOver(world));
+    return world;
+  }
+
+  it('watches Virginia and tells, and never fails over back by itself', async () => {
+    const world = await failedOver();
+    world.reviveOregon();
+    await cycles(world, 5);
+    expect(world.record.standing?.verdict).toMatchObject({ kind: 'serving-from-standby', watch: 'well' });
+    world.apps.virginia = 'down';
+    world.databases.virginia.alive = false;
+    const effects = world.effects.length;
+    await cycles(world, 100);
+    expect(world.effects).toHaveLength(effects);
+    expect(codes(world)).toContain('standby-both-down');
+  });
+
+  it('keeps a report with the time of each phase and the evidence', async () => {
+    const world = await failedOver();
+    const report = world.record.lastOperation!;
+    expect(report.timeline.map(({ phase }) => phase)).toEqual([
+      'latch',
+      'fence',
+      'drain',
+      'promote',
+      'verify',
+      'open',
+      'switch',
+      'settle',
+    ]);
+    for (const entry of report.timeline) expect(entry.leftAtMs).toBeGreaterThanOrEqual(entry.enteredAtMs);
+    expect(report.evidence).toMatchObject({
+      fence: 'owed',
+      carriedOver: 'all-received',
+      receivedLsn: expect.any(String),
+    });
+    expect(report.summary).toContain('did not arrive');
+    const kinds = world.history.map((entry) => entry.kind);
+    expect(kinds.filter((each) => each === 'phase')).toHaveLength(8);
+    expect(kinds).toEqual(
+      expect.arrayContaining(['verdict', 'operation-started', 'operation-ended', 'fence-debt', 'alert']),
+    );
+  });
+
+  it('drops a fence debt when the region has authority again', async () => {
+    const world = await failedOver();
+    world.authority = {
+      ...world.authority,
+      epoch: 3,
+      region: 'oregon',
+      operationId: 'by-hand',
+      opensAtMs: world.nowMs,
+    };
+    await cycles(world, 3);
+    expect(world.record.fenceDebts).toEqual([]);
+    expect(world.acls.oregon).toEqual({ kind: 'serve' });
+  });
+
+  it('is not slowed down by the router that it could not fence', async () => {
+    const world = new MemoryWorld();
+    const looks: string[] = [];
+    world.killOregon();
+    await world.cycleUntil(isOver(world), {
+      wrap: (ports) => {
+        const acl: typeof ports.routers.acl = (region) => {
+          looks.push(region);
+          return ports.routers.acl(region);
+        };
+        return { ...ports, routers: { ...ports.routers, acl } };
+      },
+    });
+    expect(looks.filter((region) => region === 'oregon')).toHaveLength(1);
+  });
+
+  it('pays the fence debt also while an operation is in progress', async () => {
+    const world = await failedOver();
+    await ask(world, { kind: 'failback', stage: 'confirm-fence' });
+    await cycles(world, 3);
+    expect(world.record.operation?.kind).toBe('confirm-fence');
+    world.reviveOregon();
+    await cycles(world, 20);
+    expect(world.record.fenceDebts).toEqual([]);
+    expect(world.record.failbackDoneAtMs['confirm-fence']).toBeDefined();
+  });
+});
+
+describe('a hand-over that cannot be finished', () => {
+  async function readyToHandOver(): Promise<MemoryWorld> {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(isOver(world));
+    world.reviveOregon();
+    for (const stage of ['confirm-fence', 'keep-old-database', 'follow'] as const) {
+      await ask(world, { kind: 'failback', stage });
+      await world.cycleUntil(() => world.record.failbackDoneAtMs[stage] !== undefined, { cyclesMax: 60 });
+    }
+    return world;
+  }
+
+  it('does not even begin to stop granting while Oregon could not take over', async () => {
+    const world = await readyToHandOver();
+    world.apps.oregon = 'down';
+    await ask(world, { kind: 'failback', stage: 'hand-over' });
+    await cycles(world, 20);
+    expect(world.record.operation?.phase).toBe('check');
+    expect(world.grants('virginia')).toBe(true);
+    await ask(world, { kind: 'abort' });
+    await cycles(world, 2);
+    expect(world.record.lastOperation?.outcome).toBe('abandoned');
+    expect(world.authority.epoch).toBe(2);
+  });
+
+  it('waits for the last byte as long as it takes, and is abandoned by a human: Virginia grants on, in a new epoch', async () => {
+    const world = await readyToHandOver();
+    world.databases.oregon.replayPaused = false;
+    await ask(world, { kind: 'failback', stage: 'hand-over' });
+    await world.cycleUntil(() => world.record.operation?.phase === 'drain');
+    world.databases.oregon.linked = false;
+    world.databases.virginia.lsn += 1_000;
+    await cycles(world, 400);
+    expect(world.record.operation?.phase).toBe('drain');
+    expect(world.grants('virginia')).toBe(false);
+    await ask(world, { kind: 'abort' });
+    await world.cycleUntil(() => world.record.lastOperation?.kind === 'reopen');
+    expect(world.authority).toMatchObject({ epoch: 3, region: 'virginia' });
+    expect(world.grants('virginia')).toBe(true);
+    expect(world.databases.oregon.promotions).toBe(0);
+    // And the hand-over can be asked for again.
+    world.databases.oregon.linked = true;
+    await ask(world, { kind: 'failback', stage: 'hand-over' });
+    await world.cycleUntil(() => world.record.failbackDoneAtMs['hand-over'] !== undefined, { cyclesMax: 60 });
+    expect(world.authority).toMatchObject({ epoch: 4, region: 'oregon' });
+    expect(world.record.lastOperation?.evidence.carriedOver).toBe('everything');
+  });
+
+  it('is not abandoned once the promotion is recorded', async () => {
+    const world = await readyToHandOver();
+    await ask(world, { kind: 'failback', stage: 'hand-over' });
+    await world.cycleUntil(() => world.record.operation?.phase === 'promote');
+    await ask(world, { kind: 'abort' });
+    await world.cycleUntil(() => world.record.failbackDoneAtMs['hand-over'] !== undefined, { cyclesMax: 60 });
+    expect(world.history).toContainEqual(
+      expect.objectContaining({ kind: 'request-answered', detail: expect.objectContaining({ outcome: 'refused' }) }),
+    );
+    expect(world.grants('oregon')).toBe(true);
+  });
+});

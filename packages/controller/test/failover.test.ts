@@ -1,0 +1,296 @@
+import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
+import { ask, codes, cycles, isOver, kind } from '@evergrant/test-support/controller/operating';
+
+describe('no failover', () => {
+  it('when the application alone is down, but one alert', async () => {
+    const world = new MemoryWorld();
+    world.apps.oregon = 'down';
+    await cycles(world, 60);
+    expect(world.effects).toEqual([]);
+    expect(codes(world)).toEqual(['application-down']);
+  });
+
+  it('when the database alone is down, but one alert, and the word that it is back', async () => {
+    const world = new MemoryWorld();
+    world.databases.oregon.alive = false;
+    await cycles(world, 60);
+    world.databases.oregon.alive = true;
+    await cycles(world, 2);
+    expect(world.effects).toEqual([]);
+    expect(codes(world)).toEqual(['database-down', 'all-clear']);
+  });
+
+  it('when Oregon flaps and is never down for a whole window', async () => {
+    const world = new MemoryWorld();
+    for (let flap = 0; flap < 20; flap += 1) {
+      world.killOregon();
+      await cycles(world, POLICY.samplesToConfirm - 1);
+      world.reviveOregon();
+      await cycles(world, 1);
+    }
+    expect(world.effects).toEqual([]);
+  });
+
+  it('when only we are cut off: the follower streams, servers renew, the witness sees it', async () => {
+    const world = new MemoryWorld();
+    world.apps.oregon = 'up';
+    world.databaseLink.oregon = 'cut';
+    const ports = (): ReturnType<MemoryWorld['ports']> => ({
+      ...world.ports(),
+      apps: { probe: async (region) => ({ reading: region === 'oregon' ? 'down' : 'up', because: 'cut off' }) },
+    });
+    for (const witness of ['up', 'unknown', 'down'] as const) {
+      world.witnessSays = witness;
+      for (let index = 0; index < 30; index += 1) {
+        await world.cycle(ports);
+        world.pass(POLICY.sampleEveryMs);
+      }
+    }
+    expect(world.effects).toEqual([]);
+    expect(world.grants('oregon')).toBe(true);
+  });
+
+  it('while the follower still hears the database that nobody else reaches, and people hear of it', async () => {
+    const world = new MemoryWorld();
+    world.apps.oregon = 'down';
+    world.databaseLink.oregon = 'cut';
+    world.databases.oregon.closedEpochs.add(1);
+    await cycles(world, 60);
+    expect(world.record.standing?.verdict).toMatchObject({ kind: 'hold', cause: 'follower-hears-primary' });
+    expect(codes(world)).toEqual(['hold']);
+    expect(world.effects).toEqual([]);
+  });
+
+  it('when Virginia dies: Oregon is not disturbed, and people hear that they are unprotected', async () => {
+    const world = new MemoryWorld();
+    world.databases.virginia.alive = false;
+    world.apps.virginia = 'down';
+    await cycles(world, 60);
+    expect(world.effects).toEqual([]);
+    expect(world.grants('oregon')).toBe(true);
+    expect(codes(world)).toEqual(['unprotected']);
+  });
+
+  it('when the authority store is gone: the cycle is blind and does nothing', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    world.storeReachable = false;
+    expect((await world.cycle()).kind).toBe('blind');
+    expect(world.effects).toEqual([]);
+  });
+});
+
+describe('a link that comes and goes between two samples', () => {
+  /** Connected for a moment that nobody saw: something arrived, and was acknowledged. */
+  function reconnectUnseen(world: MemoryWorld): void {
+    world.databases.virginia.receivedLsn += 10;
+    world.live();
+  }
+
+  it('starts the confirmation and the absence anew: what moved was received from a living region', async () => {
+    const world = new MemoryWorld();
+    await cycles(world, 1);
+    world.killOregon();
+    await cycles(world, POLICY.samplesToConfirm - 1);
+    const before = world.record.receiverAbsentSinceMs ?? Number.NaN;
+    expect(before).toBeLessThan(world.nowMs - POLICY.sampleEveryMs);
+    reconnectUnseen(world);
+    const seenAtMs = world.nowMs;
+    await cycles(world, 1);
+    expect(world.record.confirmation).toMatchObject({ count: 1, sinceMs: seenAtMs, livedBefore: true });
+    expect(world.record.receiverAbsentSinceMs).toBe(seenAtMs);
+    await cycles(world, POLICY.samplesToConfirm - 2);
+    expect(world.effects).toEqual([]);
+    expect(world.record.operation).toBeNull();
+    await world.cycleUntil(isOver(world));
+    expect(world.record.lastOperation?.evidence.receiverAbsentSinceMs).toBe(seenAtMs);
+  });
+
+  it('opens the new epoch later, too, when it came after the last sample', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(() => world.record.operation !== null);
+    reconnectUnseen(world);
+    const seenAtMs = world.nowMs;
+    await world.cycleUntil(isOver(world));
+    const { evidence } = world.record.lastOperation!;
+    expect(evidence.receiverAbsentSinceMs).toBeGreaterThanOrEqual(seenAtMs);
+    expect(evidence.opensAtMs).toBeGreaterThanOrEqual(seenAtMs + POLICY.authorityLeaseMs + POLICY.skewMs);
+  });
+
+  it('is none while the position stands still: that of a follower without a connection does', async () => {
+    const world = new MemoryWorld();
+    await cycles(world, 1);
+    world.killOregon();
+    const lostAtMs = world.nowMs;
+    await world.cycleUntil(isOver(world));
+    expect(world.record.lastOperation?.evidence).toMatchObject({
+      detectedAtMs: lostAtMs,
+      receiverAbsentSinceMs: lostAtMs,
+    });
+  });
+
+  it('is looked for from the next sample on when an older record knows no position', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await cycles(world, POLICY.samplesToConfirm - 1);
+    const { followerReceivedLsn: _unknown, ...older } = world.record;
+    world.record = older;
+    const readAtMs = world.nowMs;
+    await cycles(world, 1);
+    expect(world.record).toMatchObject({ receiverAbsentSinceMs: readAtMs, followerReceivedLsn: expect.any(String) });
+    await world.cycleUntil(isOver(world));
+    expect(world.grants('virginia')).toBe(true);
+  });
+});
+
+describe('a closed gate', () => {
+  it('alerts loudly, is asked again on every cycle, and lets the failover pass once it opens', async () => {
+    const world = new MemoryWorld();
+    world.databases.virginia.alive = false;
+    world.killOregon();
+    await cycles(world, 30);
+    expect(kind(world)).toBe('standby-not-ready');
+    expect(world.effects).toEqual([]);
+    expect(codes(world).filter((code) => code === 'standby-not-ready')).toHaveLength(1);
+    world.databases.virginia.alive = true;
+    await world.cycleUntil(isOver(world));
+    expect(world.grants('virginia')).toBe(true);
+  });
+
+  it('is closed by a paused replay', async () => {
+    const world = new MemoryWorld();
+    world.databases.virginia.replayPaused = true;
+    world.killOregon();
+    await cycles(world, 30);
+    expect(kind(world)).toBe('standby-not-ready');
+  });
+});
+
+describe('paused', () => {
+  it('withholds, says so once, and fails over when armed', async () => {
+    const world = new MemoryWorld();
+    world.record = { ...world.record, automation: { state: 'paused', by: 'ada', reason: 'test', sinceMs: 0 } };
+    world.killOregon();
+    await cycles(world, 30);
+    expect(kind(world)).toBe('withheld');
+    expect(codes(world)).toEqual(['withheld']);
+    world.record = { ...world.record, automation: { state: 'armed', by: 'ada', reason: 'test', sinceMs: 0 } };
+    await world.cycleUntil(isOver(world));
+    expect(world.grants('virginia')).toBe(true);
+  });
+});
+
+describe("a human's failover of a living region", () => {
+  it('closes the old epoch first, loses nothing, and opens the new one at once', async () => {
+    const world = new MemoryWorld();
+    await cycles(world, 2);
+    await ask(world, { kind: 'failover' });
+    const askedAtMs = world.nowMs;
+    await world.cycleUntil(isOver(world));
+    expect(world.effects.map(({ what }) => what)).toEqual([
+      'latch',
+      'fence',
+      'close-epoch',
+      'promote',
+      'open',
+      'serve',
+      'point-edge',
+    ]);
+    const { evidence, summary } = world.record.lastOperation!;
+    expect(evidence).toMatchObject({ carriedOver: 'everything', fence: 'confirmed' });
+    expect(summary).toContain('nothing was lost');
+    expect(world.databases.virginia.lsn).toBeGreaterThanOrEqual(world.databases.oregon.lsn);
+    expect(evidence.opensAtMs! - askedAtMs).toBeLessThan(POLICY.authorityLeaseMs);
+    expect(world.grants('oregon')).toBe(false);
+  });
+
+  it('is refused with the reason when the standby is not ready', async () => {
+    const world = new MemoryWorld();
+    world.apps.virginia = 'down';
+    await ask(world, { kind: 'failover' });
+    await cycles(world, 1);
+    expect(world.record.lastAnswer).toMatchObject({
+      outcome: 'refused',
+      because: expect.stringContaining('license servers'),
+    });
+    expect(world.record.request).toBeNull();
+    expect(world.effects).toEqual([]);
+  });
+
+  it('keeps the word about an old epoch that could not be closed: it opens after every proof has lapsed', async () => {
+    const world = new MemoryWorld();
+    await cycles(world, 2);
+    world.databaseLink.oregon = 'cut';
+    world.databases.virginia.linked = false;
+    await ask(world, { kind: 'failover' });
+    await world.cycleUntil(isOver(world));
+    const { evidence } = world.record.lastOperation!;
+    expect(evidence.carriedOver).toBe('all-received');
+    expect(evidence.opensAtMs).toBeGreaterThanOrEqual(
+      evidence.lastRenewalAtMs! + POLICY.authorityLeaseMs + POLICY.skewMs,
+    );
+  });
+});
+
+describe('a phase that does not get on', () => {
+  it('stays for ever, tells people once, and goes on by itself when it can', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(() => world.record.operation?.phase === 'drain' || world.databases.virginia.promotions > 0);
+    world.databases.virginia.alive = false;
+    for (let index = 0; index < 500; index += 1) {
+      await world.cycle();
+      world.pass(100);
+    }
+    expect(world.record.operation?.stuck).not.toBeNull();
+    expect(codes(world).filter((code) => code === 'stuck')).toHaveLength(1);
+    world.databases.virginia.alive = true;
+    await world.cycleUntil(isOver(world));
+    expect(world.grants('virginia')).toBe(true);
+    expect(world.count('latch')).toBe(1);
+  });
+
+  it('never goes backwards, not even when Oregon returns in the middle', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(() => world.authority.epoch === 2);
+    world.reviveOregon();
+    await world.cycleUntil(isOver(world));
+    expect(world.authority).toMatchObject({ epoch: 2, region: 'virginia' });
+    expect(world.grants('oregon')).toBe(false);
+    expect(world.grants('virginia')).toBe(true);
+  });
+
+  it("ends when somebody else's epoch is found, disarms, and says so", async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await world.cycleUntil(() => world.authority.epoch === 2);
+    world.authority = { ...world.authority, epoch: 3, operationId: 'by-hand', opensAtMs: null };
+    await cycles(world, 2);
+    expect(world.record.lastOperation?.outcome).toBe('superseded');
+    expect(world.record.automation.state).toBe('disarmed');
+    expect(codes(world)).toContain('failover-superseded');
+    expect(world.count('latch')).toBe(1);
+  });
+});
+
+describe('the public order of things', () => {
+  it('the old region has lost its right before the new one has it, at every moment of a failover', async () => {
+    const world = new MemoryWorld();
+    await cycles(world, 2);
+    await ask(world, { kind: 'failover' });
+    for (let index = 0; index < 200 && !isOver(world)(); index += 1) {
+      await world.cycle();
+      expect([world.grants('oregon'), world.grants('virginia')]).not.toEqual([true, true]);
+      world.pass(100);
+    }
+    expect(world.grants('virginia')).toBe(true);
+  });
+
+  it('beats its heart on every cycle', async () => {
+    const world = new MemoryWorld();
+    await world.cycle(undefined, 'controller-2');
+    expect(world.record).toMatchObject({ lastCycleAtMs: world.nowMs, lastCycleBy: 'controller-2' });
+  });
+});

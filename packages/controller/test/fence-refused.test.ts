@@ -1,0 +1,52 @@
+import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
+import { ask, cycles, isOver } from '@evergrant/test-support/controller/operating';
+
+describe('a router that can be looked at and refuses its fence', () => {
+  async function refused(world: MemoryWorld): Promise<void> {
+    world.routerRefuses.oregon = true;
+    for (let index = 0; index < 300 && !isOver(world)(); index += 1) {
+      await world.cycle();
+      expect([world.grants('oregon'), world.grants('virginia')]).not.toEqual([true, true]);
+      world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+    }
+    expect(world.record.lastOperation).toMatchObject({ outcome: 'done', evidence: { fence: 'owed' } });
+  }
+
+  it('holds up a dead region no longer than the policy allows: the fence is owed, and told', async () => {
+    const world = new MemoryWorld();
+    world.apps.oregon = 'down';
+    world.databases.oregon.alive = false;
+    await refused(world);
+    const fence = world.record.lastOperation?.timeline.find(({ phase }) => phase === 'fence');
+    const tookMs = (fence?.leftAtMs ?? Number.NaN) - (fence?.enteredAtMs ?? Number.NaN);
+    expect(tookMs).toBeGreaterThanOrEqual(POLICY.fenceMaxMs);
+    expect(tookMs).toBeLessThan(POLICY.fenceMaxMs + POLICY.sampleEveryMs);
+    expect(world.grants('virginia')).toBe(true);
+    expect(world.record.fenceDebts).toMatchObject([{ region: 'oregon', epoch: 2 }]);
+    const done = world.alerts.find(({ code }) => code === 'failover-done');
+    expect(done?.text).toContain('the fence of oregon is owed');
+  });
+
+  it('never lets both regions grant, though the old one lives and is called: its proofs lapse first', async () => {
+    const world = new MemoryWorld();
+    await cycles(world, 2);
+    await ask(world, { kind: 'failover' });
+    await cycles(world, 1);
+    await refused(world);
+    expect(world.acls.oregon).toEqual({ kind: 'serve' });
+    expect(world.grants('virginia')).toBe(true);
+  });
+
+  it('is asked again on every cycle, until the debt is paid', async () => {
+    const world = new MemoryWorld();
+    world.apps.oregon = 'down';
+    world.databases.oregon.alive = false;
+    await refused(world);
+    await cycles(world, 20);
+    expect(world.record.fenceDebts).toHaveLength(1);
+    world.routerRefuses.oregon = false;
+    await cycles(world, 3);
+    expect(world.record.fenceDebts).toEqual([]);
+    expect(world.acls.oregon).toEqual({ kind: 'fence', activeRegion: 'virginia' });
+  });
+});

@@ -1,0 +1,47 @@
+import { MemoryWorld } from '@evergrant/test-support/controller/memory-world';
+import { ask, cycles, isOver } from '@evergrant/test-support/controller/operating';
+
+describe('a follower that is lost in time of peace', () => {
+  async function restore(world: MemoryWorld): Promise<void> {
+    await ask(world, { kind: 'failback', stage: 'restore-follower' });
+    const isCarriedOut = (): boolean => world.record.request === null && world.record.operation === null;
+    await world.cycleUntil(isCarriedOut, { cyclesMax: 600 });
+    expect(world.record.lastOperation).toMatchObject({ kind: 'restore-follower', outcome: 'done' });
+  }
+
+  it('is put aside and made anew, though the service still calls it a follower', async () => {
+    const world = new MemoryWorld();
+    world.databases.virginia.linked = false;
+    await cycles(world, 10);
+    await restore(world);
+    expect(world.effects.map(({ what, detail }) => `${what} ${detail}`)).toEqual([
+      'kept virginia',
+      'building virginia',
+    ]);
+    expect(world.databases.virginia).toMatchObject({ role: 'follower', streaming: true });
+    expect(world.grants('oregon')).toBe(true);
+    expect(world.authority.epoch).toBe(1);
+  });
+
+  it('is left alone when it only comes back late', async () => {
+    const world = new MemoryWorld();
+    world.databases.virginia.linked = false;
+    await cycles(world, 10);
+    await ask(world, { kind: 'failback', stage: 'restore-follower' });
+    await world.cycleUntil(() => world.record.operation !== null);
+    await cycles(world, 10);
+    world.databases.virginia.linked = true;
+    await world.cycleUntil(isOver(world));
+    expect(world.effects).toEqual([]);
+  });
+
+  it('may be restored again and again, leaves the automation armed, and begins no failback', async () => {
+    const world = new MemoryWorld();
+    await restore(world);
+    world.databases.virginia.linked = false;
+    await restore(world);
+    expect(world.record).toMatchObject({ automation: { state: 'armed' }, failbackDoneAtMs: {} });
+    world.killOregon();
+    await world.cycleUntil(() => world.authority.epoch === 2);
+  });
+});

@@ -1,0 +1,107 @@
+import { betweenCalls, type Standing } from '@evergrant/test-support/controller/between-calls';
+import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
+import fc from 'fast-check';
+
+/** Runs cycles until the failover is reported; time moves with each. */
+async function runToTheEnd(
+  world: MemoryWorld,
+  controller: string,
+  standing: Standing = async () => undefined,
+): Promise<void> {
+  for (let cycles = 0; world.record.lastOperation === null; cycles += 1) {
+    if (cycles > 200) throw new Error('not done');
+    await world.cycle((ports) => betweenCalls(ports, standing), controller);
+    world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+  }
+}
+
+function expectOneFailover(world: MemoryWorld): void {
+  expect(world.authority).toMatchObject({ epoch: 2, region: 'virginia' });
+  expect(world.count('latch')).toBe(1);
+  expect(world.count('open')).toBe(1);
+  expect(world.databases.virginia.promotions).toBe(1);
+  expect(world.grants('virginia')).toBe(true);
+  const reports = world.history.filter(({ kind }) => kind === 'operation-ended');
+  expect(reports).toHaveLength(1);
+}
+
+describe('two controllers at once', () => {
+  it('one may sleep at any moment while the other does everything, and wake up afterwards', async () => {
+    let isReached = true;
+    for (let moment = 0; isReached; moment += 1) {
+      const world = new MemoryWorld();
+      world.killOregon();
+      isReached = false;
+      let passed = 0;
+      const sleepOnce: Standing = async () => {
+        passed += 1;
+        if (passed !== moment + 1) return;
+        isReached = true;
+        await runToTheEnd(world, 'second');
+      };
+      await runToTheEnd(world, 'first', sleepOnce);
+      expectOneFailover(world);
+    }
+  });
+
+  it('one that sleeps between recording and acting does nothing when it wakes', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    let written = 0;
+    let effectsAtWaking = -1;
+    const sleepAfterWriting: Standing = async ({ call, side }) => {
+      if (call !== 'control.write' || side !== 'after' || world.record.operation?.phase !== 'switch') return;
+      written += 1;
+      if (written > 1) return;
+      await runToTheEnd(world, 'second');
+      world.pass(POLICY.actWithinMs);
+      effectsAtWaking = world.effects.length;
+    };
+    await runToTheEnd(world, 'first', sleepAfterWriting);
+    expect(effectsAtWaking).toBeGreaterThan(0);
+    expect(world.effects).toHaveLength(effectsAtWaking);
+  });
+
+  it('a controller that slept through failover and failback promotes nothing when it wakes', async () => {
+    const world = new MemoryWorld();
+    world.killOregon();
+    await runToTheEnd(world, 'first');
+    // Home again: epoch 3 in Oregon, Virginia follows. The sleeper now makes the call it had in hand.
+    world.databases.virginia.role = 'follower';
+    world.databases.virginia.newestEpoch = 3;
+    const { promotions } = world.databases.virginia;
+    await world.ports().databases.promote('virginia', 1);
+    expect(await world.ports().authority.latch({ fromEpoch: 1, region: 'virginia', operationId: 'old' })).toBe(
+      'conflict',
+    );
+    expect(world.databases.virginia.promotions).toBe(promotions);
+    expect(world.databases.virginia.role).toBe('follower');
+  });
+
+  it('end with one epoch and one promotion, however their calls interleave', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.infiniteStream(fc.nat(11)), async (draws) => {
+        const world = new MemoryWorld();
+        world.killOregon();
+        await interleave(world, draws);
+        expectOneFailover(world);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+/** Every call of either controller waits; of all that wait, a drawn one goes next. */
+async function interleave(world: MemoryWorld, draws: IterableIterator<number>): Promise<void> {
+  const waiting: (() => void)[] = [];
+  const standing: Standing = () => new Promise((resolve) => waiting.push(resolve));
+  let running = 2;
+  const controllers = ['first', 'second'].map((who) => runToTheEnd(world, who, standing).finally(() => (running -= 1)));
+  while (running > 0) {
+    // By now everything that is not waiting here has come to rest.
+    await new Promise(setImmediate);
+    const [next] = waiting.splice(Number(draws.next().value) % Math.max(1, waiting.length), 1);
+    next?.();
+  }
+  await Promise.all(controllers);
+}

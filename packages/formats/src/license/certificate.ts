@@ -1,0 +1,97 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { armour, unarmour } from './armor';
+import { readCompact, unverifiedPayload } from './compact';
+import { type PrivateKey, type PublicKey, publicPart, readPublicKey } from './keys';
+import { readAs } from './parse';
+import { mistakesInWords, type Refusal, refused } from './refusal-codes';
+import { signJson, TYPES, verifiedJson } from './signing';
+import type { Trust } from './trust';
+
+const Instant = Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, { says: 'a moment in UTC' });
+const Statement = Type.Object(
+  { version: Type.Literal(1, { says: '1' }), key: Type.Unknown(), validFrom: Instant, validUntil: Instant },
+  { additionalProperties: false, says: 'a certificate' },
+);
+
+/** What a root says of a vendor key: that it may sign license files, and in which time. */
+export interface Certificate {
+  readonly key: PublicKey;
+  /** The kid of the root. */
+  readonly signedBy: string;
+  readonly validFrom: string;
+  readonly validUntil: string;
+}
+
+export interface Certification {
+  readonly root: PrivateKey;
+  readonly key: PublicKey;
+  readonly validFrom: string;
+  readonly validUntil: string;
+}
+
+/** Resolves to a compact JWS; `armour('EVERGRANT CERTIFICATE', …)` makes a file of it. */
+export function certify({ root, key, validFrom, validUntil }: Certification): Promise<string> {
+  const statement: Static<typeof Statement> = { version: 1, key: publicPart(key), validFrom, validUntil };
+  return signJson(statement, { key: root, typ: TYPES.certificate });
+}
+
+export function certificateFile(certificate: string): string {
+  return armour('EVERGRANT CERTIFICATE', certificate);
+}
+
+/** The compact JWS in a certificate's file. */
+export function readCertificateFile(text: string): { readonly kind: 'read'; readonly certificate: string } | Refusal {
+  const file = unarmour(text);
+  if (file.kind === 'unreadable') return unreadable(file.because);
+  const [block] = file.blocks;
+  if (block?.label !== 'EVERGRANT CERTIFICATE') return unreadable('it holds something else');
+  return { kind: 'read', certificate: block.body };
+}
+
+/** What a certificate says, whether anyone is to believe it or not. */
+export async function certificateSays(certificate: string): Promise<Certificate | Refusal> {
+  const compact = readCompact(certificate);
+  if (compact.kind === 'unreadable') return unreadable(compact.because);
+  if (compact.kind === 'jwe') return unreadable('it is encrypted');
+  return statementOf(unverifiedPayload(certificate), String(compact.header.kid));
+}
+
+/** What a certificate of a trusted root says. Whether it is valid at some time is another question. */
+export async function trustedCertificate(
+  certificate: string,
+  { roots, withdrawnKeys }: Trust,
+): Promise<{ readonly kind: 'trusted'; readonly certificate: Certificate } | Refusal> {
+  const said = await certificateSays(certificate);
+  if ('kind' in said) return said;
+  const root = roots.find(({ kid }) => kid === said.signedBy);
+  if (!root) {
+    return refused(
+      'license_unknown_key',
+      `the signing key ${said.key.kid} was certified by the root ${said.signedBy}, which is not trusted here; ` +
+        `trusted: ${roots.map(({ kid }) => kid).join(', ')}`,
+    );
+  }
+  if ((await verifiedJson(certificate, { key: root, typ: TYPES.certificate })) === undefined) {
+    return refused('license_tampered', 'the certificate of its signing key was changed after the root had signed it');
+  }
+  if (withdrawnKeys.includes(said.key.kid)) {
+    return refused(
+      'license_unknown_key',
+      `the signing key ${said.key.kid} has been withdrawn; ask the vendor for a file signed with a newer one`,
+    );
+  }
+  return { kind: 'trusted', certificate: said };
+}
+
+async function statementOf(payload: unknown, signedBy: string): Promise<Certificate | Refusal> {
+  const statement = readAs(Statement, payload);
+  if (statement.kind === 'mistaken') return unreadable(mistakesInWords(statement.mistakes));
+  const { validFrom, validUntil } = statement.value;
+  const key = await readPublicKey(statement.value.key, 'vendor');
+  if (key.kind === 'mistaken') return unreadable(`its key ${mistakesInWords(key.mistakes)}`);
+  return { key: key.value, signedBy, validFrom, validUntil };
+}
+
+function unreadable(because: string): Refusal {
+  return refused('license_unreadable', `the certificate cannot be read: ${because}`);
+}

@@ -1,0 +1,42 @@
+import { armour } from './armor';
+import { certificateSays } from './certificate';
+import type { LicenseDocument } from './document';
+import { encryptToDeployment, encryptWithLicenseKey } from './envelope';
+import type { PrivateKey, PublicKey } from './keys';
+import { type Refusal, refused } from './refusal-codes';
+import { signJson, TYPES } from './signing';
+
+export interface Issue {
+  readonly document: LicenseDocument;
+  readonly key: PrivateKey;
+  /** The certificate of the key, a compact JWS; it travels in the file. */
+  readonly certificate: string;
+  readonly encryptTo?:
+    | { readonly kind: 'deployment'; readonly key: PublicKey }
+    | { readonly kind: 'license_key'; readonly licenseKey: string };
+}
+
+/**
+ * Signs a document, and encrypts it if asked. A file that is encrypted to a deployment is bound to it too, in what is
+ * signed: taken out of its envelope it is of no use elsewhere.
+ */
+export async function issueLicense(
+  issue: Issue,
+): Promise<{ readonly kind: 'issued'; readonly file: string } | Refusal> {
+  const { document, key, certificate, encryptTo } = issue;
+  const said = await certificateSays(certificate);
+  if ('kind' in said) return said;
+  if (said.key.kid !== key.kid) {
+    return refused('license_unknown_key', `the certificate is for the key ${said.key.kid}, not for ${key.kid}`);
+  }
+  const header = { certificate, ...(encryptTo?.kind === 'deployment' ? { deployment: encryptTo.key.kid } : {}) };
+  const signed = await signJson(document, { key, typ: TYPES.license, header });
+  return { kind: 'issued', file: armour('EVERGRANT LICENSE', await enveloped(signed, encryptTo)) };
+}
+
+function enveloped(signed: string, encryptTo: Issue['encryptTo']): Promise<string> | string {
+  if (!encryptTo) return signed;
+  return encryptTo.kind === 'deployment'
+    ? encryptToDeployment(signed, encryptTo.key)
+    : encryptWithLicenseKey(signed, encryptTo.licenseKey);
+}

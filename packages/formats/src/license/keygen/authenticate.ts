@@ -1,0 +1,116 @@
+import { armour, type Block } from '../armor';
+import type { Authentic, AuthenticityContext } from '../authenticate';
+import { readCompact } from '../compact';
+import { encryptedFor, encryptToDeployment, openEnvelope } from '../envelope';
+import { readAs } from '../parse';
+import { mistakesInWords, type Refusal, refused } from '../refusal-codes';
+import { type Container, contentOf, isEncrypted, readContainer, signerOf } from './container';
+import { mapKeygenLicense } from './mapping';
+import { KeygenDocument } from './resources';
+
+interface KeygenFile {
+  readonly file: string;
+  /** In a file that was imported before: its license key, sealed to the deployment that keeps it. */
+  readonly others: readonly Block[];
+  readonly context: AuthenticityContext;
+}
+
+/** A Keygen license file, as an Evergrant license. The same path as our own files: signature first, then content. */
+export async function authenticateKeygen({ file, others, context }: KeygenFile): Promise<Authentic | Refusal> {
+  const read = readContainer(file);
+  if (read.kind === 'refused') return read;
+  const publicKey = genuineSigner(read.container, context);
+  if (typeof publicKey !== 'string') return publicKey;
+  const licenseKey = await licenseKeyFor(others, context);
+  if (typeof licenseKey === 'object') return licenseKey;
+  const content = contentOf(read.container, licenseKey);
+  if (!content) return notOpened(licenseKey);
+  const document = documentOf(content.json);
+  if (document.kind === 'refused') return document;
+  const kept = await keptFile({ file, container: read.container, licenseKey, context });
+  if (typeof kept !== 'string') return kept;
+  return { ...document, kind: 'authentic', file: kept, signer: { kind: 'keygen', publicKey } };
+}
+
+function genuineSigner(container: Container, { trust }: AuthenticityContext): string | Refusal {
+  if (trust.keygenPublicKeys.length === 0) {
+    return refused(
+      'license_unknown_key',
+      'it is a Keygen license file, and no Keygen public key is trusted here (keygenPublicKeys in the trust file)',
+    );
+  }
+  return (
+    signerOf(container, trust.keygenPublicKeys) ??
+    refused('license_tampered', 'no Keygen account that is trusted here signed it, or it was changed afterwards')
+  );
+}
+
+/** Given by whoever imports, or sealed beside the file at an earlier import. */
+async function licenseKeyFor(
+  others: readonly Block[],
+  context: AuthenticityContext,
+): Promise<string | undefined | Refusal> {
+  const [sealed, ...more] = others;
+  if (!sealed) return context.licenseKey;
+  if (sealed.label !== 'EVERGRANT SEALED KEY' || more.length > 0) {
+    return refused('license_unreadable', 'something follows the license; import one license at a time');
+  }
+  const compact = readCompact(sealed.body);
+  const whom = compact.kind === 'jwe' ? encryptedFor(compact.header) : undefined;
+  if (!whom) return refused('license_unreadable', 'the sealed license key beside it cannot be read');
+  const opened = await openEnvelope(sealed.body, whom, context);
+  return opened.kind === 'opened' ? opened.content : opened;
+}
+
+function notOpened(licenseKey: string | undefined): Refusal {
+  const why =
+    licenseKey === undefined
+      ? 'which was not given (npx evergrant license import --license-key FILE)'
+      : 'and the one that was given does not open it';
+  return refused('license_not_for_this_deployment', `it is encrypted with its license key, ${why}`);
+}
+
+function documentOf(json: unknown): (Pick<Authentic, 'document' | 'dropped'> & { kind: 'mapped' }) | Refusal {
+  const source = readAs(KeygenDocument, json);
+  if (source.kind === 'mistaken') {
+    return refused(
+      'license_unreadable',
+      `it is no Keygen license: ${mistakesInWords(source.mistakes)}`,
+      source.mistakes,
+    );
+  }
+  const { status, suspended } = source.value.data.attributes;
+  if (suspended === true || status === 'SUSPENDED' || status === 'BANNED') {
+    return refused(
+      'license_suspended',
+      `it was ${(status ?? 'suspended').toLowerCase()} when its file was checked out of Keygen`,
+    );
+  }
+  const { document, dropped } = mapKeygenLicense(source.value);
+  if (document.kind === 'mistaken') {
+    const what = mistakesInWords(document.mistakes);
+    return refused('license_unreadable', `its license cannot be taken over: ${what}`, document.mistakes);
+  }
+  return { kind: 'mapped', document: document.value, dropped };
+}
+
+interface Kept {
+  readonly file: string;
+  readonly container: Container;
+  readonly licenseKey: string | undefined;
+  readonly context: AuthenticityContext;
+}
+
+/** An encrypted file is kept with its license key beside it, sealed to the deployment: servers read it again and again. */
+async function keptFile({ file, container, licenseKey, context }: Kept): Promise<string | Refusal> {
+  const itself = armour('LICENSE FILE', file);
+  if (!isEncrypted(container) || licenseKey === undefined) return itself;
+  const [deployment] = context.deploymentKeys ?? [];
+  if (!deployment) {
+    return refused(
+      'license_not_for_this_deployment',
+      'an encrypted Keygen file can only be kept by a deployment with a key of its own (deploymentKeys); or check the license out of Keygen without encryption',
+    );
+  }
+  return itself + armour('EVERGRANT SEALED KEY', await encryptToDeployment(licenseKey, deployment));
+}

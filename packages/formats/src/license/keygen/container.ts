@@ -1,0 +1,80 @@
+/**
+ * Keygen's cryptographic license files (https://keygen.sh/docs/api/cryptography/#cryptographic-lic): base64 of JSON
+ * `{enc, sig, alg}` between PEM-like lines. The signature is over `"license/" + enc`; an encrypted `enc` is
+ * `ciphertext.iv.tag`, its AES key the SHA-256 of the license key. No JOSE library knows this container; the primitives
+ * are Node's.
+ */
+import { createDecipheriv, createHash, createPublicKey, verify } from 'node:crypto';
+import { type Static, Type } from '@sinclair/typebox';
+import { parseJson } from '../compact';
+import { readAs } from '../parse';
+import { type Refusal, refused } from '../refusal-codes';
+
+const Container = Type.Object({
+  enc: Type.String({ says: 'text' }),
+  sig: Type.String({ says: 'text' }),
+  alg: Type.String({ says: 'text' }),
+});
+export type Container = Static<typeof Container>;
+
+const PLAIN = 'base64+ed25519';
+const ENCRYPTED = 'aes-256-gcm+ed25519';
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+export function readContainer(body: string): { readonly kind: 'read'; readonly container: Container } | Refusal {
+  const bytes = canonical(body);
+  const container = readAs(Container, bytes && parseJson(bytes));
+  if (container.kind === 'mistaken') return unreadable('it is not base64 of JSON with enc, sig and alg');
+  const { enc, sig, alg } = container.value;
+  if (alg !== PLAIN && alg !== ENCRYPTED)
+    return unreadable(`its algorithm is "${alg}"; ${PLAIN} and ${ENCRYPTED} are known`);
+  if (![sig, ...enc.split('.')].every((part) => canonical(part))) return unreadable('its parts are not base64');
+  return { kind: 'read', container: container.value };
+}
+
+export function isEncrypted({ alg }: Container): boolean {
+  return alg === ENCRYPTED;
+}
+
+/** The one of the public keys (hex) that signed it. */
+export function signerOf({ enc, sig }: Container, publicKeys: readonly string[]): string | undefined {
+  return publicKeys.find((hex) => {
+    const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(hex, 'hex').toString('base64url') };
+    const key = createPublicKey({ key: jwk, format: 'jwk' });
+    return verify(null, Buffer.from(`license/${enc}`), key, Buffer.from(sig, 'base64'));
+  });
+}
+
+/** The signed JSON; undefined when the license key does not open it. */
+export function contentOf(
+  container: Container,
+  licenseKey: string | undefined,
+): { readonly json: unknown } | undefined {
+  const { enc } = container;
+  if (!isEncrypted(container)) return { json: parseJson(Buffer.from(enc, 'base64')) };
+  const plaintext = licenseKey === undefined ? undefined : decrypted(enc, licenseKey);
+  return plaintext && { json: parseJson(plaintext) };
+}
+
+function decrypted(enc: string, licenseKey: string): Buffer | undefined {
+  const [ciphertext, iv, tag] = enc.split('.').map((part) => Buffer.from(part, 'base64'));
+  if (!ciphertext || iv?.length !== IV_BYTES || tag?.length !== TAG_BYTES) return undefined;
+  const key = createHash('sha256').update(licenseKey).digest();
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES }).setAuthTag(tag);
+    return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Base64 exactly as it is written, so that no two texts mean the same bytes. */
+function canonical(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  return text !== '' && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+function unreadable(because: string): Refusal {
+  return refused('license_unreadable', `the Keygen license file cannot be read: ${because}`);
+}

@@ -1,0 +1,81 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { type Read, readAs } from './parse';
+
+/**
+ * - `root`: certifies vendor keys; lives offline.
+ * - `vendor`: signs license files, while its certificate lasts.
+ * - `deployment`: opens license files that were encrypted for one deployment.
+ */
+export const KEY_ROLES = ['root', 'vendor', 'deployment'] as const;
+export type KeyRole = (typeof KEY_ROLES)[number];
+
+const Base64Url = Type.RegExp(/^[A-Za-z0-9_-]{43}$/, { says: '32 bytes in base64url' });
+const PUBLIC_MEMBERS = {
+  kty: Type.Literal('OKP', { says: 'OKP' }),
+  crv: Type.Union([Type.Literal('Ed25519'), Type.Literal('X25519')], { says: 'Ed25519 or X25519' }),
+  x: Base64Url,
+  /** The thumbprint of RFC 7638, so that no two keys can go by one name. */
+  kid: Base64Url,
+  role: Type.Union(
+    KEY_ROLES.map((role) => Type.Literal(role)),
+    { says: KEY_ROLES.join(' or ') },
+  ),
+};
+const WHOLE = { additionalProperties: false, says: 'a JSON Web Key that evergrant license keygen made' };
+
+/** A key of ours as a JSON Web Key. */
+const PublicKeySchema = Type.Object(PUBLIC_MEMBERS, WHOLE);
+const PrivateKeySchema = Type.Object({ ...PUBLIC_MEMBERS, d: Base64Url }, WHOLE);
+
+type Role = { readonly role: KeyRole };
+export type PublicKey = Readonly<Omit<Static<typeof PublicKeySchema>, 'role'>> & Role;
+export type PrivateKey = Readonly<Omit<Static<typeof PrivateKeySchema>, 'role'>> & Role;
+
+const CURVES: Readonly<Record<KeyRole, 'Ed25519' | 'X25519'>> = {
+  root: 'Ed25519',
+  vendor: 'Ed25519',
+  deployment: 'X25519',
+};
+
+export async function generateKey(role: KeyRole): Promise<PrivateKey> {
+  const crv = CURVES[role];
+  const { privateKey } = await generateKeyPair(crv === 'Ed25519' ? 'EdDSA' : 'ECDH-ES', { crv, extractable: true });
+  const { x = '', d = '' } = await exportJWK(privateKey);
+  return { kty: 'OKP', crv, x, kid: await thumbprint({ crv, x }), role, d };
+}
+
+export function publicPart({ kty, crv, x, kid, role }: PublicKey): PublicKey {
+  return { kty, crv, x, kid, role };
+}
+
+/** A public key from outside; a private one given instead is refused, because it is in the wrong place. */
+export async function readPublicKey(value: unknown, role: KeyRole): Promise<Read<PublicKey>> {
+  if (isObject(value) && 'd' in value) return mistaken(`must be a public key: this is the private half of a key`);
+  const read = readAs(PublicKeySchema, value);
+  return read.kind === 'read' ? checked(read.value as PublicKey, role) : read;
+}
+
+export async function readPrivateKey(value: unknown, role: KeyRole): Promise<Read<PrivateKey>> {
+  const read = readAs(PrivateKeySchema, value);
+  return read.kind === 'read' ? checked(read.value as PrivateKey, role) : read;
+}
+
+async function checked<K extends PublicKey>(key: K, role: KeyRole): Promise<Read<K>> {
+  if (key.role !== role) return mistaken(`must be a ${role} key: this is a ${key.role} key`);
+  if (key.crv !== CURVES[role]) return mistaken(`must be of the curve ${CURVES[role]}`);
+  if (key.kid !== (await thumbprint(key))) return mistaken('has a kid that is not the thumbprint of the key');
+  return { kind: 'read', value: key };
+}
+
+function thumbprint({ crv, x }: Pick<PublicKey, 'crv' | 'x'>): Promise<string> {
+  return calculateJwkThumbprint({ kty: 'OKP', crv, x });
+}
+
+function mistaken(message: string): { kind: 'mistaken'; mistakes: { path: string; message: string }[] } {
+  return { kind: 'mistaken', mistakes: [{ path: '', message }] };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

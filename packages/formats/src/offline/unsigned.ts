@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import type { Static, TSchema } from '@sinclair/typebox';
+import { armour, type Label, unarmour } from '../license/armor';
+import { readAs } from '../license/parse';
+import { mistakesInWords } from '../license/refusal-codes';
+
+export interface Unreadable {
+  readonly kind: 'unreadable';
+  /** A sentence for the person who has the file in hand. */
+  readonly because: string;
+}
+
+/**
+ * What travels from the Control Room is not signed: the administrator who brings it answers for it. A checksum finds
+ * what mail and terminals do to a text.
+ */
+export function writeUnsigned(label: Label, document: object): string {
+  const json = Buffer.from(JSON.stringify(document));
+  return armour(label, `${json.toString('base64url')}.${checksum(json)}`);
+}
+
+export type UnsignedFile<T> = { readonly kind: 'read'; readonly document: T; readonly sha256: string } | Unreadable;
+
+export function readUnsigned<T extends TSchema>(text: string, label: Label, schema: T): UnsignedFile<Static<T>> {
+  const body = bodyOf(text, label);
+  if (body.kind === 'unreadable') return body;
+  const [encoded = '', sum] = body.body.split('.');
+  const json = Buffer.from(encoded, 'base64url');
+  if (sum !== checksum(json))
+    return unreadable('it was changed on its way: its checksum does not match. Send it again');
+  const read = readAs(schema, parsed(json));
+  if (read.kind === 'mistaken') return unreadable(mistakesInWords(read.mistakes));
+  return { kind: 'read', document: read.value, sha256: sha256(json) };
+}
+
+/** The one block of a file, if it is of this kind. */
+export function bodyOf(text: string, label: Label): { readonly kind: 'body'; readonly body: string } | Unreadable {
+  const file = unarmour(text);
+  if (file.kind === 'unreadable') return unreadable(`it is not whole: ${file.because}`);
+  const [first, ...others] = file.blocks;
+  if (first?.label !== label) {
+    return unreadable(`it holds "${first?.label.toLowerCase()}" and not "${label.toLowerCase()}"`);
+  }
+  return others.length === 0 ? { kind: 'body', body: first.body } : unreadable('it holds more than one file');
+}
+
+export function unreadable(because: string): Unreadable {
+  return { kind: 'unreadable', because };
+}
+
+export function sha256(content: Buffer | string): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+function checksum(json: Buffer): string {
+  return sha256(json).slice(0, 16);
+}
+
+function parsed(json: Buffer): unknown {
+  try {
+    return JSON.parse(json.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,166 @@
+import { DRAFT, documentOf, GUID, LICENSE_KEY } from '@evergrant/test-support/vendor';
+import { readDocument } from '../../src/license/document';
+import { licenseKeySha256 } from '../../src/license/license-key';
+import { completeDraft } from '../../src/license/with-defaults';
+
+function mistakes(draft: unknown): string[] {
+  const read = completeDraft(draft);
+  return read.kind === 'mistaken' ? read.mistakes.map(({ path, message }) => `${path} ${message}`) : [];
+}
+
+describe('a draft', () => {
+  it('is completed with every default spelled out', () => {
+    const { issue, ...draft } = DRAFT;
+    expect(issue).not.toBe(1);
+    expect(documentOf({ ...draft, licenseKey: LICENSE_KEY.toUpperCase() })).toEqual({
+      ...draft,
+      version: 1,
+      issue: 1,
+      licenseKeySha256: licenseKeySha256(LICENSE_KEY),
+      policy: { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 },
+      entitlements: [
+        {
+          feature: 'studio',
+          seats: 25,
+          overdraft: 0,
+          escrow: 3,
+          leaseTtlSeconds: 600,
+          borrowSecondsMax: 0,
+          onDisconnect: 'keep',
+          reservations: [],
+        },
+      ],
+    });
+  });
+
+  it('keeps GUIDs in lower case, as they are compared', () => {
+    const reservations = [{ controlRoom: GUID.toUpperCase(), seats: 1 }];
+    const cloud = documentOf({ ...DRAFT, entitlements: [{ feature: 'studio', seats: 2, reservations }] });
+    expect(cloud.entitlements[0]?.reservations).toEqual([{ controlRoom: GUID, seats: 1 }]);
+    expect(documentOf({ ...DRAFT, kind: 'guid', controlRoom: GUID.toUpperCase() }).controlRoom).toBe(GUID);
+  });
+
+  it('that is signed needs nothing more', () => {
+    const document = documentOf(DRAFT);
+    expect(readDocument(document)).toEqual({ kind: 'read', value: document });
+    expect(completeDraft(document)).toEqual({ kind: 'read', value: document });
+  });
+});
+
+describe('every mistake is named at its place', () => {
+  it('of shape, all at once', () => {
+    const draft = {
+      licenseId: '',
+      issue: 1.5,
+      product: 7,
+      kind: 'cloud',
+      licenseKey: 'secret-and-no-guid',
+      validFrom: 'yesterday',
+      seats: 4,
+      policy: { graceSeconds: -1 },
+      entitlements: [{ feature: 'studio', seats: -1, onDisconnect: 'drop', reservations: [{ seats: 0 }] }, 'runner'],
+    };
+    const named = mistakes(draft);
+    expect(named.map((each) => each.split(' ')[0]).sort()).toEqual(
+      [
+        'customer',
+        'entitlements.0.onDisconnect',
+        'entitlements.0.reservations.0.seats',
+        'entitlements.0.seats',
+        'entitlements.1',
+        'issue',
+        'licenseId',
+        'licenseKey',
+        'policy.graceSeconds',
+        'product',
+        'seats',
+        'validFrom',
+        'validUntil',
+      ].sort(),
+    );
+    expect(named).toContain(
+      'customer is missing: text of 1 to 200 characters, without control characters and without a space at either end',
+    );
+    expect(named.join()).not.toContain('secret-and-no-guid');
+  });
+
+  it.each<[string, object, string]>([
+    ['an end before its beginning', { validUntil: DRAFT.validFrom }, 'validUntil must be after validFrom'],
+    ['a day that is none', { validUntil: '2026-02-30T00:00:00Z' }, 'validUntil is no day of the calendar'],
+    [
+      'a guid license without its Control Room',
+      { kind: 'guid' },
+      'controlRoom is missing: a license of kind guid names its Control Room',
+    ],
+    ['a cloud license with a Control Room', { controlRoom: GUID }, 'controlRoom is only for a license of kind guid'],
+    [
+      'a redundant license without servers',
+      { kind: 'redundant' },
+      'servers is missing: a license of kind redundant names its three servers',
+    ],
+    [
+      'two servers',
+      { kind: 'redundant', servers: ['a/b', 'c/d'] },
+      'servers must be a list of three different servers',
+    ],
+    [
+      'a server twice',
+      { kind: 'redundant', servers: ['a/b', 'c/d', 'a/b'] },
+      'servers must be a list of three different servers',
+    ],
+    [
+      'suspension before grace has ended',
+      { policy: { graceSeconds: 60, suspendAfterSeconds: 59 } },
+      'policy.suspendAfterSeconds must not be less than policy.graceSeconds',
+    ],
+    [
+      'a feature twice',
+      { entitlements: [...DRAFT.entitlements, ...DRAFT.entitlements] },
+      'entitlements name the feature studio more than once',
+    ],
+    ['no entitlement', { entitlements: [] }, 'entitlements must be a list of 1 to 1000 entitlements'],
+    [
+      'seats beyond counting',
+      { entitlements: [{ feature: 'studio', seats: 2 ** 31 - 1, overdraft: 1 }] },
+      'entitlements.0.overdraft and seats together must not exceed 2147483647',
+    ],
+  ])('%s', (_what, changed, expected) => {
+    expect(mistakes({ ...DRAFT, ...changed })).toEqual([expected]);
+  });
+
+  it.each<[string, object[], string]>([
+    [
+      'more than there are',
+      [
+        { group: 'a', seats: 20 },
+        { group: 'b', seats: 6 },
+      ],
+      'entitlements.0.reservations reserve 26 seats of 25',
+    ],
+    ['for nobody', [{ seats: 1 }], 'entitlements.0.reservations.0 must name either controlRoom or group'],
+    [
+      'for both',
+      [{ group: 'a', controlRoom: GUID, seats: 1 }],
+      'entitlements.0.reservations.0 must name either controlRoom or group',
+    ],
+    [
+      'twice for one',
+      [
+        { group: 'a', seats: 1 },
+        { group: 'a', seats: 2 },
+      ],
+      'entitlements.0.reservations name a more than once',
+    ],
+  ])('seats reserved %s', (_what, reservations, expected) => {
+    expect(mistakes({ ...DRAFT, entitlements: [{ feature: 'studio', seats: 25, reservations }] })).toEqual([expected]);
+  });
+
+  it('a license of kind guid reserves nothing', () => {
+    const entitlements = [{ feature: 'studio', seats: 5, reservations: [{ group: 'a', seats: 1 }] }];
+    expect(mistakes({ ...DRAFT, kind: 'guid', controlRoom: GUID, entitlements })).toHaveLength(1);
+  });
+
+  it.each([null, 7, 'text', []])('a draft that is %p', (draft) => {
+    expect(mistakes(draft)).not.toEqual([]);
+  });
+});

@@ -1,0 +1,36 @@
+import { type Fact, unknown } from '@evergrant/controller/core/facts';
+import type { WitnessPort } from '@evergrant/controller/ports';
+import { CallFailure, call } from '@evergrant/controller/probes/http-call';
+import { PRIMARY_REGION, type Region } from '@evergrant/core/regions';
+
+/** The witness process in Ohio: what it last saw of Oregon, if that is fresh. Whatever goes wrong is `unknown`. */
+export class WitnessView implements WitnessPort {
+  readonly #options: { readonly url: string; readonly timeoutMs: number; readonly ageMaxMs: number };
+
+  constructor(options: { readonly url: string; readonly timeoutMs: number; readonly ageMaxMs: number }) {
+    this.#options = options;
+  }
+
+  async view(region: Region): Promise<Fact> {
+    if (region !== PRIMARY_REGION) return unknown(`the witness does not watch ${region}`);
+    const { url, timeoutMs, ageMaxMs } = this.#options;
+    try {
+      const { status, json } = await call({ method: 'GET', url: `${url}/view`, timeoutMs });
+      if (status !== 200) return unknown(`the witness answers ${status}`);
+      return viewOf(json, ageMaxMs);
+    } catch (failure) {
+      if (!(failure instanceof CallFailure)) throw failure;
+      return unknown(`the witness does not answer: ${failure.message}`);
+    }
+  }
+}
+
+function viewOf(json: Readonly<Record<string, unknown>> | null, ageMaxMs: number): Fact {
+  const app = (json?.app ?? {}) as { reading?: unknown; because?: unknown };
+  const { reading } = app;
+  if (reading !== 'up' && reading !== 'down' && reading !== 'unknown') return unknown('the witness says nothing known');
+  const ageMs = json?.ageMs;
+  if (typeof ageMs !== 'number') return unknown('the witness has not looked yet');
+  if (ageMs > ageMaxMs) return unknown(`the witness last looked ${ageMs} ms ago`);
+  return { reading, because: `the witness: ${typeof app.because === 'string' ? app.because : reading}` };
+}

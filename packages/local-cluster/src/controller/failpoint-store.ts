@@ -1,0 +1,65 @@
+import type { ControlRecord } from '@evergrant/controller/core/control-record';
+import { PHASES_OF, type Phase, type TimelineEntry } from '@evergrant/controller/core/operations';
+import type { ControlStore } from '@evergrant/controller/ports';
+
+export interface HaltPoint {
+  readonly phase: Phase;
+  readonly side: 'before' | 'after';
+}
+
+/** Reads `PHASE:before` or `PHASE:after`. Throws for anything else, also for a phase that no operation has. */
+export function parseHaltPoint(text: string): HaltPoint {
+  const [name, side, rest] = text.split(':');
+  const phase = Object.values(PHASES_OF)
+    .flat()
+    .find((candidate) => candidate === name);
+  if (phase === undefined || rest !== undefined || (side !== 'before' && side !== 'after')) {
+    throw new RangeError(`"${text}" is no boundary of a phase; one is, for example, promote:before`);
+  }
+  return { phase, side };
+}
+
+/**
+ * For drills: stops this controller for ever at the boundary of a phase, so that a kill can hit it exactly there.
+ * `before`: the phase is recorded and nothing of it is done. `after`: all of it is done and nothing of that recorded.
+ */
+export class HaltingControlStore implements ControlStore {
+  readonly #store: ControlStore;
+  readonly #point: HaltPoint;
+  readonly #onHalt: () => void;
+  #operationId: string | null = null;
+
+  constructor(store: ControlStore, point: HaltPoint, onHalt: () => void) {
+    this.#store = store;
+    this.#point = point;
+    this.#onHalt = onHalt;
+  }
+
+  read(): ReturnType<ControlStore['read']> {
+    return this.#store.read();
+  }
+
+  history(limit: number): ReturnType<ControlStore['history']> {
+    return this.#store.history(limit);
+  }
+
+  async write(write: Parameters<ControlStore['write']>[0]): Promise<'written' | 'conflict'> {
+    const entry = this.#entryOf(write.record);
+    if (this.#point.side === 'after' && entry !== undefined && entry.leftAtMs !== null) return this.#halt();
+    const written = await this.#store.write(write);
+    if (this.#point.side === 'before' && entry !== undefined && written === 'written') return this.#halt();
+    return written;
+  }
+
+  #halt(): Promise<never> {
+    this.#onHalt();
+    return new Promise(() => undefined);
+  }
+
+  /** The phase in the timeline of the operation in progress, or of the one that this very write ends. */
+  #entryOf({ operation, lastOperation }: ControlRecord): TimelineEntry | undefined {
+    const ended = lastOperation?.id === this.#operationId ? lastOperation : null;
+    this.#operationId = operation?.id ?? this.#operationId;
+    return (operation ?? ended)?.timeline.find(({ phase }) => phase === this.#point.phase);
+  }
+}

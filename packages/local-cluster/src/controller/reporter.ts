@@ -1,0 +1,83 @@
+import type { VerdictKind } from '@evergrant/controller/core/verdicts';
+import type { CycleOutcome } from '@evergrant/controller/cycle';
+import type { Logger } from 'pino';
+
+/** Verdicts whose alert is announced by itself. */
+const TOLD_BY_ALERT: ReadonlySet<VerdictKind> = new Set([
+  'application-down',
+  'database-down',
+  'standby-not-ready',
+  'withheld',
+  'fail-over',
+]);
+
+/** Tells the log what the cycles come to; what is new to people is announced, what repeats itself is not. */
+export class Reporter {
+  readonly #logger: Logger;
+  #verdict: VerdictKind | null = null;
+  #step: string | null = null;
+  #blind = false;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  readonly report = (outcome: CycleOutcome | { readonly kind: 'failed'; readonly error: unknown }): void => {
+    switch (outcome.kind) {
+      case 'watched':
+        this.#sees();
+        this.#watched(outcome);
+        break;
+      case 'stepped':
+        this.#sees();
+        this.#stepped(outcome);
+        break;
+      case 'conflict':
+        this.#logger.debug('another controller wrote first');
+        break;
+      case 'blind':
+        this.#isBlind(outcome.because);
+        break;
+      case 'failed':
+        this.#logger.error({ err: outcome.error, announce: 'the controller failed; it goes on' });
+    }
+  };
+
+  #watched({ verdict }: Extract<CycleOutcome, { kind: 'watched' }>): void {
+    this.#step = null;
+    if (this.#verdict === verdict.kind) {
+      this.#logger.debug({ verdict });
+      return;
+    }
+    // The first look of a well world is no event, and neither is what an alert says better.
+    const isNews = this.#verdict !== null && !TOLD_BY_ALERT.has(verdict.kind);
+    this.#verdict = verdict.kind;
+    this.#logger.info({ verdict, ...(isNews ? { announce: `${verdict.kind}: ${verdict.because}` } : {}) });
+  }
+
+  #stepped({ step, failure, operating }: Extract<CycleOutcome, { kind: 'stepped' }>): void {
+    this.#verdict = 'operating';
+    const { operation, passed, observed, act } = step;
+    const fields = { operationId: operation.id, operation: operation.kind, passed, observed, act };
+    if (failure !== null) this.#logger.warn({ ...fields, err: failure }, 'an act failed; it is tried again');
+    const doing = act === 'none' ? observed : `${observed} → ${act}`;
+    const text = `${operation.kind}: ${[...passed, ...(operating ? [doing] : [])].join(', ')}`;
+    if (this.#step === text) {
+      this.#logger.debug(fields);
+      return;
+    }
+    this.#step = text;
+    this.#logger.info({ ...fields, announce: text });
+  }
+
+  #isBlind(because: string): void {
+    if (this.#blind) return;
+    this.#blind = true;
+    this.#logger.error({ because, announce: `the controller is blind: ${because}` });
+  }
+
+  #sees(): void {
+    if (this.#blind) this.#logger.info({ announce: 'the controller sees again' });
+    this.#blind = false;
+  }
+}

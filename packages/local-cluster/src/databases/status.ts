@@ -1,0 +1,111 @@
+import type { Region } from '@evergrant/core/regions';
+import { lsnBytes } from '../postgres/lsn';
+import { STANDBY_NAME } from './ha-pair';
+import type { Member } from './managed-instance';
+import type { DatabasesRecord, FollowerName } from './state-file';
+
+/** What a region's databases are for, as an order's progress is asked for. `failed`: the last order failed. */
+export interface RegionDatabases {
+  readonly region: Region;
+  readonly state: 'running' | 'kept' | 'building' | 'following' | 'failed';
+  /** Why it failed. */
+  readonly because?: string;
+}
+
+/** One instance, for programs and, in `summary`, for people. */
+export interface DatabaseStatus {
+  readonly name: string;
+  readonly role: 'primary' | 'standby' | 'follower' | 'store' | 'none';
+  /** `starting`: it runs and has not answered yet; `hanging`: it has not answered for long. */
+  readonly state: 'running' | 'starting' | 'hanging' | 'ended';
+  readonly pid: number | undefined;
+  readonly port: number;
+  /** Undefined while it does not answer. */
+  readonly inRecovery: boolean | undefined;
+  /** It receives WAL from its source now. */
+  readonly isStreaming: boolean;
+  /** Commits wait for it and it has all of them: it may take over. */
+  readonly isInSync: boolean;
+  /** What it has not received yet of its source's WAL, where both are known. */
+  readonly lagBytes: number | undefined;
+  readonly isHealthy: boolean;
+  /** For example `standby, in sync`. */
+  readonly summary: string;
+}
+
+export interface StatusInput {
+  readonly member: Member;
+  readonly record: DatabasesRecord;
+  /** The primary database it follows or is; undefined when there is none. */
+  readonly source: Member | undefined;
+  readonly hangAfterMs: number;
+}
+
+export function statusOf(input: StatusInput): DatabaseStatus {
+  const { member, record } = input;
+  const role = roleOf(input);
+  const state = stateOf(input);
+  const isInSync =
+    role === 'standby' && record.isStandbyEligible && input.source?.watch.latest?.senders.some(isStandby) === true;
+  const facts = {
+    name: member.name,
+    role,
+    state,
+    pid: member.instance.pid,
+    port: member.instance.port,
+    inRecovery: member.watch.latest?.inRecovery,
+    isStreaming: member.isStreaming,
+    isInSync,
+    lagBytes: lagOf(input),
+  };
+  return { ...facts, isHealthy: isHealthy(facts), summary: summaryOf(facts) };
+}
+
+const isStandby = ({ name, state }: { name: string; state: string }) => name === STANDBY_NAME && state === 'streaming';
+
+type Facts = Omit<DatabaseStatus, 'isHealthy' | 'summary'>;
+
+function roleOf({ member, record }: StatusInput): DatabaseStatus['role'] {
+  if (member.name === 'ohio/db') return 'store';
+  const region: Region = member.name === 'virginia/db' ? 'virginia' : 'oregon';
+  const { state } = record.regions[region];
+  if (state === 'kept' || state === 'building') return 'none';
+  if (region === 'virginia') return state === 'running' ? 'primary' : 'follower';
+  if (state === 'following') return member.name === record.primary ? 'follower' : 'none';
+  if (member.name === record.primary) return 'primary';
+  return record.lineages[member.name as FollowerName] === 'stale' && !member.instance.isRunning ? 'none' : 'standby';
+}
+
+function stateOf({ member, hangAfterMs }: StatusInput): DatabaseStatus['state'] {
+  if (!member.instance.isRunning) return 'ended';
+  if (member.watch.silentMs > hangAfterMs) return 'hanging';
+  return member.watch.latest === undefined ? 'starting' : 'running';
+}
+
+function lagOf({ member, source }: StatusInput): number | undefined {
+  const [theirs, ours] = [source?.watch.latest?.lsn, member.watch.latest?.lsn];
+  if (source === member || !theirs || !ours) return undefined;
+  return Math.max(0, Number(lsnBytes(theirs) - lsnBytes(ours)));
+}
+
+function isHealthy({ role, state, inRecovery, isStreaming }: Facts): boolean {
+  if (state !== 'running') return false;
+  return role === 'primary' || role === 'store' ? inRecovery === false : isStreaming;
+}
+
+function summaryOf(facts: Facts): string {
+  const { role, state, isStreaming, isInSync, inRecovery } = facts;
+  if (state !== 'running') return role === 'none' ? 'not in use' : `${role}, ${state}`;
+  switch (role) {
+    case 'none':
+      return 'not in use';
+    case 'store':
+      return 'authority store';
+    case 'primary':
+      return inRecovery ? 'primary, being promoted' : 'primary';
+    case 'standby':
+      return isInSync ? 'standby, in sync' : isStreaming ? 'standby, catching up' : 'standby, not streaming';
+    case 'follower':
+      return isStreaming ? 'follower, streaming' : 'follower, not streaming';
+  }
+}

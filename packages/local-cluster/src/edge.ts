@@ -1,0 +1,38 @@
+/** The public address's process: `GET/PUT /_edge/target`, `/console`; everything else goes to the target region. */
+import { LOOPBACK, REGIONS } from './layout';
+import { PROFILES, type Profile } from './profiles';
+import { EnvironmentReader } from './proxy/environment';
+import { HttpService } from './proxy/proxy-server';
+import { PublicEdge } from './proxy/public-edge';
+import { runEntry } from './proxy/run-process';
+import { EDGE_DURATIONS } from './proxy/timeouts';
+
+function readEnvironment() {
+  const reader = new EnvironmentReader(process.env);
+  return reader.complete({
+    port: reader.port('EVERGRANT_PORT_LISTEN'),
+    targetFile: reader.text('EVERGRANT_TARGET_FILE'),
+    routers: reader.urlsByName('EVERGRANT_ROUTERS', REGIONS),
+    adminToken: reader.secret('EVERGRANT_SECRETS_FILE', 'adminToken'),
+    profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', PROFILES, 'default'),
+  });
+}
+
+runEntry('edge', async (logger) => {
+  const environment = readEnvironment();
+  const edge = new PublicEdge({ ...environment, durations: EDGE_DURATIONS[environment.profile], logger });
+  const service = new HttpService({
+    port: environment.port,
+    respond: edge.respond,
+    upgrade: edge.upgrade,
+    logger,
+  });
+  await service.listen();
+  logger.info({ target: edge.target, address: `http://${LOOPBACK}:${service.port}` }, 'listening');
+  return {
+    close: async () => {
+      await service.close();
+      await edge.close();
+    },
+  };
+});

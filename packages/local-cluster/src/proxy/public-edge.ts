@@ -1,0 +1,213 @@
+import type { Region } from '@evergrant/core/regions';
+import type { Logger } from 'pino';
+import { REGIONS } from '../layout';
+import { adminGuard, jsonBody } from './admin';
+import { CONSOLE_PAGE } from './console-page';
+import { invalid, json, methodNotAllowed, notFound, problem, whereToGo } from './problems';
+import { type Exchange, type Reply, returnedHeaders, type UpgradeOutcome } from './request-context';
+import { TargetFile } from './target-file';
+import type { EdgeDurations } from './timeouts';
+import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
+import { type Attempt, Upstream } from './upstream';
+
+export interface PublicEdgeOptions {
+  /** The regions' public addresses: what a caller is told is what the edge itself asks. */
+  readonly routers: Readonly<Record<Region, string>>;
+  readonly targetFile: string;
+  readonly adminToken: string;
+  readonly durations: EdgeDurations;
+  readonly logger: Logger;
+}
+
+const PROXY_NAME = 'edge';
+const STATUS_TIMEOUT_MS = 1_000;
+/** Requests in a row without an answer before a region is said not to answer. */
+const FAILURES_BEFORE_TOLD = 3;
+
+/**
+ * The public address: leads every request to the router of one region, asked anew for each request, so that a switch
+ * takes hold at once, on open connections too.
+ *
+ * It decides nothing by itself. A region that does not answer gives a problem document and waits for the controller or
+ * a person to switch: an edge that fails over on its own would be a second controller.
+ */
+export class PublicEdge {
+  readonly #options: PublicEdgeOptions;
+  readonly #upstreams: Readonly<Record<Region, Upstream>>;
+  readonly #targetFile: TargetFile;
+  readonly #refusal: (exchange: Exchange) => Reply | undefined;
+  readonly #tunnels = new Tunnels<Region>();
+  #target: Region;
+  readonly #failures: Record<Region, number> = { oregon: 0, virginia: 0 };
+
+  /** @throws when the target file is there and cannot be understood. */
+  constructor(options: PublicEdgeOptions) {
+    this.#options = options;
+    const upstream = (region: Region): Upstream =>
+      new Upstream({
+        url: options.routers[region],
+        proxyName: PROXY_NAME,
+        connectTimeoutMs: options.durations.connectTimeoutMs,
+      });
+    this.#upstreams = { oregon: upstream('oregon'), virginia: upstream('virginia') };
+    this.#targetFile = new TargetFile(options.targetFile);
+    this.#refusal = adminGuard(options.adminToken);
+    this.#target = this.#targetFile.read();
+  }
+
+  get target(): Region {
+    return this.#target;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(REGIONS.map((region) => this.#upstreams[region].close()));
+  }
+
+  readonly respond = (exchange: Exchange): Promise<Reply> | Reply => {
+    const { path, method } = exchange;
+    // Never passed on: a router's administration is reached at the router, not from the public side.
+    if (path.startsWith('/_')) return this.#administer(exchange);
+    if (path === '/console' || path.startsWith('/console/')) {
+      return method === 'GET' || method === 'HEAD' ? this.#console(exchange) : methodNotAllowed('GET');
+    }
+    return this.#forward(exchange);
+  };
+
+  /** A WebSocket leads to the target region, and is cut when the public address leads elsewhere. */
+  readonly upgrade = async (exchange: Exchange): Promise<UpgradeOutcome> => {
+    const { path } = exchange;
+    if (path.startsWith('/_')) return { kind: 'refused', reply: notFound(path) };
+    const { totalTimeoutMs: timeoutMs } = this.#options.durations;
+    const { attempt, region } = await this.#tryTwice(timeoutMs, (region, leftMs) =>
+      openTunnel(exchange, { url: this.#options.routers[region], proxyName: PROXY_NAME, timeoutMs: leftMs }),
+    );
+    if (attempt.kind !== 'open') return { kind: 'refused', reply: this.#replyOf(attempt, region) };
+    this.#tunnels.add(region, attempt);
+    // Switched while the region agreed.
+    if (region !== this.#target) this.#tunnels.cut(region);
+    return attempt;
+  };
+
+  #administer(exchange: Exchange): Reply {
+    const { path, method } = exchange;
+    if (path !== '/_edge/target') return notFound(path);
+    const refused = this.#refusal(exchange);
+    if (refused) return refused;
+    if (method === 'GET') return json(200, { region: this.#target, sessions: this.#tunnels.count(this.#target) });
+    return method === 'PUT' ? this.#setTarget(exchange) : methodNotAllowed('GET, PUT');
+  }
+
+  #setTarget(exchange: Exchange): Reply {
+    const asked = jsonBody(exchange)?.region;
+    const region = REGIONS.find((candidate) => candidate === asked);
+    if (!region) return invalid('region', `region is ${REGIONS.join(' or ')}.`);
+    const before = this.#target;
+    this.#targetFile.write(region);
+    this.#target = region;
+    if (region !== before) {
+      const sessions = this.#tunnels.cut(before);
+      this.#options.logger.warn({ region, before, sessions, announce: `the public address leads to ${region} now` });
+    }
+    return json(200, { region });
+  }
+
+  async #forward(exchange: Exchange): Promise<Reply> {
+    const { totalTimeoutMs } = this.#options.durations;
+    const { attempt, region } = await this.#tryTwice<never>(totalTimeoutMs, (to, leftMs) =>
+      this.#upstreams[to].forward(exchange, leftMs),
+    );
+    return this.#replyOf(attempt, region);
+  }
+
+  #replyOf(attempt: Attempt, region: Region): Reply {
+    if (attempt.kind !== 'answered') return this.#regionUnreachable(region, attempt);
+    return { status: attempt.status, headers: returnedHeaders(attempt.headers, PROXY_NAME), body: attempt.body };
+  }
+
+  async #tryTwice<Success extends OpenTunnel>(
+    totalTimeoutMs: number,
+    send: (region: Region, timeoutMs: number) => Promise<Success | Attempt>,
+  ): Promise<{ attempt: Success | Attempt; region: Region }> {
+    const deadlineMs = performance.now() + totalTimeoutMs;
+    let region = this.#target;
+    let attempt = await this.#try(region, send(region, totalTimeoutMs));
+    // Once more after a dead connection: a kept connection may have ended only because the router was restarted, and
+    // the target may have been switched since. A request that hung has no time left: its client sends it again.
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs > 0 && (attempt.kind === 'broken' || (attempt.kind === 'refused' && this.#target !== region))) {
+      region = this.#target;
+      attempt = await this.#try(region, send(region, leftMs));
+    }
+    return { attempt, region };
+  }
+
+  async #try<Outcome extends OpenTunnel | Attempt>(region: Region, sent: Promise<Outcome>): Promise<Outcome> {
+    const outcome = await sent;
+    this.#tell(region, outcome);
+    return outcome;
+  }
+
+  #regionUnreachable(region: Region, { kind }: Attempt): Reply {
+    const late = kind === 'timed-out';
+    return problem({
+      status: late ? 504 : 502,
+      code: 'region_unreachable',
+      title: 'The active region does not answer',
+      detail:
+        kind === 'refused'
+          ? `Nobody answers in ${region}.`
+          : `${region} did not answer. Whether the request was carried out is not known; sending it again is safe.`,
+      retryAfterSeconds: 1,
+      members: { region, ...whereToGo(this.#target, this.#options.routers[this.#target]) },
+    });
+  }
+
+  /**
+   * Says once that a region is gone and once that it is back, however many requests find out. One slow answer is no
+   * absence: only a refusal is told at once.
+   */
+  #tell(region: Region, attempt: OpenTunnel | Attempt): void {
+    const { logger } = this.#options;
+    if (attempt.kind === 'answered' || attempt.kind === 'open') {
+      const failures = this.#failures[region];
+      this.#failures[region] = 0;
+      if (failures >= FAILURES_BEFORE_TOLD) logger.info({ region, announce: `${region} answers the edge again` });
+    } else if (this.#failures[region] < FAILURES_BEFORE_TOLD) {
+      this.#failures[region] += attempt.kind === 'refused' ? FAILURES_BEFORE_TOLD : 1;
+      const { because } = attempt;
+      if (this.#failures[region] < FAILURES_BEFORE_TOLD) return;
+      logger.warn({ region, because, announce: `${region} does not answer the edge (${because})` });
+    }
+  }
+
+  async #console({ path, ...exchange }: Exchange): Promise<Reply> {
+    if (path === '/console' || path === '/console/') {
+      return {
+        status: 200,
+        headers: {
+          'content-type': 'text/html; charset=utf-8',
+          'cache-control': 'no-store',
+          'content-security-policy':
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
+          'x-content-type-options': 'nosniff',
+        },
+        body: CONSOLE_PAGE,
+      };
+    }
+    if (path !== '/console/status.json') return notFound(path);
+    const asked = REGIONS.map(async (region) => [region, await this.#statusOf(region, { ...exchange, path })] as const);
+    return json(200, { target: this.#target, regions: Object.fromEntries(await Promise.all(asked)) });
+  }
+
+  async #statusOf(region: Region, exchange: Exchange): Promise<unknown> {
+    // Nothing of the visitor's request goes along: the page shows what anyone may see.
+    const request: Exchange = { ...exchange, method: 'GET', target: '/v1/status', headers: {}, rawHeaders: [] };
+    const attempt = await this.#upstreams[region].forward({ ...request, body: undefined }, STATUS_TIMEOUT_MS);
+    if (attempt.kind !== 'answered') return { reachable: false, because: attempt.because };
+    try {
+      return { reachable: true, status: attempt.status, said: JSON.parse(attempt.body.toString('utf8')) as unknown };
+    } catch {
+      return { reachable: false, because: 'the answer is not JSON' };
+    }
+  }
+}

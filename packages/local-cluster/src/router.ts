@@ -1,0 +1,44 @@
+/** A region's router process: `GET/PUT /_router/acl`, `GET /_router/targets`; everything else goes to the servers. */
+import { LOOPBACK, REGIONS } from './layout';
+import { PROFILES, type Profile } from './profiles';
+import { EnvironmentReader } from './proxy/environment';
+import { HttpService } from './proxy/proxy-server';
+import { RegionRouter } from './proxy/region-router';
+import { runEntry } from './proxy/run-process';
+import { ROUTER_DURATIONS } from './proxy/timeouts';
+import { readUpstreamTls } from './proxy/upstream-tls';
+
+function readEnvironment() {
+  const reader = new EnvironmentReader(process.env);
+  return reader.complete({
+    region: reader.oneOf('EVERGRANT_REGION', REGIONS),
+    port: reader.port('EVERGRANT_PORT_LISTEN'),
+    targets: reader.namedUrls('EVERGRANT_TARGETS'),
+    aclFile: reader.text('EVERGRANT_ACL_FILE'),
+    aclDefault: reader.oneOf('EVERGRANT_ACL_DEFAULT', ['serve', 'fence'], 'fence'),
+    regionAddresses: reader.urlsByName('EVERGRANT_REGION_ADDRESSES', REGIONS),
+    adminToken: reader.secret('EVERGRANT_SECRETS_FILE', 'adminToken'),
+    tls: readUpstreamTls(reader),
+    profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', PROFILES, 'default'),
+  });
+}
+
+runEntry('router', async (logger) => {
+  const environment = readEnvironment();
+  const router = new RegionRouter({ ...environment, durations: ROUTER_DURATIONS[environment.profile], logger });
+  const service = new HttpService({
+    port: environment.port,
+    respond: router.respond,
+    upgrade: router.upgrade,
+    logger,
+  });
+  await service.listen();
+  router.start();
+  logger.info({ region: environment.region, address: `http://${LOOPBACK}:${service.port}` }, 'listening');
+  return {
+    close: async () => {
+      await service.close();
+      await router.close();
+    },
+  };
+});

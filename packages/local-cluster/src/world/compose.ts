@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import type { Layout } from '../layout';
+import { PROFILE_DURATIONS, type Profile } from '../profiles';
+import { Databases } from './databases';
+import { childDefinitions, type EnvironmentInput } from './environment';
+import type { EventLog } from './events';
+import { projectRoot } from './files';
+import { Freezing } from './freeze-propagation';
+import { prepareLicensing, type WorldLicensing } from './licensing';
+import { Links } from './network-links';
+import { NodeProcesses } from './node-processes';
+import { ProcessTable } from './process-table';
+import { loadOrCreateSecrets, type SecretFiles, type WorldSecrets, writeSecretFiles } from './secrets';
+import { Observer } from './status-poller';
+
+/** What a world is made of. */
+export interface Parts {
+  readonly secrets: WorldSecrets;
+  readonly secretFiles: SecretFiles;
+  readonly licensing: WorldLicensing;
+  readonly environment: EnvironmentInput;
+  readonly links: Links;
+  readonly databases: Databases;
+  readonly nodes: NodeProcesses;
+  readonly processes: ProcessTable;
+  readonly observer: Observer;
+  readonly freezing: Freezing;
+}
+
+export interface PartsOptions {
+  readonly home: string;
+  readonly layout: Layout;
+  readonly profile: Profile;
+  readonly events: EventLog;
+  /** A license document, all but its kind, validity and license key. */
+  readonly draftFile: string;
+  /** Whose license files count besides the world's own. */
+  readonly trustFiles: readonly string[];
+  /** Called whenever a pid came or went. */
+  readonly onChange: () => void;
+}
+
+const OBSERVED_EVERY_MS: Readonly<Record<Profile, number>> = { default: 1_000, fast: 250 };
+
+/** Makes the parts and their secrets, in the world's folder. Nothing runs or listens yet. */
+export async function assembleParts(options: PartsOptions): Promise<Parts> {
+  const { home, layout, profile, events, onChange, draftFile, trustFiles } = options;
+  const secretsDir = join(home, 'secrets');
+  const secrets = await loadOrCreateSecrets(secretsDir);
+  const licensing = await prepareLicensing({ dir: join(secretsDir, 'licensing'), draftFile, trustFiles });
+  const secretFiles = writeSecretFiles(secretsDir, secrets, licensing.deploymentKey);
+  const durations = PROFILE_DURATIONS[profile];
+  const { trustFile } = licensing;
+  const environment = { layout, home, profile, durations, secretFiles, trustFile, logLevel: 'info' };
+  const distDir = join(projectRoot(), 'dist');
+  const logDir = join(home, 'logs');
+  const nodes = new NodeProcesses(childDefinitions(environment), { distDir, logDir, home, events, onChange });
+  const databases = new Databases({ home, layout, profile, secrets, events, onChange });
+  return {
+    secrets,
+    secretFiles,
+    licensing,
+    environment,
+    links: new Links(layout, events),
+    databases,
+    nodes,
+    processes: new ProcessTable({ layout, nodes, databases }),
+    observer: new Observer({
+      layout,
+      adminToken: secrets.tokens.admin,
+      intervalMs: OBSERVED_EVERY_MS[profile],
+    }),
+    freezing: new Freezing(databases.freezables()),
+  };
+}

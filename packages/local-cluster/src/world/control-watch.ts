@@ -1,0 +1,62 @@
+import type { AuthorityView as AuthorityRecord } from '@evergrant/controller/core/authority';
+import type { ControlRecord } from '@evergrant/controller/core/control-record';
+import type { Ports } from '@evergrant/controller/ports';
+import type { AuthorityView, ControllerView } from './state';
+
+const INTERVAL_MS = 1_000;
+
+/** Reads the authority and the control record about once a second, for those who watch. */
+export class ControlWatch {
+  private readonly stores: Pick<Ports, 'authority' | 'control'>;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+  authority: AuthorityView | undefined;
+  controller: ControllerView | undefined;
+
+  constructor(stores: Pick<Ports, 'authority' | 'control'>) {
+    this.stores = stores;
+  }
+
+  start(): void {
+    const round = async (): Promise<void> => {
+      await this.look();
+      if (!this.stopped) this.timer = setTimeout(() => void round(), INTERVAL_MS);
+    };
+    void round();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  /** One look; what cannot be read becomes undefined. */
+  async look(): Promise<void> {
+    try {
+      const [authority, { record }] = await Promise.all([this.stores.authority.read(), this.stores.control.read()]);
+      this.authority = viewOfAuthority(authority);
+      this.controller = viewOfControl(record, Date.now());
+    } catch {
+      this.authority = undefined;
+      this.controller = undefined;
+    }
+  }
+}
+
+function viewOfAuthority({ epoch, region, opensAtMs, readAtMs }: AuthorityRecord): AuthorityView {
+  return { epoch, region, open: opensAtMs !== null && opensAtMs <= readAtMs };
+}
+
+function viewOfControl(record: ControlRecord, nowMs: number): ControllerView {
+  const { standing, automation, operation, fenceDebts, lastCycleAtMs } = record;
+  const verdict = standing?.verdict;
+  const count = verdict?.kind === 'confirming' ? ` ${verdict.count} of ${verdict.needed}` : '';
+  return {
+    verdict: verdict ? `${verdict.kind}${count}` : 'no verdict yet',
+    why: operation?.stuck?.because ?? verdict?.because ?? '',
+    automation: automation.state,
+    operation: operation ? `${operation.kind}: ${operation.phase}` : undefined,
+    fenceDebt: fenceDebts.map(({ region }) => region),
+    lastCycleAgeMs: lastCycleAtMs === null ? undefined : Math.max(0, nowMs - lastCycleAtMs),
+  };
+}

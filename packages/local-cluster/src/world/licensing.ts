@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { certificateFile, certify, readCertificateFile } from '@evergrant/formats/license/certificate';
+import { issueLicense } from '@evergrant/formats/license/issue';
+import { generateKey, type KeyRole, type PrivateKey, publicPart, readPublicKey } from '@evergrant/formats/license/keys';
+import { mistakesInWords } from '@evergrant/formats/license/refusal-codes';
+import { mergeTrust, readTrust, type Trust } from '@evergrant/formats/license/trust';
+import { completeDraft } from '@evergrant/formats/license/with-defaults';
+import { writeFileAtomically } from './files';
+
+/** A license of the world, as scripts find it in world.json. */
+export interface WorldLicense {
+  readonly licenseId: string;
+  /** The signed file. */
+  readonly file: string;
+  /** What Control Rooms register with. */
+  readonly licenseKey: string;
+}
+
+/** The world is a vendor of its own, and a deployment of its own. */
+export interface WorldLicensing {
+  /** Whom its servers trust: its own root, and those that it was started with. */
+  readonly trustFile: string;
+  readonly deploymentKey: PrivateKey;
+  readonly licenses: readonly WorldLicense[];
+}
+
+export interface LicensingOptions {
+  /** A folder that only its owner can read. */
+  readonly dir: string;
+  /** A license document, all but its kind, validity and license key. */
+  readonly draftFile: string;
+  /** Public root keys, or trust files: whose license files count here too. */
+  readonly trustFiles: readonly string[];
+}
+
+/** What is wrong with a file that the world was started with. */
+export class LicensingError extends Error {
+  readonly code = 'licensing';
+}
+
+const DAY_MS = 86_400_000;
+const LICENSE_DAYS = 365;
+const CERTIFICATE_DAYS = 3_650;
+
+/** Makes keys, certificate and license at the world's first start; later it finds them. @throws LicensingError */
+export async function prepareLicensing({ dir, draftFile, trustFiles }: LicensingOptions): Promise<WorldLicensing> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const root = await loadOrCreateKey(dir, 'root');
+  const vendor = await loadOrCreateKey(dir, 'vendor');
+  const deploymentKey = await loadOrCreateKey(dir, 'deployment');
+  const certificate = await loadOrCreateCertificate(dir, root, vendor);
+  const own: Trust = { roots: [publicPart(root)], withdrawnKeys: [], keygenPublicKeys: [] };
+  const others = await Promise.all(trustFiles.map(readTrustFile));
+  const trustFile = join(dir, 'trust.json');
+  writeFileAtomically(trustFile, json(mergeTrust([own, ...others])));
+  const license = await loadOrIssue({ dir, draftFile, vendor, certificate, deploymentKey });
+  return { trustFile, deploymentKey, licenses: [license] };
+}
+
+async function loadOrCreateKey(dir: string, role: KeyRole): Promise<PrivateKey> {
+  const file = join(dir, `${role}.private.jwk`);
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as PrivateKey;
+  const key = await generateKey(role);
+  writeFileAtomically(file, json(key), 0o600);
+  writeFileAtomically(join(dir, `${role}.public.jwk`), json(publicPart(key)));
+  return key;
+}
+
+async function loadOrCreateCertificate(dir: string, root: PrivateKey, key: PrivateKey): Promise<string> {
+  const file = join(dir, 'vendor.certificate');
+  if (existsSync(file)) {
+    const read = readCertificateFile(readFileSync(file, 'utf8'));
+    if (read.kind === 'refused') throw new LicensingError(`${file}: ${read.detail}`);
+    return read.certificate;
+  }
+  const certificate = await certify({ root, key, ...validFor(CERTIFICATE_DAYS) });
+  writeFileAtomically(file, certificateFile(certificate));
+  return certificate;
+}
+
+interface Order {
+  readonly dir: string;
+  readonly draftFile: string;
+  readonly vendor: PrivateKey;
+  readonly certificate: string;
+  readonly deploymentKey: PrivateKey;
+}
+
+/** Encrypted to the world's deployment, as a vendor would send it. */
+async function loadOrIssue({ dir, draftFile, vendor, certificate, deploymentKey }: Order): Promise<WorldLicense> {
+  const draft = JSON.parse(readFileSync(draftFile, 'utf8')) as { licenseId: string };
+  const { licenseId } = draft;
+  const [file, keyFile] = [join(dir, `${licenseId}.license`), join(dir, `${licenseId}.license-key`)];
+  if (existsSync(file)) return { licenseId, file, licenseKey: readFileSync(keyFile, 'utf8').trim() };
+  const licenseKey = randomUUID();
+  const read = completeDraft({ kind: 'cloud', ...validFor(LICENSE_DAYS), ...draft }, licenseKey);
+  if (read.kind === 'mistaken') throw new LicensingError(`${draftFile}: ${mistakesInWords(read.mistakes)}`);
+  const encryptTo = { kind: 'deployment', key: publicPart(deploymentKey) } as const;
+  const issued = await issueLicense({ document: read.value, key: vendor, certificate, encryptTo });
+  if (issued.kind === 'refused') throw new LicensingError(`${draftFile}: ${issued.detail}`);
+  writeFileAtomically(keyFile, `${licenseKey}\n`, 0o600);
+  writeFileAtomically(file, issued.file);
+  return { licenseId, file, licenseKey };
+}
+
+/** A root key as `license keygen` makes it, or a trust file as `license trust` makes it. */
+async function readTrustFile(file: string): Promise<Trust> {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new LicensingError(`--trust ${file}: it ${code ? `cannot be read (${code})` : 'is not JSON'}`, { cause });
+  }
+  const isKey = typeof content === 'object' && content !== null && 'kty' in content;
+  const root = isKey ? await readPublicKey(content, 'root') : undefined;
+  const read = root?.kind === 'mistaken' ? root : await readTrust(root ? { roots: [root.value] } : content);
+  if (read.kind === 'mistaken') throw new LicensingError(`--trust ${file}: ${mistakesInWords(read.mistakes)}`);
+  return read.value;
+}
+
+/** From a little before now: clocks of one machine agree, those of people who read it may not. */
+function validFor(days: number): { validFrom: string; validUntil: string } {
+  const now = Date.now();
+  return {
+    validFrom: new Date(now - DAY_MS).toISOString(),
+    validUntil: new Date(now + days * DAY_MS).toISOString(),
+  };
+}
+
+function json(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

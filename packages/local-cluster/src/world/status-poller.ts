@@ -1,0 +1,138 @@
+import type { Region } from '@evergrant/core/regions';
+import type { Layout } from '../layout';
+import { PROCESSES, REGIONS } from '../layout';
+
+/** What a license server says of itself, or why it says nothing. */
+export interface ServerView {
+  readonly name: string;
+  readonly answering: boolean;
+  readonly granting: boolean;
+  readonly epoch: number | undefined;
+  readonly reason: string | undefined;
+  /** The three servers of each redundant license, as this one sees them. */
+  readonly triads: readonly TriadView[];
+}
+
+export interface TriadView {
+  readonly servers: readonly { readonly server: string; readonly view: string }[];
+  readonly quorum: string;
+  readonly inControl: string | null;
+  readonly term: number;
+}
+
+export interface PoolView {
+  readonly product: string;
+  readonly feature: string;
+  readonly seats: number;
+  readonly seatsTaken: number;
+  readonly seatsHeldBack: number;
+  readonly leases: number;
+}
+
+/** What can be seen of the world from outside its processes, refreshed about once a second. */
+export interface Observation {
+  readonly servers: readonly ServerView[];
+  readonly acl: Readonly<Record<Region, string | undefined>>;
+  readonly edgeTarget: string | undefined;
+  /** Whoever answers at the public address grants. */
+  readonly edgeGrants: boolean;
+  readonly pools: readonly PoolView[];
+  /** When the pools were last read: an unreachable world keeps the last ones, marked by their age. */
+  readonly poolsAtMs: number | undefined;
+}
+
+const TIME_OUT_MS = 900;
+
+interface Options {
+  readonly layout: Layout;
+  readonly adminToken: string;
+  readonly intervalMs?: number;
+}
+
+const NOTHING: Observation = {
+  servers: [],
+  acl: { oregon: undefined, virginia: undefined },
+  edgeTarget: undefined,
+  edgeGrants: false,
+  pools: [],
+  poolsAtMs: undefined,
+};
+
+/** Asks every server, router and the edge how it is, without ever waiting long for one that hangs. */
+export class Observer {
+  private readonly options: Options;
+  private last: Observation = NOTHING;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(options: Options) {
+    this.options = options;
+  }
+
+  get observation(): Observation {
+    return this.last;
+  }
+
+  start(): void {
+    const round = async (): Promise<void> => {
+      this.last = await this.observe();
+      if (!this.stopped) this.timer = setTimeout(() => void round(), this.options.intervalMs ?? 1_000);
+    };
+    void round();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  /** One look at everything, in parallel; lasts at most one time-out. */
+  async observe(): Promise<Observation> {
+    const apps = PROCESSES.filter(({ kind }) => kind === 'app');
+    const [servers, acls, target, outside, pools] = await Promise.all([
+      Promise.all(apps.map(({ name }) => this.server(name))),
+      Promise.all(REGIONS.map((region) => this.get(`${this.options.layout.url(`${region}/router`)}/_router/acl`))),
+      this.get(`${this.options.layout.url('edge')}/_edge/target`),
+      this.get(`${this.options.layout.url('edge')}/v1/status`),
+      this.get(`${this.options.layout.url('edge')}/v1/pools`),
+    ]);
+    const poolList = pools?.pools as PoolView[] | undefined;
+    return {
+      servers,
+      acl: { oregon: text(acls[0]?.acl), virginia: text(acls[1]?.acl) },
+      edgeTarget: text(target?.region),
+      edgeGrants: outside?.granting === true,
+      pools: poolList ?? this.last.pools,
+      poolsAtMs: poolList ? performance.now() : this.last.poolsAtMs,
+    };
+  }
+
+  private async server(name: string): Promise<ServerView> {
+    const status = await this.get(`${this.options.layout.url(name)}/v1/status`);
+    return {
+      name,
+      answering: status !== undefined,
+      granting: status?.granting === true,
+      epoch: typeof status?.epoch === 'number' ? status.epoch : undefined,
+      reason: text(status?.reason),
+      triads: (status?.triads ?? []) as TriadView[],
+    };
+  }
+
+  private async get(url: string): Promise<Record<string, unknown> | undefined> {
+    try {
+      const response = await fetch(url, {
+        headers: { authorization: `Bearer ${this.options.adminToken}` },
+        signal: AbortSignal.timeout(TIME_OUT_MS),
+      });
+      const body = (await response.json()) as Record<string, unknown>;
+      return response.ok ? body : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,344 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Alert } from '@evergrant/controller/core/alerts';
+import type { Clock } from '@evergrant/controller/ports';
+import type { Region } from '@evergrant/core/regions';
+import type { FastifyInstance } from 'fastify';
+import { openStores, type SqlStores } from '../adapters/sql-stores';
+import { Layout, type LinkName, LOOPBACK } from '../layout';
+import { assembleParts, type Parts } from './compose';
+import { type LinkChange, type ProcessAction, serveControl, type WorldControl } from './control-api';
+import { ControlWatch } from './control-watch';
+import { Databases } from './databases';
+import { Demonstration } from './demo-load';
+import { controller } from './environment';
+import { EventLog } from './events';
+import { projectRoot } from './files';
+import { countAdopted } from './lease-count';
+import type { WorldLicense } from './licensing';
+import type { StartOptions } from './options';
+import { requireFreePorts } from './ports';
+import { prepareLicenseDatabase } from './run-migrations';
+import type { WorldState } from './state';
+import { claimHome, leaveHome, markPrepared, writeRunFile } from './state-directory';
+import type { Observation } from './status-poller';
+import { composeWorldFile, type ProcessEntry, writeWorldFile } from './world-file';
+
+export interface WorldOptions extends Omit<StartOptions, 'help'> {
+  /** A license document that the world issues and imports. @default the sample license */
+  readonly licenseFile?: string;
+  readonly onProgress?: (text: string) => void;
+}
+
+const READY_LIMIT_MS = 60_000;
+/** What was killed gives its ports back by then. */
+const FREED_WITHIN_MS = 5_000;
+/** Longer than an authority lease: a server that recovers may have to wait for one to lapse. */
+const RECOVERED_LIMIT_MS = 45_000;
+const EVENTS_SHOWN = 200;
+
+/** Two regions on one machine: it starts every process, tells about them, and ends them. It repairs nothing. */
+export class World implements WorldControl {
+  readonly layout: Layout;
+  readonly home: string;
+  readonly events = new EventLog();
+  private readonly options: WorldOptions;
+  private readonly startedAtMs = performance.now();
+  private parts: Parts | undefined;
+  private sqlStores: SqlStores | undefined;
+  private watch: ControlWatch | undefined;
+  private control: FastifyInstance | undefined;
+  private demonstration: Demonstration | undefined;
+  private isUp = false;
+  private isClaimed = false;
+  private isRecovered = false;
+  private isEnding = false;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.home = options.home;
+    this.layout = new Layout(options.basePort);
+  }
+
+  /** Resolves when the edge grants. @throws PortsTakenError, WorldRunningError, or what went wrong in words. */
+  async start(): Promise<void> {
+    const { recovering } = await this.claim();
+    const parts = await this.assemble();
+    await parts.links.listen();
+    this.progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
+    await this.orAlarm(parts.databases.bringUp());
+    parts.freezing.start();
+    this.stopIfEnding();
+    this.progress('preparing the license database and the authority store');
+    await parts.databases.prepareAuthorityStore(parts.secrets.authorityPasswords);
+    this.openStores(parts);
+    await this.prepareLicenses(parts);
+    this.stopIfEnding();
+    markPrepared(this.home);
+    this.control = await serveControl(this, this.layout.controlPort, parts.secrets.tokens.admin);
+    await this.startProcesses(parts);
+    this.isUp = true;
+    this.publish();
+    this.startDemonstration(parts);
+  }
+
+  /** Ends every process. With `keep` the databases stay for the next start. */
+  async stop({ keep = this.options.keep }: { keep?: boolean } = {}): Promise<void> {
+    this.isEnding = true;
+    if (!this.isClaimed) return;
+    this.watch?.stop();
+    this.parts?.observer.stop();
+    this.parts?.freezing.stop();
+    await this.demonstration?.stop();
+    await this.control?.close();
+    await this.parts?.nodes.stopAll();
+    await this.sqlStores?.close();
+    await this.parts?.databases.bringDown();
+    await this.parts?.links.close();
+    // A world that could not be recovered loses nothing: what went wrong may be mended and tried again.
+    const keepAll = keep || (this.isRecovered && !this.isUp);
+    if (!keepAll) await Databases.forget(this.home);
+    leaveHome(this.home, keepAll);
+  }
+
+  get tokens(): { admin: string; client: string } {
+    return this.require().secrets.tokens;
+  }
+
+  /** The signed files, and the keys that Control Rooms register with. */
+  get licenses(): readonly WorldLicense[] {
+    return this.require().licensing.licenses;
+  }
+
+  // What can be seen.
+
+  state(): WorldState {
+    const observation = this.parts?.observer.observation;
+    const age = observation?.poolsAtMs;
+    return {
+      profile: this.options.profile,
+      upMs: performance.now() - this.startedAtMs,
+      edge: this.layout.url('edge'),
+      edgeTarget: observation?.edgeTarget,
+      acl: observation?.acl ?? { oregon: undefined, virginia: undefined },
+      processes: this.parts?.processes.entries() ?? [],
+      servers: observation?.servers ?? [],
+      databases: this.parts?.databases.views() ?? [],
+      authority: this.watch?.authority,
+      controller: this.watch?.controller,
+      pools: observation?.pools ?? [],
+      poolsAgeMs: age === undefined ? undefined : performance.now() - age,
+      rooms: this.demonstration?.views() ?? [],
+      cutLinks: this.parts?.links.cut() ?? [],
+      events: this.events.recent(EVENTS_SHOWN),
+    };
+  }
+
+  /** A fresh look, for those who cannot wait for the next round. */
+  look(): Promise<Observation> {
+    return this.require().observer.observe();
+  }
+
+  process(name: string): ProcessEntry {
+    return this.require().processes.find(name);
+  }
+
+  processNames(): readonly string[] {
+    return this.require().processes.names();
+  }
+
+  /** Every alert that was sent, oldest first. */
+  alerts(): Alert[] {
+    const file = join(this.home, 'alerts.jsonl');
+    if (!existsSync(file)) return [];
+    const lines = readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as Alert);
+  }
+
+  /** The authority store and the control record, as the operator's command uses them. */
+  stores(): Pick<SqlStores, 'authority' | 'control'> & { clock: Clock } {
+    if (!this.sqlStores) throw new Error('the world has not started');
+    return { ...this.sqlStores, clock: { nowMs: () => Date.now(), newId: () => crypto.randomUUID() } };
+  }
+
+  // What can be done.
+
+  async act(name: string, action: ProcessAction): Promise<string> {
+    const result = await this.require().processes.act(name, action);
+    this.publish();
+    return result;
+  }
+
+  /** A signal to the pid alone, as a script that reads world.json sends it. Nothing happens to what does not run. */
+  signalFromOutside(name: string, signal: NodeJS.Signals): void {
+    const { pid, state } = this.process(name);
+    if (pid !== null && state !== 'exited') process.kill(pid, signal);
+  }
+
+  changeLink(link: LinkName, change: LinkChange): void {
+    this.require().links.change(link, change);
+  }
+
+  databases(region?: Region): unknown {
+    return this.require().databases.report(region);
+  }
+
+  /** How many live leases the active region has taken over from their tokens. */
+  async adoptedLeases(): Promise<number> {
+    return countAdopted(this.layout.url('edge'), this.tokens.admin);
+  }
+
+  keepDatabase(region: Region, label: string): unknown {
+    return this.require().databases.keep(region, label);
+  }
+
+  followDatabase(region: Region): unknown {
+    return this.require().databases.follow(region);
+  }
+
+  /** A second controller, as after a botched deployment. It is not started yet. */
+  addController(name: string): void {
+    const { nodes, environment } = this.require();
+    nodes.add(controller(environment, name));
+  }
+
+  /** The controller as it will be started next: with `haltAt` it stops for ever at that boundary. */
+  replaceController(haltAt: string | undefined): void {
+    const { nodes, environment } = this.require();
+    nodes.add(controller({ ...environment, haltControllerAt: haltAt }));
+  }
+
+  // How it starts.
+
+  private require(): Parts {
+    if (!this.parts) throw new Error('the world has not started');
+    return this.parts;
+  }
+
+  private async claim(): Promise<{ recovering: boolean }> {
+    const forget = this.options.fresh ? () => Databases.forget(this.home) : undefined;
+    const { recovering, ended } = await claimHome(this.home, forget);
+    this.isClaimed = true;
+    this.isRecovered = recovering;
+    if (ended.length > 0) this.progress(`ended what a crashed world had left: ${ended.join(', ')}`);
+    rmSync(join(this.home, 'alerts.jsonl'), { force: true });
+    await requireFreePorts(this.layout, { withinMs: recovering || ended.length > 0 ? FREED_WITHIN_MS : 0 });
+    return { recovering };
+  }
+
+  private async assemble(): Promise<Parts> {
+    const { home, layout, events } = this;
+    const { profile, licenseFile, trustFiles = [] } = this.options;
+    const draftFile = licenseFile ?? join(projectRoot(), 'packages/local-cluster/src/sample-license.json');
+    const onChange = (): void => this.publish();
+    this.parts = await assembleParts({ home, layout, profile, events, draftFile, trustFiles, onChange });
+    return this.parts;
+  }
+
+  /** The active region's license database; the other's is a copy of it, or stale since a failover. */
+  private async prepareLicenses({ secretFiles, licensing, databases }: Parts): Promise<void> {
+    const { region } = await this.stores().authority.read();
+    if (!databases.isWritable(region)) return;
+    await prepareLicenseDatabase({
+      distDir: join(projectRoot(), 'dist'),
+      home: this.home,
+      databasePort: region === 'oregon' ? this.layout.oregonDatabasePort : this.layout.port('virginia/db'),
+      secretsFile: secretFiles.migration,
+      tokensFile: secretFiles.tokens,
+      trustFile: licensing.trustFile,
+      licenseFiles: licensing.licenses.map(({ file }) => file),
+    });
+  }
+
+  private openStores({ secrets }: Parts): void {
+    this.sqlStores = openStores({
+      host: LOOPBACK,
+      port: this.layout.port('ohio/db'),
+      database: 'evergrant',
+      user: 'evergrant_controller',
+      password: secrets.authorityPasswords.evergrant_controller,
+      timeoutMs: 2_000,
+      applicationName: 'evergrant_world',
+    });
+    this.watch = new ControlWatch(this.sqlStores);
+    this.watch.start();
+  }
+
+  /** Servers first, so that nobody who watches them begins with an alarm; the controller before anyone need grant. */
+  private async startProcesses({ nodes }: Parts): Promise<void> {
+    this.progress('starting servers, routers and the controller');
+    const isServer = (name: string): boolean => name.includes('/app-');
+    const [servers, others] = [nodes.names().filter(isServer), nodes.names().filter((name) => !isServer(name))];
+    for (const name of servers) nodes.start(name);
+    await this.untilSeen('not every server answers', (seen) => seen.servers.every(({ answering }) => answering));
+    const watchers = ['ohio/witness', 'controller'];
+    for (const name of others.filter((other) => !watchers.includes(other))) nodes.start(name);
+    await this.untilSeen('the edge does not answer', ({ edgeTarget }) => edgeTarget !== undefined);
+    for (const name of watchers) nodes.start(name);
+    this.require().observer.start();
+    await this.orAlarm(this.untilSeen('the edge does not grant', ({ edgeGrants }) => edgeGrants));
+  }
+
+  /**
+   * In a recovered world nobody may be able to grant: it may have crashed in the middle of a failover, or of a failback.
+   * Then it runs all the same, because the way out (`npx evergrant failback abort`, `local start`) needs it to.
+   */
+  private async orAlarm(step: Promise<void>): Promise<void> {
+    try {
+      await step;
+    } catch (error) {
+      this.stopIfEnding();
+      if (!this.isRecovered) throw error;
+      this.events.add('world', `${(error as Error).message}; npx evergrant status says more`, 'alarm');
+    }
+  }
+
+  private async untilSeen(otherwise: string, isSo: (seen: Observation) => boolean): Promise<void> {
+    const limitMs = this.isRecovered ? RECOVERED_LIMIT_MS : READY_LIMIT_MS;
+    const deadline = performance.now() + limitMs;
+    while (performance.now() < deadline) {
+      this.stopIfEnding();
+      if (isSo(await this.require().observer.observe())) return;
+      await delay(50);
+    }
+    throw new Error(`${otherwise} after ${limitMs / 1000} s; look into ${join(this.home, 'logs')}`);
+  }
+
+  private startDemonstration({ licensing }: Parts): void {
+    const { rooms: count } = this.options;
+    const edge = this.layout.url('edge');
+    const licenseKey = licensing.licenses[0]?.licenseKey ?? '';
+    const folder = join(this.home, 'rooms');
+    this.demonstration = new Demonstration({ count, edge, licenseKey, folder, events: this.events });
+    this.demonstration.start();
+  }
+
+  private stopIfEnding(): void {
+    if (this.isEnding) throw new Error('ended while starting');
+  }
+
+  private progress(text: string): void {
+    this.options.onProgress?.(text);
+  }
+
+  /** Writes world.json (once all runs) and what a start after a crash needs (from the first process on). */
+  private publish(): void {
+    if (!this.parts || this.isEnding) return;
+    const { processes, secrets, licensing } = this.parts;
+    writeRunFile(this.home, processes.running());
+    if (!this.isUp) return;
+    writeWorldFile(
+      this.home,
+      composeWorldFile({
+        processes: processes.entries(),
+        tokens: secrets.tokens,
+        licenses: licensing.licenses,
+        control: `http://${LOOPBACK}:${this.layout.controlPort}`,
+        profile: this.options.profile,
+      }),
+    );
+  }
+}

@@ -1,0 +1,321 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RouterAppProbe } from '@evergrant/controller/probes/app-probe';
+import { OperatingError } from '@evergrant/core/operating-error';
+import { eventually } from '@evergrant/test-support/eventually';
+import pino from 'pino';
+import { Alerts } from '../../src/adapters/alerts';
+import { DatabaseService } from '../../src/adapters/database-service';
+import { PublicAddress } from '../../src/adapters/public-address';
+import { Routers } from '../../src/adapters/routers';
+import { WitnessView } from '../../src/adapters/witness-view';
+import { HttpService } from '../../src/proxy/proxy-server';
+import { PublicEdge } from '../../src/proxy/public-edge';
+import { RegionRouter } from '../../src/proxy/region-router';
+import { StandIn } from '../proxy/stand-in';
+
+const TIMEOUT_MS = 300;
+const logger = pino({ level: 'silent' });
+const NOWHERE = 'http://127.0.0.1:18299';
+const adminToken = 'admin-token';
+
+let dir: string;
+const servers: Server[] = [];
+const closing: (() => Promise<void>)[] = [];
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'evergrant-adapters-'));
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+  rmSync(dir, { recursive: true });
+});
+
+async function serving(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const answering = (status: number, body: unknown) =>
+  serving((_request, response) => void response.writeHead(status).end(JSON.stringify(body)));
+
+async function router(region: 'oregon' | 'virginia', target: StandIn): Promise<string> {
+  const made = new RegionRouter({
+    region,
+    targets: [{ name: target.name, url: target.url }],
+    aclFile: join(dir, `${region}.json`),
+    aclDefault: 'serve',
+    regionAddresses: { oregon: 'http://127.0.0.1:8081', virginia: 'http://127.0.0.1:8082' },
+    adminToken,
+    durations: {
+      probeEveryMs: 50,
+      probeTimeoutMs: 200,
+      connectTimeoutMs: 200,
+      attemptTimeoutMs: 300,
+      totalTimeoutMs: 600,
+      livezTimeoutMs: 200,
+    },
+    logger,
+  });
+  const service = new HttpService({ port: 0, respond: made.respond, logger });
+  await service.listen();
+  made.start();
+  closing.push(async () => {
+    await service.close();
+    await made.close();
+  });
+  return `http://127.0.0.1:${service.port}`;
+}
+
+async function standIn(name: string): Promise<StandIn> {
+  const made = await new StandIn(name).start();
+  closing.push(() => made.die());
+  return made;
+}
+
+describe('the application probe', () => {
+  const probing = (url: string) =>
+    new RouterAppProbe({ routers: { oregon: url, virginia: NOWHERE }, timeoutMs: TIMEOUT_MS });
+  const reading = async (url: string) => (await probing(url).probe('oregon')).reading;
+
+  it('is up when a server answers through the router, also behind a fence', async () => {
+    const url = await router('oregon', await standIn('oregon/app-1'));
+    await eventually('up', async () => (await reading(url)) === 'up');
+    await new Routers({
+      routers: { oregon: url, virginia: url },
+      addresses: { oregon: url, virginia: url },
+      adminToken,
+      timeoutMs: 500,
+    }).fence('oregon', 'virginia');
+    expect(await reading(url)).toBe('up');
+  });
+
+  it('is down when the router lives and no server does', async () => {
+    const app = await standIn('oregon/app-1');
+    const url = await router('oregon', app);
+    await app.die();
+    await eventually('down', async () => (await reading(url)) === 'down');
+  });
+
+  it('is down when nobody listens', async () => {
+    expect(await reading(NOWHERE)).toBe('down');
+  });
+
+  it('is down, in time, when everything hangs', async () => {
+    const url = await serving(() => undefined);
+    const beforeMs = performance.now();
+    expect(await reading(url)).toBe('down');
+    expect(performance.now() - beforeMs).toBeLessThan(3 * TIMEOUT_MS);
+  });
+
+  it('is down when the connection breaks', async () => {
+    expect(await reading(await serving((request) => request.socket.destroy()))).toBe('down');
+  });
+
+  it('is up when one of several GETs is answered', async () => {
+    let asked = 0;
+    const url = await serving((_request, response) => {
+      asked += 1;
+      response.writeHead(asked === 3 ? 200 : 503).end('{}');
+    });
+    expect(await reading(url)).toBe('up');
+  });
+
+  it.each([
+    [401, { code: 'unauthorized' }],
+    [403, { code: 'forbidden' }],
+    [404, { code: 'not_found' }],
+    [302, {}],
+    [503, { code: 'not_granting' }],
+  ])('is unknown after a %i %j: the question was wrong', async (status, body) => {
+    expect(await reading(await answering(status, body))).toBe('unknown');
+  });
+
+  it('is unknown when the name cannot be resolved', async () => {
+    expect(await reading('http://no-such-host.invalid:80')).toBe('unknown');
+  });
+});
+
+describe('the witness', () => {
+  const asked = async (url: string) =>
+    (await new WitnessView({ url, timeoutMs: TIMEOUT_MS, ageMaxMs: 2_000 }).view('oregon')).reading;
+  const saying = (reading: string, ageMs: number | null) =>
+    answering(200, { app: { reading, because: 'seen' }, observedAt: null, ageMs });
+
+  it.each(['up', 'down', 'unknown'])('says %s', async (reading) => {
+    expect(await asked(await saying(reading, 100))).toBe(reading);
+  });
+
+  it('is unknown when it looked too long ago, has not looked, or says something else', async () => {
+    expect(await asked(await saying('down', 2_001))).toBe('unknown');
+    expect(await asked(await saying('down', null))).toBe('unknown');
+    expect(await asked(await saying('maybe', 1))).toBe('unknown');
+    expect(await asked(await answering(500, {}))).toBe('unknown');
+  });
+
+  it('is unknown, never down, when it cannot be asked', async () => {
+    expect(await asked(NOWHERE)).toBe('unknown');
+    expect(await asked(await serving(() => undefined))).toBe('unknown');
+  });
+
+  it('knows nothing of Virginia', async () => {
+    const witness = new WitnessView({ url: await saying('down', 1), timeoutMs: TIMEOUT_MS, ageMaxMs: 2_000 });
+    expect((await witness.view('virginia')).reading).toBe('unknown');
+  });
+});
+
+describe('the routers', () => {
+  it('are fenced and unfenced, and say so', async () => {
+    const url = await router('oregon', await standIn('oregon/app-1'));
+    const routers = new Routers({
+      routers: { oregon: url, virginia: NOWHERE },
+      addresses: { oregon: url, virginia: 'http://127.0.0.1:8082' },
+      adminToken,
+      timeoutMs: 500,
+    });
+    expect(await routers.acl('oregon')).toEqual({ kind: 'serve' });
+    await routers.fence('oregon', 'virginia');
+    expect(await routers.acl('oregon')).toEqual({ kind: 'fence', activeRegion: 'virginia' });
+    const turnedAway = await fetch(`${url}/v1/pools`);
+    expect(turnedAway.status).toBe(503);
+    expect(await turnedAway.json()).toMatchObject({ activeRegion: 'virginia', address: 'http://127.0.0.1:8082' });
+    await routers.serve('oregon');
+    expect(await routers.acl('oregon')).toEqual({ kind: 'serve' });
+  });
+
+  it('are unreachable when they are, and an order to them fails as an operating error', async () => {
+    const routers = new Routers({
+      routers: { oregon: NOWHERE, virginia: await serving(() => undefined) },
+      addresses: { oregon: '', virginia: '' },
+      adminToken,
+      timeoutMs: TIMEOUT_MS,
+    });
+    expect((await routers.acl('oregon')).kind).toBe('unreachable');
+    expect((await routers.acl('virginia')).kind).toBe('unreachable');
+    await expect(routers.fence('oregon', 'virginia')).rejects.toBeInstanceOf(OperatingError);
+  });
+
+  it('take no orders without the right token', async () => {
+    const url = await router('oregon', await standIn('oregon/app-1'));
+    const routers = new Routers({
+      routers: { oregon: url, virginia: url },
+      addresses: { oregon: url, virginia: url },
+      adminToken: 'wrong',
+      timeoutMs: 500,
+    });
+    expect((await routers.acl('oregon')).kind).toBe('unreachable');
+    await expect(routers.fence('oregon', 'virginia')).rejects.toThrow('403');
+  });
+});
+
+describe('the public address', () => {
+  async function edgeTo(routers: { oregon: string; virginia: string }): Promise<PublicAddress> {
+    const edge = new PublicEdge({
+      routers,
+      targetFile: join(dir, 'target.json'),
+      adminToken,
+      durations: { connectTimeoutMs: 200, totalTimeoutMs: 400 },
+      logger,
+    });
+    const service = new HttpService({ port: 0, respond: edge.respond, logger });
+    await service.listen();
+    closing.push(async () => {
+      await service.close();
+      await edge.close();
+    });
+    return new PublicAddress({ edge: `http://127.0.0.1:${service.port}`, adminToken, timeoutMs: 1_000 });
+  }
+
+  it('is pointed elsewhere, and then shows what a customer finds there', async () => {
+    const oregon = await answering(200, {
+      region: 'oregon',
+      granting: false,
+      epoch: 2,
+      reason: 'another region is active',
+    });
+    const virginia = await answering(200, { region: 'virginia', granting: true, epoch: 2 });
+    const edge = await edgeTo({ oregon, virginia });
+    expect(await edge.target()).toEqual({ kind: 'points-to', region: 'oregon' });
+    expect(await edge.outside()).toMatchObject({
+      kind: 'not-granting',
+      because: expect.stringContaining('another region'),
+    });
+    await edge.pointTo('virginia');
+    expect(await edge.target()).toEqual({ kind: 'points-to', region: 'virginia' });
+    expect(await edge.outside()).toEqual({ kind: 'granting', region: 'virginia', epoch: 2 });
+  });
+
+  it('grants nothing when the region behind it is dead, and is unreachable when it is dead itself', async () => {
+    const edge = await edgeTo({ oregon: NOWHERE, virginia: NOWHERE });
+    expect((await edge.outside()).kind).toBe('not-granting');
+    const dead = new PublicAddress({ edge: NOWHERE, adminToken, timeoutMs: TIMEOUT_MS });
+    expect((await dead.target()).kind).toBe('unreachable');
+    expect((await dead.outside()).kind).toBe('unreachable');
+    await expect(dead.pointTo('virginia')).rejects.toBeInstanceOf(OperatingError);
+  });
+});
+
+describe('the database service', () => {
+  const service = (worldApi: string) => new DatabaseService({ worldApi, adminToken, timeoutMs: TIMEOUT_MS });
+
+  it.each(['running', 'kept', 'building', 'following'])('says %s', async (state) => {
+    expect(await service(await answering(200, { region: 'oregon', state })).view('oregon')).toEqual({ kind: state });
+  });
+
+  it('says why an order failed', async () => {
+    const url = await answering(200, { state: 'failed', because: 'disk full' });
+    expect(await service(url).view('oregon')).toEqual({ kind: 'failed', because: 'disk full' });
+  });
+
+  it('is unreachable when it says nothing known or nothing at all', async () => {
+    expect((await service(await answering(200, { state: 'asleep' })).view('oregon')).kind).toBe('unreachable');
+    expect((await service(await answering(404, {})).view('oregon')).kind).toBe('unreachable');
+    expect((await service(NOWHERE).view('oregon')).kind).toBe('unreachable');
+  });
+
+  it('takes orders with the token, by name', async () => {
+    const orders: string[] = [];
+    const url = await serving((request, response) => {
+      orders.push(`${request.method} ${request.url} ${request.headers.authorization}`);
+      response.writeHead(202).end('{}');
+    });
+    await service(url).keep('oregon');
+    await service(url).follow('virginia');
+    expect(orders).toEqual([
+      'POST /databases/oregon/keep Bearer admin-token',
+      'POST /databases/virginia/follow Bearer admin-token',
+    ]);
+    await expect(service(await answering(409, { code: 'wrong_state' })).keep('oregon')).rejects.toThrow('wrong_state');
+  });
+});
+
+describe('alerts', () => {
+  const alert = { id: 'a', code: 'withheld', severity: 'critical', text: 'decide', raisedAtMs: 1 } as const;
+
+  it('are lines in a file', async () => {
+    const file = join(dir, 'alerts.jsonl');
+    await new Alerts(logger, file).send(alert);
+    await new Alerts(logger, file).send({ ...alert, id: 'b' });
+    const lines = readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toEqual([alert, { ...alert, id: 'b' }]);
+  });
+
+  it('that cannot be written fail as an operating error, so that they are sent again', async () => {
+    await expect(new Alerts(logger, join(dir, 'no', 'such', 'folder')).send(alert)).rejects.toBeInstanceOf(
+      OperatingError,
+    );
+  });
+});

@@ -1,0 +1,60 @@
+import { PHASES_OF } from '@evergrant/controller/core/operations';
+import type { Ports } from '@evergrant/controller/ports';
+import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
+import { HaltingControlStore, type HaltPoint, parseHaltPoint } from '../../src/controller/failpoint-store';
+
+/** Runs a failover until the controller halts at the point, then hands over to one that does not. */
+async function haltedAt(
+  point: HaltPoint,
+): Promise<{ world: MemoryWorld; halts: number; atHalt: MemoryWorld['effects'] }> {
+  const world = new MemoryWorld();
+  world.killOregon();
+  let halts = 0;
+  let onHalt = (): void => undefined;
+  const halted = new Promise<'halted'>((resolve) => {
+    onHalt = () => {
+      halts += 1;
+      resolve('halted');
+    };
+  });
+  const control = new HaltingControlStore(world.ports().control, point, () => onHalt());
+  const wrap = (ports: Ports): Ports => ({ ...ports, control });
+  for (let cycles = 0; halts === 0; cycles += 1) {
+    if (cycles > 200) throw new Error(`never halted at ${point.phase}:${point.side}`);
+    await Promise.race([world.cycle(wrap), halted]);
+    world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+  }
+  const atHalt = [...world.effects];
+  await world.cycleUntil(() => world.record.lastOperation !== null);
+  return { world, halts, atHalt };
+}
+
+describe('a controller that is told to halt', () => {
+  const points = PHASES_OF.failover.flatMap((phase) => [
+    { phase, side: 'before' } as const,
+    { phase, side: 'after' } as const,
+  ]);
+
+  it.each(points)('halts $side $phase, once, and the next controller finishes', async (point) => {
+    const { world, halts } = await haltedAt(point);
+    expect(halts).toBe(1);
+    expect(world.count('latch')).toBe(1);
+    expect(world.databases.virginia.promotions).toBe(1);
+    expect(world.grants('virginia')).toBe(true);
+  });
+
+  it('before: recorded, nothing done; after: done, nothing recorded', async () => {
+    const before = await haltedAt({ phase: 'promote', side: 'before' });
+    expect(before.atHalt.map(({ what }) => what)).not.toContain('promote');
+    const after = await haltedAt({ phase: 'promote', side: 'after' });
+    expect(after.atHalt.map(({ what }) => what)).toContain('promote');
+    expect(after.atHalt.map(({ what }) => what)).not.toContain('open');
+  });
+
+  it('knows a boundary when it reads one', () => {
+    expect(parseHaltPoint('promote:before')).toEqual({ phase: 'promote', side: 'before' });
+    for (const text of ['promote', 'promote:during', ':after', 'a:before:b', 'promot:before']) {
+      expect(() => parseHaltPoint(text)).toThrow('no boundary');
+    }
+  });
+});

@@ -1,0 +1,205 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { IN_FLIGHT_BYTES_MAX } from '../../src/network/delayed-pipe';
+import { Relay } from '../../src/network/tcp-proxy';
+
+const LINK_PORT = 18390;
+const TARGET_PORT = 18391;
+const OTHER_PORT = 18392;
+
+let link: Relay;
+let target: Server;
+let arrivals: Socket[];
+const opened: { destroy(): void }[] = [];
+
+beforeEach(async () => {
+  arrivals = [];
+  target = await serve(TARGET_PORT, (socket) => {
+    arrivals.push(socket);
+    socket.on('data', (bytes) => socket.write(bytes));
+  });
+  link = new Relay({ name: 'here-there/echo', port: LINK_PORT, targetPort: TARGET_PORT });
+  await link.listen();
+});
+
+afterEach(async () => {
+  for (const socket of opened.splice(0)) socket.destroy();
+  await link.close();
+  await new Promise((closed) => target.close(closed));
+});
+
+async function serve(port: number, onConnection: (socket: Socket) => void): Promise<Server> {
+  const server = createServer((socket) => {
+    opened.push(socket);
+    socket.on('error', () => undefined);
+    onConnection(socket);
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+/** A caller that collects what it hears. */
+async function call(): Promise<{ socket: Socket; heard: () => string; until: (text: string) => Promise<void> }> {
+  const socket = connect(LINK_PORT, '127.0.0.1');
+  opened.push(socket);
+  socket.on('error', () => undefined);
+  let heard = '';
+  socket.on('data', (bytes) => {
+    heard += bytes;
+  });
+  await once(socket, 'connect');
+  return { socket, heard: () => heard, until: (text) => eventually(() => heard.includes(text)) };
+}
+
+async function eventually(holds: () => boolean, deadlineMs = 3_000): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${holds}`);
+    await new Promise((resume) => setTimeout(resume, 5));
+  }
+}
+
+/** A new caller is turned away; the reset may even be faster than the news of the connection. */
+async function refused(): Promise<void> {
+  const socket = connect(LINK_PORT, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await gone(socket);
+}
+
+/** Closed, whichever way. */
+const gone = (socket: Socket) => new Promise<void>((closed) => socket.on('close', () => closed()));
+
+const pause = (ms: number) => new Promise((resume) => setTimeout(resume, ms));
+
+it('carries bytes both ways and counts them', async () => {
+  const caller = await call();
+  caller.socket.write('hello');
+  await caller.until('hello');
+  expect(link.status()).toMatchObject({ connections: 1, acceptedTotal: 1, bytesOut: 5, bytesBack: 5 });
+});
+
+it('carries the end of a conversation, and forgets it', async () => {
+  const caller = await call();
+  caller.socket.end('bye');
+  await gone(caller.socket);
+  expect(caller.heard()).toBe('bye');
+  await eventually(() => link.status().connections === 0);
+});
+
+it('resets the caller when nobody serves behind the link', async () => {
+  await new Promise((closed) => target.close(closed));
+  const caller = await call();
+  await gone(caller.socket);
+  target = await serve(TARGET_PORT, () => undefined);
+});
+
+it('delays each direction and keeps the order when the delay shrinks', async () => {
+  link.setCondition({ delayMs: 60 });
+  const caller = await call();
+  const sentAt = performance.now();
+  caller.socket.write('first ');
+  await pause(20);
+  link.setCondition({ delayMs: 0 });
+  caller.socket.write('second');
+  await caller.until('first second');
+  expect(performance.now() - sentAt).toBeGreaterThanOrEqual(59);
+  link.setCondition({ delayMs: 50 });
+  const askedAt = performance.now();
+  caller.socket.write('third');
+  await caller.until('third');
+  expect(performance.now() - askedAt).toBeGreaterThanOrEqual(99);
+});
+
+it('loses nothing that was on the way when a cut is repaired, and tells nobody meanwhile', async () => {
+  const caller = await call();
+  caller.socket.write('before ');
+  await caller.until('before');
+  link.setCondition({ mode: 'cut' });
+  caller.socket.write('during ');
+  arrivals[0]?.write('from there ');
+  await pause(80);
+  expect(caller.heard()).toBe('before ');
+  link.setCondition({ mode: 'open' });
+  await caller.until('during');
+  expect(caller.heard()).toContain('from there');
+});
+
+it('keeps the news that one side has closed from the other while it is cut', async () => {
+  const caller = await call();
+  caller.socket.write('hello');
+  await caller.until('hello');
+  link.setCondition({ mode: 'cut' });
+  arrivals[0]?.destroy();
+  await pause(80);
+  expect(caller.socket.readyState).toBe('open');
+  link.setCondition({ mode: 'open' });
+  await gone(caller.socket);
+});
+
+it('answers nothing to a new caller while it is cut, and serves it after the repair', async () => {
+  link.setCondition({ mode: 'cut' });
+  const caller = await call();
+  caller.socket.write('anybody?');
+  await pause(80);
+  expect(caller.heard()).toBe('');
+  expect(arrivals).toHaveLength(0);
+  link.setCondition({ mode: 'open' });
+  await caller.until('anybody?');
+});
+
+it('forgets callers that give up on a cut link: the target never hears of them', async () => {
+  link.setCondition({ mode: 'cut' });
+  for (let n = 0; n < 20; n += 1) (await call()).socket.end('anybody?');
+  await eventually(() => link.status().connections === 0);
+  link.setCondition({ mode: 'open' });
+  await pause(50);
+  expect(arrivals).toHaveLength(0);
+});
+
+it('resets everybody when it refuses', async () => {
+  const caller = await call();
+  caller.socket.write('hello');
+  await caller.until('hello');
+  const closed = gone(caller.socket);
+  link.setCondition({ mode: 'refuse' });
+  await closed;
+  await refused();
+});
+
+it('resets old connections when the target changes: they talk to the wrong server', async () => {
+  const other = await serve(OTHER_PORT, (socket) => socket.end('the other one'));
+  const caller = await call();
+  caller.socket.write('hello');
+  await caller.until('hello');
+  const closed = gone(caller.socket);
+  link.retarget(OTHER_PORT);
+  await closed;
+  await (await call()).until('the other one');
+  link.retarget(undefined);
+  await refused();
+  await new Promise((done) => other.close(done));
+});
+
+it('makes a sender wait for a slow reader, and loses nothing of what it sent', async () => {
+  const caller = await call();
+  await eventually(() => arrivals.length === 1);
+  arrivals[0]?.removeAllListeners('data').pause();
+  const sent = 32 * IN_FLIGHT_BYTES_MAX;
+  caller.socket.write(Buffer.alloc(sent, 'x'));
+  await pause(200);
+  // Not all of it fits into what may be on the way and the kernel's buffers.
+  expect(link.status().bytesOut).toBeLessThan(sent);
+  expect(caller.socket.writableLength).toBeGreaterThan(0);
+  let received = 0;
+  arrivals[0]?.on('data', (bytes: Buffer) => {
+    received += bytes.length;
+  });
+  arrivals[0]?.resume();
+  await eventually(() => received === sent, 10_000);
+});
+
+it('says which link wants a port that is taken', async () => {
+  const second = new Relay({ name: 'a-b/db', port: LINK_PORT, targetPort: TARGET_PORT });
+  await expect(second.listen()).rejects.toThrow(`a-b/db cannot listen on port ${LINK_PORT}`);
+});

@@ -1,0 +1,82 @@
+import { eventually } from '@evergrant/drills/eventually';
+import { Liveness, type LivenessOptions, probe } from '../../src/proxy/liveness';
+import { StandIn } from './stand-in';
+
+const WITHIN_MS = 15_000;
+
+describe('liveness', () => {
+  let server: StandIn;
+  let liveness: Liveness;
+  let changes: string[];
+
+  beforeEach(async () => {
+    server = await new StandIn('server').start();
+    changes = [];
+  });
+
+  afterEach(async () => {
+    liveness.stop();
+    await server.die();
+  });
+
+  async function watched(options: Partial<LivenessOptions> = {}): Promise<void> {
+    liveness = new Liveness({
+      url: `${server.url}/livez`,
+      everyMs: 30,
+      timeoutMs: 100,
+      failuresBeforeDown: 2,
+      downOnRefusal: true,
+      onChange: (now) => changes.push(now),
+      ...options,
+    });
+    liveness.start();
+    await eventually('up', WITHIN_MS, () => liveness.reading === 'up');
+  }
+
+  const probed = async (): Promise<void> => {
+    const { length } = server.seen;
+    await eventually('a probe', WITHIN_MS, () => server.seen.length > length);
+  };
+
+  it('is doubted, never denied, when a request got no answer: only a probe may say down', async () => {
+    await watched();
+    liveness.doubt('no answer within 300 ms');
+    expect(liveness.reading).toBe('unknown');
+    await eventually('up again', WITHIN_MS, () => liveness.reading === 'up');
+    expect(changes).toEqual(['up', 'unknown', 'up']);
+  });
+
+  it('is down at once when a request was refused, until a probe is answered', async () => {
+    await watched();
+    liveness.refused('ECONNREFUSED');
+    expect(liveness.reading).toBe('down');
+    await eventually('up again', WITHIN_MS, () => liveness.reading === 'up');
+  });
+
+  it('is not revived by a doubt', async () => {
+    await watched({ everyMs: 60_000 });
+    await server.die();
+    liveness.refused('ECONNREFUSED');
+    liveness.doubt('no answer');
+    expect(liveness.reading).toBe('down');
+  });
+
+  it('asks no more once it is stopped', async () => {
+    await watched();
+    await probed();
+    liveness.stop();
+    liveness.doubt('no answer');
+    liveness.refused('ECONNREFUSED');
+    const { length } = server.seen;
+    await watched({ url: `${server.url}/livez?another` });
+    await probed();
+    expect(server.seen.slice(length).filter(({ url }) => url === '/livez')).toEqual([]);
+  });
+
+  it('learns nothing about life from an answer that only a wrong configuration gives', async () => {
+    expect(await probe('http://no-such-host.invalid/livez', 2_000)).toMatchObject({ kind: 'inconclusive' });
+    server.mood = 'elsewhere';
+    expect(await probe(`${server.url}/other`, 1_000)).toMatchObject({ kind: 'failed', because: 'answered 503' });
+    await watched();
+  });
+});

@@ -1,0 +1,82 @@
+import { eventually } from '@evergrant/drills/eventually';
+import { Observer } from '../../src/proxy/observer';
+import { StandIn } from './stand-in';
+
+const WITHIN_MS = 15_000;
+const DURATIONS = { probeEveryMs: 60, probeTimeoutMs: 150 };
+
+describe('the witness', () => {
+  let oregon: StandIn;
+  let observer: Observer;
+  const changes: string[] = [];
+
+  beforeEach(async () => {
+    oregon = await new StandIn('oregon').start();
+    changes.length = 0;
+    observer = new Observer({ oregonUrl: oregon.url, durations: DURATIONS, onChange: (now) => changes.push(now) });
+  });
+
+  afterEach(async () => {
+    observer.stop();
+    await oregon.die();
+  });
+
+  const reads = (reading: string) =>
+    eventually(`it reads ${reading}`, WITHIN_MS, () => observer.view().app.reading === reading);
+
+  it('knows nothing before it has looked', () => {
+    expect(observer.view()).toMatchObject({ app: { reading: 'unknown' }, observedAt: null, ageMs: null });
+  });
+
+  it('sees life, and how long ago', async () => {
+    observer.start();
+    await reads('up');
+    const { observedAt, ageMs } = observer.view();
+    expect(Math.abs(Date.parse(String(observedAt)) - Date.now())).toBeLessThan(5_000);
+    expect(ageMs).toBeLessThan(DURATIONS.probeEveryMs + DURATIONS.probeTimeoutMs);
+  });
+
+  it('doubts before it says down: death comes after doubt, never straight after life', async () => {
+    observer.start();
+    await reads('up');
+    await oregon.die();
+    await reads('down');
+    expect(changes).toEqual(['up', 'unknown', 'down']);
+  });
+
+  it('sees one that hangs as down, and one that answers again as up at once', async () => {
+    observer.start();
+    await reads('up');
+    oregon.mood = 'hangs';
+    await reads('down');
+    oregon.mood = 'grants';
+    await reads('up');
+    expect(changes).toEqual(['up', 'unknown', 'down', 'up']);
+  });
+
+  it('takes one lost answer for no death', async () => {
+    observer.start();
+    await reads('up');
+    oregon.mood = 'hangs';
+    await reads('unknown');
+    oregon.mood = 'grants';
+    await reads('up');
+    expect(changes).not.toContain('down');
+  });
+
+  it('does not present an old view as a view', async () => {
+    observer.start();
+    await reads('up');
+    observer.stop();
+    await reads('unknown');
+    expect(observer.view().app.because).toBe('the last probe is too old');
+  });
+
+  it('answers only what it is there for', async () => {
+    const ask = (method: string, path: string) =>
+      observer.respond({ method, path, target: path, headers: {}, rawHeaders: [], body: undefined, remoteAddress: '' });
+    expect(ask('GET', '/view').status).toBe(200);
+    expect(ask('POST', '/view').status).toBe(405);
+    expect(ask('GET', '/v1/status').status).toBe(404);
+  });
+});

@@ -1,0 +1,385 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '@evergrant/drills/eventually';
+import pino from 'pino';
+import { HttpService } from '../../src/proxy/proxy-server';
+import { RegionRouter, type RegionRouterOptions } from '../../src/proxy/region-router';
+import type { RouterDurations } from '../../src/proxy/timeouts';
+import { StandIn } from './stand-in';
+
+const DURATIONS: RouterDurations = {
+  probeEveryMs: 50,
+  probeTimeoutMs: 400,
+  connectTimeoutMs: 400,
+  attemptTimeoutMs: 600,
+  totalTimeoutMs: 2_500,
+  livezTimeoutMs: 800,
+};
+const ADMIN = { authorization: 'Bearer admin-token' };
+const ADDRESSES = { oregon: 'http://127.0.0.1:8081', virginia: 'http://127.0.0.1:8082' };
+const WITHIN_MS = 15_000;
+const logger = pino({ level: 'silent' });
+
+describe("a region's router", () => {
+  let dir: string;
+  let servers: StandIn[];
+  const running: { router: RegionRouter; service: HttpService }[] = [];
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'evergrant-router-'));
+    servers = await Promise.all([1, 2, 3].map((number) => new StandIn(`oregon/app-${number}`).start()));
+  });
+
+  afterEach(async () => {
+    for (const { router, service } of running.splice(0)) {
+      await service.close();
+      await router.close();
+    }
+    await Promise.all(servers.map((server) => server.die()));
+    rmSync(dir, { recursive: true });
+  });
+
+  async function start(options: Partial<RegionRouterOptions> = {}): Promise<string> {
+    const router = new RegionRouter({
+      region: 'oregon',
+      targets: servers.map(({ name, url }) => ({ name, url })),
+      aclFile: join(dir, 'acl.json'),
+      aclDefault: 'serve',
+      regionAddresses: ADDRESSES,
+      adminToken: 'admin-token',
+      durations: DURATIONS,
+      logger,
+      ...options,
+    });
+    const service = new HttpService({ port: 0, respond: router.respond, logger });
+    await service.listen();
+    router.start();
+    running.push({ router, service });
+    return `http://127.0.0.1:${service.port}`;
+  }
+
+  async function readings(base: string): Promise<Record<string, string>> {
+    const response = await fetch(`${base}/_router/targets`, { headers: ADMIN });
+    const targets = (await response.json()) as { name: string; reading: string }[];
+    return Object.fromEntries(targets.map(({ name, reading }) => [name, reading]));
+  }
+
+  const allUp = (base: string) =>
+    eventually('all servers are up', WITHIN_MS, async () =>
+      Object.values(await readings(base)).every((reading) => reading === 'up'),
+    );
+
+  async function setAcl(base: string, acl: unknown): Promise<Response> {
+    return fetch(`${base}/_router/acl`, { method: 'PUT', headers: ADMIN, body: JSON.stringify(acl) });
+  }
+
+  const checkout = (base: string) => fetch(`${base}/v1/leases/lease-1`, { method: 'PUT', body: '{"seats":1}' });
+
+  describe('forwards', () => {
+    it('method, path, query, body and headers, and says by whom and for whom', async () => {
+      const base = await start();
+      const response = await fetch(`${base}/v1/leases/a%20b?x=1&y=%2F`, {
+        method: 'PUT',
+        headers: { 'x-forwarded-for': '203.0.113.7', 'content-type': 'application/json', authorization: 'Bearer t' },
+        body: '{"feature":"größe"}',
+      });
+      const echo = (await response.json()) as {
+        method: string;
+        url: string;
+        body: string;
+        headers: Record<string, string>;
+      };
+      expect(response.status).toBe(200);
+      expect(echo).toMatchObject({ method: 'PUT', url: '/v1/leases/a%20b?x=1&y=%2F', body: '{"feature":"größe"}' });
+      expect(echo.headers).toMatchObject({
+        authorization: 'Bearer t',
+        'content-type': 'application/json',
+        'x-forwarded-for': '203.0.113.7, 127.0.0.1',
+        via: '1.1 oregon-router',
+      });
+      expect(response.headers.get('via')).toBe('1.1 oregon-router');
+    });
+
+    it('to every server when all are idle', async () => {
+      const base = await start();
+      await allUp(base);
+      for (let count = 0; count < 9; count += 1) await checkout(base);
+      expect(servers.map(({ requests }) => requests.length)).toEqual([3, 3, 3]);
+    });
+
+    it('refuses a body beyond 1 MiB, and no server sees it', async () => {
+      const base = await start();
+      const response = await fetch(`${base}/v1/leases/big`, { method: 'PUT', body: 'x'.repeat(1024 * 1024 + 1) });
+      expect(response.status).toBe(413);
+      expect(await response.json()).toMatchObject({ code: 'body_too_large' });
+      expect(servers.flatMap(({ requests }) => requests)).toEqual([]);
+    });
+  });
+
+  describe('keeps serving', () => {
+    it('when a server dies under load: no request is lost', async () => {
+      const base = await start();
+      await allUp(base);
+      const statuses: number[] = [];
+      let stop = false;
+      const clients = Array.from({ length: 20 }, async () => {
+        while (!stop) statuses.push((await checkout(base)).status);
+      });
+      await eventually('load runs', WITHIN_MS, () => statuses.length > 100);
+      await servers[0]?.die();
+      const atDeath = statuses.length;
+      await eventually('load went on', WITHIN_MS, () => statuses.length > atDeath + 200);
+      stop = true;
+      await Promise.all(clients);
+      expect(new Set(statuses)).toEqual(new Set([200]));
+    });
+
+    it('when a server hangs: the request is tried at another in time, and the hung one is found down', async () => {
+      const base = await start();
+      await allUp(base);
+      (servers[1] as StandIn).mood = 'hangs';
+      const answers = await Promise.all(Array.from({ length: 12 }, () => checkout(base)));
+      expect(answers.map(({ status }) => status)).toEqual(Array(12).fill(200));
+      await eventually(
+        'the hung server is down',
+        WITHIN_MS,
+        async () => (await readings(base))['oregon/app-2'] === 'down',
+      );
+      const startedAtMs = performance.now();
+      await checkout(base);
+      expect(performance.now() - startedAtMs).toBeLessThan(DURATIONS.attemptTimeoutMs);
+    });
+
+    it('when a server breaks the connection with the request on it', async () => {
+      const base = await start();
+      await allUp(base);
+      for (const server of servers.slice(0, 2)) server.mood = 'breaks';
+      expect((await checkout(base)).status).toBe(200);
+      expect((await checkout(base)).status).toBe(200);
+    });
+
+    it('when every probe comes late but the servers answer', async () => {
+      const base = await start();
+      for (const server of servers) server.mood = 'overloaded';
+      await eventually('all are called down', WITHIN_MS, async () =>
+        Object.values(await readings(base)).every((reading) => reading === 'down'),
+      );
+      expect((await checkout(base)).status).toBe(200);
+    });
+
+    it('nobody for longer than one try when all servers hang', async () => {
+      const base = await start();
+      for (const server of servers) server.mood = 'hangs';
+      await eventually('all are down', WITHIN_MS, async () =>
+        Object.values(await readings(base)).every((reading) => reading === 'down'),
+      );
+      const startedAtMs = performance.now();
+      expect((await checkout(base)).status).toBe(504);
+      expect(performance.now() - startedAtMs).toBeLessThan(2 * DURATIONS.attemptTimeoutMs);
+    });
+
+    it('a server that came back', async () => {
+      const base = await start();
+      await servers[0]?.die();
+      await eventually('down', WITHIN_MS, async () => (await readings(base))['oregon/app-1'] === 'down');
+      await servers[0]?.start();
+      await eventually('up again', WITHIN_MS, async () => (await readings(base))['oregon/app-1'] === 'up');
+    });
+  });
+
+  describe('when the servers live but what they work with hangs', () => {
+    it('answers 504 in time, and never mistakes a dead database for dead servers', async () => {
+      const base = await start();
+      await allUp(base);
+      for (const server of servers) server.mood = 'half-dead';
+      const answers = await Promise.all(Array.from({ length: 10 }, () => checkout(base)));
+      for (const answer of answers) {
+        expect(answer.status).toBe(504);
+        expect(answer.headers.get('retry-after')).toBe('1');
+        expect(await answer.json()).toMatchObject({
+          code: 'server_timeout',
+          activeRegion: 'oregon',
+          address: ADDRESSES.oregon,
+        });
+      }
+      expect((await fetch(`${base}/livez`)).status).toBe(200);
+      expect(Object.values(await readings(base))).not.toContain('down');
+    });
+  });
+
+  describe('/livez', () => {
+    it('is answered while one server lives, though the others hang', async () => {
+      const base = await start();
+      await allUp(base);
+      for (const server of servers.slice(0, 2)) server.mood = 'hangs';
+      const startedAtMs = performance.now();
+      expect((await fetch(`${base}/livez`)).status).toBe(200);
+      expect(performance.now() - startedAtMs).toBeLessThan(DURATIONS.livezTimeoutMs);
+    });
+
+    it('is 503 in time when all servers hang, and when all are dead', async () => {
+      const base = await start();
+      for (const server of servers) server.mood = 'hangs';
+      const hung = await fetch(`${base}/livez`);
+      expect(hung.status).toBe(503);
+      expect(await hung.json()).toMatchObject({ code: 'no_server_available' });
+      await Promise.all(servers.map((server) => server.die()));
+      expect((await fetch(`${base}/livez`)).status).toBe(503);
+    });
+
+    it('asks a server that was thought dead a moment ago', async () => {
+      const base = await start({ durations: { ...DURATIONS, probeEveryMs: 60_000 } });
+      await Promise.all(servers.map((server) => server.die()));
+      expect((await checkout(base)).status).toBe(503);
+      await servers[2]?.start();
+      expect((await fetch(`${base}/livez`)).status).toBe(200);
+    });
+  });
+
+  it('answers 503 no_server_available with Retry-After when all servers are dead', async () => {
+    const base = await start();
+    await Promise.all(servers.map((server) => server.die()));
+    const response = await checkout(base);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({
+      code: 'no_server_available',
+      status: 503,
+      region: 'oregon',
+      activeRegion: 'oregon',
+      address: ADDRESSES.oregon,
+    });
+  });
+
+  it('says where to go as it was last told, when nobody of its own answers', async () => {
+    const base = await start();
+    await Promise.all(servers.map((server) => server.die()));
+    const said = async () => (await fetch(`${base}/v1/status`)).json();
+    await setAcl(base, { acl: 'fence', activeRegion: 'virginia' });
+    expect(await said()).toMatchObject({
+      code: 'no_server_available',
+      activeRegion: 'virginia',
+      address: ADDRESSES.virginia,
+    });
+    await setAcl(base, { acl: 'serve', activeRegion: null });
+    expect(await said()).toMatchObject({ code: 'no_server_available', activeRegion: null, address: null });
+  });
+
+  describe('a server that does not grant', () => {
+    it('though its region is active: another one is asked once', async () => {
+      const base = await start();
+      await allUp(base);
+      for (const server of servers.slice(0, 2)) server.mood = 'not-granting';
+      const statuses = new Set<number>();
+      for (let count = 0; count < 9; count += 1) statuses.add((await checkout(base)).status);
+      const asked = servers.map(({ requests }) => requests.length).reduce((sum, count) => sum + count, 0);
+      expect(statuses).toEqual(new Set([200, 503]));
+      expect(asked).toBeGreaterThan(9);
+      expect(asked).toBeLessThanOrEqual(18);
+    });
+
+    it('because another region is active: its answer is passed on as it is', async () => {
+      const base = await start();
+      await allUp(base);
+      for (const server of servers) server.mood = 'elsewhere';
+      const response = await checkout(base);
+      expect(response.status).toBe(503);
+      expect(await response.json()).toMatchObject({ code: 'not_granting', activeRegion: 'virginia' });
+      expect(servers.flatMap(({ requests }) => requests)).toHaveLength(1);
+    });
+  });
+
+  describe('the fence', () => {
+    const fence = { acl: 'fence', activeRegion: 'virginia' };
+
+    it('answers every request with where to go, and lets only probes and status through', async () => {
+      const base = await start();
+      await setAcl(base, fence);
+      for (const [method, path] of [
+        ['PUT', '/v1/leases/1'],
+        ['POST', '/v1/leases/1/heartbeat'],
+        ['DELETE', '/v1/leases/1'],
+        ['GET', '/v1/pools'],
+        ['POST', '/v1/status'],
+        ['GET', '/livez/'],
+        ['GET', '//livez'],
+        ['GET', '/v1/status/../pools'],
+      ] as const) {
+        const response = await fetch(`${base}${path}`, { method });
+        expect([path, response.status]).toEqual([path, 503]);
+        expect(response.headers.get('retry-after')).toBe('1');
+        expect(await response.json()).toMatchObject({
+          code: 'not_granting',
+          activeRegion: 'virginia',
+          address: ADDRESSES.virginia,
+        });
+      }
+      expect(servers.flatMap(({ requests }) => requests)).toEqual([]);
+      for (const path of ['/livez', '/readyz', '/v1/status']) expect((await fetch(base + path)).status).toBe(200);
+    });
+
+    it('stands after a restart', async () => {
+      await setAcl(await start(), fence);
+      const again = await start({ aclDefault: 'serve' });
+      expect((await checkout(again)).status).toBe(503);
+      expect(await (await fetch(`${again}/_router/acl`, { headers: ADMIN })).json()).toEqual({
+        ...fence,
+        activeAddress: ADDRESSES.virginia,
+      });
+    });
+
+    it('stands when what is on disk cannot be understood', async () => {
+      writeFileSync(join(dir, 'acl.json'), '{"acl":"ser');
+      expect((await checkout(await start({ aclDefault: 'serve' }))).status).toBe(503);
+    });
+
+    it('is taken down by serve', async () => {
+      const base = await start({ aclDefault: 'fence' });
+      expect((await checkout(base)).status).toBe(503);
+      expect((await setAcl(base, { acl: 'serve', activeRegion: 'oregon' })).status).toBe(200);
+      expect((await checkout(base)).status).toBe(200);
+    });
+
+    it('is on disk when the answer says so', async () => {
+      const base = await start();
+      await setAcl(base, fence);
+      expect(JSON.parse(readFileSync(join(dir, 'acl.json'), 'utf8'))).toMatchObject({ acl: 'fence' });
+    });
+  });
+
+  describe('its administration', () => {
+    it('is closed without the token, and changes nothing then', async () => {
+      const base = await start();
+      const body = JSON.stringify({ acl: 'fence', activeRegion: 'virginia' });
+      const nobody = await fetch(`${base}/_router/acl`, { method: 'PUT', body });
+      const stranger = await fetch(`${base}/_router/acl`, {
+        method: 'PUT',
+        body,
+        headers: { authorization: 'Bearer x' },
+      });
+      expect([nobody.status, stranger.status]).toEqual([401, 403]);
+      expect((await checkout(base)).status).toBe(200);
+    });
+
+    it('names the field that is wrong', async () => {
+      const base = await start();
+      for (const [field, acl] of [
+        ['acl', { acl: 'off' }],
+        ['activeRegion', { acl: 'fence', activeRegion: 'atlantis' }],
+        ['activeAddress', { acl: 'fence', activeRegion: 'virginia', activeAddress: 7 }],
+      ] as const) {
+        const response = await setAcl(base, acl);
+        expect(response.status).toBe(422);
+        expect(await response.json()).toMatchObject({ code: 'invalid_request', field });
+      }
+    });
+
+    it('is never forwarded to a server', async () => {
+      const base = await start();
+      expect((await fetch(`${base}/_anything`, { headers: ADMIN })).status).toBe(404);
+      expect(servers.flatMap(({ requests }) => requests)).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { CertificateFolder, type Certified, certify, createAuthority } from '@evergrant/test-support/certificates';
+import { eventually } from '@evergrant/test-support/eventually';
+import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+import pino from 'pino';
+import WebSocket from 'ws';
+import { EnvironmentReader } from '../../src/proxy/environment';
+import { HttpService } from '../../src/proxy/proxy-server';
+import { RegionRouter } from '../../src/proxy/region-router';
+import { ROUTER_DURATIONS } from '../../src/proxy/timeouts';
+import { readUpstreamTls, type UpstreamTls } from '../../src/proxy/upstream-tls';
+
+/** A router and a license server that believe each other by their certificates alone. */
+let world: TestWorld;
+let server: RunningServer;
+let folder: CertificateFolder;
+let servers: Certified;
+let clients: Certified;
+const running: { router: RegionRouter; service: HttpService }[] = [];
+const logger = pino({ level: 'silent' });
+
+beforeAll(async () => {
+  folder = new CertificateFolder();
+  world = await TestWorld.create();
+  servers = await createAuthority('servers');
+  clients = await createAuthority('routers');
+  const own = await certify(servers);
+  server = await world.startGranting({
+    security: {
+      tls: {
+        certificate: folder.write('server.crt', own.cert),
+        key: folder.write('server.key', own.key),
+        clientCa: folder.write('routers.crt', clients.cert),
+      },
+    },
+  });
+});
+
+afterAll(async () => {
+  for (const { router, service } of running) {
+    await service.close();
+    await router.close();
+  }
+  folder.remove();
+  await world.close();
+});
+
+async function startRouter(tls: UpstreamTls | undefined): Promise<string> {
+  const router = new RegionRouter({
+    region: 'oregon',
+    targets: [{ name: 'oregon/app-1', url: server.address }],
+    aclFile: join(folder.path, `${randomUUID()}.json`),
+    aclDefault: 'serve',
+    regionAddresses: { oregon: 'http://oregon.test', virginia: 'http://virginia.test' },
+    adminToken: 'admin-token',
+    durations: ROUTER_DURATIONS.fast,
+    tls,
+    logger,
+  });
+  const service = new HttpService({ port: 0, respond: router.respond, upgrade: router.upgrade, logger });
+  await service.listen();
+  router.start();
+  running.push({ router, service });
+  return `http://127.0.0.1:${service.port}`;
+}
+
+const withCertificate = async (): Promise<UpstreamTls> => ({
+  ca: servers.cert,
+  ...(await certify(clients, { host: 'oregon-router' })),
+});
+
+const alive = async (base: string) => (await fetch(`${base}/livez`)).status;
+
+it('requests and sessions reach the server over mutual TLS', async () => {
+  const base = await startRouter(await withCertificate());
+  await eventually('the server lives', async () => (await alive(base)) === 200);
+  const granted = await fetch(`${base}/v1/leases/${randomUUID()}`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${TOKENS.client}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ product: PRODUCT, feature: 'studio', seats: 1, holder: 'alice' }),
+  });
+  expect(granted.status).toBe(201);
+
+  const socket = new WebSocket(`${base.replace('http', 'ws')}/v1/session`, 'evergrant.v1', {
+    headers: { authorization: `Bearer ${TOKENS.client}` },
+  });
+  const hello = await new Promise<string>((resolve, reject) => {
+    socket.once('message', (message) => resolve(String(message)));
+    socket.once('error', reject);
+  });
+  expect(JSON.parse(hello)).toMatchObject({ event: 'hello', server: server.name });
+  socket.terminate();
+});
+
+it.each<[string, () => Promise<UpstreamTls | undefined>]>([
+  ['without a certificate', async () => ({ ca: servers.cert })],
+  [
+    'with the certificate of another authority',
+    async () => ({ ca: servers.cert, ...(await certify(await createAuthority(), { host: 'oregon-router' })) }),
+  ],
+  ['that does not know the servers’ authority', async () => ({ ...(await withCertificate()), ca: clients.cert })],
+  ['that does not speak TLS as told', async () => undefined],
+])('a router %s reaches nobody', async (_what, tls) => {
+  const base = await startRouter(await tls());
+  await eventually('it has tried', async () => (await alive(base)) === 503);
+  expect((await fetch(`${base}/v1/pools`)).status).toBeGreaterThanOrEqual(502);
+});
+
+it('its environment names every mistake and no key', () => {
+  const reader = new EnvironmentReader({
+    EVERGRANT_UPSTREAM_CA_FILE: '/nowhere/ca.crt',
+    EVERGRANT_UPSTREAM_CERTIFICATE_FILE: folder.write('hush.crt', 'hush-hush'),
+  });
+  readUpstreamTls(reader);
+  expect(() => reader.complete({})).toThrow(/ca.crt cannot be read \(ENOENT\)[\s\S]*is not PEM/);
+  expect(() => reader.complete({})).not.toThrow(/hush-hush/);
+});

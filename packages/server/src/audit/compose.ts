@@ -1,0 +1,41 @@
+import {
+  createStatementReader,
+  createStatementSigner,
+  type StatementSigner,
+} from '@evergrant/formats/audit/checkpoint';
+import type { ServerEnvironment } from '../config/environment';
+import type { LeaseTokens, LicenseDatabase } from '../ports';
+import { CHECKPOINT_POLICY, CheckpointDuty, type CheckpointDutyOptions } from './checkpoint-writer';
+import { ControllerHistoryDuty } from './controller-history-importer';
+import type { CheckpointStore, ControllerHistory } from './ports';
+
+type Shared = Omit<CheckpointDutyOptions, 'policy' | 'database' | 'store' | 'signer' | 'readStatement'> & {
+  readonly database: LicenseDatabase;
+  readonly leaseTokens: LeaseTokens;
+  readonly checkpointStore: CheckpointStore;
+  readonly controllerHistory: ControllerHistory;
+};
+
+export interface Auditing {
+  readonly signer: StatementSigner;
+  readonly checkpoints: CheckpointDuty;
+  readonly controllerHistory: ControllerHistoryDuty;
+}
+
+/**
+ * What a server does about the audit log, which the database itself writes: it signs where the log stands, and brings in
+ * what happened outside the database.
+ */
+export async function createAuditing(
+  { signingKeys, checkpointEveryMs: everyMs }: Pick<ServerEnvironment, 'signingKeys' | 'checkpointEveryMs'>,
+  { checkpointStore: store, controllerHistory: history, leaseTokens, ...shared }: Shared,
+): Promise<Auditing> {
+  const signer = await createStatementSigner(signingKeys);
+  const readStatement = await createStatementReader(leaseTokens.jwks);
+  const policy = { ...CHECKPOINT_POLICY, everyMs };
+  return {
+    signer,
+    checkpoints: new CheckpointDuty({ ...shared, policy, store, signer, readStatement }),
+    controllerHistory: new ControllerHistoryDuty({ ...shared, everyMs, history }),
+  };
+}

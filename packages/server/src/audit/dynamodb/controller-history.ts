@@ -1,0 +1,63 @@
+import { type DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { CONTROL_KEY, HISTORY, historyKey, numberOf, text, textOf } from '@evergrant/authority-store/authority-table';
+import { DatabaseFailure } from '../../ports';
+import type { ControllerEntry, ControllerHistory } from '../ports';
+
+/**
+ * The controller's history in the authority table. What its last write added may still ride in the control item and be
+ * filed only in part (packages/controller/src/aws/control-store.ts): so that item is read first, everything before its entries
+ * has been filed by then, and what is filed after them is left for the next time.
+ */
+export class DynamoControllerHistory implements ControllerHistory {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+
+  constructor({ client, table }: { client: DynamoDBClient; table: string }) {
+    this.#client = client;
+    this.#table = table;
+  }
+
+  async after(id: number, limit: number): Promise<readonly ControllerEntry[]> {
+    const { lastId, riding } = await this.#control();
+    if (lastId <= id) return [];
+    const lastFiled = (riding[0]?.id ?? lastId + 1) - 1;
+    const filed = id < lastFiled ? await this.#filed(id + 1, lastFiled, limit) : [];
+    // A page may end early; what rides follows only the last of those that are filed.
+    const isWhole = Math.max(id, filed.at(-1)?.id ?? 0) >= lastFiled;
+    return isWhole ? [...filed, ...riding.filter((entry) => entry.id > id)].slice(0, limit) : filed;
+  }
+
+  async close(): Promise<void> {
+    this.#client.destroy();
+  }
+
+  async #control(): Promise<{ lastId: number; riding: readonly ControllerEntry[] }> {
+    const get = new GetItemCommand({ TableName: this.#table, Key: CONTROL_KEY, ConsistentRead: true });
+    const { Item: item } = await asked(this.#client.send(get));
+    return { lastId: numberOf(item, 'lastId') ?? 0, riding: JSON.parse(textOf(item, 'tail') ?? '[]') };
+  }
+
+  async #filed(first: number, last: number, limit: number): Promise<ControllerEntry[]> {
+    const query = new QueryCommand({
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :history AND sk BETWEEN :first AND :last',
+      ExpressionAttributeValues: {
+        ':history': text(HISTORY),
+        ':first': historyKey(first).sk,
+        ':last': historyKey(last).sk,
+      },
+      ConsistentRead: true,
+      Limit: limit,
+    });
+    const { Items: items = [] } = await asked(this.#client.send(query));
+    return items.map((item) => JSON.parse(textOf(item, 'entry') ?? '') as ControllerEntry);
+  }
+}
+
+async function asked<Answer>(call: Promise<Answer>): Promise<Answer> {
+  try {
+    return await call;
+  } catch (cause) {
+    throw new DatabaseFailure('unreachable', { cause });
+  }
+}

@@ -1,0 +1,37 @@
+import { RECEIPT_TYPE, RESPONSE_TYPE } from '@evergrant/formats/offline/signed';
+import { compactSigner, type SigningKey } from '../platform/jws';
+import type { OfflineTokens } from '../ports';
+
+const ISSUER = 'evergrant';
+
+/** Signs what offline Control Rooms get, with the key that signs leases: it is the one that they have pinned. */
+export function createOfflineTokens(keys: readonly SigningKey[]): OfflineTokens {
+  const [active] = keys;
+  if (!active) throw new TypeError('there is no signing key');
+  const signResponse = compactSigner(active, RESPONSE_TYPE);
+  const signReceipt = compactSigner(active, RECEIPT_TYPE);
+  return {
+    signResponse: ({ controlRoom, nonce, licenseId, requestSha256, leases }) =>
+      signResponse({
+        iss: ISSUER,
+        room: controlRoom,
+        nonce,
+        license: licenseId,
+        request: requestSha256,
+        leases: leases.map(({ token }) => token),
+        iat: Math.floor(Math.max(...leases.map(({ nowMs }) => nowMs)) / 1_000),
+        exp: Math.floor(Math.min(...leases.map(({ lease }) => lease.expiresAtMs)) / 1_000),
+      }),
+    signReceipt: ({ controlRoom, nonce, licenseId, leaseIds }) =>
+      signReceipt({ iss: ISSUER, room: controlRoom, nonce, license: licenseId, leases: leaseIds }),
+    leaseIdsOf: (response) => {
+      const { leases } = payloadOf(response) as { leases: string[] };
+      return leases.map((token) => (payloadOf(token) as { jti: string }).jti);
+    },
+  };
+}
+
+/** Of what we signed and kept ourselves. */
+function payloadOf(jws: string): unknown {
+  return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8'));
+}

@@ -1,0 +1,161 @@
+import { licenseKeySha256, normalizedLicenseKey } from '@evergrant/formats/license/license-key';
+import type { Static } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import type { Authenticate } from '../auth/authentication';
+import type { AppOptions } from '../platform/http/app-options';
+import { refusalReply } from '../platform/http/problem-mapping';
+import { problemReply, problemResponses, sendProblem, sendReply } from '../platform/http/problems';
+import type { RateLimits } from '../platform/http/rate-limits';
+import { heartbeatAfterSeconds } from './core/control-room';
+import { ControlRoomParams, Registered, RegistrationBody, Rotated, RotationBody } from './registry-schemas';
+
+type RegistrationRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly limits: RateLimits };
+
+const TAGS = ['control rooms'];
+const VALIDATION = ['invalid_request', 'malformed_body'] as const;
+const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+
+/** How to get in again: said to whoever has the license key, and so may know it. */
+const HOW_TO_RECOVER =
+  'If the Control Room was destroyed, an administrator opens one more registration: ' +
+  'npx evergrant control-room recover GUID --reason "…"';
+
+const KEY_AS_GUID = problemReply('invalid_request', {
+  detail: 'controlRoom is the license key: a Control Room has a GUID of its own, and the license key is a secret',
+  members: { field: 'controlRoom', errors: [{ field: 'controlRoom', detail: 'is the license key' }] },
+});
+
+/** How a Control Room comes by its tokens: with the license key, and only their hashes travel. */
+export function registrationRoutes(routes: FastifyInstance, options: RegistrationRouteOptions): void {
+  registrationRoute(routes, options);
+  rotationRoute(routes, options);
+}
+
+function registrationRoute(routes: FastifyInstance, options: RegistrationRouteOptions): void {
+  routes.put<{ Params: Static<typeof ControlRoomParams>; Body: Static<typeof RegistrationBody> }>(
+    '/v1/control-rooms/:controlRoom',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Register a Control Room',
+        description:
+          'The license key is the credential. The Control Room draws a token, keeps it, and sends its hash; the same ' +
+          'request again, after a lost answer or the loss of a region, is the same registration.',
+        params: ControlRoomParams,
+        body: RegistrationBody,
+        response: {
+          200: Registered,
+          201: Registered,
+          ...problemResponses(
+            ...VALIDATION,
+            'license_key_unknown',
+            'license_not_valid',
+            'license_of_another_control_room',
+            'control_room_registered',
+            'token_in_use',
+            ...UNAVAILABLE,
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const tooMany = await options.limits.afterFailures('license_key', request);
+      if (tooMany) return sendReply(reply, tooMany);
+      const { licenseKey, name, group, tokenSha256 } = request.body;
+      const controlRoom = request.params.controlRoom.toLowerCase();
+      // Both are GUIDs, and this one would be written down for everybody to read.
+      if (controlRoom === normalizedLicenseKey(licenseKey)) return sendReply(reply, KEY_AS_GUID);
+      const verdict = await options.registry.register({
+        controlRoom,
+        licenseKeySha256: licenseKeySha256(licenseKey),
+        name,
+        group,
+        tokenSha256: tokenSha256.toLowerCase(),
+      });
+      switch (verdict.kind) {
+        case 'registered':
+        case 'recovered':
+        case 'known': {
+          const { licenseId, tokenName, graceSeconds } = verdict;
+          const heartbeatAfter = heartbeatAfterSeconds(graceSeconds);
+          return reply
+            .code(verdict.kind === 'known' ? 200 : 201)
+            .send({ controlRoom, licenseId, tokenName, heartbeatAfter });
+        }
+        case 'control_room_registered':
+          return sendProblem(reply, verdict.kind, { detail: HOW_TO_RECOVER });
+        case 'license_key_unknown':
+          await options.limits.failed('license_key', request);
+          return sendProblem(reply, verdict.kind);
+        case 'license_not_valid':
+        case 'license_of_another_control_room':
+        case 'token_in_use':
+          return sendProblem(reply, verdict.kind);
+        default:
+          return sendReply(reply, refusalReply(verdict, options));
+      }
+    },
+  );
+}
+
+function rotationRoute(routes: FastifyInstance, options: RegistrationRouteOptions): void {
+  routes.post<{ Params: Static<typeof ControlRoomParams>; Body: Static<typeof RotationBody> }>(
+    '/v1/control-rooms/:controlRoom/tokens',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Add a token of the Control Room',
+        description:
+          'With a token of the Control Room and the license key: a stolen token alone makes no further ones. Both work ' +
+          'until the old one is retired.',
+        security: [{ bearer: [] }],
+        params: ControlRoomParams,
+        body: RotationBody,
+        response: {
+          200: Rotated,
+          201: Rotated,
+          ...problemResponses(
+            ...VALIDATION,
+            'unauthenticated',
+            'forbidden',
+            'license_key_unknown',
+            'control_room_not_found',
+            'token_in_use',
+            'too_many_tokens',
+            ...UNAVAILABLE,
+          ),
+        },
+      },
+      onRequest: options.authenticate('lease'),
+    },
+    async (request, reply) => {
+      const controlRoom = request.params.controlRoom.toLowerCase();
+      if (request.caller.controlRoom !== controlRoom) return sendProblem(reply, 'control_room_not_found');
+      const tooMany = await options.limits.afterFailures('license_key', request);
+      if (tooMany) return sendReply(reply, tooMany);
+      const { licenseKey, tokenSha256, retireOthersAfterSeconds } = request.body;
+      const verdict = await options.registry.rotateToken(
+        {
+          controlRoom,
+          licenseKeySha256: licenseKeySha256(licenseKey),
+          tokenSha256: tokenSha256.toLowerCase(),
+          retireOthersAfterSeconds,
+        },
+        { actor: request.caller.name },
+      );
+      switch (verdict.kind) {
+        case 'created':
+        case 'known':
+          return reply.code(verdict.kind === 'known' ? 200 : 201).send({ tokenName: verdict.tokenName });
+        case 'license_key_unknown':
+          await options.limits.failed('license_key', request);
+          return sendProblem(reply, verdict.kind);
+        case 'token_in_use':
+        case 'too_many_tokens':
+          return sendProblem(reply, verdict.kind);
+        default:
+          return sendReply(reply, refusalReply(verdict, options));
+      }
+    },
+  );
+}

@@ -1,0 +1,187 @@
+import type { Server as HttpsServer } from 'node:https';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { ApiTokens } from './api-tokens/api-tokens';
+import { createAuditing } from './audit/compose';
+import type { CheckpointStore, ControllerHistory } from './audit/ports';
+import type { ServerEnvironment } from './config/environment';
+import { createControlRooms } from './control-rooms/compose';
+import { EpochWork } from './epochs/epoch-transactions';
+import { ProtectionDuty } from './epochs/replication-mode-controller';
+import { Acknowledgements } from './epochs/replication-tracker';
+import { RoleDuty } from './epochs/role-monitor';
+import { AdoptionReport } from './granting/adoption-logger';
+import { Entitlements } from './granting/entitlements';
+import { LeaseDesk } from './granting/lease-service';
+import { createLeaseTokens } from './granting/lease-tokens';
+import { Sweeper } from './granting/sweeper';
+import { createLicenses } from './licenses/compose';
+import type { LicenseProofs } from './licenses/integrity-checks';
+import { createApp } from './platform/http/app';
+import { CertificateWatch } from './platform/http/listener';
+import { Metrics } from './platform/metrics';
+import { MetricsLog } from './platform/metrics-log';
+import type { AuthorityStore, LicenseDatabase, MonotonicClock } from './ports';
+import type { TriadClaims } from './redundancy/core/triad';
+import { TriadDuty } from './redundancy/election';
+import { RECLAIM_POLICY } from './sessions/core/reclaim';
+import { SESSION_POLICY, type SessionPolicy } from './sessions/policy';
+import { Reclaim } from './sessions/seat-reclaimer';
+
+export interface LicenseServer {
+  readonly app: FastifyInstance;
+  readonly role: RoleDuty;
+  readonly apiTokens: ApiTokens;
+  readonly triads: TriadDuty;
+  /** Begins to watch database and authority, and listens. Resolves to the address. */
+  start(): Promise<string>;
+  /** Says that it does not grant any more, finishes what is in flight and lets everything go; once. */
+  stop(): Promise<void>;
+}
+
+export interface ServerAdapters {
+  readonly database: LicenseDatabase;
+  readonly authorityStore: AuthorityStore;
+  readonly checkpointStore: CheckpointStore;
+  readonly controllerHistory: ControllerHistory;
+  readonly log: Logger;
+  /** @default the process's own monotonic clock */
+  readonly clock?: MonotonicClock;
+  /** @default the signed files in the database */
+  readonly licenseProofs?: LicenseProofs;
+  /** @default SESSION_POLICY; a test makes it smaller. */
+  readonly sessionPolicy?: SessionPolicy;
+}
+
+const CLOSE_IDLE_EVERY_MS = 50;
+/** A connection on which no request ever came is not idle to Node, and no longer timed once the closing has begun. */
+const CLOSE_ALL_AFTER_MS = 6_000;
+const CLOSE_DATABASES_MS = 1_000;
+
+const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
+
+/** One license server, wired. Several can live in one process. */
+export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
+  const { database, authorityStore, checkpointStore, controllerHistory, log } = adapters;
+  const { app, role, apiTokens, triads, sweeper, protection, controlRooms, auditing, licenses, metrics } =
+    await assemble(environment, adapters);
+
+  const { tls } = environment.security;
+  const { logMetricsEveryMs: everyMs } = environment;
+  const metricsLog =
+    everyMs === undefined ? undefined : new MetricsLog(metrics.registry, { log: adapters.log, everyMs });
+  const certificates = tls && new CertificateWatch({ server: app.server as HttpsServer, files: tls, log, metrics });
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    role.drain();
+    // A connection that was busy when the closing began stays open when it turns idle, unless it is looked for.
+    const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+    const closeAll = setTimeout(() => app.server.closeAllConnections(), CLOSE_ALL_AFTER_MS);
+    await app.close().finally(() => {
+      clearInterval(closeIdle);
+      clearTimeout(closeAll);
+    });
+    await controlRooms.stop();
+    const { checkpoints, controllerHistory: bringingIn } = auditing;
+    await Promise.all(
+      [role, triads, sweeper, protection, licenses, checkpoints, bringingIn].map((duty) => duty.stop()),
+    );
+    await Promise.all([certificates?.stop(), metricsLog?.stop()]);
+    // A database that hangs does not say goodbye.
+    const stores = [database, authorityStore, checkpointStore, controllerHistory];
+    const closed = Promise.all(stores.map((store) => store.close()));
+    await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
+  };
+  return {
+    app,
+    role,
+    apiTokens,
+    triads,
+    start: async () => {
+      // Listens first: whoever asks during the start is told that it is starting.
+      const address = await app.listen({ host: environment.host, port: environment.port });
+      log.info({ announce: `${environment.server} started`, address });
+      void role.start();
+      triads.start(environment.address ?? address);
+      sweeper.start();
+      protection.start();
+      metricsLog?.start();
+      controlRooms.start();
+      certificates?.start();
+      auditing.checkpoints.start();
+      auditing.controllerHistory.start();
+      licenses.start();
+      return address;
+    },
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+async function assemble(environment: ServerEnvironment, adapters: ServerAdapters) {
+  const { database, authorityStore, checkpointStore, controllerHistory, log } = adapters;
+  const { clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
+  const { region, server, regionAddresses, signingKeys, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
+  const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
+  const random = Math.random;
+
+  const metrics = new Metrics();
+  const leaseTokens = await createLeaseTokens(signingKeys);
+  const role = new RoleDuty({ region, server, policy, database, authorityStore, clock, log, metrics });
+  const databaseAnswers = (): boolean => role.database.kind !== 'unreachable';
+  const apiTokens = new ApiTokens({ database, clock, log, databaseAnswers });
+  const triads = new TriadDuty({ server, role, store: database.triads, clock, registry: metrics.registry, log });
+  const triadClaims = (): TriadClaims => triads.claims();
+  const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
+  const adoptions = new AdoptionReport({ log, server });
+  const followerExpected = Object.keys(regionAddresses).length > 1;
+  const acknowledgements = new Acknowledgements({ database, followerExpected, clock, metrics, log });
+  const shared = { region, server, role, work, apiTokens, clock, metrics, log };
+  const licenses = createLicenses({ ...shared, licensing: environment.licensing, licenses: database.licenses });
+  const proofs = adapters.licenseProofs ?? licenses.proofs;
+  const desk = new LeaseDesk({
+    policy,
+    database,
+    work,
+    entitlements: new Entitlements({ database, clock, proofs }),
+    tokens: leaseTokens,
+    acknowledgements,
+    metrics,
+    random,
+    onAdopted: (lease, claim) => adoptions.add(lease, claim),
+  });
+  const protection = new ProtectionDuty({
+    ...{ ...shared, database, authorityStore, acknowledgements },
+    policy: { authorityLeaseMs, unprotectedAfterMs: followerExpected ? environment.unprotectedAfterMs : 0 },
+  });
+  const controlRooms = createControlRooms({ ...shared, registry: database.registry, desk, signingKeys });
+  const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
+  const sweeper = new Sweeper({ region, role, triadClaims, database, metrics, log });
+  const { registry, pulse, offline } = controlRooms;
+  const stores = { database, checkpointStore, controllerHistory };
+  const auditing = await createAuditing(environment, { ...shared, ...stores, leaseTokens });
+  const app = await createApp({
+    ...shared,
+    triads,
+    regionAddresses,
+    desk,
+    licenseDesk: licenses.desk,
+    pulse,
+    registry,
+    offline,
+    leaseTokens,
+    database,
+    reclaim,
+    checkpointStore,
+    signer: auditing.signer,
+    random,
+    sessionPolicy,
+    security: environment.security,
+  });
+  return { app, role, apiTokens, triads, sweeper, protection, controlRooms, auditing, licenses, metrics };
+}

@@ -1,0 +1,134 @@
+import {
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  GetItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { AUTHORITY_KEY, type Item, number, numberOf, regionOf, text } from '@evergrant/authority-store/authority-table';
+import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { type AuthorityAnswer, type AuthorityStore, DatabaseFailure, type EpochOfRegion } from '../../ports';
+import type { UnprotectedRecord } from '../core/replication-mode';
+
+export interface DynamoAuthorityOptions {
+  readonly table: string;
+  readonly awsRegion: string;
+  readonly skewMs: number;
+}
+
+/** A renewal that takes longer proves too little: it is given up, and the next one tried. */
+const REQUEST_MS = 2_000;
+
+export function clientSettings(awsRegion: string) {
+  return {
+    region: awsRegion,
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true },
+  };
+}
+
+/**
+ * The authority record in a DynamoDB global table with multi-Region strong consistency, as a port. A renewal is one
+ * conditional write: had a newer epoch been latched anywhere, or were this one not open, the store refuses it.
+ */
+export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: DynamoAuthorityOptions): AuthorityStore {
+  const client = new DynamoDBClient(clientSettings(awsRegion));
+  const clock = new StoreClock({ nowMs: () => Date.now(), skewMs });
+  clock.watch(client);
+  const asked = async <Answer>(call: Promise<Answer>): Promise<Answer> => {
+    try {
+      return await call;
+    } catch (cause) {
+      if (cause instanceof ConditionalCheckFailedException) throw cause;
+      throw new DatabaseFailure('unreachable', { cause });
+    }
+  };
+  const read = async (): Promise<AuthorityAnswer> => {
+    const get = new GetItemCommand({ TableName: table, Key: AUTHORITY_KEY, ConsistentRead: true });
+    const { Item: item } = await asked(client.send(get));
+    return answerOf(item, clock.nowMs(), undefined);
+  };
+  /** Whether the write took place: the store refuses it when its condition does not hold. */
+  const conditional = async (update: UpdateItemCommand): Promise<boolean> => {
+    try {
+      await asked(client.send(update));
+      return true;
+    } catch (cause) {
+      if (cause instanceof ConditionalCheckFailedException) return false;
+      throw cause;
+    }
+  };
+  const renew = async (region: string, server: string): Promise<AuthorityAnswer> => {
+    const nowMs = clock.nowMs();
+    const update = new UpdateItemCommand({
+      TableName: table,
+      Key: AUTHORITY_KEY,
+      UpdateExpression: 'SET renewedAtMs = :now, renewedBy = :server',
+      ConditionExpression: '#region = :region AND opensAtMs <= :now',
+      ExpressionAttributeNames: { '#region': 'region' },
+      ExpressionAttributeValues: { ':now': number(nowMs), ':server': text(server), ':region': text(region) },
+      ReturnValues: 'ALL_NEW',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    });
+    try {
+      const { Attributes: item } = await asked(client.send(update));
+      return answerOf(item, nowMs, numberOf(item, 'epoch') ?? undefined);
+    } catch (cause) {
+      if (!(cause instanceof ConditionalCheckFailedException)) throw cause;
+      return cause.Item === undefined ? read() : answerOf(cause.Item, nowMs, undefined);
+    }
+  };
+  return {
+    renew: ({ region, server, renew: wanted }) => (wanted ? renew(region, server) : read()),
+    recordUnprotected: (epoch) => conditional(recordCommand(table, epoch, clock.nowMs())),
+    clearUnprotected: async (epoch, since) => {
+      await conditional(clearCommand(table, epoch, since));
+    },
+    close: async () => client.destroy(),
+  };
+}
+
+/** Only while the epoch is the one in force: whoever latches the next one sees the record, or it is not written. */
+function recordCommand(table: string, { epoch, region }: EpochOfRegion, nowMs: number): UpdateItemCommand {
+  return new UpdateItemCommand({
+    TableName: table,
+    Key: AUTHORITY_KEY,
+    UpdateExpression: 'SET unprotectedEpoch = :epoch, unprotectedSinceMs = :now',
+    ConditionExpression: 'epoch = :epoch AND #region = :region AND opensAtMs <= :now',
+    ExpressionAttributeNames: { '#region': 'region' },
+    ExpressionAttributeValues: { ':now': number(nowMs), ':epoch': number(epoch), ':region': text(region) },
+  });
+}
+
+/** Only while the record still says `since`: whoever wrote it again meanwhile relies on it. */
+function clearCommand(table: string, { epoch, region }: EpochOfRegion, since: string): UpdateItemCommand {
+  return new UpdateItemCommand({
+    TableName: table,
+    Key: AUTHORITY_KEY,
+    UpdateExpression: 'REMOVE unprotectedEpoch, unprotectedSinceMs',
+    ConditionExpression:
+      'epoch = :epoch AND #region = :region AND unprotectedEpoch = :epoch AND unprotectedSinceMs = :since',
+    ExpressionAttributeNames: { '#region': 'region' },
+    ExpressionAttributeValues: { ':since': number(Number(since)), ':epoch': number(epoch), ':region': text(region) },
+  });
+}
+
+/** @throws DatabaseFailure when there is no whole record: it says nothing about who may grant */
+function answerOf(item: Item | undefined, nowMs: number, renewedEpoch: number | undefined): AuthorityAnswer {
+  const epoch = numberOf(item, 'epoch');
+  const region = regionOf(item);
+  if (epoch === null || region === null) {
+    throw new DatabaseFailure('unreachable', { cause: new Error('the authority store holds no whole record') });
+  }
+  const opensAtMs = numberOf(item, 'opensAtMs');
+  const lapsedAtMs = numberOf(item, 'lapsedAtMs') ?? opensAtMs;
+  const lapsedAgoMs = lapsedAtMs === null ? undefined : Math.floor(nowMs - lapsedAtMs);
+  const open = opensAtMs !== null && opensAtMs <= nowMs;
+  return { record: { epoch, region, open, lapsedAgoMs, unprotected: unprotectedOf(item) }, renewedEpoch };
+}
+
+/** A latch keeps it: the epoch that opens next awaits as many unknown grants as its pools have seats (S6). */
+function unprotectedOf(item: Item | undefined): UnprotectedRecord | undefined {
+  const epoch = numberOf(item, 'unprotectedEpoch');
+  const sinceMs = numberOf(item, 'unprotectedSinceMs');
+  return epoch === null || sinceMs === null ? undefined : { epoch, since: String(sinceMs) };
+}

@@ -1,0 +1,138 @@
+import type { Logger } from 'pino';
+import { AcknowledgedSeqs } from '../granting/core/escrow';
+import type { Metrics } from '../platform/metrics';
+import { PROCESS_TIMERS, type Timers, wait } from '../platform/timers';
+import { DatabaseFailure, type FollowerKnowledge, type LicenseDatabase, type MonotonicClock } from '../ports';
+import { walBytes } from './core/lsn';
+
+/** While somebody waits; while nobody does and something is still under way; while the follower is away. */
+const LOOK_EVERY_MS = { waitedFor: 5, underWay: 20, gone: 250 };
+
+/** What is wanted of the follower: a position of the log, or a pool's grants up to a number. */
+interface Wanted {
+  readonly epoch: number;
+  readonly lsn: string;
+  readonly grants?: { readonly poolId: number; readonly seq: number };
+}
+
+interface Waiting extends Wanted {
+  readonly walBytes: bigint;
+  readonly untilMs: number;
+  readonly answer: (reached: boolean) => void;
+}
+
+interface AcknowledgementsOptions {
+  readonly database: Pick<LicenseDatabase, 'readAcknowledged'>;
+  /** False when there is no other region to lose anything to. */
+  readonly followerExpected: boolean;
+  readonly clock: MonotonicClock;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
+}
+
+/**
+ * What the other region's follower has flushed (S2): remembered by pool and number for the present epoch, and waited for.
+ * One look answers all who wait. While nothing is under way nothing is looked at.
+ */
+export class Acknowledgements {
+  readonly #options: AcknowledgementsOptions;
+  #epoch = 0;
+  #seqs = new AcknowledgedSeqs();
+  #waiting: Waiting[] = [];
+  #streaming = true;
+  #looking = false;
+
+  constructor(options: AcknowledgementsOptions) {
+    this.#options = options;
+  }
+
+  /** What is known now; until a look has shown otherwise, the follower is taken to be there. */
+  knowledge(epoch: number, poolId: number): FollowerKnowledge {
+    return { ackedSeq: this.#of(epoch).of(poolId), streaming: this.#streaming };
+  }
+
+  /** A commit, after which the pool's number was `seq` and the log was flushed up to `lsn`. */
+  note({ epoch, poolId, seq, lsn }: { epoch: number; poolId: number; seq: number; lsn: string }): void {
+    if (!this.#options.followerExpected) return;
+    this.#of(epoch).note(poolId, { seq, walBytes: walBytes(lsn) });
+    if (!this.#seqs.isComplete) this.#keepLooking();
+  }
+
+  /** Resolves to whether it was acknowledged in time. Without evidence it was not. */
+  async reached(wanted: Wanted, { withinMs }: { withinMs: number }): Promise<boolean> {
+    const { clock, metrics, followerExpected } = this.#options;
+    // What was known when the grant was decided is a transaction old: it may have been acknowledged meanwhile.
+    if (!followerExpected || this.#knows(wanted)) return true;
+    const stopTimer = metrics.acknowledgementSeconds.startTimer();
+    const reached = await new Promise<boolean>((answer) => {
+      const untilMs = clock.nowMs() + withinMs;
+      this.#waiting.push({ ...wanted, walBytes: walBytes(wanted.lsn), untilMs, answer });
+      this.#keepLooking();
+    });
+    stopTimer({ outcome: reached ? 'reached' : 'too_late' });
+    return reached;
+  }
+
+  /** What was acknowledged in one epoch says nothing about the next: its log may be another. */
+  #of(epoch: number): AcknowledgedSeqs {
+    if (epoch > this.#epoch) {
+      this.#epoch = epoch;
+      this.#seqs = new AcknowledgedSeqs();
+    }
+    return epoch === this.#epoch ? this.#seqs : new AcknowledgedSeqs();
+  }
+
+  #keepLooking(): void {
+    if (!this.#looking) void this.#lookWhileNeeded();
+  }
+
+  async #lookWhileNeeded(): Promise<void> {
+    this.#looking = true;
+    while (this.#waiting.length > 0 || !this.#seqs.isComplete) {
+      this.#take(await this.#look());
+      await wait(this.#options.timers ?? PROCESS_TIMERS, this.#pauseMs(), { background: true });
+    }
+    this.#looking = false;
+  }
+
+  #pauseMs(): number {
+    if (this.#waiting.length > 0) return LOOK_EVERY_MS.waitedFor;
+    return this.#streaming ? LOOK_EVERY_MS.underWay : LOOK_EVERY_MS.gone;
+  }
+
+  #take(flushed: bigint | undefined): void {
+    this.#streaming = flushed !== undefined;
+    if (flushed !== undefined) this.#seqs.advance(flushed);
+    const nowMs = this.#options.clock.nowMs();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const each of waiting) {
+      if (this.#has(each, flushed)) each.answer(true);
+      else if (each.untilMs <= nowMs) each.answer(false);
+      else this.#waiting.push(each);
+    }
+  }
+
+  #has(wanted: Waiting, flushed: bigint | undefined): boolean {
+    return (flushed !== undefined && wanted.walBytes <= flushed) || this.#knows(wanted);
+  }
+
+  #knows({ epoch, grants }: Wanted): boolean {
+    return grants !== undefined && this.#of(epoch).of(grants.poolId) >= grants.seq;
+  }
+
+  /** Whatever keeps us from knowing, what is not known is not acknowledged. */
+  async #look(): Promise<bigint | undefined> {
+    try {
+      const lsn = await this.#options.database.readAcknowledged();
+      return lsn === undefined ? undefined : walBytes(lsn);
+    } catch (error) {
+      const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
+      const failure = error instanceof Error ? error.message : error;
+      this.#options.log[level]({ failure }, 'acknowledgements could not be looked at');
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,318 @@
+import type { Logger } from 'pino';
+import type { UncertaintyPolicy } from '../granting/core/adoption';
+import { Loop } from '../platform/loop';
+import type { Metrics } from '../platform/metrics';
+import type { Timers } from '../platform/timers';
+import { type AuthorityStore, DatabaseFailure, type LicenseDatabase, type MonotonicClock } from '../ports';
+import { newerAuthority } from './core/authority';
+import type { UnprotectedRecord } from './core/replication-mode';
+import {
+  type DatabaseFact,
+  mayAcknowledge,
+  type NotGrantingReason,
+  newestEpoch,
+  type RoleFacts,
+  type RoleVerdict,
+  roleVerdict,
+  type SchemaAge,
+} from './core/role';
+
+export interface RolePolicy extends UncertaintyPolicy {
+  readonly renewalEveryMs: number;
+}
+
+export interface RoleDutyOptions {
+  readonly region: string;
+  readonly server: string;
+  readonly policy: RolePolicy;
+  readonly database: LicenseDatabase;
+  readonly authorityStore: Pick<AuthorityStore, 'renew'>;
+  readonly clock: MonotonicClock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
+}
+
+const OBSERVE_EVERY_MS = 500;
+/** How often while a beacon waits for its acknowledgement, which is usually a round trip away. */
+const AWAIT_ACKNOWLEDGEMENT_EVERY_MS = 100;
+/** How often the store is asked while an epoch of ours waits for its opening. */
+const AWAIT_OPENING_EVERY_MS = 200;
+/** A database that was last seen writable longer ago than this is no reason to renew authority. */
+const OBSERVATION_AGE_MAX_MS = 3_000;
+
+interface Beacon {
+  readonly lsn: string;
+  readonly provenFromMs: number;
+}
+
+/**
+ * Keeps the facts about database and authority fresh, and answers from memory whether this server grants ("The one rule"
+ * and S5 in docs/architecture.md). Each proof has a loop of its own: either one alone is enough, so a source that hangs
+ * must never delay the other. Freshness is judged anew at every question, so a process that was stopped in
+ * between finds its proof lapsed.
+ */
+export class RoleDuty {
+  readonly #options: RoleDutyOptions;
+  readonly #watch: Loop;
+  readonly #renewal: Loop;
+  readonly #beacons: Loop;
+  readonly #opening: Loop;
+  #facts: RoleFacts;
+  readonly #startedAtMs: number;
+  #streamedAtMs: number;
+  #observedAtMs = Number.NEGATIVE_INFINITY;
+  #followerStreaming = false;
+  #beacon: Beacon | undefined;
+  #told = '';
+  #storeFailing = false;
+
+  constructor(options: RoleDutyOptions) {
+    this.#options = options;
+    this.#startedAtMs = options.clock.nowMs();
+    this.#streamedAtMs = this.#startedAtMs;
+    this.#facts = {
+      region: options.region,
+      draining: false,
+      database: { kind: 'unknown' },
+      authority: undefined,
+      proofs: {},
+    };
+    const { timers } = options;
+    this.#watch = new Loop(
+      () => this.#observe(),
+      () => (this.#beacon ? AWAIT_ACKNOWLEDGEMENT_EVERY_MS : OBSERVE_EVERY_MS),
+      timers,
+    );
+    this.#renewal = new Loop(
+      () => this.#renew(),
+      () => this.#renewalDelayMs(),
+      timers,
+    );
+    this.#beacons = new Loop(
+      () => this.#sendBeacon(),
+      () => options.policy.renewalEveryMs,
+      timers,
+    );
+    this.#opening = new Loop(
+      () => this.#openEpochIfDue(),
+      () => this.#renewalDelayMs(),
+      timers,
+    );
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.start()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+  }
+
+  get #loops(): readonly Loop[] {
+    return [this.#watch, this.#renewal, this.#beacons, this.#opening];
+  }
+
+  /** From here the server says that it does not grant; what still arrives on open connections is served. */
+  drain(): void {
+    this.#facts = { ...this.#facts, draining: true };
+    this.#tell();
+  }
+
+  get isDraining(): boolean {
+    return this.#facts.draining;
+  }
+
+  /** What the server says of itself. */
+  verdict(): RoleVerdict {
+    return roleVerdict(this.#facts, this.#freshness());
+  }
+
+  /** Whether a request may be decided now; one that arrived before the drain still may. */
+  verdictOnRequest(): RoleVerdict {
+    return roleVerdict({ ...this.#facts, draining: false }, this.#freshness());
+  }
+
+  /** Whether what was committed in `epoch` may be acknowledged now. */
+  mayAcknowledge(epoch: number): boolean {
+    return mayAcknowledge(epoch, this.#facts, this.#freshness());
+  }
+
+  get database(): DatabaseFact {
+    return this.#facts.database;
+  }
+
+  get newestEpoch(): { epoch: number; region: string } | undefined {
+    return newestEpoch(this.#facts);
+  }
+
+  /** How long the follower has proven nothing, counted from the start of this server if it never did. */
+  get acknowledgedAgoMs(): number {
+    const { acknowledgement } = this.#facts.proofs;
+    return this.#options.clock.nowMs() - (acknowledgement?.provenFromMs ?? this.#startedAtMs);
+  }
+
+  /** How long the follower has not been seen streaming, counted likewise. */
+  get streamedAgoMs(): number {
+    return this.#options.clock.nowMs() - this.#streamedAtMs;
+  }
+
+  /** The last epoch that granted without waiting for the follower, as the authority store had it last. */
+  get unprotectedRecord(): UnprotectedRecord | undefined {
+    return this.#facts.authority?.unprotected;
+  }
+
+  /** A request met something that the facts do not show yet. */
+  lookAgain(): void {
+    this.#watch.kick();
+  }
+
+  #freshness(): { nowMs: number; authorityLeaseMs: number } {
+    return { nowMs: this.#options.clock.nowMs(), authorityLeaseMs: this.#options.policy.authorityLeaseMs };
+  }
+
+  async #observe(): Promise<void> {
+    const beacon = this.#beacon;
+    const before = this.#facts.database;
+    const { database, followerStreaming, beaconAcknowledged, failure } = await this.#options.database.observe(
+      beacon?.lsn,
+    );
+    this.#observedAtMs = this.#options.clock.nowMs();
+    this.#followerStreaming = followerStreaming;
+    if (followerStreaming) this.#streamedAtMs = this.#observedAtMs;
+    const lastEpoch = before.kind === 'unknown' ? undefined : before.epoch;
+    this.#facts = {
+      ...this.#facts,
+      database: database.kind === 'unreachable' ? { ...database, epoch: lastEpoch } : database,
+    };
+    if (beacon && beaconAcknowledged) {
+      const acknowledgement = { provenFromMs: beacon.provenFromMs };
+      this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, acknowledgement } };
+      this.#beacon = undefined;
+    }
+    if (before.kind !== database.kind) {
+      this.#options.log.info(
+        { before: before.kind, now: database.kind, failure: failure?.message },
+        'the database changed',
+      );
+      if (database.kind === 'writable') {
+        this.#renewal.kick();
+        this.#beacons.kick();
+      }
+      if (database.kind === 'outdated') this.#tellOutdated(database.schema);
+    }
+    this.#tell();
+  }
+
+  async #renew(): Promise<void> {
+    await this.#askStore();
+    this.#tell();
+    if (this.verdict().kind === 'must_open_epoch') this.#opening.kick();
+  }
+
+  async #askStore(): Promise<void> {
+    const { authorityStore, clock, region, server, log } = this.#options;
+    // Read before the request leaves: however long the answer takes, the proof is no younger than this.
+    const provenFromMs = clock.nowMs();
+    const renew =
+      this.#facts.database.kind === 'writable' && provenFromMs - this.#observedAtMs < OBSERVATION_AGE_MAX_MS;
+    try {
+      const { record, renewedEpoch } = await authorityStore.renew({ region, server, renew });
+      this.#facts = { ...this.#facts, authority: newerAuthority(this.#facts.authority, record) };
+      if (renewedEpoch !== undefined) {
+        const renewal = { epoch: renewedEpoch, provenFromMs };
+        this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, renewal } };
+      }
+      if (this.#storeFailing) log.info('the authority store answers again');
+      this.#storeFailing = false;
+    } catch (error) {
+      if (!this.#storeFailing) log.warn({ failure: describe(error) }, 'the authority store does not answer');
+      this.#storeFailing = true;
+    }
+  }
+
+  /** At most one beacon is under way; one that could no longer prove anything is given up. */
+  async #sendBeacon(): Promise<void> {
+    if (this.#facts.database.kind !== 'writable' || !this.#followerStreaming) return;
+    const { clock, policy, database, log } = this.#options;
+    const provenFromMs = clock.nowMs();
+    if (this.#beacon && provenFromMs - this.#beacon.provenFromMs < policy.authorityLeaseMs) return;
+    try {
+      this.#beacon = { lsn: await database.writeBeacon(), provenFromMs };
+    } catch (error) {
+      log.debug({ failure: describe(error) }, 'no beacon could be written');
+    }
+    this.#watch.kick();
+  }
+
+  async #openEpochIfDue(): Promise<void> {
+    const verdict = this.verdict();
+    if (verdict.kind !== 'must_open_epoch') return;
+    const { database, region, server, policy, log } = this.#options;
+    const { epoch } = verdict;
+    const lapsedAgoMs = this.#facts.authority?.lapsedAgoMs ?? 0;
+    try {
+      const outcome = await database.openEpoch({
+        ...{ epoch, region, openedBy: server, policy, lapsedAgoMs },
+        unprotected: this.#facts.authority?.unprotected,
+      });
+      if (outcome.kind === 'opened') {
+        const { leasesExtended, seatsHeldBack } = outcome;
+        log.info({
+          announce: `${server} opened epoch ${epoch}: ${leasesExtended} leases extended, ${seatsHeldBack} seats held back`,
+          epoch,
+          ...outcome,
+        });
+      }
+    } catch (error) {
+      log.warn({ epoch, failure: describe(error) }, 'the epoch could not be opened');
+    }
+    await this.#observe();
+  }
+
+  #renewalDelayMs(): number {
+    const { region, policy } = this.#options;
+    const { authority } = this.#facts;
+    const verdict = this.verdict();
+    const opening = verdict.kind === 'must_open_epoch' || (authority?.region === region && !authority.open);
+    return opening ? Math.min(AWAIT_OPENING_EVERY_MS, policy.renewalEveryMs) : policy.renewalEveryMs;
+  }
+
+  #tellOutdated({ found, needed }: SchemaAge): void {
+    const { log, server } = this.#options;
+    const has = found === undefined ? 'the schema of an earlier release' : `the schema of migration ${found}`;
+    log.error({
+      announce: `${server} does not grant: its database has ${has}, this release needs migration ${needed}; run the migrations of this release first`,
+      found,
+      needed,
+    });
+  }
+
+  /** Says each change of role once. */
+  #tell(): void {
+    const verdict = this.verdict();
+    const { log, metrics, server } = this.#options;
+    metrics.granting.set(verdict.kind === 'granting' ? 1 : 0);
+    const newest = this.newestEpoch;
+    if (newest) metrics.epoch.set(newest.epoch);
+    const now = verdict.kind === 'granting' ? `granting epoch ${verdict.epoch}` : reasonOf(verdict);
+    if (now === this.#told) return;
+    const granted = this.#told.startsWith('granting');
+    this.#told = now;
+    if (verdict.kind === 'granting')
+      log.info({ announce: `${server} begins granting epoch ${verdict.epoch}`, epoch: verdict.epoch });
+    else if (granted) log.warn({ announce: `${server} stops granting: ${now}`, reason: now });
+    else log.info({ reason: now }, 'not granting');
+  }
+}
+
+/** An epoch that is about to be opened is, to everyone else, not open. */
+export function reasonOf(verdict: Exclude<RoleVerdict, { kind: 'granting' }>): NotGrantingReason {
+  return verdict.kind === 'must_open_epoch' ? 'epoch_not_open' : verdict.because;
+}
+
+function describe(error: unknown): string {
+  if (error instanceof DatabaseFailure) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

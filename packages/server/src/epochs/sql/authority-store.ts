@@ -1,0 +1,15 @@
+import { type DatabaseAddress, openPool } from '../../platform/postgres/connection';
+import type { AuthorityStore } from '../../ports';
+import { clearUnprotected, recordUnprotected } from './record-unprotected';
+import { renewAuthority } from './renew-authority';
+
+/** The authority store on PostgreSQL, as a port. */
+export function connectAuthorityStore(address: DatabaseAddress, server: string): AuthorityStore {
+  const pool = openPool(address, { applicationName: server, connectionsMax: 1 });
+  return {
+    renew: (request) => renewAuthority(pool, request),
+    recordUnprotected: (epoch) => recordUnprotected(pool, epoch),
+    clearUnprotected: (epoch, since) => clearUnprotected(pool, epoch, since),
+    close: () => pool.end(),
+  };
+}

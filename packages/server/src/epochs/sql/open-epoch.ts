@@ -1,0 +1,124 @@
+import type { Pool, PoolClient } from 'pg';
+import { milliseconds } from '../../granting/sql/rows';
+import { commit, withConnection } from '../../platform/postgres/connection';
+import { EPOCH_LOCK } from '../../platform/postgres/transaction';
+import type { OpeningOutcome, OpeningRequest } from '../../ports';
+import { type Lack, lackAt, lastWordMs, type OpenedEpoch, type OpeningPool, poolOpening } from '../core/epoch-opening';
+import type { EpochRow } from '../core/role';
+
+/** Extending every live lease may take longer than a grant is allowed to. */
+const OPENING_TIME_LIMITS = `set local statement_timeout = '20s'; set local lock_timeout = '5s'`;
+
+/** Opens an epoch (S4), once, whoever asks: under the exclusive epoch lock, before any grant of it. */
+export async function openEpoch(database: Pool, request: OpeningRequest): Promise<OpeningOutcome> {
+  return withConnection(database, async (client) => {
+    await client.query(`begin; ${OPENING_TIME_LIMITS}; select pg_advisory_xact_lock(${EPOCH_LOCK})`);
+    const newest = (await client.query<EpochRow>(NEWEST)).rows[0];
+    if (newest && newest.epoch >= request.epoch) {
+      await client.query('rollback');
+      return { kind: 'already_known', newest: newest.epoch };
+    }
+    const opened = await newestOpened(client);
+    const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
+    const mustOutliveMs = lastWordMs(lack, opened, { ...request, nowMs: await readClock(client) });
+    const outcome = await prepareForEpoch(client, lack, { ...request, mustOutliveMs });
+    await client.query(INSERT_EPOCH, [request.epoch, request.region, request.openedBy, mustOutliveMs ?? null]);
+    await commit(client);
+    return outcome;
+  });
+}
+
+const NEWEST = 'select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1';
+
+/** An epoch that was closed unopened says nothing about what the one before it granted. */
+const NEWEST_OPENED = `
+select epoch, region, closed_at is not null as closed, ${milliseconds('must_outlive')} as "mustOutliveMs"
+from epoch where opened_at is not null order by epoch desc limit 1`;
+
+async function newestOpened(client: PoolClient): Promise<OpenedEpoch | undefined> {
+  type Row = EpochRow & { mustOutliveMs: number | null };
+  const [row] = (await client.query<Row>(NEWEST_OPENED)).rows;
+  return row && { ...row, mustOutliveMs: row.mustOutliveMs ?? undefined };
+}
+
+async function readClock(client: PoolClient): Promise<number> {
+  const clock = await client.query<{ nowMs: number }>(`select ${milliseconds('clock_timestamp()')} as "nowMs"`);
+  return clock.rows[0]?.nowMs ?? Number.NaN;
+}
+
+const INSERT_EPOCH = `
+insert into epoch (epoch, region, opened_by, must_outlive) values ($1, $2, $3, to_timestamp($4::float8 / 1000))`;
+
+const LOCK_POOLS = `
+select pool.id, seats, overdraft, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
+  seats_awaited as "seatsAwaited", ${milliseconds('awaited_until')} as "awaitedUntilMs",
+  ${milliseconds('license.valid_until')} as "validUntilMs", ${milliseconds('clock_timestamp()')} as "nowMs"
+from pool join license on license.id = pool.license_id order by pool.id for update of pool`;
+
+const HOLD_BACK = `
+update pool set seats_awaited = opening.seats_awaited, seats_held_back = opening.seats_held_back,
+  awaited_until = to_timestamp(opening.awaited_until_ms / 1000), queue_seq = queue_seq + opening.numbers_left
+from unnest($1::bigint[], $2::int[], $3::int[], $4::float8[], $5::bigint[])
+  as opening (pool_id, seats_awaited, seats_held_back, awaited_until_ms, numbers_left)
+where pool.id = opening.pool_id`;
+
+/**
+ * `extendedUntilMs` of every live lease. Lapsed ones too, while no one has ended them: a lost heartbeat may have renewed
+ * them. Doubt is never taken back.
+ */
+const EXTEND_LEASES = `
+update lease set
+  expires_at = greatest(
+    to_timestamp(opening.leases_until_ms / 1000), lease.expires_at + opening.leases_longer_ms * interval '1 millisecond'
+  ),
+  must_outlive = case when lease.expires_at <= to_timestamp($4::float8 / 1000)
+    then greatest(must_outlive, to_timestamp($4::float8 / 1000)) else must_outlive end
+from unnest($1::bigint[], $2::float8[], $3::float8[]) as opening (pool_id, leases_until_ms, leases_longer_ms)
+where lease.pool_id = opening.pool_id and lease.state = 'live'`;
+
+/** Lapsed places too, while no one has cleared them away. */
+const EXTEND_PLACES = `
+update queue_place set expires_at = to_timestamp(opening.places_until_ms / 1000)
+from unnest($1::bigint[], $2::float8[]) as opening (pool_id, places_until_ms)
+where queue_place.pool_id = opening.pool_id and expires_at < to_timestamp(opening.places_until_ms / 1000)`;
+
+async function prepareForEpoch(
+  client: PoolClient,
+  lack: Lack,
+  { policy, mustOutliveMs }: OpeningRequest & { mustOutliveMs: number | undefined },
+): Promise<OpeningOutcome> {
+  const pools = await client.query<
+    Omit<OpeningPool, 'awaitedUntilMs'> & { awaitedUntilMs: number | null; nowMs: number }
+  >(LOCK_POOLS);
+  const openings = pools.rows.map(({ nowMs, awaitedUntilMs, ...pool }) =>
+    poolOpening({ ...pool, awaitedUntilMs: awaitedUntilMs ?? undefined }, lack, { nowMs, policy }),
+  );
+  await client.query(HOLD_BACK, [
+    openings.map((opening) => opening.poolId),
+    openings.map((opening) => opening.seatsAwaited),
+    openings.map((opening) => opening.seatsHeldBack),
+    openings.map((opening) => opening.awaitedUntilMs ?? null),
+    openings.map((opening) => opening.numbersLeft),
+  ]);
+  await client.query(EXTEND_PLACES, [
+    openings.map((opening) => opening.poolId),
+    openings.map((opening) => opening.placesUntilMs),
+  ]);
+  const extended = await client.query({
+    text: EXTEND_LEASES,
+    values: [
+      openings.map((opening) => opening.poolId),
+      openings.map((opening) => opening.leasesUntilMs),
+      openings.map((opening) => opening.leasesLongerMs),
+      mustOutliveMs ?? null,
+    ],
+  });
+  const untils = openings.flatMap((opening) => opening.awaitedUntilMs ?? []);
+  return {
+    kind: 'opened',
+    lack,
+    leasesExtended: extended.rowCount ?? 0,
+    seatsHeldBack: openings.reduce((sum, opening) => sum + opening.seatsHeldBack, 0),
+    awaitedUntilMs: untils.length > 0 ? Math.max(...untils) : undefined,
+  };
+}

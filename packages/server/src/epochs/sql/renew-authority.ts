@@ -1,0 +1,58 @@
+import type { Pool } from 'pg';
+import { withConnection } from '../../platform/postgres/connection';
+import type { AuthorityAnswer } from '../../ports';
+
+/**
+ * Only the row that the update itself returns proves authority: had a newer epoch been latched meanwhile, the
+ * condition would not hold on the row that the update finds after waiting for it.
+ */
+const RENEW = `
+with renewed as (
+  update authority set renewed_at = clock_timestamp(), renewed_by = $2
+  where $3 and region = $1 and opens_at <= clock_timestamp()
+  returning epoch, region
+)
+select a.epoch, a.region, coalesce(a.opens_at <= clock_timestamp(), false) as open, renewed.epoch as renewed_epoch,
+  floor(extract(epoch from clock_timestamp() - coalesce(a.lapsed_at, a.opens_at)) * 1000)::float8 as lapsed_ago_ms,
+  a.unprotected_epoch, a.unprotected_since::text as unprotected_since
+from authority a left join renewed on true`;
+
+interface AuthorityRow {
+  readonly epoch: number;
+  readonly region: string;
+  readonly open: boolean;
+  readonly renewed_epoch: number | null;
+  readonly lapsed_ago_ms: number | null;
+  readonly unprotected_epoch: number | null;
+  readonly unprotected_since: string | null;
+}
+
+function unprotectedOf({ unprotected_epoch: epoch, unprotected_since: since }: AuthorityRow) {
+  return epoch === null || since === null ? undefined : { epoch, since };
+}
+
+/** Renews the region's authority if `renew`, and reads the record in any case. Throws `DatabaseFailure`. */
+export async function renewAuthority(
+  authorityStore: Pool,
+  { region, server, renew }: { region: string; server: string; renew: boolean },
+): Promise<AuthorityAnswer> {
+  const result = await withConnection(authorityStore, (client) =>
+    client.query<AuthorityRow>({
+      name: 'renew-authority',
+      text: RENEW,
+      values: [region, server, renew],
+    }),
+  );
+  const [row] = result.rows;
+  if (!row) throw new TypeError('the authority store holds no record');
+  return {
+    record: {
+      epoch: row.epoch,
+      region: row.region,
+      open: row.open,
+      lapsedAgoMs: row.lapsed_ago_ms ?? undefined,
+      unprotected: unprotectedOf(row),
+    },
+    renewedEpoch: row.renewed_epoch ?? undefined,
+  };
+}

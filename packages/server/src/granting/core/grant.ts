@@ -1,0 +1,270 @@
+import { type Line, lostNumber, PLACE_TTL_MS, PLACES_MAX, type Place, type PlaceClaim } from '../../queue/core/queue';
+import { type AdoptionVerdict, adoptionVerdict, type UncertaintyPolicy } from './adoption';
+import { type Entitlement, type Requester, type TakingRefusal, takingRefusal } from './entitlement';
+import { type Protection, waitsForFollower } from './escrow';
+import { grantedUntilMs, isProven, type Lease, type LeaseClaim, standingOf } from './lease';
+import { PoolBooks, type PoolCount, type PoolFacts } from './pool-ledger';
+import { isOverdrawn } from './seats';
+
+/** `adopt` never sells a seat: it only takes over what the claim proves (a heartbeat of an unknown lease). */
+export interface GrantRequest extends Requester {
+  readonly intent: 'checkout' | 'adopt';
+  readonly leaseId: string;
+  readonly holder: string;
+  /** The stable name of the installation: a live lease of the same one is given back instead of a second seat. */
+  readonly identity: string | undefined;
+  readonly seats: number;
+  /** The name of the API token it is asked with. */
+  readonly grantedBy: string;
+  readonly claim?: LeaseClaim;
+  /** Takes the seats for offline use, for so long. */
+  readonly borrowSeconds?: number;
+  /** Waits in line when no seat is free. */
+  readonly queue?: boolean;
+  /** Where it stood in line before the loss of a region. */
+  readonly placeClaim?: PlaceClaim;
+}
+
+export type GrantVerdict =
+  | { readonly kind: 'granted'; readonly lease: Lease; readonly how: 'new' | 'again' | 'adopted' }
+  /** `position` 1 comes next. */
+  | { readonly kind: 'queued'; readonly place: Place; readonly position: number; readonly how: Queueing }
+  | { readonly kind: 'queue_full'; readonly places: number }
+  | { readonly kind: 'borrow_too_long'; readonly borrowSecondsMax: number }
+  /** The answer would have to wait for a follower that is gone (S2). */
+  | { readonly kind: 'not_protected' }
+  /** `seatsFree` are those that this requester could take. */
+  | { readonly kind: 'no_seat_available'; readonly seats: number; readonly seatsFree: number }
+  | { readonly kind: 'lease_conflict' }
+  | { readonly kind: 'lease_expired' }
+  | { readonly kind: 'lease_released' }
+  | { readonly kind: 'lease_not_found' }
+  | TakingRefusal;
+
+/** `taken_up`: with the number that it had in a lost region. */
+export type Queueing = 'new' | 'again' | 'taken_up';
+
+export interface GrantBatch extends PoolFacts {
+  readonly entitlement: Entitlement;
+  readonly epoch: number;
+  /** The database's clock, read after the row lock was taken. */
+  readonly nowMs: number;
+  /** What may have ended in a lost region before then is in doubt (S4). */
+  readonly mustOutliveMs: number | undefined;
+  readonly requests: readonly GrantRequest[];
+  readonly protection: Protection;
+  readonly policy: UncertaintyPolicy;
+}
+
+export interface GrantDecision {
+  /** In the order of the requests. */
+  readonly verdicts: readonly GrantVerdict[];
+  readonly inserted: readonly Lease[];
+  /** The pool after the inserts. `seatsTaken` is what the database's own count must arrive at. */
+  readonly pool: PoolCount;
+  readonly line: Line['changes'];
+}
+
+/**
+ * Decides requests for one pool together, in the order of their arrival (S1). The same lease asked for twice in one
+ * batch is one lease.
+ */
+export function decideGrants(batch: GrantBatch): GrantDecision {
+  const books = new PoolBooks(batch);
+  const verdicts = batch.requests.map((request) => verdictOn(request, books, batch));
+  return { verdicts, inserted: books.inserted, pool: books.pool, line: books.line.changes };
+}
+
+function verdictOn(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
+  const lease = books.lease(request.leaseId);
+  if (lease) return verdictOnKnown(lease, request, batch);
+  const sameInstallation = leaseOfInstallation(request, books, batch);
+  if (sameInstallation) return verdictOnKnown(sameInstallation, { ...request, holder: sameInstallation.holder }, batch);
+  return verdictOnUnknown(request, books, batch);
+}
+
+/**
+ * What this installation holds already: a restart that forgot the lease id does not burn a second seat. While grants of a
+ * lost region may be unknown, only what this epoch has confirmed is given back: its release may have been lost with
+ * that region, and its seat sold again there (S4).
+ */
+function leaseOfInstallation(
+  { intent, identity, controlRoom, seats, borrowSeconds, claim }: GrantRequest,
+  books: PoolBooks,
+  { nowMs, epoch, mustOutliveMs }: GrantBatch,
+): Lease | undefined {
+  if (intent !== 'checkout' || identity === undefined) return undefined;
+  return books.findLease(
+    (lease) =>
+      lease.identity === identity &&
+      lease.controlRoom === controlRoom &&
+      lease.seats === seats &&
+      lease.borrowed === (borrowSeconds !== undefined) &&
+      standingOf(lease, nowMs) === 'live' &&
+      (mustOutliveMs === undefined || lease.epoch === epoch) &&
+      isProven(lease, claim?.expiresAtMs),
+  );
+}
+
+function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch): GrantVerdict {
+  const foreign = request.controlRoom !== undefined && lease.controlRoom !== request.controlRoom;
+  if (foreign) return { kind: request.intent === 'adopt' ? 'lease_not_found' : 'lease_conflict' };
+  const standing = standingOf(lease, batch.nowMs);
+  if (standing !== 'live') return { kind: standing };
+  if (!isProven(lease, request.claim?.expiresAtMs)) return { kind: 'lease_expired' };
+  if (!isSameWish(lease, request, batch)) return { kind: 'lease_conflict' };
+  if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };
+  return { kind: 'granted', lease, how: 'again' };
+}
+
+function isSameWish(lease: Lease, request: GrantRequest, { pool }: GrantBatch): boolean {
+  const { intent, seats, holder, borrowSeconds } = request;
+  const sameEnd = intent === 'adopt' || lease.borrowed === (borrowSeconds !== undefined);
+  return lease.poolId === pool.id && lease.seats === seats && lease.holder === holder && sameEnd;
+}
+
+function verdictOnUnknown(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
+  const taken = request.claim ? takeOver(request.claim, request, books, batch) : undefined;
+  if (taken) return taken;
+  if (request.intent === 'adopt') return { kind: 'lease_not_found' };
+  const { borrowSecondsMax } = batch.entitlement;
+  const refusal = takingRefusal(batch.entitlement, request, batch.nowMs);
+  if (refusal) return refusal;
+  if ((request.borrowSeconds ?? 0) > borrowSecondsMax) return { kind: 'borrow_too_long', borrowSecondsMax };
+  return takeSeats(request, books, batch);
+}
+
+/** Undefined when a checkout whose claim proves nothing any more may take a new seat instead. */
+function takeOver(
+  claim: LeaseClaim,
+  request: GrantRequest,
+  books: PoolBooks,
+  batch: GrantBatch,
+): GrantVerdict | undefined {
+  const refusal = refusedToAdopt(claim, request, batch);
+  if (refusal) return refusal;
+  const { leaseTtlMs } = batch.entitlement;
+  const adoption = adoptionVerdict({ ...batch, claim, count: books.pool, leaseTtlMs });
+  if (adoption.kind === 'refuse') return request.intent === 'adopt' ? refusedAdoption(adoption.because) : undefined;
+  const taken = newLease({ ...claim, leaseId: request.leaseId }, books, batch);
+  const { validUntilMs } = batch.entitlement;
+  const lease = claim.borrowed
+    ? { ...taken, borrowed: true, expiresAtMs: Math.min(claim.expiresAtMs, validUntilMs) }
+    : taken;
+  books.enter(lease, adoption.count);
+  // The lost region granted what it waits for here.
+  const place = books.line.find(({ leaseId }) => leaseId === request.leaseId);
+  if (place) books.line.leave(place);
+  return { kind: 'granted', lease, how: 'adopted' };
+}
+
+function takeSeats(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
+  const { pool, line } = books;
+  const place = placeOf(request, line);
+  if (place && !maySpeakFor(place, request)) return { kind: 'lease_conflict' };
+  // The lease is the one that was waited for: under the place's id, and its Control Room's.
+  const asked = place ? { ...request, leaseId: place.leaseId, controlRoom: place.controlRoom } : request;
+  const open = books.openTo(books.roomOf(asked.controlRoom), line.aheadOf(place));
+  if (asked.seats > open) {
+    const waiting = asked.queue ? wait(asked, place, books, batch) : undefined;
+    return waiting ?? { kind: 'no_seat_available', seats: pool.seats, seatsFree: open };
+  }
+  const count = { ...pool, seatsTaken: pool.seatsTaken + asked.seats };
+  const lease = { ...newLease(asked, books, batch), ...lentUntil(asked, batch), overdraft: isOverdrawn(count) };
+  if (batch.protection === 'cut_off' && waitsForFollower(lease, { ...batch, ...pool })) {
+    if (place) line.renew(place, batch.nowMs);
+    return { kind: 'not_protected' };
+  }
+  if (place) line.leave(place);
+  books.enter(lease, count);
+  return { kind: 'granted', lease, how: 'new' };
+}
+
+/** What is borrowed ends by itself, at the latest with its license. */
+function lentUntil({ borrowSeconds }: GrantRequest, { nowMs, entitlement }: GrantBatch): Partial<Lease> {
+  if (borrowSeconds === undefined) return {};
+  return { borrowed: true, expiresAtMs: Math.min(nowMs + borrowSeconds * 1000, entitlement.validUntilMs) };
+}
+
+function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, line: Line): Place | undefined {
+  const own = line.find((place) => place.leaseId === leaseId);
+  if (own || identity === undefined) return own;
+  return line.find(
+    (place) => place.identity === identity && place.controlRoom === controlRoom && place.seats === seats,
+  );
+}
+
+/** A place is for as many seats as it was taken for, and for the Control Room that took it. */
+function maySpeakFor(place: Place, { seats, controlRoom }: GrantRequest): boolean {
+  return place.seats === seats && (controlRoom === undefined || place.controlRoom === controlRoom);
+}
+
+/** Undefined when there is nothing to wait for: this Control Room may never take so many. */
+function wait(
+  request: GrantRequest,
+  place: Place | undefined,
+  books: PoolBooks,
+  batch: GrantBatch,
+): GrantVerdict | undefined {
+  const { line } = books;
+  const room = books.roomOf(request.controlRoom);
+  if (request.seats > books.openAtMostTo(room)) return undefined;
+  if (place) return queued(line.renew(place, batch.nowMs), 'again', line);
+  if (line.isFull) return { kind: 'queue_full', places: PLACES_MAX };
+  const { leaseId, seats, holder, identity, grantedBy } = request;
+  const wish = { leaseId, seats, holder, identity, requestedBy: grantedBy, ...room };
+  const number = lostNumber(request.placeClaim, batch);
+  const joined = line.join({ ...wish, expiresAtMs: batch.nowMs + PLACE_TTL_MS }, number);
+  return queued(joined, number === undefined ? 'new' : 'taken_up', line);
+}
+
+function queued(place: Place, how: Queueing, line: Line): GrantVerdict {
+  return { kind: 'queued', place, position: line.aheadOf(place).length + 1, how };
+}
+
+/** A Control Room takes over only what was its own; one that is suspended, nothing. */
+function refusedToAdopt(
+  claim: LeaseClaim,
+  request: GrantRequest,
+  { entitlement: { validFromMs, validUntilMs }, nowMs }: GrantBatch,
+): GrantVerdict | undefined {
+  if (request.controlRoom !== undefined && claim.controlRoom !== request.controlRoom) {
+    return { kind: 'lease_not_found' };
+  }
+  if (nowMs >= validUntilMs) return { kind: 'license_not_valid', validFromMs, validUntilMs };
+  return request.controlRoomState === 'suspended' ? { kind: 'control_room_suspended' } : undefined;
+}
+
+type RefusalReason = Extract<AdoptionVerdict, { kind: 'refuse' }>['because'];
+
+/** To its holder a lease that cannot be adopted any more has expired; one of this epoch was never granted. */
+function refusedAdoption(because: RefusalReason): GrantVerdict {
+  switch (because) {
+    case 'token_of_this_epoch':
+      return { kind: 'lease_not_found' };
+    case 'token_too_old':
+    case 'no_seat_available':
+      return { kind: 'lease_expired' };
+  }
+}
+
+function newLease(
+  request: Pick<GrantRequest, 'leaseId' | 'holder' | 'controlRoom' | 'identity' | 'seats'>,
+  { pool }: PoolBooks,
+  batch: GrantBatch,
+): Lease {
+  return {
+    id: request.leaseId,
+    poolId: pool.id,
+    holder: request.holder,
+    controlRoom: request.controlRoom,
+    identity: request.identity,
+    seats: request.seats,
+    overdraft: false,
+    borrowed: false,
+    seq: pool.grantSeq + request.seats,
+    epoch: batch.epoch,
+    expiresAtMs: grantedUntilMs(batch.nowMs, batch.entitlement),
+    state: 'live',
+  };
+}

@@ -1,0 +1,98 @@
+import { Line, type Place, setAside } from '../../queue/core/queue';
+import { OpenSeats, openAtMost, type Reservation, type Room, type RoomUse } from '../../reservations/core/reservations';
+import type { Lease } from './lease';
+import { capacityOf, type SeatCount, seatsFree } from './seats';
+
+/** A pool as read under its row lock. */
+export interface PoolCount extends SeatCount {
+  readonly id: number;
+  readonly grantSeq: number;
+  /** How many granted seats may be answered for that the follower has not (S2), and up to where it has them. */
+  readonly escrow: number;
+  readonly ackedSeq: number;
+  /** The last number that a place in the line was given. */
+  readonly queueSeq: number;
+}
+
+/** What is reserved in a pool, and how much of it is used. */
+export interface Reserved {
+  readonly reservations: readonly Reservation[];
+  /** The use of every Control Room that a reservation is for. */
+  readonly uses: readonly RoomUse[];
+  /** The groups of the Control Rooms that ask, or stand in line. */
+  readonly groups: ReadonlyMap<string, string>;
+}
+
+export const NOTHING_RESERVED: Reserved = { reservations: [], uses: [], groups: new Map() };
+
+export interface PoolFacts {
+  readonly pool: PoolCount;
+  /** The leases that the requests name, by id or by identity. */
+  readonly known: readonly Lease[];
+  readonly reserved: Reserved;
+  /** The live places in line. */
+  readonly places: readonly Place[];
+}
+
+/** The books of one pool while a batch is decided: each decision finds what the ones before it entered. */
+export class PoolBooks {
+  readonly line: Line;
+  readonly #reserved: Reserved;
+  readonly #leases = new Map<string, Lease>();
+  readonly #uses: RoomUse[];
+  readonly #inserted: Lease[] = [];
+  #pool: PoolCount;
+
+  constructor({ pool, known, reserved, places }: PoolFacts) {
+    this.#pool = pool;
+    this.line = new Line(places, pool.queueSeq);
+    this.#reserved = reserved;
+    this.#uses = [...reserved.uses];
+    for (const lease of known) this.#leases.set(lease.id, lease);
+  }
+
+  get pool(): PoolCount {
+    return this.#pool;
+  }
+
+  get inserted(): readonly Lease[] {
+    return this.#inserted;
+  }
+
+  lease(id: string): Lease | undefined {
+    return this.#leases.get(id);
+  }
+
+  /** The first lease of the pool that `isWanted`. */
+  findLease(isWanted: (lease: Lease) => boolean): Lease | undefined {
+    for (const lease of this.#leases.values()) {
+      if (lease.poolId === this.#pool.id && isWanted(lease)) return lease;
+    }
+    return undefined;
+  }
+
+  roomOf(controlRoom: string | undefined): Room {
+    return { controlRoom, group: controlRoom === undefined ? undefined : this.#reserved.groups.get(controlRoom) };
+  }
+
+  /** How many seats a Control Room may take now, behind those who are ahead of it in line. */
+  openTo(room: Room, ahead: readonly Place[]): number {
+    const { reservations } = this.#reserved;
+    const open = new OpenSeats(seatsFree(this.#pool), reservations, this.#uses);
+    setAside(open, ahead, { capacity: capacityOf(this.#pool), reservations });
+    return open.openTo(room);
+  }
+
+  /** How many it could ever take. */
+  openAtMostTo(room: Room): number {
+    return openAtMost(capacityOf(this.#pool), this.#reserved.reservations, room);
+  }
+
+  /** Enters a lease; `count` is the pool's with it. */
+  enter(lease: Lease, count: SeatCount): void {
+    this.#pool = { ...this.#pool, ...count, grantSeq: lease.seq };
+    this.#leases.set(lease.id, lease);
+    this.#inserted.push(lease);
+    if (lease.controlRoom !== undefined) this.#uses.push({ ...this.roomOf(lease.controlRoom), seats: lease.seats });
+  }
+}

@@ -1,0 +1,51 @@
+import type { ControlRoomState } from '../../auth/core/caller';
+import { isProven, type Lease, renewedUntilMs, standingOf } from './lease';
+
+/** A lease as read under its row lock, with the database's clock at that moment and the terms it is under. */
+export interface LockedLease {
+  readonly lease: Lease;
+  readonly nowMs: number;
+  readonly leaseTtlMs: number;
+  readonly validFromMs: number;
+  readonly validUntilMs: number;
+}
+
+export interface RenewalRequest {
+  readonly leaseId: string;
+  /** Set when the caller may renew only the leases of one Control Room. */
+  readonly controlRoom: string | undefined;
+  readonly controlRoomState: ControlRoomState;
+  /** Until when the lease's token is good, when it was presented and verified. */
+  readonly tokenUntilMs?: number | undefined;
+}
+
+export type RenewalVerdict =
+  | { readonly kind: 'renewed'; readonly lease: Lease }
+  | { readonly kind: 'lease_expired' }
+  | { readonly kind: 'lease_released' }
+  | { readonly kind: 'license_not_valid'; readonly validFromMs: number; readonly validUntilMs: number }
+  | { readonly kind: 'control_room_suspended' }
+  /** It may have ended in a lost region: a token that outlives that region's last word is wanted (S4). */
+  | { readonly kind: 'in_doubt' }
+  /** Another Control Room's lease: to this caller there is no such lease. */
+  | { readonly kind: 'lease_not_found' }
+  | { readonly kind: 'unknown' };
+
+/** A heartbeat renews a live lease and only that: what has ended stays ended. */
+export function renewalVerdict(
+  request: RenewalRequest,
+  locked: LockedLease | undefined,
+  epoch: number,
+): RenewalVerdict {
+  if (!locked) return { kind: 'unknown' };
+  const { lease, nowMs, validFromMs, validUntilMs } = locked;
+  if (request.controlRoom !== undefined && lease.controlRoom !== request.controlRoom) {
+    return { kind: 'lease_not_found' };
+  }
+  const standing = standingOf(lease, nowMs);
+  if (standing !== 'live') return { kind: standing };
+  if (!isProven(lease, request.tokenUntilMs)) return { kind: 'in_doubt' };
+  if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };
+  if (nowMs >= validUntilMs) return { kind: 'license_not_valid', validFromMs, validUntilMs };
+  return { kind: 'renewed', lease: { ...lease, epoch, expiresAtMs: renewedUntilMs(lease, nowMs, locked) } };
+}

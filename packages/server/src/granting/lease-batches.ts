@@ -1,0 +1,120 @@
+import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import type { Acknowledgements } from '../epochs/replication-tracker';
+import { Batcher, type BatchOutcome } from '../platform/batcher';
+import type { Timers } from '../platform/timers';
+import type {
+  CommittedAt,
+  ExpectedEpoch,
+  GrantBatchResult,
+  InEpoch,
+  LicenseDatabase,
+  ReleaseRequest,
+  ReleaseVerdict,
+  Renewal,
+} from '../ports';
+import type { UncertaintyPolicy } from './core/adoption';
+import type { Entitlement } from './core/entitlement';
+import type { GrantRequest, GrantVerdict } from './core/grant';
+import type { RenewalRequest } from './core/renewal';
+
+/** What a transaction decided, and the epoch that it was decided in. */
+export interface Decided<T> extends CommittedAt {
+  readonly kind: 'done';
+  readonly epoch: number;
+  readonly verdict: T;
+}
+
+export type GrantAnswer =
+  | (Decided<GrantVerdict> & Pick<GrantBatchResult, 'nowMs' | 'ackedSeq' | 'escrow'>)
+  | { readonly kind: 'entitlement_not_found' }
+  | { readonly kind: 'entitlement_changed' }
+  | Refusal;
+
+interface Wanted {
+  readonly entitlement: Entitlement;
+  readonly request: GrantRequest;
+}
+
+interface LeaseBatchesOptions {
+  readonly policy: UncertaintyPolicy;
+  readonly database: LicenseDatabase;
+  readonly work: EpochWork;
+  readonly acknowledgements: Acknowledgements;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
+}
+
+const BATCHING = { sizeMax: 200, waitingMax: 5_000, overloaded: { kind: 'overloaded' } as const };
+
+/** Collects what arrives together into transactions: grants by pool (S1), renewals and releases over all pools. */
+export class LeaseBatches {
+  readonly #options: LeaseBatchesOptions;
+  readonly #grantsByPool = new Map<number, Batcher<Wanted, GrantAnswer>>();
+  readonly #renewals: Batcher<RenewalRequest, Decided<Renewal> | Refusal>;
+  readonly #releases: Batcher<ReleaseRequest, Decided<ReleaseVerdict> | Refusal>;
+
+  constructor(options: LeaseBatchesOptions) {
+    this.#options = options;
+    const { database } = options;
+    this.#renewals = this.#batcherOf('heartbeat', (requests, expected) => database.renew(requests, expected));
+    this.#releases = this.#batcherOf('release', (requests, expected) => database.release(requests, expected));
+  }
+
+  grant(entitlement: Entitlement, request: GrantRequest): Promise<GrantAnswer> {
+    return this.#grantsOf(entitlement.poolId).add({ entitlement, request });
+  }
+
+  renew(request: RenewalRequest): Promise<Decided<Renewal> | Refusal> {
+    return this.#renewals.add(request);
+  }
+
+  release(request: ReleaseRequest): Promise<Decided<ReleaseVerdict> | Refusal> {
+    return this.#releases.add(request);
+  }
+
+  #batcherOf<Request, Verdict>(
+    verb: string,
+    transact: (requests: readonly Request[], expected: ExpectedEpoch) => Promise<InEpoch<readonly Verdict[]>>,
+  ): Batcher<Request, Decided<Verdict> | Refusal> {
+    return new Batcher<Request, Decided<Verdict> | Refusal>({
+      ...BATCHING,
+      timers: this.#options.timers,
+      run: async (requests) => {
+        const outcome = await this.#options.work.run(verb, requests.length, (expected) => transact(requests, expected));
+        if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
+        const { result, ...committed } = outcome;
+        return { kind: 'each', answers: result.map((verdict) => ({ ...committed, verdict })) };
+      },
+    });
+  }
+
+  #grantsOf(poolId: number): Batcher<Wanted, GrantAnswer> {
+    const existing = this.#grantsByPool.get(poolId);
+    if (existing) return existing;
+    const { timers } = this.#options;
+    const batcher = new Batcher<Wanted, GrantAnswer>({ ...BATCHING, timers, run: (wanted) => this.#runGrants(wanted) });
+    this.#grantsByPool.set(poolId, batcher);
+    return batcher;
+  }
+
+  async #runGrants(wanted: readonly Wanted[]): Promise<BatchOutcome<GrantAnswer>> {
+    const { work, database, policy, acknowledgements } = this.#options;
+    // All are of one pool, so the one that was looked up last speaks for all.
+    const entitlement = wanted.at(-1)?.entitlement;
+    if (!entitlement) return { kind: 'each', answers: [] };
+    const requests = wanted.map(({ request }) => request);
+    const outcome = await work.run('checkout', requests.length, (expected) =>
+      database.grant({
+        ...{ entitlement, requests, expected, policy },
+        follower: acknowledgements.knowledge(expected.epoch, entitlement.poolId),
+      }),
+    );
+    if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
+    const { result, ...committed } = outcome;
+    if (typeof result === 'object' && 'kind' in result) return { kind: 'all', answer: result };
+    if (typeof result === 'string') return { kind: 'each', answers: wanted.map(() => ({ kind: result })) };
+    const { verdicts, grantSeq, ...facts } = result;
+    acknowledgements.note({ ...committed, poolId: entitlement.poolId, seq: grantSeq });
+    return { kind: 'each', answers: verdicts.map((verdict) => ({ ...committed, ...facts, verdict })) };
+  }
+}

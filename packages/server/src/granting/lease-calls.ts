@@ -1,0 +1,188 @@
+import type { Static } from '@sinclair/typebox';
+import { allows, type Caller } from '../auth/core/caller';
+import { refusalReply, type WhereToGo } from '../platform/http/problem-mapping';
+import { type ProblemExtras, problemReply } from '../platform/http/problems';
+import type { Reply } from '../platform/http/reply';
+import type {
+  CheckoutBody,
+  HeldLease as HeldLeaseSchema,
+  HeldPlace as HeldPlaceSchema,
+  LeaseParams,
+  ReleaseBody,
+  TokenBody,
+} from '../platform/http/schemas';
+import type { LeaseEnd } from './core/lease';
+import type { HeldLease, HeldPlace, LeaseAnswer, ReleaseAnswer } from './lease-answers';
+import type { LeaseDesk } from './lease-service';
+
+type CheckoutCall = Static<typeof LeaseParams> & Static<typeof CheckoutBody>;
+type ReleaseCall = Static<typeof LeaseParams> & Static<typeof ReleaseBody>;
+type LeaseCall = Static<typeof LeaseParams> & Static<typeof TokenBody>;
+
+export interface LeaseCallOptions extends WhereToGo {
+  readonly server: string;
+  readonly desk: LeaseDesk;
+}
+
+/**
+ * Checkout, heartbeat and release with the answers of the contract, whichever connection they came over. A call is
+ * already valid and its caller known.
+ */
+export class LeaseCalls {
+  readonly #options: LeaseCallOptions;
+
+  constructor(options: LeaseCallOptions) {
+    this.#options = options;
+  }
+
+  async checkout(call: CheckoutCall, caller: Caller): Promise<Reply> {
+    return leaseReply(201, await this.#options.desk.checkout(withPlainId(call), caller), this.#options);
+  }
+
+  async heartbeat(call: LeaseCall, caller: Caller): Promise<Reply> {
+    return leaseReply(200, await this.#options.desk.heartbeat(withPlainId(call), caller), this.#options);
+  }
+
+  /** An administrator takes seats back from whoever holds them, and says why. */
+  async release(call: ReleaseCall, caller: Caller): Promise<Reply> {
+    const { leaseId, token, reason } = withPlainId(call);
+    if (reason === undefined && !allows(caller.scopes, ['lease'])) return REASON_MISSING;
+    if (reason !== undefined && !allows(caller.scopes, ['admin'])) return REASON_FORBIDDEN;
+    const end: LeaseEnd = reason === undefined ? { kind: 'released' } : { kind: 'forced', reason };
+    return endedReply(await this.#options.desk.release({ leaseId, token, end }, caller), this.#options);
+  }
+}
+
+const REASON_MISSING = problemReply('invalid_request', {
+  detail: 'reason is missing: an administrator who takes seats back says why',
+  members: { field: 'reason', errors: [{ field: 'reason', detail: 'is missing' }] },
+});
+
+const REASON_FORBIDDEN = problemReply('forbidden', {
+  detail: 'a reason takes the seats back from whoever holds them, which needs the scope admin; release without one',
+});
+
+/** What is wrong in detail is for whoever reads the server's log. */
+const UNPROVEN =
+  'what the database says of this license is not proven by its signed file; an administrator imports the license file again';
+
+/** The same UUID may be written in two ways; it is one lease. */
+function withPlainId<T extends { leaseId: string }>(call: T): T {
+  const leaseId = call.leaseId.toLowerCase();
+  return leaseId === call.leaseId ? call : { ...call, leaseId };
+}
+
+/** What a lease call is answered with. */
+export function leaseReply(
+  status: 200 | 201,
+  answer: LeaseAnswer,
+  options: WhereToGo & { readonly server: string },
+): Reply {
+  switch (answer.kind) {
+    case 'held': {
+      const { id: leaseId, expiresAtMs } = answer.lease;
+      const { onDisconnect } = answer.pool;
+      return { status, body: heldLease(answer, options.server), held: { leaseId, expiresAtMs, onDisconnect } };
+    }
+    case 'queued':
+      return {
+        status: 202,
+        body: heldPlace(answer),
+        retryAfterSeconds: Math.max(1, Math.ceil(answer.retryAfterSeconds)),
+      };
+    case 'borrow_too_long': {
+      const { borrowSecondsMax } = answer;
+      const mostOf = borrowSecondsMax === 0 ? 'nothing may be borrowed' : `at most ${borrowSecondsMax} seconds`;
+      const detail = `borrowSeconds: ${mostOf} of this feature`;
+      return problemReply(answer.kind, { detail, members: { field: 'borrowSeconds', borrowSecondsMax } });
+    }
+    case 'queue_full':
+      return problemReply(answer.kind, { detail: `${answer.places} are waiting`, members: { places: answer.places } });
+    case 'no_seat_available': {
+      const { seats, seatsFree } = answer;
+      return problemReply(answer.kind, {
+        detail: `${seatsFree} of ${seats} seats are free`,
+        members: { seats, seatsFree },
+      });
+    }
+    case 'license_ambiguous': {
+      const { licenseIds } = answer;
+      return problemReply(answer.kind, {
+        detail: `name one of them as licenseId: ${licenseIds.join(', ')}`,
+        members: { licenseIds },
+      });
+    }
+    case 'license_unproven':
+      return problemReply(answer.code, { detail: UNPROVEN, members: { licenseId: answer.licenseId } });
+    case 'wrong_license':
+      return problemReply(answer.kind, { detail: `this token acts within the license ${answer.licenseId} alone` });
+    case 'license_not_valid':
+      return problemReply(answer.kind, validityOf(answer));
+    case 'wrong_control_room':
+    case 'control_room_suspended':
+    case 'control_room_fail_safe':
+    case 'entitlement_not_found':
+    case 'lease_conflict':
+    case 'lease_expired':
+    case 'lease_released':
+    case 'lease_not_found':
+      return problemReply(answer.kind);
+    default:
+      return refusalReply(answer, options);
+  }
+}
+
+function endedReply(answer: ReleaseAnswer, options: LeaseCallOptions): Reply {
+  switch (answer.kind) {
+    case 'ended':
+      return { status: 204 };
+    case 'lease_not_found':
+      return problemReply(answer.kind);
+    default:
+      return refusalReply(answer, options);
+  }
+}
+
+function heldPlace(answer: HeldPlace): Static<typeof HeldPlaceSchema> {
+  const { place, position, pool, token, retryAfterSeconds, nowMs } = answer;
+  return {
+    leaseId: place.leaseId,
+    licenseId: pool.licenseId,
+    position,
+    token,
+    expiresAt: new Date(place.expiresAtMs).toISOString(),
+    serverTime: new Date(nowMs).toISOString(),
+    retryAfter: retryAfterSeconds,
+  };
+}
+
+/** A license may be valid from or until for ever; then there is no date to say. */
+function validityOf({ validFromMs, validUntilMs }: { validFromMs: number; validUntilMs: number }): ProblemExtras {
+  const instant = (ms: number) => (Number.isFinite(ms) ? new Date(ms).toISOString() : null);
+  const [validFrom, validUntil] = [instant(validFromMs), instant(validUntilMs)];
+  const from = validFrom ? ` from ${validFrom}` : '';
+  const until = validUntil ? ` until ${validUntil}` : '';
+  return {
+    detail: `it is valid${from}${until}, by the clock of the database; import the license file that follows it`,
+    members: { validFrom, validUntil },
+  };
+}
+
+function heldLease(
+  { lease, pool, token, heartbeatAfterSeconds, nowMs }: HeldLease,
+  server: string,
+): Static<typeof HeldLeaseSchema> {
+  return {
+    leaseId: lease.id,
+    licenseId: pool.licenseId,
+    ...(lease.overdraft ? { overdraft: true as const } : {}),
+    ...(lease.borrowed ? { borrowed: true as const } : {}),
+    token,
+    expiresAt: new Date(lease.expiresAtMs).toISOString(),
+    serverTime: new Date(nowMs).toISOString(),
+    heartbeatAfter: heartbeatAfterSeconds,
+    epoch: lease.epoch,
+    servedBy: server,
+    policy: pool.policy,
+  };
+}

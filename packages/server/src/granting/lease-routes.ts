@@ -1,0 +1,135 @@
+import type { Static } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import type { Authenticate } from '../auth/authentication';
+import type { AppOptions } from '../platform/http/app-options';
+import { problemResponses, sendReply, UNAVAILABLE } from '../platform/http/problems';
+import {
+  CheckoutBody,
+  HeldLease as HeldLeaseSchema,
+  HeldPlace as HeldPlaceSchema,
+  LeaseParams,
+  ReleaseBody,
+  TokenBody,
+} from '../platform/http/schemas';
+import type { LeaseCalls } from './lease-calls';
+
+type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly calls: LeaseCalls };
+
+const COMMON_PROBLEMS = ['unauthenticated', 'forbidden', 'invalid_request', 'malformed_body'] as const;
+const TAKING_PROBLEMS = [
+  'license_not_valid',
+  'wrong_control_room',
+  'control_room_suspended',
+  'control_room_fail_safe',
+] as const;
+const SECURITY = [{ bearer: [] }];
+
+/** Checkout, heartbeat, release. */
+export function leaseRoutes(routes: FastifyInstance, options: LeaseRouteOptions): void {
+  checkoutRoute(routes, options);
+  heartbeatRoute(routes, options);
+  releaseRoute(routes, options);
+}
+
+function checkoutRoute(routes: FastifyInstance, options: LeaseRouteOptions): void {
+  routes.put<{ Params: Static<typeof LeaseParams>; Body: Static<typeof CheckoutBody> }>(
+    '/v1/leases/:leaseId',
+    {
+      schema: {
+        tags: ['leases'],
+        summary: 'Check seats out',
+        description:
+          'The same request again answers with the same lease, while it is live. With the token of an earlier grant, a lease that was lost with a region is taken over and no new seat is taken.',
+        security: SECURITY,
+        params: LeaseParams,
+        body: CheckoutBody,
+        response: {
+          201: HeldLeaseSchema,
+          202: HeldPlaceSchema,
+          ...problemResponses(
+            ...COMMON_PROBLEMS,
+            'license_ambiguous',
+            'license_tampered',
+            'license_unknown_key',
+            'license_not_for_this_deployment',
+            'wrong_license',
+            ...TAKING_PROBLEMS,
+            'entitlement_not_found',
+            'no_seat_available',
+            'queue_full',
+            'borrow_too_long',
+            'lease_conflict',
+            'lease_expired',
+            'lease_released',
+            ...UNAVAILABLE,
+          ),
+        },
+      },
+      onRequest: options.authenticate('lease'),
+    },
+    async (request, reply) =>
+      sendReply(reply, await options.calls.checkout({ ...request.body, ...request.params }, request.caller)),
+  );
+}
+
+function heartbeatRoute(routes: FastifyInstance, options: LeaseRouteOptions): void {
+  routes.post<{ Params: Static<typeof LeaseParams>; Body: Static<typeof TokenBody> }>(
+    '/v1/leases/:leaseId/heartbeat',
+    {
+      schema: {
+        tags: ['leases'],
+        summary: 'Renew a lease',
+        description:
+          'Send the newest token along: after the loss of a region it proves the lease to a server that does not know it.',
+        security: SECURITY,
+        params: LeaseParams,
+        body: TokenBody,
+        response: {
+          200: HeldLeaseSchema,
+          ...problemResponses(
+            ...COMMON_PROBLEMS,
+            'license_not_valid',
+            'control_room_suspended',
+            'license_ambiguous',
+            'license_tampered',
+            'license_unknown_key',
+            'license_not_for_this_deployment',
+            'lease_not_found',
+            'lease_expired',
+            'lease_released',
+            ...UNAVAILABLE,
+          ),
+        },
+      },
+      onRequest: options.authenticate('lease'),
+    },
+    async (request, reply) =>
+      sendReply(reply, await options.calls.heartbeat({ ...request.body, ...request.params }, request.caller)),
+  );
+}
+
+function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void {
+  routes.delete<{ Params: Static<typeof LeaseParams>; Body: Static<typeof ReleaseBody> }>(
+    '/v1/leases/:leaseId',
+    {
+      schema: {
+        tags: ['leases'],
+        summary: 'Give seats back',
+        description:
+          'Idempotent; leaves the line too. With its token, a lease that was lost with a region is recorded as released, so that it is never taken over. With a reason, which needs the scope `admin`, the seats are taken back from whoever holds them.',
+        security: SECURITY,
+        params: LeaseParams,
+        body: ReleaseBody,
+        response: {
+          204: Type.Null({ description: 'The lease has ended, now or before' }),
+          ...problemResponses(...COMMON_PROBLEMS, 'lease_not_found', ...UNAVAILABLE),
+        },
+      },
+      // An operator may take seats back.
+      onRequest: options.authenticate('lease', 'admin'),
+    },
+    async (request, reply) =>
+      sendReply(reply, await options.calls.release({ ...request.body, ...request.params }, request.caller)),
+  );
+}

@@ -1,0 +1,323 @@
+import type { Caller } from '../auth/core/caller';
+import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import type { Acknowledgements } from '../epochs/replication-tracker';
+import type { Metrics } from '../platform/metrics';
+import type { Timers } from '../platform/timers';
+import {
+  type CommittedAt,
+  DatabaseFailure,
+  type GrantBatchResult,
+  type LeasedPool,
+  type LeaseTokens,
+  type LicenseDatabase,
+} from '../ports';
+import type { PlaceClaim } from '../queue/core/queue';
+import type { UncertaintyPolicy } from './core/adoption';
+import type { Entitlement, EntitlementName, Requester } from './core/entitlement';
+import { answerableFrom, waitsForFollower } from './core/escrow';
+import type { GrantRequest, GrantVerdict } from './core/grant';
+import type { Lease, LeaseClaim } from './core/lease';
+import type { Entitlements, ProvenVerdict } from './entitlements';
+import type { Checkout, Heartbeat, LeaseAnswer, Release, ReleaseAnswer } from './lease-answers';
+import { LeaseBatches } from './lease-batches';
+
+export interface LeaseDeskOptions {
+  readonly policy: UncertaintyPolicy;
+  readonly database: LicenseDatabase;
+  readonly work: EpochWork;
+  readonly entitlements: Entitlements;
+  readonly tokens: LeaseTokens;
+  readonly acknowledgements: Acknowledgements;
+  readonly metrics: Metrics;
+  /** From 0 to 1; spreads the heartbeats of leases that were granted together. */
+  readonly random: () => number;
+  readonly onAdopted: (lease: Lease, claim: LeaseClaim) => void;
+  /** @default the process's own */
+  readonly timers?: Timers | undefined;
+}
+
+/** When a decision was made, and how it stands towards the follower. */
+interface Decision extends CommittedAt, Pick<GrantBatchResult, 'nowMs' | 'ackedSeq' | 'escrow'> {
+  readonly epoch: number;
+}
+
+/** The lease's own token, if it was sent along: verified already, or not yet. */
+interface Shown {
+  readonly claim?: LeaseClaim | undefined;
+  readonly token?: string | undefined;
+}
+
+const HEARTBEATS_PER_TTL = 3;
+/** Some round trips between regions; every caller waits longer than this. */
+const ACKNOWLEDGED_WITHIN_MS = 5_000;
+const HEARTBEAT_JITTER = 0.1;
+/** Who comes next asks about once a second, who is far back a few times within the life of a place. */
+const RETRY_AFTER_SECONDS_FIRST = 0.9;
+const RETRY_SECONDS_A_PLACE = 0.1;
+const RETRY_AFTER_SECONDS_MAX = 15;
+const RETRY_JITTER = 0.1;
+
+/**
+ * Where leases are checked out, renewed and released. Nothing is acknowledged whose epoch is not proven at the moment
+ * of the answer, though it was when the transaction began: the process may have been stopped in between (S5).
+ */
+export class LeaseDesk {
+  readonly #options: LeaseDeskOptions;
+  readonly #batches: LeaseBatches;
+
+  constructor(options: LeaseDeskOptions) {
+    this.#options = options;
+    this.#batches = new LeaseBatches(options);
+  }
+
+  /** Takes seats, or finds that this very request took them before. */
+  async checkout(request: Checkout, caller: Caller): Promise<LeaseAnswer> {
+    const answer = this.#options.work.refusal() ?? (await this.#checkout(request, caller));
+    if (answer.kind !== 'held' && answer.kind !== 'queued') this.#options.metrics.denials.inc({ code: answer.kind });
+    return answer;
+  }
+
+  /** Renews; a lease that this database does not know is adopted if its token proves it (S3). */
+  async heartbeat(request: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
+    const answer = this.#options.work.refusal() ?? (await this.#heartbeat(request, caller));
+    this.#options.metrics.heartbeats.inc({ outcome: answer.kind === 'held' ? 'renewed' : answer.kind });
+    return answer;
+  }
+
+  /** Gives seats back; doing it twice is doing it once. */
+  async release(request: Release, caller: Caller): Promise<ReleaseAnswer> {
+    const answer = this.#options.work.refusal() ?? (await this.#release(request, caller));
+    this.#options.metrics.releases.inc({ outcome: answer.kind });
+    return answer;
+  }
+
+  async #checkout(checkout: Checkout, caller: Caller): Promise<LeaseAnswer> {
+    const { leaseId, product, feature, seats, holder, identity, borrowSeconds, queue = false, token } = checkout;
+    const { licenseId = caller.licenseId } = checkout;
+    if (caller.licenseId !== undefined && licenseId !== caller.licenseId) {
+      return { kind: 'wrong_license', licenseId: caller.licenseId };
+    }
+    const claim = await this.#claim(leaseId, token);
+    const request = { intent: 'checkout', leaseId, seats, holder, identity, queue, ...requesterOf(caller) } as const;
+    const placeClaim = queue && !claim ? await this.#placeClaim(leaseId, token) : undefined;
+    return this.#grantTo({ product, feature, licenseId }, (entitlement) => ({
+      ...request,
+      ...(borrowSeconds === undefined ? {} : { borrowSeconds }),
+      ...(claim && proves(claim, request, entitlement) ? { claim } : {}),
+      ...(placeClaim && proves(placeClaim, request, entitlement) ? { placeClaim } : {}),
+    }));
+  }
+
+  async #heartbeat({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
+    const request = { leaseId, ...requesterOf(caller) };
+    let answer = await this.#batches.renew(request);
+    if (answer.kind === 'done' && answer.verdict.kind === 'in_doubt') {
+      const claim = await this.#claim(leaseId, token);
+      if (claim) answer = await this.#batches.renew({ ...request, tokenUntilMs: claim.expiresAtMs });
+    }
+    if (answer.kind !== 'done') return answer;
+    const renewal = answer.verdict;
+    switch (renewal.kind) {
+      case 'renewed':
+        return this.#held(renewal.lease, renewal.pool, { ...answer, ...renewal, token });
+      case 'unknown':
+        return this.#adopt({ leaseId, token }, caller);
+      case 'in_doubt':
+        return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'lease_expired' };
+      default:
+        // Its holder gives the lease up on this word: it takes as much authority as a renewal.
+        return this.#options.work.refusalToAcknowledge(answer.epoch) ?? renewal;
+    }
+  }
+
+  async #adopt({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
+    const claim = await this.#claim(leaseId, token);
+    if (!claim) return { kind: 'lease_not_found' };
+    const { seats, holder, identity } = claim;
+    const request = { intent: 'adopt', leaseId, seats, holder, identity, claim, ...requesterOf(caller) } as const;
+    const answer = await this.#grantTo(nameOf(claim, caller), () => request);
+    return answer.kind === 'entitlement_not_found' ? { kind: 'lease_not_found' } : answer;
+  }
+
+  async #release({ leaseId, token, end = { kind: 'released' } }: Release, caller: Caller): Promise<ReleaseAnswer> {
+    const request = { leaseId, controlRoom: caller.controlRoom, endedBy: caller.name, end };
+    let answer = await this.#batches.release(request);
+    const leftLine = answer.kind === 'done' && answer.verdict.kind === 'left_line';
+    if (leftLine || (answer.kind === 'done' && answer.verdict.kind === 'unknown')) {
+      // Only now does the token matter, and most leases are known: verifying costs more than releasing. Who stood in
+      // line here may have been granted the lease in a lost region.
+      const proven = await this.#proven(leaseId, token, caller);
+      if (proven && 'kind' in proven) return proven;
+      if (proven) answer = await this.#batches.release({ ...request, proven });
+    }
+    if (answer.kind !== 'done') return answer;
+    // A place that was lost with a region has been left by not being taken up again.
+    const gone =
+      leftLine || answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
+    if (!gone) return { kind: 'lease_not_found' };
+    return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'ended' };
+  }
+
+  /** What a token proves of a lease that the database does not know; undefined when it proves nothing. */
+  async #proven(
+    leaseId: string,
+    token: string | undefined,
+    caller: Caller,
+  ): Promise<{ poolId: number; claim: LeaseClaim } | undefined | Refusal> {
+    const claim = await this.#claim(leaseId, token);
+    const poolId = claim && (await this.#poolOf(claim, caller));
+    if (typeof poolId === 'object') return poolId;
+    return claim && poolId !== undefined ? { poolId, claim } : undefined;
+  }
+
+  /** Once more when the entitlement had changed since it was looked up. */
+  async #grantTo(
+    name: EntitlementName,
+    requestFor: (entitlement: Entitlement) => GrantRequest,
+    { again = true } = {},
+  ): Promise<LeaseAnswer> {
+    const entitled = await this.#entitlement(name);
+    if (entitled.kind !== 'found') return entitled;
+    const { entitlement } = entitled;
+    const request = requestFor(entitlement);
+    const answer = await this.#batches.grant(entitlement, request);
+    switch (answer.kind) {
+      case 'done':
+        return this.#granted(answer, request, entitlement);
+      case 'entitlement_changed':
+      case 'entitlement_not_found':
+        this.#options.entitlements.forget(entitlement);
+        if (again) return this.#grantTo(name, requestFor, { again: false });
+        return answer.kind === 'entitlement_changed' ? { kind: 'overloaded' } : answer;
+      default:
+        return answer;
+    }
+  }
+
+  async #granted(
+    { verdict, ...decided }: Decision & { verdict: GrantVerdict },
+    request: GrantRequest,
+    entitlement: Entitlement,
+  ): Promise<LeaseAnswer> {
+    if (verdict.kind === 'queued') return this.#queued(verdict, entitlement, decided);
+    if (verdict.kind !== 'granted') return verdict;
+    const { metrics } = this.#options;
+    metrics.grants.inc({ how: verdict.how });
+    if (verdict.how === 'new' && verdict.lease.overdraft) {
+      const { licenseId: license, product, feature } = entitlement;
+      metrics.overdraftGrants.inc({ license, product, feature });
+    }
+    if (verdict.how === 'adopted' && request.claim) {
+      metrics.adoptions.inc();
+      this.#options.onAdopted(verdict.lease, request.claim);
+    }
+    // The lease may carry an earlier epoch when it was granted before; the answer speaks for the present one.
+    const lease = { ...verdict.lease, epoch: decided.epoch };
+    return this.#held(lease, entitlement, { ...decided, claim: request.claim });
+  }
+
+  async #queued(
+    { place, position, how }: Extract<GrantVerdict, { kind: 'queued' }>,
+    pool: LeasedPool,
+    { nowMs, epoch }: Decision,
+  ): Promise<LeaseAnswer> {
+    const { tokens, work, metrics, random } = this.#options;
+    metrics.queued.inc({ how });
+    const token = await tokens.signPlace(place, pool, { epoch, atMs: nowMs });
+    const spread = 1 + RETRY_JITTER * (2 * random() - 1);
+    const afterSeconds = Math.min(
+      RETRY_AFTER_SECONDS_MAX,
+      RETRY_AFTER_SECONDS_FIRST + position * RETRY_SECONDS_A_PLACE,
+    );
+    const retryAfterSeconds = Math.round(afterSeconds * spread * 1000) / 1000;
+    return (
+      work.refusalToAcknowledge(epoch) ?? { kind: 'queued', place, position, pool, token, retryAfterSeconds, nowMs }
+    );
+  }
+
+  async #held(lease: Lease, pool: LeasedPool, decision: Decision & Shown): Promise<LeaseAnswer> {
+    const { tokens, work, random } = this.#options;
+    if (!(await this.#mayAnswerFor(lease, decision))) return { kind: 'not_protected' };
+    const { nowMs } = decision;
+    const token = await tokens.sign(lease, pool, nowMs);
+    const lifeMs = Math.min(pool.leaseTtlMs, lease.expiresAtMs - nowMs);
+    const jitter = 1 + HEARTBEAT_JITTER * (2 * random() - 1);
+    const heartbeatAfterSeconds = Math.max(0, Math.round((lifeMs / HEARTBEATS_PER_TTL) * jitter)) / 1000;
+    // The last thing before the answer.
+    return work.refusalToAcknowledge(lease.epoch) ?? { kind: 'held', lease, pool, token, heartbeatAfterSeconds, nowMs };
+  }
+
+  /** S2: waits until the follower has so much that this answer is within the escrow. */
+  async #mayAnswerFor(lease: Lease, { epoch, lsn, unprotected, ...decision }: Decision & Shown): Promise<boolean> {
+    const { ackedSeq, escrow } = decision;
+    const protection = unprotected ? 'unprotected' : 'followed';
+    if (!waitsForFollower(lease, { ackedSeq, escrow, protection })) return true;
+    // It has been answered before, which has waited: this answer tells nobody anything new.
+    const shown = decision.claim ?? (await this.#claim(lease.id, decision.token));
+    if (shown?.seq === lease.seq) return true;
+    const grants = { poolId: lease.poolId, seq: answerableFrom(lease, escrow) };
+    return this.#options.acknowledgements.reached({ epoch, lsn, grants }, { withinMs: ACKNOWLEDGED_WITHIN_MS });
+  }
+
+  /** The claim of a token, if one of our keys signed it for this very lease. */
+  async #claim(leaseId: string, token: string | undefined): Promise<LeaseClaim | undefined> {
+    if (token === undefined) return undefined;
+    const claim = await this.#options.tokens.verify(token);
+    return claim?.leaseId === leaseId ? claim : undefined;
+  }
+
+  async #placeClaim(leaseId: string, token: string | undefined): Promise<PlaceClaim | undefined> {
+    if (token === undefined) return undefined;
+    const claim = await this.#options.tokens.verifyPlace(token);
+    return claim?.leaseId === leaseId ? claim : undefined;
+  }
+
+  /** Undefined when no pool, or more than one, can be meant. */
+  async #poolOf(claim: LeaseClaim, caller: Caller): Promise<number | undefined | Refusal> {
+    const entitled = await this.#entitlement(nameOf(claim, caller));
+    switch (entitled.kind) {
+      case 'found':
+        return entitled.entitlement.poolId;
+      case 'entitlement_not_found':
+      case 'license_ambiguous':
+      case 'license_unproven':
+        return undefined;
+      default:
+        return entitled;
+    }
+  }
+
+  async #entitlement(name: EntitlementName): Promise<ProvenVerdict | Refusal> {
+    try {
+      return await this.#options.entitlements.find(name);
+    } catch (error) {
+      if (!(error instanceof DatabaseFailure)) throw error;
+      return this.#options.work.refused(error);
+    }
+  }
+}
+
+function requesterOf({ name, controlRoom, controlRoomState = 'active' }: Caller): Requester & { grantedBy: string } {
+  return { controlRoom, controlRoomState, grantedBy: name };
+}
+
+/** Where the lease of a token belongs; a token that names no license means the caller's, or the only one. */
+function nameOf({ product, feature, licenseId }: LeaseClaim, caller: Caller): EntitlementName {
+  return { product, feature, licenseId: licenseId ?? caller.licenseId };
+}
+
+/** A token for something else proves nothing about this request. */
+function proves(
+  claim: LeaseClaim | PlaceClaim,
+  { seats, holder, controlRoom }: Pick<GrantRequest, 'seats' | 'holder' | 'controlRoom'>,
+  { licenseId, product, feature }: Entitlement,
+): boolean {
+  return (
+    (claim.licenseId ?? licenseId) === licenseId &&
+    claim.product === product &&
+    claim.feature === feature &&
+    claim.seats === seats &&
+    claim.holder === holder &&
+    (controlRoom === undefined || claim.controlRoom === controlRoom)
+  );
+}

@@ -1,0 +1,92 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { compactSigner, compactVerifier, publicPart, type SigningKey } from '../platform/jws';
+import type { LeaseTokens, SignedPool } from '../ports';
+import { PLACE_TOKEN_TYPE, PlaceClaims, placeClaimOf, placeClaimsOf } from '../queue/queue-tokens';
+import type { Lease, LeaseClaim } from './core/lease';
+
+const TOKEN_TYPE = 'evergrant-lease+jwt';
+const ISSUER = 'evergrant';
+
+const Claims = Type.Object({
+  iss: Type.Literal(ISSUER),
+  jti: Type.String(),
+  sub: Type.String(),
+  pool: Type.Object({ license: Type.Optional(Type.String()), product: Type.String(), feature: Type.String() }),
+  room: Type.Optional(Type.String()),
+  identity: Type.Optional(Type.String()),
+  borrowed: Type.Optional(Type.Boolean()),
+  /** For the holder; no server reads it back. */
+  policy: Type.Optional(Type.Object({ graceSeconds: Type.Integer(), suspendAfterSeconds: Type.Integer() })),
+  seats: Type.Integer({ minimum: 1 }),
+  seq: Type.Integer(),
+  epoch: Type.Integer({ minimum: 1 }),
+  iat: Type.Integer(),
+  exp: Type.Integer(),
+});
+
+/**
+ * Lease tokens and place tokens: compact JWS, EdDSA over Ed25519, the key named by `kid`. The first key signs; all
+ * verify, so that a key can be retired while tokens of it are still held.
+ */
+export async function createLeaseTokens(keys: readonly SigningKey[]): Promise<LeaseTokens> {
+  const [active] = keys;
+  if (!active) throw new TypeError('there is no signing key');
+  const published = keys.map(publicPart);
+  const signLease = compactSigner(active, TOKEN_TYPE);
+  const signPlace = compactSigner(active, PLACE_TOKEN_TYPE);
+  const verify = await compactVerifier(published);
+
+  return {
+    jwks: { keys: published },
+    sign: (lease, pool, issuedAtMs) => signLease(claimsOf(lease, pool, issuedAtMs)),
+    verify: async (token) => {
+      const claims = await verify(token, TOKEN_TYPE, Claims);
+      return claims && claimOf(claims);
+    },
+    signPlace: (place, pool, issued) => signPlace(placeClaimsOf(place, pool, issued)),
+    verifyPlace: async (token) => {
+      const claims = await verify(token, PLACE_TOKEN_TYPE, PlaceClaims);
+      return claims && placeClaimOf(claims);
+    },
+  };
+}
+
+/** Whole seconds, as JWTs have them; the expiry is rounded down, so that no token outlives its lease. */
+function claimsOf(
+  lease: Lease,
+  { licenseId, product, feature, policy }: SignedPool,
+  issuedAtMs: number,
+): Static<typeof Claims> {
+  return {
+    iss: ISSUER,
+    jti: lease.id,
+    sub: lease.holder,
+    pool: { license: licenseId, product, feature },
+    policy: { graceSeconds: policy.graceSeconds, suspendAfterSeconds: policy.suspendAfterSeconds },
+    ...(lease.controlRoom === undefined ? {} : { room: lease.controlRoom }),
+    ...(lease.identity === undefined ? {} : { identity: lease.identity }),
+    ...(lease.borrowed ? { borrowed: true } : {}),
+    seats: lease.seats,
+    seq: lease.seq,
+    epoch: lease.epoch,
+    iat: Math.floor(issuedAtMs / 1000),
+    exp: Math.floor(lease.expiresAtMs / 1000),
+  };
+}
+
+function claimOf(claims: Static<typeof Claims>): LeaseClaim {
+  return {
+    leaseId: claims.jti,
+    licenseId: claims.pool.license,
+    product: claims.pool.product,
+    feature: claims.pool.feature,
+    holder: claims.sub,
+    controlRoom: claims.room,
+    identity: claims.identity,
+    borrowed: claims.borrowed ?? false,
+    seats: claims.seats,
+    seq: claims.seq,
+    epoch: claims.epoch,
+    expiresAtMs: claims.exp * 1000,
+  };
+}

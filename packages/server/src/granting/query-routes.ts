@@ -1,0 +1,113 @@
+import type { Static } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import type { Authenticate } from '../auth/authentication';
+import type { Caller } from '../auth/core/caller';
+import type { AppOptions } from '../platform/http/app-options';
+import { problemResponses, sendProblem } from '../platform/http/problems';
+import {
+  Lease,
+  LeaseParams,
+  Leases,
+  LeasesQuery,
+  PAGE_SIZE_DEFAULT,
+  Pools,
+  Queue,
+  QueueQuery,
+} from '../platform/http/schemas';
+
+type ReadingRouteOptions = AppOptions & { readonly authenticate: Authenticate };
+
+const TAGS = ['reading'];
+const SECURITY = [{ bearer: [] }];
+const PROBLEMS = ['unauthenticated', 'forbidden', 'database_unreachable'] as const;
+
+/** Reading works wherever a database answers; a standby's answers lag behind by what it has not replayed. */
+export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOptions): void {
+  const { database, authenticate } = options;
+
+  routes.get(
+    '/v1/pools',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Pools and their counts',
+        security: SECURITY,
+        response: { 200: Pools, ...problemResponses(...PROBLEMS) },
+      },
+      onRequest: authenticate('read', 'lease', 'admin'),
+    },
+    async ({ caller }) => {
+      const pools = await database.readPools();
+      return { pools: caller.licenseId ? pools.filter((pool) => pool.licenseId === caller.licenseId) : pools };
+    },
+  );
+
+  routes.get<{ Querystring: Static<typeof QueueQuery> }>(
+    '/v1/queue',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Who waits for what',
+        security: SECURITY,
+        querystring: QueueQuery,
+        response: { 200: Queue, ...problemResponses(...PROBLEMS, 'invalid_request') },
+      },
+      onRequest: authenticate('read', 'admin'),
+    },
+    async (request) => {
+      const { limit, ...filter } = request.query;
+      return { places: await database.readQueue({ ...filter, ...within(request.caller), limit: sizeOf(limit) }) };
+    },
+  );
+
+  routes.get<{ Querystring: Static<typeof LeasesQuery> }>(
+    '/v1/leases',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Who holds what',
+        security: SECURITY,
+        querystring: LeasesQuery,
+        response: { 200: Leases, ...problemResponses(...PROBLEMS, 'invalid_request') },
+      },
+      onRequest: authenticate('read', 'admin'),
+    },
+    async (request) => {
+      const { cursor, limit: limitText, ...filter } = request.query;
+      const limit = sizeOf(limitText);
+      const leases = await database.readLeases({ ...filter, ...within(request.caller), after: cursor, limit });
+      return { leases, nextCursor: leases.length === limit ? (leases.at(-1)?.leaseId ?? null) : null };
+    },
+  );
+
+  routes.get<{ Params: Static<typeof LeaseParams> }>(
+    '/v1/leases/:leaseId',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'One lease',
+        security: SECURITY,
+        params: LeaseParams,
+        response: { 200: Lease, ...problemResponses(...PROBLEMS, 'lease_not_found', 'invalid_request') },
+      },
+      onRequest: authenticate('read', 'admin'),
+    },
+    async (request, reply) => {
+      const [lease] = await database.readLeases({
+        leaseId: request.params.leaseId,
+        ...within(request.caller),
+        limit: 1,
+      });
+      return lease ?? sendProblem(reply, 'lease_not_found');
+    },
+  );
+}
+
+function sizeOf(limit: string | undefined): number {
+  return limit === undefined ? PAGE_SIZE_DEFAULT : Number(limit);
+}
+
+/** A token that is bound to a license sees nothing of any other. */
+function within({ licenseId }: Caller): { licenseId?: string } {
+  return licenseId === undefined ? {} : { licenseId };
+}

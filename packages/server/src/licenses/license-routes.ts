@@ -1,0 +1,151 @@
+import type { LicenseDocument } from '@evergrant/formats/license/document';
+import type { Static } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import type { Authenticate } from '../auth/authentication';
+import type { AppOptions } from '../platform/http/app-options';
+import { refusalReply } from '../platform/http/problem-mapping';
+import { problemReply, problemResponses, sendProblem, sendReply } from '../platform/http/problems';
+import type { Reply } from '../platform/http/reply';
+import { type ImportRefusal, importRefusalInWords } from './core/license-import';
+import type { ImportAnswer } from './import-service';
+import {
+  FILE_BODY_MAX_BYTES,
+  Imported,
+  License,
+  LicenseFileBody,
+  LicenseFileHeaders,
+  LicenseParams,
+  Licenses,
+} from './license-schemas';
+
+type LicenseRouteOptions = AppOptions & { readonly authenticate: Authenticate };
+
+const TAGS = ['licenses'];
+const SECURITY = [{ bearer: [] }];
+const ACCESS = ['unauthenticated', 'forbidden'] as const;
+const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+const REFUSALS = [
+  'license_tampered',
+  'license_unknown_key',
+  'license_key_expired',
+  'license_expired',
+  'license_not_yet_valid',
+  'license_wrong_server',
+  'license_not_for_this_deployment',
+  'license_suspended',
+  'license_replayed',
+  'license_issue_reused',
+  'license_kind_changed',
+  'license_key_in_use',
+  'license_shrinks_below_use',
+  'license_unreadable',
+] as const;
+
+/** Licenses: brought as files, read as what they entitle to. */
+export function licenseRoutes(routes: FastifyInstance, options: LicenseRouteOptions): void {
+  importRoute(routes, options);
+  readingRoutes(routes, options);
+}
+
+function importRoute(routes: FastifyInstance, options: LicenseRouteOptions): void {
+  // A license file is text, and nothing else is taken here.
+  routes.removeContentTypeParser('application/json');
+  routes.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  routes.post<{ Body: Static<typeof LicenseFileBody>; Headers: Static<typeof LicenseFileHeaders> }>(
+    '/v1/licenses',
+    {
+      bodyLimit: FILE_BODY_MAX_BYTES,
+      schema: {
+        tags: TAGS,
+        summary: 'Import a license file',
+        description:
+          'Verifies the file and makes the pools what it says, in one step or not at all. The same file again is the ' +
+          'same import.',
+        security: SECURITY,
+        consumes: ['text/plain'],
+        headers: LicenseFileHeaders,
+        body: LicenseFileBody,
+        response: { 200: Imported, 201: Imported, ...problemResponses(...ACCESS, ...REFUSALS, ...UNAVAILABLE) },
+      },
+      onRequest: options.authenticate('admin'),
+    },
+    async (request, reply) => {
+      const answer = await options.licenseDesk.import({
+        text: request.body,
+        licenseKey: request.headers['evergrant-license-key'],
+        broughtBy: request.caller.name,
+      });
+      return sendReply(reply, importReply(answer, options));
+    },
+  );
+}
+
+function importReply(answer: ImportAnswer, options: AppOptions): Reply {
+  switch (answer.kind) {
+    case 'imported':
+    case 'unchanged':
+      return { status: answer.kind === 'imported' ? 201 : 200, body: importedBody(answer) };
+    case 'file_refused': {
+      const { code, detail, mistakes } = answer.refusal;
+      return problemReply(code, { detail, members: mistakes.length > 0 ? { mistakes } : {} });
+    }
+    case 'import_refused':
+      return importRefusalReply(answer.refusal, answer.document);
+    default:
+      return refusalReply(answer, options);
+  }
+}
+
+function importedBody(answer: Extract<ImportAnswer, { document: LicenseDocument; dropped: unknown }>): object {
+  const { licenseId, issue, customer, product, kind, validFrom, validUntil } = answer.document;
+  const license = { licenseId, issue, customer, product, kind, validFrom, validUntil };
+  return { outcome: answer.kind, ...license, dropped: answer.dropped };
+}
+
+function importRefusalReply(refusal: ImportRefusal, document: LicenseDocument): Reply {
+  const { outcome, ...members } = refusal;
+  const { licenseId, issue } = document;
+  return problemReply(outcome, {
+    detail: importRefusalInWords(refusal, document),
+    members: { licenseId, issue, ...members },
+  });
+}
+
+function readingRoutes(routes: FastifyInstance, { database, authenticate }: LicenseRouteOptions): void {
+  routes.get(
+    '/v1/licenses',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'All licenses',
+        security: SECURITY,
+        response: { 200: Licenses, ...problemResponses(...ACCESS, 'database_unreachable') },
+      },
+      onRequest: authenticate('read', 'admin'),
+    },
+    // A token that is bound to a license sees nothing of any other.
+    async ({ caller }) => ({ licenses: await database.licenses.read(caller.licenseId) }),
+  );
+
+  routes.get<{ Params: Static<typeof LicenseParams> }>(
+    '/v1/licenses/:licenseId',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'One license',
+        security: SECURITY,
+        params: LicenseParams,
+        response: {
+          200: License,
+          ...problemResponses(...ACCESS, 'license_not_found', 'invalid_request', 'database_unreachable'),
+        },
+      },
+      onRequest: authenticate('read', 'admin'),
+    },
+    async ({ caller, params: { licenseId } }, reply) => {
+      const within = caller.licenseId === undefined || caller.licenseId === licenseId;
+      const [license] = within ? await database.licenses.read(licenseId) : [];
+      return license ?? sendProblem(reply, 'license_not_found');
+    },
+  );
+}

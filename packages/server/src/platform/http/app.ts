@@ -1,0 +1,168 @@
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import { errorCodes, type FastifyInstance } from 'fastify';
+import { apiTokenRoutes } from '../../api-tokens/api-token-routes';
+import { auditRoutes } from '../../audit/audit-routes';
+import { reportRoutes } from '../../audit/report-routes';
+import { authentication } from '../../auth/authentication';
+import { controlRoomRoutes } from '../../control-rooms/control-room-routes';
+import { offlineRoutes } from '../../control-rooms/offline-routes';
+import { registrationRoutes } from '../../control-rooms/registration-routes';
+import type { RoleDuty } from '../../epochs/role-monitor';
+import { LeaseCalls } from '../../granting/lease-calls';
+import { leaseRoutes } from '../../granting/lease-routes';
+import { readingRoutes } from '../../granting/query-routes';
+import { licenseRoutes } from '../../licenses/license-routes';
+import { reservationRoutes } from '../../reservations/reservation-routes';
+import { sessionRoute } from '../../sessions/session-route';
+import { Sessions } from '../../sessions/sessions';
+import type { Metrics } from '../metrics';
+import type { AppOptions } from './app-options';
+import { framework } from './create-fastify';
+import { answerErrors } from './errors';
+import { stateRoutes } from './health-routes';
+import { limitConnections } from './listener';
+import { refuseOtherMethods } from './method-not-allowed';
+import { withOptionalBodies } from './openapi';
+import { problemResponses, sendReply } from './problems';
+import { RateLimits } from './rate-limits';
+import { sendSecurityHeaders } from './security-headers';
+import { shareCompilers } from './shared-compilers';
+
+const DISPLAY_NAME = Symbol.for('fastify.display-name');
+const HEALTH_CHECKS = new Set(['/livez', '/readyz']);
+
+/** The HTTP side of "The outside contract" in docs/architecture.md. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { security, metrics, log } = options;
+  const app = framework(options);
+  shareCompilers(app);
+  limitConnections(app.server, { connectionsMax: security.connectionsMax, metrics, log });
+  app.decorateRequest('caller');
+  acceptJsonOrNothing(app);
+  answerErrors(app, log);
+  countRequests(app, metrics);
+  endConnectionsWhileDraining(app, options.role);
+  describeRefusals(app);
+  await app.register(swagger, {
+    openapi: OPENAPI,
+    transformObject: (described) =>
+      'openapiObject' in described ? withOptionalBodies(described.openapiObject) : described.swaggerObject,
+  });
+  await sendSecurityHeaders(app, { tls: security.tls !== undefined });
+  const limits = await RateLimits.create(app, security.rateLimits, metrics);
+  limitAddresses(app, limits);
+  const refuseTheRest = refuseOtherMethods(app);
+  await addRoutes(app, options, limits);
+  refuseTheRest();
+  await app.ready();
+  return app;
+}
+
+async function addRoutes(app: FastifyInstance, options: AppOptions, limits: RateLimits): Promise<void> {
+  const authenticate = authentication(options, limits);
+  const calls = new LeaseCalls(options);
+  const sessions = new Sessions({ ...options, calls, policy: options.sessionPolicy });
+  app.addHook('onReady', async () => sessions.start());
+  const shared = { ...options, authenticate };
+  const rooms: Record<string, (routes: FastifyInstance) => void | Promise<void>> = {
+    state: (routes) => stateRoutes(routes, options),
+    leases: (routes) => leaseRoutes(routes, { ...shared, calls }),
+    session: (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }),
+    reading: (routes) => readingRoutes(routes, shared),
+    registration: (routes) => registrationRoutes(routes, { ...shared, limits }),
+    'control rooms': (routes) => controlRoomRoutes(routes, shared),
+    reservations: (routes) => reservationRoutes(routes, shared),
+    offline: (routes) => offlineRoutes(routes, shared),
+    'api tokens': (routes) => apiTokenRoutes(routes, shared),
+    audit: (routes) => auditRoutes(routes, shared),
+    reports: (routes) => reportRoutes(routes, shared),
+    licenses: (routes) => licenseRoutes(routes, shared),
+  };
+  for (const [name, addTo] of Object.entries(rooms)) {
+    // Without a name the framework looks for one in every module that is loaded.
+    const plugin = Object.assign(async (routes: FastifyInstance) => addTo(routes), { [DISPLAY_NAME]: name });
+    await app.register(plugin);
+  }
+}
+
+/** Everybody but who asks whether the server lives: load balancers ask often, and from few addresses. */
+function limitAddresses(app: FastifyInstance, limits: RateLimits): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (HEALTH_CHECKS.has(request.routeOptions.url ?? '')) return undefined;
+    const limited = await limits.ofAddress(request);
+    return limited ? sendReply(reply, limited) : undefined;
+  });
+}
+
+/** Bodies are JSON. Some clients name a content type, of any kind, even when there is no body. */
+function acceptJsonOrNothing(app: FastifyInstance): void {
+  // Members that no schema names are ignored, `__proto__` among them.
+  const parseJson = app.getDefaultJsonParser('remove', 'remove');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, body as string, done);
+  });
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    if (body === '') done(null, undefined);
+    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+  });
+  app.addHook('preValidation', (request, _reply, done) => {
+    // `null` is a body, and a wrong one.
+    if (request.body === undefined) request.body = {};
+    done();
+  });
+}
+
+/** What the framework may refuse before a route is asked: no route has to say so itself. */
+function describeRefusals(app: FastifyInstance): void {
+  const ofBodies = problemResponses('malformed_body', 'body_too_large', 'unsupported_media_type', 'invalid_request');
+  const ofEverybody = problemResponses('rate_limited');
+  const ofParameters = problemResponses('uri_too_long');
+  app.addHook('onRoute', ({ schema, url }) => {
+    if (schema && !HEALTH_CHECKS.has(url)) schema.response = { ...ofEverybody, ...(schema.response ?? {}) };
+    if (schema?.params) schema.response = { ...ofParameters, ...(schema.response ?? {}) };
+    if (schema?.body) schema.response = { ...ofBodies, ...(schema.response ?? {}) };
+  });
+}
+
+/** Tells the caller to come back over another connection, which will find another server. */
+function endConnectionsWhileDraining(app: FastifyInstance, role: RoleDuty): void {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (role.isDraining) reply.header('connection', 'close');
+    done();
+  });
+}
+
+function countRequests(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    metrics.requestSeconds.observe(
+      { method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) },
+      reply.elapsedTime / 1000,
+    );
+    done();
+  });
+}
+
+const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Evergrant license server',
+    version: '1',
+    description:
+      'Checks licenses out and in. Every request is idempotent: after a 503 or a lost connection the same request may be ' +
+      'sent again, here or to the address that a `not_granting` problem names. Times are ISO 8601 by the clock of the ' +
+      'database; durations are seconds, to be measured on a monotonic clock.',
+  },
+  components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+  tags: [
+    { name: 'leases', description: 'Checkout, heartbeat, release' },
+    { name: 'licenses', description: 'What the vendor signed, and what it entitles to' },
+    { name: 'control rooms', description: 'The installations of a customer: registration, recovery, use' },
+    { name: 'api tokens', description: 'Who may call, and how' },
+    { name: 'reading', description: 'Pools, and who holds what' },
+    { name: 'audit', description: 'What happened, and what proves it' },
+    { name: 'reports', description: 'Use, denials and holders, from the audit log' },
+    { name: 'state', description: 'This server: role, health, keys, metrics' },
+  ],
+};

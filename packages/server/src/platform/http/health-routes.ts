@@ -1,0 +1,98 @@
+import type { Static } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import { reasonOf } from '../../epochs/role-monitor';
+import type { AppOptions } from './app-options';
+import { problemResponses, sendProblem } from './problems';
+import { Status } from './schemas';
+
+const TAGS = ['state'];
+
+/** What anyone may ask, without a token; none of it touches the database. */
+export function stateRoutes(routes: FastifyInstance, options: AppOptions): void {
+  const { leaseTokens, metrics } = options;
+  healthRoutes(routes, options);
+
+  routes.get(
+    '/v1/status',
+    { schema: { tags: TAGS, summary: 'Role of this server', response: { 200: Status } } },
+    async () => statusOf(options),
+  );
+
+  routes.get(
+    '/.well-known/jwks.json',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'The public keys that lease tokens are signed with',
+        response: {
+          200: Type.Object(
+            { keys: Type.Array(Type.Object({}, { additionalProperties: true })) },
+            { description: 'A JSON Web Key Set' },
+          ),
+        },
+      },
+    },
+    async () => leaseTokens.jwks,
+  );
+
+  routes.get(
+    '/metrics',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Metrics for Prometheus',
+        response: { 200: { description: 'Text format', content: { 'text/plain': { schema: Type.String() } } } },
+      },
+    },
+    async (_request, reply) => {
+      const text = await metrics.registry.metrics();
+      return reply.header('content-type', metrics.registry.contentType).serializer(String).send(text);
+    },
+  );
+
+  routes.get('/openapi.json', { schema: { hide: true } }, async () => routes.swagger());
+}
+
+function healthRoutes(routes: FastifyInstance, { role }: AppOptions): void {
+  const healthy = Type.Object({ status: Type.Literal('ok') }, { description: 'Yes' });
+  routes.get(
+    '/livez',
+    { schema: { tags: TAGS, summary: 'Does the process answer?', response: { 200: healthy } } },
+    async () => ({ status: 'ok' as const }),
+  );
+
+  routes.get(
+    '/readyz',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'May requests be sent here? A standby server is ready too',
+        response: { 200: healthy, ...problemResponses('not_granting') },
+      },
+    },
+    async (_request, reply) => {
+      const verdict = role.verdict();
+      const reachable = role.database.kind === 'writable' || role.database.kind === 'read_only';
+      const draining = verdict.kind === 'not_granting' && verdict.because === 'draining';
+      if (reachable && !draining) return { status: 'ok' as const };
+      const reason = verdict.kind === 'granting' ? 'starting' : reasonOf(verdict);
+      return sendProblem(reply, 'not_granting', { retryAfterSeconds: 1, members: { reason } });
+    },
+  );
+}
+
+function statusOf({ region, server, role, triads }: AppOptions): Static<typeof Status> {
+  const verdict = role.verdict();
+  const newest = role.newestEpoch;
+  const views = triads.views();
+  return {
+    region,
+    server,
+    granting: verdict.kind === 'granting',
+    epoch: newest?.epoch ?? null,
+    activeRegion: newest?.region ?? null,
+    ...(verdict.kind === 'granting' ? {} : { reason: reasonOf(verdict) }),
+    ...(views.length === 0 ? {} : { triads: views.map((view) => ({ ...view, servers: [...view.servers] })) }),
+  };
+}

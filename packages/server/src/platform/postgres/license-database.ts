@@ -1,0 +1,85 @@
+import { findApiTokens } from '../../api-tokens/sql/find-api-tokens';
+import { auditLogOn } from '../../audit/sql/audit-log';
+import { registryOn } from '../../control-rooms/sql/registry';
+import { observeDatabase, readAcknowledged, writeBeacon } from '../../epochs/sql/observe-database';
+import { openEpoch } from '../../epochs/sql/open-epoch';
+import { grantUnprotected, protectGrants, readProtection } from '../../epochs/sql/replication-mode';
+import { expireLeases } from '../../granting/sql/expire-leases';
+import { findEntitlements } from '../../granting/sql/find-entitlements';
+import { grantLeases } from '../../granting/sql/grant-leases';
+import { readLeases } from '../../granting/sql/read-leases';
+import { readPools } from '../../granting/sql/read-pools';
+import { releaseLeases } from '../../granting/sql/release-leases';
+import { renewLeases } from '../../granting/sql/renew-leases';
+import { licensesOn } from '../../licenses/sql/licenses';
+import type { LicenseDatabase } from '../../ports';
+import { readQueue } from '../../queue/sql/read-queue';
+import { triadsOn } from '../../redundancy/sql/store';
+import { reclaimLeases } from '../../sessions/sql/reclaim-leases';
+import { type DatabaseAddress, openPool } from './connection';
+import { schemaOfThisRelease } from './migrations';
+
+export interface LicenseDatabaseOptions {
+  /** The server's name; PostgreSQL shows it beside each connection. */
+  readonly server: string;
+  /** The `application_name` of the other region's follower; a pattern of SQL's LIKE. */
+  readonly followerName: string;
+  readonly onIdleError?: (error: Error) => void;
+}
+
+/**
+ * The license database as a port. Watching has connections of its own, so that busy granting cannot make the
+ * database look unreachable. What may take longer than a grant has connections with longer time limits: opening an epoch
+ * one that nothing else can occupy, surveying Control Rooms and triads another, and reading the audit log its own.
+ */
+export function connectLicenseDatabase(address: DatabaseAddress, options: LicenseDatabaseOptions): LicenseDatabase {
+  const { server, followerName, onIdleError } = options;
+  const schemaNeeded = schemaOfThisRelease();
+  const shared = onIdleError ? { onIdleError } : {};
+  const granting = openPool(address, { ...shared, applicationName: server, connectionsMax: 8 });
+  const watching = openPool(address, { ...shared, applicationName: `${server} watch`, connectionsMax: 3 });
+  const opening = openPool(address, {
+    ...shared,
+    applicationName: `${server} opening`,
+    connectionsMax: 1,
+    timeLimits: { query_timeout: 20_000 },
+  });
+  const surveying = openPool(address, {
+    ...shared,
+    applicationName: `${server} survey`,
+    connectionsMax: 1,
+    timeLimits: { query_timeout: 20_000 },
+  });
+  const auditing = openPool(address, {
+    ...shared,
+    applicationName: `${server} audit`,
+    connectionsMax: 2,
+    timeLimits: { query_timeout: 20_000, statement_timeout: 20_000 },
+  });
+  return {
+    observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn, schemaNeeded }),
+    readProtection: () => readProtection(watching),
+    grantUnprotected: (epoch, seenChanges) => grantUnprotected(watching, epoch, seenChanges),
+    protectGrants: (epoch) => protectGrants(watching, epoch),
+    readAcknowledged: () => readAcknowledged(watching, followerName),
+    writeBeacon: () => writeBeacon(watching),
+    openEpoch: (request) => openEpoch(opening, request),
+    grant: (batch) => grantLeases(granting, batch),
+    renew: (requests, expected) => renewLeases(granting, requests, expected),
+    release: (requests, expected) => releaseLeases(granting, requests, expected),
+    reclaim: (requests, expected) => reclaimLeases(granting, requests, expected),
+    expire: (expected) => expireLeases(granting, expected),
+    findEntitlements: (name) => findEntitlements(granting, name),
+    readPools: () => readPools(granting),
+    readQueue: (filter) => readQueue(granting, filter),
+    readLeases: (filter) => readLeases(granting, filter),
+    licenses: licensesOn(granting),
+    registry: registryOn(granting, surveying),
+    triads: triadsOn(watching, surveying),
+    audit: auditLogOn(auditing),
+    findApiTokens: (sha256s) => findApiTokens(watching, sha256s),
+    close: async () => {
+      await Promise.all([granting.end(), watching.end(), opening.end(), surveying.end(), auditing.end()]);
+    },
+  };
+}

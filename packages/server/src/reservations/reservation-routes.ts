@@ -1,0 +1,99 @@
+import type { Static } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import type { Authenticate } from '../auth/authentication';
+import { ReservationBody, Reservations, ReservationsQuery, Reserved } from '../control-rooms/registry-schemas';
+import type { AppOptions } from '../platform/http/app-options';
+import { refusalReply } from '../platform/http/problem-mapping';
+import { problemResponses, sendProblem, sendReply } from '../platform/http/problems';
+
+type ReservationRouteOptions = AppOptions & { readonly authenticate: Authenticate };
+
+const TAGS = ['control rooms'];
+const SECURITY = [{ bearer: [] }];
+const COMMON = ['invalid_request', 'malformed_body', 'unauthenticated', 'forbidden'] as const;
+const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+
+/** Seats that only one Control Room, or one group of them, may take. */
+export function reservationRoutes(routes: FastifyInstance, options: ReservationRouteOptions): void {
+  changeRoute(routes, options);
+
+  routes.get<{ Querystring: Static<typeof ReservationsQuery> }>(
+    '/v1/reservations',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'What is reserved',
+        security: SECURITY,
+        querystring: ReservationsQuery,
+        response: { 200: Reservations, ...problemResponses(...COMMON, 'database_unreachable') },
+      },
+      onRequest: options.authenticate('read', 'admin'),
+    },
+    async ({ query, caller }) => {
+      const licenseId = caller.licenseId ?? query.licenseId;
+      if (query.licenseId !== undefined && query.licenseId !== licenseId) return { reservations: [] };
+      return { reservations: await options.database.registry.readReservations(licenseId) };
+    },
+  );
+}
+
+function changeRoute(routes: FastifyInstance, options: ReservationRouteOptions): void {
+  routes.put<{ Body: Static<typeof ReservationBody> }>(
+    '/v1/reservations',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Reserve seats for a Control Room or a group',
+        description:
+          'Whoever has a reservation may take its seats at any moment. So no more is reserved than was sold, and what ' +
+          'others have taken already is not reserved over their heads: that is refused, until enough was given back.',
+        security: SECURITY,
+        body: ReservationBody,
+        response: {
+          200: Reserved,
+          ...problemResponses(
+            ...COMMON,
+            'entitlement_not_found',
+            'more_reserved_than_sold',
+            'reserved_seats_in_use',
+            'reservation_of_license',
+            ...UNAVAILABLE,
+          ),
+        },
+      },
+      onRequest: options.authenticate('admin'),
+    },
+    async (request, reply) => {
+      const { licenseId, feature, controlRoom, group, seats, reason } = request.body;
+      if ((controlRoom === undefined) === (group === undefined)) {
+        const detail = 'or group: one of the two, and not both';
+        return sendProblem(reply, 'invalid_request', {
+          detail: `controlRoom ${detail}`,
+          members: { field: 'controlRoom', errors: [{ field: 'controlRoom', detail }] },
+        });
+      }
+      const order = { licenseId, feature, controlRoom: controlRoom?.toLowerCase(), group, seats };
+      const outcome = await options.registry.setReservation(order, { actor: request.caller.name, reason });
+      switch (outcome.kind) {
+        case 'reserved':
+          return reply.send({ seatsReserved: outcome.seatsReserved });
+        case 'more_reserved_than_sold':
+          return sendProblem(reply, outcome.kind, {
+            detail: `${outcome.seatsReserved} of ${outcome.seats} seats`,
+            members: { seats: outcome.seats, seatsReserved: outcome.seatsReserved },
+          });
+        case 'reserved_seats_in_use':
+          return sendProblem(reply, outcome.kind, {
+            detail: `${outcome.seatsFree} seats are free; ${outcome.seatsMissing} more have to be given back first`,
+            members: { seatsFree: outcome.seatsFree, seatsMissing: outcome.seatsMissing },
+          });
+        case 'reservation_of_license':
+          return sendProblem(reply, outcome.kind, { detail: 'a new issue of the license changes it' });
+        case 'entitlement_not_found':
+          return sendProblem(reply, outcome.kind);
+        default:
+          return sendReply(reply, refusalReply(outcome, options));
+      }
+    },
+  );
+}

@@ -1,0 +1,189 @@
+import type { TSchema } from '@sinclair/typebox';
+import type { FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { WebSocket } from 'ws';
+import type { ApiTokens } from '../api-tokens/api-tokens';
+import { bearerSha256, callerVerdict } from '../auth/authentication';
+import type { ControlRoomPulse } from '../control-rooms/heartbeat-recorder';
+import { type RoleDuty, reasonOf } from '../epochs/role-monitor';
+import type { LeaseCalls } from '../granting/lease-calls';
+import { refusalReply, whereToGo } from '../platform/http/problem-mapping';
+import { problemReply } from '../platform/http/problems';
+import type { Reply } from '../platform/http/reply';
+import type { Metrics } from '../platform/metrics';
+import type { MonotonicClock } from '../ports';
+import { LineWatch } from '../queue/queue-poller';
+import { farewellVerdict } from './core/disconnect-policy';
+import { MessageReader, type ServerEvent } from './messages';
+import type { SessionPolicy } from './policy';
+import type { Reclaim } from './seat-reclaimer';
+import { Session, type SessionContext } from './session';
+import { SessionMetrics } from './session-metrics';
+
+export interface SessionsOptions {
+  readonly region: string;
+  readonly server: string;
+  readonly regionAddresses: Readonly<Record<string, string>>;
+  readonly role: RoleDuty;
+  readonly apiTokens: ApiTokens;
+  readonly pulse: ControlRoomPulse;
+  readonly calls: LeaseCalls;
+  readonly reclaim: Reclaim;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly clock: MonotonicClock;
+  readonly random: () => number;
+  readonly policy: SessionPolicy;
+}
+
+const TICK_MS = 100;
+const TICKS_MISSED_MAX = 10;
+const RETRY_AFTER_SECONDS = 1;
+
+/** The sessions of a server: lets them in, feels their pulse, and sends them away when it does not grant. */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #open = new Set<Session>();
+  /** Sessions by the moment of their next ping, so that thousands are not pinged at once. */
+  readonly #wheel: readonly Set<Session>[];
+  readonly #metrics: SessionMetrics;
+  readonly #line: LineWatch;
+  #context: SessionContext | undefined;
+  #turn = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #tickedAtMs = 0;
+  #told = '';
+  #toldAtMs = 0;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    this.#metrics = new SessionMetrics(options.metrics.registry, () => this.#open.size);
+    this.#line = new LineWatch(() => options.clock.nowMs());
+    const turns = Math.max(1, Math.round(options.policy.pingEveryMs / TICK_MS));
+    this.#wheel = Array.from({ length: turns }, () => new Set());
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  /** Why no session may be opened now. */
+  refusal(): Reply | undefined {
+    const { role, policy } = this.#options;
+    const verdict = role.verdict();
+    if (verdict.kind !== 'granting') return this.#notGranting();
+    if (this.#open.size < policy.sessionsMax) return undefined;
+    return problemReply('too_many_sessions', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+  }
+
+  /** A connection that was let in. Nothing of its request is kept but who called. */
+  admit(socket: WebSocket, request: FastifyRequest): void {
+    const context = this.#contextFor(request);
+    const session = new Session(socket, bearerSha256(request.headers.authorization), context);
+    const slot = this.#wheel[this.#open.size % this.#wheel.length] as Set<Session>;
+    this.#open.add(session);
+    slot.add(session);
+    session.listen((end) => {
+      this.#open.delete(session);
+      slot.delete(session);
+      this.#metrics.ends.inc({ because: end });
+    });
+    session.tell(this.#hello());
+  }
+
+  /** Sends every session away and resolves when all are gone, in bounded time. */
+  async drain(): Promise<void> {
+    clearInterval(this.#timer);
+    const { farewellMs } = this.#options.policy;
+    const verdict = this.#options.role.verdict();
+    this.#sendAllAway('draining', verdict.kind === 'granting' ? 'draining' : reasonOf(verdict));
+    const deadlineMs = performance.now() + 3 * farewellMs;
+    while (this.#open.size > 0 && performance.now() < deadlineMs) {
+      await new Promise((resume) => setTimeout(resume, 10));
+    }
+    for (const session of this.#open) session.terminate();
+  }
+
+  /** Compiled once, by the framework that also compiles the schemas of HTTP. */
+  #contextFor(request: FastifyRequest): SessionContext {
+    const { policy, calls, log, clock, reclaim } = this.#options;
+    this.#context ??= {
+      policy,
+      calls,
+      log,
+      metrics: this.#metrics,
+      nowMs: () => clock.nowMs(),
+      line: this.#line,
+      reader: new MessageReader((schema: TSchema) => request.compileValidationSchema(schema)),
+      authorize: (sha256) => callerVerdict(this.#options, sha256, ['lease']),
+      orphaned: (closing, leases) => reclaim.closed(closing, leases),
+      refusalWhenSentAway: () => this.#notGranting(),
+    };
+    return this.#context;
+  }
+
+  #notGranting(): Reply {
+    const verdict = this.#options.role.verdict();
+    const because = verdict.kind === 'granting' ? 'draining' : reasonOf(verdict);
+    return refusalReply({ kind: 'not_granting', because }, this.#options);
+  }
+
+  #hello(): ServerEvent {
+    const { server, region, role, policy } = this.#options;
+    return {
+      event: 'hello',
+      server,
+      region,
+      epoch: role.newestEpoch?.epoch ?? null,
+      pingEverySeconds: policy.pingEveryMs / 1_000,
+      leasesMax: policy.leasesMax,
+      unansweredMax: policy.unansweredMax,
+    };
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.clock.nowMs();
+    // A process that was stopped has not read what came meanwhile: nobody was silent but itself.
+    if (nowMs - this.#tickedAtMs > TICKS_MISSED_MAX * TICK_MS) for (const session of this.#open) session.excuse();
+    this.#tickedAtMs = nowMs;
+    this.#turn = (this.#turn + 1) % this.#wheel.length;
+    for (const session of this.#wheel[this.#turn] ?? []) session.checkPulse();
+    this.#considerFarewell();
+    this.#line.tick();
+    void this.#options.reclaim.consider(this.#open.size);
+  }
+
+  #considerFarewell(): void {
+    const { role, clock, policy } = this.#options;
+    const asked = role.verdict();
+    const verdict =
+      asked.kind === 'must_open_epoch' ? ({ kind: 'not_granting', because: reasonOf(asked) } as const) : asked;
+    const said = verdict.kind === 'granting' ? 'granting' : verdict.because;
+    const nowMs = clock.nowMs();
+    if (said !== this.#told) {
+      this.#told = said;
+      this.#toldAtMs = nowMs;
+    }
+    const farewell = farewellVerdict({ verdict, sinceMs: nowMs - this.#toldAtMs }, policy.patienceMs);
+    if (farewell.kind === 'leave' && this.#open.size > 0) this.#sendAllAway(farewell.event, farewell.because);
+  }
+
+  #sendAllAway(event: 'not_granting' | 'draining', reason: string): void {
+    const { policy, random, log } = this.#options;
+    const leaving = [...this.#open];
+    const spreadSeconds = leaving.length / policy.returnsPerSecondMax;
+    const where = whereToGo(this.#options);
+    for (const session of leaving) {
+      const retryAfter = Math.round(random() * spreadSeconds * 1_000) / 1_000;
+      session.sendAway({ event, reason, ...where, retryAfter });
+    }
+    if (leaving.length > 0) log.info({ event, reason, sessions: leaving.length }, 'the sessions are sent away');
+    setTimeout(() => {
+      for (const session of leaving) session.closeSentAway();
+    }, policy.farewellMs).unref();
+  }
+}

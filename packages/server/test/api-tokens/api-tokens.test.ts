@@ -1,0 +1,140 @@
+import { ApiTokens, sha256Of } from '../../src/api-tokens/api-tokens';
+import { createLog } from '../../src/platform/log';
+import { DatabaseFailure, type FoundToken } from '../../src/ports';
+
+/** A registry of tokens whose looks the test counts and answers, on a clock that the test moves. */
+function registry(initial: Record<string, FoundToken> = {}) {
+  const state = {
+    nowMs: 1_000,
+    tokens: new Map(Object.entries(initial)),
+    looks: [] as string[][],
+    databaseAnswers: true,
+    fails: false,
+    /** Set: looks wait for it. */
+    gate: undefined as Promise<void> | undefined,
+  };
+  const tokens = new ApiTokens({
+    clock: { nowMs: () => state.nowMs },
+    log: createLog({ server: 'test', level: 'silent' }),
+    databaseAnswers: () => state.databaseAnswers,
+    database: {
+      findApiTokens: async (sha256s) => {
+        state.looks.push([...sha256s]);
+        const found = new Map([...state.tokens].map(([token, known]) => [sha256Of(token), known] as const));
+        await state.gate;
+        if (state.fails) throw new DatabaseFailure('unreachable', { cause: new Error('gone') });
+        return new Map([...found].filter(([sha256]) => sha256s.includes(sha256)));
+      },
+    },
+  });
+  return { state, tokens };
+}
+
+const alive = (name: string, expiresInMs?: number): FoundToken => ({
+  caller: { name, scopes: ['lease'] },
+  expiresInMs,
+});
+
+const soon = () => new Promise((resume) => setTimeout(resume, 20));
+
+it('looks a token up when it is first used, and believes the answer for a while', async () => {
+  const { state, tokens } = registry({ 'token-a': alive('a') });
+  expect(await tokens.check('token-a')).toEqual({ kind: 'known', caller: { name: 'a', scopes: ['lease'] } });
+  state.nowMs += 1_900;
+  expect((await tokens.check('token-a')).kind).toBe('known');
+  expect(state.looks).toHaveLength(1);
+});
+
+it('a revoked token is refused no later than four seconds after the last look, however often it is used', async () => {
+  const { state, tokens } = registry({ 'token-a': alive('a') });
+  await tokens.check('token-a');
+  state.tokens.clear();
+  state.nowMs += 4_000;
+  expect((await tokens.check('token-a')).kind).toBe('unknown');
+});
+
+it('is looked at again behind a use that does not wait, so that a busy token costs nobody a look', async () => {
+  const { state, tokens } = registry({ 'token-a': alive('a') });
+  await tokens.check('token-a');
+  state.tokens.clear();
+  state.nowMs += 2_500;
+  expect((await tokens.check('token-a')).kind).toBe('known');
+  await soon();
+  expect(state.looks).toHaveLength(2);
+  expect((await tokens.check('token-a')).kind).toBe('unknown');
+});
+
+it('an expired token is refused between two looks', async () => {
+  const { state, tokens } = registry({ 'token-a': alive('a', 500) });
+  expect((await tokens.check('token-a')).kind).toBe('known');
+  state.tokens.clear();
+  state.nowMs += 500;
+  expect((await tokens.check('token-a')).kind).toBe('unknown');
+});
+
+it('one that was registered elsewhere works within a second of having been tried in vain', async () => {
+  const { state, tokens } = registry();
+  expect((await tokens.check('token-a')).kind).toBe('unknown');
+  state.tokens.set('token-a', alive('a'));
+  expect((await tokens.check('token-a')).kind).toBe('unknown');
+  expect(state.looks).toHaveLength(1);
+  state.nowMs += 1_000;
+  expect((await tokens.check('token-a')).kind).toBe('known');
+});
+
+it('many that are needed together are one look, and the same one is looked up once', async () => {
+  const { state, tokens } = registry({ 'token-a': alive('a'), 'token-b': alive('b') });
+  const verdicts = await Promise.all(['token-a', 'token-b', 'token-a', 'stranger'].map((token) => tokens.check(token)));
+  expect(verdicts.map(({ kind }) => kind)).toEqual(['known', 'known', 'known', 'unknown']);
+  expect(state.looks.map((look) => look.length)).toEqual([3]);
+});
+
+it('remembers no more strangers than it has room for', async () => {
+  const { state, tokens } = registry();
+  await Promise.all(Array.from({ length: 4_000 }, (_, n) => tokens.check(`stranger-${n}`)));
+  await Promise.all(Array.from({ length: 4_000 }, (_, n) => tokens.check(`stranger-${n + 4_000}`)));
+  await Promise.all(Array.from({ length: 4_000 }, (_, n) => tokens.check(`stranger-${n + 8_000}`)));
+  const before = state.looks.length;
+  expect((await tokens.check('stranger-11999')).kind).toBe('unknown');
+  expect(state.looks).toHaveLength(before);
+  await tokens.check('stranger-0');
+  expect(state.looks).toHaveLength(before + 1);
+});
+
+describe('while the database is away', () => {
+  it('whoever was known goes on being known, and nobody waits', async () => {
+    const { state, tokens } = registry({ 'token-a': alive('a') });
+    await tokens.check('token-a');
+    state.databaseAnswers = false;
+    state.nowMs += 3_600_000;
+    expect((await tokens.check('token-a')).kind).toBe('known');
+    expect((await tokens.check('token-b')).kind).toBe('unchecked');
+    expect(state.looks).toHaveLength(1);
+  });
+
+  it('but not past their own expiry', async () => {
+    const { state, tokens } = registry({ 'token-a': alive('a', 10_000) });
+    await tokens.check('token-a');
+    state.databaseAnswers = false;
+    state.nowMs += 10_000;
+    expect((await tokens.check('token-a')).kind).toBe('unchecked');
+  });
+
+  it('a database that is thought to answer and does not, vouches for nobody once the time of belief is over', async () => {
+    const { state, tokens } = registry({ 'token-a': alive('a') });
+    await tokens.check('token-a');
+    state.fails = true;
+    state.nowMs += 4_000;
+    expect((await tokens.check('token-a')).kind).toBe('unchecked');
+    state.fails = false;
+    expect((await tokens.check('token-a')).kind).toBe('known');
+  });
+});
+
+it('what was changed here is effective here at once', async () => {
+  const { state, tokens } = registry({ 'token-a': alive('a') });
+  await tokens.check('token-a');
+  state.tokens.clear();
+  tokens.forget();
+  expect((await tokens.check('token-a')).kind).toBe('unknown');
+});

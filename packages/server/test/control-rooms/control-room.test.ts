@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import type { ControlRoomState } from '../../src/auth/core/caller';
+import {
+  heartbeatAfterSeconds,
+  recordedEveryMs,
+  type StandingFacts,
+  standingPolicy,
+  standingVerdict,
+  TRANSITIONS,
+} from '../../src/control-rooms/core/control-room';
+
+const HOUR_MS = 3_600_000;
+const POLICY = standingPolicy({ graceSeconds: 48 * 3_600, suspendAfterSeconds: 720 * 3_600 });
+const STATES: readonly ControlRoomState[] = ['active', 'fail_safe', 'suspended'];
+
+const facts = (state: ControlRoomState, changes: Partial<StandingFacts> = {}): StandingFacts => ({
+  state,
+  silentMs: 0,
+  oversubscribedMs: undefined,
+  because: 'no_heartbeat',
+  ...changes,
+});
+
+describe('a Control Room', () => {
+  it.each<[string, StandingFacts, object]>([
+    ['that was heard stays active', facts('active'), { kind: 'stays' }],
+    [
+      'stays active to the last moment of its grace',
+      facts('active', { silentMs: 48 * HOUR_MS - 1 }),
+      { kind: 'stays' },
+    ],
+    [
+      'that is silent for its grace is fail-safe',
+      facts('active', { silentMs: 48 * HOUR_MS }),
+      { kind: 'moves', to: 'fail_safe', because: 'no_heartbeat' },
+    ],
+    [
+      'that is silent for ever is fail-safe before it is suspended',
+      facts('active', { silentMs: 9_999 * HOUR_MS }),
+      { kind: 'moves', to: 'fail_safe', because: 'no_heartbeat' },
+    ],
+    ['stays fail-safe while it is silent', facts('fail_safe', { silentMs: 100 * HOUR_MS }), { kind: 'stays' }],
+    [
+      'that is silent for too long is suspended',
+      facts('fail_safe', { silentMs: 720 * HOUR_MS }),
+      { kind: 'moves', to: 'suspended', because: 'no_heartbeat' },
+    ],
+    ['that is heard is active again', facts('fail_safe'), { kind: 'moves', to: 'active', because: 'heard_again' }],
+    [
+      'that was suspended is active again when it is heard',
+      facts('suspended'),
+      { kind: 'moves', to: 'active', because: 'heard_again' },
+    ],
+    [
+      'that holds too much for its grace is fail-safe, however often it is heard',
+      facts('active', { oversubscribedMs: 48 * HOUR_MS }),
+      { kind: 'moves', to: 'fail_safe', because: 'oversubscribed' },
+    ],
+    [
+      'that is heard again and still holds too much is not suspended any more, but fail-safe',
+      facts('suspended', { oversubscribedMs: 50 * HOUR_MS }),
+      { kind: 'moves', to: 'fail_safe', because: 'oversubscribed' },
+    ],
+    [
+      'that gave the seats back is active again',
+      facts('fail_safe', { because: 'oversubscribed' }),
+      { kind: 'moves', to: 'active', because: 'within_seats_again' },
+    ],
+    [
+      'that holds a little too much since a moment ago may go on',
+      facts('active', { oversubscribedMs: 1 }),
+      { kind: 'stays' },
+    ],
+  ])('%s', (_what, seen, verdict) => {
+    expect(standingVerdict(seen, POLICY)).toEqual(verdict);
+  });
+});
+
+const anyFacts = fc.record({
+  state: fc.constantFrom(...STATES),
+  silentMs: fc.integer({ min: 0, max: 1_000 * HOUR_MS }),
+  oversubscribedMs: fc.option(fc.integer({ min: 0, max: 1_000 * HOUR_MS }), { nil: undefined }),
+  because: fc.constantFrom('registered', 'no_heartbeat', 'oversubscribed'),
+});
+
+/** The steps that follow while the facts stay as they are. */
+function pathOf(seen: StandingFacts): ControlRoomState[] {
+  const path: ControlRoomState[] = [];
+  while (path.length < 10) {
+    const verdict = standingVerdict({ ...seen, state: path.at(-1) ?? seen.state }, POLICY);
+    if (verdict.kind === 'stays') break;
+    path.push(verdict.to);
+  }
+  return path;
+}
+
+function restingState(lastingMs: number): ControlRoomState {
+  if (lastingMs < POLICY.graceMs) return 'active';
+  return lastingMs < POLICY.suspendAfterMs ? 'fail_safe' : 'suspended';
+}
+
+describe('the table of transitions', () => {
+  it('is used, every row of it, and reaches every state', () => {
+    const used = new Set<string>();
+    fc.assert(
+      fc.property(anyFacts, (seen) => {
+        const verdict = standingVerdict(seen, POLICY);
+        if (verdict.kind === 'moves') used.add(`${seen.state} ${verdict.to}`);
+      }),
+      { numRuns: 3_000, seed: 1 },
+    );
+    expect(used).toEqual(new Set(TRANSITIONS.map(({ from, to }) => `${from} ${to}`)));
+    expect(new Set(TRANSITIONS.map(({ to }) => to))).toEqual(new Set(STATES));
+  });
+
+  it('has one row for one situation', () => {
+    const situations = TRANSITIONS.map(({ from, on }) => `${from} ${on}`);
+    expect(new Set(situations).size).toBe(situations.length);
+  });
+
+  it('comes to rest within two steps, and says the same of the same facts', () => {
+    fc.assert(
+      fc.property(anyFacts, (seen) => {
+        const path = pathOf(seen);
+        expect(path.length).toBeLessThanOrEqual(2);
+        const state = path.at(-1) ?? seen.state;
+        expect(state).toBe(restingState(Math.max(seen.silentMs, seen.oversubscribedMs ?? 0)));
+        // Nobody is suspended who was not fail-safe before.
+        if (seen.state === 'active' && state === 'suspended') expect(path).toEqual(['fail_safe', 'suspended']);
+      }),
+    );
+  });
+});
+
+describe('the tempo', () => {
+  it('no license makes a Control Room fail-safe faster than it can be heard', () => {
+    for (const graceSeconds of [0, 1, 3, 10, 60, 600, 172_800]) {
+      const { graceMs } = standingPolicy({ graceSeconds, suspendAfterSeconds: 0 });
+      expect(recordedEveryMs(graceSeconds)).toBeLessThanOrEqual(graceMs / 3);
+      expect(recordedEveryMs(graceSeconds) + heartbeatAfterSeconds(graceSeconds) * 1_000).toBeLessThan(graceMs);
+    }
+  });
+
+  it('being alive is written down at most once a minute, and less often than once a second never', () => {
+    expect(recordedEveryMs(172_800)).toBe(60_000);
+    expect(recordedEveryMs(0)).toBe(1_000);
+    expect(heartbeatAfterSeconds(172_800)).toBe(300);
+  });
+
+  it('suspension never comes before the grace is over', () => {
+    expect(standingPolicy({ graceSeconds: 600, suspendAfterSeconds: 60 })).toEqual({
+      graceMs: 600_000,
+      suspendAfterMs: 600_000,
+    });
+  });
+});

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { giveLicenseKey, newRoom, type Room, register } from '@evergrant/test-support/server/control-rooms';
+import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+
+let world: TestWorld;
+let server: RunningServer;
+let licenseKey: string;
+
+beforeEach(async () => {
+  world = await TestWorld.create();
+  server = await world.startGranting();
+  licenseKey = await giveLicenseKey(world);
+});
+
+afterEach(() => world.close());
+
+/** Ten seats are sold of it. */
+const FEATURE = 'studio';
+
+async function registered(group?: string): Promise<Room> {
+  const room = newRoom();
+  expect((await register(server, room, licenseKey, group === undefined ? {} : { group })).status).toBe(201);
+  return room;
+}
+
+const reserve = (body: object, token = TOKENS.admin) =>
+  server.call('PUT', '/v1/reservations', { licenseId: 'lic-1', feature: FEATURE, reason: 'shift', ...body }, token);
+const take = async (room: Room, seats: number) =>
+  server.call(
+    'PUT',
+    `/v1/leases/${randomUUID()}`,
+    { product: PRODUCT, feature: FEATURE, seats, holder: 'x' },
+    room.token,
+  );
+const list = async (token = TOKENS.admin) =>
+  (await server.call('GET', '/v1/reservations', undefined, token)).body.reservations;
+
+it('seats that are reserved are taken by nobody else', async () => {
+  const [owner, neighbour] = [await registered(), await registered()];
+  expect(await reserve({ controlRoom: owner.guid.toUpperCase(), seats: 4 })).toMatchObject({
+    status: 200,
+    body: { seatsReserved: 4 },
+  });
+  expect((await take(neighbour, 7)).status).toBe(409);
+  expect((await take(neighbour, 6)).status).toBe(201);
+  expect((await take(owner, 4)).status).toBe(201);
+});
+
+it('a group shares what is reserved for it', async () => {
+  const [night, nightToo, day] = [await registered('night'), await registered('night'), await registered()];
+  expect((await reserve({ group: 'night', seats: 6 })).status).toBe(200);
+  expect((await take(day, 5)).status).toBe(409);
+  expect((await take(night, 3)).status).toBe(201);
+  expect((await take(nightToo, 3)).status).toBe(201);
+  expect((await take(day, 4)).status).toBe(201);
+});
+
+it('what others have taken already is not reserved over their heads', async () => {
+  const [owner, neighbour] = [await registered(), await registered()];
+  const { body: held } = await take(neighbour, 7);
+  expect(await reserve({ controlRoom: owner.guid, seats: 4 })).toMatchObject({
+    status: 409,
+    body: { code: 'reserved_seats_in_use', seatsFree: 3, seatsMissing: 1 },
+  });
+  expect(await list()).toEqual([]);
+  await server.call('DELETE', `/v1/leases/${held.leaseId}`, {}, neighbour.token);
+  expect((await reserve({ controlRoom: owner.guid, seats: 4 })).status).toBe(200);
+});
+
+it('no more is reserved than was sold', async () => {
+  const owner = await registered();
+  await reserve({ controlRoom: owner.guid, seats: 6 });
+  expect(await reserve({ group: 'night', seats: 5 })).toMatchObject({
+    status: 409,
+    body: { code: 'more_reserved_than_sold', seats: 10, seatsReserved: 11 },
+  });
+  expect((await reserve({ group: 'night', seats: 4 })).status).toBe(200);
+  // A Control Room's own is made smaller before another's is made larger.
+  expect((await reserve({ controlRoom: owner.guid, seats: 5 })).status).toBe(200);
+  expect((await reserve({ group: 'night', seats: 5 })).status).toBe(200);
+});
+
+it('is changed, listed and given up', async () => {
+  const owner = await registered();
+  await reserve({ controlRoom: owner.guid, seats: 3 });
+  await reserve({ controlRoom: owner.guid, seats: 2 });
+  expect(await list(owner.token)).toEqual([
+    {
+      licenseId: 'lic-1',
+      product: PRODUCT,
+      feature: FEATURE,
+      controlRoom: owner.guid,
+      group: null,
+      seats: 2,
+      source: 'administrator',
+    },
+  ]);
+  expect((await reserve({ controlRoom: owner.guid, seats: 0 })).body).toEqual({ seatsReserved: 0 });
+  expect(await list()).toEqual([]);
+});
+
+it('what the license itself reserves is the vendor’s', async () => {
+  const owner = await registered();
+  await world.database.query(
+    `insert into reservation (pool_id, control_room, seats, source)
+     select id, $1, 2, 'license_file' from pool where feature = '${FEATURE}'`,
+    [owner.guid],
+  );
+  for (const seats of [0, 1, 5]) {
+    expect(await reserve({ controlRoom: owner.guid, seats })).toMatchObject({
+      status: 409,
+      body: { code: 'reservation_of_license' },
+    });
+  }
+});
+
+it('says what is wrong', async () => {
+  const owner = await registered();
+  expect(await reserve({ seats: 1 })).toMatchObject({ status: 422, body: { field: 'controlRoom' } });
+  expect(await reserve({ controlRoom: owner.guid, group: 'night', seats: 1 })).toMatchObject({ status: 422 });
+  expect(await reserve({ controlRoom: owner.guid, seats: -1 })).toMatchObject({
+    status: 422,
+    body: { field: 'seats' },
+  });
+  expect(await reserve({ controlRoom: owner.guid, seats: 1, licenseId: 'lic-9' })).toMatchObject({
+    status: 404,
+    body: { code: 'entitlement_not_found' },
+  });
+  expect((await reserve({ controlRoom: owner.guid, seats: 1 }, owner.token)).status).toBe(403);
+});
+
+it('while everybody takes and reserves at once, what is reserved can be had', async () => {
+  const [owner, ...others] = [await registered(), await registered(), await registered(), await registered()];
+  const answers = await Promise.all([
+    ...others.flatMap((room) => [1, 2, 3].map(() => take(room, 1))),
+    ...[2, 4, 6].map((seats) => reserve({ controlRoom: owner!.guid, seats })),
+  ]);
+  expect(answers.some(({ status }) => status >= 500)).toBe(false);
+  const [reservation] = await list();
+  if (reservation) expect((await take(owner!, reservation.seats)).status).toBe(201);
+});
+
+it('the database itself refuses to reserve more than was sold', async () => {
+  const insert = world.database.query(
+    `insert into reservation (pool_id, group_name, seats, source)
+     select id, 'night', seats + 1, 'administrator' from pool where feature = '${FEATURE}'`,
+  );
+  await expect(insert).rejects.toThrow(/more seats of pool \d+ are reserved than were sold/);
+  await reserve({ group: 'night', seats: 8 });
+  const shrink = world.database.query(`update pool set seats = 7 where feature = '${FEATURE}'`);
+  await expect(shrink).rejects.toThrow(/more seats/);
+});

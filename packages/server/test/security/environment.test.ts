@@ -1,0 +1,95 @@
+import { CertificateFolder, type Certified, certify, createAuthority } from '@evergrant/test-support/certificates';
+import { type EnvironmentError, VariableReader } from '../../src/config/environment';
+import { readSecurity, SECURITY_DEFAULT, type Security } from '../../src/config/security';
+
+let folder: CertificateFolder;
+let authority: Certified;
+
+beforeAll(async () => {
+  folder = new CertificateFolder();
+  authority = await createAuthority();
+});
+
+afterAll(() => folder.remove());
+
+/** What is read, or every mistake. */
+function read(host: string, variables: Record<string, string> = {}): Security | readonly string[] {
+  const reader = new VariableReader(variables);
+  const security = readSecurity(reader, host);
+  try {
+    reader.finish();
+    return security;
+  } catch (error) {
+    return (error as EnvironmentError).mistakes;
+  }
+}
+
+it.each(['127.0.0.1', '127.8.8.8', 'localhost', '::1'])('listens without TLS on %s: that leaves no machine', (host) => {
+  expect(read(host)).toEqual(SECURITY_DEFAULT);
+});
+
+it.each(['0.0.0.0', '::', '10.0.0.7', 'license.example.test', '127.0.0.1.example.test'])(
+  'does not listen without TLS on %s, and says what to do',
+  (host) => {
+    expect(read(host)).toEqual([
+      expect.stringMatching(/EVERGRANT_TLS_CERTIFICATE_FILE .* or EVERGRANT_TLS_ENDS_BEFORE=yes/),
+    ]);
+  },
+);
+
+it('listens anywhere when TLS ends before it', () => {
+  expect(read('0.0.0.0', { EVERGRANT_TLS_ENDS_BEFORE: 'yes' })).toEqual(SECURITY_DEFAULT);
+  expect(read('0.0.0.0', { EVERGRANT_TLS_ENDS_BEFORE: 'no' })).toHaveLength(1);
+});
+
+describe('a certificate and a key', () => {
+  it('are used when they belong together', async () => {
+    const { cert, key } = await certify(authority);
+    const certificate = folder.write('a.crt', cert);
+    const keyFile = folder.write('a.key', key);
+    expect(
+      read('0.0.0.0', { EVERGRANT_TLS_CERTIFICATE_FILE: certificate, EVERGRANT_TLS_KEY_FILE: keyFile }),
+    ).toMatchObject({ tls: { certificate, key: keyFile, clientCa: undefined } });
+  });
+
+  it.each<[string, () => Promise<Record<string, string>>, RegExp]>([
+    [
+      'that do not belong together',
+      async () => ({
+        EVERGRANT_TLS_CERTIFICATE_FILE: folder.write('b.crt', (await certify(authority)).cert),
+        EVERGRANT_TLS_KEY_FILE: folder.write('b.key', (await certify(authority)).key),
+      }),
+      /the key is not the key of the certificate/,
+    ],
+    [
+      'of which one is missing',
+      async () => ({ EVERGRANT_TLS_CERTIFICATE_FILE: folder.write('c.crt', authority.cert) }),
+      /go together/,
+    ],
+    [
+      'that are not there',
+      async () => ({ EVERGRANT_TLS_CERTIFICATE_FILE: '/nowhere/a.crt', EVERGRANT_TLS_KEY_FILE: '/nowhere/a.key' }),
+      /\/nowhere\/a\.crt cannot be read \(ENOENT\)/,
+    ],
+    [
+      'that are none',
+      async () => ({
+        EVERGRANT_TLS_CERTIFICATE_FILE: folder.write('d.crt', 'hush-hush'),
+        EVERGRANT_TLS_KEY_FILE: folder.write('d.key', 'hush-hush'),
+      }),
+      /is not usable/,
+    ],
+    ['for clients alone', async () => ({ EVERGRANT_TLS_CLIENT_CA_FILE: '/nowhere/ca.crt' }), /needs/],
+  ])('%s are refused, with a word that helps and none of their own', async (_what, variables, message) => {
+    const mistakes = read('127.0.0.1', await variables());
+    expect(mistakes).toEqual([expect.stringMatching(message)]);
+    expect(JSON.stringify(mistakes)).not.toContain('hush-hush');
+  });
+});
+
+it('takes limits as they are given, and names those that are none', () => {
+  expect(read('127.0.0.1', { EVERGRANT_RATE_PER_CONTROL_ROOM: '7' })).toMatchObject({
+    rateLimits: { ...SECURITY_DEFAULT.rateLimits, perControlRoom: 7 },
+  });
+  expect(read('127.0.0.1', { EVERGRANT_RATE_PER_TOKEN: '0', EVERGRANT_CONNECTIONS_MAX: 'many' })).toHaveLength(2);
+});

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import type { HeartbeatsOrder, PairsOrder } from '../messages';
+import type { Counter } from './counter';
+import { type Answer, HttpConnection } from './http-connection';
+import { LeaseTokens, tokenIn } from './lease-tokens';
+import { failure, type RunningLoad } from './running-load';
+
+/** Drives one connection; calls `done` when the load is over and nothing is under way on it. */
+type Drive = (connection: HttpConnection, index: number, done: () => void) => void;
+
+/** Checkout and release in turns on every connection. */
+export function pairs(order: PairsOrder, counter: Counter): Promise<RunningLoad> {
+  const { product, feature, latenciesOf } = order;
+  return run(order, (connection, index, done) => {
+    const checkoutBody = JSON.stringify({ product, feature, seats: 1, holder: `bench-${index}` });
+    const checkout = (): void => {
+      if (!counter.isRunning) {
+        done();
+        return;
+      }
+      const leaseId = randomUUID();
+      const sentAtMs = performance.now();
+      connection.send('PUT', `/v1/leases/${leaseId}`, checkoutBody, (answer) => {
+        counter.answered(answer.status, sentAtMs);
+        if (answer.status === 201) release(leaseId, answer);
+        else checkout();
+      });
+    };
+    const release = (leaseId: string, granted: Answer): void => {
+      const body = `{"token":"${tokenIn(granted.body)}"}`;
+      const sentAtMs = latenciesOf === 'both' ? performance.now() : undefined;
+      connection.send('DELETE', `/v1/leases/${leaseId}`, body, ({ status }) => {
+        counter.answered(status, sentAtMs);
+        if (status === 204) counter.completed();
+        checkout();
+      });
+    };
+    checkout();
+  });
+}
+
+/** Each connection renews leases of its own, one after the other. */
+export function heartbeats(order: HeartbeatsOrder, counter: Counter): Promise<RunningLoad> {
+  const leases = new LeaseTokens(order);
+  return run(order, (connection, index, done) => {
+    const beat = (): void => {
+      if (!counter.isRunning) {
+        done();
+        return;
+      }
+      const lease = leases.next(index);
+      const sentAtMs = performance.now();
+      connection.send('POST', lease.heartbeatPath, lease.body, ({ status, body }) => {
+        counter.answered(status, sentAtMs);
+        if (status === 200) {
+          counter.completed();
+          lease.remember(body);
+        }
+        beat();
+      });
+    };
+    beat();
+  });
+}
+
+async function run(
+  { connections, serverPorts, token }: Pick<PairsOrder, 'connections' | 'serverPorts' | 'token'>,
+  drive: Drive,
+): Promise<RunningLoad> {
+  const { failed, fail } = failure();
+  const open = await Promise.all(
+    Array.from({ length: connections }, (_, index) =>
+      HttpConnection.open(serverPorts[index % serverPorts.length] as number, token, fail),
+    ),
+  );
+  const idle = Promise.all(
+    open.map((connection, index) => new Promise<void>((done) => drive(connection, index, done))),
+  );
+  return {
+    failed,
+    close: async () => {
+      await Promise.race([idle, failed]).catch(() => undefined);
+      for (const connection of open) connection.close();
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/**
+ * `npm run bench`: how fast the license server is, beside what PostgreSQL commits by itself in the same run. Exits 0 only
+ * if the ratios that must hold on any machine held.
+ */
+import pc from 'picocolors';
+import { houseRules } from './assertions';
+import { HELP, parseOptions, UsageError } from './options';
+import { composeReport, reportText } from './report';
+import { runBench } from './run';
+import { summarise } from './summary';
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(`${HELP}\n`);
+    return 0;
+  }
+  const begun = performance.now();
+  const tell = (line: string): void => {
+    const seconds = ((performance.now() - begun) / 1000).toFixed(0).padStart(4);
+    process.stderr.write(`${pc.dim(`${seconds} s  ${line}`)}\n`);
+  };
+  const { measurements, idleSessions, failovers } = await runBench(options, tell);
+  const { cases } = options;
+  const summaries = cases.map((bench) => summarise(bench, measurements, options));
+  const rules = houseRules(cases, { summaries, measurements, failovers });
+  const report = composeReport(options, { summaries, rules, idleSessions, failovers });
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${reportText(report, cases)}\n`);
+  return report.held ? 0 : 1;
+}
+
+void main()
+  .catch((error: unknown) => {
+    const usage = error instanceof UsageError;
+    process.stderr.write(`${pc.red(usage ? error.message : String((error as Error).stack ?? error))}\n`);
+    return usage ? 2 : 1;
+  })
+  .then((code) => process.exit(code));

@@ -1,0 +1,46 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { World } from '@evergrant/local-cluster/world/world';
+
+/** A customer installation of a drill. */
+export interface DrillRoom {
+  readonly guid: string;
+  readonly name: string;
+}
+
+/** What the client of such an installation needs to register itself. */
+export interface RoomToRegister extends DrillRoom {
+  readonly licenseKey: string;
+  /** The bearer token that it drew; only the hash leaves it. */
+  readonly token: string;
+}
+
+const drawToken = (): string => randomBytes(24).toString('base64url');
+
+export function roomsToRegister(world: World, rooms: readonly DrillRoom[]): RoomToRegister[] {
+  const licenseKey = world.licenses[0]?.licenseKey ?? '';
+  return rooms.map((room) => ({ ...room, licenseKey, token: drawToken() }));
+}
+
+export interface RegistrationAnswer {
+  readonly status: number;
+  readonly code: string | undefined;
+  readonly token: string;
+}
+
+/** One try to register with the license key, as an installation does that was just set up. */
+export async function register(world: World, { guid, name }: DrillRoom): Promise<RegistrationAnswer> {
+  const token = drawToken();
+  const [license] = world.licenses;
+  const answer = await fetch(`${world.layout.url('edge')}/v1/control-rooms/${guid}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      licenseKey: license?.licenseKey,
+      name,
+      tokenSha256: createHash('sha256').update(token).digest('hex'),
+    }),
+    signal: AbortSignal.timeout(5_000),
+  });
+  const { code } = (await answer.json()) as { code?: string };
+  return { status: answer.status, code, token };
+}

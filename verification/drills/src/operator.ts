@@ -1,0 +1,24 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { projectRoot } from '@evergrant/local-cluster/world/files';
+
+export interface CommandOutcome {
+  readonly succeeded: boolean;
+  readonly stdout: string;
+  /** What it said, on one line. */
+  readonly words: string;
+}
+
+const LIMIT_MS = 60_000;
+
+/** `npx evergrant …` on the world in this folder, as an operator's shell would run it. */
+export function evergrant(home: string, argv: readonly string[]): Promise<CommandOutcome> {
+  const command = join(projectRoot(), 'dist/cli/main.js');
+  const options = { env: { PATH: process.env.PATH, EVERGRANT_HOME: home, NO_COLOR: '1' }, timeout: LIMIT_MS };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [command, ...argv], options, (error, stdout, stderr) => {
+      const words = (stderr.trim() || stdout.trim() || error?.message || '').replaceAll(/\s+/g, ' ');
+      resolve({ succeeded: error === null, stdout, words });
+    });
+  });
+}

@@ -1,0 +1,48 @@
+import type { LeaseClaim } from '@evergrant/server/granting/core/lease';
+import type { LeaseTokens } from '@evergrant/server/ports';
+import type { PlaceClaim } from '@evergrant/server/queue/core/queue';
+import type { Without } from '../mutations';
+
+interface Issued {
+  readonly claim: LeaseClaim;
+  readonly issuedAtMs: number;
+}
+
+/**
+ * Lease tokens without cryptography: what was signed is remembered by a number, and nobody can make up one that was not.
+ * One set of keys signs in both regions.
+ */
+export class Mint {
+  readonly #leases: Issued[] = [];
+  readonly #places: PlaceClaim[] = [];
+  readonly #without: Without;
+
+  constructor(without: Without) {
+    this.#without = without;
+  }
+
+  /** What a token says; undefined for anything else. */
+  read(token: unknown): Issued | undefined {
+    return typeof token === 'string' && token.startsWith('lease ') ? this.#leases[Number(token.slice(6))] : undefined;
+  }
+
+  readonly tokens: LeaseTokens = {
+    jwks: { keys: [] },
+    sign: async (lease, pool, issuedAtMs) => {
+      const { id: leaseId, holder, controlRoom, identity, borrowed, seats, seq, epoch, expiresAtMs } = lease;
+      const { licenseId, product, feature } = pool;
+      const claim = { leaseId, licenseId, product, feature, holder, controlRoom, identity, borrowed };
+      this.#leases.push({ claim: { ...claim, seats, seq, epoch, expiresAtMs }, issuedAtMs });
+      return `lease ${this.#leases.length - 1}`;
+    },
+    signPlace: async (place, pool, { epoch }) => {
+      const { leaseId, holder, controlRoom, identity, seats, number, expiresAtMs } = place;
+      const { licenseId, product, feature } = pool;
+      const claim = { leaseId, licenseId, product, feature, holder, controlRoom, identity, seats, number, epoch };
+      this.#places.push({ ...claim, expiresAtMs });
+      return `place ${this.#places.length - 1}`;
+    },
+    verifyPlace: async (token) => (token.startsWith('place ') ? this.#places[Number(token.slice(6))] : undefined),
+    verify: async (token) => (this.#without.has('S3') ? undefined : this.read(token)?.claim),
+  };
+}

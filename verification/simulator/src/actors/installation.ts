@@ -1,0 +1,282 @@
+import type { Expected, TokenVerdict } from '@evergrant/client/keys/key-ring';
+import { Checkouts } from '@evergrant/client/leases/checkouts';
+import { LeaseBook } from '@evergrant/client/leases/lease-registry';
+import type { LeaseKeeper } from '@evergrant/client/leases/managed-lease';
+import { Farewells } from '@evergrant/client/leases/pending-releases';
+import { Renewals } from '@evergrant/client/leases/renewals';
+import type { ClientState } from '@evergrant/client/state/schema';
+import type { ClientClock } from '@evergrant/client/time/clock';
+import { Contact } from '@evergrant/client/time/server-clock';
+import { AddressBook } from '@evergrant/client/transport/addresses';
+import type { Answer, Call, SendTerms, Transport } from '@evergrant/client/transport/call';
+import { Courier } from '@evergrant/client/transport/retrying-requester';
+import { featureOf, PRODUCT } from '../database/statements';
+import type { Random } from '../time/random';
+import type { Host } from '../topology/host';
+import type { World } from '../world';
+import type { HttpAnswer, HttpCall } from './license-server';
+import { REGION_ADDRESSES } from './license-server';
+
+export const EDGE_ADDRESS = 'http://edge.test';
+
+export interface Appetite {
+  readonly poolId: number;
+  readonly seats: number;
+  readonly leasesMax: number;
+  /** How long it thinks before it does something. */
+  readonly thinksMs: number;
+  readonly releaseShare: number;
+  readonly borrowShare: number;
+  readonly queueShare: number;
+}
+
+export interface InstallationOptions {
+  readonly host: Host;
+  readonly world: World;
+  readonly random: Random;
+  readonly name: string;
+  readonly appetite: Appetite;
+  readonly addresses: readonly string[];
+}
+
+/** What an installation starts with: its newest state file, an older copy of it, or none. */
+export type KeptState = 'newest' | 'older' | 'none';
+
+const BACKOFF = { baseMs: 250, capMs: 15_000 };
+const STATES_KEPT = 12;
+const CALLS_REMEMBERED = 20;
+const BORROW_SECONDS = 900;
+/** Who was told that a pool is full thinks so much longer before asking again. */
+const AFTER_FULL_TIMES = 3;
+
+type State = Pick<ClientState, 'leases' | 'contact'>;
+
+/** One life of an installation: the parts of the product's own client, over the simulated network. */
+interface Life {
+  readonly book: LeaseBook;
+  readonly checkouts: Checkouts;
+  readonly contact: Contact;
+  readonly dead: AbortController;
+  /** Leases that a server has confirmed in this life, or that were in the newest state. */
+  readonly sure: Set<LeaseKeeper>;
+}
+
+/** A customer's installation that takes seats, keeps them and gives them back, and now and then dies. */
+export class Installation {
+  readonly name: string;
+  readonly host: Host;
+  readonly #options: InstallationOptions;
+  #states: State[] = [];
+  #calls: HttpCall[] = [];
+  #life: Life;
+
+  constructor(options: InstallationOptions) {
+    this.name = options.name;
+    this.host = options.host;
+    this.#options = options;
+    this.#life = this.#begin('none');
+  }
+
+  get isAlive(): boolean {
+    return this.host.state !== 'down';
+  }
+
+  /** What it believes to hold, and may: its time is not over. */
+  heldSeats(poolId: number): number {
+    if (!this.isAlive || this.#options.appetite.poolId !== poolId) return 0;
+    let seats = 0;
+    for (const keeper of this.#life.sure) if (isHeld(keeper)) seats += keeper.seats;
+    return seats;
+  }
+
+  get keepers(): readonly LeaseKeeper[] {
+    return this.isAlive ? this.#life.book.keepers : [];
+  }
+
+  crash(): void {
+    for (const keeper of this.#life.book.keepers) keeper.abandon();
+    this.#life.dead.abort();
+    this.host.crash();
+  }
+
+  start(kept: KeptState): void {
+    if (this.isAlive) return;
+    this.host.start();
+    this.#life = this.#begin(kept);
+  }
+
+  /** Something that was sent before is sent once more, as it was. */
+  replay(): void {
+    if (!this.host.isRunning || this.#calls.length === 0) return;
+    const call = this.#options.random.pick(this.#calls);
+    const { world } = this.#options;
+    world.tell(this.name, `sends an old ${call.kind} of ${call.leaseId} again`);
+    void this.#send(call, EDGE_ADDRESS, 8_000);
+  }
+
+  #begin(kept: KeptState): Life {
+    const { name, world, random, appetite, addresses, host } = this.#options;
+    const state = this.#stateOf(kept);
+    const clock: ClientClock = {
+      nowMs: () => host.nowMs(),
+      wallMs: () => host.wallMs(),
+      after: (ms, run) => host.after(ms, run),
+    };
+    const dead = new AbortController();
+    const transport = this.#transport();
+    const status: Call = { kind: 'status', method: 'GET', path: '/v1/status', anonymous: true };
+    const terms = { timeoutMs: 2_000, stop: dead.signal, background: true };
+    const book = new AddressBook({
+      addresses,
+      trusted: Object.values(REGION_ADDRESSES),
+      askStatus: (address) => transport.send(status, address, terms),
+    });
+    const shared = { clock, random: random.next, backoff: BACKOFF, requestTimeoutMs: 10_000 };
+    const courier = new Courier({ ...shared, transport, addresses: book });
+    const farewells = new Farewells({ clock, settleMs: shared.requestTimeoutMs, dead: dead.signal });
+    const keys = {
+      verify: async (token: string, expected: Expected) => this.#verify(token, expected),
+      verifyKept: async (token: string, expected: Expected) => this.#verify(token, expected),
+    };
+    const sure = new Set<LeaseKeeper>();
+    // Set back to an older copy of its state it holds again what it has given back: nobody could tell (docs/safety.md).
+    const revived = new Set(
+      state?.leases.map(({ leaseId }) => leaseId).filter((id) => world.ledger.isReleaseAsked(id)),
+    );
+    const newLeaseId = () => world.newId('lease');
+    const contact = new Contact(state?.contact, clock);
+    const leases: LeaseBook = new LeaseBook({
+      ...{ installation: name, contact, keys, clock, random: random.next, newLeaseId },
+      onOccurrence: (keeper, occurrence) => {
+        const { kind } = occurrence;
+        const tells = kind === 'renewed' || kind === 'restored' || kind === 'granted';
+        if (tells && !revived.has(keeper.id)) this.#confirmed(sure, keeper);
+        if (kind !== 'renewed')
+          world.tell(name, `${kind} ${keeper.id}${'code' in occurrence ? `: ${occurrence.code}` : ''}`);
+      },
+      onAsk: (keeper) => renewals.want(keeper),
+      release: (keeper) => {
+        world.ledger.releaseAsked(keeper.id);
+        const terms = { deadlineMs: 10_000, signal: dead.signal, background: false };
+        return farewells.say(keeper.id, courier.deliver(keeper.farewell, terms));
+      },
+      onDropped: (leaseId, detail) => world.tell(name, `drops ${leaseId}: ${detail}`),
+      onChange: () => this.#keep({ leases: leases.kept(), contact: contact.kept() }),
+    });
+    const renewals = new Renewals({
+      ...{ ...shared, courier, keys, signal: dead.signal, keepers: () => leases.keepers },
+      switchboard: { holds: () => false, renewAll: async () => new Map() },
+      onDistrusted: () => undefined,
+      onRound: () => undefined,
+    });
+    const checkouts = new Checkouts({
+      ...{ courier, book: leases, farewells, keys, clock, holder: name, newLeaseId },
+      ...{ deadlineMs: 30_000, releaseDeadlineMs: 10_000, closed: dead.signal, dead: dead.signal },
+      prepare: async () => undefined,
+      onOccurrence: ({ id }, { kind }) => {
+        const keeper = leases.find(id);
+        if (kind === 'granted' && keeper) this.#confirmed(sure, keeper);
+        world.tell(name, `${kind} ${id}`);
+      },
+    });
+    void leases.restore(state?.leases ?? []).then(() => {
+      if (kept === 'newest') for (const keeper of leases.keepers) this.#confirmed(sure, keeper);
+      void this.#live({ book: leases, checkouts, contact, dead, sure }, appetite);
+    });
+    return { book: leases, checkouts, contact, dead, sure };
+  }
+
+  #confirmed(sure: Set<LeaseKeeper>, keeper: LeaseKeeper): void {
+    const { world, appetite } = this.#options;
+    for (const other of sure) if (!isHeld(other)) sure.delete(other);
+    sure.add(keeper);
+    world.ledger.held(this, keeper, appetite.poolId);
+  }
+
+  async #live({ book, checkouts, dead }: Life, appetite: Appetite): Promise<void> {
+    const { random, world } = this.#options;
+    const { leasesMax, releaseShare } = appetite;
+    let { thinksMs } = appetite;
+    for (;;) {
+      await this.host.wait(random.duration(thinksMs, thinksMs * 6));
+      if (dead.signal.aborted) return;
+      const { keepers } = book;
+      const full = keepers.length >= leasesMax;
+      const wantsLess = keepers.length > 0 && (full || random.chance(releaseShare));
+      if (wantsLess && random.chance(releaseShare)) await random.pick(keepers).release();
+      else if (!full) {
+        const isFull = (await this.#checkout(checkouts, appetite)) === 'no_seat_available';
+        thinksMs = appetite.thinksMs * (isFull && world.scenario.leaps ? AFTER_FULL_TIMES : 1);
+      }
+    }
+  }
+
+  async #checkout(checkouts: Checkouts, { poolId, seats, borrowShare, queueShare }: Appetite) {
+    const { random } = this.#options;
+    const { kind } = await checkouts.checkout({
+      ...{ product: PRODUCT, feature: featureOf(poolId), seats },
+      ...(random.chance(borrowShare) ? { borrowSeconds: BORROW_SECONDS } : {}),
+      ...(random.chance(queueShare) ? { queueMs: 60_000 } : {}),
+    });
+    return kind;
+  }
+
+  #transport(): Transport {
+    return {
+      send: async (call: Call, address: string, { timeoutMs }: SendTerms): Promise<Answer> => {
+        const { kind, leaseId, body } = call;
+        const sentAtMs = this.host.nowMs();
+        if (kind === 'keys' || kind === 'registration' || kind === 'presence') {
+          return { kind: 'no-response', because: 'not simulated' };
+        }
+        const sent: HttpCall = { kind, leaseId, body };
+        if (kind !== 'status') this.#calls = [...this.#calls, sent].slice(-CALLS_REMEMBERED);
+        if (kind === 'release' && leaseId !== undefined) this.#options.world.ledger.releaseAsked(leaseId);
+        const answer = await this.#send(sent, address, timeoutMs);
+        if (typeof answer === 'string') return { kind: 'no-response', because: answer };
+        const { status, body: answered, retryAfterMs } = answer;
+        // As the client does with the answers of license servers: what it knows of their clock outlives it.
+        const serverTimeMs = Date.parse(String(answered.serverTime));
+        if (Number.isFinite(serverTimeMs)) this.#life.contact.heard(serverTimeMs);
+        return { kind: 'response', status, body: answered, retryAfterMs, serverDateMs: undefined, sentAtMs };
+      },
+    };
+  }
+
+  #send(call: HttpCall, address: string, timeoutMs: number): Promise<HttpAnswer | 'ETIMEDOUT' | 'ECONNREFUSED'> {
+    const { world } = this.#options;
+    const site = address === REGION_ADDRESSES.oregon ? world.sites.oregon : world.sites.virginia;
+    const isEdge = address === EDGE_ADDRESS;
+    return world.network.askHost<HttpAnswer | 'ETIMEDOUT' | 'ECONNREFUSED'>(
+      this.host,
+      isEdge ? world.edge.host : site.router,
+      {
+        ...{ timeoutMs, late: 'ETIMEDOUT', refused: 'ECONNREFUSED' },
+        serve: (reply) => void (isEdge ? world.edge.forward(call) : site.route(call)).then(reply),
+      },
+    );
+  }
+
+  #verify(token: string, expected: Expected): TokenVerdict {
+    const issued = this.#options.world.mint.read(token);
+    if (!issued) return { kind: 'refused', detail: 'it is no token' };
+    const { claim, issuedAtMs } = issued;
+    const { leaseId, licenseId, product, feature, seats, holder, expiresAtMs } = claim;
+    if (leaseId !== expected.leaseId) return { kind: 'refused', detail: 'it is for another leaseId' };
+    const proof = { leaseId, licenseId, product, feature, seats, holder, issuedAtMs, expiresAtMs, policy: undefined };
+    return { kind: 'proven', proof };
+  }
+
+  #keep(state: State): void {
+    this.#states = [...this.#states, state].slice(-STATES_KEPT);
+  }
+
+  #stateOf(kept: KeptState): State | undefined {
+    if (kept === 'none') return undefined;
+    return kept === 'newest' ? this.#states.at(-1) : this.#states[Math.max(0, this.#states.length - 5)];
+  }
+}
+
+function isHeld(keeper: LeaseKeeper): boolean {
+  return !keeper.isOver && keeper.expiresInMs > 0;
+}

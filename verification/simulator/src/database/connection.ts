@@ -1,0 +1,116 @@
+import { DatabaseFailure, type ExpectedEpoch, type InEpoch } from '@evergrant/server/ports';
+import type { Without } from '../mutations';
+import type { Host } from '../topology/host';
+import type { Network } from '../topology/network';
+import { type DatabaseServer, lsnText } from './database-server';
+import type { Replication } from './replication';
+import { isOpen, type Verb } from './statements';
+import { ConstraintViolation, Transaction, type Write } from './tables';
+
+/** What a region's servers are connected to: the database at its endpoint, and the stream that leaves it. */
+export interface Endpoint {
+  readonly database: DatabaseServer | undefined;
+  /** The stream to the other region's follower. */
+  readonly stream: Replication | undefined;
+}
+
+export interface ConnectionOptions {
+  /** The server that asks. */
+  readonly host: Host;
+  readonly endpoint: () => Endpoint;
+  readonly network: Network;
+  readonly without: Without;
+  /** What is only read is answered in the same step. */
+  readonly readsPromptly: boolean;
+}
+
+type Connected = Endpoint & { readonly database: DatabaseServer };
+
+type Served<T> =
+  | { readonly kind: 'done'; readonly value: T; readonly wrote: boolean }
+  | { readonly kind: 'failed'; readonly failure: unknown };
+
+/** As packages/server/src/platform/postgres/connection.ts limits a query. */
+const QUERY_TIMEOUT_MS = 5_000;
+
+/** A server's connection to its region's database, which may die at any step. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  verb(database: DatabaseServer): Verb {
+    const { without, host } = this.#options;
+    const transaction = new Transaction(database.tables, { lastDefence: !without.has('last-defence') });
+    const clock = without.has('S7-expiry') ? host : database.host;
+    return { database, transaction, nowMs: Math.floor(clock.wallMs()), without };
+  }
+
+  /** As packages/server/src/platform/postgres/transaction.ts: only while `expected` is the open epoch, all or nothing. */
+  inEpoch<T>(
+    expected: ExpectedEpoch,
+    work: (verb: Verb) => T,
+    how?: { readonly promptly: boolean },
+  ): Promise<InEpoch<T>> {
+    const serve = ({ database }: Connected): InEpoch<T> => {
+      if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'it follows' });
+      const verdict = isOpen(database, expected);
+      if (verdict.kind !== 'open') return verdict;
+      const verb = this.verb(database);
+      const result = work(verb);
+      const { writes } = verb.transaction;
+      // A transaction that wrote nothing has still seen everything up to here.
+      const position = writes.length > 0 ? commit(database, writes) : database.position;
+      return { kind: 'done', result, lsn: lsnText(position), unprotected: database.newestEpoch?.unprotected === true };
+    };
+    return this.ask(serve, how);
+  }
+
+  /** A round trip of a query that nothing hangs by but what the server believes. */
+  look<T>(serve: (endpoint: Connected) => T): Promise<T> {
+    return this.ask(serve, { promptly: this.#options.readsPromptly });
+  }
+
+  /** One round trip. Whether what was asked has happened is not known when no answer comes. */
+  async ask<T>(
+    serve: (endpoint: Connected) => T,
+    { promptly = false, timeoutMs = QUERY_TIMEOUT_MS }: { promptly?: boolean; timeoutMs?: number } = {},
+  ): Promise<T> {
+    const { host, network, endpoint } = this.#options;
+    const served = await network.ask<Served<T>>(host, host.place, {
+      timeoutMs,
+      late: () => failed('unreachable', 'no answer in time', true),
+      ...(promptly ? { promptly: (answer) => answer.kind === 'done' && !answer.wrote } : {}),
+      serve: (answer) => {
+        const { database, stream } = endpoint();
+        if (!database || database.host.state === 'down') return answer(failed('unreachable', 'refused', false));
+        const { life } = database.host;
+        database.host.arrive(life, () => answer(attempt(database, () => serve({ database, stream }))));
+      },
+    });
+    if (served.kind === 'failed') throw served.failure;
+    return served.value;
+  }
+}
+
+function attempt<T>(database: DatabaseServer, work: () => T): Served<T> {
+  const { position } = database;
+  try {
+    const value = work();
+    return { kind: 'done', value, wrote: database.position !== position };
+  } catch (failure) {
+    if (failure instanceof ConstraintViolation) return failed('fault', failure.message, false);
+    return { kind: 'failed', failure };
+  }
+}
+
+function failed(kind: 'unreachable' | 'fault', cause: string, outcomeUnknown: boolean): Served<never> {
+  return { kind: 'failed', failure: new DatabaseFailure(kind, { cause, outcomeUnknown }) };
+}
+
+export function commit(database: DatabaseServer, writes: readonly Write[]): number {
+  if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'it follows' });
+  return database.commit(writes);
+}

@@ -1,0 +1,242 @@
+import {
+  extendedUntilMs,
+  type Lack,
+  lackAt,
+  lastWordMs,
+  type PoolOpening,
+  poolOpening,
+} from '@evergrant/server/epochs/core/epoch-opening';
+import { epochVerdict } from '@evergrant/server/epochs/core/role';
+import type { UncertaintyPolicy } from '@evergrant/server/granting/core/adoption';
+import type { Protection } from '@evergrant/server/granting/core/escrow';
+import { decideGrants } from '@evergrant/server/granting/core/grant';
+import type { Lease, LeaseClaim } from '@evergrant/server/granting/core/lease';
+import { NOTHING_RESERVED } from '@evergrant/server/granting/core/pool-ledger';
+import { type RenewalRequest, renewalVerdict } from '@evergrant/server/granting/core/renewal';
+import type {
+  ExpectedEpoch,
+  GrantBatchRequest,
+  GrantBatchResult,
+  OpeningOutcome,
+  OpeningRequest,
+  ReleaseRequest,
+  ReleaseVerdict,
+  Renewal,
+  Sweep,
+} from '@evergrant/server/ports';
+import type { Without } from '../mutations';
+import type { DatabaseServer } from './database-server';
+import type { PoolRow, Transaction } from './tables';
+
+export const LICENSE_ID = 'license-1';
+export const PRODUCT = 'suite';
+export const VALID_UNTIL_MS = Date.UTC(2100, 0, 1);
+
+export const featureOf = (poolId: number): string => `feature-${poolId}`;
+
+export interface Verb {
+  readonly database: DatabaseServer;
+  readonly transaction: Transaction;
+  /** The clock that decides expiry. */
+  readonly nowMs: number;
+  readonly without: Without;
+}
+
+/** What the SQL of server/postgres does, on plain rows: the decisions are the product's own. */
+export function grant(verb: Verb, { entitlement, requests, expected, policy, follower }: GrantBatchRequest) {
+  const { database, transaction, nowMs, without } = verb;
+  const { poolId } = entitlement;
+  releaseHeldBack(verb, poolId);
+  expireDue(verb, poolId);
+  const row = transaction.pool(poolId);
+  const identities = new Set(requests.flatMap(({ identity }) => identity ?? []));
+  const byId = requests.flatMap(({ leaseId }) => transaction.lease(leaseId) ?? []);
+  const byIdentity = transaction.liveLeases(poolId).filter(({ identity }) => identity && identities.has(identity));
+  const known = new Map([...byId, ...byIdentity].map((lease) => [lease.id, lease]));
+  const epoch = database.newestEpoch;
+  const unprotected = epoch?.unprotected === true;
+  const protection: Protection = unprotected ? 'unprotected' : follower.streaming ? 'followed' : 'cut_off';
+  const pool = { ...row, ackedSeq: Math.max(row.ackedSeq, follower.ackedSeq) };
+  const places = [...database.tables.places.values()].filter(
+    (place) => place.poolId === poolId && place.expiresAtMs > nowMs,
+  );
+  const decision = decideGrants({
+    ...{ pool, known: [...known.values()], reserved: NOTHING_RESERVED, places, entitlement, requests, policy },
+    ...{ epoch: expected.epoch, nowMs, protection },
+    mustOutliveMs: without.has('S4-doubt') ? undefined : epoch?.mustOutliveMs,
+  });
+  if (decision.inserted.length > 0) {
+    const { grantSeq, seatsAwaited, seatsHeldBack, seatsOver, ackedSeq } = decision.pool;
+    transaction.putPool({ ...row, grantSeq, seatsAwaited, seatsHeldBack, seatsOver, ackedSeq });
+    for (const lease of decision.inserted) transaction.putLease(lease);
+  }
+  const { written, left, lastNumber } = decision.line;
+  for (const place of written) transaction.put({ table: 'place', row: { ...place, poolId } });
+  for (const gone of left) transaction.put({ table: 'place', gone });
+  const moved = written.length > 0 || left.length > 0;
+  if (moved) transaction.putPool({ ...transaction.pool(poolId), queueSeq: lastNumber });
+  const { escrow, ackedSeq } = pool;
+  const { verdicts } = decision;
+  return { verdicts, nowMs, grantSeq: decision.pool.grantSeq, escrow, ackedSeq } satisfies GrantBatchResult;
+}
+
+export function renew(verb: Verb, requests: readonly RenewalRequest[], expected: ExpectedEpoch): Renewal[] {
+  const { transaction, nowMs, without } = verb;
+  return requests.map((request): Renewal => {
+    const found = transaction.lease(request.leaseId);
+    if (!found) return { kind: 'unknown' };
+    const { leaseTtlMs, ackedSeq, escrow } = transaction.pool(found.poolId);
+    const lease = without.has('S4-doubt') ? { ...found, mustOutliveMs: undefined } : found;
+    const locked = { lease, nowMs, leaseTtlMs, validFromMs: 0, validUntilMs: VALID_UNTIL_MS };
+    const verdict = renewalVerdict(request, locked, expected.epoch);
+    if (verdict.kind !== 'renewed') return verdict;
+    transaction.putLease({ ...verdict.lease, mustOutliveMs: undefined });
+    return { ...verdict, pool: leasedPool(transaction.pool(lease.poolId)), ackedSeq, escrow, nowMs };
+  });
+}
+
+export function release(verb: Verb, requests: readonly ReleaseRequest[]): ReleaseVerdict[] {
+  const { transaction } = verb;
+  return requests.map((request): ReleaseVerdict => {
+    const lease = transaction.lease(request.leaseId);
+    if (lease === undefined) return releaseUnknown(verb, request);
+    if (lease.state === 'live') transaction.putLease({ ...lease, state: 'released' });
+    return { kind: lease.state === 'live' ? 'released' : 'already_ended' };
+  });
+}
+
+/** Who waits in line here may have been granted the lease in a lost region: its token tells of it. */
+function releaseUnknown({ transaction, database, without }: Verb, { leaseId, proven }: ReleaseRequest): ReleaseVerdict {
+  const waits = database.tables.places.has(leaseId);
+  if (waits) transaction.put({ table: 'place', gone: leaseId });
+  if (!proven) return { kind: waits ? 'left_line' : 'unknown' };
+  if (!without.has('S3-released')) transaction.putLease(releasedLease(proven.claim, proven.poolId));
+  return { kind: 'recorded' };
+}
+
+/** A row that only says that it is over. */
+function releasedLease(claim: LeaseClaim, poolId: number): Lease {
+  const { leaseId: id, holder, controlRoom, seats, seq, epoch, expiresAtMs } = claim;
+  const held = { id, poolId, holder, controlRoom, identity: undefined, seats, seq, epoch, expiresAtMs };
+  return { ...held, borrowed: false, overdraft: false, state: 'released' };
+}
+
+export function expire(verb: Verb): Sweep {
+  const before = verb.transaction.writes.length;
+  for (const poolId of verb.database.tables.pools.keys()) {
+    releaseHeldBack(verb, poolId);
+    expireDue(verb, poolId);
+  }
+  for (const { leaseId, expiresAtMs } of verb.database.tables.places.values()) {
+    if (expiresAtMs <= verb.nowMs) verb.transaction.put({ table: 'place', gone: leaseId });
+  }
+  return { expired: verb.transaction.writes.length - before, more: false, overdraftChanges: [] };
+}
+
+function releaseHeldBack({ transaction, nowMs }: Verb, poolId: number): void {
+  const pool = transaction.pool(poolId);
+  if (pool.awaitedUntilMs === undefined || pool.awaitedUntilMs > nowMs) return;
+  transaction.putPool({ ...pool, seatsAwaited: 0, seatsHeldBack: 0, awaitedUntilMs: undefined });
+}
+
+function expireDue({ transaction, nowMs }: Verb, poolId: number): void {
+  for (const lease of transaction.liveLeases(poolId)) {
+    if (lease.expiresAtMs <= nowMs) transaction.putLease({ ...lease, state: 'expired' });
+  }
+}
+
+/** S4, as packages/server/src/epochs/sql/open-epoch.ts has it. */
+export function openEpoch(verb: Verb, request: OpeningRequest): OpeningOutcome {
+  const { database, transaction, nowMs, without } = verb;
+  const newest = database.newestEpoch;
+  if (newest && newest.epoch >= request.epoch) return { kind: 'already_known', newest: newest.epoch };
+  const opened = database.tables.newestOpened;
+  const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
+  const awaited = without.has('S4-hold-back') ? 'nothing' : lack;
+  const mustOutliveMs = lastWordMs(lack, opened, { ...request, nowMs });
+  const prepared = [...database.tables.pools.values()].map((pool) =>
+    preparePool(verb, pool, { lack: awaited, mustOutliveMs, policy: request.policy }),
+  );
+  const { epoch, region } = request;
+  transaction.put({
+    table: 'epoch',
+    row: { epoch, region, opened: true, closed: false, mustOutliveMs, unprotected: false, changes: 0 },
+  });
+  return {
+    kind: 'opened',
+    lack,
+    leasesExtended: prepared.reduce((sum, each) => sum + each.leasesExtended, 0),
+    seatsHeldBack: prepared.reduce((sum, each) => sum + each.seatsHeldBack, 0),
+    awaitedUntilMs: undefined,
+  };
+}
+
+interface Reckoning {
+  readonly lack: Lack;
+  readonly mustOutliveMs: number | undefined;
+  readonly policy: UncertaintyPolicy;
+}
+
+function preparePool(
+  verb: Verb,
+  pool: PoolRow,
+  { lack, mustOutliveMs, policy }: Reckoning,
+): { leasesExtended: number; seatsHeldBack: number } {
+  const { database, transaction, nowMs, without } = verb;
+  const opening = poolOpening({ ...pool, validUntilMs: VALID_UNTIL_MS }, lack, { nowMs, policy });
+  const { seatsAwaited, seatsHeldBack, awaitedUntilMs, placesUntilMs } = opening;
+  transaction.putPool({
+    ...pool,
+    ...{ seatsAwaited, seatsHeldBack, awaitedUntilMs },
+    queueSeq: pool.queueSeq + opening.numbersLeft,
+  });
+  for (const place of database.tables.places.values()) {
+    if (place.poolId !== pool.id || place.expiresAtMs >= placesUntilMs) continue;
+    transaction.put({ table: 'place', row: { ...place, expiresAtMs: placesUntilMs } });
+  }
+  return { leasesExtended: without.has('S4-extend') ? 0 : extendLeases(verb, opening, mustOutliveMs), seatsHeldBack };
+}
+
+/** How many were extended. */
+function extendLeases(
+  { transaction, without }: Verb,
+  { poolId, leasesUntilMs, leasesLongerMs }: PoolOpening,
+  mustOutliveMs: number | undefined,
+): number {
+  const terms = { leasesUntilMs, leasesLongerMs: without.has('S4-skew') ? 0 : leasesLongerMs };
+  const leases = transaction.liveLeases(poolId);
+  for (const lease of leases) {
+    const doubted = mustOutliveMs !== undefined && lease.expiresAtMs <= mustOutliveMs;
+    const doubt = doubted ? Math.max(lease.mustOutliveMs ?? 0, mustOutliveMs) : lease.mustOutliveMs;
+    transaction.putLease({ ...lease, expiresAtMs: extendedUntilMs(lease.expiresAtMs, terms), mustOutliveMs: doubt });
+  }
+  return leases.length;
+}
+
+/** `evergrant_close_epoch`: throws when the database knows a newer epoch. */
+export function closeEpoch({ database, transaction }: Verb, epoch: number): void {
+  const newest = database.newestEpoch;
+  if (newest && newest.epoch > epoch) throw new RangeError(`epoch ${epoch} is not the newest`);
+  const row =
+    newest?.epoch === epoch
+      ? { ...newest, closed: true }
+      : {
+          epoch,
+          region: 'none',
+          opened: false,
+          closed: true,
+          mustOutliveMs: undefined,
+          unprotected: false,
+          changes: 0,
+        };
+  transaction.put({ table: 'epoch', row });
+}
+
+export function leasedPool({ id, leaseTtlMs }: Pick<PoolRow, 'id' | 'leaseTtlMs'>) {
+  const policy = { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 };
+  const names = { licenseId: LICENSE_ID, product: PRODUCT, feature: featureOf(id) };
+  return { ...names, leaseTtlMs, onDisconnect: 'keep' as const, policy };
+}
+
+export const isOpen = (database: DatabaseServer, expected: ExpectedEpoch) =>
+  epochVerdict(database.newestEpoch, expected);

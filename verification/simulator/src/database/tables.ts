@@ -1,0 +1,176 @@
+import type { Lease } from '@evergrant/server/granting/core/lease';
+import type { Place } from '@evergrant/server/queue/core/queue';
+import type { EventRow } from './audit-log';
+
+/** The rows that the product's SQL keeps, as far as the promises depend on them. Rows never change: they are replaced. */
+export interface PoolRow {
+  readonly id: number;
+  readonly seats: number;
+  readonly overdraft: number;
+  readonly seatsTaken: number;
+  readonly seatsHeldBack: number;
+  readonly seatsAwaited: number;
+  readonly seatsOver: number;
+  readonly awaitedUntilMs: number | undefined;
+  readonly grantSeq: number;
+  readonly ackedSeq: number;
+  readonly queueSeq: number;
+  readonly escrow: number;
+  readonly leaseTtlMs: number;
+  readonly borrowSecondsMax: number;
+}
+
+export interface EpochRow {
+  readonly epoch: number;
+  readonly region: string;
+  readonly opened: boolean;
+  readonly closed: boolean;
+  readonly mustOutliveMs: number | undefined;
+  readonly unprotected: boolean;
+  readonly changes: number;
+}
+
+export interface PlaceRow extends Place {
+  readonly poolId: number;
+}
+
+export type Write =
+  | { readonly table: 'pool'; readonly row: PoolRow }
+  | { readonly table: 'lease'; readonly row: Lease }
+  | { readonly table: 'epoch'; readonly row: EpochRow }
+  | { readonly table: 'place'; readonly row: PlaceRow }
+  | { readonly table: 'place'; readonly gone: string }
+  | { readonly table: 'event'; readonly row: EventRow };
+
+/** What is committed. */
+export class Tables {
+  readonly pools = new Map<number, PoolRow>();
+  readonly leases = new Map<string, Lease>();
+  /** Those of `leases` that nobody has ended. */
+  readonly live = new Map<string, Lease>();
+  readonly epochs = new Map<number, EpochRow>();
+  readonly places = new Map<string, PlaceRow>();
+  /** The chains of the audit log, each from its first event on. */
+  readonly chains = new Map<string, EventRow[]>();
+  newestEpoch: EpochRow | undefined;
+
+  copy(): Tables {
+    const copy = new Tables();
+    for (const row of this.pools.values()) copy.apply({ table: 'pool', row });
+    for (const row of this.leases.values()) copy.apply({ table: 'lease', row });
+    for (const row of this.epochs.values()) copy.apply({ table: 'epoch', row });
+    for (const row of this.places.values()) copy.apply({ table: 'place', row });
+    for (const [chain, events] of this.chains) copy.chains.set(chain, [...events]);
+    return copy;
+  }
+
+  apply(write: Write): void {
+    switch (write.table) {
+      case 'pool':
+        this.pools.set(write.row.id, write.row);
+        break;
+      case 'lease':
+        this.leases.set(write.row.id, write.row);
+        if (write.row.state === 'live') this.live.set(write.row.id, write.row);
+        else this.live.delete(write.row.id);
+        break;
+      case 'epoch':
+        this.epochs.set(write.row.epoch, write.row);
+        if (write.row.epoch >= (this.newestEpoch?.epoch ?? 0)) this.newestEpoch = write.row;
+        break;
+      case 'place':
+        if ('gone' in write) this.places.delete(write.gone);
+        else this.places.set(write.row.leaseId, write.row);
+        break;
+      case 'event': {
+        const chain = this.chains.get(write.row.chain);
+        if (chain) chain.push(write.row);
+        else this.chains.set(write.row.chain, [write.row]);
+        break;
+      }
+    }
+  }
+
+  get newestOpened(): EpochRow | undefined {
+    let newest: EpochRow | undefined;
+    for (const row of this.epochs.values()) if (row.opened && row.epoch > (newest?.epoch ?? 0)) newest = row;
+    return newest;
+  }
+}
+
+/** Refused by a constraint: a mistake of ours, or a broken invariant. */
+export class ConstraintViolation extends Error {}
+
+/** A transaction in the making: it reads what is committed and what it has written itself. */
+export class Transaction {
+  readonly writes: Write[] = [];
+  readonly #tables: Tables;
+  readonly #lastDefence: boolean;
+  readonly #pools = new Map<number, PoolRow>();
+  readonly #leases = new Map<string, Lease>();
+
+  constructor(tables: Tables, { lastDefence }: { lastDefence: boolean }) {
+    this.#tables = tables;
+    this.#lastDefence = lastDefence;
+  }
+
+  /** Throws when there is no such pool. */
+  pool(id: number): PoolRow {
+    const row = this.#pools.get(id) ?? this.#tables.pools.get(id);
+    if (row === undefined) throw new RangeError(`no pool ${id}`);
+    return row;
+  }
+
+  lease(id: string): Lease | undefined {
+    return this.#leases.get(id) ?? this.#tables.leases.get(id);
+  }
+
+  liveLeases(poolId: number): Lease[] {
+    const live: Lease[] = [];
+    for (const committed of this.#tables.live.values()) {
+      const row = this.#leases.get(committed.id) ?? committed;
+      if (row.state === 'live' && row.poolId === poolId) live.push(row);
+    }
+    return live;
+  }
+
+  putPool(row: PoolRow): void {
+    const { seatsTaken, seatsHeldBack, seats, overdraft, seatsOver, seatsAwaited } = row;
+    if (this.#lastDefence && seatsTaken + seatsHeldBack > seats + overdraft + seatsOver) {
+      throw new ConstraintViolation('pool_never_oversold');
+    }
+    if (seatsAwaited < seatsHeldBack || seatsTaken < 0) throw new ConstraintViolation('pool_check');
+    this.#pools.set(row.id, row);
+    this.writes.push({ table: 'pool', row });
+  }
+
+  /** As the triggers of the product do it: whatever changes a lease changes its pool's count. */
+  putLease(row: Lease): void {
+    const before = this.lease(row.id);
+    this.#leases.set(row.id, row);
+    this.writes.push({ table: 'lease', row });
+    const delta = seatsOf(row) - (before === undefined ? 0 : seatsOf(before));
+    if (delta !== 0) this.putPool(withCountChanged(this.pool(row.poolId), delta));
+  }
+
+  put(write: Write): void {
+    this.writes.push(write);
+  }
+}
+
+function seatsOf({ state, seats }: Lease): number {
+  return state === 'live' ? seats : 0;
+}
+
+/** `pool_count_change` in packages/server/migrations. */
+function withCountChanged(pool: PoolRow, delta: number): PoolRow {
+  const seatsTaken = pool.seatsTaken + delta;
+  if (delta > 0) return { ...pool, seatsTaken };
+  const capacity = pool.seats + pool.overdraft;
+  return {
+    ...pool,
+    seatsTaken,
+    seatsOver: Math.min(pool.seatsOver, Math.max(0, seatsTaken - capacity)),
+    seatsHeldBack: Math.min(pool.seatsAwaited, Math.max(0, capacity - seatsTaken)),
+  };
+}

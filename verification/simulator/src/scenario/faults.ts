@@ -1,0 +1,170 @@
+import type { Region } from '@evergrant/core/regions';
+import type { Order } from '../actors/operator';
+import type { Host } from '../topology/host';
+import { type Link, PLACES, type Place } from '../topology/network';
+import type { World } from '../world';
+import type { Fault, FaultKind } from './scenario';
+
+/** Ends the fault; what it hit may have changed meanwhile. */
+type Undo = () => void;
+
+const regionOf = (where: string): Region => (where === 'virginia' ? 'virginia' : 'oregon');
+
+/** What each fault does to the world, and how it ends. */
+export const FAULTS: Readonly<Record<FaultKind, (world: World, fault: Fault) => Undo>> = {
+  'region-loss': (world, { where }) => {
+    const region = regionOf(where);
+    const { router, servers } = world.sites[region];
+    const reachable = cutOff(world, [region]);
+    for (const { host } of servers) host.crash();
+    router.crash();
+    world.sites[region].database?.host.crash();
+    return () => {
+      reachable();
+      router.start();
+      world.sites[region].database?.host.start();
+      for (const server of servers) if (server.host.state === 'down') server.start();
+    };
+  },
+  isolation: (world, { where }) =>
+    cutOff(world, where === 'virginia' ? ['virginia'] : ['oregon', 'near-oregon'], { together: true }),
+  'server-crash': (world, { where }) => {
+    const server = world.server(where);
+    server?.host.crash();
+    return () => {
+      if (server?.host.state === 'down') server.start();
+    };
+  },
+  'server-pause': (world, { where }) => pause(world.server(where)?.host),
+  'database-crash': (world, { where }) => {
+    const database = world.sites[regionOf(where)].database;
+    database?.host.crash();
+    return () => {
+      if (database === world.sites[regionOf(where)].database) database?.host.start();
+    };
+  },
+  'database-pause': (world, { where }) => pause(world.sites[regionOf(where)].database?.host),
+  cut: (world, { where }) =>
+    change(world, where, (link) => {
+      link.cuts += 1;
+      return () => {
+        link.cuts -= 1;
+      };
+    }),
+  slow: (world, { where, amount }) =>
+    change(world, where, (link) => {
+      link.slowMs += amount;
+      return () => {
+        link.slowMs -= amount;
+      };
+    }),
+  lossy: (world, { where, amount }) =>
+    change(world, where, (link) => {
+      link.lossShare += amount;
+      return () => {
+        link.lossShare -= amount;
+      };
+    }),
+  twice: (world, { where, amount }) =>
+    change(world, where, (link) => {
+      link.twiceShare += amount;
+      return () => {
+        link.twiceShare -= amount;
+      };
+    }),
+  'stream-lag': (world, { where, amount }) => lag(world, where, 'lagMs', amount),
+  'acknowledgement-lag': (world, { where, amount }) => lag(world, where, 'acknowledgementLagMs', amount),
+  'replay-pause': (world, { where }) => {
+    const { database } = world.sites[regionOf(where)];
+    if (database?.role !== 'follower') return () => undefined;
+    database.replayPaused = true;
+    return () => {
+      database.replayPaused = false;
+      database.replay();
+    };
+  },
+  clock: (world, { where, amount }) => {
+    const host = world.host(where);
+    const before = host?.aheadMs ?? 0;
+    if (host) host.aheadMs = amount;
+    return () => {
+      if (host) host.aheadMs = before;
+    };
+  },
+  'controller-crash': (world, { where }) => {
+    const controller = world.controllers.find(({ host }) => host.name === where);
+    controller?.host.crash();
+    return () => {
+      if (controller?.host.state === 'down') controller.start();
+    };
+  },
+  'controller-pause': (world, { where }) => pause(world.host(where)),
+  'store-crash': (world) => crash(world.ohio.host),
+  'edge-crash': (world) => crash(world.edge.host),
+  'router-crash': (world, { where }) => crash(world.sites[regionOf(where)].router),
+  'witness-crash': (world) => {
+    world.witness.host.crash();
+    return () => {
+      if (world.witness.host.state === 'down') world.witness.start();
+    };
+  },
+  operator: (world, { where }) => {
+    void world.operator.order(where as Order);
+    return () => undefined;
+  },
+  'installation-crash': (world, { where, amount }) => {
+    const room = world.rooms.find(({ name }) => name === where);
+    room?.crash();
+    return () => room?.start((['newest', 'older', 'none'] as const)[amount] ?? 'none');
+  },
+  'installation-pause': (world, { where }) => pause(world.host(where)),
+  'old-call': (world, { where }) => {
+    world.rooms.find(({ name }) => name === where)?.replay();
+    return () => undefined;
+  },
+};
+
+function pause(host: Host | undefined): Undo {
+  host?.pause();
+  return () => host?.resume();
+}
+
+function crash(host: Host): Undo {
+  host.crash();
+  return () => host.start();
+}
+
+/** Cuts places off from all others; `together`: they still reach each other. */
+function cutOff({ network }: World, places: readonly Place[], { together = false } = {}): Undo {
+  const links: Link[] = [];
+  for (const place of places) {
+    for (const other of PLACES) {
+      if (other === place || (together && places.includes(other))) continue;
+      links.push(network.link(place, other), network.link(other, place));
+    }
+  }
+  for (const link of links) link.cuts += 1;
+  return () => {
+    for (const link of links) link.cuts -= 1;
+  };
+}
+
+/** `from>to`: one direction; `from<>to`: both. */
+function change({ network }: World, where: string, hit: (link: Link) => Undo): Undo {
+  const both = where.includes('<>');
+  const [from, to] = where.split(both ? '<>' : '>') as [Place, Place];
+  const links = [network.link(from, to), ...(both && from !== to ? [network.link(to, from)] : [])];
+  const undo = links.map(hit);
+  return () => {
+    for (const each of undo) each();
+  };
+}
+
+function lag({ databases }: World, where: string, what: 'lagMs' | 'acknowledgementLagMs', amount: number): Undo {
+  const stream = databases.stream(regionOf(where));
+  if (!stream) return () => undefined;
+  stream.faults[what] += amount;
+  return () => {
+    stream.faults[what] -= amount;
+  };
+}

@@ -1,0 +1,354 @@
+import type { Alert } from '@evergrant/controller/core/alerts';
+import type { AuthorityView } from '@evergrant/controller/core/authority';
+import { type ControlRecord, initialControl } from '@evergrant/controller/core/control-record';
+import type { DatabaseView } from '@evergrant/controller/core/database-view';
+import { type Fact, unknown } from '@evergrant/controller/core/facts';
+import type { HistoryEntry, RecordedEntry } from '@evergrant/controller/core/history';
+import type { AclView, DatabaseServiceView } from '@evergrant/controller/core/phase-views';
+import { DEFAULT_POLICY, type Policy } from '@evergrant/controller/core/policy';
+import { type CycleOutcome, runCycle } from '@evergrant/controller/cycle';
+import type { Ports } from '@evergrant/controller/ports';
+import { OperatingError } from '@evergrant/core/operating-error';
+import { otherRegion, type Region } from '@evergrant/core/regions';
+
+export const POLICY: Policy = {
+  ...DEFAULT_POLICY,
+  sampleEveryMs: 1_000,
+  samplesToConfirm: 4,
+  sampleGapMaxMs: 5_000,
+  authorityLeaseMs: 3_000,
+  skewMs: 500,
+  followerSilentAfterMs: 1_500,
+  holdAlertAfterMs: 10_000,
+  stuckAlertAfterMs: 5_000,
+  fenceMaxMs: 3_000,
+  drainMaxMs: 8_000,
+  drainAtRestMs: 1_000,
+  followerLostAfterMs: 4_000,
+  keepsUpWithinBytes: 1_000,
+  actWithinMs: 5_000,
+  alertResendAfterMs: 5_000,
+};
+
+const STEP_MS = 100;
+
+export interface MemoryDatabase {
+  alive: boolean;
+  role: 'primary' | 'follower' | 'kept' | 'building' | 'failed';
+  lsn: number;
+  receivedLsn: number;
+  /** The follower's connection is up; only while the source is alive. */
+  streaming: boolean;
+  /** The link to the source, for a follower. */
+  linked: boolean;
+  replayPaused: boolean;
+  closedEpochs: Set<number>;
+  newestEpoch: number;
+  promotions: number;
+}
+
+/** What happened, in order, for asserting what must and what must not be. */
+export interface Effect {
+  readonly what: string;
+  readonly detail: string;
+  readonly atMs: number;
+}
+
+/**
+ * Two regions in memory, with the same conditional semantics as the real stores: a write states the version or the
+ * epoch it believes in, and is refused when that is past. Time moves only when it is told to.
+ */
+export class MemoryWorld {
+  nowMs = 1_000_000;
+  authority: Omit<AuthorityView, 'readAtMs'> = {
+    epoch: 1,
+    region: 'oregon',
+    operationId: null,
+    latchedAtMs: 0,
+    opensAtMs: 0,
+    renewedAtMs: 999_900,
+    renewedBy: 'oregon/app-1',
+  };
+  version = 1;
+  record: ControlRecord = initialControl(this.nowMs);
+  readonly history: HistoryEntry[] = [];
+  readonly alerts: Alert[] = [];
+  readonly effects: Effect[] = [];
+  readonly databases: Record<Region, MemoryDatabase> = { oregon: database('primary'), virginia: database('follower') };
+  readonly apps: Record<Region, Fact['reading']> = { oregon: 'up', virginia: 'up' };
+  readonly databaseLink: Record<Region, 'open' | 'cut' | 'our-fault'> = { oregon: 'open', virginia: 'open' };
+  readonly routerReachable: Record<Region, boolean> = { oregon: true, virginia: true };
+  /** The router can be looked at, and refuses every change. */
+  readonly routerRefuses: Record<Region, boolean> = { oregon: false, virginia: false };
+  readonly acls: Record<Region, AclView> = {
+    oregon: { kind: 'serve' },
+    virginia: { kind: 'fence', activeRegion: 'oregon' },
+  };
+  edge: Region = 'oregon';
+  edgeReachable = true;
+  /** Null: the witness sees what is. */
+  witnessSays: Fact['reading'] | null = null;
+  storeReachable = true;
+  private nextId = 1;
+
+  /** Lets time pass: servers renew, followers receive and replay. */
+  pass(durationMs: number): void {
+    // Long times pass in few steps: nothing that lives in between is looked at.
+    const stepMs = Math.max(STEP_MS, durationMs / 100);
+    for (let left = durationMs; left > 0; left -= stepMs) {
+      this.nowMs += Math.min(left, stepMs);
+      this.live();
+    }
+  }
+
+  killOregon(): void {
+    this.apps.oregon = 'down';
+    this.databases.oregon.alive = false;
+    this.routerReachable.oregon = false;
+    this.live();
+  }
+
+  reviveOregon(): void {
+    this.apps.oregon = 'up';
+    this.databases.oregon.alive = true;
+    this.routerReachable.oregon = true;
+  }
+
+  /** Does this region grant at this moment, by the one rule? Opening an epoch in the database is part of it. */
+  grants(region: Region): boolean {
+    const { epoch, opensAtMs } = this.authority;
+    const at = this.databases[region];
+    if (this.authority.region !== region || opensAtMs === null || opensAtMs > this.nowMs) return false;
+    if (this.apps[region] !== 'up' || !at.alive || at.role !== 'primary' || at.closedEpochs.has(epoch)) return false;
+    return at.newestEpoch <= epoch;
+  }
+
+  /** Everything a region's servers and followers do by themselves. */
+  live(): void {
+    for (const region of ['oregon', 'virginia'] as const) {
+      const at = this.databases[region];
+      if (at.role === 'building') Object.assign(at, { role: 'follower', alive: true });
+      if (at.role === 'follower') follow(at, this.databases[otherRegion(region)]);
+      if (!this.grants(region)) continue;
+      at.newestEpoch = Math.max(at.newestEpoch, this.authority.epoch);
+      at.lsn += 10;
+      this.authority = { ...this.authority, renewedAtMs: this.nowMs, renewedBy: `${region}/app-1` };
+    }
+  }
+
+  /** Runs one controller's cycle against this world, through `wrap` when a test wants to stand in between. */
+  cycle(wrap: (ports: Ports) => Ports = (ports) => ports, controller = 'controller'): Promise<CycleOutcome> {
+    return runCycle(wrap(this.ports()), { controller, policy: POLICY });
+  }
+
+  /** Cycles as the controller's pace does, until `done` holds. Throws when it never does. */
+  async cycleUntil(
+    done: () => boolean,
+    { wrap, cyclesMax = 400 }: { wrap?: (ports: Ports) => Ports; cyclesMax?: number } = {},
+  ) {
+    for (let cycles = 0; !done(); cycles += 1) {
+      if (cycles >= cyclesMax)
+        throw new Error(`not done after ${cycles} cycles: ${JSON.stringify(this.record.operation)}`);
+      await this.cycle(wrap);
+      this.pass(this.record.operation === null ? POLICY.sampleEveryMs : STEP_MS);
+    }
+  }
+
+  count(what: string): number {
+    return this.effects.filter((effect) => effect.what === what).length;
+  }
+
+  ports(): Ports {
+    return {
+      apps: {
+        probe: async (region) => ({ reading: this.apps[region], because: `the application is ${this.apps[region]}` }),
+      },
+      databases: {
+        view: async (region) => this.viewOf(region),
+        promote: async (region, epochAtMost) => this.promote(region, epochAtMost),
+        verifyWrite: async (region) => {
+          const { alive, role } = this.databases[region];
+          const ok = alive && role === 'primary';
+          return { reading: ok ? 'up' : 'down', because: ok ? 'a write was accepted' : 'refused' };
+        },
+        closeEpoch: async (region, epoch) => {
+          if (!this.databases[region].alive) throw failure('the database is down');
+          this.databases[region].closedEpochs.add(epoch);
+          this.effect('close-epoch', `${region} ${epoch}`);
+        },
+      },
+      witness: {
+        view: async (region) => {
+          if (region !== 'oregon') return unknown('not watched');
+          const reading = this.witnessSays ?? this.apps.oregon;
+          return { reading, because: `the witness says ${reading}` };
+        },
+      },
+      routers: {
+        acl: async (region) =>
+          this.routerReachable[region] ? this.acls[region] : { kind: 'unreachable', because: 'no answer' },
+        fence: async (region, activeRegion) => this.setAcl(region, { kind: 'fence', activeRegion }),
+        serve: async (region) => this.setAcl(region, { kind: 'serve' }),
+      },
+      edge: {
+        target: async () =>
+          this.edgeReachable ? { kind: 'points-to', region: this.edge } : { kind: 'unreachable', because: 'no answer' },
+        pointTo: async (region) => {
+          this.edge = region;
+          this.effect('point-edge', region);
+        },
+        outside: async () => {
+          const region = this.edge;
+          if (this.acls[region].kind === 'fence' || !this.routerReachable[region]) {
+            return { kind: 'not-granting', because: 'fenced or gone' };
+          }
+          this.live();
+          return this.grants(region)
+            ? { kind: 'granting', region, epoch: this.authority.epoch }
+            : { kind: 'not-granting', because: 'not granting' };
+        },
+      },
+      databaseService: {
+        view: async (region) => this.serviceView(region),
+        keep: async (region) => this.order(region, 'kept'),
+        follow: async (region) => this.order(region, 'building'),
+      },
+      authority: {
+        read: async () => {
+          if (!this.storeReachable) throw failure('the store is down');
+          return { ...this.authority, readAtMs: this.nowMs };
+        },
+        latch: async ({ fromEpoch, region, operationId }) => {
+          if (this.authority.epoch !== fromEpoch) return 'conflict';
+          const latched = { epoch: fromEpoch + 1, region, operationId, latchedAtMs: this.nowMs, opensAtMs: null };
+          this.authority = { ...this.authority, ...latched };
+          this.effect('latch', `${region} ${fromEpoch + 1}`);
+          return 'written';
+        },
+        open: async ({ epoch, operationId, lapsedAtMs }) => {
+          const { authority } = this;
+          if (authority.epoch !== epoch || authority.operationId !== operationId || authority.opensAtMs !== null) {
+            return 'conflict';
+          }
+          this.authority = { ...authority, opensAtMs: Math.max(this.nowMs, lapsedAtMs) };
+          this.effect('open', `${epoch}`);
+          return 'written';
+        },
+      },
+      control: {
+        read: async () => {
+          if (!this.storeReachable) throw failure('the store is down');
+          // As over the wire: nobody holds a piece of somebody else's record.
+          return structuredClone({ version: this.version, record: this.record });
+        },
+        write: async ({ version, record, history }) => {
+          if (!this.storeReachable) throw failure('the store is down');
+          if (version !== this.version) return 'conflict';
+          this.version += 1;
+          this.record = JSON.parse(JSON.stringify(record)) as ControlRecord;
+          this.history.push(...history);
+          return 'written';
+        },
+        history: async (limit) =>
+          this.history.slice(-limit).map((entry, id) => ({ ...entry, id, atMs: this.nowMs }) as RecordedEntry),
+      },
+      alerts: { send: async (alert) => void this.alerts.push(alert) },
+      clock: {
+        nowMs: () => this.nowMs,
+        newId: () => {
+          this.nextId += 1;
+          return `id-${this.nextId}`;
+        },
+      },
+    };
+  }
+
+  private viewOf(region: Region): DatabaseView {
+    const at = this.databases[region];
+    if (this.databaseLink[region] === 'our-fault') return { kind: 'unknown', because: 'our password is wrong' };
+    if (!at.alive || this.databaseLink[region] === 'cut' || at.role === 'kept') {
+      return { kind: 'unreachable', because: 'connection refused' };
+    }
+    const newest = at.newestEpoch;
+    const epoch = newest === 0 ? null : { epoch: newest, region: 'oregon', closed: at.closedEpochs.has(newest) };
+    if (at.role === 'primary') return { kind: 'primary', serverNowMs: this.nowMs, flushedLsn: lsn(at.lsn), epoch };
+    return {
+      kind: 'follower',
+      serverNowMs: this.nowMs,
+      receivedLsn: lsn(at.receivedLsn),
+      replayedLsn: lsn(at.lsn),
+      replayPaused: at.replayPaused,
+      lastCommitAtMs: this.nowMs,
+      receiver: at.streaming ? { status: 'streaming', lastMessageAtMs: this.nowMs } : null,
+      epoch,
+    };
+  }
+
+  private promote(region: Region, epochAtMost: number): void {
+    const at = this.databases[region];
+    if (!at.alive) throw failure('the follower is down');
+    if (at.role !== 'follower' || at.newestEpoch > epochAtMost) return;
+    at.role = 'primary';
+    at.streaming = false;
+    at.promotions += 1;
+    this.effect('promote', region);
+  }
+
+  private setAcl(region: Region, acl: AclView): void {
+    if (!this.routerReachable[region]) throw failure('the router is down');
+    if (this.routerRefuses[region]) throw failure('the router takes no change');
+    this.acls[region] = acl;
+    this.effect(acl.kind, region);
+  }
+
+  private serviceView(region: Region): DatabaseServiceView {
+    const { role } = this.databases[region];
+    if (role === 'failed') return { kind: 'failed', because: 'the copy broke off' };
+    if (role === 'primary') return { kind: 'running' };
+    return { kind: role === 'follower' ? 'following' : role };
+  }
+
+  private order(region: Region, role: 'kept' | 'building'): void {
+    const at = this.databases[region];
+    if (role === 'building' && at.role !== 'kept' && at.role !== 'failed') return;
+    Object.assign(at, database('follower'), { role, alive: true, newestEpoch: 0, promotions: at.promotions });
+    this.effect(role, region);
+  }
+
+  private effect(what: string, detail: string): void {
+    this.effects.push({ what, detail, atMs: this.nowMs });
+  }
+}
+
+function follow(follower: MemoryDatabase, source: MemoryDatabase): void {
+  follower.streaming = follower.alive && follower.linked && source.alive && source.role === 'primary';
+  if (follower.streaming) {
+    follower.receivedLsn = source.lsn;
+    follower.newestEpoch = source.newestEpoch;
+    follower.closedEpochs = new Set(source.closedEpochs);
+  }
+  if (follower.alive && !follower.replayPaused) follower.lsn = follower.receivedLsn;
+}
+
+export function lsn(position: number): string {
+  return `0/${position.toString(16).toUpperCase()}`;
+}
+
+function failure(message: string): OperatingError {
+  return new OperatingError({ code: 'test', message, retryable: true });
+}
+
+function database(role: 'primary' | 'follower'): MemoryDatabase {
+  return {
+    alive: true,
+    role,
+    lsn: 1_000,
+    receivedLsn: 1_000,
+    streaming: role === 'follower',
+    linked: true,
+    replayPaused: false,
+    closedEpochs: new Set(),
+    newestEpoch: 1,
+    promotions: 0,
+  };
+}

@@ -1,0 +1,23 @@
+import { request } from '@evergrant/controller/operator-commands';
+import { type MemoryWorld, POLICY } from './memory-world';
+
+const OPERATOR = { by: 'ada', reason: 'test' };
+
+/** For `cycleUntil`: an operation has begun and ended. */
+export const isOver = (world: MemoryWorld) => () =>
+  world.record.lastOperation !== null && world.record.operation === null;
+
+export async function cycles(world: MemoryWorld, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    await world.cycle();
+    world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+  }
+}
+
+/** What a human asks for; it must be taken. */
+export async function ask(world: MemoryWorld, command: Parameters<typeof request>[1]): Promise<void> {
+  expect((await request(world.ports(), command, OPERATOR)).effect.kind).toBe('done');
+}
+
+export const codes = (world: MemoryWorld): string[] => world.alerts.map(({ code }) => code);
+export const kind = (world: MemoryWorld): string | undefined => world.record.standing?.verdict.kind;
