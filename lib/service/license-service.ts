@@ -212,7 +212,7 @@ function serverEnvironment({ config, names, region, awsRegion }: RegionContext):
 const IMAGE_FOLDERS = ['authority-store', 'core', 'formats', 'server'].map((name) => `packages/${name}`);
 const IMAGE_FILES = [
   ...['packages', 'scripts', 'scripts/build.js'],
-  ...['package.json', 'package-lock.json', '.npmrc'],
+  ...['package.json', 'package-lock.json', '.npmrc', 'tsconfig.base.json'],
 ];
 
 /** An image that is built is described by its sources, so synthesizing needs no Docker: deploying does. */
