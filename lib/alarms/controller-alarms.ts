@@ -66,7 +66,7 @@ export class ControllerAlarms extends Construct {
       threshold: 0,
       periods: 5,
       silence: 'is fine',
-      runbook: 'fence-debt',
+      runbook: 'pending-fence',
       means: 'A region that lost authority could not be fenced yet.',
     });
     add({

@@ -183,7 +183,7 @@ export class RegionAlarms extends Construct {
       threshold: 0,
       periods: 1,
       silence: 'is fine',
-      runbook: 'unprotected-grants',
+      runbook: 'granting-unprotected',
       means: 'Seats are granted that no follower has acknowledged.',
     });
     add({
@@ -193,7 +193,7 @@ export class RegionAlarms extends Construct {
       threshold: 14,
       periods: 1,
       silence: 'is fine',
-      runbook: 'license-expires',
+      runbook: 'license-expiring',
       means: 'A license file runs out within two weeks.',
     });
   }
