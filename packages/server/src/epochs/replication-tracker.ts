@@ -12,8 +12,18 @@ const LOOK_EVERY_MS = { waitedFor: 5, underWay: 20, gone: 250 };
 interface Wanted {
   readonly epoch: number;
   readonly lsn: string;
-  readonly grants?: { readonly poolId: number; readonly seq: number };
+  readonly grants?: { readonly poolId: number; readonly seq: number; readonly borrowed: boolean };
 }
+
+/** Which answers depend on the follower (S2). */
+export interface AcknowledgementPolicy {
+  /** Whether an answer waits until the follower has flushed the target. */
+  mustReach(target: Wanted): boolean;
+  /** Whether a follower that does not stream limits what is granted. */
+  readonly needsStreaming: boolean;
+}
+
+export const ACKNOWLEDGEMENT_POLICY: AcknowledgementPolicy = { mustReach: () => true, needsStreaming: true };
 
 interface Waiting extends Wanted {
   readonly walBytes: bigint;
@@ -28,6 +38,8 @@ interface AcknowledgementsOptions {
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** @default ACKNOWLEDGEMENT_POLICY */
+  readonly policy?: AcknowledgementPolicy | undefined;
   /** @default the process's own */
   readonly timers?: Timers | undefined;
 }
@@ -50,7 +62,8 @@ export class Acknowledgements {
 
   /** What is known now; until a look has shown otherwise, the follower is taken to be there. */
   knowledge(epoch: number, poolId: number): FollowerKnowledge {
-    return { ackedSeq: this.#of(epoch).of(poolId), streaming: this.#streaming };
+    const { policy = ACKNOWLEDGEMENT_POLICY } = this.#options;
+    return { ackedSeq: this.#of(epoch).of(poolId), streaming: this.#streaming || !policy.needsStreaming };
   }
 
   /** A commit, after which the pool's number was `seq` and the log was flushed up to `lsn`. */
@@ -62,7 +75,8 @@ export class Acknowledgements {
 
   /** Resolves to whether it was acknowledged in time. Without evidence it was not. */
   async reached(wanted: Wanted, { withinMs }: { withinMs: number }): Promise<boolean> {
-    const { clock, metrics, followerExpected } = this.#options;
+    const { clock, metrics, followerExpected, policy = ACKNOWLEDGEMENT_POLICY } = this.#options;
+    if (!policy.mustReach(wanted)) return true;
     // What was known when the grant was decided is a transaction old: it may have been acknowledged meanwhile.
     if (!followerExpected || this.#knows(wanted)) return true;
     const stopTimer = metrics.acknowledgementSeconds.startTimer();

@@ -4,7 +4,7 @@ import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
 import { type AuthorityStore, DatabaseFailure, type LicenseDatabase, type MonotonicClock } from '../ports';
-import { newerAuthority } from './core/authority';
+import { type Freshness, newerAuthority } from './core/authority';
 import type { UnprotectedRecord } from './core/replication-mode';
 import {
   type DatabaseFact,
@@ -21,6 +21,13 @@ export interface RolePolicy extends UncertaintyPolicy {
   readonly renewalEveryMs: number;
 }
 
+/** The rule of S5 that `RoleDuty` applies immediately before an answer. */
+export interface AuthorityPolicy {
+  mayAcknowledge(epoch: number, facts: RoleFacts, freshness: Freshness): boolean;
+}
+
+export const AUTHORITY_POLICY: AuthorityPolicy = { mayAcknowledge };
+
 export interface RoleDutyOptions {
   readonly region: string;
   readonly server: string;
@@ -30,6 +37,8 @@ export interface RoleDutyOptions {
   readonly clock: MonotonicClock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** @default AUTHORITY_POLICY */
+  readonly authorityPolicy?: AuthorityPolicy | undefined;
   /** @default the process's own */
   readonly timers?: Timers | undefined;
 }
@@ -84,6 +93,7 @@ export class RoleDuty {
       () => this.#observe(),
       () => (this.#beacon ? AWAIT_ACKNOWLEDGEMENT_EVERY_MS : OBSERVE_EVERY_MS),
       timers,
+      () => (this.#beacon ? 'await_beacon' : 'observe_role'),
     );
     this.#renewal = new Loop(
       () => this.#renew(),
@@ -136,7 +146,8 @@ export class RoleDuty {
 
   /** Whether what was committed in `epoch` may be acknowledged now. */
   mayAcknowledge(epoch: number): boolean {
-    return mayAcknowledge(epoch, this.#facts, this.#freshness());
+    const { authorityPolicy = AUTHORITY_POLICY } = this.#options;
+    return authorityPolicy.mayAcknowledge(epoch, this.#facts, this.#freshness());
   }
 
   get database(): DatabaseFact {

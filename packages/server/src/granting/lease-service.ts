@@ -255,7 +255,8 @@ export class LeaseDesk {
     // It has been answered before, which has waited: this answer tells nobody anything new.
     const shown = decision.claim ?? (await this.#claim(lease.id, decision.token));
     if (shown?.seq === lease.seq) return true;
-    const grants = { poolId: lease.poolId, seq: answerableFrom(lease, escrow) };
+    const { poolId, borrowed } = lease;
+    const grants = { poolId, seq: answerableFrom(lease, escrow), borrowed };
     return this.#options.acknowledgements.reached({ epoch, lsn, grants }, { withinMs: ACKNOWLEDGED_WITHIN_MS });
   }
 

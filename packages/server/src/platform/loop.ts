@@ -1,19 +1,26 @@
-import { PROCESS_TIMERS, type Timers } from './timers';
+import { PROCESS_TIMERS, type Timers, type WaitPurpose } from './timers';
 
 /** Repeats a step, never twice at once, with a delay that is asked for after each. */
 export class Loop {
   readonly #step: () => Promise<void>;
   readonly #delayMs: () => number;
   readonly #timers: Timers;
+  readonly #purpose: () => WaitPurpose | undefined;
   #cancel: () => void = () => undefined;
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = true;
 
-  constructor(step: () => Promise<void>, delayMs: () => number, timers: Timers = PROCESS_TIMERS) {
+  constructor(
+    step: () => Promise<void>,
+    delayMs: () => number,
+    timers: Timers = PROCESS_TIMERS,
+    purpose: () => WaitPurpose | undefined = () => undefined,
+  ) {
     this.#step = step;
     this.#delayMs = delayMs;
     this.#timers = timers;
+    this.#purpose = purpose;
   }
 
   /** Resolves when the first step is done. */
@@ -43,8 +50,12 @@ export class Loop {
       this.#running = undefined;
       if (this.#stopped) return;
       if (this.#again) void this.#run();
-      else this.#cancel = this.#timers.after(this.#delayMs(), () => void this.#run());
+      else this.#wait();
     });
     return this.#running;
+  }
+
+  #wait(): void {
+    this.#cancel = this.#timers.after(this.#delayMs(), () => void this.#run(), { purpose: this.#purpose() });
   }
 }

@@ -1,13 +1,23 @@
-/** Where the duties wait; whoever runs them in virtual time brings timers of its own. */
+/** Waits that timers in virtual time may stretch. */
+export type WaitPurpose = 'observe_role' | 'await_beacon';
+
+export interface WaitOptions {
+  /** @default a wait that is never stretched */
+  readonly purpose?: WaitPurpose | undefined;
+  /** The wait keeps no process alive. @default false */
+  readonly background?: boolean | undefined;
+}
+
+/** The timers of a process; a simulation passes timers of its virtual clock. */
 export interface Timers {
-  /** Calls `run` once, after `ms`, unless it is cancelled. `background`: waiting for it keeps no process alive. */
-  after(ms: number, run: () => void, how?: { readonly background: boolean }): () => void;
-  /** Calls `run` when everything has been read that the sockets have in this turn. */
+  /** Calls `run` once after `ms`. The returned function cancels the call. */
+  after(ms: number, run: () => void, options?: WaitOptions): () => void;
+  /** Calls `run` after all sockets are read in this turn of the event loop. */
   nextTurn(run: () => void): void;
 }
 
 export const PROCESS_TIMERS: Timers = {
-  after: (ms, run, { background } = { background: false }) => {
+  after: (ms, run, { background = false } = {}) => {
     const timer = setTimeout(run, ms);
     if (background) timer.unref();
     return () => clearTimeout(timer);
@@ -16,6 +26,6 @@ export const PROCESS_TIMERS: Timers = {
 };
 
 /** Resolves after `ms`. */
-export function wait(timers: Timers, ms: number, how?: { readonly background: boolean }): Promise<void> {
-  return new Promise((resolve) => void timers.after(ms, resolve, how));
+export function wait(timers: Timers, ms: number, options?: WaitOptions): Promise<void> {
+  return new Promise((resolve) => void timers.after(ms, resolve, options));
 }

@@ -1,13 +1,13 @@
 import { CHECKPOINT_POLICY, CheckpointDuty } from '@evergrant/server/audit/checkpoint-writer';
 import { EpochWork } from '@evergrant/server/epochs/epoch-transactions';
 import { ProtectionDuty } from '@evergrant/server/epochs/replication-mode-controller';
-import { Acknowledgements } from '@evergrant/server/epochs/replication-tracker';
-import { RoleDuty } from '@evergrant/server/epochs/role-monitor';
+import { type AcknowledgementPolicy, Acknowledgements } from '@evergrant/server/epochs/replication-tracker';
+import { type AuthorityPolicy, RoleDuty } from '@evergrant/server/epochs/role-monitor';
 import { Entitlements } from '@evergrant/server/granting/entitlements';
 import { LeaseCalls } from '@evergrant/server/granting/lease-calls';
 import { LeaseDesk } from '@evergrant/server/granting/lease-service';
 import { Sweeper } from '@evergrant/server/granting/sweeper';
-import type { Timers } from '@evergrant/server/platform/timers';
+import type { Timers, WaitPurpose } from '@evergrant/server/platform/timers';
 import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '@evergrant/server/ports';
 import type { Ledger } from '../checkers/grant-checker';
 import type { SimulatedDatabase } from '../database/license-database';
@@ -162,26 +162,25 @@ function begin({ role, sweeper, protection, checkpoints }: Duties): void {
 function assemble(options: LicenseServerOptions): Duties {
   const { host, region, policy, mint, random, without, authorityStore } = options;
   // The other verbs of the port are for what is not simulated: nobody calls them.
-  const borrows = new Set<string>();
-  const port = options.database as unknown as LicenseDatabase;
-  const database = without.has('S2-borrow') ? noting(borrows, port) : port;
+  const database = options.database as unknown as LicenseDatabase;
   const { timers } = host;
   const clock: MonotonicClock = without.has('S7-monotonic') ? { nowMs: () => host.wallMs() } : host;
   const log = quietLog(options.tell, (text) => options.ledger.breaks('log-contradicted', text));
   const shared = { region, server: host.name, database, clock, log, metrics: QUIET_METRICS, timers };
-  const role: RoleDuty = withoutProofs(
-    new RoleDuty({
-      ...{ ...shared, policy, authorityStore },
-      timers: options.idles === 'seldom' ? watchingLessOften(timers, () => role) : timers,
-    }),
-    without,
-  );
+  const role: RoleDuty = new RoleDuty({
+    ...{ ...shared, policy, authorityStore },
+    timers: options.idles === 'seldom' ? rarelyObserving(timers, () => role) : timers,
+    authorityPolicy: without.has('S5-acknowledge') ? S5_DISABLED : undefined,
+  });
   const triadClaims = () => ({ server: host.name, terms: new Map<string, number>() });
   const work = new EpochWork({ ...shared, role, triadClaims, random: random.next });
-  const acknowledgements = new Acknowledgements({ ...shared, followerExpected: true });
+  const acknowledgements = new Acknowledgements({
+    ...{ ...shared, followerExpected: true },
+    policy: acknowledgementPolicy(without),
+  });
   const desk = new LeaseDesk({
     ...{ ...shared, policy, work, tokens: mint.tokens, random: random.next, onAdopted: () => undefined },
-    acknowledgements: withoutWaiting(acknowledgements, without, borrows),
+    acknowledgements,
     entitlements: new Entitlements({ database, clock, proofs: { check: async () => undefined } }),
   });
   const idle = { ...shared, timers: lessOften(timers, role, IDLE_TIMES[options.idles]) };
@@ -209,67 +208,29 @@ function lessOften(timers: Timers, role: RoleDuty, times: { granting: number; id
   };
 }
 
-/** How often a role is observed (packages/server/src/epochs/role-monitor.ts), and while a beacon is under way; no other wait is as long. */
-const OBSERVE_EVERY_MS = 500;
-const AWAIT_ACKNOWLEDGEMENT_EVERY_MS = 100;
-/** Beside a primary no longer: an observation older than three seconds is no reason to renew authority. */
-const OBSERVED_TIMES = { primary: 2, follower: 4 };
-const AWAITED_OFTEN_TIMES = 3;
+/** A proof of authority tolerates an observation that is three seconds old. */
+const OBSERVE_TIMES = { primary: 2, follower: 4 };
+/** After this many waits for one beacon the server checks as rarely as while it observes. */
+const PROMPT_BEACON_WAITS = 3;
+const LATE_BEACON_TIMES = 5;
 
-/** Beside a follower nothing changes but that it is promoted; a beacon that is not there at once may take long. */
-function watchingLessOften(timers: Timers, role: () => RoleDuty): Timers {
-  let awaitedTimes = 0;
-  const stretched = (ms: number): number => {
-    if (ms === AWAIT_ACKNOWLEDGEMENT_EVERY_MS) return ++awaitedTimes > AWAITED_OFTEN_TIMES ? OBSERVE_EVERY_MS : ms;
-    if (ms !== OBSERVE_EVERY_MS) return ms;
-    awaitedTimes = 0;
-    return ms * (role().database.kind === 'read_only' ? OBSERVED_TIMES.follower : OBSERVED_TIMES.primary);
+/** Stretches the waits of the role monitor: beside a follower only a promotion changes anything. */
+function rarelyObserving(timers: Timers, role: () => RoleDuty): Timers {
+  let beaconWaits = 0;
+  const times = (purpose: WaitPurpose | undefined): number => {
+    if (purpose === 'await_beacon') return ++beaconWaits > PROMPT_BEACON_WAITS ? LATE_BEACON_TIMES : 1;
+    if (purpose !== 'observe_role') return 1;
+    beaconWaits = 0;
+    return role().database.kind === 'read_only' ? OBSERVE_TIMES.follower : OBSERVE_TIMES.primary;
   };
-  return { ...timers, after: (ms, run) => timers.after(stretched(ms), run) };
+  return { ...timers, after: (ms, run, options) => timers.after(ms * times(options?.purpose), run, options) };
 }
 
-/** S5 left out: whatever was committed is acknowledged. */
-function withoutProofs(role: RoleDuty, without: Without): RoleDuty {
-  if (without.has('S5-acknowledge')) role.mayAcknowledge = () => true;
-  return role;
-}
+const S5_DISABLED: AuthorityPolicy = { mayAcknowledge: () => true };
 
-const nameOf = ({ poolId, seq }: { readonly poolId: number; readonly seq: number }): string => `${poolId}/${seq}`;
-
-/** Remembers which numbers were borrows. */
-function noting(borrows: Set<string>, database: LicenseDatabase): LicenseDatabase {
-  const grant: LicenseDatabase['grant'] = async (batch) => {
-    const outcome = await database.grant(batch);
-    if (outcome.kind === 'done' && typeof outcome.result === 'object' && 'verdicts' in outcome.result) {
-      for (const verdict of outcome.result.verdicts) {
-        if (verdict.kind === 'granted' && verdict.lease.borrowed) borrows.add(nameOf(verdict.lease));
-      }
-    }
-    return outcome;
+function acknowledgementPolicy(disabled: Without): AcknowledgementPolicy {
+  return {
+    mustReach: ({ grants }) => !disabled.has(grants?.borrowed ? 'S2-borrow' : 'S2'),
+    needsStreaming: !disabled.has('S2'),
   };
-  return new Proxy(database, {
-    get: (target, name) => {
-      const member: unknown = name === 'grant' ? grant : Reflect.get(target, name);
-      return typeof member === 'function' ? member.bind(target) : member;
-    },
-  });
-}
-
-/** S2 left out: nobody waits for the follower. */
-function withoutWaiting(
-  acknowledgements: Acknowledgements,
-  without: Without,
-  borrows: ReadonlySet<string>,
-): Acknowledgements {
-  const { reached, knowledge } = acknowledgements;
-  acknowledgements.reached = (wanted, terms) => {
-    const isBorrow = wanted.grants !== undefined && borrows.has(nameOf(wanted.grants));
-    const skip = isBorrow ? without.has('S2-borrow') : without.has('S2');
-    return skip ? Promise.resolve(true) : reached.call(acknowledgements, wanted, terms);
-  };
-  acknowledgements.knowledge = (epoch, poolId) => {
-    const known = knowledge.call(acknowledgements, epoch, poolId);
-    return without.has('S2') ? { ...known, streaming: true } : known;
-  };
-  return acknowledgements;
 }
