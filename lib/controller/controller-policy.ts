@@ -6,13 +6,19 @@ import { authorityTableArn, underKeys } from '../authority/authority-table';
 import type { WildcardReasons } from '../config/justified-wildcards';
 import type { RegionContext } from '../config/region-context';
 import { POSTGRES_FAMILY } from '../database/database-foundation';
-import { ASSOCIATION_ACTIONS, type EdgeArns } from '../edge/association-actions';
+import {
+  ASSOCIATION_ACTIONS,
+  type EdgeArns,
+  SET_WEB_ACL_REASON,
+  setWebAclStatement,
+} from '../edge/association-actions';
 import { publicRecordStatements } from '../edge/public-record-policy';
 import { secretArnPattern } from '../secrets/deployment-secrets';
 
 /** A wildcard in a statement, and why it must be there. */
 export const CONTROLLER_WILDCARDS: WildcardReasons = {
   WebAclsOfOregon: 'web ACLs and load balancers end in an identifier that AWS chooses; this stack knows only its own',
+  SetWebAcl: SET_WEB_ACL_REASON,
   Secret: "a secret's ARN ends in six characters that AWS chooses",
   DatabasesKeptAside: 'a database kept aside carries the time in its name',
   FollowerMakingInOregon:
@@ -84,6 +90,7 @@ function webAcls({ config, names, other }: RegionContext, own: EdgeArns): Policy
         `arn:aws:elasticloadbalancing:${there}:loadbalancer/app/${names.loadBalancer}/*`,
       ],
     }),
+    setWebAclStatement(),
   ];
 }
 
@@ -122,6 +129,8 @@ function databases({ config, names }: RegionContext): PolicyStatement[] {
         'rds:PromoteReadReplica',
         'rds:ModifyDBInstance',
         'rds:CreateDBInstanceReadReplica',
+        'rds:AddTagsToResource',
+        'rds:RebootDBInstance',
       ],
       resources: REGIONS.flatMap((region) => [
         rds(region, `db:${names.databases[region]}`),
@@ -130,6 +139,12 @@ function databases({ config, names }: RegionContext): PolicyStatement[] {
         // A database that names no option group has this one, and making a follower asks for it too.
         rds(region, `og:default:${POSTGRES_FAMILY.replace('postgres', 'postgres-')}`),
       ]),
+    }),
+    new PolicyStatement({
+      sid: 'DatabaseMonitoringRoles',
+      actions: ['iam:PassRole'],
+      resources: REGIONS.map((region) => `arn:aws:iam::${account}:role/${names.databaseMonitoringRoles[region]}`),
+      conditions: { StringEquals: { 'iam:PassedToService': 'monitoring.rds.amazonaws.com' } },
     }),
     new PolicyStatement({
       sid: 'DatabasesKeptAside',

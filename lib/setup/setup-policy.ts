@@ -1,8 +1,17 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { authorityTableArn, underKeys } from '../authority/authority-table';
 import type { DeploymentConfig } from '../config/deployment-config';
-import { ASSOCIATION_ACTIONS, type EdgeArns } from '../edge/association-actions';
+import type { WildcardReasons } from '../config/justified-wildcards';
+import {
+  ASSOCIATION_ACTIONS,
+  type EdgeArns,
+  SET_WEB_ACL_REASON,
+  setWebAclStatement,
+} from '../edge/association-actions';
 import { publicRecordStatements } from '../edge/public-record-policy';
+
+/** A wildcard in a setup statement, and why it must be there. */
+export const SETUP_WILDCARDS: WildcardReasons = { SetWebAcl: SET_WEB_ACL_REASON };
 
 /** What every setup may do with the authority table: read who is active, and what places say of themselves; say it. */
 export function introductionStatements(config: DeploymentConfig, awsRegion: string): PolicyStatement[] {
@@ -37,7 +46,10 @@ export function seedStatements(config: DeploymentConfig, awsRegion: string): Pol
 
 /** What a region's setup may do, once: associate a web ACL where there is none. */
 export function associationStatements(edge: EdgeArns): PolicyStatement[] {
-  return [new PolicyStatement({ sid: 'WebAcls', actions: [...ASSOCIATION_ACTIONS], resources: Object.values(edge) })];
+  return [
+    new PolicyStatement({ sid: 'WebAcls', actions: [...ASSOCIATION_ACTIONS], resources: Object.values(edge) }),
+    setWebAclStatement(),
+  ];
 }
 
 /** What only Oregon's setup does: the first public record, and the key that signs lease tokens. */

@@ -6,7 +6,7 @@ import { acknowledge } from '../config/acknowledged';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { grantWithReasons } from '../config/justified-wildcards';
 import { bundledFunction } from './bundled-function';
-import { introductionStatements } from './setup-policy';
+import { introductionStatements, SETUP_WILDCARDS } from './setup-policy';
 
 export interface SetupProps {
   readonly config: DeploymentConfig;
@@ -42,8 +42,7 @@ export class Setup extends Construct {
     acknowledge(this.node.findChild('FunctionLog'), {
       CKV_AWS_158: 'It says what was seeded, under names that stand in the template; the service encrypts it.',
     });
-    // It knows by name all that it touches: no reason for a wildcard.
-    grantWithReasons(handler, [...introductionStatements(config, awsRegion), ...statements], {});
+    grantWithReasons(handler, [...introductionStatements(config, awsRegion), ...statements], SETUP_WILDCARDS);
     this.#function = handler;
   }
 

