@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PROCESS_CLOCK } from '@evergrant/client/time/clock';
-import { SessionSocket } from '@evergrant/client/transport/websocket-session';
+import { WebSocketSession } from '@evergrant/client/transport/websocket-session';
 import { call } from '@evergrant/controller/probes/http-call';
 import { PASSES_THE_FENCE } from '../../lib/edge/web-acls';
 import { type AclRule, letsIn } from '../aws/support/web-acl-model';
@@ -67,8 +67,8 @@ describe('the web ACL that lets calls in, in our model of AWS', () => {
   it('lets a client’s session in', async () => {
     const options = { address, token: 'token', timeoutMs: 5_000, clock: PROCESS_CLOCK };
     const stop = new AbortController().signal;
-    const listeners = { onLineNews: () => undefined, onEnd: () => undefined };
-    await SessionSocket.open({ ...options, ...listeners }, { timeoutMs: 5_000, stop, background: false });
+    const listeners = { onQueueUpdate: () => undefined, onEnd: () => undefined };
+    await WebSocketSession.open({ ...options, ...listeners }, { timeoutMs: 5_000, stop, background: false });
     expect(heard).toMatchObject({ path: '/v1/session', headers: { 'user-agent': 'evergrant-client' } });
     for (const rules of regions()) expect(letsIn(rules, heard)).toBe(true);
   });

@@ -25,9 +25,9 @@ export type LicenseEvent = {
   | { readonly kind: 'distrusted'; readonly address: string }
 );
 
-type WithoutLease<T> = T extends unknown ? Omit<T, 'leaseId' | 'product' | 'feature' | 'seats'> : never;
+type WithoutLeaseFields<T> = T extends unknown ? Omit<T, 'leaseId' | 'product' | 'feature' | 'seats'> : never;
 
-export type Occurrence = WithoutLease<LicenseEvent>;
+export type LeaseEventBody = WithoutLeaseFields<LicenseEvent>;
 
 /** What a host may want to know about the client itself. */
 export type ClientNotice =

@@ -1,26 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { BackoffPolicy } from './core/backoff';
-import { type ClientNotice, callListener, type Occurrence } from './events';
+import { type ClientNotice, callListener, type LeaseEventBody } from './events';
 import { KeyRing } from './keys/key-ring';
 import { publicKeysOf } from './keys/lease-proof';
 import type { Lease } from './lease';
-import { type Asked, type CheckoutOutcome, Checkouts } from './leases/checkouts';
-import { LeaseBook } from './leases/lease-registry';
-import { Farewells } from './leases/pending-releases';
+import { type CheckoutOutcome, Checkouts, type LeaseSubject } from './leases/checkouts';
+import { LeaseRegistry } from './leases/lease-registry';
+import { PendingReleases } from './leases/pending-releases';
 import { Renewals } from './leases/renewals';
 import { type CheckoutRequest, checkOptions, type LicenseClientOptions } from './options';
-import { Membership } from './registration/registration';
+import { Registration } from './registration/registration';
 import type { ClientState } from './state/schema';
 import { StateFile } from './state/state-file';
 import { type ClientClock, PROCESS_CLOCK } from './time/clock';
-import { Contact } from './time/server-clock';
+import { ServerClock } from './time/server-clock';
 import { AddressBook } from './transport/addresses';
 import type { Call, ResponseRecord } from './transport/call';
 import { HttpTransport } from './transport/http-transport';
-import { Courier } from './transport/retrying-requester';
-import { Switchboard } from './transport/transport-selector';
-import type { SentAway } from './transport/websocket-session';
+import { RetryingRequester } from './transport/retrying-requester';
+import { TransportSelector } from './transport/transport-selector';
+import type { Redirect } from './transport/websocket-session';
 
 export type { ClientNotice, LicenseEvent } from './events';
 export type { Lease, LeaseState, ReleaseOutcome } from './lease';
@@ -37,9 +37,9 @@ export type { CheckoutRequest, LicenseClientOptions } from './options';
 export type { ResponseRecord } from './transport/call';
 
 /** While no server is heard, what has passed is written down this often (S7). */
-const KEPT_EVERY_MS = 60_000;
+const SAVE_EVERY_MS = 60_000;
 /** A connection that died took its leases along: they are shown to another server within this. */
-const SHOWN_WITHIN_MS = 2_000;
+const RECONNECT_WITHIN_MS = 2_000;
 const KEEP_UNCLAIMED_MS = 600_000;
 
 /**
@@ -52,22 +52,22 @@ export class LicenseClient {
   readonly #clock: ClientClock;
   readonly #stateFile: StateFile | undefined;
   readonly #identity: string | undefined;
-  readonly #contact: Contact;
+  readonly #serverClock: ServerClock;
   readonly #addresses: AddressBook;
   readonly #http: HttpTransport;
-  readonly #switchboard: Switchboard;
-  readonly #courier: Courier;
+  readonly #selector: TransportSelector;
+  readonly #requester: RetryingRequester;
   readonly #keys: KeyRing;
-  readonly #farewells: Farewells;
-  readonly #book: LeaseBook;
+  readonly #pendingReleases: PendingReleases;
+  readonly #registry: LeaseRegistry;
   readonly #renewals: Renewals;
   readonly #checkouts: Checkouts;
-  readonly #membership: Membership | undefined;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #registration: Registration | undefined;
+  readonly #find = new Set<Promise<unknown>>();
   readonly #restored: Promise<void>;
   readonly #closed = new AbortController();
   /** Closed as a host that dies: from then on not a word to any server. */
-  readonly #dead = new AbortController();
+  readonly #killed = new AbortController();
   #end: Promise<void> | undefined;
   #unclaimedIsTimed = false;
   #connection = '';
@@ -76,7 +76,7 @@ export class LicenseClient {
   constructor(options: LicenseClientOptions) {
     checkOptions(options);
     // Every call under way listens to these, and there may be many.
-    setMaxListeners(0, this.#closed.signal, this.#dead.signal);
+    setMaxListeners(0, this.#closed.signal, this.#killed.signal);
     this.#options = options;
     this.#clock = options.clock ?? PROCESS_CLOCK;
     this.#http = this.#newHttp();
@@ -84,28 +84,28 @@ export class LicenseClient {
     this.#stateFile = this.#newStateFile();
     const kept = this.#openState();
     this.#identity = options.identity ?? kept?.identity ?? (options.stateFile === undefined ? undefined : randomUUID());
-    this.#contact = new Contact(kept?.contact, this.#clock);
+    this.#serverClock = new ServerClock(kept?.contact, this.#clock);
     this.#keys = this.#newKeys(kept);
-    this.#membership = this.#newMembership(kept);
-    this.#switchboard = this.#newSwitchboard();
-    this.#courier = this.#newCourier();
+    this.#registration = this.#newMembership(kept);
+    this.#selector = this.#newSwitchboard();
+    this.#requester = this.#newCourier();
     const settleMs = options.requestTimeoutMs ?? 10_000;
-    this.#farewells = new Farewells({ clock: this.#clock, settleMs, dead: this.#dead.signal });
-    this.#book = this.#newBook();
+    this.#pendingReleases = new PendingReleases({ clock: this.#clock, settleMs, killed: this.#killed.signal });
+    this.#registry = this.#newBook();
     this.#renewals = this.#newRenewals();
     this.#checkouts = this.#newCheckouts();
-    this.#restored = this.#book.restore(kept?.leases ?? []).catch(() => undefined);
-    this.#keepNowAndThen();
+    this.#restored = this.#registry.restore(kept?.leases ?? []).catch(() => undefined);
+    this.#scheduleSave();
   }
 
   /** The leases that are kept now: those of an earlier life among them, as soon as `ready` is. */
   get leases(): readonly Lease[] {
-    return this.#book.keepers;
+    return this.#registry.leases;
   }
 
   /** The Control Room's GUID, when this installation is one. */
   get controlRoom(): string | undefined {
-    return this.#membership?.room.guid;
+    return this.#registration?.room.guid;
   }
 
   /** Resolves when the state file has been read and what it proves is among `leases`. Never rejects. */
@@ -129,21 +129,21 @@ export class LicenseClient {
   }
 
   async #close(release: boolean): Promise<void> {
-    if (!release) this.#dead.abort();
+    if (!release) this.#killed.abort();
     this.#closed.abort();
     await this.#restored;
-    this.#membership?.stop();
-    const { keepers } = this.#book;
-    if (release) await Promise.all([...keepers.map((keeper) => keeper.release()), ...this.#underWay]);
-    else for (const keeper of keepers) keeper.abandon();
+    this.#registration?.stop();
+    const { leases } = this.#registry;
+    if (release) await Promise.all([...leases.map((lease) => lease.release()), ...this.#find]);
+    else for (const lease of leases) lease.abandon();
     this.#save();
-    this.#switchboard.close({ farewell: true });
+    this.#selector.close({ graceful: true });
     await this.#stateFile?.close();
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    return work.finally(() => this.#underWay.delete(work));
+    this.#find.add(work);
+    return work.finally(() => this.#find.delete(work));
   }
 
   #newHttp(): HttpTransport {
@@ -162,7 +162,7 @@ export class LicenseClient {
     return new AddressBook({
       addresses,
       trusted: trustedAddresses,
-      askStatus: (address) => this.#http.send(status, address, { timeoutMs, stop, background: true }),
+      fetchStatus: (address) => this.#http.send(status, address, { timeoutMs, stop, background: true }),
     });
   }
 
@@ -188,16 +188,16 @@ export class LicenseClient {
     return new KeyRing({
       pinned: keys && publicKeysOf(keys),
       kept: kept?.keys ?? [],
-      askKeys: async () => this.#http.send(call, await this.#addresses.current(), terms),
+      fetchKeys: async () => this.#http.send(call, await this.#addresses.current(), terms),
       clock: this.#clock,
       onChange: () => this.#save(),
     });
   }
 
-  #newMembership(kept: ClientState | undefined): Membership | undefined {
+  #newMembership(kept: ClientState | undefined): Registration | undefined {
     const { controlRoom: definition, requestTimeoutMs = 10_000, random = Math.random } = this.#options;
     if (!definition) return undefined;
-    return new Membership({
+    return new Registration({
       ...{ definition, requestTimeoutMs, random, kept: kept?.room, newGuid: randomUUID, http: this.#http },
       ...{ addresses: this.#addresses, backoff: this.#backoff(), clock: this.#clock, signal: this.#closed.signal },
       onNotice: (notice) => this.#notice(notice),
@@ -208,37 +208,37 @@ export class LicenseClient {
     });
   }
 
-  #newSwitchboard(): Switchboard {
-    return new Switchboard({
+  #newSwitchboard(): TransportSelector {
+    return new TransportSelector({
       http: this.#http,
       sessions: this.#options.sessions ?? true,
       token: () => this.#token(),
       clock: this.#clock,
       onResponse: (record) => this.#responded(record),
-      onLineNews: (news) => this.#checkouts.lineNews(news),
+      onQueueUpdate: (news) => this.#checkouts.queueUpdated(news),
       onDisconnect: (end) => this.#disconnected(end),
       onConnection: ({ address, over }) => this.#connected(address, over),
     });
   }
 
-  #newCourier(): Courier {
+  #newCourier(): RetryingRequester {
     const { requestTimeoutMs = 10_000, random = Math.random } = this.#options;
-    return new Courier({
-      ...{ transport: this.#switchboard, addresses: this.#addresses, backoff: this.#backoff(), clock: this.#clock },
+    return new RetryingRequester({
+      ...{ transport: this.#selector, addresses: this.#addresses, backoff: this.#backoff(), clock: this.#clock },
       ...{ requestTimeoutMs, random },
     });
   }
 
-  #newBook(): LeaseBook {
+  #newBook(): LeaseRegistry {
     const { random = Math.random, newLeaseId = randomUUID, releaseDeadlineMs: deadlineMs = 10_000 } = this.#options;
-    return new LeaseBook({
-      ...{ installation: this.#identity, contact: this.#contact, keys: this.#keys, clock: this.#clock },
+    return new LeaseRegistry({
+      ...{ installation: this.#identity, serverClock: this.#serverClock, keys: this.#keys, clock: this.#clock },
       ...{ random, newLeaseId },
-      onOccurrence: (keeper, occurrence) => this.#occurred(keeper, occurrence),
-      onAsk: (keeper) => this.#renewals.want(keeper),
-      release: (keeper) => {
-        const terms = { deadlineMs, signal: this.#dead.signal, background: false };
-        return this.#farewells.say(keeper.id, this.#courier.deliver(keeper.farewell, terms));
+      onLeaseEvent: (lease, event) => this.#emitLeaseEvent(lease, event),
+      onCallDue: (lease) => this.#renewals.enqueue(lease),
+      release: (lease) => {
+        const terms = { deadlineMs, signal: this.#killed.signal, background: false };
+        return this.#pendingReleases.track(lease.id, this.#requester.request(lease.releaseCall, terms));
       },
       onDropped: (leaseId, detail) => this.#notice({ kind: 'lease_dropped', leaseId, detail }),
       onChange: () => this.#save(),
@@ -248,10 +248,10 @@ export class LicenseClient {
   #newRenewals(): Renewals {
     const { requestTimeoutMs = 10_000, random = Math.random } = this.#options;
     return new Renewals({
-      ...{ courier: this.#courier, switchboard: this.#switchboard, keys: this.#keys, clock: this.#clock },
+      ...{ requester: this.#requester, selector: this.#selector, keys: this.#keys, clock: this.#clock },
       ...{ random, requestTimeoutMs, backoff: this.#backoff(), signal: this.#closed.signal },
-      keepers: () => this.#book.keepers,
-      onDistrusted: (keeper, address) => this.#occurred(keeper, { kind: 'distrusted', address }),
+      leases: () => this.#registry.leases,
+      onDistrusted: (lease, address) => this.#emitLeaseEvent(lease, { kind: 'distrusted', address }),
       onRound: (answered) => {
         if (!answered) this.#connected(undefined, 'nothing');
       },
@@ -262,23 +262,23 @@ export class LicenseClient {
     const { newLeaseId = randomUUID, checkoutDeadlineMs = 30_000, releaseDeadlineMs = 10_000 } = this.#options;
     return new Checkouts({
       ...{
-        courier: this.#courier,
-        book: this.#book,
-        farewells: this.#farewells,
+        requester: this.#requester,
+        registry: this.#registry,
+        pendingReleases: this.#pendingReleases,
         keys: this.#keys,
         clock: this.#clock,
         newLeaseId,
         releaseDeadlineMs,
       },
-      holder: this.#options.holder ?? this.#membership?.room.guid ?? this.#identity ?? 'unknown',
+      holder: this.#options.holder ?? this.#registration?.room.guid ?? this.#identity ?? 'unknown',
       deadlineMs: checkoutDeadlineMs,
       closed: this.#closed.signal,
-      dead: this.#dead.signal,
+      killed: this.#killed.signal,
       prepare: async (deadlineMs, signal) => {
-        const outcome = await this.#membership?.ready(deadlineMs, signal);
+        const outcome = await this.#registration?.ready(deadlineMs, signal);
         return outcome === undefined || outcome.kind === 'registered' ? undefined : outcome;
       },
-      onOccurrence: (about, occurrence) => this.#occurred(about, occurrence),
+      onLeaseEvent: (about, event) => this.#emitLeaseEvent(about, event),
     });
   }
 
@@ -287,29 +287,29 @@ export class LicenseClient {
   }
 
   #token(): string | undefined {
-    return this.#membership?.token ?? this.#options.token;
+    return this.#registration?.token ?? this.#options.token;
   }
 
   #responded(record: ResponseRecord): void {
     const { serverTime } = (record.body ?? {}) as { serverTime?: unknown };
     const serverTimeMs = typeof serverTime === 'string' ? Date.parse(serverTime) : Number.NaN;
     if (!Number.isNaN(serverTimeMs)) {
-      this.#contact.heard(serverTimeMs);
-      this.#giveBackUnclaimedLater();
+      this.#serverClock.observe(serverTimeMs);
+      this.#scheduleUnclaimedRelease();
     }
-    if (record.status === 401 && record.kind !== 'registration') this.#membership?.doubt();
+    if (record.status === 401 && record.kind !== 'registration') this.#registration?.invalidate();
     callListener(this.#options.onResponse, record);
   }
 
-  #disconnected({ address, sentAway }: { address: string; sentAway: SentAway | undefined }): void {
-    const told = sentAway?.address;
+  #disconnected({ address, redirect }: { address: string; redirect: Redirect | undefined }): void {
+    const told = redirect?.address;
     const followed = told === undefined ? undefined : this.#addresses.follow(told);
-    if (followed === undefined || followed === 'not-trusted') this.#addresses.leave(address);
-    const when = sentAway
-      ? { notBeforeMs: sentAway.retryAfterMs, withinMs: SHOWN_WITHIN_MS / 4 }
-      : { notBeforeMs: 0, withinMs: SHOWN_WITHIN_MS };
-    for (const keeper of this.#book.keepers) keeper.disconnected(when);
-    this.#checkouts.lineIsCut();
+    if (followed === undefined || followed === 'not_trusted') this.#addresses.leave(address);
+    const when = redirect
+      ? { notBeforeMs: redirect.retryAfterMs, withinMs: RECONNECT_WITHIN_MS / 4 }
+      : { notBeforeMs: 0, withinMs: RECONNECT_WITHIN_MS };
+    for (const lease of this.#registry.leases) lease.disconnected(when);
+    this.#checkouts.sessionLost();
     this.#connected(undefined, 'nothing');
   }
 
@@ -321,38 +321,38 @@ export class LicenseClient {
   }
 
   /** Leases of an earlier life that nobody asks for burn no seats; but nothing is given up before a server is heard. */
-  #giveBackUnclaimedLater(): void {
-    if (this.#unclaimedIsTimed || this.#book.unclaimed.length === 0) return;
+  #scheduleUnclaimedRelease(): void {
+    if (this.#unclaimedIsTimed || this.#registry.unclaimed.length === 0) return;
     this.#unclaimedIsTimed = true;
-    const giveBack = (): void => {
-      for (const keeper of this.#book.unclaimed) void keeper.release();
+    const undo = (): void => {
+      for (const lease of this.#registry.unclaimed) void lease.release();
     };
-    this.#clock.after(this.#options.keepUnclaimedMs ?? KEEP_UNCLAIMED_MS, giveBack, { background: true });
+    this.#clock.after(this.#options.keepUnclaimedMs ?? KEEP_UNCLAIMED_MS, undo, { background: true });
   }
 
-  #keepNowAndThen(): void {
+  #scheduleSave(): void {
     if (!this.#stateFile) return;
     const again = (): void => {
       if (this.#closed.signal.aborted) return;
-      if (this.#book.keepers.length > 0) this.#save();
-      this.#keepNowAndThen();
+      if (this.#registry.leases.length > 0) this.#save();
+      this.#scheduleSave();
     };
-    this.#clock.after(KEPT_EVERY_MS, again, { background: true });
+    this.#clock.after(SAVE_EVERY_MS, again, { background: true });
   }
 
   #save(): void {
     const { keys } = this.#keys;
     this.#stateFile?.save(() => ({
       identity: this.#identity ?? '',
-      room: this.#membership?.room,
+      room: this.#registration?.room,
       keys,
-      contact: this.#contact.kept(),
-      leases: this.#book.kept(),
+      contact: this.#serverClock.toStored(),
+      leases: this.#registry.toStored(),
     }));
   }
 
-  #occurred({ id: leaseId, product, feature, seats }: Asked, occurrence: Occurrence): void {
-    callListener(this.#options.onEvent, { leaseId, product, feature, seats, ...occurrence });
+  #emitLeaseEvent({ id: leaseId, product, feature, seats }: LeaseSubject, event: LeaseEventBody): void {
+    callListener(this.#options.onEvent, { leaseId, product, feature, seats, ...event });
   }
 
   #notice(notice: ClientNotice): void {

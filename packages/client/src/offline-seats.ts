@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { unarmour } from '@evergrant/formats/license/armor';
-import { type LeaseProof, publicKeysOf, Verifier } from './keys/lease-proof';
+import { type LeaseProof, publicKeysOf, TokenVerifier } from './keys/lease-proof';
 
 export interface OfflineSeatsOptions {
   /** Path of the offline response, as an administrator brought it. */
@@ -32,7 +32,7 @@ export type OfflineSeatsOutcome =
 const RESPONSE_LABEL = 'EVERGRANT OFFLINE RESPONSE';
 const RESPONSE_TYPE = 'evergrant-offline-response+jwt';
 
-interface Response {
+interface CallResponse {
   readonly room: string;
   readonly leases: readonly string[];
 }
@@ -53,7 +53,7 @@ export async function readOfflineSeats(options: OfflineSeatsOptions): Promise<Of
   if (armoured.kind === 'unreadable') return refused('unreadable', `${file} is not whole: ${armoured.because}`);
   const block = armoured.blocks.find(({ label }) => label === RESPONSE_LABEL);
   if (!block) return refused('unreadable', `${file} holds no offline response`);
-  const verifier = new Verifier(publicKeysOf(keys));
+  const verifier = new TokenVerifier(publicKeysOf(keys));
   const signed = await verifier.claimsOf(block.body, RESPONSE_TYPE);
   const response = signed.kind === 'signed' ? responseOf(signed.claims) : undefined;
   if (!response)
@@ -85,10 +85,10 @@ function lent(leases: readonly LeaseProof[], nowMs: () => number): OfflineSeatsO
   };
 }
 
-function responseOf(claims: unknown): Response | undefined {
-  const { room, leases } = (claims ?? {}) as Partial<Response>;
+function responseOf(claims: unknown): CallResponse | undefined {
+  const { room, leases } = (claims ?? {}) as Partial<CallResponse>;
   const whole = typeof room === 'string' && Array.isArray(leases);
-  return whole && leases.every((token) => typeof token === 'string') ? (claims as Response) : undefined;
+  return whole && leases.every((token) => typeof token === 'string') ? (claims as CallResponse) : undefined;
 }
 
 function refused(code: OfflineSeatsRefusal, because: string): OfflineSeatsOutcome {

@@ -1,5 +1,5 @@
 import type { ClientNotice, LicenseEvent } from './events';
-import type { RoomDefinition } from './registration/registration';
+import type { ControlRoomDefinition } from './registration/registration';
 import type { ClientClock } from './time/clock';
 import type { ResponseRecord } from './transport/call';
 import type { Fetch } from './transport/http-transport';
@@ -12,7 +12,7 @@ export interface LicenseClientOptions {
   /** The bearer token; scope `lease`. Either this or `controlRoom`. */
   readonly token?: string;
   /** Registers this installation as a Control Room, with the license key; the token is then the client's own affair. */
-  readonly controlRoom?: RoomDefinition;
+  readonly controlRoom?: ControlRoomDefinition;
   /** Who holds the leases, for people. @default the Control Room's GUID, or `identity` */
   readonly holder?: string;
   /**
@@ -80,13 +80,13 @@ export interface CheckoutRequest {
  */
 export function checkOptions(options: LicenseClientOptions): void {
   const { token, controlRoom, stateFile, holder, identity } = options;
-  const mistakes: string[] = [];
-  if ((token === undefined) === (controlRoom === undefined)) mistakes.push('give either token or controlRoom');
+  const errors: string[] = [];
+  if ((token === undefined) === (controlRoom === undefined)) errors.push('give either token or controlRoom');
   if (controlRoom && controlRoom.token === undefined && stateFile === undefined) {
-    mistakes.push('controlRoom needs a stateFile: the token that is drawn for it must not be forgotten');
+    errors.push('controlRoom needs a stateFile: the token that is drawn for it must not be forgotten');
   }
   if (holder === undefined && identity === undefined && controlRoom === undefined) {
-    mistakes.push('give a holder, an identity or a controlRoom: somebody has to hold the leases');
+    errors.push('give a holder, an identity or a controlRoom: somebody has to hold the leases');
   }
-  if (mistakes.length > 0) throw new TypeError(`license client: ${mistakes.join('; ')}`);
+  if (errors.length > 0) throw new TypeError(`license client: ${errors.join('; ')}`);
 }

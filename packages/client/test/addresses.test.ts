@@ -1,17 +1,17 @@
 import { AddressBook } from '../src/transport/addresses';
-import type { Answer } from '../src/transport/call';
+import type { TransportResult } from '../src/transport/call';
 
 /** Which of several servers a client talks to; each answers when the test says so. */
 const OREGON = 'http://oregon.test';
 const VIRGINIA = 'http://virginia.test';
 
 function asked() {
-  const answers = new Map<string, (answer: Answer) => void>();
-  const askStatus = (address: string) =>
-    new Promise<Answer>((resolve) => {
+  const answers = new Map<string, (answer: TransportResult) => void>();
+  const fetchStatus = (address: string) =>
+    new Promise<TransportResult>((resolve) => {
       answers.set(address, resolve);
     });
-  const book = new AddressBook({ addresses: [OREGON, VIRGINIA], trusted: [], askStatus });
+  const book = new AddressBook({ addresses: [OREGON, VIRGINIA], trusted: [], fetchStatus });
   const chosen = book.current();
   const says = (address: string, granting: boolean) =>
     answers.get(address)?.({
@@ -22,7 +22,7 @@ function asked() {
       serverDateMs: undefined,
       sentAtMs: 0,
     });
-  const isSilent = (address: string) => answers.get(address)?.({ kind: 'no-response', because: 'it hangs' });
+  const isSilent = (address: string) => answers.get(address)?.({ kind: 'no_response', because: 'it hangs' });
   return { chosen, asks: () => [...answers.keys()], says, isSilent };
 }
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-export interface Asked {
+export interface LeaseSubject {
   readonly method: string;
   readonly path: string;
   readonly authorization: string | undefined;
@@ -99,7 +99,7 @@ export class LicenseService {
   line: number | undefined;
   /** What it hears and neither does nor answers. */
   deafTo: 'PUT' | 'POST' | 'DELETE' | undefined;
-  readonly asked: Asked[] = [];
+  readonly asked: LeaseSubject[] = [];
   readonly live = new Set<string>();
   readonly tokens: string[] = [];
   readonly sessions = new Set<WebSocket>();
@@ -117,7 +117,7 @@ export class LicenseService {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  asks(method: string): Asked[] {
+  asks(method: string): LeaseSubject[] {
     return this.asked.filter((asked) => asked.method === method && !asked.path.startsWith('/.well-known'));
   }
 
@@ -267,7 +267,7 @@ export class LicenseService {
     });
   }
 
-  #answer({ method, path, body }: Asked): Answering {
+  #answer({ method, path, body }: LeaseSubject): Answering {
     if (this.mood === 'hangs' || method === this.deafTo) return 'nothing';
     const refusal = PROBLEMS[this.mood];
     if (path === '/v1/status') return { status: 200, body: { granting: this.mood !== 'refers', region: this.name } };

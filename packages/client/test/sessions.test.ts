@@ -174,13 +174,13 @@ describe("the client's session", () => {
   });
 
   describe('and the line', () => {
-    const inLine = () => eventually('it is in line', WITHIN_MS, () => events.some(({ kind }) => kind === 'queued'));
+    const queued = () => eventually('it is in line', WITHIN_MS, () => events.some(({ kind }) => kind === 'queued'));
 
     it('tells each new position, and the seats when they come free', async () => {
       oregon.line = 3;
       const positions: number[] = [];
       const asked = client().checkout({ ...SEAT, queueMs: 60_000, onPosition: (position) => positions.push(position) });
-      await inLine();
+      await queued();
       const leaseId = oregon.asks('PUT')[0]?.path.split('/')[3] as string;
       expect(oregon.asks('PUT')[0]?.body).toMatchObject({ queue: true });
       oregon.pushLine(leaseId, { status: 202, body: { position: 1, token: 'p', retryAfter: 30 } });
@@ -207,7 +207,7 @@ describe("the client's session", () => {
     it('is kept in when the session is gone', async () => {
       oregon.line = 2;
       const asked = client().checkout({ ...SEAT, queueMs: 60_000 });
-      await inLine();
+      await queued();
       for (const session of oregon.sessions) session.terminate();
       await eventually('it asks again', WITHIN_MS, () => upgrades(oregon).length === 2);
       oregon.line = 0;

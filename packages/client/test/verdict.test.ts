@@ -1,10 +1,10 @@
-import type { Verdict } from '../src/core/verdict';
-import type { Answer } from '../src/transport/call';
-import { verdictOn } from '../src/transport/verdict';
+import type { ResponseVerdict } from '../src/core/verdict';
+import type { TransportResult } from '../src/transport/call';
+import { responseVerdict } from '../src/transport/verdict';
 
 const NOW_MS = Date.parse('2026-11-22T10:00:00Z');
 
-const answer = (status: number, body: Record<string, unknown> = {}, serverDateMs?: number): Answer => {
+const answer = (status: number, body: Record<string, unknown> = {}, serverDateMs?: number): TransportResult => {
   return { kind: 'response', status, body, retryAfterMs: undefined, serverDateMs, sentAtMs: 0 };
 };
 
@@ -17,7 +17,7 @@ const lease = {
 };
 
 describe('what an answer means', () => {
-  const rows: readonly [number, string | undefined, Verdict['kind']][] = [
+  const rows: readonly [number, string | undefined, ResponseVerdict['kind']][] = [
     [204, undefined, 'done'],
     [409, 'no_seat_available', 'no_seat_available'],
     [409, 'lease_conflict', 'refused'],
@@ -46,16 +46,16 @@ describe('what an answer means', () => {
 
   for (const [status, code, kind] of rows) {
     it(`${status} ${code ?? 'without a code'} is ${kind}`, () => {
-      expect(verdictOn(answer(status, code ? { code } : {}), NOW_MS).kind).toBe(kind);
+      expect(responseVerdict(answer(status, code ? { code } : {}), NOW_MS).kind).toBe(kind);
     });
   }
 
   it('no answer is unavailable', () => {
-    expect(verdictOn({ kind: 'no-response', because: 'timeout' }, NOW_MS)).toMatchObject({ kind: 'unavailable' });
+    expect(responseVerdict({ kind: 'no_response', because: 'timeout' }, NOW_MS)).toMatchObject({ kind: 'unavailable' });
   });
 
   it('a grant counts in durations', () => {
-    expect(verdictOn(answer(201, lease), NOW_MS)).toMatchObject({
+    expect(responseVerdict(answer(201, lease), NOW_MS)).toMatchObject({
       kind: 'done',
       grant: { token: 't', epoch: 3, servedBy: 'oregon/app-1', expiresInMs: 600_000, heartbeatInMs: 200_000 },
     });
@@ -63,27 +63,27 @@ describe('what an answer means', () => {
 
   it('a grant counts by the time that the server tells with it, whatever any clock says', () => {
     const said = { ...lease, serverTime: '2026-11-22T10:05:00.000Z' };
-    expect(verdictOn(answer(200, said, NOW_MS + 7_000), NOW_MS + 3_600_000)).toMatchObject({
+    expect(responseVerdict(answer(200, said, NOW_MS + 7_000), NOW_MS + 3_600_000)).toMatchObject({
       grant: { expiresInMs: 300_000, serverTimeMs: NOW_MS + 300_000 },
     });
   });
 
   it('a place in line says which it is, and when to ask again', () => {
-    const place = { leaseId: 'l', position: 3, token: 'p', retryAfter: 1.2 };
-    expect(verdictOn(answer(202, place), NOW_MS)).toEqual({
+    const entry = { leaseId: 'l', position: 3, token: 'p', retryAfter: 1.2 };
+    expect(responseVerdict(answer(202, entry), NOW_MS)).toEqual({
       kind: 'queued',
-      place: { position: 3, token: 'p', askAgainInMs: 1_200 },
+      entry: { position: 3, token: 'p', retryInMs: 1_200 },
     });
-    expect(verdictOn(answer(202, {}), NOW_MS).kind).toBe('unavailable');
+    expect(responseVerdict(answer(202, {}), NOW_MS).kind).toBe('unavailable');
   });
 
   it('a client whose clock is an hour wrong counts by the server’s', () => {
-    const verdict = verdictOn(answer(200, lease, NOW_MS), NOW_MS + 3_600_000);
+    const verdict = responseVerdict(answer(200, lease, NOW_MS), NOW_MS + 3_600_000);
     expect(verdict).toMatchObject({ grant: { expiresInMs: 600_000 } });
   });
 
   it('a heartbeat time that the server leaves out is a third of what is left', () => {
     const { heartbeatAfter: _left, ...rest } = lease;
-    expect(verdictOn(answer(200, rest), NOW_MS)).toMatchObject({ grant: { heartbeatInMs: 200_000 } });
+    expect(responseVerdict(answer(200, rest), NOW_MS)).toMatchObject({ grant: { heartbeatInMs: 200_000 } });
   });
 });

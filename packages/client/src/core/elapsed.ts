@@ -20,11 +20,11 @@ export function serverTimeAtLeastMs({ serverTimeMs, wallMs, ranMs }: LastContact
 }
 
 /** A server was heard. Its time is believed over everything that was thought before, but never goes back. */
-export function heard(before: LastContact | undefined, serverTimeMs: number, wallMs: number): LastContact {
+export function recordContact(before: LastContact | undefined, serverTimeMs: number, wallMs: number): LastContact {
   return { serverTimeMs: Math.max(serverTimeMs, before?.serverTimeMs ?? serverTimeMs), wallMs, ranMs: 0 };
 }
 
 /** To be written down now and then while nobody is heard. */
-export function ranOn(contact: LastContact, ranMs: number): LastContact {
+export function addElapsed(contact: LastContact, ranMs: number): LastContact {
   return { ...contact, ranMs: contact.ranMs + ranMs };
 }

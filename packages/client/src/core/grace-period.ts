@@ -7,7 +7,7 @@ export interface OutagePolicy {
 export interface LeaseTimes {
   readonly expiresAtMs: number;
   /** When a server last confirmed the lease. */
-  readonly heardAtMs: number;
+  readonly confirmedAtMs: number;
 }
 
 /**
@@ -16,15 +16,15 @@ export interface LeaseTimes {
  * - `fail_safe`: this has lasted for the license's grace: what is held goes on, nothing is added;
  * - `suspended`: it has lasted too long: the right to work has ended until a server is reached.
  */
-export type Standing = 'held' | 'grace' | 'fail_safe' | 'suspended';
+export type OutageStage = 'held' | 'grace' | 'fail_safe' | 'suspended';
 
 /** When each standing begins. None begins while the lease's own time lasts. */
-function beginnings(
-  { expiresAtMs, heardAtMs }: LeaseTimes,
+function stageStarts(
+  { expiresAtMs, confirmedAtMs }: LeaseTimes,
   policy: OutagePolicy,
-): readonly (readonly [Standing, number])[] {
-  const suspendedAtMs = Math.max(expiresAtMs, heardAtMs + policy.suspendAfterMs);
-  const failSafeAtMs = Math.max(expiresAtMs, heardAtMs + policy.graceMs);
+): readonly (readonly [OutageStage, number])[] {
+  const suspendedAtMs = Math.max(expiresAtMs, confirmedAtMs + policy.suspendAfterMs);
+  const failSafeAtMs = Math.max(expiresAtMs, confirmedAtMs + policy.graceMs);
   return [
     ['suspended', suspendedAtMs],
     ['fail_safe', failSafeAtMs],
@@ -33,12 +33,12 @@ function beginnings(
 }
 
 /** The gravest that has begun. */
-export function standingAt(times: LeaseTimes, policy: OutagePolicy, nowMs: number): Standing {
-  return beginnings(times, policy).find(([, atMs]) => nowMs >= atMs)?.[0] ?? 'held';
+export function outageStageAt(times: LeaseTimes, policy: OutagePolicy, nowMs: number): OutageStage {
+  return stageStarts(times, policy).find(([, atMs]) => nowMs >= atMs)?.[0] ?? 'held';
 }
 
 /** When the standing changes next if nobody renews the lease; undefined when it has come to the end. */
-export function nextChangeAtMs(times: LeaseTimes, policy: OutagePolicy, nowMs: number): number | undefined {
-  if (standingAt(times, policy, nowMs) === 'suspended') return undefined;
-  return Math.min(...beginnings(times, policy).flatMap(([, atMs]) => (atMs > nowMs ? [atMs] : [])));
+export function nextStageAtMs(times: LeaseTimes, policy: OutagePolicy, nowMs: number): number | undefined {
+  if (outageStageAt(times, policy, nowMs) === 'suspended') return undefined;
+  return Math.min(...stageStarts(times, policy).flatMap(([, atMs]) => (atMs > nowMs ? [atMs] : [])));
 }

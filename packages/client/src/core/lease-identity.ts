@@ -1,5 +1,5 @@
 /** Seats that one installation may hold several leases of. */
-export interface SeatName {
+export interface SeatSpec {
   readonly licenseId?: string | undefined;
   readonly product: string;
   readonly feature: string;
@@ -20,14 +20,14 @@ export function leaseIdentity(installation: string, taken: ReadonlySet<number>):
 }
 
 /** The number that a kept identity stands for; undefined when another installation made it, or the host itself. */
-export function numberOf(installation: string | undefined, identity: string | undefined): number | undefined {
+export function identityNumber(installation: string | undefined, identity: string | undefined): number | undefined {
   if (installation === undefined || identity === undefined) return undefined;
   if (identity === installation) return 1;
   const number = identity.startsWith(`${installation}#`) ? Number(identity.slice(installation.length + 1)) : Number.NaN;
   return Number.isSafeInteger(number) && number > 1 ? number : undefined;
 }
 
-export function sameSeats(one: SeatName, other: SeatName): boolean {
+export function sameSeats(one: SeatSpec, other: SeatSpec): boolean {
   return (
     one.product === other.product &&
     one.feature === other.feature &&

@@ -5,30 +5,31 @@ import { type BackoffPolicy, backoffMs } from './backoff';
  * When nobody answered the last round, the next one begins with a single question, and only when that is answered are
  * the others asked: an installation with a thousand leases does not knock a thousand times at a closed door.
  */
-export interface Rounds {
+export interface RenewalBackoff {
   /** Rounds in a row that nobody answered. */
   readonly failures: number;
 }
 
-export const NO_ROUND: Rounds = { failures: 0 };
+export const NO_FAILURES: RenewalBackoff = { failures: 0 };
 
 /** How many may ask at first. */
-export const firstToAsk = ({ failures }: Rounds, due: number): number => (failures > 0 ? Math.min(1, due) : due);
+export const probeCount = ({ failures }: RenewalBackoff, due: number): number =>
+  failures > 0 ? Math.min(1, due) : due;
 
-export interface RoundEnd {
-  readonly rounds: Rounds;
+export interface RoundResult {
+  readonly rounds: RenewalBackoff;
   /** When those that got no answer ask again. */
-  readonly againInMs: number;
+  readonly retryInMs: number;
 }
 
 export function afterRound(
-  before: Rounds,
+  before: RenewalBackoff,
   { answered, retryAfterMs, random }: { answered: boolean; retryAfterMs?: number | undefined; random: number },
   backoff: BackoffPolicy,
-): RoundEnd {
+): RoundResult {
   const failures = answered ? 0 : before.failures + 1;
   return {
     rounds: { failures },
-    againInMs: backoffMs({ failures: Math.max(1, failures), retryAfterMs, random }, backoff),
+    retryInMs: backoffMs({ failures: Math.max(1, failures), retryAfterMs, random }, backoff),
   };
 }

@@ -21,10 +21,10 @@ export interface Grant {
 }
 
 /** A place in the line for seats. The same checkout, with this token, keeps it and claims it in its turn. */
-export interface Place {
+export interface QueueEntry {
   readonly position: number;
   readonly token: string;
-  readonly askAgainInMs: number;
+  readonly retryInMs: number;
 }
 
 /**
@@ -36,9 +36,9 @@ export interface Place {
  * - `ended`: the server says definitively that the lease is no more;
  * - `refused`: asking again would not help (credentials, a request that is not valid).
  */
-export type Final =
+export type FinalVerdict =
   | { readonly kind: 'done'; readonly grant: Grant | undefined }
-  | { readonly kind: 'queued'; readonly place: Place }
+  | { readonly kind: 'queued'; readonly entry: QueueEntry }
   | { readonly kind: 'no_seat_available' }
   | { readonly kind: 'ended'; readonly code: string }
   | { readonly kind: 'refused'; readonly status: number; readonly code: string; readonly detail: string };
@@ -50,8 +50,8 @@ export type Final =
  * - `busy`: this is the right one to ask, but not now: to go elsewhere would only carry the load there;
  * - `unavailable`: nobody useful answered; whether the request was carried out is not known.
  */
-export type Verdict =
-  | Final
+export type ResponseVerdict =
+  | FinalVerdict
   | { readonly kind: 'not_granting'; readonly address: string | undefined; readonly retryAfterMs: number | undefined }
   | { readonly kind: 'busy'; readonly because: string; readonly retryAfterMs: number | undefined }
   | { readonly kind: 'unavailable'; readonly because: string; readonly retryAfterMs: number | undefined };

@@ -10,7 +10,7 @@ export interface Login {
 }
 
 /** How to reach the license service; the Control Room adds what is its own. */
-export type Connection = Omit<LicenseClientOptions, 'holder' | 'random' | 'onEvent'>;
+export type ControlRoomConnection = Omit<LicenseClientOptions, 'holder' | 'random' | 'onEvent'>;
 
 export interface ControlRoomOptions {
   /** For people, for example `Control Room Kyoto`. */
@@ -27,7 +27,7 @@ export interface ControlRoomOptions {
   readonly pauseMs?: number;
   /** The same seed gives the same behaviour. @default by chance */
   readonly seed?: number;
-  readonly client: Connection;
+  readonly client: ControlRoomConnection;
   readonly onEvent?: (event: LicenseEvent & { readonly controlRoom: string }) => void;
 }
 
@@ -104,7 +104,7 @@ export class ControlRoom {
 
   start(): void {
     if (this.#users.length > 0) return;
-    this.#users = Array.from({ length: this.#options.usersMax ?? 2 }, () => this.#place());
+    this.#users = Array.from({ length: this.#options.usersMax ?? 2 }, () => this.#entry());
   }
 
   /** Ends all work: seats are given back, or (`release: false`) left to the installation's next life. */
@@ -122,7 +122,7 @@ export class ControlRoom {
   }
 
   /** One user after the other at one place. */
-  async #place(): Promise<void> {
+  async #entry(): Promise<void> {
     const { product, logins, workMs = 20_000, pauseMs = 5_000 } = this.#options;
     while (!this.#stopped.signal.aborted) {
       await this.#idle(pauseMs);

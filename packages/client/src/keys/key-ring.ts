@@ -1,36 +1,42 @@
 import type { ClientClock } from '../time/clock';
-import type { Answer } from '../transport/call';
-import { type LeaseProof, type ProofVerdict, type PublicKey, publicKeysOf, Verifier } from './lease-proof';
+import type { TransportResult } from '../transport/call';
+import {
+  type LeaseProof,
+  type LeasePublicKey,
+  publicKeysOf,
+  type TokenVerification,
+  TokenVerifier,
+} from './lease-proof';
 
 export interface KeyRingOptions {
   /** Given with the application: then no others are ever trusted. */
-  readonly pinned: readonly PublicKey[] | undefined;
+  readonly pinned: readonly LeasePublicKey[] | undefined;
   /** Kept from an earlier life. */
-  readonly kept: readonly PublicKey[];
+  readonly kept: readonly LeasePublicKey[];
   /** Asks the service for its keys. Never rejects. */
-  readonly askKeys: () => Promise<Answer>;
+  readonly fetchKeys: () => Promise<TransportResult>;
   readonly clock: ClientClock;
   readonly onChange: () => void;
 }
 
 /** What a lease has to be for its token to prove it. */
-export interface Expected {
+export interface ExpectedLease {
   readonly leaseId: string;
   readonly product: string;
   readonly feature: string;
   readonly seats: number;
 }
 
-export type TokenVerdict =
+export type LeaseTokenVerdict =
   | { readonly kind: 'proven'; readonly proof: LeaseProof }
   /** No keys could be had: nothing speaks against it, and nothing for it. */
   | { readonly kind: 'unchecked' }
   | { readonly kind: 'refused'; readonly detail: string };
 
 /** A token of an unknown key makes the keys be asked for, but not more often than this. */
-const TRIED_EVERY_MS_MIN = 1_000;
+const REFRESH_ATTEMPT_EVERY_MS_MIN = 1_000;
 /** However well all tokens verify: a key that was withdrawn is to be forgotten. */
-const REFRESHED_EVERY_MS = 3_600_000;
+const REFRESH_EVERY_MS = 3_600_000;
 
 /**
  * The keys with which lease tokens are verified, without asking anybody: kept across restarts, refreshed while the
@@ -38,29 +44,29 @@ const REFRESHED_EVERY_MS = 3_600_000;
  */
 export class KeyRing {
   readonly #options: KeyRingOptions;
-  #verifier: Verifier;
-  #askedAtMs = Number.NEGATIVE_INFINITY;
-  #triedAtMs = Number.NEGATIVE_INFINITY;
+  #verifier: TokenVerifier;
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  #attemptedAtMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | undefined;
 
   constructor(options: KeyRingOptions) {
     this.#options = options;
-    this.#verifier = new Verifier(options.pinned ?? options.kept);
+    this.#verifier = new TokenVerifier(options.pinned ?? options.kept);
   }
 
-  get keys(): readonly PublicKey[] {
+  get keys(): readonly LeasePublicKey[] {
     return this.#verifier.keys;
   }
 
   /** Verifies with the keys that are here: for what was kept, when there may be no network. */
-  verifyKept(token: string, expected: Expected): Promise<TokenVerdict> {
+  verifyStored(token: string, expected: ExpectedLease): Promise<LeaseTokenVerdict> {
     return this.#verify(token, expected);
   }
 
   /** Verifies what a server has just answered. */
-  async verify(token: string, expected: Expected): Promise<TokenVerdict> {
+  async verify(token: string, expected: ExpectedLease): Promise<LeaseTokenVerdict> {
     const { clock, pinned } = this.#options;
-    if (pinned === undefined && clock.nowMs() - this.#askedAtMs > REFRESHED_EVERY_MS) {
+    if (pinned === undefined && clock.nowMs() - this.#refreshedAtMs > REFRESH_EVERY_MS) {
       // Only whoever has no keys at all waits for them.
       const asked = this.#ask();
       if (this.keys.length === 0) await asked;
@@ -68,12 +74,12 @@ export class KeyRing {
     }
     const verdict = await this.#verify(token, expected);
     if (verdict.kind !== 'unchecked' || pinned !== undefined) return asRefusal(verdict, pinned !== undefined);
-    if (clock.nowMs() - this.#triedAtMs >= TRIED_EVERY_MS_MIN) await this.#ask();
+    if (clock.nowMs() - this.#attemptedAtMs >= REFRESH_ATTEMPT_EVERY_MS_MIN) await this.#ask();
     return asRefusal(await this.#verify(token, expected), this.keys.length > 0);
   }
 
-  async #verify(token: string, expected: Expected): Promise<TokenVerdict> {
-    const verdict: ProofVerdict = await this.#verifier.verify(token);
+  async #verify(token: string, expected: ExpectedLease): Promise<LeaseTokenVerdict> {
+    const verdict: TokenVerification = await this.#verifier.verify(token);
     switch (verdict.kind) {
       case 'unknown_key':
         return { kind: 'unchecked' };
@@ -92,25 +98,25 @@ export class KeyRing {
   }
 
   async #askOnce(): Promise<void> {
-    const answer = await this.#options.askKeys();
-    this.#triedAtMs = this.#options.clock.nowMs();
+    const answer = await this.#options.fetchKeys();
+    this.#attemptedAtMs = this.#options.clock.nowMs();
     if (answer.kind !== 'response' || answer.status !== 200) return;
     const keys = publicKeysOf(answer.body);
     if (keys.length === 0) return;
-    this.#askedAtMs = this.#options.clock.nowMs();
+    this.#refreshedAtMs = this.#options.clock.nowMs();
     if (JSON.stringify(keys) === JSON.stringify(this.keys)) return;
-    this.#verifier = new Verifier(keys);
+    this.#verifier = new TokenVerifier(keys);
     this.#options.onChange();
   }
 }
 
 /** Where the keys are known, a token of another key is no token of this service. */
-function asRefusal(verdict: TokenVerdict, keysAreKnown: boolean): TokenVerdict {
+function asRefusal(verdict: LeaseTokenVerdict, keysAreKnown: boolean): LeaseTokenVerdict {
   if (verdict.kind !== 'unchecked' || !keysAreKnown) return verdict;
   return { kind: 'refused', detail: 'it was signed by a key that the service does not publish' };
 }
 
-function contradiction(proof: LeaseProof, expected: Expected): TokenVerdict | undefined {
+function contradiction(proof: LeaseProof, expected: ExpectedLease): LeaseTokenVerdict | undefined {
   const names = ['leaseId', 'product', 'feature', 'seats'] as const;
   const wrong = names.find((name) => proof[name] !== expected[name]);
   return wrong === undefined ? undefined : { kind: 'refused', detail: `it is for another ${wrong}` };

@@ -19,12 +19,12 @@ type Unproven =
   /** Signed by a key that is not known. */
   { readonly kind: 'unknown_key' } | { readonly kind: 'refused'; readonly detail: string };
 
-export type ProofVerdict = { readonly kind: 'proven'; readonly proof: LeaseProof } | Unproven;
+export type TokenVerification = { readonly kind: 'proven'; readonly proof: LeaseProof } | Unproven;
 
-export type ClaimsVerdict = { readonly kind: 'signed'; readonly claims: unknown } | Unproven;
+export type ClaimsVerification = { readonly kind: 'signed'; readonly claims: unknown } | Unproven;
 
 /** A public Ed25519 key as a JSON Web Key with its `kid`. */
-export interface PublicKey {
+export interface LeasePublicKey {
   readonly kid: string;
   readonly kty: string;
   readonly crv: string;
@@ -36,27 +36,27 @@ const TOKEN_TYPE = 'evergrant-lease+jwt';
 const KEYS_MAX = 64;
 
 /** Takes what is a public key out of anything; what else is in it (a private part, say) is left there. */
-export function publicKeysOf(value: unknown): readonly PublicKey[] {
+export function publicKeysOf(value: unknown): readonly LeasePublicKey[] {
   const { keys } = (value ?? {}) as { keys?: unknown };
   if (!Array.isArray(keys)) return [];
   return keys.slice(0, KEYS_MAX).flatMap((key: unknown) => {
     const { kid, kty, crv, x } = (key ?? {}) as Record<string, unknown>;
     const usable = [kid, x].every((part) => typeof part === 'string' && part !== '');
-    return usable && kty === 'OKP' && crv === 'Ed25519' ? [{ kid, kty, crv, x } as PublicKey] : [];
+    return usable && kty === 'OKP' && crv === 'Ed25519' ? [{ kid, kty, crv, x } as LeasePublicKey] : [];
   });
 }
 
 /** The keys that are trusted now, ready to verify with. */
-export class Verifier {
-  readonly keys: readonly PublicKey[];
+export class TokenVerifier {
+  readonly keys: readonly LeasePublicKey[];
   readonly #imported = new Map<string, Promise<CryptoKey | Uint8Array>>();
 
-  constructor(keys: readonly PublicKey[]) {
+  constructor(keys: readonly LeasePublicKey[]) {
     this.keys = keys;
   }
 
   /** Never rejects. */
-  async verify(token: string): Promise<ProofVerdict> {
+  async verify(token: string): Promise<TokenVerification> {
     const read = await this.claimsOf(token, TOKEN_TYPE);
     if (read.kind !== 'signed') return read;
     const proof = proofOf(read.claims);
@@ -64,7 +64,7 @@ export class Verifier {
   }
 
   /** What a compact JWS of this `typ` says, when one of the keys has signed it. Never rejects. */
-  async claimsOf(jws: string, type: string): Promise<ClaimsVerdict> {
+  async claimsOf(jws: string, type: string): Promise<ClaimsVerification> {
     const kid = kidOf(jws);
     const key = this.keys.find((candidate) => candidate.kid === kid);
     if (kid !== undefined && !key) return { kind: 'unknown_key' };
@@ -80,7 +80,7 @@ export class Verifier {
     }
   }
 
-  #keyOf(key: PublicKey): Promise<CryptoKey | Uint8Array> {
+  #keyOf(key: LeasePublicKey): Promise<CryptoKey | Uint8Array> {
     const imported = this.#imported.get(key.kid) ?? importJWK(key as unknown as JWK, ALGORITHM);
     this.#imported.set(key.kid, imported);
     return imported;

@@ -1,76 +1,76 @@
-import { leaseIdentity, numberOf, type SeatName, sameSeats } from '../core/lease-identity';
-import { keptLease, newLease } from '../core/lease-state';
+import { identityNumber, leaseIdentity, type SeatSpec, sameSeats } from '../core/lease-identity';
+import { grantedLease, restoredLease } from '../core/lease-state';
 import type { Grant } from '../core/verdict';
 import type { KeyRing } from '../keys/key-ring';
-import type { KeptLease } from '../state/schema';
-import type { Contact } from '../time/server-clock';
-import { type LeaseDefinition, LeaseKeeper, type LeaseKeeperOptions } from './managed-lease';
+import type { StoredLease } from '../state/schema';
+import type { ServerClock } from '../time/server-clock';
+import { type LeaseDefinition, ManagedLease, type ManagedLeaseOptions } from './managed-lease';
 
-export interface LeaseBookOptions
-  extends Omit<LeaseKeeperOptions, 'definition' | 'facts' | 'course' | 'onChange' | 'onOccurrence'> {
+export interface LeaseRegistryOptions
+  extends Omit<ManagedLeaseOptions, 'definition' | 'facts' | 'machine' | 'onChange' | 'onLeaseEvent'> {
   /** The stable name of the installation, if it has one. */
   readonly installation: string | undefined;
-  readonly contact: Contact;
-  readonly keys: Pick<KeyRing, 'verifyKept'>;
-  readonly onOccurrence: LeaseKeeperOptions['onOccurrence'];
+  readonly serverClock: ServerClock;
+  readonly keys: Pick<KeyRing, 'verifyStored'>;
+  readonly onLeaseEvent: ManagedLeaseOptions['onLeaseEvent'];
   readonly onDropped: (leaseId: string, detail: string) => void;
   readonly onChange: () => void;
 }
 
 /** A name for a lease that is being asked for, so that no two bear the same. */
-export interface Reserved {
+export interface ReservedIdentity {
   readonly identity: string | undefined;
   readonly number: number;
   free(): void;
 }
 
 /** All leases that are kept. */
-export class LeaseBook {
-  readonly #options: LeaseBookOptions;
-  readonly #keepers = new Set<LeaseKeeper>();
-  readonly #reserved = new Set<SeatName & { readonly number: number }>();
+export class LeaseRegistry {
+  readonly #options: LeaseRegistryOptions;
+  readonly #leases = new Set<ManagedLease>();
+  readonly #reserved = new Set<SeatSpec & { readonly number: number }>();
 
-  constructor(options: LeaseBookOptions) {
+  constructor(options: LeaseRegistryOptions) {
     this.#options = options;
   }
 
-  get keepers(): readonly LeaseKeeper[] {
-    return [...this.#keepers];
+  get leases(): readonly ManagedLease[] {
+    return [...this.#leases];
   }
 
-  get unclaimed(): readonly LeaseKeeper[] {
-    return this.keepers.filter((keeper) => keeper.unclaimed);
+  get unclaimed(): readonly ManagedLease[] {
+    return this.leases.filter((lease) => lease.unclaimed);
   }
 
-  find(leaseId: string): LeaseKeeper | undefined {
-    return this.keepers.find((keeper) => keeper.id === leaseId);
+  find(leaseId: string): ManagedLease | undefined {
+    return this.leases.find((lease) => lease.id === leaseId);
   }
 
-  kept(): readonly KeptLease[] {
-    return this.keepers.map((keeper) => keeper.kept());
+  toStored(): readonly StoredLease[] {
+    return this.leases.map((lease) => lease.toStored());
   }
 
   /** Takes over what an earlier life of the installation held, as far as its tokens prove it. */
-  async restore(kept: readonly KeptLease[]): Promise<void> {
+  async restore(kept: readonly StoredLease[]): Promise<void> {
     for (const lease of kept) await this.#restoreOne(lease);
   }
 
   /** A lease of an earlier life that is as good as the one asked for. */
-  claim(wanted: SeatName, identity: string | undefined): LeaseKeeper | undefined {
-    const keeper = this.unclaimed.find(
+  claim(wanted: SeatSpec, identity: string | undefined): ManagedLease | undefined {
+    const lease = this.unclaimed.find(
       ({ definition, state }) =>
         sameSeats(definition, wanted) &&
         (identity === undefined || identity === definition.identity) &&
         (state === 'held' || state === 'grace' || state === 'fail_safe'),
     );
-    if (keeper) keeper.unclaimed = false;
-    return keeper;
+    if (lease) lease.unclaimed = false;
+    return lease;
   }
 
-  reserve(wanted: SeatName, identity: string | undefined): Reserved {
+  reserve(wanted: SeatSpec, identity: string | undefined): ReservedIdentity {
     const { installation } = this.#options;
     if (identity !== undefined || installation === undefined) return { identity, number: 0, free: () => undefined };
-    const others = [...this.#reserved, ...this.keepers.map(({ definition }) => definition)];
+    const others = [...this.#reserved, ...this.leases.map(({ definition }) => definition)];
     const taken = new Set(others.filter((other) => sameSeats(other, wanted)).map(({ number }) => number));
     const named = leaseIdentity(installation, taken);
     const reserved = { ...wanted, number: named.number };
@@ -78,7 +78,7 @@ export class LeaseBook {
     return { ...named, free: () => this.#reserved.delete(reserved) };
   }
 
-  keep(leaseId: string, definition: LeaseDefinition, grant: Grant): LeaseKeeper {
+  keep(leaseId: string, definition: LeaseDefinition, grant: Grant): ManagedLease {
     const known = this.find(leaseId);
     if (known) return known;
     const { licenseId, token, epoch, servedBy, overdraft } = grant;
@@ -86,14 +86,14 @@ export class LeaseBook {
     return this.#add({
       definition,
       facts: { id: leaseId, licenseId, token, epoch, servedBy, overdraft },
-      course: newLease(grant, { nowMs: clock.nowMs(), random: random() }),
+      machine: grantedLease(grant, { nowMs: clock.nowMs(), random: random() }),
     });
   }
 
-  async #restoreOne(kept: KeptLease): Promise<void> {
-    const { keys, contact, clock, random, onDropped, installation } = this.#options;
+  async #restoreOne(kept: StoredLease): Promise<void> {
+    const { keys, serverClock, clock, random, onDropped, installation } = this.#options;
     const { leaseId, licenseId, token, borrowed, epoch, servedBy, ...definition } = kept;
-    const verdict = await keys.verifyKept(token, { ...definition, leaseId });
+    const verdict = await keys.verifyStored(token, { ...definition, leaseId });
     if (verdict.kind !== 'proven') {
       onDropped(
         leaseId,
@@ -103,31 +103,34 @@ export class LeaseBook {
     }
     const { issuedAtMs, expiresAtMs, policy } = verdict.proof;
     const nowMs = clock.nowMs();
-    const serverNowMs = contact.serverNowMs();
-    const times = { heardAtMs: nowMs - (serverNowMs - issuedAtMs), expiresAtMs: nowMs - (serverNowMs - expiresAtMs) };
-    const keeper = this.#add({
-      definition: { ...definition, number: numberOf(installation, definition.identity) ?? 0 },
+    const serverNowMs = serverClock.nowMs();
+    const times = {
+      confirmedAtMs: nowMs - (serverNowMs - issuedAtMs),
+      expiresAtMs: nowMs - (serverNowMs - expiresAtMs),
+    };
+    const lease = this.#add({
+      definition: { ...definition, number: identityNumber(installation, definition.identity) ?? 0 },
       facts: { id: leaseId, licenseId, token, epoch, servedBy, overdraft: false },
-      course: keptLease({ ...times, policy, borrowed }, { nowMs, random: random() }),
+      machine: restoredLease({ ...times, policy, borrowed }, { nowMs, random: random() }),
     });
-    keeper.unclaimed = true;
-    const { state } = keeper;
+    lease.unclaimed = true;
+    const { state } = lease;
     if (state === 'grace' || state === 'fail_safe' || state === 'suspended') {
-      this.#options.onOccurrence(keeper, { kind: state, because: 'it was so when the installation was started again' });
+      this.#options.onLeaseEvent(lease, { kind: state, because: 'it was so when the installation was started again' });
     }
   }
 
-  #add(lease: Pick<LeaseKeeperOptions, 'definition' | 'facts' | 'course'>): LeaseKeeper {
-    const keeper = new LeaseKeeper({
+  #add(options: Pick<ManagedLeaseOptions, 'definition' | 'facts' | 'machine'>): ManagedLease {
+    const lease = new ManagedLease({
       ...this.#options,
-      ...lease,
+      ...options,
       onChange: (changed) => {
-        if (changed.isOver) this.#keepers.delete(changed);
+        if (changed.isFinished) this.#leases.delete(changed);
         this.#options.onChange();
       },
     });
-    this.#keepers.add(keeper);
+    this.#leases.add(lease);
     this.#options.onChange();
-    return keeper;
+    return lease;
   }
 }

@@ -1,16 +1,23 @@
-import type { SeatName } from '../core/lease-identity';
-import { isOver, type LeaseCourse, type LeaseInput, type Moment, step, wakeAtMs } from '../core/lease-state';
-import type { Delivery } from '../core/retry-policy';
+import type { SeatSpec } from '../core/lease-identity';
+import {
+  isFinished,
+  type LeaseInput,
+  type LeaseMachineState,
+  type StepContext,
+  step,
+  wakeAtMs,
+} from '../core/lease-state';
+import type { RequestOutcome } from '../core/retry-policy';
 import type { Grant } from '../core/verdict';
-import type { Occurrence } from '../events';
-import type { TokenVerdict } from '../keys/key-ring';
+import type { LeaseEventBody } from '../events';
+import type { LeaseTokenVerdict } from '../keys/key-ring';
 import type { Lease, LeaseState, ReleaseOutcome } from '../lease';
-import type { KeptLease } from '../state/schema';
+import type { StoredLease } from '../state/schema';
 import type { Cancel, ClientClock } from '../time/clock';
 import type { Call } from '../transport/call';
 
 /** What a lease is of, for as long as it is kept. */
-export interface LeaseDefinition extends SeatName {
+export interface LeaseDefinition extends SeatSpec {
   readonly holder: string;
   /** The name under which the installation gets it back, and its number among the leases of the same seats. */
   readonly identity: string | undefined;
@@ -27,46 +34,46 @@ export interface LeaseFacts {
   readonly overdraft: boolean;
 }
 
-export interface LeaseKeeperOptions {
+export interface ManagedLeaseOptions {
   readonly definition: LeaseDefinition;
   readonly facts: LeaseFacts;
-  readonly course: LeaseCourse;
+  readonly machine: LeaseMachineState;
   readonly clock: ClientClock;
   readonly random: () => number;
   readonly newLeaseId: () => string;
-  readonly onOccurrence: (keeper: LeaseKeeper, occurrence: Occurrence) => void;
+  readonly onLeaseEvent: (lease: ManagedLease, event: LeaseEventBody) => void;
   /** It has something to ask. */
-  readonly onAsk: (keeper: LeaseKeeper) => void;
+  readonly onCallDue: (lease: ManagedLease) => void;
   /** What would have to be kept has changed, or it is over. */
-  readonly onChange: (keeper: LeaseKeeper) => void;
-  readonly release: (keeper: LeaseKeeper) => Promise<Delivery>;
+  readonly onChange: (lease: ManagedLease) => void;
+  readonly release: (lease: ManagedLease) => Promise<RequestOutcome>;
 }
 
 /** What a question about the lease led to, with the token of a grant already verified. */
-export type Learned =
+export type CallResult =
   | { readonly kind: 'granted'; readonly grant: Grant }
-  | { readonly kind: 'unproven'; readonly detail: string; readonly againInMs: number }
+  | { readonly kind: 'unproven'; readonly detail: string; readonly retryInMs: number }
   | Exclude<LeaseInput, { kind: 'granted' | 'time' | 'released' | 'disconnected' }>;
 
-/** Carries one lease through its course: gives it the time, tells the host, and says when something is to be asked. */
-export class LeaseKeeper implements Lease {
+/** Carries one lease through its machine: gives it the time, tells the host, and says when something is to be asked. */
+export class ManagedLease implements Lease {
   readonly definition: LeaseDefinition;
   /** Nobody has asked for it since the installation was started again. */
   unclaimed = false;
-  readonly #options: LeaseKeeperOptions;
+  readonly #options: ManagedLeaseOptions;
   #facts: LeaseFacts;
-  #course: LeaseCourse;
+  #machine: LeaseMachineState;
   /** Under which the seats are asked for anew; kept until that is decided, so that they are never taken twice. */
-  #anewId: string | undefined;
+  #reacquireId: string | undefined;
   #asking: 'heartbeat' | 'checkout' | undefined;
   #timer: Cancel = () => undefined;
   #release: Promise<ReleaseOutcome> | undefined;
 
-  constructor(options: LeaseKeeperOptions) {
+  constructor(options: ManagedLeaseOptions) {
     this.#options = options;
     this.definition = options.definition;
     this.#facts = options.facts;
-    this.#course = options.course;
+    this.#machine = options.machine;
     this.#wake();
   }
 
@@ -91,7 +98,7 @@ export class LeaseKeeper implements Lease {
   }
 
   get state(): LeaseState {
-    return this.#course.state;
+    return this.#machine.state;
   }
 
   get token(): string {
@@ -107,7 +114,7 @@ export class LeaseKeeper implements Lease {
   }
 
   get borrowed(): boolean {
-    return this.#course.borrowed;
+    return this.#machine.borrowed;
   }
 
   get overdraft(): boolean {
@@ -115,19 +122,19 @@ export class LeaseKeeper implements Lease {
   }
 
   get expiresInMs(): number {
-    return Math.max(0, this.#course.expiresAtMs - this.#options.clock.nowMs());
+    return Math.max(0, this.#machine.expiresAtMs - this.#options.clock.nowMs());
   }
 
-  get isOver(): boolean {
-    return isOver(this.#course);
+  get isFinished(): boolean {
+    return isFinished(this.#machine);
   }
 
   /** What is to be asked now; undefined when that has been settled meanwhile. */
-  get question(): Call | undefined {
-    if (this.isOver || !this.#asking) return undefined;
+  get nextCall(): Call | undefined {
+    if (this.isFinished || !this.#asking) return undefined;
     if (this.#asking === 'heartbeat')
       return this.#call('heartbeat', 'POST', '/heartbeat', this.id, { token: this.token });
-    this.#anewId ??= this.#options.newLeaseId();
+    this.#reacquireId ??= this.#options.newLeaseId();
     const { product, feature, seats, holder, identity, licenseId } = this.definition;
     const body = {
       product,
@@ -137,45 +144,45 @@ export class LeaseKeeper implements Lease {
       ...(identity ? { identity } : {}),
       ...(licenseId ? { licenseId } : {}),
     };
-    return this.#call('checkout', 'PUT', '', this.#anewId, body);
+    return this.#call('checkout', 'PUT', '', this.#reacquireId, body);
   }
 
   /** Each call shows the newest token: to a server that never heard of the lease it is the proof of it (S3). */
-  get farewell(): Call {
+  get releaseCall(): Call {
     return this.#call('release', 'DELETE', '', this.id, { token: this.token });
   }
 
   /** For as long as it is asked for anew, a heartbeat of the whole session says nothing about it. */
-  get asksForRenewal(): boolean {
-    return !this.isOver && this.#course.asks === 'heartbeat' && !this.borrowed;
+  get renewsByHeartbeat(): boolean {
+    return !this.isFinished && this.#machine.asks === 'heartbeat' && !this.borrowed;
   }
 
   get heartbeatInMs(): number {
-    return this.#course.heartbeatInMs;
+    return this.#machine.heartbeatInMs;
   }
 
-  kept(): KeptLease {
+  toStored(): StoredLease {
     const { product, feature, seats, holder, identity } = this.definition;
     const { id: leaseId, licenseId, token, borrowed, epoch, servedBy } = this;
     return { leaseId, licenseId, product, feature, seats, holder, identity, borrowed, epoch, servedBy, token };
   }
 
-  learn(learned: Learned): void {
-    if (this.isOver) return;
+  applyResult(result: CallResult): void {
+    if (this.isFinished) return;
     this.#asking = undefined;
-    switch (learned.kind) {
+    switch (result.kind) {
       case 'granted':
-        this.#take(learned.grant);
-        this.#advance(learned);
+        this.#take(result.grant);
+        this.#advance(result);
         break;
       case 'unproven': {
-        const { detail, againInMs } = learned;
-        this.#options.onOccurrence(this, { kind: 'unproven', detail });
-        this.#advance({ kind: 'unanswered', because: 'unproven', againInMs });
+        const { detail, retryInMs } = result;
+        this.#options.onLeaseEvent(this, { kind: 'unproven', detail });
+        this.#advance({ kind: 'unanswered', because: 'unproven', retryInMs });
         break;
       }
       default:
-        this.#advance(learned);
+        this.#advance(result);
     }
   }
 
@@ -185,7 +192,7 @@ export class LeaseKeeper implements Lease {
   }
 
   release(): Promise<ReleaseOutcome> {
-    this.#release ??= this.#giveBack();
+    this.#release ??= this.#undo();
     return this.#release;
   }
 
@@ -194,44 +201,44 @@ export class LeaseKeeper implements Lease {
     this.#timer();
   }
 
-  async #giveBack(): Promise<ReleaseOutcome> {
+  async #undo(): Promise<ReleaseOutcome> {
     if (this.state === 'lost') return { kind: 'already-gone' };
-    const told = step(this.#course, { kind: 'released' }, this.#moment());
-    this.#course = told.lease;
+    const told = step(this.#machine, { kind: 'released' }, this.#moment());
+    this.#machine = told.lease;
     this.#timer();
     this.#options.onChange(this);
-    const delivery = await this.#options.release(this);
-    for (const occurrence of told.told) this.#options.onOccurrence(this, occurrence);
-    return releaseOutcome(delivery);
+    const outcome = await this.#options.release(this);
+    for (const event of told.told) this.#options.onLeaseEvent(this, event);
+    return releaseOutcome(outcome);
   }
 
   #take(grant: Grant): void {
     const { token, epoch, servedBy, overdraft } = grant;
-    const id = grant.leaseId ?? this.#anewId ?? this.id;
+    const id = grant.leaseId ?? this.#reacquireId ?? this.id;
     this.#facts = { id, licenseId: grant.licenseId ?? this.licenseId, token, epoch, servedBy, overdraft };
-    this.#anewId = undefined;
+    this.#reacquireId = undefined;
   }
 
   #advance(input: LeaseInput): void {
-    const before = this.#course;
+    const before = this.#machine;
     const { lease, told, ask } = step(before, input, this.#moment());
-    this.#course = lease;
+    this.#machine = lease;
     if (ask) this.#asking = ask;
     this.#wake();
-    if (input.kind === 'granted' || (isOver(lease) && !isOver(before))) this.#options.onChange(this);
-    for (const occurrence of told) this.#options.onOccurrence(this, occurrence);
-    if (ask && !this.isOver) this.#options.onAsk(this);
+    if (input.kind === 'granted' || (isFinished(lease) && !isFinished(before))) this.#options.onChange(this);
+    for (const event of told) this.#options.onLeaseEvent(this, event);
+    if (ask && !this.isFinished) this.#options.onCallDue(this);
   }
 
   #wake(): void {
     this.#timer();
     const { clock } = this.#options;
-    const atMs = wakeAtMs(this.#course, clock.nowMs());
+    const atMs = wakeAtMs(this.#machine, clock.nowMs());
     if (atMs === undefined) return;
     this.#timer = clock.after(atMs - clock.nowMs(), () => this.#advance({ kind: 'time' }), { background: true });
   }
 
-  #moment(): Moment {
+  #moment(): StepContext {
     return { nowMs: this.#options.clock.nowMs(), random: this.#options.random() };
   }
 
@@ -247,39 +254,43 @@ export class LeaseKeeper implements Lease {
   }
 }
 
-function releaseOutcome(delivery: Delivery): ReleaseOutcome {
-  switch (delivery.kind) {
+function releaseOutcome(outcome: RequestOutcome): ReleaseOutcome {
+  switch (outcome.kind) {
     case 'done':
       return { kind: 'released' };
     case 'ended':
       return { kind: 'already-gone' };
     case 'refused':
-      return { kind: 'not-told', because: delivery.code };
+      return { kind: 'not-told', because: outcome.code };
     case 'queued':
     case 'no_seat_available':
-      return { kind: 'not-told', because: delivery.kind };
-    case 'given-up':
-      return { kind: 'not-told', because: delivery.because };
+      return { kind: 'not-told', because: outcome.kind };
+    case 'given_up':
+      return { kind: 'not-told', because: outcome.because };
   }
 }
 
-/** How a verified token reads to a keeper. */
-export function learnedFrom(delivery: Delivery, proof: TokenVerdict | undefined, againInMs: number): Learned {
-  switch (delivery.kind) {
+/** How a verified token reads to a lease. */
+export function callResultOf(
+  outcome: RequestOutcome,
+  proof: LeaseTokenVerdict | undefined,
+  retryInMs: number,
+): CallResult {
+  switch (outcome.kind) {
     case 'done': {
-      if (!delivery.grant) return { kind: 'unanswered', because: 'an empty answer', againInMs };
-      if (proof?.kind === 'refused') return { kind: 'unproven', detail: proof.detail, againInMs };
-      return { kind: 'granted', grant: delivery.grant };
+      if (!outcome.grant) return { kind: 'unanswered', because: 'an empty answer', retryInMs };
+      if (proof?.kind === 'refused') return { kind: 'unproven', detail: proof.detail, retryInMs };
+      return { kind: 'granted', grant: outcome.grant };
     }
     case 'ended':
-      return delivery;
+      return outcome;
     case 'no_seat_available':
-      return { kind: 'ended', code: delivery.kind };
+      return { kind: 'ended', code: outcome.kind };
     case 'refused':
-      return { kind: 'refused', code: delivery.code, detail: delivery.detail, againInMs };
+      return { kind: 'refused', code: outcome.code, detail: outcome.detail, retryInMs };
     case 'queued':
-      return { kind: 'unanswered', because: delivery.kind, againInMs };
-    case 'given-up':
-      return { kind: 'unanswered', because: delivery.because, againInMs };
+      return { kind: 'unanswered', because: outcome.kind, retryInMs };
+    case 'given_up':
+      return { kind: 'unanswered', because: outcome.because, retryInMs };
   }
 }

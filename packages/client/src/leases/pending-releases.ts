@@ -1,40 +1,40 @@
-import type { Delivery } from '../core/retry-policy';
+import type { RequestOutcome } from '../core/retry-policy';
 import { type ClientClock, pause } from '../time/clock';
 
-export interface FarewellsOptions {
+export interface PendingReleasesOptions {
   readonly clock: ClientClock;
   /** How long a request that got no answer may still be carried out. */
   readonly settleMs: number;
   /** Aborted when the client ends as one that dies. */
-  readonly dead: AbortSignal;
+  readonly killed: AbortSignal;
 }
 
 /**
  * Leases that are being given back. Until that is settled a server may still hand one of them to the same installation, which
  * it knows by its name; whoever took it then would hold seats that the release, when it arrives, frees for somebody else.
  */
-export class Farewells {
-  readonly #options: FarewellsOptions;
-  readonly #underWay = new Map<string, Promise<void>>();
+export class PendingReleases {
+  readonly #options: PendingReleasesOptions;
+  readonly #find = new Map<string, Promise<void>>();
   readonly #watches = new Set<Set<string>>();
 
-  constructor(options: FarewellsOptions) {
+  constructor(options: PendingReleasesOptions) {
     this.#options = options;
   }
 
   /** Resolves as the delivery does. */
-  say(leaseId: string, delivery: Promise<Delivery>): Promise<Delivery> {
-    const settled = this.#settled(delivery).then(() => {
-      if (this.#underWay.get(leaseId) === settled) this.#underWay.delete(leaseId);
+  track(leaseId: string, outcome: Promise<RequestOutcome>): Promise<RequestOutcome> {
+    const settled = this.#settled(outcome).then(() => {
+      if (this.#find.get(leaseId) === settled) this.#find.delete(leaseId);
       for (const watch of this.#watches) watch.add(leaseId);
     });
-    this.#underWay.set(leaseId, settled);
-    return delivery;
+    this.#find.set(leaseId, settled);
+    return outcome;
   }
 
   /** Resolves when it is certain what has become of the lease; undefined when nobody is giving it back. */
-  underWay(leaseId: string): Promise<void> | undefined {
-    return this.#underWay.get(leaseId);
+  find(leaseId: string): Promise<void> | undefined {
+    return this.#find.get(leaseId);
   }
 
   /**
@@ -47,10 +47,10 @@ export class Farewells {
     return { settled, end: () => void this.#watches.delete(settled) };
   }
 
-  async #settled(delivery: Promise<Delivery>): Promise<void> {
-    const { clock, settleMs, dead } = this.#options;
-    const outcome = await delivery;
-    const mayArrive = outcome.kind === 'given-up' && outcome.mayBeDone;
-    if (mayArrive) await pause(clock, settleMs, { signal: dead, background: true });
+  async #settled(outcome: Promise<RequestOutcome>): Promise<void> {
+    const { clock, settleMs, killed } = this.#options;
+    const settledOutcome = await outcome;
+    const mayArrive = settledOutcome.kind === 'given_up' && settledOutcome.mayHaveSucceeded;
+    if (mayArrive) await pause(clock, settleMs, { signal: killed, background: true });
   }
 }

@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type BackoffPolicy, backoffMs } from '../core/backoff';
 import type { ClientNotice } from '../events';
-import type { KeptRoom } from '../state/schema';
+import type { StoredControlRoom } from '../state/schema';
 import { type Cancel, type ClientClock, pause } from '../time/clock';
 import type { AddressBook } from '../transport/addresses';
-import type { Answer, Call } from '../transport/call';
+import type { Call, TransportResult } from '../transport/call';
 import type { HttpTransport } from '../transport/http-transport';
 
 /** How an installation registers itself as a Control Room. */
-export interface RoomDefinition {
+export interface ControlRoomDefinition {
   /** The Control Room's GUID. @default drawn once and kept in the state file */
   readonly guid?: string;
   /** For people, for example `Control Room Kyoto`. */
@@ -20,9 +20,9 @@ export interface RoomDefinition {
   readonly token?: string;
 }
 
-export interface MembershipOptions {
-  readonly definition: RoomDefinition;
-  readonly kept: KeptRoom | undefined;
+export interface RegistrationOptions {
+  readonly definition: ControlRoomDefinition;
+  readonly kept: StoredControlRoom | undefined;
   readonly newGuid: () => string;
   readonly http: HttpTransport;
   readonly addresses: AddressBook;
@@ -42,22 +42,22 @@ export type RegistrationOutcome =
   | { readonly kind: 'unavailable'; readonly because: string };
 
 const TOKEN_BYTES = 32;
-const DOUBTED_EVERY_MS_MIN = 60_000;
-const PRESENCE_EVERY_MS_DEFAULT = 3_600_000;
+const INVALIDATE_EVERY_MS_MIN = 60_000;
+const HEARTBEAT_EVERY_MS_DEFAULT = 3_600_000;
 
 /**
  * The installation as a Control Room of a license. It draws its own token, keeps it, and sends only its SHA-256, so
  * nobody who reads the database or the wire can act for it. The same registration again is the same registration.
  */
-export class Membership {
-  readonly #options: MembershipOptions;
-  #room: KeptRoom;
+export class Registration {
+  readonly #options: RegistrationOptions;
+  #room: StoredControlRoom;
   #registered: boolean;
   #registering: Promise<RegistrationOutcome> | undefined;
-  #doubtedAtMs = Number.NEGATIVE_INFINITY;
+  #invalidatedAtMs = Number.NEGATIVE_INFINITY;
   #presence: Cancel = () => undefined;
 
-  constructor(options: MembershipOptions) {
+  constructor(options: RegistrationOptions) {
     this.#options = options;
     const { kept, definition } = options;
     const guid = (definition.guid ?? kept?.guid ?? options.newGuid()).toLowerCase();
@@ -65,10 +65,10 @@ export class Membership {
     const token = definition.token ?? randomBytes(TOKEN_BYTES).toString('base64url');
     this.#room = same ?? { guid, token, licenseId: undefined };
     this.#registered = same?.licenseId !== undefined;
-    if (this.#registered) this.#beHere(PRESENCE_EVERY_MS_DEFAULT);
+    if (this.#registered) this.#scheduleHeartbeat(HEARTBEAT_EVERY_MS_DEFAULT);
   }
 
-  get room(): KeptRoom {
+  get room(): StoredControlRoom {
     return this.#room;
   }
 
@@ -86,10 +86,10 @@ export class Membership {
   }
 
   /** The service does not know the token: perhaps its database is an older one. Registers again, now and then. */
-  doubt(): void {
+  invalidate(): void {
     const { clock, requestTimeoutMs, signal } = this.#options;
-    if (clock.nowMs() - this.#doubtedAtMs < DOUBTED_EVERY_MS_MIN) return;
-    this.#doubtedAtMs = clock.nowMs();
+    if (clock.nowMs() - this.#invalidatedAtMs < INVALIDATE_EVERY_MS_MIN) return;
+    this.#invalidatedAtMs = clock.nowMs();
     this.#registered = false;
     void this.ready(requestTimeoutMs, signal);
   }
@@ -107,7 +107,7 @@ export class Membership {
       const { answer, address } = await this.#ask(this.#registration(), signal);
       const outcome = this.#outcomeOf(answer);
       if (outcome.kind !== 'unavailable') return outcome;
-      this.#moveOn(answer, address);
+      this.#changeAddress(answer, address);
       const retryAfterMs = answer.kind === 'response' ? answer.retryAfterMs : undefined;
       const waitMs = backoffMs({ failures, retryAfterMs, random: random() }, backoff);
       if (signal.aborted || clock.nowMs() + waitMs >= endsAtMs) return outcome;
@@ -127,8 +127,8 @@ export class Membership {
     };
   }
 
-  #outcomeOf(answer: Answer): RegistrationOutcome {
-    if (answer.kind === 'no-response') return { kind: 'unavailable', because: answer.because };
+  #outcomeOf(answer: TransportResult): RegistrationOutcome {
+    if (answer.kind === 'no_response') return { kind: 'unavailable', because: answer.because };
     const { status, body } = answer;
     const code = typeof body.code === 'string' ? body.code : `http_${status}`;
     if (status === 200 || status === 201) return this.#registeredAs(body);
@@ -144,19 +144,19 @@ export class Membership {
     this.#registered = true;
     void this.#options.keep();
     this.#options.onNotice({ kind: 'registered', controlRoom: this.#room.guid, licenseId });
-    this.#beHere(presenceMs(heartbeatAfter));
+    this.#scheduleHeartbeat(heartbeatIntervalMs(heartbeatAfter));
     return { kind: 'registered' };
   }
 
   /** Without a word for long a Control Room counts as out of reach, though it may only have had nothing to ask. */
-  #beHere(everyMs: number): void {
+  #scheduleHeartbeat(everyMs: number): void {
     const { clock, random } = this.#options;
     this.#presence();
     const waitMs = everyMs * (0.9 + 0.2 * random());
-    this.#presence = clock.after(waitMs, () => void this.#sayPresent(everyMs), { background: true });
+    this.#presence = clock.after(waitMs, () => void this.#sendHeartbeat(everyMs), { background: true });
   }
 
-  async #sayPresent(everyMs: number): Promise<void> {
+  async #sendHeartbeat(everyMs: number): Promise<void> {
     const path = `/v1/control-rooms/${this.#room.guid}/heartbeat`;
     const { answer, address } = await this.#ask(
       { kind: 'presence', method: 'POST', path, body: {} },
@@ -164,14 +164,14 @@ export class Membership {
     );
     if (this.#options.signal.aborted) return;
     if (answer.kind === 'response' && answer.status === 200) {
-      this.#beHere(presenceMs(answer.body.heartbeatAfter));
+      this.#scheduleHeartbeat(heartbeatIntervalMs(answer.body.heartbeatAfter));
       return;
     }
-    this.#moveOn(answer, address);
-    this.#beHere(Math.min(everyMs, this.#options.backoff.capMs * 4));
+    this.#changeAddress(answer, address);
+    this.#scheduleHeartbeat(Math.min(everyMs, this.#options.backoff.capMs * 4));
   }
 
-  async #ask(call: Call, stop: AbortSignal): Promise<{ answer: Answer; address: string }> {
+  async #ask(call: Call, stop: AbortSignal): Promise<{ answer: TransportResult; address: string }> {
     const { http, addresses, requestTimeoutMs: timeoutMs } = this.#options;
     const address = await addresses.current();
     return {
@@ -180,13 +180,13 @@ export class Membership {
     };
   }
 
-  #moveOn(answer: Answer, from: string): void {
+  #changeAddress(answer: TransportResult, from: string): void {
     const told = answer.kind === 'response' && answer.status === 503 ? answer.body.address : undefined;
-    if (typeof told === 'string' && this.#options.addresses.follow(told) !== 'not-trusted') return;
-    if (answer.kind === 'no-response' || answer.status >= 500) this.#options.addresses.leave(from);
+    if (typeof told === 'string' && this.#options.addresses.follow(told) !== 'not_trusted') return;
+    if (answer.kind === 'no_response' || answer.status >= 500) this.#options.addresses.leave(from);
   }
 }
 
-function presenceMs(heartbeatAfter: unknown): number {
-  return typeof heartbeatAfter === 'number' && heartbeatAfter > 0 ? heartbeatAfter * 1_000 : PRESENCE_EVERY_MS_DEFAULT;
+function heartbeatIntervalMs(heartbeatAfter: unknown): number {
+  return typeof heartbeatAfter === 'number' && heartbeatAfter > 0 ? heartbeatAfter * 1_000 : HEARTBEAT_EVERY_MS_DEFAULT;
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { LastContact } from '../core/elapsed';
-import { type PublicKey, publicKeysOf } from '../keys/lease-proof';
+import { type LeasePublicKey, publicKeysOf } from '../keys/lease-proof';
 
 /** A lease as the installation keeps it. What it is worth says its token alone, which cannot be changed unnoticed. */
-export interface KeptLease {
+export interface StoredLease {
   readonly leaseId: string;
   readonly licenseId: string | undefined;
   readonly product: string;
@@ -18,7 +18,7 @@ export interface KeptLease {
 }
 
 /** How the installation is registered as a Control Room. The token is the credential of all its calls. */
-export interface KeptRoom {
+export interface StoredControlRoom {
   readonly guid: string;
   readonly token: string;
   readonly licenseId: string | undefined;
@@ -28,13 +28,13 @@ export interface KeptRoom {
 export interface ClientState {
   /** The stable name of the installation. */
   readonly identity: string;
-  readonly room: KeptRoom | undefined;
-  readonly keys: readonly PublicKey[];
+  readonly room: StoredControlRoom | undefined;
+  readonly keys: readonly LeasePublicKey[];
   readonly contact: LastContact | undefined;
-  readonly leases: readonly KeptLease[];
+  readonly leases: readonly StoredLease[];
 }
 
-export type StateReading =
+export type StateReadResult =
   | { readonly kind: 'read'; readonly state: ClientState }
   | { readonly kind: 'damaged'; readonly detail: string }
   | { readonly kind: 'newer_version'; readonly version: number };
@@ -51,7 +51,7 @@ export function writeState(state: ClientState): string {
   return `${JSON.stringify({ version: VERSION, checksum: checksumOf(state), state })}\n`;
 }
 
-export function readState(text: string): StateReading {
+export function readState(text: string): StateReadResult {
   let document: Record<string, unknown>;
   try {
     document = asRecord(JSON.parse(text));
@@ -82,7 +82,7 @@ function asRecord(value: unknown): Record<string, unknown> {
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 
-function roomOf(value: unknown): KeptRoom | undefined {
+function roomOf(value: unknown): StoredControlRoom | undefined {
   const { guid, token, licenseId } = asRecord(value);
   if (typeof guid !== 'string' || typeof token !== 'string') return undefined;
   return { guid, token, licenseId: text(licenseId) };
@@ -96,7 +96,7 @@ function contactOf(value: unknown): LastContact | undefined {
   return numbers ? ({ serverTimeMs, wallMs, ranMs } as LastContact) : undefined;
 }
 
-function leaseOf(value: unknown): KeptLease | undefined {
+function leaseOf(value: unknown): StoredLease | undefined {
   const { leaseId, licenseId, product, feature, seats, holder, identity, borrowed, epoch, servedBy, token } =
     asRecord(value);
   const texts = [leaseId, product, feature, holder, token].every((each) => text(each) !== undefined);

@@ -5,7 +5,7 @@ import type { Cancel, ClientClock } from '../time/clock';
 
 /**
  * Says that one process writes a state file. The lock is a file beside it that names the process and is touched while
- * it lives; it is stale when that process is known to be dead, or when nobody has touched it for long.
+ * it lives; it is stale when that process is known to be killed, or when nobody has touched it for long.
  */
 interface Owner {
   readonly nonce: string;
@@ -13,7 +13,7 @@ interface Owner {
   readonly host: string;
 }
 
-const TOUCHED_EVERY_MS = 10_000;
+const TOUCH_EVERY_MS = 10_000;
 /** For a process on another host, or in another container: long enough that no pause looks like a death. */
 const STALE_AFTER_MS = 60_000;
 
@@ -34,21 +34,21 @@ export class StateLock {
    * @throws when the folder cannot be written to.
    */
   take(): { readonly pid: number; readonly host: string } | undefined {
-    const other = this.#tryTake() && this.#tryTakeOver();
+    const other = this.#tryAcquire() && this.#tryReplaceStale();
     if (other) return other;
     this.#held = true;
-    this.#touchAgain();
+    this.#scheduleTouch();
     return undefined;
   }
 
   /**
-   * False when another process has taken over, thinking this one dead: then nothing may be written any more. A lock that
+   * False when another process has taken over, thinking this one killed: then nothing may be written any more. A lock that
    * somebody has tidied away is put back.
    *
    * @throws when the folder cannot be written to.
    */
   isHeld(): boolean {
-    if (this.#held && !existsSync(this.#path)) this.#tryTake();
+    if (this.#held && !existsSync(this.#path)) this.#tryAcquire();
     this.#held &&= readOwner(this.#path)?.nonce === this.#owner.nonce;
     return this.#held;
   }
@@ -59,32 +59,32 @@ export class StateLock {
     this.#held = false;
   }
 
-  #tryTake(): Owner | undefined {
+  #tryAcquire(): Owner | undefined {
     try {
       writeFileSync(this.#path, JSON.stringify(this.#owner), { flag: 'wx', mode: 0o600 });
       return undefined;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      return readOwner(this.#path) ?? NOBODY_KNOWN;
+      return readOwner(this.#path) ?? UNKNOWN_OWNER;
     }
   }
 
   /** A stale lock is renamed away first: of two who see it at the same time one finds that it is gone. */
-  #tryTakeOver(): Owner | undefined {
-    const owner = readOwner(this.#path) ?? NOBODY_KNOWN;
+  #tryReplaceStale(): Owner | undefined {
+    const owner = readOwner(this.#path) ?? UNKNOWN_OWNER;
     if (!this.#isStale(owner)) return owner;
     const aside = `${this.#path}.${this.#owner.nonce}`;
     try {
       renameSync(this.#path, aside);
     } catch {
-      return this.#tryTake();
+      return this.#tryAcquire();
     }
     const moved = readOwner(aside);
     // Another process was faster, and its fresh lock is what was renamed: it gets it back.
     const wasFresh = moved !== undefined && moved.nonce !== owner.nonce;
     if (wasFresh) renameSync(aside, this.#path);
     else rmSync(aside, { force: true });
-    return wasFresh ? moved : this.#tryTake();
+    return wasFresh ? moved : this.#tryAcquire();
   }
 
   #isStale({ pid, host }: Owner): boolean {
@@ -100,10 +100,10 @@ export class StateLock {
     }
   }
 
-  #touchAgain(): void {
+  #scheduleTouch(): void {
     heldInThisProcess.add(this.#path);
     const stop = this.#clock.after(
-      TOUCHED_EVERY_MS,
+      TOUCH_EVERY_MS,
       () => {
         const nowSeconds = this.#clock.wallMs() / 1_000;
         try {
@@ -112,7 +112,7 @@ export class StateLock {
         } catch {
           // A disk in trouble; the next write will tell.
         }
-        this.#touchAgain();
+        this.#scheduleTouch();
       },
       { background: true },
     );
@@ -124,7 +124,7 @@ export class StateLock {
 }
 
 /** A lock that is being written, or that is damaged: its age decides. */
-const NOBODY_KNOWN: Owner = { nonce: '', pid: 0, host: 'unknown' };
+const UNKNOWN_OWNER: Owner = { nonce: '', pid: 0, host: 'unknown' };
 
 /** Two clients of one process are two writers as well. */
 const heldInThisProcess = new Set<string>();

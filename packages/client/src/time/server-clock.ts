@@ -1,8 +1,8 @@
-import { heard, type LastContact, ranOn, serverTimeAtLeastMs } from '../core/elapsed';
+import { addElapsed, type LastContact, recordContact, serverTimeAtLeastMs } from '../core/elapsed';
 import type { ClientClock } from './clock';
 
 /** When the servers were heard last, and what their clock must say now. */
-export class Contact {
+export class ServerClock {
   readonly #clock: ClientClock;
   #last: LastContact | undefined;
   /** What their clock said at a moment of ours. */
@@ -18,21 +18,21 @@ export class Contact {
 
   #countedFromMs: number;
 
-  heard(serverTimeMs: number): void {
+  observe(serverTimeMs: number): void {
     const atMs = this.#clock.nowMs();
-    this.#last = heard(this.#last, serverTimeMs, this.#clock.wallMs());
+    this.#last = recordContact(this.#last, serverTimeMs, this.#clock.wallMs());
     this.#base = { serverTimeMs: this.#last.serverTimeMs, atMs };
     this.#countedFromMs = atMs;
   }
 
   /** This machine's own clock when no server was ever heard. */
-  serverNowMs(): number {
+  nowMs(): number {
     if (!this.#base) return this.#clock.wallMs();
     return this.#base.serverTimeMs + this.#clock.nowMs() - this.#base.atMs;
   }
 
   /** To be kept: with the time that this process has run since. */
-  kept(): LastContact | undefined {
-    return this.#last && ranOn(this.#last, Math.max(0, Math.ceil(this.#clock.nowMs() - this.#countedFromMs)));
+  toStored(): LastContact | undefined {
+    return this.#last && addElapsed(this.#last, Math.max(0, Math.ceil(this.#clock.nowMs() - this.#countedFromMs)));
   }
 }

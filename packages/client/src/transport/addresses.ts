@@ -1,4 +1,4 @@
-import type { Answer } from './call';
+import type { TransportResult } from './call';
 
 export interface AddressBookOptions {
   /** Where to ask, the preferred first. */
@@ -6,10 +6,10 @@ export interface AddressBookOptions {
   /** Where a server may send this client besides. */
   readonly trusted: readonly string[];
   /** Asks one address for its status; never rejects. */
-  readonly askStatus: (address: string) => Promise<Answer>;
+  readonly fetchStatus: (address: string) => Promise<TransportResult>;
 }
 
-interface Candidate {
+interface AddressCandidate {
   readonly address: string;
   readonly rank: number;
 }
@@ -25,8 +25,8 @@ function originOf(address: string): string {
 
 const UNREACHABLE = 3;
 
-function rankOf(answer: Answer): number {
-  if (answer.kind === 'no-response' || answer.status >= 500) return UNREACHABLE;
+function rankOf(answer: TransportResult): number {
+  if (answer.kind === 'no_response' || answer.status >= 500) return UNREACHABLE;
   return answer.body.granting === true ? 0 : 1;
 }
 
@@ -40,16 +40,16 @@ function rankOf(answer: Answer): number {
 export class AddressBook {
   readonly #addresses: readonly string[];
   readonly #allowed: ReadonlySet<string>;
-  readonly #askStatus: (address: string) => Promise<Answer>;
+  readonly #fetchStatus: (address: string) => Promise<TransportResult>;
   #current: string | undefined;
   #choosing: Promise<string> | undefined;
 
   /** @throws TypeError when there is no address, or one that is not http(s). */
-  constructor({ addresses, trusted, askStatus }: AddressBookOptions) {
+  constructor({ addresses, trusted, fetchStatus }: AddressBookOptions) {
     this.#addresses = [...new Set(addresses.map(originOf))];
     if (this.#addresses.length === 0) throw new TypeError('a license client needs at least one address');
     this.#allowed = new Set([...this.#addresses, ...trusted.map(originOf)]);
-    this.#askStatus = askStatus;
+    this.#fetchStatus = fetchStatus;
     // With one address there is nothing to choose.
     this.#current = this.#addresses.length === 1 ? this.#addresses[0] : undefined;
   }
@@ -74,32 +74,32 @@ export class AddressBook {
    *
    * @returns `moved`, `already-there`, or `not-trusted` when that address may not see the token.
    */
-  follow(told: string): 'moved' | 'already-there' | 'not-trusted' {
+  follow(told: string): 'moved' | 'already_there' | 'not_trusted' {
     const origin = URL.canParse(told) ? new URL(told).origin : undefined;
-    if (origin === undefined || !this.#allowed.has(origin)) return 'not-trusted';
-    if (this.#current === origin) return 'already-there';
+    if (origin === undefined || !this.#allowed.has(origin)) return 'not_trusted';
+    if (this.#current === origin) return 'already_there';
     this.#current = origin;
     return 'moved';
   }
 
   /** Settles as soon as one address says that it grants, so that a hanging one delays nobody. */
   async #choose(): Promise<string> {
-    const asked = this.#addresses.map(async (address): Promise<Candidate> => {
-      return { address, rank: rankOf(await this.#askStatus(address)) };
+    const asked = this.#addresses.map(async (address): Promise<AddressCandidate> => {
+      return { address, rank: rankOf(await this.#fetchStatus(address)) };
     });
     const granting = asked.map(async (candidate) => {
       const settled = await candidate;
       if (settled.rank === 0) return settled;
       throw new Error('not granting');
     });
-    const best = await Promise.any(granting).catch(() => this.#leastBad(asked));
+    const best = await Promise.any(granting).catch(() => this.#bestReachable(asked));
     this.#current = best.address;
     return best.address;
   }
 
-  async #leastBad(asked: readonly Promise<Candidate>[]): Promise<Candidate> {
+  async #bestReachable(asked: readonly Promise<AddressCandidate>[]): Promise<AddressCandidate> {
     const candidates = await Promise.all(asked);
     // The sort is stable: among equals the configured order decides.
-    return [...candidates].sort((left, right) => left.rank - right.rank)[0] as Candidate;
+    return [...candidates].sort((left, right) => left.rank - right.rank)[0] as AddressCandidate;
   }
 }

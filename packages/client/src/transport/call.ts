@@ -37,7 +37,7 @@ export interface ResponseRecord {
   readonly body?: unknown;
 }
 
-export interface Response {
+export interface CallResponse {
   readonly kind: 'response';
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ export interface Response {
   readonly sentAtMs: number;
 }
 
-export type Answer = Response | { readonly kind: 'no-response'; readonly because: string };
+export type TransportResult = CallResponse | { readonly kind: 'no_response'; readonly because: string };
 
 export interface SendTerms {
   readonly timeoutMs: number;
@@ -58,5 +58,5 @@ export interface SendTerms {
 
 /** How a call gets to one address. Never rejects. */
 export interface Transport {
-  send(call: Call, address: string, terms: SendTerms): Promise<Answer>;
+  send(call: Call, address: string, terms: SendTerms): Promise<TransportResult>;
 }

@@ -1,5 +1,5 @@
 import type { ClientClock } from '../time/clock';
-import type { Answer, Call, ResponseRecord, SendTerms, Transport } from './call';
+import type { Call, ResponseRecord, SendTerms, Transport, TransportResult } from './call';
 import { retryAfterMs } from './retry-after';
 
 export type Fetch = typeof globalThis.fetch;
@@ -30,7 +30,7 @@ const asRecord = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 
 /** Ends a request when its time is over or whoever asked does not want the answer any more. */
-class Limit {
+class RequestLimit {
   readonly #controller = new AbortController();
   readonly #cancel: () => void;
   readonly #stop: AbortSignal;
@@ -74,7 +74,7 @@ export class HttpTransport implements Transport {
   }
 
   /** Sends once, for at most `timeoutMs` until the whole body is there, or until `stop`. Never rejects. */
-  async send(call: Call, address: string, terms: SendTerms): Promise<Answer> {
+  async send(call: Call, address: string, terms: SendTerms): Promise<TransportResult> {
     const { kind, method, path, body, anonymous, leaseId, product, feature, seats } = call;
     const { clock, token } = this.#options;
     const url = `${address}${path}`;
@@ -87,7 +87,7 @@ export class HttpTransport implements Transport {
       this.#options.onResponse({ ...about, at, sentAtMs, receivedAtMs, durationMs, ...rest });
     };
     const bearer = anonymous ? undefined : token();
-    const limit = new Limit(terms, clock);
+    const limit = new RequestLimit(terms, clock);
     try {
       const response = await this.#options.fetch(url, {
         method,
@@ -114,7 +114,7 @@ export class HttpTransport implements Transport {
     } catch (error) {
       const because = limit.because ?? failureOf(error);
       record({ error: because });
-      return { kind: 'no-response', because };
+      return { kind: 'no_response', because };
     } finally {
       limit.lift();
     }

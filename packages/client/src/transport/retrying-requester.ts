@@ -1,12 +1,12 @@
 import type { BackoffPolicy } from '../core/backoff';
-import { afterTry, type Delivery, NOT_TRIED, type Progress } from '../core/retry-policy';
-import type { Verdict } from '../core/verdict';
+import { afterAttempt, NOT_STARTED, type RequestOutcome, type RetryProgress } from '../core/retry-policy';
+import type { ResponseVerdict } from '../core/verdict';
 import { type ClientClock, pause } from '../time/clock';
 import type { AddressBook } from './addresses';
 import type { Call, Transport } from './call';
-import { verdictOn } from './verdict';
+import { responseVerdict } from './verdict';
 
-export interface CourierOptions {
+export interface RetryingRequesterOptions {
   readonly transport: Transport;
   readonly addresses: AddressBook;
   readonly requestTimeoutMs: number;
@@ -15,7 +15,7 @@ export interface CourierOptions {
   readonly random: () => number;
 }
 
-export interface DeliveryTerms {
+export interface RequestTerms {
   /** How long to go on trying. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
@@ -29,53 +29,61 @@ export interface DeliveryTerms {
  * Brings one call to a server that decides it: moves between addresses, waits between tries, and sends the very same
  * call each time (every call of the contract is idempotent).
  */
-export class Courier {
-  readonly #options: CourierOptions;
+export class RetryingRequester {
+  readonly #options: RetryingRequesterOptions;
 
-  constructor(options: CourierOptions) {
+  constructor(options: RetryingRequesterOptions) {
     this.#options = options;
   }
 
   /** Never rejects. */
-  async deliver(call: Call, terms: DeliveryTerms): Promise<Delivery> {
+  async request(call: Call, terms: RequestTerms): Promise<RequestOutcome> {
     const { clock, random, backoff } = this.#options;
     const endsAtMs = clock.nowMs() + terms.deadlineMs;
-    let progress: Progress = NOT_TRIED;
+    let progress: RetryProgress = NOT_STARTED;
     while (!terms.signal.aborted) {
-      const { verdict, movedOn } = await this.#tryOnce(call, terms, endsAtMs);
-      const next = afterTry(progress, { verdict, movedOn, nowMs: clock.nowMs(), endsAtMs, random: random() }, backoff);
-      if (next.kind === 'over') return next.delivery;
+      const { verdict, addressChanged } = await this.#tryOnce(call, terms, endsAtMs);
+      const next = afterAttempt(
+        progress,
+        { verdict, addressChanged, nowMs: clock.nowMs(), endsAtMs, random: random() },
+        backoff,
+      );
+      if (next.kind === 'over') return next.outcome;
       progress = next.progress;
       if (next.afterMs > 0) await pause(clock, next.afterMs, terms);
     }
-    return { kind: 'given-up', because: progress.because, mayBeDone: progress.mayBeDone };
+    return { kind: 'given_up', because: progress.because, mayHaveSucceeded: progress.mayHaveSucceeded };
   }
 
   /** `movedOn`: another address is worth trying at once. */
-  async #tryOnce(call: Call, terms: DeliveryTerms, endsAtMs: number): Promise<{ verdict: Verdict; movedOn: boolean }> {
+  async #tryOnce(
+    call: Call,
+    terms: RequestTerms,
+    endsAtMs: number,
+  ): Promise<{ verdict: ResponseVerdict; addressChanged: boolean }> {
     const { addresses, transport, requestTimeoutMs, clock } = this.#options;
     const address = await addresses.current();
     const timeoutMs = Math.max(1, Math.round(Math.min(requestTimeoutMs, endsAtMs - clock.nowMs())));
     const answer = await transport.send(call, address, { timeoutMs, stop: terms.signal, background: terms.background });
-    const verdict = verdictOn(answer, clock.wallMs());
+    const verdict = responseVerdict(answer, clock.wallMs());
     switch (verdict.kind) {
       case 'not_granting':
-        return { verdict, movedOn: this.#follow({ told: verdict.address, from: address }, terms) };
+        return { verdict, addressChanged: this.#follow({ told: verdict.address, from: address }, terms) };
       case 'unavailable':
-        if (terms.signal.aborted) return { verdict, movedOn: false };
+        if (terms.signal.aborted) return { verdict, addressChanged: false };
         addresses.leave(address);
-        return { verdict, movedOn: (await addresses.current()) !== address };
+        return { verdict, addressChanged: (await addresses.current()) !== address };
       default:
-        return { verdict, movedOn: false };
+        return { verdict, addressChanged: false };
     }
   }
 
-  #follow({ told, from }: { told: string | undefined; from: string }, terms: DeliveryTerms): boolean {
+  #follow({ told, from }: { told: string | undefined; from: string }, terms: RequestTerms): boolean {
     const { addresses } = this.#options;
     const followed = told === undefined ? 'not-told' : addresses.follow(told);
-    if (told !== undefined && followed === 'not-trusted') terms.onDistrusted?.(told);
+    if (told !== undefined && followed === 'not_trusted') terms.onDistrusted?.(told);
     // Nobody to follow: the next try chooses among all addresses again.
-    if (followed === 'not-told' || followed === 'not-trusted') addresses.leave(from);
+    if (followed === 'not-told' || followed === 'not_trusted') addresses.leave(from);
     return followed === 'moved';
   }
 }

@@ -1,29 +1,29 @@
 import type { ClientClock } from '../time/clock';
-import type { Answer, Call, Response, ResponseRecord, SendTerms, Transport } from './call';
+import type { Call, CallResponse, ResponseRecord, SendTerms, Transport, TransportResult } from './call';
 import type { HttpTransport } from './http-transport';
-import { type LineNews, type Opening, type SentAway, SessionSocket } from './websocket-session';
+import { type OpenResult, type QueueUpdate, type Redirect, WebSocketSession } from './websocket-session';
 
-export interface SwitchboardOptions {
+export interface TransportSelectorOptions {
   readonly http: HttpTransport;
   /** False: plain HTTP for everything. */
   readonly sessions: boolean;
   readonly token: () => string | undefined;
   readonly clock: ClientClock;
   readonly onResponse: (record: ResponseRecord) => void;
-  readonly onLineNews: (news: LineNews) => void;
+  readonly onQueueUpdate: (news: QueueUpdate) => void;
   /** A session ended that nobody here had closed: these leases were held over it. */
-  readonly onDisconnect: (end: { address: string; sentAway: SentAway | undefined }) => void;
+  readonly onDisconnect: (end: { address: string; redirect: Redirect | undefined }) => void;
   /** An answer came, over this. */
   readonly onConnection: (connection: { address: string; over: 'session' | 'http' }) => void;
 }
 
 const OVER_SESSIONS: ReadonlySet<Call['kind']> = new Set(['checkout', 'heartbeat', 'release']);
 /** How long an address that offered no session is spoken to by HTTP alone. */
-const NOT_OFFERED_FOR_MS = 300_000;
-const OPENING_MS_MAX = 3_000;
+const NO_SESSION_FOR_MS = 300_000;
+const OPEN_TIMEOUT_MS_MAX = 3_000;
 const SESSION_IS_FULL = 'session_full';
 /** The connection itself could not be made: HTTP would find the same. */
-const NOBODY_THERE: ReadonlySet<string> = new Set([
+const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EHOSTUNREACH',
@@ -36,18 +36,18 @@ const NOBODY_THERE: ReadonlySet<string> = new Set([
  * Puts calls through: over a session with the address where one is offered, over HTTP otherwise. There is one session at
  * a time, with the address that was asked last.
  */
-export class Switchboard implements Transport {
-  readonly #options: SwitchboardOptions;
+export class TransportSelector implements Transport {
+  readonly #options: TransportSelectorOptions;
   readonly #notOfferedUntilMs = new Map<string, number>();
-  #session: SessionSocket | undefined;
-  #opening: { readonly address: string; readonly opening: Promise<Opening> } | undefined;
+  #session: WebSocketSession | undefined;
+  #opening: { readonly address: string; readonly opening: Promise<OpenResult> } | undefined;
   #closed = false;
 
-  constructor(options: SwitchboardOptions) {
+  constructor(options: TransportSelectorOptions) {
     this.#options = options;
   }
 
-  async send(call: Call, address: string, terms: SendTerms): Promise<Answer> {
+  async send(call: Call, address: string, terms: SendTerms): Promise<TransportResult> {
     const opening = await this.#openingFor(call, address, terms);
     switch (opening.kind) {
       case 'open': {
@@ -58,8 +58,8 @@ export class Switchboard implements Transport {
       case 'answered':
         return this.#recorded(call, address, async () => opening.answer);
       case 'failed':
-        if (NOBODY_THERE.has(opening.because)) {
-          return this.#recorded(call, address, async () => ({ kind: 'no-response', because: opening.because }));
+        if (UNREACHABLE_CODES.has(opening.because)) {
+          return this.#recorded(call, address, async () => ({ kind: 'no_response', because: opening.because }));
         }
         break;
       case 'not_offered':
@@ -77,13 +77,13 @@ export class Switchboard implements Transport {
   }
 
   /** Renews everything that is held over the session. `calls` are told to whoever watches, each with its answer. */
-  async renewAll(calls: readonly Call[], terms: SendTerms): Promise<ReadonlyMap<string, Answer>> {
+  async renewAll(calls: readonly Call[], terms: SendTerms): Promise<ReadonlyMap<string, TransportResult>> {
     const session = this.#session;
     if (!session?.isOpen) return new Map();
     const { clock } = this.#options;
     const [at, sentAtMs] = [clock.wallMs(), clock.nowMs()];
     const answered = await session.renewAll(terms);
-    const answers = new Map<string, Answer>();
+    const answers = new Map<string, TransportResult>();
     for (const call of calls) {
       const leaseId = call.leaseId as string;
       const answer = 'kind' in answered ? answered : answered.get(leaseId);
@@ -94,13 +94,13 @@ export class Switchboard implements Transport {
     return answers;
   }
 
-  /** `farewell: false`: as a process that dies does. */
-  close({ farewell }: { readonly farewell: boolean }): void {
+  /** `graceful: false`: as a process that dies does. */
+  close({ graceful }: { readonly graceful: boolean }): void {
     this.#closed = true;
-    this.#drop(farewell, 'the client was closed');
+    this.#drop(graceful, 'the client was closed');
   }
 
-  async #openingFor(call: Call, address: string, terms: SendTerms): Promise<Opening> {
+  async #openingFor(call: Call, address: string, terms: SendTerms): Promise<OpenResult> {
     const { sessions, clock } = this.#options;
     if (!sessions || this.#closed || !OVER_SESSIONS.has(call.kind)) return { kind: 'not_offered' };
     if (this.#session?.isOpen && this.#session.address === address) return { kind: 'open', session: this.#session };
@@ -110,23 +110,23 @@ export class Switchboard implements Transport {
     return this.#opening.opening;
   }
 
-  async #openSession(address: string, terms: SendTerms): Promise<Opening> {
-    const { token, clock, onLineNews } = this.#options;
+  async #openSession(address: string, terms: SendTerms): Promise<OpenResult> {
+    const { token, clock, onQueueUpdate } = this.#options;
     const bearer = token();
     if (bearer === undefined) return { kind: 'not_offered' };
-    const timeoutMs = Math.max(1, Math.min(OPENING_MS_MAX, Math.round(terms.timeoutMs / 2)));
-    let opened: SessionSocket | undefined;
-    const opening = await SessionSocket.open(
+    const timeoutMs = Math.max(1, Math.min(OPEN_TIMEOUT_MS_MAX, Math.round(terms.timeoutMs / 2)));
+    let opened: WebSocketSession | undefined;
+    const opening = await WebSocketSession.open(
       {
         address,
         token: bearer,
         timeoutMs,
         clock,
-        onLineNews,
-        onEnd: ({ sentAway }) => {
+        onQueueUpdate,
+        onEnd: ({ redirect }) => {
           if (this.#session !== opened) return;
           this.#session = undefined;
-          this.#options.onDisconnect({ address, sentAway });
+          this.#options.onDisconnect({ address, redirect });
         },
       },
       terms,
@@ -134,30 +134,30 @@ export class Switchboard implements Transport {
     this.#opening = undefined;
     if (opening.kind === 'open') {
       opened = opening.session;
-      if (this.#closed) opened.close({ farewell: true, because: 'the client was closed' });
+      if (this.#closed) opened.close({ graceful: true, because: 'the client was closed' });
       else if (opened.isOpen) this.#take(opened);
     }
-    const fails = opening.kind === 'failed' && !NOBODY_THERE.has(opening.because);
+    const fails = opening.kind === 'failed' && !UNREACHABLE_CODES.has(opening.because);
     if (opening.kind === 'not_offered' || fails) {
-      this.#notOfferedUntilMs.set(address, clock.nowMs() + NOT_OFFERED_FOR_MS);
+      this.#notOfferedUntilMs.set(address, clock.nowMs() + NO_SESSION_FOR_MS);
     }
     return opening;
   }
 
-  #take(session: SessionSocket): void {
+  #take(session: WebSocketSession): void {
     this.#drop(true, 'another session was opened');
     this.#session = session;
     this.#options.onConnection({ address: session.address, over: 'session' });
   }
 
   /** What is dropped here is nobody's news. */
-  #drop(farewell: boolean, because: string): void {
+  #drop(graceful: boolean, because: string): void {
     const session = this.#session;
     this.#session = undefined;
-    session?.close({ farewell, because });
+    session?.close({ graceful, because });
   }
 
-  async #recorded(call: Call, address: string, ask: () => Promise<Answer>): Promise<Answer> {
+  async #recorded(call: Call, address: string, ask: () => Promise<TransportResult>): Promise<TransportResult> {
     const { clock } = this.#options;
     const [at, sentAtMs] = [clock.wallMs(), clock.nowMs()];
     const answer = await ask();
@@ -165,7 +165,7 @@ export class Switchboard implements Transport {
     return answer;
   }
 
-  #record(call: Call, address: string, asked: { at: number; sentAtMs: number; answer: Answer }): void {
+  #record(call: Call, address: string, asked: { at: number; sentAtMs: number; answer: TransportResult }): void {
     const { at, sentAtMs, answer } = asked;
     const { kind, method, leaseId, product, feature, seats } = call;
     const receivedAtMs = this.#options.clock.nowMs();
@@ -178,5 +178,5 @@ export class Switchboard implements Transport {
   }
 }
 
-const isFull = (answer: Answer): boolean =>
-  answer.kind === 'response' && (answer as Response).body.code === SESSION_IS_FULL;
+const isFull = (answer: TransportResult): boolean =>
+  answer.kind === 'response' && (answer as CallResponse).body.code === SESSION_IS_FULL;

@@ -1,6 +1,6 @@
 import type { OutagePolicy } from '../core/grace-period';
-import type { Grant, Place, Verdict } from '../core/verdict';
-import type { Answer, Response } from './call';
+import type { Grant, QueueEntry, ResponseVerdict } from '../core/verdict';
+import type { CallResponse, TransportResult } from './call';
 
 /** Clocks that differ less than this agree: the `Date` header has no finer resolution. */
 const CLOCK_TOLERANCE_MS = 2_000;
@@ -16,7 +16,7 @@ function instantMs(value: unknown): number | undefined {
  * The server's clock when it answered: its own word in the answer, or else our wall clock where the two agree and the
  * `Date` header where they do not (S7).
  */
-function serverNowMs({ body, serverDateMs }: Response, wallMs: number): number {
+function serverNowMs({ body, serverDateMs }: CallResponse, wallMs: number): number {
   const said = instantMs(body.serverTime);
   if (said !== undefined) return said;
   if (serverDateMs === undefined) return wallMs;
@@ -37,7 +37,7 @@ export function policyOf(value: unknown): OutagePolicy | undefined {
   return { graceMs: graceSeconds * 1_000, suspendAfterMs: suspendAfterSeconds * 1_000 };
 }
 
-function grantOf(response: Response, wallMs: number): Grant | undefined {
+function grantOf(response: CallResponse, wallMs: number): Grant | undefined {
   const { body, sentAtMs } = response;
   const nowMs = serverNowMs(response, wallMs);
   const expiresInMs = durationMs(body.expiresAt, nowMs);
@@ -59,18 +59,18 @@ function grantOf(response: Response, wallMs: number): Grant | undefined {
   };
 }
 
-function placeOf({ body, retryAfterMs }: Response): Place | undefined {
+function queueEntryOf({ body, retryAfterMs }: CallResponse): QueueEntry | undefined {
   const { position, retryAfter } = body;
   const token = text(body.token);
   if (typeof position !== 'number' || token === undefined) return undefined;
   return {
     position,
     token,
-    askAgainInMs: typeof retryAfter === 'number' ? retryAfter * 1_000 : (retryAfterMs ?? 1_000),
+    retryInMs: typeof retryAfter === 'number' ? retryAfter * 1_000 : (retryAfterMs ?? 1_000),
   };
 }
 
-const unavailable = (because: string, retryAfterMs?: number): Verdict => ({
+const unavailable = (because: string, retryAfterMs?: number): ResponseVerdict => ({
   kind: 'unavailable',
   because,
   retryAfterMs,
@@ -85,8 +85,8 @@ const TOO_EARLY = 425;
 const TOO_MANY_REQUESTS = 429;
 
 /** @param wallMs the client's wall clock when the answer came. */
-export function verdictOn(answer: Answer, wallMs: number): Verdict {
-  if (answer.kind === 'no-response') return unavailable(answer.because);
+export function responseVerdict(answer: TransportResult, wallMs: number): ResponseVerdict {
+  if (answer.kind === 'no_response') return unavailable(answer.because);
   switch (answer.status) {
     case 204:
       return { kind: 'done', grant: undefined };
@@ -96,15 +96,15 @@ export function verdictOn(answer: Answer, wallMs: number): Verdict {
       return grant ? { kind: 'done', grant } : unavailable('the answer is not a lease');
     }
     case 202: {
-      const place = placeOf(answer);
-      return place ? { kind: 'queued', place } : unavailable('the answer is not a place in line');
+      const entry = queueEntryOf(answer);
+      return entry ? { kind: 'queued', entry } : unavailable('the answer is not a place in line');
     }
     default:
-      return verdictOnProblem(answer);
+      return problemVerdict(answer);
   }
 }
 
-function verdictOnProblem({ status, body, retryAfterMs }: Response): Verdict {
+function problemVerdict({ status, body, retryAfterMs }: CallResponse): ResponseVerdict {
   const code = text(body.code) ?? `http_${status}`;
   switch (status) {
     case 409:

@@ -2,39 +2,39 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Cancel, ClientClock } from '../time/clock';
-import type { Answer, Call, Response, SendTerms } from './call';
+import type { Call, CallResponse, SendTerms, TransportResult } from './call';
 
 /** A server sends its client elsewhere. */
-export interface SentAway {
+export interface Redirect {
   readonly address: string | undefined;
   /** How long it should wait before it comes back. */
   readonly retryAfterMs: number;
 }
 
 /** A checkout that stands in line has got on: an answer that nobody asked for. */
-export interface LineNews {
+export interface QueueUpdate {
   readonly leaseId: string;
-  readonly answer: Response;
+  readonly answer: CallResponse;
 }
 
-export interface SessionEnd {
+export interface SessionClosed {
   readonly because: string;
-  readonly sentAway: SentAway | undefined;
+  readonly redirect: Redirect | undefined;
 }
 
-export interface SessionSocketOptions {
+export interface WebSocketSessionOptions {
   readonly address: string;
   readonly token: string;
   readonly timeoutMs: number;
   readonly clock: ClientClock;
-  readonly onLineNews: (news: LineNews) => void;
-  readonly onEnd: (end: SessionEnd) => void;
+  readonly onQueueUpdate: (news: QueueUpdate) => void;
+  readonly onEnd: (end: SessionClosed) => void;
 }
 
-export type Opening =
-  | { readonly kind: 'open'; readonly session: SessionSocket }
+export type OpenResult =
+  | { readonly kind: 'open'; readonly session: WebSocketSession }
   /** Refused in the words of the contract: as good as an answer to whatever was to be asked. */
-  | { readonly kind: 'answered'; readonly answer: Response }
+  | { readonly kind: 'answered'; readonly answer: CallResponse }
   /** Nobody here speaks it, or not now: plain HTTP does. */
   | { readonly kind: 'not_offered' }
   | { readonly kind: 'failed'; readonly because: string };
@@ -43,20 +43,20 @@ const SUBPROTOCOL = 'evergrant.v1';
 /** The library for WebSockets names nobody, and web application firewalls refuse callers without a name. */
 const USER_AGENT = 'evergrant-client';
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
-const REFUSAL_BYTES_MAX = 64 * 1024;
+const REJECTION_BYTES_MAX = 64 * 1024;
 const PING_EVERY_SECONDS_DEFAULT = 15;
 /** What is normal: a close frame, so that the server knows that nobody died. */
 const NORMAL_CLOSURE = 1000;
 /** A refusal with one of these, or with 500 and more, is about the caller or the service, not about the WebSocket. */
-const ANSWERS: ReadonlySet<number> = new Set([401, 403, 429]);
+const FINAL_STATUSES: ReadonlySet<number> = new Set([401, 403, 429]);
 const NOT_IMPLEMENTED = 501;
 const TOO_MANY_SESSIONS = 'too_many_sessions';
 
 type Message = Readonly<Record<string, unknown>>;
 
-interface Asked {
+interface LeaseSubject {
   readonly sentAtMs: number;
-  readonly settle: (answer: Answer) => void;
+  readonly settle: (answer: TransportResult) => void;
 }
 
 const asMessage = (value: unknown): Message =>
@@ -70,7 +70,7 @@ function parsed(text: string): Message {
   }
 }
 
-function responseOf({ status, body, retryAfter }: Message, sentAtMs: number): Response {
+function responseOf({ status, body, retryAfter }: Message, sentAtMs: number): CallResponse {
   return {
     kind: 'response',
     status: typeof status === 'number' ? status : 0,
@@ -82,25 +82,25 @@ function responseOf({ status, body, retryAfter }: Message, sentAtMs: number): Re
 }
 
 /** One WebSocket to one server, with everything that is asked over it. docs/sessions.md has what is said. */
-export class SessionSocket {
+export class WebSocketSession {
   readonly address: string;
-  readonly #options: SessionSocketOptions;
+  readonly #options: WebSocketSessionOptions;
   readonly #socket: WebSocket;
-  readonly #asked = new Map<number, Asked>();
+  readonly #asked = new Map<number, LeaseSubject>();
   /** Leases that this session holds, in the server's eyes too. */
   readonly #leases = new Set<string>();
   readonly #holds = { count: 0, socket: undefined as Socket | undefined };
   #id = 0;
   #pingEveryMs = PING_EVERY_SECONDS_DEFAULT * 1_000;
-  #heardAtMs: number;
+  #confirmedAtMs: number;
   #watch: Cancel = () => undefined;
-  #sentAway: SentAway | undefined;
+  #redirect: Redirect | undefined;
   #because: string | undefined;
 
-  private constructor(options: SessionSocketOptions) {
+  private constructor(options: WebSocketSessionOptions) {
     this.#options = options;
     this.address = options.address;
-    this.#heardAtMs = options.clock.nowMs();
+    this.#confirmedAtMs = options.clock.nowMs();
     const url = `${options.address.replace(/^http/, 'ws')}/v1/session`;
     this.#socket = new WebSocket(url, [SUBPROTOCOL], {
       headers: { authorization: `Bearer ${options.token}`, 'user-agent': USER_AGENT },
@@ -109,27 +109,27 @@ export class SessionSocket {
       maxPayload: MESSAGE_BYTES_MAX,
       followRedirects: false,
       finishRequest: (request: ClientRequest) => {
-        request.on('socket', (socket) => this.#keepAliveOrNot(socket));
+        request.on('socket', (socket) => this.#setProcessHold(socket));
         request.end();
       },
     });
   }
 
   /** Resolves when the server has greeted, or when it is clear that it will not. Never rejects. */
-  static open(options: SessionSocketOptions, terms: SendTerms): Promise<Opening> {
-    const session = new SessionSocket(options);
+  static open(options: WebSocketSessionOptions, terms: SendTerms): Promise<OpenResult> {
+    const session = new WebSocketSession(options);
     const letGo = session.hold(terms);
-    const onStop = (): void => session.#give('stopped');
+    const onStop = (): void => session.#terminate('stopped');
     if (terms.stop.aborted) onStop();
     terms.stop.addEventListener('abort', onStop);
-    return new Promise<Opening>((resolve) => session.#open(resolve)).finally(() => {
+    return new Promise<OpenResult>((resolve) => session.#open(resolve)).finally(() => {
       terms.stop.removeEventListener('abort', onStop);
       letGo();
     });
   }
 
   get isOpen(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN && this.#sentAway === undefined;
+    return this.#socket.readyState === WebSocket.OPEN && this.#redirect === undefined;
   }
 
   holds(leaseId: string): boolean {
@@ -137,23 +137,23 @@ export class SessionSocket {
   }
 
   /** Asks, as HTTP would. A question that is not answered in time ends the session: it may be dead. */
-  async ask(call: Call, terms: SendTerms): Promise<Answer> {
+  async ask(call: Call, terms: SendTerms): Promise<TransportResult> {
     const { kind: op, leaseId, body } = call;
     const answer = await this.#send({ op, leaseId, ...body }, terms);
-    if (answer.kind === 'response' && leaseId !== undefined) this.#remember(leaseId, answer);
+    if (answer.kind === 'response' && leaseId !== undefined) this.#trackLease(leaseId, answer);
     return answer;
   }
 
   /** Renews every lease of the session in one message: an answer for each, by lease id, or one for all. */
-  async renewAll(terms: SendTerms): Promise<ReadonlyMap<string, Response> | Answer> {
+  async renewAll(terms: SendTerms): Promise<ReadonlyMap<string, CallResponse> | TransportResult> {
     const answer = await this.#send({ op: 'heartbeat' }, terms);
     if (answer.kind !== 'response' || answer.status !== 200) return answer;
     const { leases } = answer.body;
-    const renewals = new Map<string, Response>();
+    const renewals = new Map<string, CallResponse>();
     for (const each of Array.isArray(leases) ? leases.map(asMessage) : []) {
       if (typeof each.leaseId !== 'string') continue;
       const response = responseOf(each, answer.sentAtMs);
-      this.#remember(each.leaseId, response);
+      this.#trackLease(each.leaseId, response);
       renewals.set(each.leaseId, response);
     }
     return renewals;
@@ -175,18 +175,18 @@ export class SessionSocket {
   }
 
   /** `farewell`: in good order. Without, as a process that dies does. */
-  close({ farewell, because }: { readonly farewell: boolean; readonly because: string }): void {
+  close({ graceful, because }: { readonly graceful: boolean; readonly because: string }): void {
     this.#because ??= because;
-    if (farewell) this.#socket.close(NORMAL_CLOSURE);
+    if (graceful) this.#socket.close(NORMAL_CLOSURE);
     else this.#socket.terminate();
   }
 
-  #open(resolve: (opening: Opening) => void): void {
+  #open(resolve: (opening: OpenResult) => void): void {
     const socket = this.#socket;
-    let refusal: Opening | undefined;
+    let refusal: OpenResult | undefined;
     let greeted = false;
     socket.on('unexpected-response', (_request: ClientRequest, response: IncomingMessage) => {
-      void refusalOf(response, this.#heardAtMs).then((opening) => {
+      void rejectedOpenResult(response, this.#confirmedAtMs).then((opening) => {
         refusal = opening;
         resolve(opening);
         socket.terminate();
@@ -195,14 +195,14 @@ export class SessionSocket {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#because ??= error.code ?? error.message;
     });
-    socket.on('ping', () => this.#hear());
+    socket.on('ping', () => this.#markAlive());
     socket.on('message', (content, isBinary) => {
-      this.#hear();
+      this.#markAlive();
       if (isBinary) return;
       const message = parsed(String(content));
       if (message.event === 'hello' && !greeted) {
         greeted = true;
-        this.#greet(message);
+        this.#startSession(message);
         resolve({ kind: 'open', session: this });
       } else {
         this.#receive(message);
@@ -212,41 +212,41 @@ export class SessionSocket {
       this.#watch();
       const because = this.#because ?? 'the connection was closed';
       resolve(refusal ?? { kind: 'failed', because });
-      for (const asked of this.#asked.values()) asked.settle({ kind: 'no-response', because });
+      for (const asked of this.#asked.values()) asked.settle({ kind: 'no_response', because });
       this.#asked.clear();
-      if (greeted) this.#options.onEnd({ because, sentAway: this.#sentAway });
+      if (greeted) this.#options.onEnd({ because, redirect: this.#redirect });
     });
     // Whoever agrees to speak and then says nothing.
-    this.#watch = this.#options.clock.after(this.#options.timeoutMs, () => this.#give('no greeting'), {
+    this.#watch = this.#options.clock.after(this.#options.timeoutMs, () => this.#terminate('no greeting'), {
       background: true,
     });
   }
 
-  #greet({ pingEverySeconds }: Message): void {
+  #startSession({ pingEverySeconds }: Message): void {
     if (typeof pingEverySeconds === 'number' && pingEverySeconds > 0) this.#pingEveryMs = pingEverySeconds * 1_000;
     this.#watch();
-    this.#watchOver();
+    this.#checkSilence();
   }
 
   /** Twice the server's interval without a frame is a dead connection. */
-  #watchOver(): void {
+  #checkSilence(): void {
     const { clock } = this.#options;
-    const silentForMs = clock.nowMs() - this.#heardAtMs;
+    const silentForMs = clock.nowMs() - this.#confirmedAtMs;
     if (silentForMs >= 2 * this.#pingEveryMs) {
-      this.#give('nothing came any more');
+      this.#terminate('nothing came any more');
       return;
     }
     const leftMs = 2 * this.#pingEveryMs - silentForMs;
-    this.#watch = clock.after(leftMs, () => this.#watchOver(), { background: true });
+    this.#watch = clock.after(leftMs, () => this.#checkSilence(), { background: true });
   }
 
-  #give(because: string): void {
+  #terminate(because: string): void {
     this.#because ??= because;
     this.#socket.terminate();
   }
 
-  #hear(): void {
-    this.#heardAtMs = this.#options.clock.nowMs();
+  #markAlive(): void {
+    this.#confirmedAtMs = this.#options.clock.nowMs();
   }
 
   #receive(message: Message): void {
@@ -257,11 +257,11 @@ export class SessionSocket {
       asked?.settle(responseOf(message, asked.sentAtMs));
     } else if (event === 'queue' && typeof leaseId === 'string') {
       const answer = responseOf(message, this.#options.clock.nowMs());
-      this.#remember(leaseId, answer);
-      this.#options.onLineNews({ leaseId, answer });
+      this.#trackLease(leaseId, answer);
+      this.#options.onQueueUpdate({ leaseId, answer });
     } else if (event === 'not_granting' || event === 'draining') {
       const { address, retryAfter } = message;
-      this.#sentAway = {
+      this.#redirect = {
         address: typeof address === 'string' ? address : undefined,
         retryAfterMs: typeof retryAfter === 'number' ? retryAfter * 1_000 : 0,
       };
@@ -269,20 +269,20 @@ export class SessionSocket {
     }
   }
 
-  #remember(leaseId: string, { status, body }: Response): void {
+  #trackLease(leaseId: string, { status, body }: CallResponse): void {
     const held = typeof body.leaseId === 'string' ? body.leaseId : leaseId;
     if (status === 200 || status === 201) this.#leases.add(held);
     if (status === 204 || status === 404 || status === 410) this.#leases.delete(held);
   }
 
-  #send(message: Message, terms: SendTerms): Promise<Answer> {
+  #send(message: Message, terms: SendTerms): Promise<TransportResult> {
     const { clock } = this.#options;
     this.#id += 1;
     const id = this.#id;
     const letGo = this.hold(terms);
-    return new Promise<Answer>((resolve) => {
-      const onStop = (): void => settle({ kind: 'no-response', because: 'stopped' });
-      const settle = (answer: Answer): void => {
+    return new Promise<TransportResult>((resolve) => {
+      const onStop = (): void => settle({ kind: 'no_response', because: 'stopped' });
+      const settle = (answer: TransportResult): void => {
         this.#asked.delete(id);
         cancel();
         terms.stop.removeEventListener('abort', onStop);
@@ -292,8 +292,8 @@ export class SessionSocket {
       const cancel = clock.after(
         terms.timeoutMs,
         () => {
-          settle({ kind: 'no-response', because: 'timeout' });
-          this.#give('an answer did not come in time');
+          settle({ kind: 'no_response', because: 'timeout' });
+          this.#terminate('an answer did not come in time');
         },
         { background: true },
       );
@@ -301,32 +301,32 @@ export class SessionSocket {
       if (terms.stop.aborted) return onStop();
       terms.stop.addEventListener('abort', onStop);
       this.#socket.send(JSON.stringify({ id, ...message }), (error) => {
-        if (error) settle({ kind: 'no-response', because: (error as NodeJS.ErrnoException).code ?? error.message });
+        if (error) settle({ kind: 'no_response', because: (error as NodeJS.ErrnoException).code ?? error.message });
       });
     });
   }
 
-  #keepAliveOrNot(socket: Socket): void {
+  #setProcessHold(socket: Socket): void {
     this.#holds.socket = socket;
     if (this.#holds.count === 0) socket.unref();
   }
 }
 
-async function refusalOf(response: IncomingMessage, sentAtMs: number): Promise<Opening> {
+async function rejectedOpenResult(response: IncomingMessage, sentAtMs: number): Promise<OpenResult> {
   const { statusCode: status = 0, headers } = response;
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > REFUSAL_BYTES_MAX) break;
+      if (bytes > REJECTION_BYTES_MAX) break;
       chunks.push(chunk);
     }
   } catch {
     // What came is all there is.
   }
   const body = parsed(Buffer.concat(chunks).toString('utf8'));
-  const isAnswer = status >= 500 ? status !== NOT_IMPLEMENTED : ANSWERS.has(status);
+  const isAnswer = status >= 500 ? status !== NOT_IMPLEMENTED : FINAL_STATUSES.has(status);
   if (!isAnswer || typeof body.code !== 'string' || body.code === TOO_MANY_SESSIONS) return { kind: 'not_offered' };
   const retryAfter = Number(headers['retry-after']);
   return {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import { nextChangeAtMs, type OutagePolicy, type Standing, standingAt } from '../../src/core/grace-period';
+import { nextStageAtMs, type OutagePolicy, type OutageStage, outageStageAt } from '../../src/core/grace-period';
 
 const HOUR_MS = 3_600_000;
 const POLICY: OutagePolicy = { graceMs: 48 * HOUR_MS, suspendAfterMs: 720 * HOUR_MS };
-const TIMES = { heardAtMs: 0, expiresAtMs: 600_000 };
+const TIMES = { confirmedAtMs: 0, expiresAtMs: 600_000 };
 
 describe('a lease that nobody renews', () => {
-  it.each<[number, Standing]>([
+  it.each<[number, OutageStage]>([
     [599_999, 'held'],
     [600_000, 'grace'],
     [48 * HOUR_MS - 1, 'grace'],
@@ -14,30 +14,30 @@ describe('a lease that nobody renews', () => {
     [720 * HOUR_MS - 1, 'fail_safe'],
     [720 * HOUR_MS, 'suspended'],
     [10_000 * HOUR_MS, 'suspended'],
-  ])('after %d ms is %s', (nowMs, standing) => {
-    expect(standingAt(TIMES, POLICY, nowMs)).toBe(standing);
+  ])('after %d ms is %s', (nowMs, stage) => {
+    expect(outageStageAt(TIMES, POLICY, nowMs)).toBe(stage);
   });
 
   it('is held while its own time lasts, however short the license is with grace', () => {
     const none = { graceMs: 0, suspendAfterMs: 0 };
-    expect(standingAt(TIMES, none, 599_999)).toBe('held');
-    expect(standingAt(TIMES, none, 600_000)).toBe('suspended');
+    expect(outageStageAt(TIMES, none, 599_999)).toBe('held');
+    expect(outageStageAt(TIMES, none, 600_000)).toBe('suspended');
   });
 
   it('is in fail-safe at once where the license allows no grace', () => {
-    expect(standingAt(TIMES, { ...POLICY, graceMs: 0 }, 600_000)).toBe('fail_safe');
+    expect(outageStageAt(TIMES, { ...POLICY, graceMs: 0 }, 600_000)).toBe('fail_safe');
   });
 });
 
 describe('whatever the times and the license', () => {
-  const times = fc.record({ heardAtMs: fc.integer(), expiresAtMs: fc.integer() });
+  const times = fc.record({ confirmedAtMs: fc.integer(), expiresAtMs: fc.integer() });
   const policy = fc.record({ graceMs: fc.nat(), suspendAfterMs: fc.nat() });
-  const ORDER: readonly Standing[] = ['held', 'grace', 'fail_safe', 'suspended'];
+  const ORDER: readonly OutageStage[] = ['held', 'grace', 'fail_safe', 'suspended'];
 
   it('time alone only ever makes it graver', () => {
     fc.assert(
       fc.property(times, policy, fc.integer(), fc.nat(), (lease, license, nowMs, laterMs) => {
-        const [now, later] = [nowMs, nowMs + laterMs].map((atMs) => ORDER.indexOf(standingAt(lease, license, atMs)));
+        const [now, later] = [nowMs, nowMs + laterMs].map((atMs) => ORDER.indexOf(outageStageAt(lease, license, atMs)));
         expect(later).toBeGreaterThanOrEqual(now as number);
       }),
     );
@@ -46,11 +46,11 @@ describe('whatever the times and the license', () => {
   it('the next change is the very moment at which the standing is another one, and not before', () => {
     fc.assert(
       fc.property(times, policy, fc.integer(), (lease, license, nowMs) => {
-        const nextMs = nextChangeAtMs(lease, license, nowMs);
-        const now = standingAt(lease, license, nowMs);
+        const nextMs = nextStageAtMs(lease, license, nowMs);
+        const now = outageStageAt(lease, license, nowMs);
         if (nextMs === undefined) return expect(now).toBe('suspended');
         expect(nextMs).toBeGreaterThan(nowMs);
-        expect(standingAt(lease, license, nextMs - 1)).toBe(now);
+        expect(outageStageAt(lease, license, nextMs - 1)).toBe(now);
       }),
     );
   });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { leaseIdentity, numberOf, sameSeats } from '../../src/core/lease-identity';
+import { identityNumber, leaseIdentity, sameSeats } from '../../src/core/lease-identity';
 
 describe('the name of a lease of an installation', () => {
   it('is the installation’s own for the first, and counts on for the others', () => {
@@ -31,12 +31,12 @@ describe('the name of a lease of an installation', () => {
         fc.uniqueArray(fc.integer({ min: 1, max: 50 })),
         (installation, taken) => {
           const { identity, number } = leaseIdentity(installation, new Set(taken));
-          expect(numberOf(installation, identity)).toBe(number);
+          expect(identityNumber(installation, identity)).toBe(number);
         },
       ),
     );
     for (const other of [undefined, 'osaka', 'osaka#2', 'kyoto#', 'kyoto#1', 'kyoto#x', 'kyoto#1.5']) {
-      expect(numberOf('kyoto', other)).toBeUndefined();
+      expect(identityNumber('kyoto', other)).toBeUndefined();
     }
   });
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import {
-  isOver,
-  keptLease,
-  type LeaseCourse,
+  grantedLease,
+  isFinished,
   type LeaseInput,
+  type LeaseMachineState,
   type LeaseState,
-  newLease,
+  restoredLease,
   step,
   wakeAtMs,
 } from '../../src/core/lease-state';
@@ -32,14 +32,14 @@ const grantAt = (nowMs: number, more: Partial<Grant> = {}): Grant => ({
 });
 
 /** A lease in virtual time, and what its host was told. */
-class Course {
+class TestLease {
   nowMs = 0;
-  lease: LeaseCourse;
+  lease: LeaseMachineState;
   readonly told: { atMs: number; kind: string }[] = [];
   readonly asked: { atMs: number; what: string }[] = [];
 
   constructor(more: Partial<Grant> = {}) {
-    this.lease = newLease(grantAt(0, more), { nowMs: 0, random: 0 });
+    this.lease = grantedLease(grantAt(0, more), { nowMs: 0, random: 0 });
   }
 
   get state(): LeaseState {
@@ -50,7 +50,7 @@ class Course {
     return this.told.map(({ kind }) => kind);
   }
 
-  give(input: LeaseInput, random = 0): this {
+  apply(input: LeaseInput, random = 0): this {
     const { lease, told, ask } = step(this.lease, input, { nowMs: this.nowMs, random });
     this.lease = lease;
     this.told.push(...told.map(({ kind }) => ({ atMs: this.nowMs, kind })));
@@ -65,87 +65,87 @@ class Course {
       const nextMs = wakeAtMs(this.lease, this.nowMs);
       if (nextMs === undefined || nextMs > untilMs) break;
       this.nowMs = Math.max(this.nowMs, nextMs);
-      this.give({ kind: 'time' });
+      this.apply({ kind: 'time' });
     }
     this.nowMs = untilMs;
     return this;
   }
 
   renew(more: Partial<Grant> = {}): this {
-    return this.give({ kind: 'granted', grant: grantAt(this.nowMs, more) });
+    return this.apply({ kind: 'granted', grant: grantAt(this.nowMs, more) });
   }
 
-  unanswered(againInMs = 500): this {
-    return this.give({ kind: 'unanswered', because: 'timeout', againInMs });
+  unanswered(retryInMs = 500): this {
+    return this.apply({ kind: 'unanswered', because: 'timeout', retryInMs });
   }
 }
 
 describe('a lease', () => {
   it('asks for its renewal when the server said, and not before', () => {
-    const course = new Course().pass(INTERVAL_MS - 1);
-    expect(course.asked).toEqual([]);
-    course.pass(1);
-    expect(course.asked).toEqual([{ atMs: INTERVAL_MS, what: 'heartbeat' }]);
+    const machine = new TestLease().pass(INTERVAL_MS - 1);
+    expect(machine.asked).toEqual([]);
+    machine.pass(1);
+    expect(machine.asked).toEqual([{ atMs: INTERVAL_MS, what: 'heartbeat' }]);
   });
 
   it('asks up to a tenth later, so that leases drift apart', () => {
-    const late = newLease(grantAt(0), { nowMs: 0, random: 0.999 });
-    expect(late.askAtMs).toBeGreaterThan(INTERVAL_MS * 1.09);
-    expect(late.askAtMs).toBeLessThan(INTERVAL_MS * 1.1);
+    const late = grantedLease(grantAt(0), { nowMs: 0, random: 0.999 });
+    expect(late.dueAtMs).toBeGreaterThan(INTERVAL_MS * 1.09);
+    expect(late.dueAtMs).toBeLessThan(INTERVAL_MS * 1.1);
   });
 
   it('renewed in time, is told so and goes on', () => {
-    const course = new Course().pass(1_000).renew().pass(1_000).renew();
-    expect([course.state, course.kinds]).toEqual(['held', ['renewed', 'renewed']]);
+    const machine = new TestLease().pass(1_000).renew().pass(1_000).renew();
+    expect([machine.state, machine.kinds]).toEqual(['held', ['renewed', 'renewed']]);
   });
 
   it('that nobody renews goes through grace and fail-safe into suspension, each told once, and never ends', () => {
-    const course = new Course();
-    for (let count = 0; count < 170; count += 1) course.pass(600).unanswered(500);
-    expect(course.told).toEqual([
+    const machine = new TestLease();
+    for (let count = 0; count < 170; count += 1) machine.pass(600).unanswered(500);
+    expect(machine.told).toEqual([
       { atMs: TTL_MS, kind: 'grace' },
       { atMs: POLICY.graceMs, kind: 'fail_safe' },
       { atMs: POLICY.suspendAfterMs, kind: 'suspended' },
     ]);
-    expect(course.state).toBe('suspended');
-    expect(course.asked.at(-1)?.atMs).toBeGreaterThan(99_000);
+    expect(machine.state).toBe('suspended');
+    expect(machine.asked.at(-1)?.atMs).toBeGreaterThan(99_000);
   });
 
   it('tells every standing that a machine slept through, in order', () => {
-    const course = new Course();
-    course.nowMs = 1_000_000;
-    course.give({ kind: 'time' });
-    expect(course.kinds).toEqual(['grace', 'fail_safe', 'suspended']);
+    const machine = new TestLease();
+    machine.nowMs = 1_000_000;
+    machine.apply({ kind: 'time' });
+    expect(machine.kinds).toEqual(['grace', 'fail_safe', 'suspended']);
   });
 
   it.each([TTL_MS, POLICY.graceMs, POLICY.suspendAfterMs])('after %d ms without a word is restored by one', (ms) => {
-    const course = new Course().pass(ms);
-    expect(course.state).not.toBe('held');
-    course.renew();
-    expect([course.state, course.kinds.at(-1)]).toEqual(['held', 'restored']);
-    course.pass(1_000).renew();
-    expect(course.kinds.at(-1)).toBe('renewed');
+    const machine = new TestLease().pass(ms);
+    expect(machine.state).not.toBe('held');
+    machine.renew();
+    expect([machine.state, machine.kinds.at(-1)]).toEqual(['held', 'restored']);
+    machine.pass(1_000).renew();
+    expect(machine.kinds.at(-1)).toBe('renewed');
   });
 
   it.each(['lease_released', 'anything_else'])('that a server has ended with %s is lost', (code) => {
-    const course = new Course().pass(1_000).give({ kind: 'ended', code });
-    expect([course.state, course.kinds]).toEqual(['lost', ['lost']]);
+    const machine = new TestLease().pass(1_000).apply({ kind: 'ended', code });
+    expect([machine.state, machine.kinds]).toEqual(['lost', ['lost']]);
   });
 
   it.each(['lease_expired', 'lease_not_found'])('that ended meanwhile with %s is asked for anew', (code) => {
-    const course = new Course().pass(20_000).give({ kind: 'ended', code });
-    expect(course.asked.at(-1)).toEqual({ atMs: 20_000, what: 'checkout' });
-    expect(course.state).toBe('fail_safe');
-    course.renew();
-    expect([course.state, course.kinds.at(-1)]).toEqual(['held', 'restored']);
+    const machine = new TestLease().pass(20_000).apply({ kind: 'ended', code });
+    expect(machine.asked.at(-1)).toEqual({ atMs: 20_000, what: 'checkout' });
+    expect(machine.state).toBe('fail_safe');
+    machine.renew();
+    expect([machine.state, machine.kinds.at(-1)]).toEqual(['held', 'restored']);
   });
 
   it('that ended meanwhile is lost, with the first reason, when its seats are gone', () => {
     const told: unknown[] = [];
-    let { lease } = new Course();
+    let { lease } = new TestLease();
     for (const input of [
       { kind: 'ended', code: 'lease_expired' },
-      { kind: 'unanswered', because: 'timeout', againInMs: 100 },
+      { kind: 'unanswered', because: 'timeout', retryInMs: 100 },
       { kind: 'ended', code: 'no_seat_available' },
     ] as const) {
       const next = step(lease, input, { nowMs: 20_000, random: 0 });
@@ -157,46 +157,48 @@ describe('a lease', () => {
   });
 
   it('that is refused says so, and asks again', () => {
-    const course = new Course().pass(1_000).give({ kind: 'refused', code: 'forbidden', detail: '', againInMs: 700 });
-    expect(course.kinds).toEqual(['denied']);
-    course.pass(700);
-    expect(course.asked.at(-1)).toEqual({ atMs: 1_700, what: 'heartbeat' });
+    const machine = new TestLease()
+      .pass(1_000)
+      .apply({ kind: 'refused', code: 'forbidden', detail: '', retryInMs: 700 });
+    expect(machine.kinds).toEqual(['denied']);
+    machine.pass(700);
+    expect(machine.asked.at(-1)).toEqual({ atMs: 1_700, what: 'heartbeat' });
   });
 
   it('whose connection died is shown to another server soon, and not before it may', () => {
-    const course = new Course({ expiresInMs: 60_000, heartbeatInMs: 20_000 }).pass(1_000);
-    course.give({ kind: 'disconnected', notBeforeMs: 400, withinMs: 1_000 }, 0.5).pass(899);
-    expect(course.asked).toEqual([]);
-    course.pass(1);
-    expect(course.asked).toEqual([{ atMs: 1_900, what: 'heartbeat' }]);
+    const machine = new TestLease({ expiresInMs: 60_000, heartbeatInMs: 20_000 }).pass(1_000);
+    machine.apply({ kind: 'disconnected', notBeforeMs: 400, withinMs: 1_000 }, 0.5).pass(899);
+    expect(machine.asked).toEqual([]);
+    machine.pass(1);
+    expect(machine.asked).toEqual([{ atMs: 1_900, what: 'heartbeat' }]);
   });
 
   it('that was given back is silent', () => {
-    const course = new Course().pass(500).give({ kind: 'released' }).pass(100_000).renew();
-    expect([course.state, course.kinds, course.asked]).toEqual(['released', ['released'], []]);
+    const machine = new TestLease().pass(500).apply({ kind: 'released' }).pass(100_000).renew();
+    expect([machine.state, machine.kinds, machine.asked]).toEqual(['released', ['released'], []]);
   });
 });
 
 describe('a borrowed lease', () => {
   it('asks for nothing, and ends when its time is over', () => {
-    const course = new Course({ borrowed: true, expiresInMs: 500_000 }).pass(499_999);
-    expect([course.state, course.kinds, course.asked]).toEqual(['held', [], []]);
-    course.pass(1);
-    expect([course.state, course.kinds]).toEqual(['lost', ['lost']]);
+    const machine = new TestLease({ borrowed: true, expiresInMs: 500_000 }).pass(499_999);
+    expect([machine.state, machine.kinds, machine.asked]).toEqual(['held', [], []]);
+    machine.pass(1);
+    expect([machine.state, machine.kinds]).toEqual(['lost', ['lost']]);
   });
 });
 
 describe('a lease of an earlier life', () => {
-  const kept = { expiresAtMs: -5_000, heardAtMs: -8_000, policy: POLICY, borrowed: false };
+  const kept = { expiresAtMs: -5_000, confirmedAtMs: -8_000, policy: POLICY, borrowed: false };
 
   it('is what it would be, had it gone on', () => {
-    expect(keptLease(kept, { nowMs: 0, random: 0 }).state).toBe('grace');
-    expect(keptLease({ ...kept, heardAtMs: -20_000 }, { nowMs: 0, random: 0 }).state).toBe('fail_safe');
-    expect(keptLease({ ...kept, expiresAtMs: 1 }, { nowMs: 0, random: 0 }).state).toBe('held');
+    expect(restoredLease(kept, { nowMs: 0, random: 0 }).state).toBe('grace');
+    expect(restoredLease({ ...kept, confirmedAtMs: -20_000 }, { nowMs: 0, random: 0 }).state).toBe('fail_safe');
+    expect(restoredLease({ ...kept, expiresAtMs: 1 }, { nowMs: 0, random: 0 }).state).toBe('held');
   });
 
   it('is shown to a server at once', () => {
-    const lease = keptLease(kept, { nowMs: 0, random: 0 });
+    const lease = restoredLease(kept, { nowMs: 0, random: 0 });
     expect(step(lease, { kind: 'time' }, { nowMs: 0, random: 0 }).ask).toBe('heartbeat');
   });
 });
@@ -238,8 +240,8 @@ class Twin {
 type Action =
   | { kind: 'pass'; ms: number }
   | { kind: 'renew' }
-  | { kind: 'unanswered'; againInMs: number }
-  | { kind: 'refused'; againInMs: number }
+  | { kind: 'unanswered'; retryInMs: number }
+  | { kind: 'refused'; retryInMs: number }
   | { kind: 'end'; code: string }
   | { kind: 'disconnect' }
   | { kind: 'release' };
@@ -249,11 +251,11 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ kind: 'renew' as const }) },
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('unanswered' as const), againInMs: fc.integer({ min: 0, max: 5_000 }) }),
+    arbitrary: fc.record({ kind: fc.constant('unanswered' as const), retryInMs: fc.integer({ min: 0, max: 5_000 }) }),
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('refused' as const), againInMs: fc.integer({ min: 0, max: 5_000 }) }),
+    arbitrary: fc.record({ kind: fc.constant('refused' as const), retryInMs: fc.integer({ min: 0, max: 5_000 }) }),
   },
   {
     weight: 1,
@@ -266,28 +268,28 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'release' as const }) },
 );
 
-function act(course: Course, action: Action): void {
+function act(machine: TestLease, action: Action): void {
   switch (action.kind) {
     case 'pass':
-      course.pass(action.ms);
+      machine.pass(action.ms);
       break;
     case 'renew':
-      course.renew();
+      machine.renew();
       break;
     case 'unanswered':
-      course.unanswered(action.againInMs);
+      machine.unanswered(action.retryInMs);
       break;
     case 'refused':
-      course.give({ kind: 'refused', code: 'forbidden', detail: '', againInMs: action.againInMs });
+      machine.apply({ kind: 'refused', code: 'forbidden', detail: '', retryInMs: action.retryInMs });
       break;
     case 'end':
-      course.give({ kind: 'ended', code: action.code });
+      machine.apply({ kind: 'ended', code: action.code });
       break;
     case 'disconnect':
-      course.give({ kind: 'disconnected', notBeforeMs: 0, withinMs: 1_000 });
+      machine.apply({ kind: 'disconnected', notBeforeMs: 0, withinMs: 1_000 });
       break;
     case 'release':
-      course.give({ kind: 'released' });
+      machine.apply({ kind: 'released' });
       break;
   }
 }
@@ -298,11 +300,11 @@ describe('whatever happens to a lease', () => {
   it('it is what its dumb twin says', () => {
     fc.assert(
       fc.property(runs, (run) => {
-        const [course, twin] = [new Course(), new Twin()];
+        const [machine, twin] = [new TestLease(), new Twin()];
         for (const action of run) {
-          act(course, action);
-          twin.take(action, course.nowMs);
-          expect(course.state).toBe(twin.stateAt(course.nowMs));
+          act(machine, action);
+          twin.take(action, machine.nowMs);
+          expect(machine.state).toBe(twin.stateAt(machine.nowMs));
         }
       }),
       { numRuns: 2_000 },
@@ -323,14 +325,14 @@ describe('whatever happens to a lease', () => {
     };
     fc.assert(
       fc.property(runs, (run) => {
-        const course = new Course();
-        for (const action of run) act(course, action);
+        const machine = new TestLease();
+        for (const action of run) act(machine, action);
         let chapter = 'held';
-        for (const { kind } of course.told) {
+        for (const { kind } of machine.told) {
           expect(MAY_FOLLOW[chapter]).toContain(kind);
           chapter = LEADS_TO[kind] ?? chapter;
         }
-        const state = isOver(course.lease) ? 'over' : course.state;
+        const state = isFinished(machine.lease) ? 'over' : machine.state;
         expect(chapter).toBe(state);
       }),
       { numRuns: 2_000 },
@@ -340,15 +342,15 @@ describe('whatever happens to a lease', () => {
   it('it always has something to ask or a question under way, until it is over', () => {
     fc.assert(
       fc.property(runs, (run) => {
-        const course = new Course();
-        let underWay = false;
+        const machine = new TestLease();
+        let find = false;
         for (const action of run) {
-          const before = course.asked.length;
-          act(course, action);
+          const before = machine.asked.length;
+          act(machine, action);
           const settled = ['renew', 'unanswered', 'refused', 'end'].includes(action.kind);
-          underWay = course.asked.length > before || (underWay && !settled);
-          const waits = course.lease.askAtMs !== undefined;
-          expect(isOver(course.lease) ? waits : !(underWay || waits)).toBe(false);
+          find = machine.asked.length > before || (find && !settled);
+          const waits = machine.lease.dueAtMs !== undefined;
+          expect(isFinished(machine.lease) ? waits : !(find || waits)).toBe(false);
         }
       }),
       { numRuns: 2_000 },

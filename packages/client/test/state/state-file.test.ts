@@ -166,8 +166,8 @@ describe('the state file', () => {
     });
 
     it('unless the other is dead', () => {
-      const dead = spawnSync(process.execPath, ['-e', '']).pid;
-      stale({ nonce: 'other', pid: dead, host: hostname() });
+      const killed = spawnSync(process.execPath, ['-e', '']).pid;
+      stale({ nonce: 'other', pid: killed, host: hostname() });
       newFile().open();
       expect(problems).toEqual([]);
     });

@@ -1,15 +1,15 @@
-import type { Expected, TokenVerdict } from '@evergrant/client/keys/key-ring';
+import type { ExpectedLease, LeaseTokenVerdict } from '@evergrant/client/keys/key-ring';
 import { Checkouts } from '@evergrant/client/leases/checkouts';
-import { LeaseBook } from '@evergrant/client/leases/lease-registry';
-import type { LeaseKeeper } from '@evergrant/client/leases/managed-lease';
-import { Farewells } from '@evergrant/client/leases/pending-releases';
+import { LeaseRegistry } from '@evergrant/client/leases/lease-registry';
+import type { ManagedLease } from '@evergrant/client/leases/managed-lease';
+import { PendingReleases } from '@evergrant/client/leases/pending-releases';
 import { Renewals } from '@evergrant/client/leases/renewals';
 import type { ClientState } from '@evergrant/client/state/schema';
 import type { ClientClock } from '@evergrant/client/time/clock';
-import { Contact } from '@evergrant/client/time/server-clock';
+import { ServerClock } from '@evergrant/client/time/server-clock';
 import { AddressBook } from '@evergrant/client/transport/addresses';
-import type { Answer, Call, SendTerms, Transport } from '@evergrant/client/transport/call';
-import { Courier } from '@evergrant/client/transport/retrying-requester';
+import type { Call, SendTerms, Transport, TransportResult } from '@evergrant/client/transport/call';
+import { RetryingRequester } from '@evergrant/client/transport/retrying-requester';
 import { featureOf, PRODUCT } from '../database/statements';
 import type { Random } from '../time/random';
 import type { Host } from '../topology/host';
@@ -53,12 +53,12 @@ type State = Pick<ClientState, 'leases' | 'contact'>;
 
 /** One life of an installation: the parts of the product's own client, over the simulated network. */
 interface Life {
-  readonly book: LeaseBook;
+  readonly book: LeaseRegistry;
   readonly checkouts: Checkouts;
-  readonly contact: Contact;
+  readonly contact: ServerClock;
   readonly dead: AbortController;
   /** Leases that a server has confirmed in this life, or that were in the newest state. */
-  readonly sure: Set<LeaseKeeper>;
+  readonly sure: Set<ManagedLease>;
 }
 
 /** A customer's installation that takes seats, keeps them and gives them back, and now and then dies. */
@@ -89,12 +89,12 @@ export class Installation {
     return seats;
   }
 
-  get keepers(): readonly LeaseKeeper[] {
-    return this.isAlive ? this.#life.book.keepers : [];
+  get keepers(): readonly ManagedLease[] {
+    return this.isAlive ? this.#life.book.leases : [];
   }
 
   crash(): void {
-    for (const keeper of this.#life.book.keepers) keeper.abandon();
+    for (const keeper of this.#life.book.leases) keeper.abandon();
     this.#life.dead.abort();
     this.host.crash();
   }
@@ -129,64 +129,63 @@ export class Installation {
     const book = new AddressBook({
       addresses,
       trusted: Object.values(REGION_ADDRESSES),
-      askStatus: (address) => transport.send(status, address, terms),
+      fetchStatus: (address) => transport.send(status, address, terms),
     });
     const shared = { clock, random: random.next, backoff: BACKOFF, requestTimeoutMs: 10_000 };
-    const courier = new Courier({ ...shared, transport, addresses: book });
-    const farewells = new Farewells({ clock, settleMs: shared.requestTimeoutMs, dead: dead.signal });
+    const requester = new RetryingRequester({ ...shared, transport, addresses: book });
+    const pendingReleases = new PendingReleases({ clock, settleMs: shared.requestTimeoutMs, killed: dead.signal });
     const keys = {
-      verify: async (token: string, expected: Expected) => this.#verify(token, expected),
-      verifyKept: async (token: string, expected: Expected) => this.#verify(token, expected),
+      verify: async (token: string, expected: ExpectedLease) => this.#verify(token, expected),
+      verifyStored: async (token: string, expected: ExpectedLease) => this.#verify(token, expected),
     };
-    const sure = new Set<LeaseKeeper>();
+    const sure = new Set<ManagedLease>();
     // Set back to an older copy of its state it holds again what it has given back: nobody could tell (docs/safety.md).
     const revived = new Set(
       state?.leases.map(({ leaseId }) => leaseId).filter((id) => world.ledger.isReleaseAsked(id)),
     );
     const newLeaseId = () => world.newId('lease');
-    const contact = new Contact(state?.contact, clock);
-    const leases: LeaseBook = new LeaseBook({
-      ...{ installation: name, contact, keys, clock, random: random.next, newLeaseId },
-      onOccurrence: (keeper, occurrence) => {
-        const { kind } = occurrence;
+    const contact = new ServerClock(state?.contact, clock);
+    const leases: LeaseRegistry = new LeaseRegistry({
+      ...{ installation: name, serverClock: contact, keys, clock, random: random.next, newLeaseId },
+      onLeaseEvent: (keeper, event) => {
+        const { kind } = event;
         const tells = kind === 'renewed' || kind === 'restored' || kind === 'granted';
         if (tells && !revived.has(keeper.id)) this.#confirmed(sure, keeper);
-        if (kind !== 'renewed')
-          world.tell(name, `${kind} ${keeper.id}${'code' in occurrence ? `: ${occurrence.code}` : ''}`);
+        if (kind !== 'renewed') world.tell(name, `${kind} ${keeper.id}${'code' in event ? `: ${event.code}` : ''}`);
       },
-      onAsk: (keeper) => renewals.want(keeper),
+      onCallDue: (keeper) => renewals.enqueue(keeper),
       release: (keeper) => {
         world.ledger.releaseAsked(keeper.id);
         const terms = { deadlineMs: 10_000, signal: dead.signal, background: false };
-        return farewells.say(keeper.id, courier.deliver(keeper.farewell, terms));
+        return pendingReleases.track(keeper.id, requester.request(keeper.releaseCall, terms));
       },
       onDropped: (leaseId, detail) => world.tell(name, `drops ${leaseId}: ${detail}`),
-      onChange: () => this.#keep({ leases: leases.kept(), contact: contact.kept() }),
+      onChange: () => this.#keep({ leases: leases.toStored(), contact: contact.toStored() }),
     });
     const renewals = new Renewals({
-      ...{ ...shared, courier, keys, signal: dead.signal, keepers: () => leases.keepers },
-      switchboard: { holds: () => false, renewAll: async () => new Map() },
+      ...{ ...shared, requester, keys, signal: dead.signal, leases: () => leases.leases },
+      selector: { holds: () => false, renewAll: async () => new Map() },
       onDistrusted: () => undefined,
       onRound: () => undefined,
     });
     const checkouts = new Checkouts({
-      ...{ courier, book: leases, farewells, keys, clock, holder: name, newLeaseId },
-      ...{ deadlineMs: 30_000, releaseDeadlineMs: 10_000, closed: dead.signal, dead: dead.signal },
+      ...{ requester, registry: leases, pendingReleases, keys, clock, holder: name, newLeaseId },
+      ...{ deadlineMs: 30_000, releaseDeadlineMs: 10_000, closed: dead.signal, killed: dead.signal },
       prepare: async () => undefined,
-      onOccurrence: ({ id }, { kind }) => {
+      onLeaseEvent: ({ id }, { kind }) => {
         const keeper = leases.find(id);
         if (kind === 'granted' && keeper) this.#confirmed(sure, keeper);
         world.tell(name, `${kind} ${id}`);
       },
     });
     void leases.restore(state?.leases ?? []).then(() => {
-      if (kept === 'newest') for (const keeper of leases.keepers) this.#confirmed(sure, keeper);
+      if (kept === 'newest') for (const keeper of leases.leases) this.#confirmed(sure, keeper);
       void this.#live({ book: leases, checkouts, contact, dead, sure }, appetite);
     });
     return { book: leases, checkouts, contact, dead, sure };
   }
 
-  #confirmed(sure: Set<LeaseKeeper>, keeper: LeaseKeeper): void {
+  #confirmed(sure: Set<ManagedLease>, keeper: ManagedLease): void {
     const { world, appetite } = this.#options;
     for (const other of sure) if (!isHeld(other)) sure.delete(other);
     sure.add(keeper);
@@ -200,7 +199,7 @@ export class Installation {
     for (;;) {
       await this.host.wait(random.duration(thinksMs, thinksMs * 6));
       if (dead.signal.aborted) return;
-      const { keepers } = book;
+      const { leases: keepers } = book;
       const full = keepers.length >= leasesMax;
       const wantsLess = keepers.length > 0 && (full || random.chance(releaseShare));
       if (wantsLess && random.chance(releaseShare)) await random.pick(keepers).release();
@@ -223,21 +222,21 @@ export class Installation {
 
   #transport(): Transport {
     return {
-      send: async (call: Call, address: string, { timeoutMs }: SendTerms): Promise<Answer> => {
+      send: async (call: Call, address: string, { timeoutMs }: SendTerms): Promise<TransportResult> => {
         const { kind, leaseId, body } = call;
         const sentAtMs = this.host.nowMs();
         if (kind === 'keys' || kind === 'registration' || kind === 'presence') {
-          return { kind: 'no-response', because: 'not simulated' };
+          return { kind: 'no_response', because: 'not simulated' };
         }
         const sent: HttpCall = { kind, leaseId, body };
         if (kind !== 'status') this.#calls = [...this.#calls, sent].slice(-CALLS_REMEMBERED);
         if (kind === 'release' && leaseId !== undefined) this.#options.world.ledger.releaseAsked(leaseId);
         const answer = await this.#send(sent, address, timeoutMs);
-        if (typeof answer === 'string') return { kind: 'no-response', because: answer };
+        if (typeof answer === 'string') return { kind: 'no_response', because: answer };
         const { status, body: answered, retryAfterMs } = answer;
         // As the client does with the answers of license servers: what it knows of their clock outlives it.
         const serverTimeMs = Date.parse(String(answered.serverTime));
-        if (Number.isFinite(serverTimeMs)) this.#life.contact.heard(serverTimeMs);
+        if (Number.isFinite(serverTimeMs)) this.#life.contact.observe(serverTimeMs);
         return { kind: 'response', status, body: answered, retryAfterMs, serverDateMs: undefined, sentAtMs };
       },
     };
@@ -257,7 +256,7 @@ export class Installation {
     );
   }
 
-  #verify(token: string, expected: Expected): TokenVerdict {
+  #verify(token: string, expected: ExpectedLease): LeaseTokenVerdict {
     const issued = this.#options.world.mint.read(token);
     if (!issued) return { kind: 'refused', detail: 'it is no token' };
     const { claim, issuedAtMs } = issued;
@@ -277,6 +276,6 @@ export class Installation {
   }
 }
 
-function isHeld(keeper: LeaseKeeper): boolean {
-  return !keeper.isOver && keeper.expiresInMs > 0;
+function isHeld(keeper: ManagedLease): boolean {
+  return !keeper.isFinished && keeper.expiresInMs > 0;
 }

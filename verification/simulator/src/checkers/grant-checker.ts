@@ -1,4 +1,4 @@
-import type { LeaseKeeper } from '@evergrant/client/leases/managed-lease';
+import type { ManagedLease } from '@evergrant/client/leases/managed-lease';
 import type { Mint } from '../actors/fake-signer';
 import type { HttpCall } from '../actors/license-server';
 import { BEGINNING_MS } from '../topology/host';
@@ -121,7 +121,7 @@ export class Ledger {
   }
 
   /** A holder has just learned that it holds a lease. */
-  held(holder: Holder, keeper: LeaseKeeper, poolId: number): void {
+  held(holder: Holder, keeper: ManagedLease, poolId: number): void {
     let seats = 0;
     for (const each of this.#options.holders()) seats += each.heldSeats(poolId);
     const capacity = this.#options.capacityOf(poolId);

@@ -56,7 +56,7 @@ function unsettledRooms({ rooms, ohio, sites, databases, scenario }: World): str
   const { database } = sites[ohio.row.region];
   for (const { name, keepers } of rooms) {
     for (const keeper of keepers) {
-      if (keeper.borrowed || keeper.isOver) continue;
+      if (keeper.borrowed || keeper.isFinished) continue;
       if (keeper.state !== 'held') return `${name} is not served: ${keeper.id} is in ${keeper.state}`;
       if (database?.tables.leases.get(keeper.id)?.state !== 'live') {
         return `${name} holds ${keeper.id}, of which the active region knows nothing`;
