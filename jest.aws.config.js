@@ -1,6 +1,12 @@
-/** What runs against emulators: npm run test:aws. The names of these tests say that they show our model of AWS. */
+const { projects, maxWorkers } = require('./jest.config.js');
+
+const integration = projects.find(({ displayName }) => displayName === 'integration');
+
+/** npm run test:aws: *.emulated.ts runs against emulators, so it shows our model of AWS and not AWS itself. */
 module.exports = {
-  ...require('./jest.config.js'),
+  ...integration,
+  displayName: 'aws',
+  maxWorkers,
   testMatch: ['**/*.emulated.ts'],
   testTimeout: 180_000,
 };
