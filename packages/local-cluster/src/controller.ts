@@ -12,11 +12,11 @@ import { Routers } from './adapters/routers';
 import { openStores, type SqlStores } from './adapters/sql-stores';
 import { WitnessView } from './adapters/witness-view';
 import { type ControllerEnvironment, readControllerEnvironment } from './controller/environment';
-import { HaltingControlStore, parseHaltPoint } from './controller/failpoint-store';
+import { FailpointControlStore, parseFailpoint } from './controller/failpoint-store';
 import { Reporter } from './controller/reporter';
-import { Pace } from './controller/scheduler';
+import { Scheduler } from './controller/scheduler';
 import { PROFILE_DURATIONS, type ProfileDurations } from './profiles';
-import { runEntry } from './proxy/run-process';
+import { runProcess } from './proxy/run-process';
 
 function connect(
   environment: ControllerEnvironment,
@@ -37,22 +37,25 @@ function connect(
     edge: new PublicAddress({ edge, adminToken, timeoutMs }),
     databaseService: new DatabaseService({ worldApi, adminToken, timeoutMs }),
     authority: stores.authority,
-    control: haltingAt(environment.haltAt, stores.control, logger),
+    control: withFailpoint(environment.failpoint, stores.control, logger),
     alerts: new Alerts(logger, environment.alertsFile),
     clock: { nowMs: () => Date.now(), newId: randomUUID },
   };
 }
 
-function haltingAt(haltAt: string | undefined, control: ControlStore, logger: Logger): ControlStore {
-  if (haltAt === undefined) return control;
-  return new HaltingControlStore(control, parseHaltPoint(haltAt), () => {
-    logger.warn({ haltedAt: haltAt, announce: `the controller has stopped at ${haltAt}, as the drill wants it` });
+function withFailpoint(failpoint: string | undefined, control: ControlStore, logger: Logger): ControlStore {
+  if (failpoint === undefined) return control;
+  return new FailpointControlStore(control, parseFailpoint(failpoint), () => {
+    logger.warn({
+      failpoint: failpoint,
+      announce: `the controller has stopped at ${failpoint}, as the drill wants it`,
+    });
     // Something must keep the process alive for the kill that is to come.
     setInterval(() => undefined, 60_000);
   });
 }
 
-runEntry('controller', async (logger) => {
+runProcess('controller', async (logger) => {
   const environment = readControllerEnvironment(process.env);
   const durations = PROFILE_DURATIONS[environment.profile];
   const stores = openStores({
@@ -61,18 +64,18 @@ runEntry('controller', async (logger) => {
     applicationName: environment.name,
   });
   const ports = connect(environment, durations, { stores, logger });
-  const pace = new Pace({
+  const scheduler = new Scheduler({
     cycle: () => runCycle(ports, { controller: environment.name, policy: durations.policy }),
     sampleEveryMs: durations.policy.sampleEveryMs,
     stepEveryMs: durations.stepEveryMs,
-    isAsked: async () => (await ports.control.read()).record.request !== null,
+    hasPendingRequest: async () => (await ports.control.read()).record.request !== null,
     report: new Reporter(logger).report,
   });
-  pace.start();
+  scheduler.start();
   logger.info({ profile: environment.profile }, 'watching');
   return {
     close: async () => {
-      await pace.close();
+      await scheduler.close();
       await stores.close();
     },
   };

@@ -2,10 +2,10 @@
 import { LOOPBACK, REGIONS } from './layout';
 import { PROFILES, type Profile } from './profiles';
 import { EnvironmentReader } from './proxy/environment';
-import { HttpService } from './proxy/proxy-server';
+import { ProxyServer } from './proxy/proxy-server';
 import { PublicEdge } from './proxy/public-edge';
-import { runEntry } from './proxy/run-process';
-import { EDGE_DURATIONS } from './proxy/timeouts';
+import { runProcess } from './proxy/run-process';
+import { EDGE_TIMEOUTS } from './proxy/timeouts';
 
 function readEnvironment() {
   const reader = new EnvironmentReader(process.env);
@@ -18,10 +18,10 @@ function readEnvironment() {
   });
 }
 
-runEntry('edge', async (logger) => {
+runProcess('edge', async (logger) => {
   const environment = readEnvironment();
-  const edge = new PublicEdge({ ...environment, durations: EDGE_DURATIONS[environment.profile], logger });
-  const service = new HttpService({
+  const edge = new PublicEdge({ ...environment, timeouts: EDGE_TIMEOUTS[environment.profile], logger });
+  const service = new ProxyServer({
     port: environment.port,
     respond: edge.respond,
     upgrade: edge.upgrade,

@@ -2,10 +2,10 @@
 import { LOOPBACK, REGIONS } from './layout';
 import { PROFILES, type Profile } from './profiles';
 import { EnvironmentReader } from './proxy/environment';
-import { HttpService } from './proxy/proxy-server';
+import { ProxyServer } from './proxy/proxy-server';
 import { RegionRouter } from './proxy/region-router';
-import { runEntry } from './proxy/run-process';
-import { ROUTER_DURATIONS } from './proxy/timeouts';
+import { runProcess } from './proxy/run-process';
+import { ROUTER_TIMEOUTS } from './proxy/timeouts';
 import { readUpstreamTls } from './proxy/upstream-tls';
 
 function readEnvironment() {
@@ -23,10 +23,10 @@ function readEnvironment() {
   });
 }
 
-runEntry('router', async (logger) => {
+runProcess('router', async (logger) => {
   const environment = readEnvironment();
-  const router = new RegionRouter({ ...environment, durations: ROUTER_DURATIONS[environment.profile], logger });
-  const service = new HttpService({
+  const router = new RegionRouter({ ...environment, timeouts: ROUTER_TIMEOUTS[environment.profile], logger });
+  const service = new ProxyServer({
     port: environment.port,
     respond: router.respond,
     upgrade: router.upgrade,

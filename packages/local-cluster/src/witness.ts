@@ -2,10 +2,10 @@
 import { LOOPBACK } from './layout';
 import { PROFILES, type Profile } from './profiles';
 import { EnvironmentReader } from './proxy/environment';
-import { Observer } from './proxy/observer';
-import { HttpService } from './proxy/proxy-server';
-import { runEntry } from './proxy/run-process';
-import { WITNESS_DURATIONS } from './proxy/timeouts';
+import { ProxyServer } from './proxy/proxy-server';
+import { runProcess } from './proxy/run-process';
+import { WITNESS_TIMEOUTS } from './proxy/timeouts';
+import { WitnessObserver } from './proxy/witness-observer';
 
 function readEnvironment() {
   const reader = new EnvironmentReader(process.env);
@@ -16,18 +16,18 @@ function readEnvironment() {
   });
 }
 
-runEntry('witness', async (logger) => {
+runProcess('witness', async (logger) => {
   const { port, oregonUrl, profile } = readEnvironment();
-  const observer = new Observer({
+  const observer = new WitnessObserver({
     oregonUrl,
-    durations: WITNESS_DURATIONS[profile],
+    timeouts: WITNESS_TIMEOUTS[profile],
     onChange: (now, before, because) => {
       if (now === 'down') logger.warn({ because, announce: `the witness sees Oregon's application down (${because})` });
       else if (now === 'up') logger.info({ because, announce: "the witness sees Oregon's application up" });
       else logger.info({ before, because }, 'in doubt');
     },
   });
-  const service = new HttpService({ port, respond: observer.respond, logger });
+  const service = new ProxyServer({ port, respond: observer.respond, logger });
   await service.listen();
   observer.start();
   logger.info({ address: `http://${LOOPBACK}:${service.port}` }, 'listening');

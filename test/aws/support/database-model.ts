@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { giveToPostgres } from '@evergrant/local-cluster/postgres/account';
+import { chownToPostgres } from '@evergrant/local-cluster/postgres/account';
 import { copyRunning, unfinishedCopy } from '@evergrant/local-cluster/postgres/copies';
 import { PostgresInstance } from '@evergrant/local-cluster/postgres/instance';
 import { migrate } from '@evergrant/server/platform/postgres/migrations';
@@ -110,7 +110,7 @@ export class DatabaseModel {
     const path = (name: string, content: string): string => {
       const file = `${instance.directory}.${name}`;
       writeFileSync(file, content, { mode: 0o600 });
-      giveToPostgres(file);
+      chownToPostgres(file);
       return file;
     };
     return {

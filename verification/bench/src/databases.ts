@@ -3,10 +3,10 @@ import { eventually } from '@evergrant/drills/eventually';
 import { createAuthorityStore } from '@evergrant/local-cluster/adapters/create-authority-store';
 import { createClusters } from '@evergrant/local-cluster/databases/bootstrap';
 import { STANDBY_NAME } from '@evergrant/local-cluster/databases/ha-pair';
-import { Member } from '@evergrant/local-cluster/databases/managed-instance';
-import { SUPERVISOR_DURATIONS } from '@evergrant/local-cluster/databases/timeouts';
+import { ManagedInstance } from '@evergrant/local-cluster/databases/managed-instance';
+import { SUPERVISOR_TIMEOUTS } from '@evergrant/local-cluster/databases/timeouts';
 import { type Layout, LOOPBACK } from '@evergrant/local-cluster/layout';
-import { Relay } from '@evergrant/local-cluster/network/tcp-proxy';
+import { TcpProxy } from '@evergrant/local-cluster/network/tcp-proxy';
 import { clusterHome } from '@evergrant/local-cluster/postgres/binaries';
 import { PostgresInstance } from '@evergrant/local-cluster/postgres/instance';
 import type { WorldSecrets } from '@evergrant/local-cluster/world/secrets';
@@ -26,11 +26,11 @@ const FOLLOWER_NAME = 'virginia_follower';
 export class BenchDatabases {
   readonly #layout: Layout;
   readonly #secrets: WorldSecrets;
-  readonly #primary: Member;
-  readonly #standby: Member;
-  readonly #follower: Member;
+  readonly #primary: ManagedInstance;
+  readonly #standby: ManagedInstance;
+  readonly #follower: ManagedInstance;
   readonly #store: PostgresInstance;
-  #link: Relay | undefined;
+  #link: TcpProxy | undefined;
   #isReplicated = false;
 
   constructor({ layout, home, secrets }: { layout: Layout; home: string; secrets: WorldSecrets }) {
@@ -47,10 +47,10 @@ export class BenchDatabases {
         adminPassword,
       });
     };
-    const member = (name: string): Member =>
-      new Member({
-        instance: instance(name, secrets.databasePasswords.evergrant_admin),
-        durations: SUPERVISOR_DURATIONS.default,
+    const member = (name: string): ManagedInstance =>
+      new ManagedInstance({
+        postgres: instance(name, secrets.databasePasswords.evergrant_admin),
+        timeouts: SUPERVISOR_TIMEOUTS.default,
         replicationPassword: secrets.databasePasswords.evergrant_replication,
         ...{ onAnswer: ignore, onLaunch: ignore, onExit: ignore },
       });
@@ -63,17 +63,17 @@ export class BenchDatabases {
   async start(): Promise<void> {
     const { databasePasswords, authorityPasswords } = this.#secrets;
     await createClusters({
-      primary: this.#primary.instance,
-      followers: [this.#standby.instance, this.#follower.instance],
+      primary: this.#primary.postgres,
+      followers: [this.#standby.postgres, this.#follower.postgres],
       store: this.#store,
       databasePasswords,
       authorityPasswords,
     });
     await Promise.all([this.#primary.launch(), this.#store.start()]);
-    await this.#primary.instance.waitUntilReady();
+    await this.#primary.postgres.waitUntilReady();
     // What is written before anybody follows: gigabytes, on a fast machine.
-    await this.#primary.instance.query(`alter system set wal_keep_size = '32GB'`);
-    await this.#primary.instance.query('select pg_reload_conf()');
+    await this.#primary.postgres.query(`alter system set wal_keep_size = '32GB'`);
+    await this.#primary.postgres.query('select pg_reload_conf()');
     const admin = new Client(this.#store.connection({ database: 'evergrant' }));
     await admin.connect();
     try {
@@ -98,9 +98,9 @@ export class BenchDatabases {
     await this.replicate();
     const name = 'virginia-oregon/replication';
     const port = this.#layout.linkPort(name);
-    this.#link = new Relay({ name, port, targetPort: this.#layout.port('oregon/db-a') });
+    this.#link = new TcpProxy({ name, port, targetPort: this.#layout.port('oregon/db-a') });
     await this.#link.listen();
-    await this.#follower.instance.stop('fast');
+    await this.#follower.postgres.stop('fast');
     await this.#follow(this.#follower, FOLLOWER_NAME, port);
     await this.#untilAllStream();
   }
@@ -112,7 +112,7 @@ export class BenchDatabases {
 
   async #untilAllStream(): Promise<void> {
     await eventually('standby and follower stream', STREAMING_WITHIN_MS, async () => {
-      const streaming = await this.#primary.instance.query<{ name: string; sync: string }>(
+      const streaming = await this.#primary.postgres.query<{ name: string; sync: string }>(
         `select application_name as name, sync_state as sync from pg_stat_replication where state = 'streaming'`,
       );
       const isSynchronous = streaming.some(({ name, sync }) => name === STANDBY_NAME && sync === 'sync');
@@ -120,7 +120,11 @@ export class BenchDatabases {
     });
   }
 
-  async #follow(member: Member, applicationName: string, port = this.#layout.port('oregon/db-a')): Promise<void> {
+  async #follow(
+    member: ManagedInstance,
+    applicationName: string,
+    port = this.#layout.port('oregon/db-a'),
+  ): Promise<void> {
     member.following = { port, applicationName };
     await member.launch();
   }
@@ -141,18 +145,18 @@ export class BenchDatabases {
     return { host: LOOPBACK, port, database: 'evergrant', user, password: this.#secrets.databasePasswords[user] };
   }
 
-  get #members(): readonly Member[] {
+  get #members(): readonly ManagedInstance[] {
     return [this.#primary, this.#standby, this.#follower];
   }
 
   /** What of PostgreSQL works for the license database: postmasters, backends, those of its copies too. */
   processes(): number[] {
-    return this.#members.flatMap(({ instance }) => instance.processes());
+    return this.#members.flatMap(({ postgres }) => postgres.processes());
   }
 
   async stop(): Promise<void> {
-    for (const { watch } of this.#members) watch.stop();
-    const instances = [...this.#members.map(({ instance }) => instance), this.#store];
+    for (const { health } of this.#members) health.stop();
+    const instances = [...this.#members.map(({ postgres }) => postgres), this.#store];
     await Promise.all(instances.map((each) => each.stop('immediate')));
     await this.#link?.close();
   }

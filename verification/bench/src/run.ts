@@ -6,7 +6,7 @@ import { clusterHome } from '@evergrant/local-cluster/postgres/binaries';
 import { projectRoot } from '@evergrant/local-cluster/world/files';
 import { prepareLicensing } from '@evergrant/local-cluster/world/licensing';
 import { findFreeBasePort } from '@evergrant/local-cluster/world/ports';
-import { prepareLicenseDatabase } from '@evergrant/local-cluster/world/run-migrations';
+import { runMigrations } from '@evergrant/local-cluster/world/run-migrations';
 import { loadOrCreateSecrets, writeSecretFiles } from '@evergrant/local-cluster/world/secrets';
 import { type BenchCase, type Ground, SERVERS_OF, STANDS, type Stand } from './cases';
 import { BenchDatabases } from './databases';
@@ -78,7 +78,7 @@ async function buildSite(home: string, options: BenchOptions, closers: (() => un
   const databases = new BenchDatabases({ layout, home, secrets });
   closers.push(() => databases.stop());
   await databases.start();
-  await prepareLicenseDatabase({
+  await runMigrations({
     ...{ distDir: join(projectRoot(), 'dist'), home, trustFile },
     licenseFiles: licensing.licenses.map(({ file }) => file),
     databasePort: layout.port('oregon/db-a'),

@@ -148,7 +148,7 @@ export class Drill {
   }
 
   async acl(region: Region): Promise<string> {
-    return (await this.world.look()).acl[region] ?? 'no answer';
+    return (await this.world.pollStatus()).acl[region] ?? 'no answer';
   }
 
   /** How many leases the active region has taken over from their tokens, as its database says. */

@@ -22,7 +22,7 @@ export interface ControllerEnvironment {
   readonly adminToken: string;
   readonly alertsFile: string;
   /** For drills: where to stop for ever, for example `promote:before`; undefined: nowhere. */
-  readonly haltAt: string | undefined;
+  readonly failpoint: string | undefined;
 }
 
 /** Parses the environment as a whole. @throws EnvironmentError with every mistake. */
@@ -51,6 +51,6 @@ export function readControllerEnvironment(variables: NodeJS.ProcessEnv): Control
     worldApi: reader.url('EVERGRANT_WORLD_API'),
     adminToken: reader.secret('EVERGRANT_SECRETS_FILE', 'adminToken'),
     alertsFile: reader.text('EVERGRANT_ALERTS_FILE'),
-    haltAt: variables.EVERGRANT_HALT_AT,
+    failpoint: variables.EVERGRANT_HALT_AT,
   });
 }

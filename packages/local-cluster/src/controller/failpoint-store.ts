@@ -2,13 +2,13 @@ import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import { PHASES_OF, type Phase, type TimelineEntry } from '@evergrant/controller/core/operations';
 import type { ControlStore } from '@evergrant/controller/ports';
 
-export interface HaltPoint {
+export interface Failpoint {
   readonly phase: Phase;
   readonly side: 'before' | 'after';
 }
 
 /** Reads `PHASE:before` or `PHASE:after`. Throws for anything else, also for a phase that no operation has. */
-export function parseHaltPoint(text: string): HaltPoint {
+export function parseFailpoint(text: string): Failpoint {
   const [name, side, rest] = text.split(':');
   const phase = Object.values(PHASES_OF)
     .flat()
@@ -23,13 +23,13 @@ export function parseHaltPoint(text: string): HaltPoint {
  * For drills: stops this controller for ever at the boundary of a phase, so that a kill can hit it exactly there.
  * `before`: the phase is recorded and nothing of it is done. `after`: all of it is done and nothing of that recorded.
  */
-export class HaltingControlStore implements ControlStore {
+export class FailpointControlStore implements ControlStore {
   readonly #store: ControlStore;
-  readonly #point: HaltPoint;
+  readonly #point: Failpoint;
   readonly #onHalt: () => void;
   #operationId: string | null = null;
 
-  constructor(store: ControlStore, point: HaltPoint, onHalt: () => void) {
+  constructor(store: ControlStore, point: Failpoint, onHalt: () => void) {
     this.#store = store;
     this.#point = point;
     this.#onHalt = onHalt;

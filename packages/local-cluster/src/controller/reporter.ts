@@ -3,7 +3,7 @@ import type { CycleOutcome } from '@evergrant/controller/cycle';
 import type { Logger } from 'pino';
 
 /** Verdicts whose alert is announced by itself. */
-const TOLD_BY_ALERT: ReadonlySet<VerdictKind> = new Set([
+const VERDICTS_WITH_ALERT: ReadonlySet<VerdictKind> = new Set([
   'application-down',
   'database-down',
   'standby-not-ready',
@@ -50,7 +50,7 @@ export class Reporter {
       return;
     }
     // The first look of a well world is no event, and neither is what an alert says better.
-    const isNews = this.#verdict !== null && !TOLD_BY_ALERT.has(verdict.kind);
+    const isNews = this.#verdict !== null && !VERDICTS_WITH_ALERT.has(verdict.kind);
     this.#verdict = verdict.kind;
     this.#logger.info({ verdict, ...(isNews ? { announce: `${verdict.kind}: ${verdict.because}` } : {}) });
   }

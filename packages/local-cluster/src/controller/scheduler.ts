@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CycleOutcome } from '@evergrant/controller/cycle';
 
-export interface PaceOptions {
+export interface SchedulerOptions {
   readonly cycle: () => Promise<CycleOutcome>;
   readonly sampleEveryMs: number;
   readonly stepEveryMs: number;
   /** Whether an operator waits for an answer: then the next cycle comes at once. */
-  readonly isAsked: () => Promise<boolean>;
+  readonly hasPendingRequest: () => Promise<boolean>;
   /** Told of every outcome, and of what a cycle threw. */
   readonly report: (outcome: CycleOutcome | { readonly kind: 'failed'; readonly error: unknown }) => void;
 }
@@ -17,12 +17,12 @@ const CLOSE_MS_MAX = 5_000;
 const ASK_EVERY_MS = 1_000;
 
 /** Runs cycles one after the other, never two at once: a sample's interval apart, or a step's during an operation. */
-export class Pace {
-  readonly #options: PaceOptions;
+export class Scheduler {
+  readonly #options: SchedulerOptions;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(options: PaceOptions) {
+  constructor(options: SchedulerOptions) {
     this.#options = options;
   }
 
@@ -52,7 +52,7 @@ export class Pace {
       await wait(Math.min(leftMs, ASK_EVERY_MS), undefined, { signal }).catch(() => undefined);
       if (signal.aborted || leftMs <= ASK_EVERY_MS) return;
       // That the store cannot be read is for the cycle to say.
-      if (await this.#options.isAsked().catch(() => false)) return;
+      if (await this.#options.hasPendingRequest().catch(() => false)) return;
     }
   }
 

@@ -1,11 +1,11 @@
 import type { EventLevel } from '../world/events';
 
 /** Something people should know, said once. */
-export interface Announcement {
+export interface SupervisorEvent {
   /** `oregon/db-b`, or `databases` for what concerns none of them alone. */
   readonly source: string;
   readonly level: EventLevel;
   readonly text: string;
 }
 
-export type Announce = (announcement: Announcement) => void;
+export type EmitSupervisorEvent = (announcement: SupervisorEvent) => void;

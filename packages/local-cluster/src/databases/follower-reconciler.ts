@@ -1,27 +1,27 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Announce } from './events';
+import type { EmitSupervisorEvent } from './events';
 import { decideFollower, type FollowerRule, type FollowingFact } from './follower-rules';
-import type { Member } from './managed-instance';
+import type { ManagedInstance } from './managed-instance';
 import { isAhead, isReachable, readSwitches, type Source, type Switches } from './replication-source';
-import type { FollowerName, RecordFile } from './state-file';
-import type { SupervisorDurations } from './timeouts';
+import type { FollowerName, StateFile } from './state-file';
+import type { SupervisorTimeouts } from './timeouts';
 
 /** A follower that keeps failing is left alone after so many attempts. */
 const ATTEMPTS_MAX = 3;
 const RETRY_AFTER_MS = 2_000;
 
-export interface TenderOptions {
-  readonly member: Member;
-  readonly record: RecordFile;
-  readonly durations: SupervisorDurations;
-  readonly announce: Announce;
+export interface FollowerReconcilerOptions {
+  readonly instance: ManagedInstance;
+  readonly record: StateFile;
+  readonly timeouts: SupervisorTimeouts;
+  readonly announce: EmitSupervisorEvent;
 }
 
 /** Takes care of one instance that is to follow another: launches it and builds it anew, as the rules say. */
-export class FollowerTender {
-  readonly #member: Member;
-  readonly #options: TenderOptions;
+export class FollowerReconciler {
+  readonly #instance: ManagedInstance;
+  readonly #options: FollowerReconcilerOptions;
   /** Since when it has not streamed although its source is up. */
   #brokenSince: number | undefined;
   /** The way to the source was open when it was last found lost. */
@@ -31,8 +31,8 @@ export class FollowerTender {
   #switches: { readonly timeline: number; readonly points: Switches } | undefined;
   #lastRule: FollowerRule | undefined;
 
-  constructor(options: TenderOptions) {
-    this.#member = options.member;
+  constructor(options: FollowerReconcilerOptions) {
+    this.#instance = options.instance;
     this.#options = options;
   }
 
@@ -42,31 +42,31 @@ export class FollowerTender {
   }
 
   /** Somebody asks for it: earlier failures are forgiven. */
-  forgive(): void {
+  resetBackoff(): void {
     this.#attempts = 0;
     this.#notBefore = 0;
   }
 
   /** One look, one action. Resolves to whether something was done. */
   async step(source: Source): Promise<boolean> {
-    const member = this.#member;
+    const instance = this.#instance;
     const { record } = this.#options;
-    const name = member.name as FollowerName;
+    const name = instance.name as FollowerName;
     // Files that are not there (a rebuild was cut short between two renames) cannot go on either.
-    const isUseless = member.hasFailed || !member.instance.isInitialised;
+    const isUseless = instance.hasFailed || !instance.postgres.isInitialised;
     if (isUseless && record.current.lineages[name] === 'current') record.writeLineage(name, 'stale');
     const primary = source.primary();
     const following = await this.#following(primary);
     const rule = decideFollower({
-      isRunning: member.instance.isRunning,
-      isWanted: member.isWanted,
+      isRunning: instance.postgres.isRunning,
+      isWanted: instance.isWanted,
       lineage: record.current.lineages[name],
       isSourceUp: primary?.isWritable === true,
       following,
     });
     this.#lastRule = rule;
     if (rule.action === 'none') {
-      if (member.isStreaming) this.#attempts = 0;
+      if (instance.isStreaming) this.#attempts = 0;
       return false;
     }
     if (following === 'lost' && rule.action === 'rebuild' && !(await this.#isSettledWay(source))) return false;
@@ -89,33 +89,33 @@ export class FollowerTender {
 
   #failed(error: Error): void {
     const { announce } = this.#options;
-    const { name } = this.#member;
+    const { name } = this.#instance;
     if (this.#attempts < ATTEMPTS_MAX) {
       announce({ source: name, level: 'warning', text: `${name}: ${error.message}` });
       return;
     }
-    this.#member.isWanted = false;
+    this.#instance.isWanted = false;
     const text = `${name} is left alone after ${this.#attempts} failures: ${error.message}`;
     announce({ source: name, level: 'alarm', text });
   }
 
-  async #following(primary: Member | undefined): Promise<FollowingFact> {
-    const member = this.#member;
-    if (member.isStreaming || !member.instance.isRunning || primary?.isWritable !== true) {
+  async #following(primary: ManagedInstance | undefined): Promise<FollowingFact> {
+    const instance = this.#instance;
+    if (instance.isStreaming || !instance.postgres.isRunning || primary?.isWritable !== true) {
       this.#brokenSince = undefined;
-      if (member.isStreaming) this.#wasReachable = false;
-      return member.isStreaming ? 'streaming' : 'interrupted';
+      if (instance.isStreaming) this.#wasReachable = false;
+      return instance.isStreaming ? 'streaming' : 'interrupted';
     }
     this.#brokenSince ??= performance.now();
     if (await this.#isAhead(primary)) return 'ahead';
     const brokenMs = performance.now() - this.#brokenSince;
-    return brokenMs > this.#options.durations.rebuildAfterMs ? 'lost' : 'interrupted';
+    return brokenMs > this.#options.timeouts.rebuildAfterMs ? 'lost' : 'interrupted';
   }
 
-  async #isAhead(primary: Member): Promise<boolean> {
-    const lsn = this.#member.watch.latest?.lsn;
-    const timeline = this.#member.lastTimeline;
-    const sourceTimeline = primary.watch.latest?.timeline;
+  async #isAhead(primary: ManagedInstance): Promise<boolean> {
+    const lsn = this.#instance.health.latest?.lsn;
+    const timeline = this.#instance.lastTimeline;
+    const sourceTimeline = primary.health.latest?.timeline;
     if (!lsn || timeline === undefined || !sourceTimeline || sourceTimeline <= timeline) return false;
     if (this.#switches?.timeline !== sourceTimeline) {
       try {
@@ -137,18 +137,18 @@ export class FollowerTender {
   }
 
   async #launch(source: Source): Promise<void> {
-    this.#member.following = source.following;
-    await this.#member.launch();
+    this.#instance.following = source.following;
+    await this.#instance.launch();
   }
 
   async #rebuild(rule: FollowerRule, source: Source): Promise<void> {
-    const member = this.#member;
+    const instance = this.#instance;
     const { announce, record } = this.#options;
-    const name = member.name as FollowerName;
+    const name = instance.name as FollowerName;
     if (!(await isReachable(source))) throw new Error(`cannot be built anew: the way to its source is closed`);
     announce({ source: name, level: 'info', text: `${name} is built anew. ${rule.why}` });
-    const outcome = await member.rebuild(source.connection, () => this.#mayReplace(source));
-    if (outcome === 'given-up') return;
+    const outcome = await instance.rebuild(source.connection, () => this.#mayReplace(source));
+    if (outcome === 'given_up') return;
     record.writeLineage(name, 'current');
     this.#brokenSince = undefined;
     await this.#launch(source);
@@ -157,9 +157,9 @@ export class FollowerTender {
 
   /** Asked at the last moment: what has been promoted meanwhile, or is all that is left, is not thrown away. */
   #mayReplace(source: Source): boolean {
-    const member = this.#member;
-    const isPromoted = member.isWritable || !existsSync(join(member.instance.directory, 'standby.signal'));
-    const isStale = this.#options.record.current.lineages[member.name as FollowerName] === 'stale';
-    return member.isWanted && source.primary()?.isWritable === true && (isStale || !isPromoted);
+    const instance = this.#instance;
+    const isPromoted = instance.isWritable || !existsSync(join(instance.postgres.directory, 'standby.signal'));
+    const isStale = this.#options.record.current.lineages[instance.name as FollowerName] === 'stale';
+    return instance.isWanted && source.primary()?.isWritable === true && (isStale || !isPromoted);
   }
 }

@@ -1,17 +1,17 @@
 import { lsnBytes } from '../postgres/lsn';
-import type { Announce } from './events';
+import type { EmitSupervisorEvent } from './events';
 import {
-  decidePair,
-  type PairAction,
-  type PairFacts,
-  type PairRule,
+  decideHaPair,
+  type HaPairAction,
+  type HaPairFacts,
+  type HaPairRule,
   type PrimaryFact,
   type StandbyFact,
   type StreamFact,
 } from './ha-pair-rules';
-import type { Member } from './managed-instance';
-import type { PairName, RecordFile } from './state-file';
-import type { SupervisorDurations } from './timeouts';
+import type { ManagedInstance } from './managed-instance';
+import type { HaPairMemberName, StateFile } from './state-file';
+import type { SupervisorTimeouts } from './timeouts';
 
 export const STANDBY_NAME = 'oregon_standby';
 
@@ -22,37 +22,37 @@ const RECONNECT_TOLERATED_MS = 500;
 const BOTH_DIE_TOGETHER_MS = 25;
 const STEP_LIMIT_MS = 2_000;
 
-export interface PairOptions {
-  readonly members: Readonly<Record<PairName, Member>>;
-  readonly record: RecordFile;
-  readonly durations: SupervisorDurations;
-  readonly announce: Announce;
+export interface HaPairOptions {
+  readonly instances: Readonly<Record<HaPairMemberName, ManagedInstance>>;
+  readonly record: StateFile;
+  readonly timeouts: SupervisorTimeouts;
+  readonly announce: EmitSupervisorEvent;
   /** Takes the endpoint away from the primary database that is being replaced. */
   readonly closeEndpoint: () => void;
 }
 
 /** Oregon's primary database and its synchronous standby: gathers the facts, and does what the rules say. */
 export class Pair {
-  readonly #options: PairOptions;
+  readonly #options: HaPairOptions;
   /** Everything up to here was committed before commits waited for the standby. */
   #proofLsn: bigint | undefined;
   #unconnectedSince: number | undefined;
   #reply: { readonly time: string | null; readonly at: number } | undefined;
-  #lastRule: PairRule | undefined;
+  #lastRule: HaPairRule | undefined;
 
-  constructor(options: PairOptions) {
+  constructor(options: HaPairOptions) {
     this.#options = options;
   }
 
-  get primary(): Member {
-    return this.#options.members[this.#options.record.current.primary];
+  get primary(): ManagedInstance {
+    return this.#options.instances[this.#options.record.current.primary];
   }
 
-  get standby(): Member {
-    return this.#options.members[this.standbyName];
+  get standby(): ManagedInstance {
+    return this.#options.instances[this.standbyName];
   }
 
-  get standbyName(): PairName {
+  get standbyName(): HaPairMemberName {
     return this.#options.record.current.primary === 'oregon/db-a' ? 'oregon/db-b' : 'oregon/db-a';
   }
 
@@ -63,14 +63,14 @@ export class Pair {
   /** One look, one action. Resolves to whether something was done. */
   async step(): Promise<boolean> {
     this.primary.insistOnSynchronousStandby();
-    const rule = decidePair(this.#facts());
+    const rule = decideHaPair(this.#facts());
     this.#lastRule = rule;
     if (rule.action === 'none') return false;
     await this.#act(rule.action);
     return true;
   }
 
-  #facts(): PairFacts {
+  #facts(): HaPairFacts {
     return {
       primary: this.#primaryFact(),
       standby: this.#standbyFact(),
@@ -82,24 +82,24 @@ export class Pair {
   }
 
   #primaryFact(): PrimaryFact {
-    const { instance, watch } = this.primary;
-    if (!instance.isRunning) return 'exited';
-    if (watch.silentMs > this.#options.durations.hangAfterMs) return 'hung';
-    if (watch.latest === undefined) return 'silent';
-    return watch.latest.inRecovery ? 'in-recovery' : 'writable';
+    const { postgres, health } = this.primary;
+    if (!postgres.isRunning) return 'exited';
+    if (health.silentMs > this.#options.timeouts.hangAfterMs) return 'hung';
+    if (health.latest === undefined) return 'silent';
+    return health.latest.inRecovery ? 'in_recovery' : 'writable';
   }
 
   #standbyFact(): StandbyFact {
-    const { instance, watch } = this.standby;
-    const { hangAfterMs } = this.#options.durations;
-    if (!instance.isRunning) return 'exited';
-    if (watch.latest === undefined || watch.silentMs > hangAfterMs / 2) return 'silent';
-    if (!watch.latest.inRecovery) return 'writable';
-    return watch.steadyMs >= hangAfterMs ? 'following-steady' : 'following';
+    const { postgres, health } = this.standby;
+    const { hangAfterMs } = this.#options.timeouts;
+    if (!postgres.isRunning) return 'exited';
+    if (health.latest === undefined || health.silentMs > hangAfterMs / 2) return 'silent';
+    if (!health.latest.inRecovery) return 'writable';
+    return health.steadyMs >= hangAfterMs ? 'following_steady' : 'following';
   }
 
   #streamFact(): StreamFact {
-    const answer = this.primary.watch.latest;
+    const answer = this.primary.health.latest;
     const sender = answer?.senders.find(({ name }) => name === STANDBY_NAME);
     const now = performance.now();
     if (answer === undefined || sender === undefined) {
@@ -110,27 +110,27 @@ export class Pair {
     this.#unconnectedSince = undefined;
     if (this.#reply?.time !== sender.replyTime) this.#reply = { time: sender.replyTime, at: now };
     // While the primary database says nothing new, its standby's silence cannot be measured.
-    const unseenMs = this.primary.watch.silentMs;
-    if (now - this.#reply.at - unseenMs > this.#options.durations.standbySilentAfterMs) return 'silent';
+    const unseenMs = this.primary.health.silentMs;
+    if (now - this.#reply.at - unseenMs > this.#options.timeouts.standbySilentAfterMs) return 'silent';
     if (sender.state !== 'streaming' || sender.flushLsn === null || answer.lsn === null) return 'behind';
     const flushed = lsnBytes(sender.flushLsn);
     if (this.#proofLsn !== undefined && sender.sync === 'sync' && flushed >= this.#proofLsn) return 'proven';
     return lsnBytes(answer.lsn) - flushed <= CLOSE_BYTES ? 'close' : 'behind';
   }
 
-  async #act(action: Exclude<PairAction, 'none'>): Promise<void> {
+  async #act(action: Exclude<HaPairAction, 'none'>): Promise<void> {
     switch (action) {
-      case 'take-over':
+      case 'take_over':
         return this.#takeOver();
       case 'promote':
         return this.#promote();
-      case 'launch-primary':
+      case 'launch_primary':
         return this.#launchPrimary();
-      case 'release-standby':
+      case 'release_standby':
         return this.#release();
-      case 'require-standby':
+      case 'require_standby':
         return this.#require();
-      case 'record-eligible':
+      case 'record_eligible':
         this.#options.record.write({ isStandbyEligible: true });
         return this.#say('good', `${this.standby.name} is in sync: every commit from now on is in both.`);
     }
@@ -140,16 +140,16 @@ export class Pair {
     const { record, closeEndpoint } = this.#options;
     const [old, heir] = [this.primary, this.standby];
     const oldName = record.current.primary;
-    const was = old.instance.isRunning ? 'hangs' : 'is dead';
+    const was = old.postgres.isRunning ? 'hangs' : 'is dead';
     // The last moment to turn back: the heir itself has to say that it is there and still a follower.
-    const [said] = await heir.instance.query<{ inRecovery: boolean }>(
+    const [said] = await heir.postgres.query<{ inRecovery: boolean }>(
       'select pg_is_in_recovery() as "inRecovery"',
       [],
       { connectionTimeoutMillis: STEP_LIMIT_MS, query_timeout: STEP_LIMIT_MS },
     );
     if (said?.inRecovery !== true) throw new Error(`${heir.name} is no follower and cannot take over`);
     closeEndpoint();
-    await old.instance.kill();
+    await old.postgres.kill();
     record.write({
       primary: this.standbyName,
       isStandbyEligible: false,
@@ -165,8 +165,8 @@ export class Pair {
   async #promote(): Promise<void> {
     const { primary } = this;
     primary.setSynchronousStandby('');
-    await primary.instance.query('select pg_promote(true, 10)', [], { query_timeout: 12_000 });
-    await primary.watch.look();
+    await primary.postgres.query('select pg_promote(true, 10)', [], { query_timeout: 12_000 });
+    await primary.health.look();
     if (primary.isWritable) this.#say('good', `${primary.name} is Oregon's primary database now.`);
   }
 
@@ -182,7 +182,7 @@ export class Pair {
   async #release(): Promise<void> {
     // When both die together the news come in any order, and a dead primary has acknowledged nothing without it.
     await new Promise((resume) => setTimeout(resume, BOTH_DIE_TOGETHER_MS));
-    if (!this.primary.instance.isRunning) return;
+    if (!this.primary.postgres.isRunning) return;
     this.#options.record.write({ isStandbyEligible: false });
     this.#forgetProof();
     this.primary.setSynchronousStandby('');
@@ -201,7 +201,7 @@ export class Pair {
     try {
       const deadline = performance.now() + STEP_LIMIT_MS;
       for (let isSet = false; !isSet; ) {
-        const [row] = await primary.instance.query<{ names: string }>(
+        const [row] = await primary.postgres.query<{ names: string }>(
           "select current_setting('synchronous_standby_names') as names",
           [],
           limits,
@@ -210,8 +210,8 @@ export class Pair {
         if (!isSet && performance.now() > deadline) throw new Error('the new setting was not read in time');
         if (!isSet) await new Promise((resume) => setTimeout(resume, 10));
       }
-      await primary.instance.query('checkpoint', [], limits);
-      const [row] = await primary.instance.query<{ lsn: string }>(
+      await primary.postgres.query('checkpoint', [], limits);
+      const [row] = await primary.postgres.query<{ lsn: string }>(
         'select pg_current_wal_flush_lsn() as lsn',
         [],
         limits,

@@ -40,7 +40,7 @@ const ANSWERING_REFUSALS = new Set(['57P03', '53300', '28P01', '28000', '3D000']
 /** Time in which this process itself did not run says nothing about what it watches. */
 const OWN_DELAY_TOLERATED_MS = 250;
 
-export interface WatchOptions {
+export interface HealthMonitorOptions {
   readonly pollEveryMs: number;
   readonly hangAfterMs: number;
   /** Called after each answer. */
@@ -52,9 +52,9 @@ export interface WatchOptions {
  * session. It answers only while both do. A postmaster that is suspended keeps its sessions alive and lets nobody in:
  * for clients that have to reconnect it hangs.
  */
-export class InstanceWatch {
-  readonly #instance: PostgresInstance;
-  readonly #options: WatchOptions;
+export class HealthMonitor {
+  readonly #postgres: PostgresInstance;
+  readonly #options: HealthMonitorOptions;
   #timer: NodeJS.Timeout | undefined;
   #tickedAt = 0;
   #session: Client | undefined;
@@ -66,10 +66,10 @@ export class InstanceWatch {
   #letInAt = 0;
   #steadySince: number | undefined;
 
-  constructor(instance: PostgresInstance, options: WatchOptions) {
-    this.#instance = instance;
+  constructor(postgres: PostgresInstance, options: HealthMonitorOptions) {
+    this.#postgres = postgres;
     this.#options = options;
-    instance.onExit(() => this.#forget());
+    postgres.onExit(() => this.#forget());
   }
 
   start(): void {
@@ -129,7 +129,7 @@ export class InstanceWatch {
       this.#saidAt += ownDelayMs;
       this.#letInAt += ownDelayMs;
     }
-    if (!this.#instance.isRunning) return;
+    if (!this.#postgres.isRunning) return;
     if (this.#isUnsteady()) this.#steadySince = undefined;
     if (this.#asking === undefined) void this.#ask();
     else if (now - this.#saidAt > this.#options.hangAfterMs * 2) this.#dropSession();
@@ -157,7 +157,7 @@ export class InstanceWatch {
   }
 
   async #openSession(turn: symbol): Promise<Client> {
-    const session = new Client(this.#instance.connection({ connectionTimeoutMillis: this.#options.hangAfterMs }));
+    const session = new Client(this.#postgres.connection({ connectionTimeoutMillis: this.#options.hangAfterMs }));
     session.on('error', () => undefined);
     await session.connect();
     if (this.#asking === turn) return session;
@@ -170,7 +170,7 @@ export class InstanceWatch {
     const turn = Symbol('turn');
     this.#knocking = turn;
     this.#knockedAt = performance.now();
-    const visitor = new Client(this.#instance.connection({ connectionTimeoutMillis: this.#options.hangAfterMs }));
+    const visitor = new Client(this.#postgres.connection({ connectionTimeoutMillis: this.#options.hangAfterMs }));
     visitor.on('error', () => undefined);
     try {
       await visitor.connect();

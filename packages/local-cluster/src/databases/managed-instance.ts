@@ -1,41 +1,41 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientConfig } from 'pg';
-import { giveToPostgres } from '../postgres/account';
+import { chownToPostgres } from '../postgres/account';
 import type { Settings } from '../postgres/configuration';
 import { copyRunning, unfinishedCopy } from '../postgres/copies';
 import type { ExitNotice, PostgresInstance } from '../postgres/instance';
-import { InstanceWatch } from './health-monitor';
+import { HealthMonitor } from './health-monitor';
 import { REPLICATION_ROLE } from './roles';
-import type { SupervisorDurations } from './timeouts';
+import type { SupervisorTimeouts } from './timeouts';
 
 /** Read by PostgreSQL from its own directory, which is where it runs. */
 const PASSWORD_FILE = 'replication.password';
 const INSIST_AFTER_MS = 1_000;
 
-/** Whom a member follows when it follows, and under which name. */
+/** Whom a instance follows when it follows, and under which name. */
 export interface Following {
   readonly port: number;
   readonly applicationName: string;
 }
 
-export interface MemberOptions {
-  readonly instance: PostgresInstance;
-  readonly durations: SupervisorDurations;
+export interface ManagedInstanceOptions {
+  readonly postgres: PostgresInstance;
+  readonly timeouts: SupervisorTimeouts;
   readonly replicationPassword: string;
   /** Settings this instance always has. */
   readonly settings?: Settings;
   readonly onAnswer: () => void;
   readonly onLaunch: () => void;
-  /** Called after the member itself knows. */
+  /** Called after the instance itself knows. */
   readonly onExit: (notice: ExitNotice) => void;
 }
 
 /** One PostgreSQL instance under supervision: what it is wanted for, and what is known about it. */
-export class Member {
-  readonly instance: PostgresInstance;
-  readonly watch: InstanceWatch;
-  readonly #options: MemberOptions;
+export class ManagedInstance {
+  readonly postgres: PostgresInstance;
+  readonly health: HealthMonitor;
+  readonly #options: ManagedInstanceOptions;
   /** Somebody wants it to run. An end from outside withdraws that. */
   isWanted = false;
   /** It ended by itself, with an error: nobody killed it. Cleared by a launch. */
@@ -46,22 +46,22 @@ export class Member {
   #synchronousStandby = '';
   #configuredAt = 0;
 
-  constructor(options: MemberOptions) {
+  constructor(options: ManagedInstanceOptions) {
     this.#options = options;
-    this.instance = options.instance;
-    this.watch = new InstanceWatch(options.instance, {
-      pollEveryMs: options.durations.pollEveryMs,
-      hangAfterMs: options.durations.hangAfterMs,
+    this.postgres = options.postgres;
+    this.health = new HealthMonitor(options.postgres, {
+      pollEveryMs: options.timeouts.pollEveryMs,
+      hangAfterMs: options.timeouts.hangAfterMs,
       onAnswer: () => {
-        this.lastTimeline = this.watch.latest?.timeline ?? this.lastTimeline;
+        this.lastTimeline = this.health.latest?.timeline ?? this.lastTimeline;
         options.onAnswer();
       },
     });
-    options.instance.onExit((notice) => this.#exited(notice));
+    options.postgres.onExit((notice) => this.#exited(notice));
   }
 
   get name(): string {
-    return this.instance.name;
+    return this.postgres.name;
   }
 
   /** The standby that commits on this instance are to wait for; empty for none. */
@@ -71,15 +71,15 @@ export class Member {
 
   /** It answers as a primary database, as far as is known. */
   get isWritable(): boolean {
-    return this.instance.isRunning && this.watch.latest?.inRecovery === false;
+    return this.postgres.isRunning && this.health.latest?.inRecovery === false;
   }
 
   get isFollowing(): boolean {
-    return this.instance.isRunning && this.watch.latest?.inRecovery === true;
+    return this.postgres.isRunning && this.health.latest?.inRecovery === true;
   }
 
   get isStreaming(): boolean {
-    return this.watch.latest?.receiver?.status === 'streaming';
+    return this.health.latest?.receiver?.status === 'streaming';
   }
 
   /**
@@ -92,8 +92,8 @@ export class Member {
     this.#configuredAt = performance.now();
     this.lastTimeline = undefined;
     this.#writePasswordFile();
-    await this.instance.launch(this.#settings());
-    this.watch.expect();
+    await this.postgres.launch(this.#settings());
+    this.health.expect();
     this.#options.onLaunch();
   }
 
@@ -101,12 +101,12 @@ export class Member {
   setSynchronousStandby(name: string): void {
     this.#synchronousStandby = name;
     this.#configuredAt = performance.now();
-    this.instance.reconfigure(this.#settings());
+    this.postgres.reconfigure(this.#settings());
   }
 
   /** Says it again to an instance that has not taken it up, so that no commit ever waits for nobody. */
   insistOnSynchronousStandby(): void {
-    const actual = this.watch.latest?.synchronousStandbyNames;
+    const actual = this.health.latest?.synchronousStandbyNames;
     const isOverdue = performance.now() - this.#configuredAt > INSIST_AFTER_MS;
     if (actual !== undefined && actual !== this.#synchronousStandby && isOverdue) {
       this.setSynchronousStandby(this.#synchronousStandby);
@@ -114,21 +114,21 @@ export class Member {
   }
 
   /** Replaces its files by a copy of a running source; the old ones stay usable until the copy is complete. */
-  async rebuild(source: ClientConfig, mayReplace: () => boolean): Promise<'rebuilt' | 'given-up'> {
-    await copyRunning(source, this.instance, { silentAfterMs: this.#options.durations.hangAfterMs });
-    const copy = unfinishedCopy(this.instance);
+  async rebuild(source: ClientConfig, mayReplace: () => boolean): Promise<'rebuilt' | 'given_up'> {
+    await copyRunning(source, this.postgres, { silentAfterMs: this.#options.timeouts.hangAfterMs });
+    const copy = unfinishedCopy(this.postgres);
     if (!mayReplace()) {
       rmSync(copy, { recursive: true, force: true });
-      return 'given-up';
+      return 'given_up';
     }
-    await this.instance.kill();
+    await this.postgres.kill();
     // This end was ours: it withdraws nothing.
     this.isWanted = true;
     // Two renames leave hardly a moment without files, should this very process be killed.
-    const replaced = `${this.instance.directory}.replaced`;
+    const replaced = `${this.postgres.directory}.replaced`;
     rmSync(replaced, { recursive: true, force: true });
-    if (existsSync(this.instance.directory)) renameSync(this.instance.directory, replaced);
-    renameSync(copy, this.instance.directory);
+    if (existsSync(this.postgres.directory)) renameSync(this.postgres.directory, replaced);
+    renameSync(copy, this.postgres.directory);
     rmSync(replaced, { recursive: true, force: true });
     return 'rebuilt';
   }
@@ -136,10 +136,10 @@ export class Member {
   /** Stops it and moves its files aside. Resolves to where they are; undefined when there were none. */
   async keep(label: string): Promise<string | undefined> {
     this.isWanted = false;
-    await this.instance.stop('fast', 5_000);
-    if (!this.instance.isInitialised) return undefined;
-    const kept = freeName(`${this.instance.directory}-kept-${label}`);
-    renameSync(this.instance.directory, kept);
+    await this.postgres.stop('fast', 5_000);
+    if (!this.postgres.isInitialised) return undefined;
+    const kept = freeName(`${this.postgres.directory}-kept-${label}`);
+    renameSync(this.postgres.directory, kept);
     return kept;
   }
 
@@ -151,11 +151,11 @@ export class Member {
   }
 
   #settings(): Settings {
-    const { durations, settings } = this.#options;
+    const { timeouts, settings } = this.#options;
     return {
-      wal_sender_timeout: `${durations.walSenderTimeoutMs}ms`,
-      wal_receiver_timeout: `${durations.walReceiverTimeoutMs}ms`,
-      wal_retrieve_retry_interval: `${durations.walRetrieveRetryMs}ms`,
+      wal_sender_timeout: `${timeouts.walSenderTimeoutMs}ms`,
+      wal_receiver_timeout: `${timeouts.walReceiverTimeoutMs}ms`,
+      wal_retrieve_retry_interval: `${timeouts.walRetrieveRetryMs}ms`,
       wal_receiver_status_interval: '1s',
       synchronous_standby_names: this.#synchronousStandby,
       ...(this.following === undefined ? {} : { primary_conninfo: conninfo(this.following) }),
@@ -164,9 +164,9 @@ export class Member {
   }
 
   #writePasswordFile(): void {
-    const file = join(this.instance.directory, PASSWORD_FILE);
+    const file = join(this.postgres.directory, PASSWORD_FILE);
     writeFileSync(file, `*:*:*:${REPLICATION_ROLE}:${this.#options.replicationPassword}\n`, { mode: 0o600 });
-    giveToPostgres(file);
+    chownToPostgres(file);
   }
 }
 

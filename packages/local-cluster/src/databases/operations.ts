@@ -1,34 +1,34 @@
 import type { Region } from '@evergrant/core/regions';
-import type { Announce } from './events';
-import type { Member } from './managed-instance';
-import type { Lane } from './serial-queue';
-import type { FollowerName, RecordFile } from './state-file';
+import type { EmitSupervisorEvent } from './events';
+import type { ManagedInstance } from './managed-instance';
+import type { SerialQueue } from './serial-queue';
+import type { FollowerName, StateFile } from './state-file';
 import type { RegionDatabases } from './status';
-import type { Arrangement, DatabaseName } from './topology';
+import type { DatabaseName, Topology } from './topology';
 
 /** An order that cannot be carried out in the present state. */
-export class DatabaseOrderError extends Error {
+export class DatabaseOperationError extends Error {
   readonly code = 'database_order_refused';
 }
 
-export interface OrdersOptions {
-  readonly record: RecordFile;
-  readonly members: Readonly<Record<DatabaseName, Member>>;
-  readonly arrangement: Arrangement;
-  readonly lanes: Readonly<Record<Region, Lane>>;
-  readonly announce: Announce;
+export interface DatabaseOperationsOptions {
+  readonly record: StateFile;
+  readonly instances: Readonly<Record<DatabaseName, ManagedInstance>>;
+  readonly topology: Topology;
+  readonly queues: Readonly<Record<Region, SerialQueue>>;
+  readonly announce: EmitSupervisorEvent;
 }
 
 /**
  * The orders of a failback. Each is accepted at once, is on record before it changes anything, and may be given again:
  * it finishes what was begun, and does nothing when all is done.
  */
-export class Orders {
-  readonly #options: OrdersOptions;
+export class DatabaseOperations {
+  readonly #options: DatabaseOperationsOptions;
   readonly #underWay = new Set<Region>();
   readonly #failures = new Map<Region, string>();
 
-  constructor(options: OrdersOptions) {
+  constructor(options: DatabaseOperationsOptions) {
     this.#options = options;
   }
 
@@ -54,7 +54,8 @@ export class Orders {
       if (!this.#underWay.has(region)) this.#failures.delete(region);
       return this.region(region);
     }
-    if (state === 'running') throw new DatabaseOrderError(`${region} has databases of its own: put them aside first.`);
+    if (state === 'running')
+      throw new DatabaseOperationError(`${region} has databases of its own: put them aside first.`);
     return this.#carryOut(region, () => this.#buildFollower(region));
   }
 
@@ -79,7 +80,7 @@ export class Orders {
     if (this.#underWay.has(region)) return this.region(region);
     this.#failures.delete(region);
     this.#underWay.add(region);
-    this.#options.lanes[region]
+    this.#options.queues[region]
       .run(order)
       .catch((error: Error) => {
         this.#failures.set(region, error.message);
@@ -91,7 +92,7 @@ export class Orders {
 
   async #putAside(region: Region, label: string): Promise<void> {
     const names: FollowerName[] = region === 'oregon' ? ['oregon/db-a', 'oregon/db-b'] : ['virginia/db'];
-    const kept = await Promise.all(names.map((name) => this.#options.members[name].keep(label)));
+    const kept = await Promise.all(names.map((name) => this.#options.instances[name].keep(label)));
     const places = kept.filter((place) => place !== undefined);
     if (places.length === 0) return;
     const text = `The databases of ${region} are kept in ${places.join(' and ')}.`;
@@ -99,18 +100,18 @@ export class Orders {
   }
 
   async #buildFollower(region: Region): Promise<void> {
-    const { record, members, arrangement, announce } = this.#options;
+    const { record, instances, topology, announce } = this.#options;
     const name: FollowerName = region === 'oregon' ? 'oregon/db-a' : 'virginia/db';
-    const member = members[name];
+    const instance = instances[name];
     record.writeRegion(region, 'building');
-    const source = arrangement.sourceOf(name);
-    await member.rebuild(source.connection, () => true);
+    const source = topology.sourceOf(name);
+    await instance.rebuild(source.connection, () => true);
     if (region === 'oregon') record.write({ primary: 'oregon/db-a', isStandbyEligible: false });
     record.writeLineage(name, 'current');
     record.writeRegion(region, 'following');
-    member.following = source.following;
-    await member.launch();
-    await member.instance.waitUntilReady();
+    instance.following = source.following;
+    await instance.launch();
+    await instance.postgres.waitUntilReady();
     announce({
       source: name,
       level: 'good',

@@ -1,23 +1,23 @@
-import type { Member } from './managed-instance';
-import type { DatabasesRecord } from './state-file';
-import type { Arrangement, DatabaseName } from './topology';
+import type { ManagedInstance } from './managed-instance';
+import type { DatabasesState } from './state-file';
+import type { DatabaseName, Topology } from './topology';
 
 export interface ReadinessInput {
-  readonly record: DatabasesRecord;
-  readonly members: Readonly<Record<DatabaseName, Member>>;
-  readonly arrangement: Arrangement;
+  readonly record: DatabasesState;
+  readonly instances: Readonly<Record<DatabaseName, ManagedInstance>>;
+  readonly topology: Topology;
 }
 
 /** The least a world can live with: the authority store, and one region with a primary database. */
-export function isServing({ members, arrangement }: ReadinessInput): boolean {
-  const primaries = [arrangement.primaryOf('oregon'), arrangement.primaryOf('virginia')];
-  return members['ohio/db'].isWritable && primaries.some((primary) => primary?.isWritable === true);
+export function isServing({ instances, topology }: ReadinessInput): boolean {
+  const primaries = [topology.primaryOf('oregon'), topology.primaryOf('virginia')];
+  return instances['ohio/db'].isWritable && primaries.some((primary) => primary?.isWritable === true);
 }
 
 /** Everything is in its place: the standby in sync, the follower streaming. */
 export function isComplete(input: ReadinessInput): boolean {
   const { regions, isStandbyEligible } = input.record;
-  const virginia = input.members['virginia/db'];
+  const virginia = input.instances['virginia/db'];
   const isOregonComplete = regions.oregon.state !== 'running' || isStandbyEligible;
   const isVirginiaComplete = regions.virginia.state === 'running' ? virginia.isWritable : virginia.isStreaming;
   return isServing(input) && isOregonComplete && isVirginiaComplete;

@@ -1,6 +1,6 @@
 import { Client, type ClientConfig } from 'pg';
 import { lsnBytes } from '../postgres/lsn';
-import type { Following, Member } from './managed-instance';
+import type { Following, ManagedInstance } from './managed-instance';
 import { REPLICATION_ROLE } from './roles';
 
 /** Whom a follower follows, and the way there: directly, or over a link between the regions. */
@@ -9,13 +9,13 @@ export interface Source {
   /** For copies: the same way, by the replication role. */
   readonly connection: ClientConfig;
   /** The primary database behind it; undefined while there is none. */
-  readonly primary: () => Member | undefined;
+  readonly primary: () => ManagedInstance | undefined;
 }
 
-export function sourceOver(
+export function createReplicationSource(
   port: number,
   applicationName: string,
-  options: { readonly replicationPassword: string; readonly primary: () => Member | undefined },
+  options: { readonly replicationPassword: string; readonly primary: () => ManagedInstance | undefined },
 ): Source {
   const connection: ClientConfig = {
     host: '127.0.0.1',
@@ -45,10 +45,10 @@ export async function isReachable({ connection }: Source): Promise<boolean> {
 export type Switches = ReadonlyMap<number, bigint>;
 
 /** Reads the history of the timeline that a primary database is on. Empty for a timeline without a history. */
-export async function readSwitches(primary: Member, timeline: number): Promise<Switches> {
+export async function readSwitches(primary: ManagedInstance, timeline: number): Promise<Switches> {
   if (timeline === 1) return new Map();
   const file = `pg_wal/${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
-  const [row] = await primary.instance.query<{ history: string }>('select pg_read_file($1) as history', [file], {
+  const [row] = await primary.postgres.query<{ history: string }>('select pg_read_file($1) as history', [file], {
     query_timeout: 2_000,
     connectionTimeoutMillis: 2_000,
   });

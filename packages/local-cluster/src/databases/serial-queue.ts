@@ -1,5 +1,5 @@
-/** Does one thing after the other: everything that changes a region's databases goes through its lane. */
-export class Lane {
+/** Does one thing after the other: everything that changes a region's databases goes through its queue. */
+export class SerialQueue {
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -16,7 +16,7 @@ export class Lane {
     return done;
   }
 
-  /** Resolves when everything that is in the lane now has been done. */
+  /** Resolves when everything that is in the queue now has been done. */
   async idle(): Promise<void> {
     await this.#tail;
   }

@@ -3,8 +3,8 @@ import type { Region } from '@evergrant/core/regions';
 import { writeFileAtomically } from '../world/files';
 import type { Lineage } from './follower-rules';
 
-export type PairName = 'oregon/db-a' | 'oregon/db-b';
-export type FollowerName = PairName | 'virginia/db';
+export type HaPairMemberName = 'oregon/db-a' | 'oregon/db-b';
+export type FollowerName = HaPairMemberName | 'virginia/db';
 
 /**
  * What a region's databases are for.
@@ -13,22 +13,22 @@ export type FollowerName = PairName | 'virginia/db';
  * - `kept`: put aside under `label`; the place is free.
  * - `building`, `following`: a follower of the other region is being made, stands there.
  */
-export interface RegionRecord {
+export interface RegionState {
   readonly state: 'running' | 'kept' | 'building' | 'following';
   readonly label: string;
 }
 
 /** What must survive the supervisor. Written before any step that depends on it. */
-export interface DatabasesRecord {
-  readonly regions: Readonly<Record<Region, RegionRecord>>;
+export interface DatabasesState {
+  readonly regions: Readonly<Record<Region, RegionState>>;
   /** Oregon's primary database; while Oregon follows, the instance that will be it. */
-  readonly primary: PairName;
+  readonly primary: HaPairMemberName;
   /** The other one of the pair has every acknowledged commit, and commits wait for it. */
   readonly isStandbyEligible: boolean;
   readonly lineages: Readonly<Record<FollowerName, Lineage>>;
 }
 
-export const FRESH_RECORD: DatabasesRecord = {
+export const INITIAL_STATE: DatabasesState = {
   regions: { oregon: { state: 'running', label: '' }, virginia: { state: 'following', label: '' } },
   primary: 'oregon/db-a',
   isStandbyEligible: false,
@@ -36,31 +36,31 @@ export const FRESH_RECORD: DatabasesRecord = {
 };
 
 /** The record in its file. */
-export class RecordFile {
+export class StateFile {
   readonly #file: string;
-  #record: DatabasesRecord = FRESH_RECORD;
+  #record: DatabasesState = INITIAL_STATE;
 
   constructor(file: string) {
     this.#file = file;
-    if (existsSync(file)) this.#record = JSON.parse(readFileSync(file, 'utf8')) as DatabasesRecord;
+    if (existsSync(file)) this.#record = JSON.parse(readFileSync(file, 'utf8')) as DatabasesState;
   }
 
   get exists(): boolean {
     return existsSync(this.#file);
   }
 
-  get current(): DatabasesRecord {
+  get current(): DatabasesState {
     return this.#record;
   }
 
   /** Writes the change to the file, then to memory. */
-  write(change: Partial<DatabasesRecord>): void {
+  write(change: Partial<DatabasesState>): void {
     const next = { ...this.#record, ...change };
     writeFileAtomically(this.#file, `${JSON.stringify(next, undefined, 2)}\n`);
     this.#record = next;
   }
 
-  writeRegion(region: Region, state: RegionRecord['state'], label = this.#record.regions[region].label): void {
+  writeRegion(region: Region, state: RegionState['state'], label = this.#record.regions[region].label): void {
     this.write({ regions: { ...this.#record.regions, [region]: { state, label } } });
   }
 

@@ -1,8 +1,8 @@
 import type { Region } from '@evergrant/core/regions';
 import { lsnBytes } from '../postgres/lsn';
 import { STANDBY_NAME } from './ha-pair';
-import type { Member } from './managed-instance';
-import type { DatabasesRecord, FollowerName } from './state-file';
+import type { ManagedInstance } from './managed-instance';
+import type { DatabasesState, FollowerName } from './state-file';
 
 /** What a region's databases are for, as an order's progress is asked for. `failed`: the last order failed. */
 export interface RegionDatabases {
@@ -34,27 +34,27 @@ export interface DatabaseStatus {
 }
 
 export interface StatusInput {
-  readonly member: Member;
-  readonly record: DatabasesRecord;
+  readonly instance: ManagedInstance;
+  readonly record: DatabasesState;
   /** The primary database it follows or is; undefined when there is none. */
-  readonly source: Member | undefined;
+  readonly source: ManagedInstance | undefined;
   readonly hangAfterMs: number;
 }
 
 export function statusOf(input: StatusInput): DatabaseStatus {
-  const { member, record } = input;
+  const { instance, record } = input;
   const role = roleOf(input);
   const state = stateOf(input);
   const isInSync =
-    role === 'standby' && record.isStandbyEligible && input.source?.watch.latest?.senders.some(isStandby) === true;
+    role === 'standby' && record.isStandbyEligible && input.source?.health.latest?.senders.some(isStandby) === true;
   const facts = {
-    name: member.name,
+    name: instance.name,
     role,
     state,
-    pid: member.instance.pid,
-    port: member.instance.port,
-    inRecovery: member.watch.latest?.inRecovery,
-    isStreaming: member.isStreaming,
+    pid: instance.postgres.pid,
+    port: instance.postgres.port,
+    inRecovery: instance.health.latest?.inRecovery,
+    isStreaming: instance.isStreaming,
     isInSync,
     lagBytes: lagOf(input),
   };
@@ -65,26 +65,28 @@ const isStandby = ({ name, state }: { name: string; state: string }) => name ===
 
 type Facts = Omit<DatabaseStatus, 'isHealthy' | 'summary'>;
 
-function roleOf({ member, record }: StatusInput): DatabaseStatus['role'] {
-  if (member.name === 'ohio/db') return 'store';
-  const region: Region = member.name === 'virginia/db' ? 'virginia' : 'oregon';
+function roleOf({ instance, record }: StatusInput): DatabaseStatus['role'] {
+  if (instance.name === 'ohio/db') return 'store';
+  const region: Region = instance.name === 'virginia/db' ? 'virginia' : 'oregon';
   const { state } = record.regions[region];
   if (state === 'kept' || state === 'building') return 'none';
   if (region === 'virginia') return state === 'running' ? 'primary' : 'follower';
-  if (state === 'following') return member.name === record.primary ? 'follower' : 'none';
-  if (member.name === record.primary) return 'primary';
-  return record.lineages[member.name as FollowerName] === 'stale' && !member.instance.isRunning ? 'none' : 'standby';
+  if (state === 'following') return instance.name === record.primary ? 'follower' : 'none';
+  if (instance.name === record.primary) return 'primary';
+  return record.lineages[instance.name as FollowerName] === 'stale' && !instance.postgres.isRunning
+    ? 'none'
+    : 'standby';
 }
 
-function stateOf({ member, hangAfterMs }: StatusInput): DatabaseStatus['state'] {
-  if (!member.instance.isRunning) return 'ended';
-  if (member.watch.silentMs > hangAfterMs) return 'hanging';
-  return member.watch.latest === undefined ? 'starting' : 'running';
+function stateOf({ instance, hangAfterMs }: StatusInput): DatabaseStatus['state'] {
+  if (!instance.postgres.isRunning) return 'ended';
+  if (instance.health.silentMs > hangAfterMs) return 'hanging';
+  return instance.health.latest === undefined ? 'starting' : 'running';
 }
 
-function lagOf({ member, source }: StatusInput): number | undefined {
-  const [theirs, ours] = [source?.watch.latest?.lsn, member.watch.latest?.lsn];
-  if (source === member || !theirs || !ours) return undefined;
+function lagOf({ instance, source }: StatusInput): number | undefined {
+  const [theirs, ours] = [source?.health.latest?.lsn, instance.health.latest?.lsn];
+  if (source === instance || !theirs || !ours) return undefined;
   return Math.max(0, Number(lsnBytes(theirs) - lsnBytes(ours)));
 }
 

@@ -2,23 +2,23 @@ import { join } from 'node:path';
 import type { Region } from '@evergrant/core/regions';
 import type { ClientConfig } from 'pg';
 import type { Layout } from '../layout';
-import { Relay } from '../network/tcp-proxy';
+import { TcpProxy } from '../network/tcp-proxy';
 import { clusterHome } from '../postgres/binaries';
 import { type ExitNotice, PostgresInstance } from '../postgres/instance';
 import type { Profile } from '../profiles';
 import { createClusters } from './bootstrap';
-import type { Announce } from './events';
-import { FollowerTender } from './follower-reconciler';
+import type { EmitSupervisorEvent } from './events';
+import { FollowerReconciler } from './follower-reconciler';
 import { Pair } from './ha-pair';
-import { Member } from './managed-instance';
-import { DatabaseOrderError, Orders } from './operations';
+import { ManagedInstance } from './managed-instance';
+import { DatabaseOperationError, DatabaseOperations } from './operations';
 import { isComplete, isServing, type ReadinessInput } from './readiness';
 import type { AuthorityRole, LicenseRole, Passwords } from './roles';
-import { Lane } from './serial-queue';
-import { type FollowerName, FRESH_RECORD, RecordFile } from './state-file';
+import { SerialQueue } from './serial-queue';
+import { type FollowerName, INITIAL_STATE, StateFile } from './state-file';
 import { type DatabaseStatus, type RegionDatabases, statusOf } from './status';
-import { SUPERVISOR_DURATIONS, type SupervisorDurations } from './timeouts';
-import { Arrangement, DATABASE_NAMES, type DatabaseName } from './topology';
+import { SUPERVISOR_TIMEOUTS, type SupervisorTimeouts } from './timeouts';
+import { DATABASE_NAMES, type DatabaseName, Topology } from './topology';
 
 export interface SupervisorOptions {
   readonly layout: Layout;
@@ -29,7 +29,7 @@ export interface SupervisorOptions {
   readonly profile: Profile;
   readonly databasePasswords: Passwords<LicenseRole>;
   readonly authorityPasswords: Passwords<AuthorityRole>;
-  readonly announce: Announce;
+  readonly announce: EmitSupervisorEvent;
   /** A database has been started or has ended: its pid is another. */
   readonly onProcessChange?: () => void;
 }
@@ -46,16 +46,16 @@ const START_ANSWER_WITHIN_MS = 15_000;
  */
 export class DatabaseSupervisor {
   readonly #options: SupervisorOptions;
-  readonly #durations: SupervisorDurations;
+  readonly #timeouts: SupervisorTimeouts;
   readonly #home: string;
-  readonly #record: RecordFile;
-  readonly #members: Readonly<Record<DatabaseName, Member>>;
+  readonly #record: StateFile;
+  readonly #instances: Readonly<Record<DatabaseName, ManagedInstance>>;
   readonly #pair: Pair;
-  readonly #tenders: Readonly<Record<FollowerName, FollowerTender>>;
-  readonly #endpoint: Relay;
-  readonly #lanes = { oregon: new Lane(), virginia: new Lane() };
-  readonly #arrangement: Arrangement;
-  readonly #orders: Orders;
+  readonly #reconcilers: Readonly<Record<FollowerName, FollowerReconciler>>;
+  readonly #endpoint: TcpProxy;
+  readonly #queues = { oregon: new SerialQueue(), virginia: new SerialQueue() };
+  readonly #topology: Topology;
+  readonly #orders: DatabaseOperations;
   #bootstrapping: Promise<void> | undefined;
   #isStopping = false;
   #timer: NodeJS.Timeout | undefined;
@@ -63,60 +63,60 @@ export class DatabaseSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#durations = SUPERVISOR_DURATIONS[options.profile];
+    this.#timeouts = SUPERVISOR_TIMEOUTS[options.profile];
     this.#home = clusterHome(options.home);
-    this.#record = new RecordFile(join(options.home, 'databases.json'));
-    this.#members = {
-      'oregon/db-a': this.#member('oregon/db-a'),
-      'oregon/db-b': this.#member('oregon/db-b'),
-      'virginia/db': this.#member('virginia/db'),
-      'ohio/db': this.#member('ohio/db'),
+    this.#record = new StateFile(join(options.home, 'databases.json'));
+    this.#instances = {
+      'oregon/db-a': this.#createInstance('oregon/db-a'),
+      'oregon/db-b': this.#createInstance('oregon/db-b'),
+      'virginia/db': this.#createInstance('virginia/db'),
+      'ohio/db': this.#createInstance('ohio/db'),
     };
-    this.#endpoint = new Relay({
+    this.#endpoint = new TcpProxy({
       name: "Oregon's database endpoint",
       port: options.layout.oregonDatabasePort,
       targetPort: undefined,
     });
-    this.#arrangement = new Arrangement({
+    this.#topology = new Topology({
       layout: options.layout,
       record: this.#record,
-      members: this.#members,
+      instances: this.#instances,
       replicationPassword: options.databasePasswords.evergrant_replication,
     });
-    this.#orders = new Orders({
+    this.#orders = new DatabaseOperations({
       record: this.#record,
-      members: this.#members,
-      arrangement: this.#arrangement,
-      lanes: this.#lanes,
+      instances: this.#instances,
+      topology: this.#topology,
+      queues: this.#queues,
       announce: options.announce,
     });
-    const shared = { record: this.#record, durations: this.#durations, announce: options.announce };
+    const shared = { record: this.#record, timeouts: this.#timeouts, announce: options.announce };
     this.#pair = new Pair({
       ...shared,
-      members: this.#members,
+      instances: this.#instances,
       closeEndpoint: () => this.#endpoint.retarget(undefined),
     });
-    this.#tenders = {
-      'oregon/db-a': new FollowerTender({ ...shared, member: this.#members['oregon/db-a'] }),
-      'oregon/db-b': new FollowerTender({ ...shared, member: this.#members['oregon/db-b'] }),
-      'virginia/db': new FollowerTender({ ...shared, member: this.#members['virginia/db'] }),
+    this.#reconcilers = {
+      'oregon/db-a': new FollowerReconciler({ ...shared, instance: this.#instances['oregon/db-a'] }),
+      'oregon/db-b': new FollowerReconciler({ ...shared, instance: this.#instances['oregon/db-b'] }),
+      'virginia/db': new FollowerReconciler({ ...shared, instance: this.#instances['virginia/db'] }),
     };
   }
 
-  #member(name: DatabaseName): Member {
+  #createInstance(name: DatabaseName): ManagedInstance {
     const { layout, home, databasePasswords, authorityPasswords } = this.#options;
     const passwords = name === 'ohio/db' ? authorityPasswords : databasePasswords;
     const file = name.replace('/', '-');
-    const instance = new PostgresInstance({
+    const postgres = new PostgresInstance({
       name,
       directory: join(this.#home, file),
       port: layout.port(name),
       logFile: join(this.#options.logDirectory ?? join(home, 'logs'), `${file}.log`),
       adminPassword: passwords.evergrant_admin,
     });
-    return new Member({
-      instance,
-      durations: this.#durations,
+    return new ManagedInstance({
+      postgres,
+      timeouts: this.#timeouts,
       replicationPassword: databasePasswords.evergrant_replication,
       settings: name.startsWith('oregon/') ? PAIR_SETTINGS : {},
       onAnswer: () => this.#wake(),
@@ -148,22 +148,22 @@ export class DatabaseSupervisor {
     await this.#endpoint.listen();
     if (isFresh) {
       await createClusters({
-        primary: this.#members['oregon/db-a'].instance,
-        followers: [this.#members['oregon/db-b'].instance, this.#members['virginia/db'].instance],
-        store: this.#members['ohio/db'].instance,
+        primary: this.#instances['oregon/db-a'].postgres,
+        followers: [this.#instances['oregon/db-b'].postgres, this.#instances['virginia/db'].postgres],
+        store: this.#instances['ohio/db'].postgres,
         databasePasswords: this.#options.databasePasswords,
         authorityPasswords: this.#options.authorityPasswords,
       });
-      this.#record.write(FRESH_RECORD);
+      this.#record.write(INITIAL_STATE);
     }
     this.#assertNotStopping();
     for (const name of DATABASE_NAMES) {
-      this.#members[name].watch.start();
-      this.#members[name].isWanted = this.#arrangement.isInUse(name);
+      this.#instances[name].health.start();
+      this.#instances[name].isWanted = this.#topology.isInUse(name);
     }
     this.#orders.resume();
-    this.#timer = setInterval(() => this.#wake(), this.#durations.pollEveryMs);
-    await this.#members['ohio/db'].launch();
+    this.#timer = setInterval(() => this.#wake(), this.#timeouts.pollEveryMs);
+    await this.#instances['ohio/db'].launch();
     this.#wake();
     await this.#untilReady(isFresh);
   }
@@ -174,40 +174,40 @@ export class DatabaseSupervisor {
     await this.#bootstrapping?.catch(() => undefined);
     clearInterval(this.#timer);
     this.#timer = undefined;
-    const members = Object.values(this.#members);
-    for (const member of members) {
-      member.isWanted = false;
-      member.watch.stop();
+    const instances = Object.values(this.#instances);
+    for (const instance of instances) {
+      instance.isWanted = false;
+      instance.health.stop();
     }
-    await Promise.all(members.map(({ instance }) => instance.stop('fast', 5_000)));
-    await Promise.all([this.#lanes.oregon.idle(), this.#lanes.virginia.idle()]);
-    // A lane that was at work may have launched one meanwhile.
-    await Promise.all(members.map(({ instance }) => instance.kill()));
+    await Promise.all(instances.map(({ postgres }) => postgres.stop('fast', 5_000)));
+    await Promise.all([this.#queues.oregon.idle(), this.#queues.virginia.idle()]);
+    // A queue that was at work may have launched one meanwhile.
+    await Promise.all(instances.map(({ postgres }) => postgres.kill()));
     await this.#endpoint.close();
   }
 
   /** Starts a database that has ended. Resolves to a sentence that says what has come of it. */
   async start(name: DatabaseName): Promise<string> {
-    const member = this.#members[name];
+    const instance = this.#instances[name];
     // The news of a kill a moment ago may still be on its way.
-    if (member.instance.isRunning) await new Promise((resume) => setTimeout(resume, 100));
-    if (member.instance.isRunning) return `${name} runs already (${this.#statusOf(name).summary}).`;
-    if (!this.#arrangement.isInUse(name)) {
-      throw new DatabaseOrderError(`${name} is not in use now: its place is being prepared or was put aside.`);
+    if (instance.postgres.isRunning) await new Promise((resume) => setTimeout(resume, 100));
+    if (instance.postgres.isRunning) return `${name} runs already (${this.#statusOf(name).summary}).`;
+    if (!this.#topology.isInUse(name)) {
+      throw new DatabaseOperationError(`${name} is not in use now: its place is being prepared or was put aside.`);
     }
-    member.isWanted = true;
-    if (name === 'ohio/db') await member.launch();
-    else this.#tenders[name].forgive();
+    instance.isWanted = true;
+    if (name === 'ohio/db') await instance.launch();
+    else this.#reconcilers[name].resetBackoff();
     const deadline = performance.now() + START_ANSWER_WITHIN_MS;
     while (performance.now() < deadline) {
       this.#wake();
       await new Promise((resume) => setTimeout(resume, 50));
-      if (member.watch.latest !== undefined) return this.#startedSentence(name);
-      if (!member.isWanted) break;
-      if (!member.instance.isRunning && this.#waitsForSource(name)) return this.#waitingSentence(name);
+      if (instance.health.latest !== undefined) return this.#startedSentence(name);
+      if (!instance.isWanted) break;
+      if (!instance.postgres.isRunning && this.#waitsForSource(name)) return this.#waitingSentence(name);
     }
-    if (member.instance.isRunning) return `${name} runs, but does not answer yet.`;
-    throw new DatabaseOrderError(`${name} could not be started:\n${member.instance.logTail()}`);
+    if (instance.postgres.isRunning) return `${name} runs, but does not answer yet.`;
+    throw new DatabaseOperationError(`${name} could not be started:\n${instance.postgres.logTail()}`);
   }
 
   /** Puts a region's own databases aside under a label, for reconciliation. Returns at once; ask `region`. */
@@ -231,28 +231,28 @@ export class DatabaseSupervisor {
 
   /** The postmaster's pid, undefined when it does not run. */
   pid(name: DatabaseName): number | undefined {
-    return this.#members[name].instance.pid;
+    return this.#instances[name].postgres.pid;
   }
 
   /** The postmaster and its backends: each is in a session of its own, so no process group reaches them. */
   processes(name: DatabaseName): number[] {
-    return this.#members[name].instance.processes();
+    return this.#instances[name].postgres.processes();
   }
 
   /** How to connect to a database as its admin role, past the endpoint. */
   adminConnection(name: DatabaseName, database = 'evergrant'): ClientConfig {
-    return this.#members[name].instance.connection({ database });
+    return this.#instances[name].postgres.connection({ database });
   }
 
-  // ---- the lanes
+  // ---- the queues
 
   /** Lets each region's rules be asked, unless something is being done there anyway. */
   #wake(): void {
     this.#updateEndpoint();
     if (this.#timer === undefined) return;
     for (const region of ['oregon', 'virginia'] as const) {
-      const lane = this.#lanes[region];
-      if (!lane.isBusy) void lane.run(() => this.#stepUntilQuiet(region)).catch((error) => this.#report(error));
+      const queue = this.#queues[region];
+      if (!queue.isBusy) void queue.run(() => this.#stepUntilQuiet(region)).catch((error) => this.#report(error));
     }
   }
 
@@ -269,7 +269,7 @@ export class DatabaseSupervisor {
   }
 
   async #stepFollower(region: Region, name: FollowerName): Promise<boolean> {
-    const isPromoted = this.#members[name].isWritable;
+    const isPromoted = this.#instances[name].isWritable;
     if (this.#record.current.regions[region].state === 'following' && isPromoted) {
       this.#recordPromotion(region, name);
       return true;
@@ -278,7 +278,7 @@ export class DatabaseSupervisor {
   }
 
   #tend(name: FollowerName): Promise<boolean> {
-    return this.#tenders[name].step(this.#arrangement.sourceOf(name));
+    return this.#reconcilers[name].step(this.#topology.sourceOf(name));
   }
 
   /** Somebody has promoted a region's follower: it is the region's primary database from now on. */
@@ -293,7 +293,7 @@ export class DatabaseSupervisor {
     } else {
       this.#record.write({ isStandbyEligible: false });
       this.#record.writeLineage(this.#pair.standbyName, 'stale');
-      this.#members[this.#pair.standbyName].isWanted = true;
+      this.#instances[this.#pair.standbyName].isWanted = true;
     }
     this.#record.writeRegion(region, 'running');
   }
@@ -318,27 +318,27 @@ export class DatabaseSupervisor {
     const { primary } = this.#pair;
     const isServing = state === 'following' ? primary.isFollowing || primary.isWritable : primary.isWritable;
     const isOpen = (state === 'running' || state === 'following') && isServing;
-    this.#endpoint.retarget(isOpen ? primary.instance.port : undefined);
+    this.#endpoint.retarget(isOpen ? primary.postgres.port : undefined);
   }
 
   // ---- words
 
   #statusOf(name: DatabaseName): DatabaseStatus {
     return statusOf({
-      member: this.#members[name],
+      instance: this.#instances[name],
       record: this.#record.current,
       source: this.#sourceOf(name),
-      hangAfterMs: this.#durations.hangAfterMs,
+      hangAfterMs: this.#timeouts.hangAfterMs,
     });
   }
 
-  #sourceOf(name: DatabaseName): Member | undefined {
-    return name === 'ohio/db' ? undefined : this.#arrangement.sourceOf(name).primary();
+  #sourceOf(name: DatabaseName): ManagedInstance | undefined {
+    return name === 'ohio/db' ? undefined : this.#topology.sourceOf(name).primary();
   }
 
   #startedSentence(name: DatabaseName): string {
     const { summary, role } = this.#statusOf(name);
-    const isLeft = role === 'standby' && !this.#pair.primary.instance.isRunning;
+    const isLeft = role === 'standby' && !this.#pair.primary.postgres.isRunning;
     if (!isLeft || this.#record.current.isStandbyEligible) return `${name} runs (${summary}).`;
     const { name: last } = this.#pair.primary;
     return `${name} runs, but may miss commits of ${last}, the last primary database, and is not promoted. Start ${last}.`;
@@ -353,7 +353,7 @@ export class DatabaseSupervisor {
   #waitingSentence(name: DatabaseName): string {
     const source = this.#sourceOf(name);
     const waits = `${name} waits: it has to be built anew from ${source?.name ?? 'a primary database'}, which`;
-    return source?.instance.isRunning
+    return source?.postgres.isRunning
       ? `${waits} is not writable yet. It goes on by itself.`
       : `${waits} does not run. Start that first.`;
   }
@@ -374,7 +374,7 @@ export class DatabaseSupervisor {
   }
 
   #readiness(): ReadinessInput {
-    return { record: this.#record.current, members: this.#members, arrangement: this.#arrangement };
+    return { record: this.#record.current, instances: this.#instances, topology: this.#topology };
   }
 
   #assertNotStopping(): void {

@@ -1,6 +1,6 @@
 import type { Profile } from '../profiles';
 
-export interface SupervisorDurations {
+export interface SupervisorTimeouts {
   /** How often each database is looked at. */
   readonly pollEveryMs: number;
   /** A primary database that answers nothing for so long is replaced: slow is as dead as dead. */
@@ -17,7 +17,7 @@ export interface SupervisorDurations {
   readonly walRetrieveRetryMs: number;
 }
 
-export const SUPERVISOR_DURATIONS: Readonly<Record<Profile, SupervisorDurations>> = {
+export const SUPERVISOR_TIMEOUTS: Readonly<Record<Profile, SupervisorTimeouts>> = {
   default: {
     pollEveryMs: 250,
     hangAfterMs: 10_000,

@@ -1,33 +1,33 @@
 import type { Region } from '@evergrant/core/regions';
 import type { Layout } from '../layout';
 import { STANDBY_NAME } from './ha-pair';
-import type { Member } from './managed-instance';
-import { type Source, sourceOver } from './replication-source';
-import type { FollowerName, RecordFile } from './state-file';
+import type { ManagedInstance } from './managed-instance';
+import { createReplicationSource, type Source } from './replication-source';
+import type { FollowerName, StateFile } from './state-file';
 
 export const DATABASE_NAMES = ['oregon/db-a', 'oregon/db-b', 'virginia/db', 'ohio/db'] as const;
 export type DatabaseName = (typeof DATABASE_NAMES)[number];
 
-export interface ArrangementOptions {
+export interface TopologyOptions {
   readonly layout: Layout;
-  readonly record: RecordFile;
-  readonly members: Readonly<Record<DatabaseName, Member>>;
+  readonly record: StateFile;
+  readonly instances: Readonly<Record<DatabaseName, ManagedInstance>>;
   readonly replicationPassword: string;
 }
 
 /** Who is whose source now, and over which way: read off the record at every question. */
-export class Arrangement {
-  readonly #options: ArrangementOptions;
+export class Topology {
+  readonly #options: TopologyOptions;
 
-  constructor(options: ArrangementOptions) {
+  constructor(options: TopologyOptions) {
     this.#options = options;
   }
 
   /** A region's primary database, running or not; undefined while the region has none of its own. */
-  primaryOf(region: Region): Member | undefined {
+  primaryOf(region: Region): ManagedInstance | undefined {
     const { regions, primary } = this.#options.record.current;
     if (regions[region].state !== 'running') return undefined;
-    return this.#options.members[region === 'oregon' ? primary : 'virginia/db'];
+    return this.#options.instances[region === 'oregon' ? primary : 'virginia/db'];
   }
 
   /** Whom an instance follows when it follows; its primary database may be itself. */
@@ -53,7 +53,10 @@ export class Arrangement {
     return regions.oregon.state === 'running' || (regions.oregon.state === 'following' && name === primary);
   }
 
-  #source(port: number, applicationName: string, primary: () => Member | undefined): Source {
-    return sourceOver(port, applicationName, { replicationPassword: this.#options.replicationPassword, primary });
+  #source(port: number, applicationName: string, primary: () => ManagedInstance | undefined): Source {
+    return createReplicationSource(port, applicationName, {
+      replicationPassword: this.#options.replicationPassword,
+      primary,
+    });
   }
 }

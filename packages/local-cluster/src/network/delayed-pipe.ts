@@ -18,7 +18,7 @@ export const IN_FLIGHT_BYTES_MAX = 1024 * 1024;
  * and while the link is cut it stays in it for good, the news that the source has closed included. After a repair it
  * goes on in order, as it would after TCP's retransmissions.
  */
-export class Conveyor {
+export class DelayedPipe {
   readonly #source: Socket;
   readonly #condition: () => LinkCondition;
   readonly #onCarried: (bytes: number) => void;

@@ -1,9 +1,9 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { Conveyor, type LinkCondition } from './delayed-pipe';
+import { DelayedPipe, type LinkCondition } from './delayed-pipe';
 
 const HOST = '127.0.0.1';
 
-export interface RelayOptions {
+export interface TcpProxyOptions {
   /** `virginia-oregon/replication`: appears in errors and in the status. */
   readonly name: string;
   readonly port: number;
@@ -11,7 +11,7 @@ export interface RelayOptions {
   readonly targetPort: number | undefined;
 }
 
-export interface RelayStatus extends LinkCondition {
+export interface TcpProxyStatus extends LinkCondition {
   readonly name: string;
   readonly port: number;
   readonly targetPort: number | undefined;
@@ -24,9 +24,9 @@ export interface RelayStatus extends LinkCondition {
 
 interface Connection {
   readonly client: Socket;
-  readonly out: Conveyor;
+  readonly out: DelayedPipe;
   target: Socket | undefined;
-  back: Conveyor | undefined;
+  back: DelayedPipe | undefined;
 }
 
 /**
@@ -34,7 +34,7 @@ interface Connection {
  * behind it. A cut link still accepts connections (loopback cannot lose a SYN) and then stays silent: callers
  * need a time-out on the answer, not only on connecting.
  */
-export class Relay {
+export class TcpProxy {
   readonly name: string;
   readonly #port: number;
   readonly #server: Server;
@@ -45,7 +45,7 @@ export class Relay {
   #bytesOut = 0;
   #bytesBack = 0;
 
-  constructor({ name, port, targetPort }: RelayOptions) {
+  constructor({ name, port, targetPort }: TcpProxyOptions) {
     this.name = name;
     this.#port = port;
     this.#targetPort = targetPort;
@@ -85,7 +85,7 @@ export class Relay {
     this.#dropAll();
   }
 
-  status(): RelayStatus {
+  status(): TcpProxyStatus {
     return {
       name: this.name,
       port: this.#port,
@@ -105,7 +105,7 @@ export class Relay {
       client.destroy();
       return;
     }
-    const out = new Conveyor(
+    const out = new DelayedPipe(
       client,
       () => this.#condition,
       (bytes) => {
@@ -123,7 +123,7 @@ export class Relay {
     const target = connect({ host: HOST, port: this.#targetPort, allowHalfOpen: true, noDelay: true });
     connection.target = target;
     target.on('error', () => undefined);
-    connection.back = new Conveyor(
+    connection.back = new DelayedPipe(
       target,
       () => this.#condition,
       (bytes) => {

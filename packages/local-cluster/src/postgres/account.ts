@@ -35,7 +35,7 @@ export function canEnter(account: Account, directory: string): boolean {
 }
 
 /** Gives a file or directory to PostgreSQL's account; nothing to do for an ordinary user. */
-export function giveToPostgres(path: string): void {
+export function chownToPostgres(path: string): void {
   const account = postgresAccount();
   if (account !== undefined) chownSync(path, account.uid, account.gid);
 }

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { giveToPostgres } from './account';
+import { chownToPostgres } from './account';
 import { clusterTitle } from './cluster-processes';
 
 /** PostgreSQL settings by name, in PostgreSQL's own notation ('2s', 'on', 100). */
@@ -55,6 +55,6 @@ function quoted(value: string | number): string {
 function write(path: string, content: string): void {
   const draft = `${path}.new`;
   writeFileSync(draft, content, { mode: 0o600 });
-  giveToPostgres(draft);
+  chownToPostgres(draft);
   renameSync(draft, path);
 }

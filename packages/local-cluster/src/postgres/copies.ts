@@ -1,7 +1,7 @@
 import { chownSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientConfig } from 'pg';
-import { giveToPostgres, postgresAccount } from './account';
+import { chownToPostgres, postgresAccount } from './account';
 import { takeBaseBackup } from './base-backup';
 import type { PostgresInstance } from './instance';
 
@@ -10,7 +10,7 @@ export function copyStopped(source: PostgresInstance, target: PostgresInstance):
   if (source.processes().length > 0) throw new Error(`${source.name} runs: only a stopped cluster can be copied`);
   target.prepareDirectory();
   cpSync(source.directory, target.directory, { recursive: true });
-  giveTree(target.directory);
+  chownTreeToPostgres(target.directory);
 }
 
 /** Where a copy grows until it is complete; the cluster it will replace stays usable until then. */
@@ -29,7 +29,7 @@ export async function copyRunning(
   try {
     await takeBaseBackup({ source, target: directory, ...options });
     writeFileSync(join(directory, 'standby.signal'), '', { mode: 0o600 });
-    giveTree(directory);
+    chownTreeToPostgres(directory);
   } catch (cause) {
     rmSync(directory, { recursive: true, force: true });
     throw new Error(`${target.name} could not be copied: ${(cause as Error).message}`, { cause });
@@ -40,10 +40,10 @@ export async function copyRunning(
 export function markAsFollower(instance: PostgresInstance): void {
   const signal = join(instance.directory, 'standby.signal');
   writeFileSync(signal, '', { mode: 0o600 });
-  giveToPostgres(signal);
+  chownToPostgres(signal);
 }
 
-function giveTree(directory: string): void {
+function chownTreeToPostgres(directory: string): void {
   const account = postgresAccount();
   if (account === undefined) return;
   for (const entry of ['', ...readdirSync(directory, { recursive: true, encoding: 'utf8' })]) {

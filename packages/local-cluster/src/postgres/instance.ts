@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync,
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, type ClientConfig, type QueryResultRow } from 'pg';
-import { giveToPostgres, postgresAccount } from './account';
+import { chownToPostgres, postgresAccount } from './account';
 import { postgresBinaries } from './binaries';
 import { clusterProcesses, endCluster, signalAll } from './cluster-processes';
 import { type Settings, writeConfiguration } from './configuration';
@@ -35,7 +35,7 @@ export interface StartOptions {
 const START_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 10_000;
 const READY_POLL_MS = 25;
-const FAREWELL_LIMIT_MS = 1_000;
+const DISCONNECT_TIMEOUT_MS = 1_000;
 
 /** One PostgreSQL cluster on this machine and, while it runs, its postmaster: a detached child of this process. */
 export class PostgresInstance {
@@ -74,7 +74,7 @@ export class PostgresInstance {
     this.prepareDirectory();
     const passwordFile = `${this.directory}.initdb-password`;
     writeFileSync(passwordFile, `${this.#options.adminPassword}\n`, { mode: 0o600 });
-    giveToPostgres(passwordFile);
+    chownToPostgres(passwordFile);
     try {
       await promisify(execFile)(
         postgresBinaries().initdb,
@@ -97,7 +97,7 @@ export class PostgresInstance {
   prepareDirectory(directory = this.directory): void {
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { mode: 0o700 });
-    giveToPostgres(directory);
+    chownToPostgres(directory);
   }
 
   /**
@@ -245,7 +245,7 @@ export class PostgresInstance {
     } finally {
       // A cluster that is frozen at this moment never answers the farewell.
       const ended = client.end().catch(() => undefined);
-      await Promise.race([ended, new Promise((late) => setTimeout(late, FAREWELL_LIMIT_MS).unref())]);
+      await Promise.race([ended, new Promise((late) => setTimeout(late, DISCONNECT_TIMEOUT_MS).unref())]);
     }
   }
 

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { problem } from './problems';
-import type { Exchange, Reply } from './request-context';
+import type { Reply, RequestContext } from './request-context';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -9,7 +9,7 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
  *
  * @returns a function that returns a 401 or 403 problem for whoever may not pass, and undefined for the administrator.
  */
-export function adminGuard(adminToken: string): (exchange: Exchange) => Reply | undefined {
+export function adminGuard(adminToken: string): (request: RequestContext) => Reply | undefined {
   const expected = digest(adminToken);
   return ({ headers }) => {
     const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
@@ -24,9 +24,9 @@ export function adminGuard(adminToken: string): (exchange: Exchange) => Reply | 
 }
 
 /** The body as JSON; undefined when it is not a JSON object. */
-export function jsonBody(exchange: Exchange): Record<string, unknown> | undefined {
+export function jsonBody(request: RequestContext): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(exchange.body?.toString('utf8') ?? '');
+    const value: unknown = JSON.parse(request.body?.toString('utf8') ?? '');
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

@@ -1,4 +1,4 @@
-import { Liveness, type Reading } from './liveness';
+import { Liveness, type LivenessState } from './liveness';
 import { Upstream } from './upstream';
 import type { UpstreamTls } from './upstream-tls';
 
@@ -20,14 +20,14 @@ export interface BalancerOptions {
   readonly probeTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly tls?: UpstreamTls | undefined;
-  readonly onChange: (target: TargetDefinition, now: Reading, before: Reading, because: string) => void;
+  readonly onChange: (target: TargetDefinition, now: LivenessState, before: LivenessState, because: string) => void;
 }
 
 /** Failures in a row before a server that accepts connections but does not answer counts as down. */
 const PROBE_FAILURES_BEFORE_DOWN = 2;
 
 /** A server in doubt is tried after those that are up, and one that is said to be down only as a last resort. */
-const RANK: Record<Reading, number> = { up: 0, unknown: 1, down: 2 };
+const RANK: Record<LivenessState, number> = { up: 0, unknown: 1, down: 2 };
 
 /** The servers of a region: who lives, and whose turn it is. */
 export class Balancer {

@@ -5,7 +5,7 @@ import type { UpstreamTls } from './upstream-tls';
  * Watches one address's `GET /livez`. The router watches its servers with it, the witness watches Oregon.
  */
 
-export type Reading = 'up' | 'down' | 'unknown';
+export type LivenessState = 'up' | 'down' | 'unknown';
 
 export type ProbeResult =
   | { readonly kind: 'answered' }
@@ -23,7 +23,7 @@ export interface LivenessOptions {
   readonly failuresBeforeDown: number;
   /** A refused connection is a dead process, not a lost packet: for a router on the same network that is enough. */
   readonly downOnRefusal: boolean;
-  readonly onChange?: (now: Reading, before: Reading, because: string) => void;
+  readonly onChange?: (now: LivenessState, before: LivenessState, because: string) => void;
 }
 
 const OUR_OWN_TROUBLE = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EACCES', 'EPERM']);
@@ -55,7 +55,7 @@ export async function probe(url: string, timeoutMs: number, agent?: Agent): Prom
 export class Liveness {
   readonly #options: LivenessOptions;
   readonly #agent: Agent | undefined;
-  #reading: Reading = 'unknown';
+  #reading: LivenessState = 'unknown';
   #because = 'not probed yet';
   #failures = 0;
   #observedAt: Date | undefined;
@@ -69,7 +69,7 @@ export class Liveness {
     this.#agent = options.tls && new Agent({ connect: { ...options.tls } });
   }
 
-  get reading(): Reading {
+  get reading(): LivenessState {
     return this.#reading;
   }
 
@@ -151,7 +151,7 @@ export class Liveness {
     }
   }
 
-  #become(reading: Reading, because: string): void {
+  #become(reading: LivenessState, because: string): void {
     const before = this.#reading;
     this.#reading = reading;
     this.#because = because;

@@ -32,7 +32,7 @@ export function problem({ status, code, title, detail, retryAfterSeconds, member
  * The members with which every "not served here now" says where licenses are granted, whoever says it: a license server,
  * a router or the edge. Null is "not known".
  */
-export function whereToGo(activeRegion: Region | null, address: string | null): Members {
+export function activeRegionMembers(activeRegion: Region | null, address: string | null): Members {
   return { activeRegion, address };
 }
 

@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { LOOPBACK } from '../layout';
 import { problem } from './problems';
-import type { Exchange, Reply, Responder, UpgradeOutcome, Upgrader } from './request-context';
+import type { Reply, RequestContext, Responder, UpgradeOutcome, Upgrader } from './request-context';
 import { cut, join, type OpenTunnel } from './tunnel';
 
 /** Checkouts are a few hundred bytes; a body beyond this is a mistake or an attack. */
@@ -38,7 +38,7 @@ function readBody(request: IncomingMessage): Promise<Buffer | undefined | typeof
   });
 }
 
-function exchangeOf(request: IncomingMessage, body: Buffer | undefined): Exchange {
+function requestContextOf(request: IncomingMessage, body: Buffer | undefined): RequestContext {
   const target = request.url ?? '/';
   const query = target.indexOf('?');
   return {
@@ -62,7 +62,7 @@ async function answer(request: IncomingMessage, respond: Responder): Promise<Rep
     const reply = problem({ status: 413, code: 'body_too_large', title: 'The body is larger than 1 MiB' });
     return { ...reply, headers: { ...reply.headers, connection: 'close' } };
   }
-  return respond(exchangeOf(request, body));
+  return respond(requestContextOf(request, body));
 }
 
 function send(response: ServerResponse, reply: Reply, closeConnection: boolean): void {
@@ -90,7 +90,7 @@ function refuse(socket: Duplex, { status, headers, body = '' }: Reply): void {
   socket.end(body);
 }
 
-export interface HttpServiceOptions {
+export interface ProxyServerOptions {
   readonly port: number;
   readonly respond: Responder;
   /** @default no WebSocket is spoken here. */
@@ -99,7 +99,7 @@ export interface HttpServiceOptions {
 }
 
 /** A plain HTTP/1.1 server on the loopback address that hands every request to one function. */
-export class HttpService {
+export class ProxyServer {
   readonly #server: Server;
   readonly #port: number;
   readonly #upgrade: Upgrader | undefined;
@@ -107,7 +107,7 @@ export class HttpService {
   readonly #tunnels = new Set<OpenTunnel>();
   #draining = false;
 
-  constructor({ port, respond, upgrade, logger }: HttpServiceOptions) {
+  constructor({ port, respond, upgrade, logger }: ProxyServerOptions) {
     this.#port = port;
     this.#upgrade = upgrade;
     this.#logger = logger;
@@ -171,7 +171,7 @@ export class HttpService {
       const reply = problem({ status: 400, code: 'invalid_request', title: 'This connection cannot be upgraded' });
       return { kind: 'refused', reply };
     }
-    return this.#upgrade(exchangeOf(request, undefined));
+    return this.#upgrade(requestContextOf(request, undefined));
   }
 
   /** Takes no new connections, answers what is under way (for at most 5 s), then closes everything. */

@@ -3,10 +3,10 @@ import type { Logger } from 'pino';
 import { REGIONS } from '../layout';
 import { adminGuard, jsonBody } from './admin';
 import { CONSOLE_PAGE } from './console-page';
-import { invalid, json, methodNotAllowed, notFound, problem, whereToGo } from './problems';
-import { type Exchange, type Reply, returnedHeaders, type UpgradeOutcome } from './request-context';
+import { activeRegionMembers, invalid, json, methodNotAllowed, notFound, problem } from './problems';
+import { type Reply, type RequestContext, returnedHeaders, type UpgradeOutcome } from './request-context';
 import { TargetFile } from './target-file';
-import type { EdgeDurations } from './timeouts';
+import type { EdgeTimeouts } from './timeouts';
 import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
 import { type Attempt, Upstream } from './upstream';
 
@@ -15,7 +15,7 @@ export interface PublicEdgeOptions {
   readonly routers: Readonly<Record<Region, string>>;
   readonly targetFile: string;
   readonly adminToken: string;
-  readonly durations: EdgeDurations;
+  readonly timeouts: EdgeTimeouts;
   readonly logger: Logger;
 }
 
@@ -35,7 +35,7 @@ export class PublicEdge {
   readonly #options: PublicEdgeOptions;
   readonly #upstreams: Readonly<Record<Region, Upstream>>;
   readonly #targetFile: TargetFile;
-  readonly #refusal: (exchange: Exchange) => Reply | undefined;
+  readonly #refusal: (request: RequestContext) => Reply | undefined;
   readonly #tunnels = new Tunnels<Region>();
   #target: Region;
   readonly #failures: Record<Region, number> = { oregon: 0, virginia: 0 };
@@ -47,7 +47,7 @@ export class PublicEdge {
       new Upstream({
         url: options.routers[region],
         proxyName: PROXY_NAME,
-        connectTimeoutMs: options.durations.connectTimeoutMs,
+        connectTimeoutMs: options.timeouts.connectTimeoutMs,
       });
     this.#upstreams = { oregon: upstream('oregon'), virginia: upstream('virginia') };
     this.#targetFile = new TargetFile(options.targetFile);
@@ -63,23 +63,23 @@ export class PublicEdge {
     await Promise.all(REGIONS.map((region) => this.#upstreams[region].close()));
   }
 
-  readonly respond = (exchange: Exchange): Promise<Reply> | Reply => {
-    const { path, method } = exchange;
+  readonly respond = (request: RequestContext): Promise<Reply> | Reply => {
+    const { path, method } = request;
     // Never passed on: a router's administration is reached at the router, not from the public side.
-    if (path.startsWith('/_')) return this.#administer(exchange);
+    if (path.startsWith('/_')) return this.#administer(request);
     if (path === '/console' || path.startsWith('/console/')) {
-      return method === 'GET' || method === 'HEAD' ? this.#console(exchange) : methodNotAllowed('GET');
+      return method === 'GET' || method === 'HEAD' ? this.#console(request) : methodNotAllowed('GET');
     }
-    return this.#forward(exchange);
+    return this.#forward(request);
   };
 
   /** A WebSocket leads to the target region, and is cut when the public address leads elsewhere. */
-  readonly upgrade = async (exchange: Exchange): Promise<UpgradeOutcome> => {
-    const { path } = exchange;
+  readonly upgrade = async (request: RequestContext): Promise<UpgradeOutcome> => {
+    const { path } = request;
     if (path.startsWith('/_')) return { kind: 'refused', reply: notFound(path) };
-    const { totalTimeoutMs: timeoutMs } = this.#options.durations;
+    const { totalTimeoutMs: timeoutMs } = this.#options.timeouts;
     const { attempt, region } = await this.#tryTwice(timeoutMs, (region, leftMs) =>
-      openTunnel(exchange, { url: this.#options.routers[region], proxyName: PROXY_NAME, timeoutMs: leftMs }),
+      openTunnel(request, { url: this.#options.routers[region], proxyName: PROXY_NAME, timeoutMs: leftMs }),
     );
     if (attempt.kind !== 'open') return { kind: 'refused', reply: this.#replyOf(attempt, region) };
     this.#tunnels.add(region, attempt);
@@ -88,17 +88,17 @@ export class PublicEdge {
     return attempt;
   };
 
-  #administer(exchange: Exchange): Reply {
-    const { path, method } = exchange;
+  #administer(request: RequestContext): Reply {
+    const { path, method } = request;
     if (path !== '/_edge/target') return notFound(path);
-    const refused = this.#refusal(exchange);
+    const refused = this.#refusal(request);
     if (refused) return refused;
     if (method === 'GET') return json(200, { region: this.#target, sessions: this.#tunnels.count(this.#target) });
-    return method === 'PUT' ? this.#setTarget(exchange) : methodNotAllowed('GET, PUT');
+    return method === 'PUT' ? this.#setTarget(request) : methodNotAllowed('GET, PUT');
   }
 
-  #setTarget(exchange: Exchange): Reply {
-    const asked = jsonBody(exchange)?.region;
+  #setTarget(request: RequestContext): Reply {
+    const asked = jsonBody(request)?.region;
     const region = REGIONS.find((candidate) => candidate === asked);
     if (!region) return invalid('region', `region is ${REGIONS.join(' or ')}.`);
     const before = this.#target;
@@ -111,10 +111,10 @@ export class PublicEdge {
     return json(200, { region });
   }
 
-  async #forward(exchange: Exchange): Promise<Reply> {
-    const { totalTimeoutMs } = this.#options.durations;
+  async #forward(request: RequestContext): Promise<Reply> {
+    const { totalTimeoutMs } = this.#options.timeouts;
     const { attempt, region } = await this.#tryTwice<never>(totalTimeoutMs, (to, leftMs) =>
-      this.#upstreams[to].forward(exchange, leftMs),
+      this.#upstreams[to].forward(request, leftMs),
     );
     return this.#replyOf(attempt, region);
   }
@@ -148,7 +148,7 @@ export class PublicEdge {
   }
 
   #regionUnreachable(region: Region, { kind }: Attempt): Reply {
-    const late = kind === 'timed-out';
+    const late = kind === 'timed_out';
     return problem({
       status: late ? 504 : 502,
       code: 'region_unreachable',
@@ -158,7 +158,7 @@ export class PublicEdge {
           ? `Nobody answers in ${region}.`
           : `${region} did not answer. Whether the request was carried out is not known; sending it again is safe.`,
       retryAfterSeconds: 1,
-      members: { region, ...whereToGo(this.#target, this.#options.routers[this.#target]) },
+      members: { region, ...activeRegionMembers(this.#target, this.#options.routers[this.#target]) },
     });
   }
 
@@ -180,7 +180,7 @@ export class PublicEdge {
     }
   }
 
-  async #console({ path, ...exchange }: Exchange): Promise<Reply> {
+  async #console({ path, ...request }: RequestContext): Promise<Reply> {
     if (path === '/console' || path === '/console/') {
       return {
         status: 200,
@@ -195,14 +195,20 @@ export class PublicEdge {
       };
     }
     if (path !== '/console/status.json') return notFound(path);
-    const asked = REGIONS.map(async (region) => [region, await this.#statusOf(region, { ...exchange, path })] as const);
+    const asked = REGIONS.map(async (region) => [region, await this.#statusOf(region, { ...request, path })] as const);
     return json(200, { target: this.#target, regions: Object.fromEntries(await Promise.all(asked)) });
   }
 
-  async #statusOf(region: Region, exchange: Exchange): Promise<unknown> {
+  async #statusOf(region: Region, request: RequestContext): Promise<unknown> {
     // Nothing of the visitor's request goes along: the page shows what anyone may see.
-    const request: Exchange = { ...exchange, method: 'GET', target: '/v1/status', headers: {}, rawHeaders: [] };
-    const attempt = await this.#upstreams[region].forward({ ...request, body: undefined }, STATUS_TIMEOUT_MS);
+    const statusRequest: RequestContext = {
+      ...request,
+      method: 'GET',
+      target: '/v1/status',
+      headers: {},
+      rawHeaders: [],
+    };
+    const attempt = await this.#upstreams[region].forward({ ...statusRequest, body: undefined }, STATUS_TIMEOUT_MS);
     if (attempt.kind !== 'answered') return { reachable: false, because: attempt.because };
     try {
       return { reachable: true, status: attempt.status, said: JSON.parse(attempt.body.toString('utf8')) as unknown };

@@ -3,10 +3,10 @@ import type { Logger } from 'pino';
 import { type Acl, AclFile, parseAcl } from './acl';
 import { adminGuard, jsonBody } from './admin';
 import { Balancer, type Target, type TargetDefinition } from './balancer';
-import type { Reading } from './liveness';
-import { invalid, json, type Members, methodNotAllowed, notFound, problem, whereToGo } from './problems';
-import { type Exchange, type Reply, returnedHeaders, type UpgradeOutcome } from './request-context';
-import type { RouterDurations } from './timeouts';
+import type { LivenessState } from './liveness';
+import { activeRegionMembers, invalid, json, type Members, methodNotAllowed, notFound, problem } from './problems';
+import { type Reply, type RequestContext, returnedHeaders, type UpgradeOutcome } from './request-context';
+import type { RouterTimeouts } from './timeouts';
 import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
 import type { Attempt } from './upstream';
 import type { UpstreamTls } from './upstream-tls';
@@ -19,7 +19,7 @@ export interface RegionRouterOptions {
   readonly aclDefault: Acl['acl'];
   readonly regionAddresses: Readonly<Record<Region, string>>;
   readonly adminToken: string;
-  readonly durations: RouterDurations;
+  readonly timeouts: RouterTimeouts;
   /** How the servers are spoken to. @default without TLS: they are on this machine */
   readonly tls?: UpstreamTls | undefined;
   readonly logger: Logger;
@@ -44,7 +44,7 @@ export class RegionRouter {
   readonly #proxyName: string;
   readonly #balancer: Balancer;
   readonly #aclFile: AclFile;
-  readonly #refusal: (exchange: Exchange) => Reply | undefined;
+  readonly #refusal: (request: RequestContext) => Reply | undefined;
   readonly #tunnels = new Tunnels<string>();
   #acl: Acl;
 
@@ -57,9 +57,9 @@ export class RegionRouter {
     this.#balancer = new Balancer({
       targets: options.targets,
       proxyName: this.#proxyName,
-      probeEveryMs: options.durations.probeEveryMs,
-      probeTimeoutMs: options.durations.probeTimeoutMs,
-      connectTimeoutMs: options.durations.connectTimeoutMs,
+      probeEveryMs: options.timeouts.probeEveryMs,
+      probeTimeoutMs: options.timeouts.probeTimeoutMs,
+      connectTimeoutMs: options.timeouts.connectTimeoutMs,
       tls: options.tls,
       onChange: (target, now, before, because) => this.#tell(target.name, now, before, because),
     });
@@ -73,22 +73,22 @@ export class RegionRouter {
     return this.#balancer.close();
   }
 
-  readonly respond = (exchange: Exchange): Promise<Reply> | Reply => {
-    const { path, method } = exchange;
-    if (path.startsWith('/_')) return this.#administer(exchange);
+  readonly respond = (request: RequestContext): Promise<Reply> | Reply => {
+    const { path, method } = request;
+    if (path.startsWith('/_')) return this.#administer(request);
     const looking = OPEN_THROUGH_THE_FENCE.has(path) && (method === 'GET' || method === 'HEAD');
     if (this.#acl.acl === 'fence' && !looking) return this.#fenced();
-    return path === '/livez' && looking ? this.#anyoneAlive(exchange) : this.#forward(exchange);
+    return path === '/livez' && looking ? this.#anyoneAlive(request) : this.#forward(request);
   };
 
   /** A WebSocket goes to one living server, and is cut when that server dies or the region is fenced. */
-  readonly upgrade = async (exchange: Exchange): Promise<UpgradeOutcome> => {
-    if (exchange.path.startsWith('/_')) return { kind: 'refused', reply: notFound(exchange.path) };
+  readonly upgrade = async (request: RequestContext): Promise<UpgradeOutcome> => {
+    if (request.path.startsWith('/_')) return { kind: 'refused', reply: notFound(request.path) };
     if (this.#isFenced()) return { kind: 'refused', reply: this.#fenced() };
     const loadOf = ({ name }: Target): number => this.#tunnels.count(name);
     const outcome = await this.#tryEach<OpenTunnel>(loadOf, async (target, timeoutMs) => {
       const { url } = target.upstream;
-      const attempt = await openTunnel(exchange, {
+      const attempt = await openTunnel(request, {
         url,
         proxyName: this.#proxyName,
         timeoutMs,
@@ -121,18 +121,18 @@ export class RegionRouter {
     }
   }
 
-  #administer(exchange: Exchange): Reply {
-    const { path, method } = exchange;
+  #administer(request: RequestContext): Reply {
+    const { path, method } = request;
     if (path !== '/_router/acl' && path !== '/_router/targets') return notFound(path);
-    const refused = this.#refusal(exchange);
+    const refused = this.#refusal(request);
     if (refused) return refused;
     if (path === '/_router/targets') return method === 'GET' ? json(200, this.#targets()) : methodNotAllowed('GET');
     if (method === 'GET') return json(200, this.#acl);
-    return method === 'PUT' ? this.#setAcl(exchange) : methodNotAllowed('GET, PUT');
+    return method === 'PUT' ? this.#setAcl(request) : methodNotAllowed('GET, PUT');
   }
 
-  #setAcl(exchange: Exchange): Reply {
-    const body = jsonBody(exchange);
+  #setAcl(request: RequestContext): Reply {
+    const body = jsonBody(request);
     if (!body) return invalid('', 'The body is not a JSON object.');
     const parsing = parseAcl(body, this.#options.regionAddresses);
     if (parsing.kind === 'invalid') return invalid(parsing.field, parsing.because);
@@ -164,7 +164,7 @@ export class RegionRouter {
       title: 'This region does not grant licenses',
       detail: elsewhere ? `The region is fenced. Go to ${elsewhere}.` : 'The region is fenced.',
       retryAfterSeconds: 1,
-      members: { reason: 'fenced', region: this.#options.region, ...this.#whereToGo() },
+      members: { reason: 'fenced', region: this.#options.region, ...this.#activeRegionMembers() },
     });
   }
 
@@ -172,10 +172,10 @@ export class RegionRouter {
    * The application is down only when no server answers. So this asks all of them at once, whatever was thought of them
    * a moment ago: a server that hangs delays nobody, and a stale "down" hides nobody.
    */
-  async #anyoneAlive(exchange: Exchange): Promise<Reply> {
-    const { livezTimeoutMs } = this.#options.durations;
+  async #anyoneAlive(request: RequestContext): Promise<Reply> {
+    const { livezTimeoutMs } = this.#options.timeouts;
     const asked = this.#balancer.targets.map(async ({ upstream }) => {
-      const attempt = await upstream.forward(exchange, livezTimeoutMs);
+      const attempt = await upstream.forward(request, livezTimeoutMs);
       if (attempt.kind === 'answered' && attempt.status < 300) return attempt;
       throw new Error('not alive');
     });
@@ -186,10 +186,10 @@ export class RegionRouter {
     }
   }
 
-  async #forward(exchange: Exchange): Promise<Reply> {
+  async #forward(request: RequestContext): Promise<Reply> {
     const outcome = await this.#tryEach<never>(
       ({ upstream }) => upstream.outstanding,
-      ({ upstream }, timeoutMs) => upstream.forward(exchange, timeoutMs),
+      ({ upstream }, timeoutMs) => upstream.forward(request, timeoutMs),
     );
     return this.#replyOf(outcome);
   }
@@ -204,7 +204,7 @@ export class RegionRouter {
     loadOf: (target: Target) => number,
     attempt: (target: Target, timeoutMs: number) => Promise<Success | Attempt>,
   ): Promise<Success | Answered | { readonly kind: 'late' | 'nobody' }> {
-    const { attemptTimeoutMs, totalTimeoutMs } = this.#options.durations;
+    const { attemptTimeoutMs, totalTimeoutMs } = this.#options.timeouts;
     const deadlineMs = performance.now() + totalTimeoutMs;
     const tried = new Set<Target>();
     let refusal: Answered | undefined;
@@ -218,7 +218,7 @@ export class RegionRouter {
       const result = await attempt(target, Math.min(attemptTimeoutMs, leftMs));
       if (result.kind === 'open') return result;
       this.#learn(target, result);
-      timedOut ||= result.kind === 'timed-out';
+      timedOut ||= result.kind === 'timed_out';
       if (result.kind !== 'answered') continue;
       if (refusal || !this.#mayGrantElsewhere(result)) return result;
       refusal = result;
@@ -255,7 +255,7 @@ export class RegionRouter {
       title: 'No license server answers',
       detail: `None of the ${this.#balancer.targets.length} license servers in ${this.#options.region} answers.`,
       retryAfterSeconds: 1,
-      members: { region: this.#options.region, ...this.#whereToGo() },
+      members: { region: this.#options.region, ...this.#activeRegionMembers() },
     });
   }
 
@@ -266,16 +266,16 @@ export class RegionRouter {
       title: 'The license servers did not answer in time',
       detail: 'Whether the request was carried out is not known. Sending it again is safe.',
       retryAfterSeconds: 1,
-      members: { region: this.#options.region, ...this.#whereToGo() },
+      members: { region: this.#options.region, ...this.#activeRegionMembers() },
     });
   }
 
   /** Where licenses are granted now, as far as the router was told. */
-  #whereToGo(): Members {
-    return whereToGo(this.#acl.activeRegion, this.#acl.activeAddress);
+  #activeRegionMembers(): Members {
+    return activeRegionMembers(this.#acl.activeRegion, this.#acl.activeAddress);
   }
 
-  #tell(name: string, now: Reading, before: Reading, because: string): void {
+  #tell(name: string, now: LivenessState, before: LivenessState, because: string): void {
     const { logger } = this.#options;
     // A server that hangs keeps its sockets open: whoever holds a session with it should know now.
     if (now === 'down') this.#cut(this.#tunnels.cut(name), `${name} is down`);

@@ -6,7 +6,7 @@ import type { OpenTunnel } from './tunnel';
  * with it. That is sound because every call of the contract is idempotent (a checkout carries the lease id its client
  * chose).
  */
-export interface Exchange {
+export interface RequestContext {
   readonly method: string;
   /** The request target as it came, in origin form: path and query. */
   readonly target: string;
@@ -28,9 +28,9 @@ export interface Reply {
 /** What becomes of a wish for a WebSocket: a refusal in words, or a tunnel to whoever speaks it. */
 export type UpgradeOutcome = { readonly kind: 'refused'; readonly reply: Reply } | OpenTunnel;
 
-export type Upgrader = (exchange: Exchange) => Promise<UpgradeOutcome>;
+export type Upgrader = (request: RequestContext) => Promise<UpgradeOutcome>;
 
-export type Responder = (exchange: Exchange) => Promise<Reply> | Reply;
+export type Responder = (request: RequestContext) => Promise<Reply> | Reply;
 
 /** Headers that speak about one connection, not about the message: they end at each hop (RFC 9110, section 7.6.1). */
 const HOP_BY_HOP = new Set([
@@ -46,9 +46,9 @@ const HOP_BY_HOP = new Set([
 ]);
 
 /** Set anew by whoever sends the message on: the length from the buffered body; `expect` was already answered here. */
-const SET_ANEW = new Set(['content-length', 'expect', 'x-forwarded-for', 'via']);
+const REPLACED_HEADERS = new Set(['content-length', 'expect', 'x-forwarded-for', 'via']);
 
-function namedInConnection(connection: string | string[] | undefined): ReadonlySet<string> {
+function connectionOptions(connection: string | string[] | undefined): ReadonlySet<string> {
   if (connection === undefined) return new Set();
   const names = (Array.isArray(connection) ? connection.join(',') : connection).split(',');
   return new Set(names.map((name) => name.trim().toLowerCase()));
@@ -58,23 +58,23 @@ const appended = (before: string | string[] | undefined, value: string): string 
   before === undefined ? value : `${Array.isArray(before) ? before.join(', ') : before}, ${value}`;
 
 /** The headers with which a request travels on: name, value, name, value … `proxyName` is this hop's name in `via`. */
-export function forwardedHeaders(exchange: Exchange, proxyName: string): string[] {
-  const dropped = namedInConnection(exchange.headers.connection);
+export function forwardedHeaders(request: RequestContext, proxyName: string): string[] {
+  const dropped = connectionOptions(request.headers.connection);
   const headers: string[] = [];
-  for (let index = 0; index + 1 < exchange.rawHeaders.length; index += 2) {
-    const name = exchange.rawHeaders[index] as string;
+  for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
+    const name = request.rawHeaders[index] as string;
     const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || SET_ANEW.has(lower) || dropped.has(lower)) continue;
-    headers.push(name, exchange.rawHeaders[index + 1] as string);
+    if (HOP_BY_HOP.has(lower) || REPLACED_HEADERS.has(lower) || dropped.has(lower)) continue;
+    headers.push(name, request.rawHeaders[index + 1] as string);
   }
-  headers.push('x-forwarded-for', appended(exchange.headers['x-forwarded-for'], exchange.remoteAddress));
-  headers.push('via', appended(exchange.headers.via, `1.1 ${proxyName}`));
+  headers.push('x-forwarded-for', appended(request.headers['x-forwarded-for'], request.remoteAddress));
+  headers.push('via', appended(request.headers.via, `1.1 ${proxyName}`));
   return headers;
 }
 
 /** The headers with which an upstream's answer travels back. */
 export function returnedHeaders(upstream: IncomingHttpHeaders, proxyName: string): OutgoingHttpHeaders {
-  const dropped = namedInConnection(upstream.connection);
+  const dropped = connectionOptions(upstream.connection);
   const headers: OutgoingHttpHeaders = {};
   for (const [name, value] of Object.entries(upstream)) {
     if (value !== undefined && !HOP_BY_HOP.has(name) && !dropped.has(name)) headers[name] = value;

@@ -29,7 +29,7 @@ async function run(start: (logger: Logger) => Promise<Running>, logger: Logger):
  * Runs one process of the world: logs JSON lines, starts, and ends in good order on SIGTERM or SIGINT. An environment
  * with mistakes ends it at once with exit code 2, every mistake told; any other failure to start with exit code 1.
  */
-export function runEntry(name: string, start: (logger: Logger) => Promise<Running>): void {
+export function runProcess(name: string, start: (logger: Logger) => Promise<Running>): void {
   const logger = pino({ base: { process: name }, level: process.env.EVERGRANT_LOG_LEVEL ?? 'info' });
   run(start, logger).catch((error: Error) => {
     const mistakes = error instanceof EnvironmentError ? error.mistakes : [error.message];

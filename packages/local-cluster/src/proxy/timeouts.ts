@@ -5,7 +5,7 @@ import type { Profile } from '../profiles';
  * the router's into the edge's, and an answer to `/livez` into the controller's application probe (2000 | 500 ms).
  */
 
-export interface RouterDurations {
+export interface RouterTimeouts {
   readonly probeEveryMs: number;
   readonly probeTimeoutMs: number;
   readonly connectTimeoutMs: number;
@@ -17,7 +17,7 @@ export interface RouterDurations {
   readonly livezTimeoutMs: number;
 }
 
-export const ROUTER_DURATIONS: Readonly<Record<Profile, RouterDurations>> = {
+export const ROUTER_TIMEOUTS: Readonly<Record<Profile, RouterTimeouts>> = {
   default: {
     probeEveryMs: 1_000,
     probeTimeoutMs: 1_000,
@@ -36,23 +36,23 @@ export const ROUTER_DURATIONS: Readonly<Record<Profile, RouterDurations>> = {
   },
 };
 
-export interface EdgeDurations {
+export interface EdgeTimeouts {
   readonly connectTimeoutMs: number;
   /** For one request, whatever is tried for it. */
   readonly totalTimeoutMs: number;
 }
 
-export const EDGE_DURATIONS: Readonly<Record<Profile, EdgeDurations>> = {
+export const EDGE_TIMEOUTS: Readonly<Record<Profile, EdgeTimeouts>> = {
   default: { connectTimeoutMs: 1_000, totalTimeoutMs: 6_000 },
   fast: { connectTimeoutMs: 400, totalTimeoutMs: 2_000 },
 };
 
-export interface WitnessDurations {
+export interface WitnessTimeouts {
   readonly probeEveryMs: number;
   readonly probeTimeoutMs: number;
 }
 
-export const WITNESS_DURATIONS: Readonly<Record<Profile, WitnessDurations>> = {
+export const WITNESS_TIMEOUTS: Readonly<Record<Profile, WitnessTimeouts>> = {
   default: { probeEveryMs: 1_000, probeTimeoutMs: 2_000 },
   fast: { probeEveryMs: 250, probeTimeoutMs: 500 },
 };

@@ -2,7 +2,7 @@ import { type OutgoingHttpHeaders, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Exchange, forwardedHeaders, returnedHeaders } from './request-context';
+import { forwardedHeaders, type RequestContext, returnedHeaders } from './request-context';
 import { type Attempt, failed } from './upstream';
 import type { UpstreamTls } from './upstream-tls';
 
@@ -31,14 +31,14 @@ export interface TunnelOptions {
  * The close frame of a client that is going away (RFC 6455: code 1001, masked with zeros). A server that gets it knows
  * that somebody on the way ended the session on purpose, and does not take its client for dead.
  */
-const FAREWELL = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
-const FAREWELL_MS = 1_000;
+const GOING_AWAY_FRAME = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
+const GOING_AWAY_TIMEOUT_MS = 1_000;
 
 /** A refusal larger than this is no answer of Evergrant's. */
 const REFUSAL_BYTES_MAX = 64 * 1024;
 
 /** Asks an upstream for an upgrade; never rejects. `answered`: it refused, in words. */
-export function openTunnel(exchange: Exchange, options: TunnelOptions): Promise<OpenTunnel | Attempt> {
+export function openTunnel(request: RequestContext, options: TunnelOptions): Promise<OpenTunnel | Attempt> {
   const { url, proxyName, timeoutMs, tls } = options;
   const send = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve) => {
@@ -46,11 +46,11 @@ export function openTunnel(exchange: Exchange, options: TunnelOptions): Promise<
       // A connection of its own: none is kept for later, none is waited for.
       agent: false,
       ...tls,
-      path: exchange.target,
-      headers: [...forwardedHeaders(exchange, proxyName), 'connection', 'Upgrade', 'upgrade', 'websocket'],
+      path: request.target,
+      headers: [...forwardedHeaders(request, proxyName), 'connection', 'Upgrade', 'upgrade', 'websocket'],
     });
     const timer = setTimeout(() => {
-      resolve({ kind: 'timed-out', because: `no answer within ${Math.round(timeoutMs)} ms` });
+      resolve({ kind: 'timed_out', because: `no answer within ${Math.round(timeoutMs)} ms` });
       asking.destroy();
     }, timeoutMs);
     const settle = (outcome: OpenTunnel | Attempt): void => {
@@ -99,8 +99,8 @@ export function join(client: Duplex, tunnel: OpenTunnel, clientHead: Buffer): vo
 /** Ends a tunnel on purpose. Its client is dropped as soon as the upstream has the farewell, or at once if it hangs. */
 export function cut({ socket, client }: OpenTunnel): void {
   client?.unpipe(socket);
-  socket.end(FAREWELL, () => socket.destroy());
-  setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+  socket.end(GOING_AWAY_FRAME, () => socket.destroy());
+  setTimeout(() => socket.destroy(), GOING_AWAY_TIMEOUT_MS).unref();
 }
 
 /** The tunnels that are open, by what they lead to. */

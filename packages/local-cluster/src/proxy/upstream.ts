@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
-import { type Exchange, forwardedHeaders } from './request-context';
+import { forwardedHeaders, type RequestContext } from './request-context';
 import type { UpstreamTls } from './upstream-tls';
 
 /**
@@ -12,7 +12,7 @@ import type { UpstreamTls } from './upstream-tls';
  */
 export type Attempt =
   | { readonly kind: 'answered'; readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
-  | { readonly kind: 'refused' | 'broken' | 'timed-out'; readonly because: string };
+  | { readonly kind: 'refused' | 'broken' | 'timed_out'; readonly because: string };
 
 export interface UpstreamOptions {
   readonly url: string;
@@ -31,7 +31,7 @@ const REFUSALS = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFO
 /** What an error of a connection says about its upstream. */
 export function failed(error: Error): Attempt {
   const code = (error as NodeJS.ErrnoException).code ?? error.name;
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') return { kind: 'timed-out', because: 'no connection in time' };
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return { kind: 'timed_out', because: 'no connection in time' };
   return { kind: REFUSALS.has(code) ? 'refused' : 'broken', because: code };
 }
 
@@ -49,12 +49,12 @@ class AttemptReader implements Dispatcher.DispatchHandler {
   constructor(timeoutMs: number, settle: (attempt: Attempt) => void) {
     this.#settle = settle;
     this.#timer = setTimeout(
-      () => this.abandon('timed-out', `no answer within ${Math.round(timeoutMs)} ms`),
+      () => this.abandon('timed_out', `no answer within ${Math.round(timeoutMs)} ms`),
       timeoutMs,
     );
   }
 
-  abandon(kind: 'timed-out' | 'broken', because: string): void {
+  abandon(kind: 'timed_out' | 'broken', because: string): void {
     this.#finish({ kind, because });
     this.#controller?.abort(new Error(because));
   }
@@ -113,7 +113,7 @@ export class Upstream {
   }
 
   /** Tries once; never rejects. */
-  forward(exchange: Exchange, timeoutMs: number): Promise<Attempt> {
+  forward(request: RequestContext, timeoutMs: number): Promise<Attempt> {
     this.#outstanding += 1;
     return new Promise<Attempt>((resolve) => {
       const reader = new AttemptReader(timeoutMs, (attempt) => {
@@ -123,10 +123,10 @@ export class Upstream {
       try {
         this.#pool.dispatch(
           {
-            method: exchange.method as Dispatcher.HttpMethod,
-            path: exchange.target,
-            headers: forwardedHeaders(exchange, this.#proxyName),
-            body: exchange.body ?? null,
+            method: request.method as Dispatcher.HttpMethod,
+            path: request.target,
+            headers: forwardedHeaders(request, this.#proxyName),
+            body: request.body ?? null,
           },
           reader,
         );

@@ -39,11 +39,11 @@ export function plainView(state: () => WorldState, events: EventLog, write: (lin
 /** `oregon grants · epoch 1 · controller healthy · automation/bot-creator 5 of 25 · …` */
 function summaryLine(state: WorldState): string {
   const granting = grantingRegions(state);
-  const parts = [
+  const components = [
     granting.length > 0 ? `${granting.join(' and ')} grants` : 'no region grants',
     state.authority ? `epoch ${state.authority.epoch} (${state.authority.region})` : 'authority store does not answer',
     `controller ${state.controller?.operation ?? state.controller?.verdict ?? 'not heard yet'}`,
     ...state.pools.map(({ feature, seatsTaken, seats }) => `${feature} ${seatsTaken} of ${seats}`),
   ];
-  return `          state            ${parts.join(' · ')}`;
+  return `          state            ${components.join(' · ')}`;
 }

@@ -5,29 +5,29 @@ import { Databases } from './databases';
 import { childDefinitions, type EnvironmentInput } from './environment';
 import type { EventLog } from './events';
 import { projectRoot } from './files';
-import { Freezing } from './freeze-propagation';
+import { FreezePropagation } from './freeze-propagation';
 import { prepareLicensing, type WorldLicensing } from './licensing';
-import { Links } from './network-links';
+import { NetworkLinks } from './network-links';
 import { NodeProcesses } from './node-processes';
 import { ProcessTable } from './process-table';
 import { loadOrCreateSecrets, type SecretFiles, type WorldSecrets, writeSecretFiles } from './secrets';
-import { Observer } from './status-poller';
+import { StatusPoller } from './status-poller';
 
 /** What a world is made of. */
-export interface Parts {
+export interface WorldComponents {
   readonly secrets: WorldSecrets;
   readonly secretFiles: SecretFiles;
   readonly licensing: WorldLicensing;
   readonly environment: EnvironmentInput;
-  readonly links: Links;
+  readonly links: NetworkLinks;
   readonly databases: Databases;
   readonly nodes: NodeProcesses;
   readonly processes: ProcessTable;
-  readonly observer: Observer;
-  readonly freezing: Freezing;
+  readonly statusPoller: StatusPoller;
+  readonly freezePropagation: FreezePropagation;
 }
 
-export interface PartsOptions {
+export interface CompositionOptions {
   readonly home: string;
   readonly layout: Layout;
   readonly profile: Profile;
@@ -40,10 +40,10 @@ export interface PartsOptions {
   readonly onChange: () => void;
 }
 
-const OBSERVED_EVERY_MS: Readonly<Record<Profile, number>> = { default: 1_000, fast: 250 };
+const POLL_INTERVAL_MS: Readonly<Record<Profile, number>> = { default: 1_000, fast: 250 };
 
-/** Makes the parts and their secrets, in the world's folder. Nothing runs or listens yet. */
-export async function assembleParts(options: PartsOptions): Promise<Parts> {
+/** Makes the components and their secrets, in the world's folder. Nothing runs or listens yet. */
+export async function composeWorld(options: CompositionOptions): Promise<WorldComponents> {
   const { home, layout, profile, events, onChange, draftFile, trustFiles } = options;
   const secretsDir = join(home, 'secrets');
   const secrets = await loadOrCreateSecrets(secretsDir);
@@ -61,15 +61,15 @@ export async function assembleParts(options: PartsOptions): Promise<Parts> {
     secretFiles,
     licensing,
     environment,
-    links: new Links(layout, events),
+    links: new NetworkLinks(layout, events),
     databases,
     nodes,
     processes: new ProcessTable({ layout, nodes, databases }),
-    observer: new Observer({
+    statusPoller: new StatusPoller({
       layout,
       adminToken: secrets.tokens.admin,
-      intervalMs: OBSERVED_EVERY_MS[profile],
+      intervalMs: POLL_INTERVAL_MS[profile],
     }),
-    freezing: new Freezing(databases.freezables()),
+    freezePropagation: new FreezePropagation(databases.freezableProcesses()),
   };
 }

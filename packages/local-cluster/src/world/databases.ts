@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Region } from '@evergrant/core/regions';
 import { Client } from 'pg';
 import { type AuthorityPasswords, createAuthorityStore } from '../adapters/create-authority-store';
-import { DatabaseOrderError } from '../databases/operations';
+import { DatabaseOperationError } from '../databases/operations';
 import { DatabaseSupervisor } from '../databases/supervisor';
 import { DATABASE_NAMES, type DatabaseName } from '../databases/topology';
 import type { Layout } from '../layout';
@@ -103,7 +103,7 @@ export class Databases implements DatabaseProcesses {
 
   // As processes.
 
-  freezables(): { name: string; pid(): number | undefined; processTree(): readonly number[] }[] {
+  freezableProcesses(): { name: string; pid(): number | undefined; processTree(): readonly number[] }[] {
     return DATABASE_NAMES.map((name) => ({
       name,
       pid: () => this.supervisor.pid(name),
@@ -149,5 +149,5 @@ function asControlError<T>(order: () => T): T {
 }
 
 function translated(error: unknown): unknown {
-  return error instanceof DatabaseOrderError ? new ControlError(error.code, error.message) : error;
+  return error instanceof DatabaseOperationError ? new ControlError(error.code, error.message) : error;
 }

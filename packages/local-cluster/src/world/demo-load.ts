@@ -29,7 +29,7 @@ interface Options {
  * A handful of Control Rooms at work, so that there is life to see. As those of customers do, they speak to the edge,
  * register with the license key, and keep their leases when the world is started again after a crash.
  */
-export class Demonstration {
+export class DemoLoad {
   private readonly rooms: ControlRoom[];
   /** Why a room is in trouble now, in a word. */
   private readonly troubles = new Map<string, string>();

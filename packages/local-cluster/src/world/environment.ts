@@ -15,7 +15,7 @@ export interface EnvironmentInput {
   readonly trustFile: string;
   readonly logLevel: string;
   /** Where a drill wants the controller to stop for ever, for example `promote:before`. */
-  readonly haltControllerAt?: string | undefined;
+  readonly controllerFailpoint?: string | undefined;
 }
 
 const APPS = [1, 2, 3];
@@ -128,7 +128,7 @@ export function controller(input: EnvironmentInput, name = 'controller'): ChildD
       EVERGRANT_WORLD_API: `http://${LOOPBACK}:${layout.controlPort}`,
       EVERGRANT_SECRETS_FILE: input.secretFiles.controller,
       EVERGRANT_ALERTS_FILE: join(input.home, 'alerts.jsonl'),
-      ...(input.haltControllerAt ? { EVERGRANT_HALT_AT: input.haltControllerAt } : {}),
+      ...(input.controllerFailpoint ? { EVERGRANT_HALT_AT: input.controllerFailpoint } : {}),
     },
   };
 }

@@ -1,7 +1,7 @@
 import { runState } from './process-identity';
 
 /** A database as the freezer needs it. */
-interface Freezable {
+interface FreezableProcess {
   readonly name: string;
   pid(): number | undefined;
   /** The postmaster and all its backends. */
@@ -14,12 +14,12 @@ const INTERVAL_MS = 200;
  * A database is many processes, and world.json names one of them, the postmaster. A SIGSTOP to that pid from outside
  * would leave its backends at work, which no frozen machine does: here the backends freeze and thaw with it.
  */
-export class Freezing {
-  private readonly databases: readonly Freezable[];
+export class FreezePropagation {
+  private readonly databases: readonly FreezableProcess[];
   private readonly frozen = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(databases: readonly Freezable[]) {
+  constructor(databases: readonly FreezableProcess[]) {
     this.databases = databases;
   }
 
@@ -43,7 +43,7 @@ export class Freezing {
     }
   }
 
-  private signalBackends(database: Freezable, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  private signalBackends(database: FreezableProcess, signal: 'SIGSTOP' | 'SIGCONT'): void {
     for (const pid of database.processTree()) {
       try {
         process.kill(pid, signal);

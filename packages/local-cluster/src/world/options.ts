@@ -22,7 +22,7 @@ export interface StartOptions {
 export const START_HELP = `npm start -- [options]     two regions on one machine, until Ctrl-C
 
   --profile default|fast   fast: confirmed in seconds instead of two minutes (the drills' durations)
-  --rooms N                demonstration Control Rooms, 0 to 50 (default 6)
+  --rooms N                demoLoad Control Rooms, 0 to 50 (default 6)
   --trust FILE             believe license files of this root too (its public key, or a trust file); may be repeated
   --keep                   keep the databases when the world ends, to go on with them at the next start
   --fresh                  begin anew, whatever an earlier run left

@@ -17,7 +17,7 @@ export interface DatabaseProcesses {
   start(name: string): Promise<string>;
 }
 
-interface Parts {
+interface WorldComponents {
   readonly layout: Layout;
   readonly nodes: NodeProcesses;
   readonly databases: DatabaseProcesses;
@@ -33,10 +33,10 @@ const SIGNALS: Readonly<Record<Exclude<ProcessAction, 'start'>, NodeJS.Signals>>
 
 /** Every process of the world under its name, whoever looks after it. */
 export class ProcessTable {
-  private readonly parts: Parts;
+  private readonly components: WorldComponents;
 
-  constructor(parts: Parts) {
-    this.parts = parts;
+  constructor(components: WorldComponents) {
+    this.components = components;
   }
 
   names(): string[] {
@@ -72,15 +72,15 @@ export class ProcessTable {
         );
       }
       if (state === 'running') return `runs already (pid ${pid})`;
-      if (kind === 'db') return this.parts.databases.start(name);
+      if (kind === 'db') return this.components.databases.start(name);
       await this.untilNewsOfEnd(name);
-      this.parts.nodes.start(name);
+      this.components.nodes.start(name);
       return `started (pid ${this.find(name).pid})`;
     }
     if (pid === null || state === 'exited') {
       throw new ControlError('not_running', `${name} does not run; start it with: npx evergrant local start ${name}`);
     }
-    const pids = kind === 'db' ? this.parts.databases.processTree(name) : [pid];
+    const pids = kind === 'db' ? this.components.databases.processTree(name) : [pid];
     for (const each of pids) sendSignal(each, SIGNALS[action]);
     return `${SIGNALS[action]} sent to pid ${pid}`;
   }
@@ -88,11 +88,11 @@ export class ProcessTable {
   /** The news of a kill a moment ago may still be on its way: until then nothing new is started in its place. */
   private async untilNewsOfEnd(name: string): Promise<void> {
     const deadline = performance.now() + NEWS_WITHIN_MS;
-    while (this.parts.nodes.status(name).running && performance.now() < deadline) await delay(10);
+    while (this.components.nodes.status(name).running && performance.now() < deadline) await delay(10);
   }
 
   private specs(): ProcessSpec[] {
-    const further = this.parts.nodes
+    const further = this.components.nodes
       .names()
       .filter((name) => !PROCESSES.some((spec) => spec.name === name))
       .map((name): ProcessSpec => ({ name, kind: 'controller', place: undefined, offset: undefined }));
@@ -100,7 +100,7 @@ export class ProcessTable {
   }
 
   private entry({ name, kind, place, offset }: ProcessSpec): ProcessEntry {
-    const { nodes, databases, layout } = this.parts;
+    const { nodes, databases, layout } = this.components;
     const isDatabase = kind === 'db';
     const node = isDatabase ? undefined : nodes.status(name);
     const pid = isDatabase ? databases.pid(name) : node?.pid;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LOOPBACK } from '../layout';
 
-export interface PreparationInput {
+export interface MigrationInput {
   readonly distDir: string;
   readonly home: string;
   readonly databasePort: number;
@@ -17,7 +17,7 @@ export interface PreparationInput {
  * Brings Oregon's license database up to date with the product's own migration command, imports the licenses and registers
  * the API tokens. Running it again changes nothing.
  */
-export async function prepareLicenseDatabase(input: PreparationInput): Promise<void> {
+export async function runMigrations(input: MigrationInput): Promise<void> {
   try {
     await promisify(execFile)(process.execPath, [join(input.distDir, 'server/migrate.js')], {
       timeout: 60_000,

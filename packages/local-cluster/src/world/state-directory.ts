@@ -44,7 +44,7 @@ function readJson<T>(file: string): T | undefined {
  * @returns whether databases of an earlier run are there to be recovered, and what had to be ended.
  * @throws WorldRunningError when the folder's world is alive.
  */
-export async function claimHome(
+export async function claimStateDirectory(
   home: string,
   forget?: () => Promise<void>,
 ): Promise<{ recovering: boolean; ended: string[] }> {
@@ -68,7 +68,7 @@ export function markPrepared(home: string): void {
 }
 
 /** Leaves the folder: the running world's files go, and with `keep` false its databases and secrets too. */
-export function leaveHome(home: string, keep: boolean): void {
+export function releaseStateDirectory(home: string, keep: boolean): void {
   rmSync(worldFilePath(home), { force: true });
   rmSync(runFilePath(home), { force: true });
   if (!keep) rmSync(home, { recursive: true, force: true });

@@ -30,7 +30,7 @@ export interface PoolView {
 }
 
 /** What can be seen of the world from outside its processes, refreshed about once a second. */
-export interface Observation {
+export interface StatusSnapshot {
   readonly servers: readonly ServerView[];
   readonly acl: Readonly<Record<Region, string | undefined>>;
   readonly edgeTarget: string | undefined;
@@ -49,7 +49,7 @@ interface Options {
   readonly intervalMs?: number;
 }
 
-const NOTHING: Observation = {
+const EMPTY_SNAPSHOT: StatusSnapshot = {
   servers: [],
   acl: { oregon: undefined, virginia: undefined },
   edgeTarget: undefined,
@@ -59,9 +59,9 @@ const NOTHING: Observation = {
 };
 
 /** Asks every server, router and the edge how it is, without ever waiting long for one that hangs. */
-export class Observer {
+export class StatusPoller {
   private readonly options: Options;
-  private last: Observation = NOTHING;
+  private last: StatusSnapshot = EMPTY_SNAPSHOT;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
 
@@ -69,13 +69,13 @@ export class Observer {
     this.options = options;
   }
 
-  get observation(): Observation {
+  get snapshot(): StatusSnapshot {
     return this.last;
   }
 
   start(): void {
     const round = async (): Promise<void> => {
-      this.last = await this.observe();
+      this.last = await this.poll();
       if (!this.stopped) this.timer = setTimeout(() => void round(), this.options.intervalMs ?? 1_000);
     };
     void round();
@@ -87,7 +87,7 @@ export class Observer {
   }
 
   /** One look at everything, in parallel; lasts at most one time-out. */
-  async observe(): Promise<Observation> {
+  async poll(): Promise<StatusSnapshot> {
     const apps = PROCESSES.filter(({ kind }) => kind === 'app');
     const [servers, acls, target, outside, pools] = await Promise.all([
       Promise.all(apps.map(({ name }) => this.server(name))),

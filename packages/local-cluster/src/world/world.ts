@@ -7,11 +7,11 @@ import type { Region } from '@evergrant/core/regions';
 import type { FastifyInstance } from 'fastify';
 import { openStores, type SqlStores } from '../adapters/sql-stores';
 import { Layout, type LinkName, LOOPBACK } from '../layout';
-import { assembleParts, type Parts } from './compose';
+import { composeWorld, type WorldComponents } from './compose';
 import { type LinkChange, type ProcessAction, serveControl, type WorldControl } from './control-api';
-import { ControlWatch } from './control-watch';
+import { ControlRecordPoller } from './control-record-poller';
 import { Databases } from './databases';
-import { Demonstration } from './demo-load';
+import { DemoLoad } from './demo-load';
 import { controller } from './environment';
 import { EventLog } from './events';
 import { projectRoot } from './files';
@@ -19,10 +19,10 @@ import { countAdopted } from './lease-count';
 import type { WorldLicense } from './licensing';
 import type { StartOptions } from './options';
 import { requireFreePorts } from './ports';
-import { prepareLicenseDatabase } from './run-migrations';
+import { runMigrations } from './run-migrations';
 import type { WorldState } from './state';
-import { claimHome, leaveHome, markPrepared, writeRunFile } from './state-directory';
-import type { Observation } from './status-poller';
+import { claimStateDirectory, markPrepared, releaseStateDirectory, writeRunFile } from './state-directory';
+import type { StatusSnapshot } from './status-poller';
 import { composeWorldFile, type ProcessEntry, writeWorldFile } from './world-file';
 
 export interface WorldOptions extends Omit<StartOptions, 'help'> {
@@ -45,11 +45,11 @@ export class World implements WorldControl {
   readonly events = new EventLog();
   private readonly options: WorldOptions;
   private readonly startedAtMs = performance.now();
-  private parts: Parts | undefined;
+  private components: WorldComponents | undefined;
   private sqlStores: SqlStores | undefined;
-  private watch: ControlWatch | undefined;
+  private watch: ControlRecordPoller | undefined;
   private control: FastifyInstance | undefined;
-  private demonstration: Demonstration | undefined;
+  private demoLoad: DemoLoad | undefined;
   private isUp = false;
   private isClaimed = false;
   private isRecovered = false;
@@ -64,23 +64,23 @@ export class World implements WorldControl {
   /** Resolves when the edge grants. @throws PortsTakenError, WorldRunningError, or what went wrong in words. */
   async start(): Promise<void> {
     const { recovering } = await this.claim();
-    const parts = await this.assemble();
-    await parts.links.listen();
+    const components = await this.assemble();
+    await components.links.listen();
     this.progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
-    await this.orAlarm(parts.databases.bringUp());
-    parts.freezing.start();
+    await this.orAlarm(components.databases.bringUp());
+    components.freezePropagation.start();
     this.stopIfEnding();
     this.progress('preparing the license database and the authority store');
-    await parts.databases.prepareAuthorityStore(parts.secrets.authorityPasswords);
-    this.openStores(parts);
-    await this.prepareLicenses(parts);
+    await components.databases.prepareAuthorityStore(components.secrets.authorityPasswords);
+    this.openStores(components);
+    await this.prepareLicenses(components);
     this.stopIfEnding();
     markPrepared(this.home);
-    this.control = await serveControl(this, this.layout.controlPort, parts.secrets.tokens.admin);
-    await this.startProcesses(parts);
+    this.control = await serveControl(this, this.layout.controlPort, components.secrets.tokens.admin);
+    await this.startProcesses(components);
     this.isUp = true;
     this.publish();
-    this.startDemonstration(parts);
+    this.startDemoLoad(components);
   }
 
   /** Ends every process. With `keep` the databases stay for the next start. */
@@ -88,18 +88,18 @@ export class World implements WorldControl {
     this.isEnding = true;
     if (!this.isClaimed) return;
     this.watch?.stop();
-    this.parts?.observer.stop();
-    this.parts?.freezing.stop();
-    await this.demonstration?.stop();
+    this.components?.statusPoller.stop();
+    this.components?.freezePropagation.stop();
+    await this.demoLoad?.stop();
     await this.control?.close();
-    await this.parts?.nodes.stopAll();
+    await this.components?.nodes.stopAll();
     await this.sqlStores?.close();
-    await this.parts?.databases.bringDown();
-    await this.parts?.links.close();
+    await this.components?.databases.bringDown();
+    await this.components?.links.close();
     // A world that could not be recovered loses nothing: what went wrong may be mended and tried again.
     const keepAll = keep || (this.isRecovered && !this.isUp);
     if (!keepAll) await Databases.forget(this.home);
-    leaveHome(this.home, keepAll);
+    releaseStateDirectory(this.home, keepAll);
   }
 
   get tokens(): { admin: string; client: string } {
@@ -114,30 +114,30 @@ export class World implements WorldControl {
   // What can be seen.
 
   state(): WorldState {
-    const observation = this.parts?.observer.observation;
-    const age = observation?.poolsAtMs;
+    const snapshot = this.components?.statusPoller.snapshot;
+    const age = snapshot?.poolsAtMs;
     return {
       profile: this.options.profile,
       upMs: performance.now() - this.startedAtMs,
       edge: this.layout.url('edge'),
-      edgeTarget: observation?.edgeTarget,
-      acl: observation?.acl ?? { oregon: undefined, virginia: undefined },
-      processes: this.parts?.processes.entries() ?? [],
-      servers: observation?.servers ?? [],
-      databases: this.parts?.databases.views() ?? [],
+      edgeTarget: snapshot?.edgeTarget,
+      acl: snapshot?.acl ?? { oregon: undefined, virginia: undefined },
+      processes: this.components?.processes.entries() ?? [],
+      servers: snapshot?.servers ?? [],
+      databases: this.components?.databases.views() ?? [],
       authority: this.watch?.authority,
       controller: this.watch?.controller,
-      pools: observation?.pools ?? [],
+      pools: snapshot?.pools ?? [],
       poolsAgeMs: age === undefined ? undefined : performance.now() - age,
-      rooms: this.demonstration?.views() ?? [],
-      cutLinks: this.parts?.links.cut() ?? [],
+      rooms: this.demoLoad?.views() ?? [],
+      cutLinks: this.components?.links.cut() ?? [],
       events: this.events.recent(EVENTS_SHOWN),
     };
   }
 
   /** A fresh look, for those who cannot wait for the next round. */
-  look(): Promise<Observation> {
-    return this.require().observer.observe();
+  pollStatus(): Promise<StatusSnapshot> {
+    return this.require().statusPoller.poll();
   }
 
   process(name: string): ProcessEntry {
@@ -206,21 +206,21 @@ export class World implements WorldControl {
   }
 
   /** The controller as it will be started next: with `haltAt` it stops for ever at that boundary. */
-  replaceController(haltAt: string | undefined): void {
+  replaceController(failpoint: string | undefined): void {
     const { nodes, environment } = this.require();
-    nodes.add(controller({ ...environment, haltControllerAt: haltAt }));
+    nodes.add(controller({ ...environment, controllerFailpoint: failpoint }));
   }
 
   // How it starts.
 
-  private require(): Parts {
-    if (!this.parts) throw new Error('the world has not started');
-    return this.parts;
+  private require(): WorldComponents {
+    if (!this.components) throw new Error('the world has not started');
+    return this.components;
   }
 
   private async claim(): Promise<{ recovering: boolean }> {
     const forget = this.options.fresh ? () => Databases.forget(this.home) : undefined;
-    const { recovering, ended } = await claimHome(this.home, forget);
+    const { recovering, ended } = await claimStateDirectory(this.home, forget);
     this.isClaimed = true;
     this.isRecovered = recovering;
     if (ended.length > 0) this.progress(`ended what a crashed world had left: ${ended.join(', ')}`);
@@ -229,20 +229,20 @@ export class World implements WorldControl {
     return { recovering };
   }
 
-  private async assemble(): Promise<Parts> {
+  private async assemble(): Promise<WorldComponents> {
     const { home, layout, events } = this;
     const { profile, licenseFile, trustFiles = [] } = this.options;
     const draftFile = licenseFile ?? join(projectRoot(), 'packages/local-cluster/src/sample-license.json');
     const onChange = (): void => this.publish();
-    this.parts = await assembleParts({ home, layout, profile, events, draftFile, trustFiles, onChange });
-    return this.parts;
+    this.components = await composeWorld({ home, layout, profile, events, draftFile, trustFiles, onChange });
+    return this.components;
   }
 
   /** The active region's license database; the other's is a copy of it, or stale since a failover. */
-  private async prepareLicenses({ secretFiles, licensing, databases }: Parts): Promise<void> {
+  private async prepareLicenses({ secretFiles, licensing, databases }: WorldComponents): Promise<void> {
     const { region } = await this.stores().authority.read();
     if (!databases.isWritable(region)) return;
-    await prepareLicenseDatabase({
+    await runMigrations({
       distDir: join(projectRoot(), 'dist'),
       home: this.home,
       databasePort: region === 'oregon' ? this.layout.oregonDatabasePort : this.layout.port('virginia/db'),
@@ -253,7 +253,7 @@ export class World implements WorldControl {
     });
   }
 
-  private openStores({ secrets }: Parts): void {
+  private openStores({ secrets }: WorldComponents): void {
     this.sqlStores = openStores({
       host: LOOPBACK,
       port: this.layout.port('ohio/db'),
@@ -263,12 +263,12 @@ export class World implements WorldControl {
       timeoutMs: 2_000,
       applicationName: 'evergrant_world',
     });
-    this.watch = new ControlWatch(this.sqlStores);
+    this.watch = new ControlRecordPoller(this.sqlStores);
     this.watch.start();
   }
 
   /** Servers first, so that nobody who watches them begins with an alarm; the controller before anyone need grant. */
-  private async startProcesses({ nodes }: Parts): Promise<void> {
+  private async startProcesses({ nodes }: WorldComponents): Promise<void> {
     this.progress('starting servers, routers and the controller');
     const isServer = (name: string): boolean => name.includes('/app-');
     const [servers, others] = [nodes.names().filter(isServer), nodes.names().filter((name) => !isServer(name))];
@@ -278,7 +278,7 @@ export class World implements WorldControl {
     for (const name of others.filter((other) => !watchers.includes(other))) nodes.start(name);
     await this.untilSeen('the edge does not answer', ({ edgeTarget }) => edgeTarget !== undefined);
     for (const name of watchers) nodes.start(name);
-    this.require().observer.start();
+    this.require().statusPoller.start();
     await this.orAlarm(this.untilSeen('the edge does not grant', ({ edgeGrants }) => edgeGrants));
   }
 
@@ -296,24 +296,24 @@ export class World implements WorldControl {
     }
   }
 
-  private async untilSeen(otherwise: string, isSo: (seen: Observation) => boolean): Promise<void> {
+  private async untilSeen(otherwise: string, isSo: (seen: StatusSnapshot) => boolean): Promise<void> {
     const limitMs = this.isRecovered ? RECOVERED_LIMIT_MS : READY_LIMIT_MS;
     const deadline = performance.now() + limitMs;
     while (performance.now() < deadline) {
       this.stopIfEnding();
-      if (isSo(await this.require().observer.observe())) return;
+      if (isSo(await this.require().statusPoller.poll())) return;
       await delay(50);
     }
     throw new Error(`${otherwise} after ${limitMs / 1000} s; look into ${join(this.home, 'logs')}`);
   }
 
-  private startDemonstration({ licensing }: Parts): void {
+  private startDemoLoad({ licensing }: WorldComponents): void {
     const { rooms: count } = this.options;
     const edge = this.layout.url('edge');
     const licenseKey = licensing.licenses[0]?.licenseKey ?? '';
     const folder = join(this.home, 'rooms');
-    this.demonstration = new Demonstration({ count, edge, licenseKey, folder, events: this.events });
-    this.demonstration.start();
+    this.demoLoad = new DemoLoad({ count, edge, licenseKey, folder, events: this.events });
+    this.demoLoad.start();
   }
 
   private stopIfEnding(): void {
@@ -326,8 +326,8 @@ export class World implements WorldControl {
 
   /** Writes world.json (once all runs) and what a start after a crash needs (from the first process on). */
   private publish(): void {
-    if (!this.parts || this.isEnding) return;
-    const { processes, secrets, licensing } = this.parts;
+    if (!this.components || this.isEnding) return;
+    const { processes, secrets, licensing } = this.components;
     writeRunFile(this.home, processes.running());
     if (!this.isUp) return;
     writeWorldFile(

@@ -12,10 +12,10 @@ import { DatabaseService } from '../../src/adapters/database-service';
 import { PublicAddress } from '../../src/adapters/public-address';
 import { Routers } from '../../src/adapters/routers';
 import { WitnessView } from '../../src/adapters/witness-view';
-import { HttpService } from '../../src/proxy/proxy-server';
+import { ProxyServer } from '../../src/proxy/proxy-server';
 import { PublicEdge } from '../../src/proxy/public-edge';
 import { RegionRouter } from '../../src/proxy/region-router';
-import { StandIn } from '../proxy/stand-in';
+import { FakeServer } from '../proxy/fake-server';
 
 const TIMEOUT_MS = 300;
 const logger = pino({ level: 'silent' });
@@ -49,7 +49,7 @@ async function serving(listener: RequestListener): Promise<string> {
 const answering = (status: number, body: unknown) =>
   serving((_request, response) => void response.writeHead(status).end(JSON.stringify(body)));
 
-async function router(region: 'oregon' | 'virginia', target: StandIn): Promise<string> {
+async function router(region: 'oregon' | 'virginia', target: FakeServer): Promise<string> {
   const made = new RegionRouter({
     region,
     targets: [{ name: target.name, url: target.url }],
@@ -57,7 +57,7 @@ async function router(region: 'oregon' | 'virginia', target: StandIn): Promise<s
     aclDefault: 'serve',
     regionAddresses: { oregon: 'http://127.0.0.1:8081', virginia: 'http://127.0.0.1:8082' },
     adminToken,
-    durations: {
+    timeouts: {
       probeEveryMs: 50,
       probeTimeoutMs: 200,
       connectTimeoutMs: 200,
@@ -67,7 +67,7 @@ async function router(region: 'oregon' | 'virginia', target: StandIn): Promise<s
     },
     logger,
   });
-  const service = new HttpService({ port: 0, respond: made.respond, logger });
+  const service = new ProxyServer({ port: 0, respond: made.respond, logger });
   await service.listen();
   made.start();
   closing.push(async () => {
@@ -77,8 +77,8 @@ async function router(region: 'oregon' | 'virginia', target: StandIn): Promise<s
   return `http://127.0.0.1:${service.port}`;
 }
 
-async function standIn(name: string): Promise<StandIn> {
-  const made = await new StandIn(name).start();
+async function standIn(name: string): Promise<FakeServer> {
+  const made = await new FakeServer(name).start();
   closing.push(() => made.die());
   return made;
 }
@@ -224,10 +224,10 @@ describe('the public address', () => {
       routers,
       targetFile: join(dir, 'target.json'),
       adminToken,
-      durations: { connectTimeoutMs: 200, totalTimeoutMs: 400 },
+      timeouts: { connectTimeoutMs: 200, totalTimeoutMs: 400 },
       logger,
     });
-    const service = new HttpService({ port: 0, respond: edge.respond, logger });
+    const service = new ProxyServer({ port: 0, respond: edge.respond, logger });
     await service.listen();
     closing.push(async () => {
       await service.close();

@@ -44,7 +44,7 @@ it('is parsed as a whole', () => {
     databases: { oregon: { port: 8121 }, virginia: { port: 8104 } },
     databaseLogin: { user: 'evergrant_controller', password: 'd' },
     adminToken: 't',
-    haltAt: undefined,
+    failpoint: undefined,
   });
 });
 

@@ -1,11 +1,11 @@
 import { PHASES_OF } from '@evergrant/controller/core/operations';
 import type { Ports } from '@evergrant/controller/ports';
 import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
-import { HaltingControlStore, type HaltPoint, parseHaltPoint } from '../../src/controller/failpoint-store';
+import { type Failpoint, FailpointControlStore, parseFailpoint } from '../../src/controller/failpoint-store';
 
 /** Runs a failover until the controller halts at the point, then hands over to one that does not. */
-async function haltedAt(
-  point: HaltPoint,
+async function failpoint(
+  point: Failpoint,
 ): Promise<{ world: MemoryWorld; halts: number; atHalt: MemoryWorld['effects'] }> {
   const world = new MemoryWorld();
   world.killOregon();
@@ -17,7 +17,7 @@ async function haltedAt(
       resolve('halted');
     };
   });
-  const control = new HaltingControlStore(world.ports().control, point, () => onHalt());
+  const control = new FailpointControlStore(world.ports().control, point, () => onHalt());
   const wrap = (ports: Ports): Ports => ({ ...ports, control });
   for (let cycles = 0; halts === 0; cycles += 1) {
     if (cycles > 200) throw new Error(`never halted at ${point.phase}:${point.side}`);
@@ -36,7 +36,7 @@ describe('a controller that is told to halt', () => {
   ]);
 
   it.each(points)('halts $side $phase, once, and the next controller finishes', async (point) => {
-    const { world, halts } = await haltedAt(point);
+    const { world, halts } = await failpoint(point);
     expect(halts).toBe(1);
     expect(world.count('latch')).toBe(1);
     expect(world.databases.virginia.promotions).toBe(1);
@@ -44,17 +44,17 @@ describe('a controller that is told to halt', () => {
   });
 
   it('before: recorded, nothing done; after: done, nothing recorded', async () => {
-    const before = await haltedAt({ phase: 'promote', side: 'before' });
+    const before = await failpoint({ phase: 'promote', side: 'before' });
     expect(before.atHalt.map(({ what }) => what)).not.toContain('promote');
-    const after = await haltedAt({ phase: 'promote', side: 'after' });
+    const after = await failpoint({ phase: 'promote', side: 'after' });
     expect(after.atHalt.map(({ what }) => what)).toContain('promote');
     expect(after.atHalt.map(({ what }) => what)).not.toContain('open');
   });
 
   it('knows a boundary when it reads one', () => {
-    expect(parseHaltPoint('promote:before')).toEqual({ phase: 'promote', side: 'before' });
+    expect(parseFailpoint('promote:before')).toEqual({ phase: 'promote', side: 'before' });
     for (const text of ['promote', 'promote:during', ':after', 'a:before:b', 'promot:before']) {
-      expect(() => parseHaltPoint(text)).toThrow('no boundary');
+      expect(() => parseFailpoint(text)).toThrow('no boundary');
     }
   });
 });

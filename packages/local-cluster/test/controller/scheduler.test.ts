@@ -1,6 +1,6 @@
 import type { CycleOutcome } from '@evergrant/controller/cycle';
 import { eventually } from '@evergrant/test-support/eventually';
-import { Pace } from '../../src/controller/scheduler';
+import { Scheduler } from '../../src/controller/scheduler';
 
 const watched = (operating: boolean): CycleOutcome => ({
   kind: 'watched',
@@ -8,12 +8,12 @@ const watched = (operating: boolean): CycleOutcome => ({
   operating,
 });
 
-describe("the controller's pace", () => {
+describe("the controller's scheduler", () => {
   it('never runs two cycles at once, and goes on after one that failed', async () => {
     let running = 0;
     let most = 0;
     const kinds: string[] = [];
-    const pace = new Pace({
+    const scheduler = new Scheduler({
       cycle: async () => {
         running += 1;
         most = Math.max(most, running);
@@ -24,12 +24,12 @@ describe("the controller's pace", () => {
       },
       sampleEveryMs: 10,
       stepEveryMs: 1,
-      isAsked: async () => false,
+      hasPendingRequest: async () => false,
       report: ({ kind }) => kinds.push(kind),
     });
-    pace.start();
+    scheduler.start();
     await eventually('five cycles', () => kinds.length >= 5);
-    await pace.close();
+    await scheduler.close();
     expect(most).toBe(1);
     expect(kinds[1]).toBe('failed');
     expect(kinds[2]).toBe('watched');
@@ -37,52 +37,52 @@ describe("the controller's pace", () => {
 
   it('takes the next step soon, and the next sample in its time', async () => {
     let cycles = 0;
-    const pace = new Pace({
+    const scheduler = new Scheduler({
       cycle: async () => watched(++cycles < 5),
       sampleEveryMs: 3_600_000,
       stepEveryMs: 1,
-      isAsked: async () => false,
+      hasPendingRequest: async () => false,
       report: () => undefined,
     });
-    pace.start();
+    scheduler.start();
     await eventually('the operation is over', () => cycles === 5);
-    await pace.close();
+    await scheduler.close();
     expect(cycles).toBe(5);
   });
 
   it('does not let an operator wait for the next sample', async () => {
     let cycles = 0;
-    const pace = new Pace({
+    const scheduler = new Scheduler({
       cycle: async () => {
         cycles += 1;
         return watched(false);
       },
-      isAsked: async () => cycles === 1,
+      hasPendingRequest: async () => cycles === 1,
       sampleEveryMs: 3_600_000,
       stepEveryMs: 1,
       report: () => undefined,
     });
-    pace.start();
+    scheduler.start();
     await eventually('the second cycle', () => cycles === 2);
-    await pace.close();
+    await scheduler.close();
   });
 
   it('ends in the middle of a wait at once, and in a cycle that hangs within its bound', async () => {
     let cycles = 0;
-    const pace = new Pace({
+    const scheduler = new Scheduler({
       cycle: () => {
         cycles += 1;
         return new Promise(() => undefined);
       },
       sampleEveryMs: 1,
       stepEveryMs: 1,
-      isAsked: async () => false,
+      hasPendingRequest: async () => false,
       report: () => undefined,
     });
-    pace.start();
+    scheduler.start();
     await eventually('a cycle hangs', () => cycles === 1);
     const beforeMs = performance.now();
-    await pace.close();
+    await scheduler.close();
     expect(performance.now() - beforeMs).toBeLessThan(6_000);
   }, 10_000);
 });

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { SUPERVISOR_DURATIONS } from '../../src/databases/timeouts';
-import { WorldOfDatabases } from './world-of-databases';
+import { SUPERVISOR_TIMEOUTS } from '../../src/databases/timeouts';
+import { DatabaseWorld } from './database-world';
 
-let world: WorldOfDatabases;
+let world: DatabaseWorld;
 
 beforeAll(async () => {
-  world = new WorldOfDatabases(18290);
+  world = new DatabaseWorld(18290);
   await world.start();
 });
 
@@ -20,7 +20,7 @@ it('does not rebuild a follower behind a cut link, and it goes on after the repa
   await world.insert(1);
   await world.untilSummary('virginia/db', 'follower, not streaming');
   // The repair comes just when the supervisor has begun to wonder whether the way is open.
-  await pause(SUPERVISOR_DURATIONS.fast.rebuildAfterMs + 1_000);
+  await pause(SUPERVISOR_TIMEOUTS.fast.rebuildAfterMs + 1_000);
   link.setCondition({ mode: 'open' });
   await world.untilSummary('virginia/db', 'follower, streaming');
   await world.until('the row arrives', async () => (await world.rows('virginia/db')).includes(1));

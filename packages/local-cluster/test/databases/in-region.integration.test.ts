@@ -1,11 +1,11 @@
-import { WorldOfDatabases, Writer } from './world-of-databases';
+import { DatabaseWorld, Writer } from './database-world';
 
 /** The stories run one after the other on one world, as its databases die and come back. */
-let world: WorldOfDatabases;
+let world: DatabaseWorld;
 let from = 0;
 
 beforeAll(async () => {
-  world = new WorldOfDatabases(18330);
+  world = new DatabaseWorld(18330);
   await world.start();
 });
 

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { IN_FLIGHT_BYTES_MAX } from '../../src/network/delayed-pipe';
-import { Relay } from '../../src/network/tcp-proxy';
+import { TcpProxy } from '../../src/network/tcp-proxy';
 
 const LINK_PORT = 18390;
 const TARGET_PORT = 18391;
 const OTHER_PORT = 18392;
 
-let link: Relay;
+let link: TcpProxy;
 let target: Server;
 let arrivals: Socket[];
 const opened: { destroy(): void }[] = [];
@@ -18,7 +18,7 @@ beforeEach(async () => {
     arrivals.push(socket);
     socket.on('data', (bytes) => socket.write(bytes));
   });
-  link = new Relay({ name: 'here-there/echo', port: LINK_PORT, targetPort: TARGET_PORT });
+  link = new TcpProxy({ name: 'here-there/echo', port: LINK_PORT, targetPort: TARGET_PORT });
   await link.listen();
 });
 
@@ -200,6 +200,6 @@ it('makes a sender wait for a slow reader, and loses nothing of what it sent', a
 });
 
 it('says which link wants a port that is taken', async () => {
-  const second = new Relay({ name: 'a-b/db', port: LINK_PORT, targetPort: TARGET_PORT });
+  const second = new TcpProxy({ name: 'a-b/db', port: LINK_PORT, targetPort: TARGET_PORT });
   await expect(second.listen()).rejects.toThrow(`a-b/db cannot listen on port ${LINK_PORT}`);
 });

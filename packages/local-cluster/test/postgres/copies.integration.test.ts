@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Relay } from '../../src/network/tcp-proxy';
+import { TcpProxy } from '../../src/network/tcp-proxy';
 import { copyRunning, copyStopped, markAsFollower, unfinishedCopy } from '../../src/postgres/copies';
 import { PostgresInstance } from '../../src/postgres/instance';
 import { scratchHome } from './scratch-home';
@@ -85,7 +85,7 @@ it('copies a cluster that is being written to, over the network, and the copy fo
 });
 
 it('gives up a copy whose source falls silent, and leaves nothing half made', async () => {
-  const link = new Relay({ name: 'a-b/replication', port: PORT + 5, targetPort: PORT });
+  const link = new TcpProxy({ name: 'a-b/replication', port: PORT + 5, targetPort: PORT });
   await link.listen();
   link.setCondition({ mode: 'cut' });
   const copy = instance('silent', PORT + 4);

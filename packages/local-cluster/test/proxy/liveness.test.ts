@@ -1,16 +1,16 @@
 import { eventually } from '@evergrant/drills/eventually';
 import { Liveness, type LivenessOptions, probe } from '../../src/proxy/liveness';
-import { StandIn } from './stand-in';
+import { FakeServer } from './fake-server';
 
 const WITHIN_MS = 15_000;
 
 describe('liveness', () => {
-  let server: StandIn;
+  let server: FakeServer;
   let liveness: Liveness;
   let changes: string[];
 
   beforeEach(async () => {
-    server = await new StandIn('server').start();
+    server = await new FakeServer('server').start();
     changes = [];
   });
 
@@ -75,7 +75,7 @@ describe('liveness', () => {
 
   it('learns nothing about life from an answer that only a wrong configuration gives', async () => {
     expect(await probe('http://no-such-host.invalid/livez', 2_000)).toMatchObject({ kind: 'inconclusive' });
-    server.mood = 'elsewhere';
+    server.behavior = 'elsewhere';
     expect(await probe(`${server.url}/other`, 1_000)).toMatchObject({ kind: 'failed', because: 'answered 503' });
     await watched();
   });

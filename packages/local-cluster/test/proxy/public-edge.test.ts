@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '@evergrant/drills/eventually';
 import pino from 'pino';
-import { HttpService } from '../../src/proxy/proxy-server';
+import { ProxyServer } from '../../src/proxy/proxy-server';
 import { PublicEdge } from '../../src/proxy/public-edge';
-import { StandIn } from './stand-in';
+import { FakeServer } from './fake-server';
 
 const WITHIN_MS = 15_000;
 /** Longer than a busy machine forgets a process. */
@@ -16,14 +16,14 @@ const logger = pino({ level: 'silent' });
 
 describe('the edge', () => {
   let dir: string;
-  let oregon: StandIn;
-  let virginia: StandIn;
-  const running: { edge: PublicEdge; service: HttpService }[] = [];
+  let oregon: FakeServer;
+  let virginia: FakeServer;
+  const running: { edge: PublicEdge; service: ProxyServer }[] = [];
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'evergrant-edge-'));
-    oregon = await new StandIn('oregon').start();
-    virginia = await new StandIn('virginia').start();
+    oregon = await new FakeServer('oregon').start();
+    virginia = await new FakeServer('virginia').start();
   });
 
   afterEach(async () => {
@@ -37,16 +37,16 @@ describe('the edge', () => {
       routers: { oregon: oregon.url, virginia: virginia.url },
       targetFile: join(dir, 'target.json'),
       adminToken: 'admin-token',
-      durations: { connectTimeoutMs: 1_500, totalTimeoutMs: TOTAL_TIMEOUT_MS },
+      timeouts: { connectTimeoutMs: 1_500, totalTimeoutMs: TOTAL_TIMEOUT_MS },
       logger,
     });
-    const service = new HttpService({ port: 0, respond: edge.respond, logger });
+    const service = new ProxyServer({ port: 0, respond: edge.respond, logger });
     await service.listen();
     running.push({ edge, service });
     return `http://127.0.0.1:${service.port}`;
   }
 
-  async function stop({ edge, service }: { edge: PublicEdge; service: HttpService }): Promise<void> {
+  async function stop({ edge, service }: { edge: PublicEdge; service: ProxyServer }): Promise<void> {
     await service.close();
     await edge.close();
   }
@@ -150,7 +150,7 @@ describe('the edge', () => {
 
   it('names the region that it was led to meanwhile, when a request that hung is given up', async () => {
     const base = await start();
-    oregon.mood = 'hangs';
+    oregon.behavior = 'hangs';
     const underWay = checkout(base);
     await eventually('it hangs', WITHIN_MS, () => oregon.requests.length === 1);
     await lead(base, 'virginia');
@@ -164,7 +164,7 @@ describe('the edge', () => {
 
   it('answers 504 region_unreachable in time when the region hangs', async () => {
     const base = await start();
-    oregon.mood = 'hangs';
+    oregon.behavior = 'hangs';
     const startedAtMs = performance.now();
     const response = await checkout(base);
     expect(response.status).toBe(504);
@@ -179,7 +179,7 @@ describe('the edge', () => {
 
   it('serves the other region at once, however many requests hang in the first', async () => {
     const base = await start();
-    oregon.mood = 'hangs';
+    oregon.behavior = 'hangs';
     const hanging = Array.from({ length: 200 }, () => checkout(base));
     await eventually('they hang', WITHIN_MS, () => oregon.requests.length >= 100);
     await lead(base, 'virginia');
@@ -244,7 +244,7 @@ describe('the edge', () => {
 
   it('drains: a request that is under way is answered, then nobody listens', async () => {
     const base = await start();
-    oregon.mood = 'hangs';
+    oregon.behavior = 'hangs';
     const underWay = checkout(base);
     await eventually('it is under way', WITHIN_MS, () => oregon.requests.length === 1);
     const drained = stop(running.splice(0)[0] as (typeof running)[number]);

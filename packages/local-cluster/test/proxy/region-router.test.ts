@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '@evergrant/drills/eventually';
 import pino from 'pino';
-import { HttpService } from '../../src/proxy/proxy-server';
+import { ProxyServer } from '../../src/proxy/proxy-server';
 import { RegionRouter, type RegionRouterOptions } from '../../src/proxy/region-router';
-import type { RouterDurations } from '../../src/proxy/timeouts';
-import { StandIn } from './stand-in';
+import type { RouterTimeouts } from '../../src/proxy/timeouts';
+import { FakeServer } from './fake-server';
 
-const DURATIONS: RouterDurations = {
+const TIMEOUTS: RouterTimeouts = {
   probeEveryMs: 50,
   probeTimeoutMs: 400,
   connectTimeoutMs: 400,
@@ -23,12 +23,12 @@ const logger = pino({ level: 'silent' });
 
 describe("a region's router", () => {
   let dir: string;
-  let servers: StandIn[];
-  const running: { router: RegionRouter; service: HttpService }[] = [];
+  let servers: FakeServer[];
+  const running: { router: RegionRouter; service: ProxyServer }[] = [];
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'evergrant-router-'));
-    servers = await Promise.all([1, 2, 3].map((number) => new StandIn(`oregon/app-${number}`).start()));
+    servers = await Promise.all([1, 2, 3].map((number) => new FakeServer(`oregon/app-${number}`).start()));
   });
 
   afterEach(async () => {
@@ -48,11 +48,11 @@ describe("a region's router", () => {
       aclDefault: 'serve',
       regionAddresses: ADDRESSES,
       adminToken: 'admin-token',
-      durations: DURATIONS,
+      timeouts: TIMEOUTS,
       logger,
       ...options,
     });
-    const service = new HttpService({ port: 0, respond: router.respond, logger });
+    const service = new ProxyServer({ port: 0, respond: router.respond, logger });
     await service.listen();
     router.start();
     running.push({ router, service });
@@ -138,7 +138,7 @@ describe("a region's router", () => {
     it('when a server hangs: the request is tried at another in time, and the hung one is found down', async () => {
       const base = await start();
       await allUp(base);
-      (servers[1] as StandIn).mood = 'hangs';
+      (servers[1] as FakeServer).behavior = 'hangs';
       const answers = await Promise.all(Array.from({ length: 12 }, () => checkout(base)));
       expect(answers.map(({ status }) => status)).toEqual(Array(12).fill(200));
       await eventually(
@@ -148,20 +148,20 @@ describe("a region's router", () => {
       );
       const startedAtMs = performance.now();
       await checkout(base);
-      expect(performance.now() - startedAtMs).toBeLessThan(DURATIONS.attemptTimeoutMs);
+      expect(performance.now() - startedAtMs).toBeLessThan(TIMEOUTS.attemptTimeoutMs);
     });
 
     it('when a server breaks the connection with the request on it', async () => {
       const base = await start();
       await allUp(base);
-      for (const server of servers.slice(0, 2)) server.mood = 'breaks';
+      for (const server of servers.slice(0, 2)) server.behavior = 'breaks';
       expect((await checkout(base)).status).toBe(200);
       expect((await checkout(base)).status).toBe(200);
     });
 
     it('when every probe comes late but the servers answer', async () => {
       const base = await start();
-      for (const server of servers) server.mood = 'overloaded';
+      for (const server of servers) server.behavior = 'overloaded';
       await eventually('all are called down', WITHIN_MS, async () =>
         Object.values(await readings(base)).every((reading) => reading === 'down'),
       );
@@ -170,13 +170,13 @@ describe("a region's router", () => {
 
     it('nobody for longer than one try when all servers hang', async () => {
       const base = await start();
-      for (const server of servers) server.mood = 'hangs';
+      for (const server of servers) server.behavior = 'hangs';
       await eventually('all are down', WITHIN_MS, async () =>
         Object.values(await readings(base)).every((reading) => reading === 'down'),
       );
       const startedAtMs = performance.now();
       expect((await checkout(base)).status).toBe(504);
-      expect(performance.now() - startedAtMs).toBeLessThan(2 * DURATIONS.attemptTimeoutMs);
+      expect(performance.now() - startedAtMs).toBeLessThan(2 * TIMEOUTS.attemptTimeoutMs);
     });
 
     it('a server that came back', async () => {
@@ -192,7 +192,7 @@ describe("a region's router", () => {
     it('answers 504 in time, and never mistakes a dead database for dead servers', async () => {
       const base = await start();
       await allUp(base);
-      for (const server of servers) server.mood = 'half-dead';
+      for (const server of servers) server.behavior = 'half-dead';
       const answers = await Promise.all(Array.from({ length: 10 }, () => checkout(base)));
       for (const answer of answers) {
         expect(answer.status).toBe(504);
@@ -212,15 +212,15 @@ describe("a region's router", () => {
     it('is answered while one server lives, though the others hang', async () => {
       const base = await start();
       await allUp(base);
-      for (const server of servers.slice(0, 2)) server.mood = 'hangs';
+      for (const server of servers.slice(0, 2)) server.behavior = 'hangs';
       const startedAtMs = performance.now();
       expect((await fetch(`${base}/livez`)).status).toBe(200);
-      expect(performance.now() - startedAtMs).toBeLessThan(DURATIONS.livezTimeoutMs);
+      expect(performance.now() - startedAtMs).toBeLessThan(TIMEOUTS.livezTimeoutMs);
     });
 
     it('is 503 in time when all servers hang, and when all are dead', async () => {
       const base = await start();
-      for (const server of servers) server.mood = 'hangs';
+      for (const server of servers) server.behavior = 'hangs';
       const hung = await fetch(`${base}/livez`);
       expect(hung.status).toBe(503);
       expect(await hung.json()).toMatchObject({ code: 'no_server_available' });
@@ -229,7 +229,7 @@ describe("a region's router", () => {
     });
 
     it('asks a server that was thought dead a moment ago', async () => {
-      const base = await start({ durations: { ...DURATIONS, probeEveryMs: 60_000 } });
+      const base = await start({ timeouts: { ...TIMEOUTS, probeEveryMs: 60_000 } });
       await Promise.all(servers.map((server) => server.die()));
       expect((await checkout(base)).status).toBe(503);
       await servers[2]?.start();
@@ -271,7 +271,7 @@ describe("a region's router", () => {
     it('though its region is active: another one is asked once', async () => {
       const base = await start();
       await allUp(base);
-      for (const server of servers.slice(0, 2)) server.mood = 'not-granting';
+      for (const server of servers.slice(0, 2)) server.behavior = 'not-granting';
       const statuses = new Set<number>();
       for (let count = 0; count < 9; count += 1) statuses.add((await checkout(base)).status);
       const asked = servers.map(({ requests }) => requests.length).reduce((sum, count) => sum + count, 0);
@@ -283,7 +283,7 @@ describe("a region's router", () => {
     it('because another region is active: its answer is passed on as it is', async () => {
       const base = await start();
       await allUp(base);
-      for (const server of servers) server.mood = 'elsewhere';
+      for (const server of servers) server.behavior = 'elsewhere';
       const response = await checkout(base);
       expect(response.status).toBe(503);
       expect(await response.json()).toMatchObject({ code: 'not_granting', activeRegion: 'virginia' });

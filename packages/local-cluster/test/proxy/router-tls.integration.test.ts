@@ -6,9 +6,9 @@ import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-
 import pino from 'pino';
 import WebSocket from 'ws';
 import { EnvironmentReader } from '../../src/proxy/environment';
-import { HttpService } from '../../src/proxy/proxy-server';
+import { ProxyServer } from '../../src/proxy/proxy-server';
 import { RegionRouter } from '../../src/proxy/region-router';
-import { ROUTER_DURATIONS } from '../../src/proxy/timeouts';
+import { ROUTER_TIMEOUTS } from '../../src/proxy/timeouts';
 import { readUpstreamTls, type UpstreamTls } from '../../src/proxy/upstream-tls';
 
 /** A router and a license server that believe each other by their certificates alone. */
@@ -17,7 +17,7 @@ let server: RunningServer;
 let folder: CertificateFolder;
 let servers: Certified;
 let clients: Certified;
-const running: { router: RegionRouter; service: HttpService }[] = [];
+const running: { router: RegionRouter; service: ProxyServer }[] = [];
 const logger = pino({ level: 'silent' });
 
 beforeAll(async () => {
@@ -54,11 +54,11 @@ async function startRouter(tls: UpstreamTls | undefined): Promise<string> {
     aclDefault: 'serve',
     regionAddresses: { oregon: 'http://oregon.test', virginia: 'http://virginia.test' },
     adminToken: 'admin-token',
-    durations: ROUTER_DURATIONS.fast,
+    timeouts: ROUTER_TIMEOUTS.fast,
     tls,
     logger,
   });
-  const service = new HttpService({ port: 0, respond: router.respond, upgrade: router.upgrade, logger });
+  const service = new ProxyServer({ port: 0, respond: router.respond, upgrade: router.upgrade, logger });
   await service.listen();
   router.start();
   running.push({ router, service });

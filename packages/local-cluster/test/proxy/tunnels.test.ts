@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { eventually } from '@evergrant/drills/eventually';
 import pino from 'pino';
 import { WebSocket } from 'ws';
-import { HttpService } from '../../src/proxy/proxy-server';
+import { ProxyServer } from '../../src/proxy/proxy-server';
 import { PublicEdge } from '../../src/proxy/public-edge';
 import { RegionRouter, type RegionRouterOptions } from '../../src/proxy/region-router';
-import type { RouterDurations } from '../../src/proxy/timeouts';
-import { SocketStandIn } from './socket-stand-in';
+import type { RouterTimeouts } from '../../src/proxy/timeouts';
+import { FakeSessionServer } from './fake-session-server';
 
-const DURATIONS: RouterDurations = {
+const TIMEOUTS: RouterTimeouts = {
   probeEveryMs: 50,
   probeTimeoutMs: 400,
   connectTimeoutMs: 400,
@@ -25,16 +25,16 @@ const WITHIN_MS = 15_000;
 const logger = pino({ level: 'silent' });
 
 let dir: string;
-let oregon: SocketStandIn[];
-let virginia: SocketStandIn[];
-const services: HttpService[] = [];
+let oregon: FakeSessionServer[];
+let virginia: FakeSessionServer[];
+const services: ProxyServer[] = [];
 const closers: (() => Promise<void>)[] = [];
 const sockets: WebSocket[] = [];
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'evergrant-tunnels-'));
-  oregon = await Promise.all([1, 2, 3].map((number) => new SocketStandIn(`oregon/app-${number}`).start()));
-  virginia = await Promise.all([1].map((number) => new SocketStandIn(`virginia/app-${number}`).start()));
+  oregon = await Promise.all([1, 2, 3].map((number) => new FakeSessionServer(`oregon/app-${number}`).start()));
+  virginia = await Promise.all([1].map((number) => new FakeSessionServer(`virginia/app-${number}`).start()));
 });
 
 afterEach(async () => {
@@ -47,11 +47,11 @@ afterEach(async () => {
 
 interface Started {
   readonly base: string;
-  readonly service: HttpService;
+  readonly service: ProxyServer;
 }
 
 async function serve(wired: RegionRouter | PublicEdge): Promise<Started> {
-  const service = new HttpService({ port: 0, respond: wired.respond, upgrade: wired.upgrade, logger });
+  const service = new ProxyServer({ port: 0, respond: wired.respond, upgrade: wired.upgrade, logger });
   await service.listen();
   services.push(service);
   closers.push(() => wired.close());
@@ -70,7 +70,7 @@ async function startRouter(
     aclDefault: 'serve',
     regionAddresses: ADDRESSES,
     adminToken: 'admin-token',
-    durations: DURATIONS,
+    timeouts: TIMEOUTS,
     logger,
     ...options,
   });
@@ -79,9 +79,9 @@ async function startRouter(
 }
 
 function startEdge(routers: Record<'oregon' | 'virginia', string>): Promise<Started> {
-  const durations = { connectTimeoutMs: 400, totalTimeoutMs: 2_000 };
+  const timeouts = { connectTimeoutMs: 400, totalTimeoutMs: 2_000 };
   const targetFile = join(dir, 'target');
-  return serve(new PublicEdge({ routers, targetFile, adminToken: 'admin-token', durations, logger }));
+  return serve(new PublicEdge({ routers, targetFile, adminToken: 'admin-token', timeouts, logger }));
 }
 
 interface Session {
@@ -191,7 +191,7 @@ describe("a region's router", () => {
     await allUp(base);
     const session = await open(base);
     const server = oregon.find(({ name }) => name === serverOf(session));
-    if (server) server.mood = 'hangs';
+    if (server) server.behavior = 'hangs';
     await gone(session);
   });
 
@@ -207,7 +207,7 @@ describe("a region's router", () => {
   it('asks another server when the first does not grant at this moment', async () => {
     const { base } = await startRouter('oregon');
     await allUp(base);
-    for (const server of oregon.slice(0, 1)) server.mood = 'not-granting';
+    for (const server of oregon.slice(0, 1)) server.behavior = 'not-granting';
     const sessions = [await open(base), await open(base), await open(base), await open(base)];
     expect(new Set(sessions.map(serverOf))).toEqual(new Set(['oregon/app-2', 'oregon/app-3']));
     expect(oregon[0]?.upgrades.length).toBeGreaterThan(0);
@@ -215,7 +215,7 @@ describe("a region's router", () => {
 
   it('passes on a refusal in the words of the server', async () => {
     const { base } = await startRouter('oregon');
-    for (const server of oregon) server.mood = 'not-granting';
+    for (const server of oregon) server.behavior = 'not-granting';
     expect(await refused(base)).toEqual({ status: 503, body: { code: 'not_granting', activeRegion: 'oregon' } });
   });
 
@@ -227,7 +227,7 @@ describe("a region's router", () => {
 
   it('refuses in time when every server hangs', async () => {
     const { base } = await startRouter('oregon');
-    for (const server of oregon) server.mood = 'hangs';
+    for (const server of oregon) server.behavior = 'hangs';
     expect(await refused(base)).toMatchObject({ status: 504, body: { code: 'server_timeout' } });
   });
 

@@ -10,9 +10,9 @@ import type { AddressInfo, Socket } from 'node:net';
  * - `not-granting`: says that its region is the active one, but it does not grant at this moment;
  * - `elsewhere`: says that another region is the active one.
  */
-export type Mood = 'grants' | 'hangs' | 'half-dead' | 'overloaded' | 'breaks' | 'not-granting' | 'elsewhere';
+export type Behavior = 'grants' | 'hangs' | 'half-dead' | 'overloaded' | 'breaks' | 'not-granting' | 'elsewhere';
 
-export interface Seen {
+export interface ReceivedRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingMessage['headers'];
@@ -20,12 +20,12 @@ export interface Seen {
 }
 
 /** A real HTTP server on a free port that stands for a license server or a router. */
-export class StandIn {
+export class FakeServer {
   readonly name: string;
-  mood: Mood = 'grants';
+  behavior: Behavior = 'grants';
   /** So many of the next requests end with their connection, whatever the mood. */
   breaksLeft = 0;
-  readonly seen: Seen[] = [];
+  readonly seen: ReceivedRequest[] = [];
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
@@ -43,7 +43,7 @@ export class StandIn {
   }
 
   /** What it was asked, without the probes. */
-  get requests(): Seen[] {
+  get requests(): ReceivedRequest[] {
     return this.seen.filter(({ url }) => url !== '/livez');
   }
 
@@ -84,15 +84,16 @@ export class StandIn {
     });
   }
 
-  #reply(seen: Seen, response: ServerResponse): void {
+  #reply(seen: ReceivedRequest, response: ServerResponse): void {
     const probe = seen.url === '/livez';
-    if (this.mood === 'hangs' || this.mood === (probe ? 'overloaded' : 'half-dead')) return;
-    if (!probe && (this.mood === 'breaks' || this.breaksLeft > 0)) {
+    if (this.behavior === 'hangs' || this.behavior === (probe ? 'overloaded' : 'half-dead')) return;
+    if (!probe && (this.behavior === 'breaks' || this.breaksLeft > 0)) {
       this.breaksLeft -= 1;
       response.destroy();
       return;
     }
-    const refusal = this.mood === 'not-granting' ? 'oregon' : this.mood === 'elsewhere' ? 'virginia' : undefined;
+    const refusal =
+      this.behavior === 'not-granting' ? 'oregon' : this.behavior === 'elsewhere' ? 'virginia' : undefined;
     if (refusal && !probe) {
       response.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '1' });
       response.end(JSON.stringify({ code: 'not_granting', activeRegion: refusal, servedBy: this.name }));

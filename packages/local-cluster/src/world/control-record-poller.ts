@@ -6,7 +6,7 @@ import type { AuthorityView, ControllerView } from './state';
 const INTERVAL_MS = 1_000;
 
 /** Reads the authority and the control record about once a second, for those who watch. */
-export class ControlWatch {
+export class ControlRecordPoller {
   private readonly stores: Pick<Ports, 'authority' | 'control'>;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -19,7 +19,7 @@ export class ControlWatch {
 
   start(): void {
     const round = async (): Promise<void> => {
-      await this.look();
+      await this.poll();
       if (!this.stopped) this.timer = setTimeout(() => void round(), INTERVAL_MS);
     };
     void round();
@@ -31,7 +31,7 @@ export class ControlWatch {
   }
 
   /** One look; what cannot be read becomes undefined. */
-  async look(): Promise<void> {
+  async poll(): Promise<void> {
     try {
       const [authority, { record }] = await Promise.all([this.stores.authority.read(), this.stores.control.read()]);
       this.authority = viewOfAuthority(authority);

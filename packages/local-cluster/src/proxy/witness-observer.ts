@@ -1,37 +1,37 @@
-import { Liveness, type Reading } from './liveness';
+import { Liveness, type LivenessState } from './liveness';
 import { json, methodNotAllowed, notFound } from './problems';
-import type { Exchange, Reply } from './request-context';
-import type { WitnessDurations } from './timeouts';
+import type { Reply, RequestContext } from './request-context';
+import type { WitnessTimeouts } from './timeouts';
 
 /** Lost answers in a row before the witness says "down". */
 const FAILURES_BEFORE_DOWN = 3;
 /** A view older than this many intervals (and a time-out) is not a view any more. */
 const STALE_AFTER_INTERVALS = 4;
 
-export interface View {
-  readonly app: { readonly reading: Reading; readonly because: string };
+export interface WitnessSnapshot {
+  readonly app: { readonly reading: LivenessState; readonly because: string };
   readonly observedAt: string | null;
   readonly ageMs: number | null;
 }
 
-export interface ObserverOptions {
+export interface WitnessObserverOptions {
   /** Oregon's router, as it is seen from outside both regions. */
   readonly oregonUrl: string;
-  readonly durations: WitnessDurations;
-  readonly onChange?: (now: Reading, before: Reading, because: string) => void;
+  readonly timeouts: WitnessTimeouts;
+  readonly onChange?: (now: LivenessState, before: LivenessState, because: string) => void;
 }
 
 /** What somebody outside both regions sees of Oregon's application: `GET /view`. It decides nothing. */
-export class Observer {
+export class WitnessObserver {
   readonly #liveness: Liveness;
   readonly #staleAfterMs: number;
 
-  constructor({ oregonUrl, durations, onChange }: ObserverOptions) {
-    this.#staleAfterMs = STALE_AFTER_INTERVALS * durations.probeEveryMs + durations.probeTimeoutMs;
+  constructor({ oregonUrl, timeouts, onChange }: WitnessObserverOptions) {
+    this.#staleAfterMs = STALE_AFTER_INTERVALS * timeouts.probeEveryMs + timeouts.probeTimeoutMs;
     this.#liveness = new Liveness({
       url: `${oregonUrl}/livez`,
-      everyMs: durations.probeEveryMs,
-      timeoutMs: durations.probeTimeoutMs,
+      everyMs: timeouts.probeEveryMs,
+      timeoutMs: timeouts.probeTimeoutMs,
       failuresBeforeDown: FAILURES_BEFORE_DOWN,
       // A refusal over a network between regions may be that network's word and not Oregon's: it counts as one failure.
       downOnRefusal: false,
@@ -47,7 +47,7 @@ export class Observer {
     this.#liveness.stop();
   }
 
-  view(): View {
+  view(): WitnessSnapshot {
     const { reading, because, observedAt } = this.#liveness;
     const ageMs = this.#liveness.ageMs();
     if (observedAt === undefined || ageMs === undefined) {
@@ -62,7 +62,7 @@ export class Observer {
     };
   }
 
-  readonly respond = ({ path, method }: Exchange): Reply => {
+  readonly respond = ({ path, method }: RequestContext): Reply => {
     if (path === '/livez') return json(200, { status: 'alive' });
     if (path !== '/view') return notFound(path);
     return method === 'GET' || method === 'HEAD' ? json(200, this.view()) : methodNotAllowed('GET');

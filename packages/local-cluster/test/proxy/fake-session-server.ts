@@ -3,10 +3,10 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 /** A license server that speaks WebSocket, from memory: answers each text with its own name before it. */
-export class SocketStandIn {
+export class FakeSessionServer {
   readonly name: string;
   /** `hangs`: as a stopped process; `not-granting`: refuses upgrades though its own region is the active one. */
-  mood: 'serves' | 'hangs' | 'not-granting' = 'serves';
+  behavior: 'serves' | 'hangs' | 'not-granting' = 'serves';
   readonly upgrades: IncomingMessage[] = [];
   /** How each session ended, by the close code its server saw. */
   readonly ends: number[] = [];
@@ -29,16 +29,16 @@ export class SocketStandIn {
 
   async start(): Promise<this> {
     const server = createServer((_request, response) => {
-      if (this.mood !== 'hangs') response.end('{}');
+      if (this.behavior !== 'hangs') response.end('{}');
     });
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     server.on('upgrade', (request, socket, head) => {
-      if (this.mood === 'hangs') return;
+      if (this.behavior === 'hangs') return;
       this.upgrades.push(request);
-      if (this.mood === 'serves')
+      if (this.behavior === 'serves')
         this.#sessions.handleUpgrade(request, socket, head, (session) => this.#serve(session));
       else this.#refuse(socket as Socket);
     });

@@ -1,19 +1,19 @@
 import { eventually } from '@evergrant/drills/eventually';
-import { Observer } from '../../src/proxy/observer';
-import { StandIn } from './stand-in';
+import { WitnessObserver } from '../../src/proxy/witness-observer';
+import { FakeServer } from './fake-server';
 
 const WITHIN_MS = 15_000;
-const DURATIONS = { probeEveryMs: 60, probeTimeoutMs: 150 };
+const TIMEOUTS = { probeEveryMs: 60, probeTimeoutMs: 150 };
 
 describe('the witness', () => {
-  let oregon: StandIn;
-  let observer: Observer;
+  let oregon: FakeServer;
+  let observer: WitnessObserver;
   const changes: string[] = [];
 
   beforeEach(async () => {
-    oregon = await new StandIn('oregon').start();
+    oregon = await new FakeServer('oregon').start();
     changes.length = 0;
-    observer = new Observer({ oregonUrl: oregon.url, durations: DURATIONS, onChange: (now) => changes.push(now) });
+    observer = new WitnessObserver({ oregonUrl: oregon.url, timeouts: TIMEOUTS, onChange: (now) => changes.push(now) });
   });
 
   afterEach(async () => {
@@ -33,7 +33,7 @@ describe('the witness', () => {
     await reads('up');
     const { observedAt, ageMs } = observer.view();
     expect(Math.abs(Date.parse(String(observedAt)) - Date.now())).toBeLessThan(5_000);
-    expect(ageMs).toBeLessThan(DURATIONS.probeEveryMs + DURATIONS.probeTimeoutMs);
+    expect(ageMs).toBeLessThan(TIMEOUTS.probeEveryMs + TIMEOUTS.probeTimeoutMs);
   });
 
   it('doubts before it says down: death comes after doubt, never straight after life', async () => {
@@ -47,9 +47,9 @@ describe('the witness', () => {
   it('sees one that hangs as down, and one that answers again as up at once', async () => {
     observer.start();
     await reads('up');
-    oregon.mood = 'hangs';
+    oregon.behavior = 'hangs';
     await reads('down');
-    oregon.mood = 'grants';
+    oregon.behavior = 'grants';
     await reads('up');
     expect(changes).toEqual(['up', 'unknown', 'down', 'up']);
   });
@@ -57,9 +57,9 @@ describe('the witness', () => {
   it('takes one lost answer for no death', async () => {
     observer.start();
     await reads('up');
-    oregon.mood = 'hangs';
+    oregon.behavior = 'hangs';
     await reads('unknown');
-    oregon.mood = 'grants';
+    oregon.behavior = 'grants';
     await reads('up');
     expect(changes).not.toContain('down');
   });

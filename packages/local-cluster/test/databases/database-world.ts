@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { Client } from 'pg';
-import type { Announcement } from '../../src/databases/events';
+import type { SupervisorEvent } from '../../src/databases/events';
 import { DatabaseSupervisor } from '../../src/databases/supervisor';
 import type { DatabaseName } from '../../src/databases/topology';
 import { Layout, LINK_NAMES, type LinkName } from '../../src/layout';
-import { Relay } from '../../src/network/tcp-proxy';
+import { TcpProxy } from '../../src/network/tcp-proxy';
 import { scratchHome } from '../postgres/scratch-home';
 
 const PASSWORDS = {
@@ -16,11 +16,11 @@ const PASSWORDS = {
 };
 
 /** The databases of a two-region world with their links, without anything else of it. */
-export class WorldOfDatabases {
+export class DatabaseWorld {
   readonly layout: Layout;
   readonly home: string;
-  readonly links: Readonly<Record<LinkName, Relay>>;
-  readonly said: Announcement[] = [];
+  readonly links: Readonly<Record<LinkName, TcpProxy>>;
+  readonly said: SupervisorEvent[] = [];
   supervisor: DatabaseSupervisor;
 
   constructor(basePort: number) {
@@ -29,9 +29,9 @@ export class WorldOfDatabases {
     this.links = Object.fromEntries(
       LINK_NAMES.map((name) => {
         const [port, targetPort] = [this.layout.linkPort(name), this.layout.linkTargetPort(name)];
-        return [name, new Relay({ name, port, targetPort })];
+        return [name, new TcpProxy({ name, port, targetPort })];
       }),
-    ) as Record<LinkName, Relay>;
+    ) as Record<LinkName, TcpProxy>;
     this.supervisor = this.#supervisor();
   }
 
@@ -145,13 +145,13 @@ export class Writer {
   readonly acknowledged: number[] = [];
   /** The longest time between two acknowledgements. */
   longestPauseMs = 0;
-  readonly #world: WorldOfDatabases;
+  readonly #world: DatabaseWorld;
   readonly #done: Promise<void>;
   #writing = true;
   #next: number;
   #lastAt = performance.now();
 
-  constructor(world: WorldOfDatabases, from: number) {
+  constructor(world: DatabaseWorld, from: number) {
     this.#world = world;
     this.#next = from;
     this.#done = this.#run();
