@@ -8,7 +8,7 @@ import { DynamoCheckpointStore } from '@evergrant/server/audit/dynamodb/checkpoi
 import { DynamoControllerHistory } from '@evergrant/server/audit/dynamodb/controller-history';
 import type { StoredCheckpoint } from '@evergrant/server/audit/ports';
 import { connectDynamoAuthorityStore } from '@evergrant/server/epochs/dynamodb/authority-store';
-import type { AuthorityStore } from '@evergrant/server/ports';
+import type { AuthorityStore } from '@evergrant/server/epochs/store';
 import { seedAuthority } from '../../lambda/setup/authority';
 import type { SetupClients } from '../../lambda/setup/custom-resource';
 import { CREDENTIALS, createAuthorityTable, type Emulator, startEmulator } from './support/emulator';

@@ -12,18 +12,17 @@ import { EpochWork } from './epochs/epoch-transactions';
 import { ProtectionDuty } from './epochs/replication-mode-controller';
 import { Acknowledgements } from './epochs/replication-tracker';
 import { RoleDuty } from './epochs/role-monitor';
-import { AdoptionReport } from './granting/adoption-logger';
-import { Entitlements } from './granting/entitlements';
-import { LeaseDesk } from './granting/lease-service';
+import type { AuthorityStore } from './epochs/store';
+import { createGranting } from './granting/compose';
 import { createLeaseTokens } from './granting/lease-tokens';
-import { Sweeper } from './granting/sweeper';
 import { createLicenses } from './licenses/compose';
 import type { LicenseProofs } from './licenses/integrity-checks';
+import type { MonotonicClock } from './platform/clock';
 import { createApp } from './platform/http/app';
 import { CertificateWatch } from './platform/http/listener';
 import { Metrics } from './platform/metrics';
 import { MetricsLog } from './platform/metrics-log';
-import type { AuthorityStore, LicenseDatabase, MonotonicClock } from './ports';
+import type { LicenseDatabase } from './platform/postgres/license-database';
 import type { TriadClaims } from './redundancy/core/triad';
 import { TriadDuty } from './redundancy/election';
 import { RECLAIM_POLICY } from './sessions/core/reclaim';
@@ -125,6 +124,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
 
 async function assemble(environment: ServerEnvironment, adapters: ServerAdapters) {
   const { database, authorityStore, checkpointStore, controllerHistory, log } = adapters;
+  const { epochs, replication } = database;
   const { clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
   const { region, server, regionAddresses, signingKeys, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
   const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
@@ -132,38 +132,30 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
 
   const metrics = new Metrics();
   const leaseTokens = await createLeaseTokens(signingKeys);
-  const role = new RoleDuty({ region, server, policy, database, authorityStore, clock, log, metrics });
+  const role = new RoleDuty({ region, server, policy, epochs, authorityStore, clock, log, metrics });
   const databaseAnswers = (): boolean => role.database.kind !== 'unreachable';
-  const apiTokens = new ApiTokens({ database, clock, log, databaseAnswers });
+  const apiTokens = new ApiTokens({ store: database.apiTokens, clock, log, databaseAnswers });
   const triads = new TriadDuty({ server, role, store: database.triads, clock, registry: metrics.registry, log });
   const triadClaims = (): TriadClaims => triads.claims();
   const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
-  const adoptions = new AdoptionReport({ log, server });
   const followerExpected = Object.keys(regionAddresses).length > 1;
-  const acknowledgements = new Acknowledgements({ database, followerExpected, clock, metrics, log });
+  const acknowledgements = new Acknowledgements({ replication, followerExpected, clock, metrics, log });
   const shared = { region, server, role, work, apiTokens, clock, metrics, log };
   const licenses = createLicenses({ ...shared, licensing: environment.licensing, licenses: database.licenses });
   const proofs = adapters.licenseProofs ?? licenses.proofs;
-  const desk = new LeaseDesk({
-    policy,
-    database,
-    work,
-    entitlements: new Entitlements({ database, clock, proofs }),
-    tokens: leaseTokens,
-    acknowledgements,
-    metrics,
+  const { leases, entitlements, queries } = database;
+  const { desk, sweeper } = createGranting({
+    ...{ ...shared, policy, leases, entitlements, queries, proofs, tokens: leaseTokens, acknowledgements, triadClaims },
     random,
-    onAdopted: (lease, claim) => adoptions.add(lease, claim),
   });
   const protection = new ProtectionDuty({
-    ...{ ...shared, database, authorityStore, acknowledgements },
+    ...{ ...shared, replication, authorityStore, acknowledgements },
     policy: { authorityLeaseMs, unprotectedAfterMs: followerExpected ? environment.unprotectedAfterMs : 0 },
   });
   const controlRooms = createControlRooms({ ...shared, registry: database.registry, desk, signingKeys });
-  const reclaim = new Reclaim({ database, work, metrics, log, clock, policy: RECLAIM_POLICY });
-  const sweeper = new Sweeper({ region, role, triadClaims, database, metrics, log });
+  const reclaim = new Reclaim({ store: database.sessions, work, metrics, log, clock, policy: RECLAIM_POLICY });
   const { registry, pulse, offline } = controlRooms;
-  const stores = { database, checkpointStore, controllerHistory };
+  const stores = { audit: database.audit, checkpointStore, controllerHistory };
   const auditing = await createAuditing(environment, { ...shared, ...stores, leaseTokens });
   const app = await createApp({
     ...shared,

@@ -1,6 +1,6 @@
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import type { Region } from '@evergrant/core/regions';
-import type { OpeningOutcome } from '@evergrant/server/ports';
+import type { OpeningOutcome } from '@evergrant/server/epochs/store';
 import { Ohio } from './actors/authority-store';
 import { CheckpointShelf } from './actors/checkpoint-store';
 import { Controller } from './actors/controller';

@@ -2,7 +2,9 @@ import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Caller } from '../auth/core/caller';
 import { Batcher } from '../platform/batcher';
-import { DatabaseFailure, type FoundToken, type LicenseDatabase, type MonotonicClock } from '../ports';
+import type { MonotonicClock } from '../platform/clock';
+import { DatabaseFailure } from '../platform/database-failure';
+import type { ApiTokenStore, FoundToken } from './store';
 
 /** How long a look into the database is believed, and when it is looked again while the old answer still serves. */
 const REFRESHED_AFTER_MS = 2_000;
@@ -32,7 +34,7 @@ type Look =
   | { readonly kind: 'overloaded' };
 
 export interface ApiTokensOptions {
-  readonly database: Pick<LicenseDatabase, 'findApiTokens'>;
+  readonly store: ApiTokenStore;
   readonly clock: MonotonicClock;
   readonly log: Logger;
   /** False while the database is known not to answer: nobody waits for a look that cannot succeed. */
@@ -62,7 +64,7 @@ export class ApiTokens {
         // Read before the question leaves: however long the answer takes, what it says is no younger than this.
         const lookedAtMs = options.clock.nowMs();
         try {
-          const found = await options.database.findApiTokens([...new Set(hashes)]);
+          const found = await options.store.find([...new Set(hashes)]);
           return {
             kind: 'each',
             answers: hashes.map((hash) => ({ kind: 'looked', found: found.get(hash), lookedAtMs })),

@@ -1,10 +1,12 @@
 import { linkTo, type ReadStatement, type StatementSigner } from '@evergrant/formats/audit/checkpoint';
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
+import type { ExpectedEpoch } from '../epochs/store';
+import type { MonotonicClock } from '../platform/clock';
+import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
-import { DatabaseFailure, type ExpectedEpoch, type MonotonicClock } from '../ports';
 import { type DueCheckpoint, planCheckpoints } from './core/checkpointing';
 import type { AuditLog, CheckpointStore, LogState, RememberedEvent, StoredCheckpoint } from './ports';
 
@@ -22,7 +24,7 @@ export interface CheckpointDutyOptions {
   readonly server: string;
   readonly policy: CheckpointPolicy;
   readonly role: RoleDuty;
-  readonly database: { readonly audit: Pick<AuditLog, 'state' | 'missingOf' | 'declareGap'> };
+  readonly audit: Pick<AuditLog, 'state' | 'missingOf' | 'declareGap'>;
   readonly store: Pick<CheckpointStore, 'newest' | 'newestBefore' | 'add'>;
   readonly signer: Pick<StatementSigner, 'signCheckpoint'>;
   readonly readStatement: ReadStatement;
@@ -95,11 +97,11 @@ export class CheckpointDuty {
 
   /** False when another epoch has begun meanwhile. */
   async #declareLosses(inherited: readonly StoredCheckpoint[], expected: ExpectedEpoch): Promise<boolean> {
-    const { database, log, server } = this.#options;
+    const { audit, log, server } = this.#options;
     if (inherited.length === 0) return true;
     const remembered = await this.#believed(inherited);
-    for (const lost of await database.audit.missingOf(remembered)) {
-      const outcome = await database.audit.declareGap(lost, expected);
+    for (const lost of await audit.missingOf(remembered)) {
+      const outcome = await audit.declareGap(lost, expected);
       if (outcome.kind !== 'done') return false;
       const { chain, epoch, seq } = lost;
       if (outcome.result === 'declared') {
@@ -127,13 +129,13 @@ export class CheckpointDuty {
 
   /** True when everything is covered that there was. */
   async #checkpoint(expected: ExpectedEpoch): Promise<boolean> {
-    const { database, store, policy } = this.#options;
-    let state = await database.audit.state();
+    const { audit, store, policy } = this.#options;
+    let state = await audit.state();
     const { checkpoints, idleMs } = await store.newest(state.heads.map(({ chain }) => chain));
     let plan = planCheckpoints(state.heads, checkpoints, expected.epoch);
     if (plan.setBack.length > 0) {
       // Another server may have signed more since the log was looked at: what is shorter after that is set back.
-      state = await database.audit.state();
+      state = await audit.state();
       plan = planCheckpoints(state.heads, checkpoints, expected.epoch);
     }
     const { due, setBack } = plan;

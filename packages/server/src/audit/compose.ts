@@ -4,13 +4,13 @@ import {
   type StatementSigner,
 } from '@evergrant/formats/audit/checkpoint';
 import type { ServerEnvironment } from '../config/environment';
-import type { LeaseTokens, LicenseDatabase } from '../ports';
+import type { LeaseTokens } from '../granting/lease-tokens';
 import { CHECKPOINT_POLICY, CheckpointDuty, type CheckpointDutyOptions } from './checkpoint-writer';
 import { ControllerHistoryDuty } from './controller-history-importer';
-import type { CheckpointStore, ControllerHistory } from './ports';
+import type { AuditLog, CheckpointStore, ControllerHistory } from './ports';
 
-type Shared = Omit<CheckpointDutyOptions, 'policy' | 'database' | 'store' | 'signer' | 'readStatement'> & {
-  readonly database: LicenseDatabase;
+type Shared = Omit<CheckpointDutyOptions, 'policy' | 'store' | 'audit' | 'signer' | 'readStatement'> & {
+  readonly audit: AuditLog;
   readonly leaseTokens: LeaseTokens;
   readonly checkpointStore: CheckpointStore;
   readonly controllerHistory: ControllerHistory;

@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
+import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
-import { DatabaseFailure, type LicenseDatabase } from '../ports';
-import type { ControllerHistory } from './ports';
+import type { AuditLog, ControllerHistory } from './ports';
 
 export interface ControllerHistoryOptions {
   readonly region: string;
   readonly everyMs: number;
   readonly role: RoleDuty;
-  readonly database: LicenseDatabase;
+  readonly audit: Pick<AuditLog, 'newestControllerEntry' | 'addControllerEntries'>;
   readonly history: ControllerHistory;
   readonly log: Logger;
 }
@@ -56,10 +56,10 @@ export class ControllerHistoryDuty {
   }
 
   async #bringIn(epoch: number): Promise<void> {
-    const { region, database, history } = this.#options;
-    const entries = await history.after(await database.audit.newestControllerEntry(), ENTRIES_AT_ONCE);
+    const { region, audit, history } = this.#options;
+    const entries = await history.after(await audit.newestControllerEntry(), ENTRIES_AT_ONCE);
     if (entries.length === 0) return;
-    const added = await database.audit.addControllerEntries(entries, { epoch, region });
+    const added = await audit.addControllerEntries(entries, { epoch, region });
     // There may be more; after a change of epoch the next round finds out who is asked.
     if (added.kind === 'done') this.#loop.kick();
   }

@@ -3,7 +3,7 @@
  * return values, and a call may reject with `DatabaseFailure`.
  */
 import type { AuditEvent } from '@evergrant/formats/audit/event';
-import type { ExpectedEpoch, InEpoch } from '../ports';
+import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 
 /** Where a chain stands. The books of a pool: seats taken by its events, and by its rows. */
 export interface ChainHead {

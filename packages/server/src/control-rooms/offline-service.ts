@@ -3,9 +3,10 @@ import { type OfflineRequest, readOfflineRequest, readOfflineReturn } from '@eve
 import { sha256 } from '@evergrant/formats/offline/unsigned';
 import type { Caller } from '../auth/core/caller';
 import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 import type { HeldLease, LeaseAnswer } from '../granting/lease-answers';
 import type { LeaseDesk } from '../granting/lease-service';
-import type { ExpectedEpoch, InEpoch, OfflineTokens } from '../ports';
+import type { OfflineTokens } from './offline-tokens';
 import type { OfflineBeginning, OfflineRegistry } from './ports';
 
 export interface OfflineDeskOptions {

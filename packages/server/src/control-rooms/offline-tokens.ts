@@ -1,8 +1,31 @@
 import { RECEIPT_TYPE, RESPONSE_TYPE } from '@evergrant/formats/offline/signed';
+import type { Lease } from '../granting/core/lease';
 import { compactSigner, type SigningKey } from '../platform/jws';
-import type { OfflineTokens } from '../ports';
 
 const ISSUER = 'evergrant';
+
+/** Signs the documents for offline Control Rooms with the key that signs leases. */
+export interface OfflineTokens {
+  signResponse(response: {
+    readonly controlRoom: string;
+    readonly nonce: string;
+    readonly licenseId: string;
+    readonly requestSha256: string;
+    readonly leases: readonly {
+      readonly token: string;
+      readonly nowMs: number;
+      readonly lease: Pick<Lease, 'expiresAtMs'>;
+    }[];
+  }): Promise<string>;
+  signReceipt(receipt: {
+    readonly controlRoom: string;
+    readonly nonce: string;
+    readonly licenseId: string;
+    readonly leaseIds: readonly string[];
+  }): Promise<string>;
+  /** The ids of the leases in a response that was signed here. */
+  leaseIdsOf(response: string): string[];
+}
 
 /** Signs what offline Control Rooms get, with the key that signs leases: it is the one that they have pinned. */
 export function createOfflineTokens(keys: readonly SigningKey[]): OfflineTokens {

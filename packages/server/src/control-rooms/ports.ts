@@ -3,7 +3,7 @@
  * values, and a call may reject with `DatabaseFailure`.
  */
 import type { ControlRoomState, Scope } from '../auth/core/caller';
-import type { ExpectedEpoch, InEpoch } from '../ports';
+import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 import type { ReservationVerdict } from '../reservations/core/reservation-change';
 import type { Cause, Relief } from './core/control-room';
 

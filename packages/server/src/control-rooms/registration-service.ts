@@ -1,6 +1,6 @@
 import type { ApiTokens } from '../api-tokens/api-tokens';
 import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
-import type { ExpectedEpoch, InEpoch } from '../ports';
+import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 import type {
   Change,
   NewApiToken,

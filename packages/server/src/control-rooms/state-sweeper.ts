@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
+import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
-import { DatabaseFailure } from '../ports';
 import type { Registry } from './ports';
 import type { MovementReport } from './state-change-logger';
 

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
+import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
 import { PROCESS_TIMERS, type Timers, wait } from '../platform/timers';
-import { type CommittedAt, DatabaseFailure, type ExpectedEpoch, type InEpoch } from '../ports';
 import type { TriadClaims, TriadRefusal } from '../redundancy/core/triad';
 import type { NotGrantingReason } from './core/role';
 import { type RoleDuty, reasonOf } from './role-monitor';
+import type { CommittedAt, ExpectedEpoch, InEpoch } from './store';
 
 /** Why nothing was decided. Asking again, here or elsewhere, is safe: every request is idempotent. */
 export type Refusal =

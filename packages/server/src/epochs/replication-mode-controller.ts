@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
+import type { MonotonicClock } from '../platform/clock';
 import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
-import type { AuthorityStore, EpochOfRegion, LicenseDatabase, MonotonicClock } from '../ports';
 import { protectionStep } from './core/replication-mode';
 import type { Acknowledgements } from './replication-tracker';
 import type { RoleDuty } from './role-monitor';
+import type { AuthorityStore, EpochOfRegion, ReplicationStore } from './store';
 
 const STEP_EVERY_MS = 500;
 /** The follower has just acknowledged a beacon: it is no further behind than a few round trips. */
@@ -15,7 +16,7 @@ interface ProtectionDutyOptions {
   readonly region: string;
   readonly server: string;
   readonly role: RoleDuty;
-  readonly database: LicenseDatabase;
+  readonly replication: ReplicationStore;
   readonly authorityStore: AuthorityStore;
   readonly acknowledgements: Acknowledgements;
   readonly clock: MonotonicClock;
@@ -55,10 +56,10 @@ export class ProtectionDuty {
   }
 
   async #step(): Promise<void> {
-    const { role, region, database, policy, metrics } = this.#options;
+    const { role, region, replication, policy, metrics } = this.#options;
     const verdict = role.verdict();
     if (verdict.kind !== 'granting') return;
-    const row = await database.readProtection();
+    const row = await replication.readMode();
     if (row?.epoch !== verdict.epoch) return;
     metrics.unprotected.set(row.unprotected ? 1 : 0);
     this.#tell(row.unprotected, verdict.epoch);
@@ -73,16 +74,16 @@ export class ProtectionDuty {
   }
 
   async #grantUnprotected(epoch: EpochOfRegion, seenChanges: number): Promise<void> {
-    const { authorityStore, database } = this.#options;
+    const { authorityStore, replication } = this.#options;
     // Its word that it is on record comes before the first grant that relies on it.
     if (!(await authorityStore.recordUnprotected(epoch))) return;
     this.#cleared = undefined;
-    if (await database.grantUnprotected(epoch, seenChanges)) this.#tell(true, epoch.epoch);
+    if (await replication.grantUnprotected(epoch, seenChanges)) this.#tell(true, epoch.epoch);
   }
 
   async #protect(epoch: EpochOfRegion, since: string | undefined): Promise<void> {
-    const { authorityStore, database, acknowledgements } = this.#options;
-    const lsn = await database.protectGrants(epoch);
+    const { authorityStore, replication, acknowledgements } = this.#options;
+    const lsn = await replication.protectGrants(epoch);
     this.#tell(false, epoch.epoch);
     if (lsn === undefined || since === undefined) return;
     if (!(await acknowledgements.reached({ ...epoch, lsn }, { withinMs: CAUGHT_UP_WITHIN_MS }))) return;

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import { AcknowledgedSeqs } from '../granting/core/escrow';
+import type { MonotonicClock } from '../platform/clock';
+import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
 import { PROCESS_TIMERS, type Timers, wait } from '../platform/timers';
-import { DatabaseFailure, type FollowerKnowledge, type LicenseDatabase, type MonotonicClock } from '../ports';
 import { walBytes } from './core/lsn';
+import type { FollowerSnapshot, ReplicationStore } from './store';
 
 /** While somebody waits; while nobody does and something is still under way; while the follower is away. */
 const LOOK_EVERY_MS = { waitedFor: 5, underWay: 20, gone: 250 };
@@ -32,7 +34,7 @@ interface Waiting extends Wanted {
 }
 
 interface AcknowledgementsOptions {
-  readonly database: Pick<LicenseDatabase, 'readAcknowledged'>;
+  readonly replication: Pick<ReplicationStore, 'readAcknowledged'>;
   /** False when there is no other region to lose anything to. */
   readonly followerExpected: boolean;
   readonly clock: MonotonicClock;
@@ -61,7 +63,7 @@ export class Acknowledgements {
   }
 
   /** What is known now; until a look has shown otherwise, the follower is taken to be there. */
-  knowledge(epoch: number, poolId: number): FollowerKnowledge {
+  knowledge(epoch: number, poolId: number): FollowerSnapshot {
     const { policy = ACKNOWLEDGEMENT_POLICY } = this.#options;
     return { ackedSeq: this.#of(epoch).of(poolId), streaming: this.#streaming || !policy.needsStreaming };
   }
@@ -140,7 +142,7 @@ export class Acknowledgements {
   /** Whatever keeps us from knowing, what is not known is not acknowledged. */
   async #look(): Promise<bigint | undefined> {
     try {
-      const lsn = await this.#options.database.readAcknowledged();
+      const lsn = await this.#options.replication.readAcknowledged();
       return lsn === undefined ? undefined : walBytes(lsn);
     } catch (error) {
       const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { UncertaintyPolicy } from '../granting/core/adoption';
+import type { MonotonicClock } from '../platform/clock';
+import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
-import { type AuthorityStore, DatabaseFailure, type LicenseDatabase, type MonotonicClock } from '../ports';
 import { type Freshness, newerAuthority } from './core/authority';
 import type { UnprotectedRecord } from './core/replication-mode';
 import {
@@ -16,6 +17,7 @@ import {
   roleVerdict,
   type SchemaAge,
 } from './core/role';
+import type { AuthorityStore, EpochStore } from './store';
 
 export interface RolePolicy extends UncertaintyPolicy {
   readonly renewalEveryMs: number;
@@ -32,7 +34,7 @@ export interface RoleDutyOptions {
   readonly region: string;
   readonly server: string;
   readonly policy: RolePolicy;
-  readonly database: LicenseDatabase;
+  readonly epochs: EpochStore;
   readonly authorityStore: Pick<AuthorityStore, 'renew'>;
   readonly clock: MonotonicClock;
   readonly log: Logger;
@@ -186,7 +188,7 @@ export class RoleDuty {
   async #observe(): Promise<void> {
     const beacon = this.#beacon;
     const before = this.#facts.database;
-    const { database, followerStreaming, beaconAcknowledged, failure } = await this.#options.database.observe(
+    const { database, followerStreaming, beaconAcknowledged, failure } = await this.#options.epochs.observe(
       beacon?.lsn,
     );
     this.#observedAtMs = this.#options.clock.nowMs();
@@ -246,11 +248,11 @@ export class RoleDuty {
   /** At most one beacon is under way; one that could no longer prove anything is given up. */
   async #sendBeacon(): Promise<void> {
     if (this.#facts.database.kind !== 'writable' || !this.#followerStreaming) return;
-    const { clock, policy, database, log } = this.#options;
+    const { clock, policy, epochs, log } = this.#options;
     const provenFromMs = clock.nowMs();
     if (this.#beacon && provenFromMs - this.#beacon.provenFromMs < policy.authorityLeaseMs) return;
     try {
-      this.#beacon = { lsn: await database.writeBeacon(), provenFromMs };
+      this.#beacon = { lsn: await epochs.writeBeacon(), provenFromMs };
     } catch (error) {
       log.debug({ failure: describe(error) }, 'no beacon could be written');
     }
@@ -260,11 +262,11 @@ export class RoleDuty {
   async #openEpochIfDue(): Promise<void> {
     const verdict = this.verdict();
     if (verdict.kind !== 'must_open_epoch') return;
-    const { database, region, server, policy, log } = this.#options;
+    const { epochs, region, server, policy, log } = this.#options;
     const { epoch } = verdict;
     const lapsedAgoMs = this.#facts.authority?.lapsedAgoMs ?? 0;
     try {
-      const outcome = await database.openEpoch({
+      const outcome = await epochs.open({
         ...{ epoch, region, openedBy: server, policy, lapsedAgoMs },
         unprotected: this.#facts.authority?.unprotected,
       });

@@ -1,11 +1,12 @@
 import type { LicenseProofs, Unproven } from '../licenses/integrity-checks';
-import type { LicenseDatabase, MonotonicClock } from '../ports';
+import type { MonotonicClock } from '../platform/clock';
 import {
   type Entitlement,
   type EntitlementName,
   type EntitlementVerdict,
   entitlementVerdict,
 } from './core/entitlement';
+import type { EntitlementStore } from './store';
 
 const KNOWN_FOR_MS = 10_000;
 const UNKNOWN_FOR_MS = 1_000;
@@ -22,13 +23,13 @@ export type ProvenVerdict = EntitlementVerdict | Unproven;
 
 /** Remembers which pool an entitlement has, so that a checkout need not ask; counts are never remembered. */
 export class Entitlements {
-  readonly #database: LicenseDatabase;
+  readonly #store: EntitlementStore;
   readonly #clock: MonotonicClock;
   readonly #proofs: LicenseProofs;
   readonly #remembered = new Map<string, Remembered>();
 
-  constructor(options: { database: LicenseDatabase; clock: MonotonicClock; proofs: LicenseProofs }) {
-    this.#database = options.database;
+  constructor(options: { store: EntitlementStore; clock: MonotonicClock; proofs: LicenseProofs }) {
+    this.#store = options.store;
     this.#clock = options.clock;
     this.#proofs = options.proofs;
   }
@@ -60,7 +61,7 @@ export class Entitlements {
   }
 
   async #read(name: EntitlementName): Promise<ProvenVerdict> {
-    const verdict = entitlementVerdict(await this.#database.findEntitlements(name));
+    const verdict = entitlementVerdict(await this.#store.find(name));
     if (verdict.kind !== 'found') return verdict;
     return (await this.#proofs.check(verdict.entitlement)) ?? verdict;
   }

@@ -1,10 +1,10 @@
 import type { Refusal } from '../epochs/epoch-transactions';
-import type { LeasedPool } from '../ports';
 import type { Place } from '../queue/core/queue';
 import type { EntitlementName } from './core/entitlement';
 import type { GrantVerdict } from './core/grant';
 import type { Lease, LeaseEnd } from './core/lease';
 import type { ProvenVerdict } from './entitlements';
+import type { LeasedPool } from './store';
 
 export interface Checkout extends EntitlementName {
   readonly leaseId: string;

@@ -1,21 +1,13 @@
 import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
 import type { Acknowledgements } from '../epochs/replication-tracker';
+import type { CommittedAt, ExpectedEpoch, InEpoch } from '../epochs/store';
 import { Batcher, type BatchOutcome } from '../platform/batcher';
 import type { Timers } from '../platform/timers';
-import type {
-  CommittedAt,
-  ExpectedEpoch,
-  GrantBatchResult,
-  InEpoch,
-  LicenseDatabase,
-  ReleaseRequest,
-  ReleaseVerdict,
-  Renewal,
-} from '../ports';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { Entitlement } from './core/entitlement';
 import type { GrantRequest, GrantVerdict } from './core/grant';
 import type { RenewalRequest } from './core/renewal';
+import type { GrantBatchResult, LeaseStore, ReleaseRequest, ReleaseVerdict, Renewal } from './store';
 
 /** What a transaction decided, and the epoch that it was decided in. */
 export interface Decided<T> extends CommittedAt {
@@ -37,7 +29,7 @@ interface Wanted {
 
 interface LeaseBatchesOptions {
   readonly policy: UncertaintyPolicy;
-  readonly database: LicenseDatabase;
+  readonly leases: LeaseStore;
   readonly work: EpochWork;
   readonly acknowledgements: Acknowledgements;
   /** @default the process's own */
@@ -55,9 +47,9 @@ export class LeaseBatches {
 
   constructor(options: LeaseBatchesOptions) {
     this.#options = options;
-    const { database } = options;
-    this.#renewals = this.#batcherOf('heartbeat', (requests, expected) => database.renew(requests, expected));
-    this.#releases = this.#batcherOf('release', (requests, expected) => database.release(requests, expected));
+    const { leases } = options;
+    this.#renewals = this.#batcherOf('heartbeat', (requests, expected) => leases.renew(requests, expected));
+    this.#releases = this.#batcherOf('release', (requests, expected) => leases.release(requests, expected));
   }
 
   grant(entitlement: Entitlement, request: GrantRequest): Promise<GrantAnswer> {
@@ -98,13 +90,13 @@ export class LeaseBatches {
   }
 
   async #runGrants(wanted: readonly Wanted[]): Promise<BatchOutcome<GrantAnswer>> {
-    const { work, database, policy, acknowledgements } = this.#options;
+    const { work, leases, policy, acknowledgements } = this.#options;
     // All are of one pool, so the one that was looked up last speaks for all.
     const entitlement = wanted.at(-1)?.entitlement;
     if (!entitlement) return { kind: 'each', answers: [] };
     const requests = wanted.map(({ request }) => request);
     const outcome = await work.run('checkout', requests.length, (expected) =>
-      database.grant({
+      leases.grant({
         ...{ entitlement, requests, expected, policy },
         follower: acknowledgements.knowledge(expected.epoch, entitlement.poolId),
       }),

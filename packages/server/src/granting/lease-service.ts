@@ -1,16 +1,10 @@
 import type { Caller } from '../auth/core/caller';
 import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
 import type { Acknowledgements } from '../epochs/replication-tracker';
+import type { CommittedAt } from '../epochs/store';
+import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
-import {
-  type CommittedAt,
-  DatabaseFailure,
-  type GrantBatchResult,
-  type LeasedPool,
-  type LeaseTokens,
-  type LicenseDatabase,
-} from '../ports';
 import type { PlaceClaim } from '../queue/core/queue';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { Entitlement, EntitlementName, Requester } from './core/entitlement';
@@ -20,10 +14,12 @@ import type { Lease, LeaseClaim } from './core/lease';
 import type { Entitlements, ProvenVerdict } from './entitlements';
 import type { Checkout, Heartbeat, LeaseAnswer, Release, ReleaseAnswer } from './lease-answers';
 import { LeaseBatches } from './lease-batches';
+import type { LeaseTokens } from './lease-tokens';
+import type { GrantBatchResult, LeasedPool, LeaseStore } from './store';
 
 export interface LeaseDeskOptions {
   readonly policy: UncertaintyPolicy;
-  readonly database: LicenseDatabase;
+  readonly leases: LeaseStore;
   readonly work: EpochWork;
   readonly entitlements: Entitlements;
   readonly tokens: LeaseTokens;

@@ -1,8 +1,27 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { compactSigner, compactVerifier, publicPart, type SigningKey } from '../platform/jws';
-import type { LeaseTokens, SignedPool } from '../ports';
+import type { Place, PlaceClaim } from '../queue/core/queue';
 import { PLACE_TOKEN_TYPE, PlaceClaims, placeClaimOf, placeClaimsOf } from '../queue/queue-tokens';
 import type { Lease, LeaseClaim } from './core/lease';
+import type { LeasedPool } from './store';
+
+/** The pool as a lease token describes it. */
+export type SignedPool = Omit<LeasedPool, 'leaseTtlMs' | 'onDisconnect'>;
+
+export interface LeaseTokens {
+  sign(lease: Lease, pool: SignedPool, issuedAtMs: number): Promise<string>;
+  /** Signs a queue token. After the loss of a region it restores the place under its number. */
+  signPlace(
+    place: Place,
+    pool: Omit<SignedPool, 'policy'>,
+    issued: { readonly epoch: number; readonly atMs: number },
+  ): Promise<string>;
+  verifyPlace(token: string): Promise<PlaceClaim | undefined>;
+  /** The claim of a token that one of our keys signed, of any age; undefined for anything else. */
+  verify(token: string): Promise<LeaseClaim | undefined>;
+  /** The public keys, as a JSON Web Key Set. */
+  readonly jwks: { readonly keys: readonly object[] };
+}
 
 const TOKEN_TYPE = 'evergrant-lease+jwt';
 const ISSUER = 'evergrant';

@@ -37,7 +37,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
       onRequest: authenticate('read', 'lease', 'admin'),
     },
     async ({ caller }) => {
-      const pools = await database.readPools();
+      const pools = await database.queries.readPools();
       return { pools: caller.licenseId ? pools.filter((pool) => pool.licenseId === caller.licenseId) : pools };
     },
   );
@@ -56,7 +56,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
     },
     async (request) => {
       const { limit, ...filter } = request.query;
-      return { places: await database.readQueue({ ...filter, ...within(request.caller), limit: sizeOf(limit) }) };
+      return { places: await database.queue.read({ ...filter, ...within(request.caller), limit: sizeOf(limit) }) };
     },
   );
 
@@ -75,7 +75,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
     async (request) => {
       const { cursor, limit: limitText, ...filter } = request.query;
       const limit = sizeOf(limitText);
-      const leases = await database.readLeases({ ...filter, ...within(request.caller), after: cursor, limit });
+      const leases = await database.queries.readLeases({ ...filter, ...within(request.caller), after: cursor, limit });
       return { leases, nextCursor: leases.length === limit ? (leases.at(-1)?.leaseId ?? null) : null };
     },
   );
@@ -93,7 +93,7 @@ export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOpti
       onRequest: authenticate('read', 'admin'),
     },
     async (request, reply) => {
-      const [lease] = await database.readLeases({
+      const [lease] = await database.queries.readLeases({
         leaseId: request.params.leaseId,
         ...within(request.caller),
         limit: 1,

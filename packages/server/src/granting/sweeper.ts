@@ -1,20 +1,23 @@
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
+import type { ExpectedEpoch } from '../epochs/store';
+import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
-import { DatabaseFailure, type ExpectedEpoch, type LicenseDatabase, type OverdraftChange } from '../ports';
 import type { TriadClaims } from '../redundancy/core/triad';
+import type { LeaseQueries, LeaseStore, OverdraftChange } from './store';
 
 const SWEEP_EVERY_MS = 1_000;
 const SWEEP_MORE_AFTER_MS = 20;
 const POOLS_SHOWN_EVERY_SWEEPS = 5;
 
-interface SweeperOptions {
+export interface SweeperOptions {
   readonly region: string;
   readonly role: RoleDuty;
   readonly triadClaims: () => TriadClaims;
-  readonly database: LicenseDatabase;
+  readonly leases: Pick<LeaseStore, 'expire'>;
+  readonly queries: Pick<LeaseQueries, 'readPools'>;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** @default the process's own */
@@ -54,14 +57,14 @@ export class Sweeper {
     return this.#loop.stop();
   }
 
-  async #sweep(expected: ExpectedEpoch, { database, metrics, log }: SweeperOptions): Promise<void> {
-    const swept = await database.expire(expected);
+  async #sweep(expected: ExpectedEpoch, { leases, queries, metrics, log }: SweeperOptions): Promise<void> {
+    const swept = await leases.expire(expected);
     if (swept.kind !== 'done') return;
     const { expired, more, overdraftChanges } = swept.result;
     metrics.expiries.inc(expired);
     this.#more = more;
     for (const change of overdraftChanges) tellOverdraft(log, change);
-    if (this.#sweeps++ % POOLS_SHOWN_EVERY_SWEEPS === 0) metrics.showPools(await database.readPools());
+    if (this.#sweeps++ % POOLS_SHOWN_EVERY_SWEEPS === 0) metrics.showPools(await queries.readPools());
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
+import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
-import { DatabaseFailure } from '../ports';
 import type { ExpiryWarning, Licenses } from './ports';
 
 const LOOK_EVERY_MS = 60_000;

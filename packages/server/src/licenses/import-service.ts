@@ -4,8 +4,8 @@ import { verifyLicense } from '@evergrant/formats/license/verify';
 import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';
 import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
-import { DatabaseFailure } from '../ports';
 import type { ImportDone, ImportRefusal } from './core/license-import';
 import type { Licenses } from './ports';
 

@@ -2,8 +2,8 @@ import { type Authentic, authenticate } from '@evergrant/formats/license/authent
 import type { Refusal } from '@evergrant/formats/license/refusal-codes';
 import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';
+import type { ReadEntitlement } from '../granting/store';
 import type { Metrics } from '../platform/metrics';
-import type { ReadEntitlement } from '../ports';
 import { proofMismatch } from './core/integrity';
 
 /** Why the rows of a license are not believed. */

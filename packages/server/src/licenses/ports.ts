@@ -3,7 +3,7 @@
  * `DatabaseFailure`.
  */
 
-import type { ExpectedEpoch, InEpoch } from '../ports';
+import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 import type { ImportOutcome, LicenseImport } from './core/license-import';
 
 export interface LicenseView {

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import type { SignedPool } from '../ports';
+import type { SignedPool } from '../granting/lease-tokens';
 import type { Place, PlaceClaim } from './core/queue';
 
 export const PLACE_TOKEN_TYPE = 'evergrant-place+jwt';

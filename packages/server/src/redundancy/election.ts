@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { RoleDuty } from '../epochs/role-monitor';
+import type { MonotonicClock } from '../platform/clock';
+import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
-import { DatabaseFailure, type MonotonicClock } from '../ports';
 import type { PeerView, QuorumVerdict } from './core/quorum';
 import {
   claimOn,

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
 import type { EpochWork } from '../epochs/epoch-transactions';
+import type { MonotonicClock } from '../platform/clock';
 import type { Metrics } from '../platform/metrics';
-import type { LicenseDatabase, MonotonicClock, ReclaimRequest } from '../ports';
 import { type Closing, type ReclaimPolicy, reclaimVerdict } from './core/reclaim';
+import type { ReclaimRequest, ReclaimStore } from './store';
 
 export interface ReclaimOptions {
-  readonly database: Pick<LicenseDatabase, 'reclaim'>;
+  readonly store: ReclaimStore;
   readonly work: EpochWork;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -62,9 +63,9 @@ export class Reclaim {
 
   /** What fails is not tried again: the leases expire by themselves. */
   async #reclaim(requests: readonly ReclaimRequest[]): Promise<void> {
-    const { database, work, metrics, log } = this.#options;
+    const { store, work, metrics, log } = this.#options;
     try {
-      const outcome = await work.run('reclaim', requests.length, (expected) => database.reclaim(requests, expected));
+      const outcome = await work.run('reclaim', requests.length, (expected) => store.reclaim(requests, expected));
       const reclaimed = outcome.kind === 'done' ? outcome.result : 0;
       metrics.reclaims.inc({ outcome: 'reclaimed' }, reclaimed);
       metrics.reclaims.inc({ outcome: 'renewed_elsewhere' }, requests.length - reclaimed);

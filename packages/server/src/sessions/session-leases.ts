@@ -2,9 +2,9 @@ import type { Caller } from '../auth/core/caller';
 import type { LeaseCalls } from '../granting/lease-calls';
 import { problemReply } from '../platform/http/problems';
 import type { HeldHere, Reply } from '../platform/http/reply';
-import type { ReclaimRequest } from '../ports';
 import type { Closing } from './core/reclaim';
 import { answerOf, type SessionMessage } from './messages';
+import type { ReclaimRequest } from './store';
 
 export interface SessionLeasesOptions {
   readonly calls: LeaseCalls;

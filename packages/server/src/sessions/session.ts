@@ -5,7 +5,6 @@ import type { Caller } from '../auth/core/caller';
 import type { LeaseCalls } from '../granting/lease-calls';
 import { faultReply } from '../platform/http/errors';
 import type { Reply } from '../platform/http/reply';
-import type { ReclaimRequest } from '../ports';
 import type { LineWatch } from '../queue/queue-poller';
 import type { Closing } from './core/reclaim';
 import { type Answer, answerOf, type Id, type MessageReader, type ServerEvent, type SessionMessage } from './messages';
@@ -13,6 +12,7 @@ import type { SessionPolicy } from './policy';
 import { IN_LINE, SessionLine } from './queued-checkouts';
 import { SessionLeases } from './session-leases';
 import type { SessionMetrics } from './session-metrics';
+import type { ReclaimRequest } from './store';
 import { Allowance } from './token-bucket';
 
 /**

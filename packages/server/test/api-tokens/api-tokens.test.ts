@@ -1,6 +1,7 @@
 import { ApiTokens, sha256Of } from '../../src/api-tokens/api-tokens';
+import type { FoundToken } from '../../src/api-tokens/store';
+import { DatabaseFailure } from '../../src/platform/database-failure';
 import { createLog } from '../../src/platform/log';
-import { DatabaseFailure, type FoundToken } from '../../src/ports';
 
 /** A registry of tokens whose looks the test counts and answers, on a clock that the test moves. */
 function registry(initial: Record<string, FoundToken> = {}) {
@@ -17,8 +18,8 @@ function registry(initial: Record<string, FoundToken> = {}) {
     clock: { nowMs: () => state.nowMs },
     log: createLog({ server: 'test', level: 'silent' }),
     databaseAnswers: () => state.databaseAnswers,
-    database: {
-      findApiTokens: async (sha256s) => {
+    store: {
+      find: async (sha256s) => {
         state.looks.push([...sha256s]);
         const found = new Map([...state.tokens].map(([token, known]) => [sha256Of(token), known] as const));
         await state.gate;

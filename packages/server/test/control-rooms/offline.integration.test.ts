@@ -155,7 +155,10 @@ it('what the other region does not have yet is not handed out; the same request 
   const request = requestOf(await registered());
   await server.stop();
   const alone = await world.startGranting({
-    wrapDatabase: (database) => ({ ...database, readAcknowledged: async () => undefined }),
+    wrapDatabase: (database) => ({
+      ...database,
+      replication: { ...database.replication, readAcknowledged: async () => undefined },
+    }),
   });
   expect(await ask(request, alone)).toMatchObject({ status: 503, body: { code: 'not_protected' } });
   await alone.stop();

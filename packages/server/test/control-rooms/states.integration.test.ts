@@ -3,8 +3,8 @@ import { eventually } from '@evergrant/test-support/eventually';
 import { giveLicenseKey, newRoom, type Room, register } from '@evergrant/test-support/server/control-rooms';
 import { LICENSE, PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 import type { Movement } from '../../src/control-rooms/ports';
+import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
-import type { LicenseDatabase } from '../../src/ports';
 
 let world: TestWorld;
 let licenseKey: string;

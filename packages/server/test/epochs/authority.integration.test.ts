@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@evergrant/test-support/eventually';
 import { PRODUCT, type RunningServer, TestWorld } from '@evergrant/test-support/server/test-world';
-import type { LicenseDatabase, MonotonicClock } from '../../src/ports';
+import type { MonotonicClock } from '../../src/platform/clock';
+import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
 
 let world: TestWorld;
 let startedAt: number;
@@ -42,7 +43,11 @@ function afterCommit(
       hook.after = undefined;
       return result;
     };
-  return { ...database, grant: wrap(database.grant), renew: wrap(database.renew), release: wrap(database.release) };
+  const { leases } = database;
+  return {
+    ...database,
+    leases: { ...leases, grant: wrap(leases.grant), renew: wrap(leases.renew), release: wrap(leases.release) },
+  };
 }
 
 function checkout(server: RunningServer, leaseId = randomUUID()) {
@@ -200,17 +205,20 @@ describe('authority', () => {
       authorityLeaseMs: 2_000,
       wrapDatabase: (database) => ({
         ...database,
-        writeBeacon: async () => {
-          const lsn = await database.writeBeacon();
-          beacons.push(lsn);
-          return lsn;
+        epochs: {
+          ...database.epochs,
+          writeBeacon: async () => {
+            const lsn = await database.epochs.writeBeacon();
+            beacons.push(lsn);
+            return lsn;
+          },
+          // A follower that has flushed everything that was written before the observation.
+          observe: async (lsn) => ({
+            ...(await database.epochs.observe(lsn)),
+            followerStreaming: true,
+            beaconAcknowledged: lsn !== undefined && beacons.includes(lsn),
+          }),
         },
-        // A follower that has flushed whatever was written before it was asked.
-        observe: async (lsn) => ({
-          ...(await database.observe(lsn)),
-          followerStreaming: true,
-          beaconAcknowledged: lsn !== undefined && beacons.includes(lsn),
-        }),
       }),
     });
     expect((await checkout(server)).status).toBe(201);
@@ -226,7 +234,10 @@ describe('authority', () => {
       authorityLeaseMs: 1_000,
       wrapDatabase: (database) => ({
         ...database,
-        observe: async (lsn) => ({ ...(await database.observe(lsn)), followerStreaming: true }),
+        epochs: {
+          ...database.epochs,
+          observe: async (lsn) => ({ ...(await database.epochs.observe(lsn)), followerStreaming: true }),
+        },
       }),
     });
     await world.authority.database.refuseConnections(true);

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { RoleDuty } from '../../src/epochs/role-monitor';
+import type { AuthorityAnswer, AuthorityStore, EpochStore, Observation } from '../../src/epochs/store';
 import { Metrics } from '../../src/platform/metrics';
-import type { AuthorityAnswer, AuthorityStore, LicenseDatabase, Observation } from '../../src/ports';
 
 /** The fast profile of the two-region world. */
 const LEASE_MS = 3_000;
@@ -30,7 +30,7 @@ class StandInDatabase {
   opened = 1;
   #beaconAtMs = Number.POSITIVE_INFINITY;
 
-  readonly port = {
+  readonly port: EpochStore = {
     observe: async (beaconLsn: string | undefined): Promise<Observation> => {
       await later(20);
       return {
@@ -44,11 +44,11 @@ class StandInDatabase {
       this.#beaconAtMs = performance.now();
       return '0/1';
     },
-    openEpoch: async ({ epoch }: { epoch: number }) => {
+    open: async ({ epoch }) => {
       this.opened = epoch;
-      return { kind: 'opened', leasesExtended: 0, seatsHeldBack: 0 };
+      return { kind: 'opened', lack: 'nothing', leasesExtended: 0, seatsHeldBack: 0, awaitedUntilMs: undefined };
     },
-  } as unknown as LicenseDatabase;
+  };
 }
 
 class StandInStore implements Pick<AuthorityStore, 'renew'> {
@@ -72,7 +72,7 @@ function oregon() {
     region: 'oregon',
     server: 'oregon/app-1',
     policy: { authorityLeaseMs: LEASE_MS, renewalEveryMs: RENEWAL_EVERY_MS, skewMs: 500 },
-    database: database.port,
+    epochs: database.port,
     authorityStore: store,
     clock: { nowMs: () => performance.now() },
     log: pino({ level: 'silent' }),

@@ -9,8 +9,8 @@ import {
   TestWorld,
 } from '@evergrant/test-support/server/test-world';
 import { walBytes } from '../../src/epochs/core/lsn';
+import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
-import type { LicenseDatabase } from '../../src/ports';
 
 /**
  * S2 and S6 with two servers, a primary database and a follower that really streams. What the servers hear of its
@@ -55,7 +55,13 @@ function startOregon(name: string): Promise<RunningServer> {
     wrapDatabase: (): LicenseDatabase => {
       const options = { server: name, followerName: 'virginia_follower' };
       const database = connectLicenseDatabase(databases.address(databases.primary), options);
-      return { ...database, readAcknowledged: () => heldUpAt ?? database.readAcknowledged() };
+      return {
+        ...database,
+        replication: {
+          ...database.replication,
+          readAcknowledged: () => heldUpAt ?? database.replication.readAcknowledged(),
+        },
+      };
     },
   });
 }
@@ -205,7 +211,7 @@ describe('without a follower', () => {
       followerName: 'oregon_follower',
     });
     // As it would open in a database that has seen epoch 1 begin, and not what was granted in it; taken back after.
-    const opened = database.openEpoch({
+    const opened = database.epochs.open({
       ...{ epoch: 2, region: 'virginia', openedBy: 'virginia/app-1' },
       policy: { authorityLeaseMs: 2_000, skewMs: 500 },
       unprotected: { epoch: 1, since: 'then' },

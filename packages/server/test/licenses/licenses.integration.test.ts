@@ -4,7 +4,7 @@ import { LICENSE, PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergr
 import { decodeJwt } from 'jose';
 import { registerTokens } from '../../src/api-tokens/sql/register-tokens';
 import type { ControlRoomState } from '../../src/auth/core/caller';
-import type { LicenseDatabase } from '../../src/ports';
+import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
 
 /** Two licenses for the same feature, and a Control Room of each with a token of its own. */
 const ROOMS = { one: randomUUID(), two: randomUUID(), three: randomUUID(), guid: randomUUID() };
@@ -64,14 +64,16 @@ let lookUps = 0;
 function wrapDatabase(database: LicenseDatabase): LicenseDatabase {
   return {
     ...database,
-    findApiTokens: async (hashes) => {
-      const found = [...(await database.findApiTokens(hashes))];
-      return new Map(
-        found.map(([hash, { caller, ...token }]) => {
-          const state = states.get(caller.controlRoom ?? '');
-          return [hash, { ...token, caller: state ? { ...caller, controlRoomState: state } : caller }];
-        }),
-      );
+    apiTokens: {
+      find: async (hashes) => {
+        const found = [...(await database.apiTokens.find(hashes))];
+        return new Map(
+          found.map(([hash, { caller, ...token }]) => {
+            const state = states.get(caller.controlRoom ?? '');
+            return [hash, { ...token, caller: state ? { ...caller, controlRoomState: state } : caller }];
+          }),
+        );
+      },
     },
     registry: {
       ...database.registry,
@@ -82,9 +84,11 @@ function wrapDatabase(database: LicenseDatabase): LicenseDatabase {
         result: { states: new Map(controlRooms.map((room) => [room, states.get(room) ?? 'active'])), movements: [] },
       }),
     },
-    findEntitlements: (name) => {
-      lookUps += 1;
-      return database.findEntitlements(name);
+    entitlements: {
+      find: (name) => {
+        lookUps += 1;
+        return database.entitlements.find(name);
+      },
     },
   };
 }

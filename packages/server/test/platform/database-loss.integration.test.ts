@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { eventually } from '@evergrant/test-support/eventually';
 import { Relay } from '@evergrant/test-support/server/relay';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+import { DatabaseFailure } from '../../src/platform/database-failure';
 import { databaseFailure } from '../../src/platform/postgres/failure';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
-import { DatabaseFailure } from '../../src/ports';
 
 let world: TestWorld;
 
@@ -75,11 +75,14 @@ describe('a commit that was sent and not answered', () => {
     const server = await world.startGranting({
       wrapDatabase: (database) => ({
         ...database,
-        grant: async (batch) => {
-          const result = await database.grant(batch);
-          if (!losesAnswer) return result;
-          losesAnswer = false;
-          throw new DatabaseFailure('unreachable', { cause: new Error('connection lost'), outcomeUnknown: true });
+        leases: {
+          ...database.leases,
+          grant: async (batch) => {
+            const result = await database.leases.grant(batch);
+            if (!losesAnswer) return result;
+            losesAnswer = false;
+            throw new DatabaseFailure('unreachable', { cause: new Error('connection lost'), outcomeUnknown: true });
+          },
         },
       }),
     });

@@ -1,9 +1,9 @@
 import { Relay } from '@evergrant/test-support/server/relay';
 import { TestDatabase } from '@evergrant/test-support/test-database';
 import type { Pool } from 'pg';
+import type { DatabaseFailure } from '../../src/platform/database-failure';
 import { openPool } from '../../src/platform/postgres/connection';
 import { batchInEpoch } from '../../src/platform/postgres/transaction';
-import type { DatabaseFailure } from '../../src/ports';
 
 const EXPECTED = { epoch: 1, region: 'oregon' };
 const INSERT = { text: `insert into license (id, customer, product) values ($1, 'Acme', 'Assembler')` };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { eventually } from '@evergrant/test-support/eventually';
 import { TestSession } from '@evergrant/test-support/server/test-session';
 import { LICENSE, PRODUCT, type RunningServer, TestWorld } from '@evergrant/test-support/server/test-world';
-import type { MonotonicClock } from '../../src/ports';
+import type { MonotonicClock } from '../../src/platform/clock';
 
 /** `studio` gives its seats back when a session vanishes, `runner` keeps them. */
 let world: TestWorld;

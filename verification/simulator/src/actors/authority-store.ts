@@ -3,8 +3,8 @@ import { type ControlRecord, initialControl } from '@evergrant/controller/core/c
 import type { AuthorityStore as ControllerStore, ControlStore } from '@evergrant/controller/ports';
 import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
-import type { AuthorityAnswer, AuthorityStore as ServerStore } from '@evergrant/server/ports';
-import { DatabaseFailure } from '@evergrant/server/ports';
+import type { AuthorityAnswer, AuthorityStore as ServerStore } from '@evergrant/server/epochs/store';
+import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
 import type { Without } from '../mutations';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';

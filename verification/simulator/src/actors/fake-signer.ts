@@ -1,5 +1,5 @@
 import type { LeaseClaim } from '@evergrant/server/granting/core/lease';
-import type { LeaseTokens } from '@evergrant/server/ports';
+import type { LeaseTokens } from '@evergrant/server/granting/lease-tokens';
 import type { PlaceClaim } from '@evergrant/server/queue/core/queue';
 import type { Without } from '../mutations';
 

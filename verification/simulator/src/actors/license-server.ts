@@ -3,12 +3,13 @@ import { EpochWork } from '@evergrant/server/epochs/epoch-transactions';
 import { ProtectionDuty } from '@evergrant/server/epochs/replication-mode-controller';
 import { type AcknowledgementPolicy, Acknowledgements } from '@evergrant/server/epochs/replication-tracker';
 import { type AuthorityPolicy, RoleDuty } from '@evergrant/server/epochs/role-monitor';
+import type { AuthorityStore } from '@evergrant/server/epochs/store';
 import { Entitlements } from '@evergrant/server/granting/entitlements';
 import { LeaseCalls } from '@evergrant/server/granting/lease-calls';
 import { LeaseDesk } from '@evergrant/server/granting/lease-service';
 import { Sweeper } from '@evergrant/server/granting/sweeper';
+import type { MonotonicClock } from '@evergrant/server/platform/clock';
 import type { Timers, WaitPurpose } from '@evergrant/server/platform/timers';
-import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '@evergrant/server/ports';
 import type { Ledger } from '../checkers/grant-checker';
 import type { SimulatedDatabase } from '../database/license-database';
 import type { Without } from '../mutations';
@@ -161,34 +162,33 @@ function begin({ role, sweeper, protection, checkpoints }: Duties): void {
 /** As packages/server/src/create-server.ts wires them, as far as granting goes. */
 function assemble(options: LicenseServerOptions): Duties {
   const { host, region, policy, mint, random, without, authorityStore } = options;
-  // The other verbs of the port are for what is not simulated: nobody calls them.
-  const database = options.database as unknown as LicenseDatabase;
+  const { epochs, replication, leases, entitlements, queries, audit } = options.database;
   const { timers } = host;
   const clock: MonotonicClock = without.has('S7-monotonic') ? { nowMs: () => host.wallMs() } : host;
   const log = quietLog(options.tell, (text) => options.ledger.breaks('log-contradicted', text));
-  const shared = { region, server: host.name, database, clock, log, metrics: QUIET_METRICS, timers };
+  const shared = { region, server: host.name, clock, log, metrics: QUIET_METRICS, timers };
   const role: RoleDuty = new RoleDuty({
-    ...{ ...shared, policy, authorityStore },
+    ...{ ...shared, policy, authorityStore, epochs },
     timers: options.idles === 'seldom' ? rarelyObserving(timers, () => role) : timers,
     authorityPolicy: without.has('S5-acknowledge') ? S5_DISABLED : undefined,
   });
   const triadClaims = () => ({ server: host.name, terms: new Map<string, number>() });
   const work = new EpochWork({ ...shared, role, triadClaims, random: random.next });
   const acknowledgements = new Acknowledgements({
-    ...{ ...shared, followerExpected: true },
+    ...{ ...shared, replication, followerExpected: true },
     policy: acknowledgementPolicy(without),
   });
   const desk = new LeaseDesk({
-    ...{ ...shared, policy, work, tokens: mint.tokens, random: random.next, onAdopted: () => undefined },
+    ...{ ...shared, policy, leases, work, tokens: mint.tokens, random: random.next, onAdopted: () => undefined },
     acknowledgements,
-    entitlements: new Entitlements({ database, clock, proofs: { check: async () => undefined } }),
+    entitlements: new Entitlements({ store: entitlements, clock, proofs: { check: async () => undefined } }),
   });
   const idle = { ...shared, timers: lessOften(timers, role, IDLE_TIMES[options.idles]) };
-  const protection = new ProtectionDuty({ ...idle, authorityStore, acknowledgements, role, policy });
-  const sweeper = new Sweeper({ ...idle, role, triadClaims });
+  const protection = new ProtectionDuty({ ...idle, replication, authorityStore, acknowledgements, role, policy });
+  const sweeper = new Sweeper({ ...idle, leases, queries, role, triadClaims });
   const checkpoints = new CheckpointDuty({
     ...{ ...shared, role, policy: CHECKPOINT_POLICY, store: options.checkpointStore, timers: host.punctualTimers },
-    ...{ signer: SIGNER, readStatement: READ_STATEMENT },
+    ...{ audit, signer: SIGNER, readStatement: READ_STATEMENT },
   });
   const calls = new LeaseCalls({ server: host.name, desk, role, regionAddresses: REGION_ADDRESSES });
   return { role, calls, sweeper, protection, checkpoints };

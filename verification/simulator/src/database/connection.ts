@@ -1,4 +1,5 @@
-import { DatabaseFailure, type ExpectedEpoch, type InEpoch } from '@evergrant/server/ports';
+import type { ExpectedEpoch, InEpoch } from '@evergrant/server/epochs/store';
+import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
 import type { Without } from '../mutations';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';

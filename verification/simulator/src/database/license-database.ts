@@ -1,12 +1,14 @@
+import type { EpochStore, Observation, OpeningOutcome, ReplicationStore } from '@evergrant/server/epochs/store';
 import type { Entitlement } from '@evergrant/server/granting/core/entitlement';
-import {
-  DatabaseFailure,
-  type LicenseDatabase,
-  type Observation,
-  type OpeningOutcome,
-  type ProtectionRow,
-  type ReadEntitlement,
-} from '@evergrant/server/ports';
+import type {
+  EntitlementStore,
+  GrantBatchRequest,
+  LeaseQueries,
+  LeaseStore,
+  ReadEntitlement,
+} from '@evergrant/server/granting/store';
+import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
+import type { LicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
 import { auditLogOn, type SimulatedAuditLog } from './audit-log';
 import { Connection, type ConnectionOptions, commit } from './connection';
 import { lsnText, positionOf } from './database-server';
@@ -22,24 +24,12 @@ export interface LicenseDatabaseOptions extends ConnectionOptions {
 /** As packages/server/src/epochs/sql/open-epoch.ts limits the opening of an epoch. */
 const OPENING_TIMEOUT_MS = 20_000;
 
-export type SimulatedDatabase = Pick<
-  LicenseDatabase,
-  | 'observe'
-  | 'writeBeacon'
-  | 'readProtection'
-  | 'grantUnprotected'
-  | 'protectGrants'
-  | 'readAcknowledged'
-  | 'openEpoch'
-  | 'grant'
-  | 'renew'
-  | 'release'
-  | 'expire'
-  | 'findEntitlements'
-  | 'readPools'
-> & { readonly audit: SimulatedAuditLog };
+export interface SimulatedDatabase
+  extends Pick<LicenseDatabase, 'epochs' | 'replication' | 'leases' | 'entitlements' | 'queries'> {
+  readonly audit: SimulatedAuditLog;
+}
 
-/** The license database as a server sees it: its port, over a database that may die at any step. */
+/** The stores of one license server, over a database that may stop at any step. */
 export class SimulatedLicenseDatabase implements SimulatedDatabase {
   readonly audit: SimulatedAuditLog;
   readonly #options: LicenseDatabaseOptions;
@@ -51,7 +41,70 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
     this.audit = auditLogOn(options.auditConnection, options.without);
   }
 
-  async observe(beaconLsn: string | undefined): Promise<Observation> {
+  readonly epochs: EpochStore = {
+    observe: (beaconLsn) => this.#observe(beaconLsn),
+    writeBeacon: () => this.#connection.ask(({ database }) => lsnText(commit(database, []))),
+    open: (request) =>
+      this.#connection.ask(
+        ({ database }) => {
+          const verb = this.#connection.verb(database);
+          const outcome = verbs.openEpoch(verb, request);
+          if (outcome.kind === 'opened') commit(database, verb.transaction.writes);
+          this.#options.onOpened(outcome);
+          return outcome;
+        },
+        { timeoutMs: OPENING_TIMEOUT_MS },
+      ),
+  };
+
+  readonly replication: ReplicationStore = {
+    readAcknowledged: () =>
+      this.#connection.look(({ stream }) => {
+        const acknowledged = stream?.acknowledged;
+        return acknowledged === undefined ? undefined : lsnText(acknowledged);
+      }),
+    readMode: () =>
+      this.#connection.look(({ database }) => {
+        const row = database.newestEpoch;
+        return row && { epoch: row.epoch, unprotected: row.unprotected, changes: row.changes };
+      }),
+    grantUnprotected: ({ epoch, region }, seenChanges) =>
+      this.#connection.ask(({ database }) => {
+        const row = database.newestEpoch;
+        const fits = row?.epoch === epoch && row.region === region && !row.closed && !row.unprotected;
+        if (!row || !fits || row.changes !== seenChanges) return false;
+        commit(database, [{ table: 'epoch', row: { ...row, unprotected: true } }]);
+        return true;
+      }),
+    protectGrants: ({ epoch, region }) =>
+      this.#connection.ask(({ database }) => {
+        const row = database.tables.epochs.get(epoch);
+        if (!row || row.region !== region || row.closed) return undefined;
+        const changed = { ...row, unprotected: false, changes: row.changes + 1 };
+        return lsnText(commit(database, [{ table: 'epoch', row: changed }]));
+      }),
+  };
+
+  readonly leases: LeaseStore = {
+    grant: (batch) => this.#grant(batch),
+    renew: (requests, expected) => this.#connection.inEpoch(expected, (verb) => verbs.renew(verb, requests, expected)),
+    release: (requests, expected) => this.#connection.inEpoch(expected, (verb) => verbs.release(verb, requests)),
+    expire: (expected) =>
+      this.#connection.inEpoch(expected, (verb) => verbs.expire(verb), { promptly: this.#options.readsPromptly }),
+  };
+
+  readonly entitlements: EntitlementStore = {
+    find: ({ feature }) =>
+      this.#connection.look(({ database }) =>
+        [...database.tables.pools.values()]
+          .filter((pool) => verbs.featureOf(pool.id) === feature)
+          .map((pool): ReadEntitlement => ({ ...entitlementOf(pool), licenseKeySha256: undefined, file: undefined })),
+      ),
+  };
+
+  readonly queries: LeaseQueries = { readPools: async () => [], readLeases: async () => [] };
+
+  async #observe(beaconLsn: string | undefined): Promise<Observation> {
     try {
       return await this.#connection.look(({ database, stream }) => {
         const { newestEpoch: row, role } = database;
@@ -70,57 +123,10 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
     }
   }
 
-  writeBeacon(): Promise<string> {
-    return this.#connection.ask(({ database }) => lsnText(commit(database, [])));
-  }
-
-  readAcknowledged(): Promise<string | undefined> {
-    return this.#connection.look(({ stream }) => {
-      const acknowledged = stream?.acknowledged;
-      return acknowledged === undefined ? undefined : lsnText(acknowledged);
-    });
-  }
-
-  readProtection(): Promise<ProtectionRow | undefined> {
-    return this.#connection.look(({ database }) => {
-      const row = database.newestEpoch;
-      return row && { epoch: row.epoch, unprotected: row.unprotected, changes: row.changes };
-    });
-  }
-
-  grantUnprotected: LicenseDatabase['grantUnprotected'] = ({ epoch, region }, seenChanges) =>
-    this.#connection.ask(({ database }) => {
-      const row = database.newestEpoch;
-      const fits = row?.epoch === epoch && row.region === region && !row.closed && !row.unprotected;
-      if (!row || !fits || row.changes !== seenChanges) return false;
-      commit(database, [{ table: 'epoch', row: { ...row, unprotected: true } }]);
-      return true;
-    });
-
-  protectGrants: LicenseDatabase['protectGrants'] = ({ epoch, region }) =>
-    this.#connection.ask(({ database }) => {
-      const row = database.tables.epochs.get(epoch);
-      if (!row || row.region !== region || row.closed) return undefined;
-      const changed = { ...row, unprotected: false, changes: row.changes + 1 };
-      return lsnText(commit(database, [{ table: 'epoch', row: changed }]));
-    });
-
-  openEpoch: LicenseDatabase['openEpoch'] = (request) =>
-    this.#connection.ask(
-      ({ database }) => {
-        const verb = this.#connection.verb(database);
-        const outcome = verbs.openEpoch(verb, request);
-        if (outcome.kind === 'opened') commit(database, verb.transaction.writes);
-        this.#options.onOpened(outcome);
-        return outcome;
-      },
-      { timeoutMs: OPENING_TIMEOUT_MS },
-    );
-
-  grant: LicenseDatabase['grant'] = async (batch) => {
+  async #grant(batch: GrantBatchRequest): ReturnType<LeaseStore['grant']> {
     const { expected } = batch;
     if (!this.#options.without.has('S1')) return this.#connection.inEpoch(expected, (verb) => verbs.grant(verb, batch));
-    // Without the row lock: decided on what was read a while before it is written.
+    // Without the row lock: the decision uses rows that were read some time before they are written.
     const decided = await this.#connection.ask(({ database }) => {
       const verb = this.#connection.verb(database);
       return { verdict: verbs.isOpen(database, expected), result: verbs.grant(verb, batch), writes: verb.transaction };
@@ -130,26 +136,6 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
       for (const write of decided.writes.writes) transaction.put(write);
       return decided.result;
     });
-  };
-
-  renew: LicenseDatabase['renew'] = (requests, expected) =>
-    this.#connection.inEpoch(expected, (verb) => verbs.renew(verb, requests, expected));
-
-  release: LicenseDatabase['release'] = (requests, expected) =>
-    this.#connection.inEpoch(expected, (verb) => verbs.release(verb, requests));
-
-  expire: LicenseDatabase['expire'] = (expected) =>
-    this.#connection.inEpoch(expected, (verb) => verbs.expire(verb), { promptly: this.#options.readsPromptly });
-
-  findEntitlements: LicenseDatabase['findEntitlements'] = ({ feature }) =>
-    this.#connection.look(({ database }) =>
-      [...database.tables.pools.values()]
-        .filter((pool) => verbs.featureOf(pool.id) === feature)
-        .map((pool): ReadEntitlement => ({ ...entitlementOf(pool), licenseKeySha256: undefined, file: undefined })),
-    );
-
-  async readPools(): Promise<[]> {
-    return [];
   }
 }
 

@@ -7,6 +7,7 @@ import {
   poolOpening,
 } from '@evergrant/server/epochs/core/epoch-opening';
 import { epochVerdict } from '@evergrant/server/epochs/core/role';
+import type { ExpectedEpoch, OpeningOutcome, OpeningRequest } from '@evergrant/server/epochs/store';
 import type { UncertaintyPolicy } from '@evergrant/server/granting/core/adoption';
 import type { Protection } from '@evergrant/server/granting/core/escrow';
 import { decideGrants } from '@evergrant/server/granting/core/grant';
@@ -14,16 +15,13 @@ import type { Lease, LeaseClaim } from '@evergrant/server/granting/core/lease';
 import { NOTHING_RESERVED } from '@evergrant/server/granting/core/pool-ledger';
 import { type RenewalRequest, renewalVerdict } from '@evergrant/server/granting/core/renewal';
 import type {
-  ExpectedEpoch,
   GrantBatchRequest,
   GrantBatchResult,
-  OpeningOutcome,
-  OpeningRequest,
   ReleaseRequest,
   ReleaseVerdict,
   Renewal,
   Sweep,
-} from '@evergrant/server/ports';
+} from '@evergrant/server/granting/store';
 import type { Without } from '../mutations';
 import type { DatabaseServer } from './database-server';
 import type { PoolRow, Transaction } from './tables';

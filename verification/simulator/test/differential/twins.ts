@@ -2,8 +2,9 @@ import type { LogState, RememberedEvent } from '@evergrant/server/audit/ports';
 import type { Entitlement } from '@evergrant/server/granting/core/entitlement';
 import type { GrantRequest } from '@evergrant/server/granting/core/grant';
 import type { LeaseClaim } from '@evergrant/server/granting/core/lease';
+import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
+import type { LicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
 import { connectLicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
-import { DatabaseFailure, type LicenseDatabase } from '@evergrant/server/ports';
 import { importForTest } from '@evergrant/test-support/server/test-licenses';
 import { TestDatabase } from '@evergrant/test-support/test-database';
 import { declareGap, isPresent, stateOf } from '../../src/database/audit-log';
@@ -96,25 +97,25 @@ class RealTwin implements Twin {
     const follower = { ackedSeq, streaming: true };
     const expected = { epoch, region: REGION };
     const batch = { entitlement: this.#entitlement, requests, follower, expected, policy: POLICY };
-    return kindOf(await this.#license.grant(batch), grantShown);
+    return kindOf(await this.#license.leases.grant(batch), grantShown);
   }
 
   async renew(leaseId: string, tokenUntilMs: number | undefined, epoch: number) {
     const expected = { epoch, region: REGION };
-    return kindOf(await this.#license.renew([renewalOf(leaseId, tokenUntilMs)], expected), kinds);
+    return kindOf(await this.#license.leases.renew([renewalOf(leaseId, tokenUntilMs)], expected), kinds);
   }
 
   async release(leaseId: string, claim: LeaseClaim | undefined, epoch: number) {
     const request = releaseOf(leaseId, claim, this.#entitlement.poolId);
-    return kindOf(await this.#license.release([request], { epoch, region: REGION }), kinds);
+    return kindOf(await this.#license.leases.release([request], { epoch, region: REGION }), kinds);
   }
 
   async expire(epoch: number) {
-    return kindOf(await this.#license.expire({ epoch, region: REGION }), () => 'swept');
+    return kindOf(await this.#license.leases.expire({ epoch, region: REGION }), () => 'swept');
   }
 
   async openEpoch(epoch: number, unprotectedEpoch: number | undefined) {
-    return openingShown(await this.#license.openEpoch(openingOf(epoch, unprotectedEpoch)));
+    return openingShown(await this.#license.epochs.open(openingOf(epoch, unprotectedEpoch)));
   }
 
   async closeEpoch(epoch: number) {
@@ -327,7 +328,7 @@ export class Twins {
         entitlements: [{ feature: 'studio', ...shape, ...terms }],
       }),
     );
-    const [entitlement] = await license.findEntitlements({ product: 'Assembler', feature: 'studio' });
+    const [entitlement] = await license.entitlements.find({ product: 'Assembler', feature: 'studio' });
     if (!entitlement) throw new Error('there is no entitlement');
     const simulated = new SimulatedTwin(entitlement, {
       ...{ ...shape, id: entitlement.poolId, leaseTtlMs: TTL_SECONDS * 1_000, borrowSecondsMax: BORROW_SECONDS_MAX },

@@ -9,10 +9,12 @@ import type { ServerEnvironment } from '@evergrant/server/config/environment';
 import { SECURITY_DEFAULT, type Security } from '@evergrant/server/config/security';
 import { createServer, type LicenseServer } from '@evergrant/server/create-server';
 import { connectAuthorityStore } from '@evergrant/server/epochs/sql/authority-store';
+import type { AuthorityStore } from '@evergrant/server/epochs/store';
+import type { MonotonicClock } from '@evergrant/server/platform/clock';
 import type { SigningKey } from '@evergrant/server/platform/jws';
 import { createLog } from '@evergrant/server/platform/log';
+import type { LicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
 import { connectLicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
-import type { AuthorityStore, LicenseDatabase, MonotonicClock } from '@evergrant/server/ports';
 import { SESSION_POLICY, type SessionPolicy } from '@evergrant/server/sessions/policy';
 import { eventually } from '../eventually';
 import { TestDatabase } from '../test-database';
@@ -232,7 +234,10 @@ export function environmentOf(
 
 /** Most tests are not about the follower: as if it had received everything at once. */
 function followedAtOnce(database: LicenseDatabase): LicenseDatabase {
-  return { ...database, readAcknowledged: async () => 'FFFFFFFF/FFFFFFFF' };
+  return {
+    ...database,
+    replication: { ...database.replication, readAcknowledged: async () => 'FFFFFFFF/FFFFFFFF' },
+  };
 }
 
 function caller({ app }: LicenseServer): RunningServer['call'] {

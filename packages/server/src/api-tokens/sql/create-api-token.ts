@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Change, NewApiToken } from '../../control-rooms/ports';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch } from '../../ports';
 
 type CreationVerdict = {
   readonly kind: 'created' | 'known' | 'api_token_exists' | 'token_in_use' | 'control_room_not_found';

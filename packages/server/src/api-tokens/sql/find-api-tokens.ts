@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { type ControlRoomState, isScope } from '../../auth/core/caller';
 import { withConnection } from '../../platform/postgres/connection';
-import type { FoundToken } from '../../ports';
+import type { FoundToken } from '../store';
 
 /** The database's clock alone says whether a token has expired. */
 const FIND_API_TOKENS = `

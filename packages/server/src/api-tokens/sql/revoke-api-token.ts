@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Change } from '../../control-rooms/ports';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch } from '../../ports';
 
 type RevocationVerdict = { readonly kind: 'revoked' | 'already_revoked' | 'api_token_not_found' | 'last_admin_token' };
 

@@ -16,7 +16,8 @@ import {
   text,
   textOf,
 } from '@evergrant/authority-store/authority-table';
-import { DatabaseFailure, type ExpectedEpoch } from '../../ports';
+import type { ExpectedEpoch } from '../../epochs/store';
+import { DatabaseFailure } from '../../platform/database-failure';
 import type { CheckpointFilter, CheckpointPage, CheckpointStore, StoredCheckpoint } from '../ports';
 
 /** Items `checkpoint / chain#number`, and for each chain and epoch its newest one as `checkpoint-newest / chain#epoch`. */

@@ -1,6 +1,6 @@
 import { type DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { CONTROL_KEY, HISTORY, historyKey, numberOf, text, textOf } from '@evergrant/authority-store/authority-table';
-import { DatabaseFailure } from '../../ports';
+import { DatabaseFailure } from '../../platform/database-failure';
 import type { ControllerEntry, ControllerHistory } from '../ports';
 
 /**

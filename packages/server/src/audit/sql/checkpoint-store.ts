@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
+import type { ExpectedEpoch } from '../../epochs/store';
 import { type DatabaseAddress, openPool, withConnection } from '../../platform/postgres/connection';
-import type { ExpectedEpoch } from '../../ports';
 import type { CheckpointFilter, CheckpointPage, CheckpointStore, StoredCheckpoint } from '../ports';
 import { instant } from './read-log';
 

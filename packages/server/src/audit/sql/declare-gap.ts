@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { withConnection } from '../../platform/postgres/connection';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch } from '../../ports';
 import type { GapVerdict, RememberedEvent } from '../ports';
 
 const MISSING_OF = `

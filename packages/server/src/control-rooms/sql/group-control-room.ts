@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch } from '../../ports';
 import type { Change } from '../ports';
 
 type GroupVerdict = { readonly kind: 'changed' | 'control_room_not_found' };

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch } from '../../ports';
 import type { Watch } from '../ports';
 import { moveControlRooms, STANDING_COLUMNS, type StandingRow } from './move-control-rooms';
 

@@ -6,8 +6,9 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { AUTHORITY_KEY, type Item, number, numberOf, regionOf, text } from '@evergrant/authority-store/authority-table';
 import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
-import { type AuthorityAnswer, type AuthorityStore, DatabaseFailure, type EpochOfRegion } from '../../ports';
+import { DatabaseFailure } from '../../platform/database-failure';
 import type { UnprotectedRecord } from '../core/replication-mode';
+import type { AuthorityAnswer, AuthorityStore, EpochOfRegion } from '../store';
 
 export interface DynamoAuthorityOptions {
   readonly table: string;

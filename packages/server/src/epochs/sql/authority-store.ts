@@ -1,5 +1,5 @@
 import { type DatabaseAddress, openPool } from '../../platform/postgres/connection';
-import type { AuthorityStore } from '../../ports';
+import type { AuthorityStore } from '../store';
 import { clearUnprotected, recordUnprotected } from './record-unprotected';
 import { renewAuthority } from './renew-authority';
 

@@ -1,8 +1,9 @@
 import type { Pool } from 'pg';
+import { DatabaseFailure } from '../../platform/database-failure';
 import { withConnection } from '../../platform/postgres/connection';
 import { SCHEMA_FOUND } from '../../platform/postgres/migrations';
-import { DatabaseFailure, type Observation } from '../../ports';
 import type { DatabaseFact, EpochRow } from '../core/role';
+import type { Observation } from '../store';
 
 const OBSERVE = `
 select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as read_only,

@@ -2,9 +2,9 @@ import type { Pool, PoolClient } from 'pg';
 import { milliseconds } from '../../granting/sql/rows';
 import { commit, withConnection } from '../../platform/postgres/connection';
 import { EPOCH_LOCK } from '../../platform/postgres/transaction';
-import type { OpeningOutcome, OpeningRequest } from '../../ports';
 import { type Lack, lackAt, lastWordMs, type OpenedEpoch, type OpeningPool, poolOpening } from '../core/epoch-opening';
 import type { EpochRow } from '../core/role';
+import type { OpeningOutcome, OpeningRequest } from '../store';
 
 /** Extending every live lease may take longer than a grant is allowed to. */
 const OPENING_TIME_LIMITS = `set local statement_timeout = '20s'; set local lock_timeout = '5s'`;

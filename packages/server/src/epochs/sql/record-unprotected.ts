@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { EpochOfRegion } from '../../ports';
+import type { EpochOfRegion } from '../store';
 
 /** Only while the epoch is the one in force: whoever latches the next one sees the record, or it is not written. */
 const RECORD = `

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { AuthorityAnswer } from '../../ports';
+import type { AuthorityAnswer } from '../store';
 
 /**
  * Only the row that the update itself returns proves authority: had a newer epoch been latched meanwhile, the

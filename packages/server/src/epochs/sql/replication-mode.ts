@@ -1,12 +1,12 @@
 import type { Pool } from 'pg';
 import { sendCommit, withConnection } from '../../platform/postgres/connection';
 import { EPOCH_LOCK } from '../../platform/postgres/transaction';
-import type { EpochOfRegion, ProtectionRow } from '../../ports';
+import type { EpochOfRegion, ReplicationModeRow } from '../store';
 
 /** Whether the newest epoch's grants go without waiting for the follower, and how often they were made to wait again. */
-export async function readProtection(database: Pool): Promise<ProtectionRow | undefined> {
+export async function readProtection(database: Pool): Promise<ReplicationModeRow | undefined> {
   const result = await withConnection(database, (client) =>
-    client.query<ProtectionRow>({
+    client.query<ReplicationModeRow>({
       name: 'read-protection',
       text: `select epoch, unprotected_since is not null as unprotected, protection_changes as changes
              from epoch order by epoch desc limit 1`,

@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch, OverdraftChange, Sweep } from '../../ports';
 import { licensesRefused } from '../../redundancy/sql/refusals';
+import type { OverdraftChange, Sweep } from '../store';
 
 const SWEEP_LOCK = 7_303_014_002;
 const EXPIRED_MAX = 200;

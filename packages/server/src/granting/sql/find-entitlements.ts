@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { ReadEntitlement } from '../../ports';
 import type { EntitlementName } from '../core/entitlement';
+import type { ReadEntitlement } from '../store';
 import { milliseconds } from './rows';
 
 const FIND_ENTITLEMENTS = `

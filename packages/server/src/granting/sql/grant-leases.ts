@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { tellDenials } from '../../audit/sql/denials';
+import type { FollowerSnapshot, InEpoch } from '../../epochs/store';
 import { batchInEpoch, type Row, type Statement, type Transaction } from '../../platform/postgres/transaction';
-import type { FollowerKnowledge, GrantBatchRequest, GrantBatchResult, GrantMismatch, InEpoch } from '../../ports';
 import { loadLine, writeLine } from '../../queue/sql/queue';
 import type { TriadRefusal } from '../../redundancy/core/triad';
 import { triadRefusals } from '../../redundancy/sql/refusals';
@@ -11,6 +11,7 @@ import type { Protection } from '../core/escrow';
 import { decideGrants, type GrantDecision, type GrantRequest } from '../core/grant';
 import type { Lease } from '../core/lease';
 import { NOTHING_RESERVED, type PoolCount } from '../core/pool-ledger';
+import type { GrantBatchRequest, GrantBatchResult, GrantMismatch } from '../store';
 import { EXPIRED } from './expire-leases';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 
@@ -64,7 +65,7 @@ async function decideAndWrite(
   return { verdicts: decision.verdicts, nowMs, grantSeq: decision.pool.grantSeq, escrow, ackedSeq };
 }
 
-function protectionOf({ streaming }: FollowerKnowledge, unprotected: boolean): Protection {
+function protectionOf({ streaming }: FollowerSnapshot, unprotected: boolean): Protection {
   if (unprotected) return 'unprotected';
   return streaming ? 'followed' : 'cut_off';
 }

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { LeaseFilter, LeaseView } from '../../ports';
+import type { LeaseFilter, LeaseView } from '../store';
 
 const READ_LEASES = `
 select lease.id as "leaseId", pool.license_id as "licenseId", product, feature, holder, control_room as "controlRoom",

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { PoolView } from '../../ports';
+import type { PoolView } from '../store';
 
 const READ_POOLS = `
 select license_id as "licenseId", customer, pool.product, feature, seats, overdraft,

@@ -1,7 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { batchInEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch, ReleaseRequest, ReleaseVerdict } from '../../ports';
 import { endedBecause, type LeaseClaim } from '../core/lease';
+import type { ReleaseRequest, ReleaseVerdict } from '../store';
 
 /** Pools before leases, each in the order of their ids: the lock order everywhere. */
 const LOCK_POOLS = `

@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { batchInEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch, LeasedPool, Renewal, RenewedLease } from '../../ports';
 import { triadRefusals } from '../../redundancy/sql/refusals';
 import type { LicenseKind, OutagePolicy } from '../core/entitlement';
 import type { Lease } from '../core/lease';
 import { type LockedLease, type RenewalRequest, renewalVerdict } from '../core/renewal';
+import type { LeasedPool, Renewal, RenewedLease } from '../store';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 
 /** Locked in the order of their ids; each row's clock is read after its lock was taken. */

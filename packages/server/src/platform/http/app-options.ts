@@ -8,12 +8,14 @@ import type { OfflineDesk } from '../../control-rooms/offline-service';
 import type { RegistryDesk } from '../../control-rooms/registration-service';
 import type { RoleDuty } from '../../epochs/role-monitor';
 import type { LeaseDesk } from '../../granting/lease-service';
+import type { LeaseTokens } from '../../granting/lease-tokens';
 import type { LicenseDesk } from '../../licenses/import-service';
-import type { LeaseTokens, LicenseDatabase, MonotonicClock } from '../../ports';
 import type { TriadDuty } from '../../redundancy/election';
 import type { SessionPolicy } from '../../sessions/policy';
 import type { Reclaim } from '../../sessions/seat-reclaimer';
+import type { MonotonicClock } from '../clock';
 import type { Metrics } from '../metrics';
+import type { LicenseDatabase } from '../postgres/license-database';
 
 /** What the HTTP side stands on. */
 export interface AppOptions {

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { DatabaseFailure } from '../../ports';
+import { DatabaseFailure } from '../database-failure';
 import {
   PROBLEM_TYPE,
   type ProblemCode,

@@ -1,6 +1,6 @@
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import { Pool, type PoolClient, type PoolConfig, TypeOverrides, types } from 'pg';
-import { DatabaseFailure } from '../../ports';
+import { DatabaseFailure } from '../database-failure';
 import { databaseFailure } from './failure';
 
 /** Where a database is and who asks. The host and port stay the same when another instance takes over behind them. */

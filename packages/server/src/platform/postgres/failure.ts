@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg';
-import { DatabaseFailure, type FailureKind } from '../../ports';
+import { DatabaseFailure, type FailureKind } from '../database-failure';
 
 export function databaseFailure(error: unknown, { whileCommitting = false } = {}): DatabaseFailure {
   if (error instanceof DatabaseFailure) return error;

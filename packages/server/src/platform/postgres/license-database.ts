@@ -1,9 +1,13 @@
 import { findApiTokens } from '../../api-tokens/sql/find-api-tokens';
+import type { ApiTokenStore } from '../../api-tokens/store';
+import type { AuditLog } from '../../audit/ports';
 import { auditLogOn } from '../../audit/sql/audit-log';
+import type { Registry } from '../../control-rooms/ports';
 import { registryOn } from '../../control-rooms/sql/registry';
 import { observeDatabase, readAcknowledged, writeBeacon } from '../../epochs/sql/observe-database';
 import { openEpoch } from '../../epochs/sql/open-epoch';
 import { grantUnprotected, protectGrants, readProtection } from '../../epochs/sql/replication-mode';
+import type { EpochStore, ReplicationStore } from '../../epochs/store';
 import { expireLeases } from '../../granting/sql/expire-leases';
 import { findEntitlements } from '../../granting/sql/find-entitlements';
 import { grantLeases } from '../../granting/sql/grant-leases';
@@ -11,13 +15,34 @@ import { readLeases } from '../../granting/sql/read-leases';
 import { readPools } from '../../granting/sql/read-pools';
 import { releaseLeases } from '../../granting/sql/release-leases';
 import { renewLeases } from '../../granting/sql/renew-leases';
+import type { EntitlementStore, LeaseQueries, LeaseStore } from '../../granting/store';
+import type { Licenses } from '../../licenses/ports';
 import { licensesOn } from '../../licenses/sql/licenses';
-import type { LicenseDatabase } from '../../ports';
 import { readQueue } from '../../queue/sql/read-queue';
+import type { QueueStore } from '../../queue/store';
+import type { TriadStore } from '../../redundancy/ports';
 import { triadsOn } from '../../redundancy/sql/store';
 import { reclaimLeases } from '../../sessions/sql/reclaim-leases';
+import type { ReclaimStore } from '../../sessions/store';
 import { type DatabaseAddress, openPool } from './connection';
 import { schemaOfThisRelease } from './migrations';
+
+/** The stores of every feature over one PostgreSQL database. */
+export interface LicenseDatabase {
+  readonly epochs: EpochStore;
+  readonly replication: ReplicationStore;
+  readonly leases: LeaseStore;
+  readonly entitlements: EntitlementStore;
+  readonly queries: LeaseQueries;
+  readonly queue: QueueStore;
+  readonly sessions: ReclaimStore;
+  readonly apiTokens: ApiTokenStore;
+  readonly licenses: Licenses;
+  readonly registry: Registry;
+  readonly triads: TriadStore;
+  readonly audit: AuditLog;
+  close(): Promise<void>;
+}
 
 export interface LicenseDatabaseOptions {
   /** The server's name; PostgreSQL shows it beside each connection. */
@@ -57,27 +82,35 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     timeLimits: { query_timeout: 20_000, statement_timeout: 20_000 },
   });
   return {
-    observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn, schemaNeeded }),
-    readProtection: () => readProtection(watching),
-    grantUnprotected: (epoch, seenChanges) => grantUnprotected(watching, epoch, seenChanges),
-    protectGrants: (epoch) => protectGrants(watching, epoch),
-    readAcknowledged: () => readAcknowledged(watching, followerName),
-    writeBeacon: () => writeBeacon(watching),
-    openEpoch: (request) => openEpoch(opening, request),
-    grant: (batch) => grantLeases(granting, batch),
-    renew: (requests, expected) => renewLeases(granting, requests, expected),
-    release: (requests, expected) => releaseLeases(granting, requests, expected),
-    reclaim: (requests, expected) => reclaimLeases(granting, requests, expected),
-    expire: (expected) => expireLeases(granting, expected),
-    findEntitlements: (name) => findEntitlements(granting, name),
-    readPools: () => readPools(granting),
-    readQueue: (filter) => readQueue(granting, filter),
-    readLeases: (filter) => readLeases(granting, filter),
+    epochs: {
+      observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn, schemaNeeded }),
+      writeBeacon: () => writeBeacon(watching),
+      open: (request) => openEpoch(opening, request),
+    },
+    replication: {
+      readMode: () => readProtection(watching),
+      grantUnprotected: (epoch, seenChanges) => grantUnprotected(watching, epoch, seenChanges),
+      protectGrants: (epoch) => protectGrants(watching, epoch),
+      readAcknowledged: () => readAcknowledged(watching, followerName),
+    },
+    leases: {
+      grant: (batch) => grantLeases(granting, batch),
+      renew: (requests, expected) => renewLeases(granting, requests, expected),
+      release: (requests, expected) => releaseLeases(granting, requests, expected),
+      expire: (expected) => expireLeases(granting, expected),
+    },
+    entitlements: { find: (name) => findEntitlements(granting, name) },
+    queries: {
+      readPools: () => readPools(granting),
+      readLeases: (filter) => readLeases(granting, filter),
+    },
+    queue: { read: (filter) => readQueue(granting, filter) },
+    sessions: { reclaim: (requests, expected) => reclaimLeases(granting, requests, expected) },
+    apiTokens: { find: (sha256s) => findApiTokens(watching, sha256s) },
     licenses: licensesOn(granting),
     registry: registryOn(granting, surveying),
     triads: triadsOn(watching, surveying),
     audit: auditLogOn(auditing),
-    findApiTokens: (sha256s) => findApiTokens(watching, sha256s),
     close: async () => {
       await Promise.all([granting.end(), watching.end(), opening.end(), surveying.end(), auditing.end()]);
     },

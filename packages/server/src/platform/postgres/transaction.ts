@@ -1,6 +1,7 @@
 import { DatabaseError, type Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
 import { type EpochRow, epochVerdict } from '../../epochs/core/role';
-import type { DatabaseFailure, ExpectedEpoch, InEpoch } from '../../ports';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
+import type { DatabaseFailure } from '../database-failure';
 import { sendCommit, withConnection } from './connection';
 import { databaseFailure } from './failure';
 

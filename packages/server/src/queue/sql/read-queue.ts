@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { PlaceFilter, PlaceView } from '../../ports';
+import type { PlaceFilter, PlaceView } from '../store';
 
 const READ_QUEUE = `
 select place.lease_id as "leaseId", pool.license_id as "licenseId", pool.product, pool.feature,

@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Change, ReservationOrder, ReservationOutcome } from '../../control-rooms/ports';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import type { SeatCount } from '../../granting/core/seats';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch } from '../../ports';
 import { reservationVerdict } from '../core/reservation-change';
 import { loadReserved } from './load-reserved';
 

@@ -1,8 +1,9 @@
 import type { Pool } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { endedBecause } from '../../granting/core/lease';
 import { milliseconds } from '../../granting/sql/rows';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch, ReclaimRequest } from '../../ports';
+import type { ReclaimRequest } from '../store';
 
 /** Pools before leases, each in the order of their ids: the lock order everywhere. */
 const LOCK_POOLS = `

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
+import type { ExpectedEpoch, InEpoch } from '../../../epochs/store';
 import { inEpoch } from '../../../platform/postgres/transaction';
-import type { ExpectedEpoch, InEpoch } from '../../../ports';
 import type { Change, OfflineBeginning, OfflineOrder } from '../../ports';
 
 const ENTER_ROOM = 'select verdict from evergrant_enter_offline_room($1, $2, $3)';

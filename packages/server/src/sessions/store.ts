@@ -1,0 +1,16 @@
+import type { ExpectedEpoch, InEpoch } from '../epochs/store';
+
+/** A lease whose session closed without a request to. It is ended only if it has not been renewed since. */
+export interface ReclaimRequest {
+  readonly leaseId: string;
+  /** The expiry that the last grant or renewal of that session set. */
+  readonly expiresAtMs: number;
+  /** The name of the session's API token. */
+  readonly endedBy: string;
+}
+
+/** May reject with `DatabaseFailure`. */
+export interface ReclaimStore {
+  /** Ends leases of clients that disappeared, where the pool allows it. Resolves to their number. */
+  reclaim(requests: readonly ReclaimRequest[], expected: ExpectedEpoch): Promise<InEpoch<number>>;
+}
