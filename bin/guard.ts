@@ -54,7 +54,7 @@ async function main(): Promise<void> {
     stacks.push({ name, deployed, next });
   }
   const verdict = guardVerdict({ state: await state(), stacks });
-  process.stdout.write(`${verdict.kind}: ${[verdict.because].flat().join('\n  ')}\n`);
+  process.stdout.write(`${verdict.kind}: ${[verdict.reason].flat().join('\n  ')}\n`);
   if (verdict.kind === 'refuse') process.exitCode = 1;
 }
 

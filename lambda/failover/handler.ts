@@ -3,7 +3,7 @@
 import { readFailoverEnvironment } from '@evergrant/controller/aws/environment';
 import { heartbeatInOregon } from '@evergrant/controller/aws/heartbeat';
 import { runInvocation } from '@evergrant/controller/aws/invocation';
-import { awaitEnd, isOrder, type OrderAnswer, take } from '@evergrant/controller/aws/operator-events';
+import { isOperatorEvent, type OperatorEventResult, pollResult, take } from '@evergrant/controller/aws/operator-events';
 import { connectAws } from '@evergrant/controller/aws/ports';
 import { SCHEDULE } from '@evergrant/controller/aws/schedule';
 import { Telemetry } from '@evergrant/controller/aws/telemetry';
@@ -21,8 +21,8 @@ const AWAIT_MS = 30_000;
 export async function handler(
   event: unknown,
   { getRemainingTimeInMillis: remainingMs }: { getRemainingTimeInMillis: () => number },
-): Promise<OrderAnswer | undefined> {
-  if (isOrder(event)) return 'ask' in event ? awaitEnd(event.ask, ports, AWAIT_MS) : take(event, ports);
+): Promise<OperatorEventResult | undefined> {
+  if (isOperatorEvent(event)) return 'ask' in event ? pollResult(event.ask, ports, AWAIT_MS) : take(event, ports);
   const { policy, controller } = environment;
   const beats: Promise<void>[] = [];
   try {
@@ -39,7 +39,7 @@ export async function handler(
       },
     });
     await Promise.all(beats);
-    telemetry.standing((await ports.control.read()).record, ports.clock.nowMs());
+    telemetry.verdictState((await ports.control.read()).record, ports.clock.nowMs());
   } catch (error) {
     telemetry.failed(error);
     throw error;

@@ -61,8 +61,8 @@ export class ControllerAlarms extends Construct {
       means: 'An invocation of the controller failed.',
     });
     add({
-      name: 'fence debt open',
-      metric: controllerMetric('fenceDebts', 'Maximum'),
+      name: 'pending fence open',
+      metric: controllerMetric('pendingFences', 'Maximum'),
       threshold: 0,
       periods: 5,
       silence: 'is fine',

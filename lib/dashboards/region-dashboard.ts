@@ -76,7 +76,7 @@ function watching(): IMetric[] {
   return [
     controllerMetric('applicationDown', 'Sum'),
     controllerMetric('databaseDown', 'Sum'),
-    controllerMetric('fenceDebts', 'Maximum'),
+    controllerMetric('pendingFences', 'Maximum'),
   ];
 }
 

@@ -15,31 +15,31 @@ export interface GuardFacts {
 }
 
 export type GuardVerdict =
-  | { readonly kind: 'deploy'; readonly because: string }
-  | { readonly kind: 'refuse'; readonly because: readonly string[] };
+  | { readonly kind: 'deploy'; readonly reason: string }
+  | { readonly kind: 'refuse'; readonly reason: readonly string[] };
 
 /**
  * May this be deployed now? In peace everything may. During an operation nothing may: it and CloudFormation would work
  * on the same things. While failed over, only what leaves everything stateful as it is.
  */
 export function guardVerdict({ state, stacks }: GuardFacts): GuardVerdict {
-  if (state === null) return { kind: 'deploy', because: 'nothing is deployed yet' };
+  if (state === null) return { kind: 'deploy', reason: 'nothing is deployed yet' };
   const { authority, control } = state;
   if (control.operation !== null) {
     const { kind, phase } = control.operation;
-    return { kind: 'refuse', because: [`${kind} is under way, in phase ${phase}: deploy when it has ended`] };
+    return { kind: 'refuse', reason: [`${kind} is under way, in phase ${phase}: deploy when it has ended`] };
   }
   if (authority.region === PRIMARY_REGION && Object.keys(control.failbackDoneAtMs).length === 0) {
-    return { kind: 'deploy', because: `${authority.region} is active, in epoch ${authority.epoch}` };
+    return { kind: 'deploy', reason: `${authority.region} is active, in epoch ${authority.epoch}` };
   }
   if (authority.region === PRIMARY_REGION && control.failbackDoneAtMs.arm !== undefined) {
-    return { kind: 'deploy', because: `${authority.region} is active again, and armed` };
+    return { kind: 'deploy', reason: `${authority.region} is active again, and armed` };
   }
   const harm = stacks.flatMap(({ name, deployed, next }) => harmfulChanges(name, deployed, next));
   return harm.length === 0
-    ? { kind: 'deploy', because: `${authority.region} is active, and nothing stateful would change` }
+    ? { kind: 'deploy', reason: `${authority.region} is active, and nothing stateful would change` }
     : {
         kind: 'refuse',
-        because: [`${authority.region} is active after a failover; come back first, or leave out:`, ...harm],
+        reason: [`${authority.region} is active after a failover; come back first, or leave out:`, ...harm],
       };
 }

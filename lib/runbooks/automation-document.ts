@@ -1,4 +1,4 @@
-import type { OrderAnswer } from '@evergrant/controller/aws/operator-events';
+import type { OperatorEventResult } from '@evergrant/controller/aws/operator-events';
 import type { FailbackStage } from '@evergrant/controller/core/operations';
 
 /** An order that a document gives to the controller, and what people are asked before. */
@@ -125,12 +125,12 @@ function looks(name: string, steps: readonly Step[]): Step {
 
 interface Branching {
   readonly step: string;
-  readonly leads: Readonly<Partial<Record<OrderAnswer['state'], string>>>;
+  readonly leads: Readonly<Partial<Record<OperatorEventResult['state'], string>>>;
   readonly otherwise: string;
 }
 
 function branch(name: string, { step, leads, otherwise }: Branching): Step {
-  const choices = Object.entries(leads) as [OrderAnswer['state'], string][];
+  const choices = Object.entries(leads) as [OperatorEventResult['state'], string][];
   return {
     name,
     action: 'aws:branch',
@@ -141,7 +141,10 @@ function branch(name: string, { step, leads, otherwise }: Branching): Step {
   };
 }
 
-function says(step: string, state: OrderAnswer['state']): { Variable: string; Contains: OrderAnswer['mark'] } {
+function says(
+  step: string,
+  state: OperatorEventResult['state'],
+): { Variable: string; Contains: OperatorEventResult['mark'] } {
   return { Variable: `{{ ${step}.Payload }}`, Contains: `order:${state}` };
 }
 

@@ -26,7 +26,7 @@ const FAILOVER: DocumentedOrder = {
 /** What each stage of a failback asks its approver; the runbook has the whole story, under coming-back. */
 const STAGES: Readonly<Record<FailbackStage, Pick<DocumentedOrder, 'question' | 'takes'>>> = {
   'confirm-fence': { question: 'Confirms that Oregon is fenced. Customers notice nothing.', takes: 'minutes' },
-  'keep-old-database': {
+  'archive-database': {
     question: "Renames Oregon's old database, so that it is kept for reconciliation. Its servers lose it.",
     takes: 'minutes',
   },
@@ -34,7 +34,7 @@ const STAGES: Readonly<Record<FailbackStage, Pick<DocumentedOrder, 'question' | 
     question: "Makes a new database in Oregon that follows Virginia's. Customers notice nothing; it may take hours.",
     takes: 'hours',
   },
-  'hand-over': {
+  switchover: {
     question: 'Virginia stops granting, Oregon takes over, nothing is lost. No new checkouts for some minutes.',
     takes: 'minutes',
   },

@@ -16,7 +16,7 @@ import { CreateWebACLCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
 import { Rds } from '@evergrant/controller/aws/database-service';
 import { HealthCheckWitness } from '@evergrant/controller/aws/health-check-witness';
 import { PublicRecord } from '@evergrant/controller/aws/public-record';
-import { INTRODUCED, Introductions } from '@evergrant/controller/aws/region-resources';
+import { REGION_RESOURCE_FIELDS, RegionResourceRegistry } from '@evergrant/controller/aws/region-resources';
 import { AWS_REGION_OF, deploymentNames } from '@evergrant/controller/aws/resource-names';
 import { sdkSettings } from '@evergrant/controller/aws/sdk';
 import { SnsAlerts } from '@evergrant/controller/aws/sns-alerts';
@@ -37,7 +37,7 @@ const LOAD_BALANCER = `arn:aws:elasticloadbalancing:us-west-2:${ACCOUNT}:loadbal
 
 let emulator: Emulator;
 let hooks: { url: string; close: () => void };
-let introductions: Introductions;
+let introductions: RegionResourceRegistry;
 const orders: string[] = [];
 
 /** As the controller makes its clients, but for where they call. */
@@ -56,7 +56,7 @@ beforeEach(async () => {
   emulator = await startEmulator(hooks.url);
   const dynamo = new DynamoDBClient(patient('us-east-1'));
   await createAuthorityTable(dynamo, NAMES.authorityTable);
-  introductions = new Introductions(dynamo, NAMES.authorityTable);
+  introductions = new RegionResourceRegistry(dynamo, NAMES.authorityTable);
 }, 120_000);
 
 afterEach(() => {
@@ -66,7 +66,7 @@ afterEach(() => {
 
 /** What Oregon says of itself, with what matters here. */
 async function introduceOregon(known: Readonly<Record<string, string>>): Promise<void> {
-  const said = Object.fromEntries(INTRODUCED.map((name) => [name, known[name] ?? `some-${name}`]));
+  const said = Object.fromEntries(REGION_RESOURCE_FIELDS.map((name) => [name, known[name] ?? `some-${name}`]));
   const clients = { dynamo: new DynamoDBClient(patient('us-east-1')) } as SetupClients;
   await introduce({ table: NAMES.authorityTable, name: 'oregon', ...said }, clients);
 }
@@ -232,7 +232,7 @@ describe('in our model of AWS, the public record', () => {
   }
 
   it('leads nowhere until it is there', async () => {
-    expect(await record.target()).toMatchObject({ kind: 'unreachable', because: `there is no record ${PUBLIC_NAME}` });
+    expect(await record.target()).toMatchObject({ kind: 'unreachable', reason: `there is no record ${PUBLIC_NAME}` });
   });
 
   it('has moved when every name server knows, and not before', async () => {
@@ -240,11 +240,11 @@ describe('in our model of AWS, the public record', () => {
     await record.pointTo('virginia');
     expect(await record.target()).toMatchObject({
       kind: 'unreachable',
-      because: expect.stringContaining('not on every'),
+      reason: expect.stringContaining('not on every'),
     });
-    const moved = async () => (await record.target()).kind === 'points-to';
+    const moved = async () => (await record.target()).kind === 'points_to';
     await eventually('it has moved', moved, { deadlineMs: 10_000, everyMs: 100 });
-    expect(await record.target()).toEqual({ kind: 'points-to', region: 'virginia' });
+    expect(await record.target()).toEqual({ kind: 'points_to', region: 'virginia' });
   });
 
   it('is nobody’s when it leads somewhere else', async () => {
@@ -258,7 +258,7 @@ describe('in our model of AWS, the public record', () => {
       ChangeBatch: { Changes: [change] },
     });
     await client.send(command);
-    expect(await record.target()).toMatchObject({ kind: 'unreachable', because: expect.stringContaining('neither') });
+    expect(await record.target()).toMatchObject({ kind: 'unreachable', reason: expect.stringContaining('neither') });
   });
 
   it('is judged by what the outside answers, and silence is no answer', async () => {

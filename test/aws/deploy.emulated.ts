@@ -122,7 +122,7 @@ describe('in our model of AWS, a deployment', () => {
   it(
     'has a schedule that starts the controller, which finds all it needs',
     async () => {
-      const watched = async () => (await record()).standing?.verdict;
+      const watched = async () => (await record()).verdictState?.verdict;
       const verdict = await eventually('a cycle', watched, { deadlineMs: 3 * MINUTES, everyMs: 1_000 });
       expect(verdict).toMatchObject({ kind: 'healthy', standby: 'ready' });
     },
@@ -197,7 +197,7 @@ describe('in our model of AWS, a deployment', () => {
     'comes back by the terminal: %s',
     async (stage) => {
       // Oregon's servers find a database again, and are there when authority comes back.
-      if (stage === 'hand-over') await world.startServers('oregon');
+      if (stage === 'switchover') await world.startServers('oregon');
       const ran = await world.evergrant('failback', stage, '--reason', 'a drill', '--yes');
       expect({ ...ran, output: ran.code === 0 ? '' : ran.output }).toEqual({ code: 0, output: '' });
     },

@@ -40,7 +40,7 @@ async function carryOut(order: object, { invocationsMax, killAfterCalls, phase }
     await world.invokeUntil(JSON.stringify(order), ended, how);
     const { lastAnswer } = (await world.stores.control.read()).record;
     if (lastAnswer?.outcome !== 'refused') return;
-    refusals.push(lastAnswer.because);
+    refusals.push(lastAnswer.reason);
   }
   throw new Error(`${JSON.stringify(order)} is refused:\n${refusals.join('\n')}`);
 }
@@ -66,7 +66,7 @@ async function isBack(): Promise<void> {
   const { authority, control } = world.stores;
   expect(await authority.read()).toMatchObject({ epoch: 2 * trips + 1, region: 'oregon' });
   const { record } = await control.read();
-  expect(record).toMatchObject({ automation: { state: 'armed' }, fenceDebts: [], operation: null });
+  expect(record).toMatchObject({ automation: { state: 'armed' }, pendingFences: [], operation: null });
   expect(await world.aclOf('oregon')).toBe('evergrant-serve');
   expect(await world.aclOf('virginia')).toBe('evergrant-fence');
   expect(await world.activeRecord()).toBe('oregon.licenses.example.com');

@@ -34,11 +34,11 @@ describe('in our model of AWS, orders to the Lambda', () => {
   });
 
   it('refuse a stage whose turn it is not, and say why', async () => {
-    const ordered = await world.invoke({ order: 'failback', stage: 'hand-over', ...by });
+    const ordered = await world.invoke({ order: 'failback', stage: 'switchover', ...by });
     await world.invoke();
     expect(await world.invoke({ ask: ordered?.requestId ?? '' })).toMatchObject({
       state: 'refused',
-      because: 'confirm-fence comes first',
+      reason: 'confirm-fence comes first',
     });
   });
 
@@ -81,7 +81,7 @@ describe('in our model of AWS, orders to the Lambda', () => {
   it('find everything where it was, under its old names', async () => {
     const { authority, control } = world.stores;
     expect(await authority.read()).toMatchObject({ epoch: 3, region: 'oregon' });
-    expect((await control.read()).record).toMatchObject({ automation: { state: 'armed' }, fenceDebts: [] });
+    expect((await control.read()).record).toMatchObject({ automation: { state: 'armed' }, pendingFences: [] });
     const { databases } = await world.model();
     expect(databases['evergrant-oregon']).toEqual({ status: 'available', replica: false });
     expect(databases['evergrant-virginia']).toEqual({ status: 'available', replica: true });

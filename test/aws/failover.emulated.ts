@@ -10,7 +10,7 @@ afterEach(() => world?.close());
 
 async function verdict(): Promise<string | undefined> {
   const { record } = await world.stores.control.read();
-  return record.standing?.verdict.kind;
+  return record.verdictState?.verdict.kind;
 }
 
 async function settled(): Promise<boolean> {
@@ -34,7 +34,7 @@ describe('in our model of AWS, the bundled handler', () => {
     expect(await world.activeRecord()).toBe('virginia.licenses.example.com');
     expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
     const { record } = await world.stores.control.read();
-    expect(record).toMatchObject({ automation: { state: 'disarmed' }, fenceDebts: [], unsentAlerts: [] });
+    expect(record).toMatchObject({ automation: { state: 'disarmed' }, pendingFences: [], unsentAlerts: [] });
     expect(record.lastOperation).toMatchObject({ kind: 'failover', outcome: 'done' });
     expect(world.proxy.calls.filter((call) => call === 'PromoteReadReplica')).toHaveLength(1);
     const history = await world.stores.control.history(100);

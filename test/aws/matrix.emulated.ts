@@ -12,8 +12,8 @@ async function begin(): Promise<void> {
 
 const end = (): Promise<void> | undefined => world?.close();
 
-async function standing(): Promise<Verdict | undefined> {
-  return (await world.stores.control.read()).record.standing?.verdict;
+async function currentVerdict(): Promise<Verdict | undefined> {
+  return (await world.stores.control.read()).record.verdictState?.verdict;
 }
 
 /** Watches long enough for a failover to be confirmed, and some more. */
@@ -36,13 +36,13 @@ describe('in our model of AWS, the failure matrix', () => {
   afterAll(end);
 
   it('both up: healthy', async () => {
-    expect(await standing()).toMatchObject({ kind: 'healthy', standby: 'ready' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'healthy', standby: 'ready' });
   });
 
   it('application down, database up: tells people, and does nothing', async () => {
     world.killServers('oregon');
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'application-down' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'application_down' });
     expect(world.proxy.calls).toContain('Publish');
     await nothingHasMoved();
     await world.startServers('oregon');
@@ -51,28 +51,28 @@ describe('in our model of AWS, the failure matrix', () => {
   it('application up, database down: tells people, and does nothing', async () => {
     await world.killDatabase('oregon');
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'database-down' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'database_down' });
     await nothingHasMoved();
   });
 
   it('both down, the witness sees it alive: holds', async () => {
     world.killServers('oregon');
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'hold', cause: 'witness-disagrees' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'hold', cause: 'witness_disagrees' });
     await nothingHasMoved();
   });
 
   it('both down, the witness does not know: holds', async () => {
     await world.set({ witnessOf: 2, witnessHealthy: 0 });
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'hold', cause: 'witness-unknown' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'hold', cause: 'witness_unknown' });
     await nothingHasMoved();
   });
 
   it('both down, checkers disagree among themselves: holds', async () => {
     await world.set({ witnessOf: 12, witnessHealthy: 1 });
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'hold', cause: 'witness-unknown' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'hold', cause: 'witness_unknown' });
     await nothingHasMoved();
   });
 
@@ -80,7 +80,10 @@ describe('in our model of AWS, the failure matrix', () => {
     await world.set({ witnessOf: 12, witnessHealthy: 0 });
     await world.setControllerPassword('wrong');
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'standby-not-ready', because: expect.stringContaining('password') });
+    expect(await currentVerdict()).toMatchObject({
+      kind: 'standby_not_ready',
+      reason: expect.stringContaining('password'),
+    });
     await nothingHasMoved();
     await world.setControllerPassword('controller-password');
   });
@@ -89,7 +92,7 @@ describe('in our model of AWS, the failure matrix', () => {
     world.cutEgress(true);
     await watch(2);
     world.cutEgress(false);
-    expect(await standing()).toMatchObject({ kind: 'hold', cause: 'application-unknown' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'hold', cause: 'application_unknown' });
     await nothingHasMoved();
   });
 
@@ -98,7 +101,7 @@ describe('in our model of AWS, the failure matrix', () => {
     const clock = { nowMs: () => Date.now(), newId: () => 'x' };
     await pause({ control, clock, authority: world.stores.authority }, { by: 'test', reason: 'maintenance' });
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'withheld', automation: 'paused' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'withheld', automation: 'paused' });
     await nothingHasMoved();
     // A human takes the decision back into the automation's hands, with the standby as it will be next.
     world.killServers('virginia');
@@ -107,7 +110,7 @@ describe('in our model of AWS, the failure matrix', () => {
 
   it('both down and confirmed, the standby has no servers: tells people, and asks again', async () => {
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'standby-not-ready' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'standby_not_ready' });
     await nothingHasMoved();
   });
 
@@ -130,7 +133,7 @@ describe('in our model of AWS, what others see of a region that looks dead to us
   /** Watches until the verdict is a hold for this cause. Nothing else may move anything on the way. */
   async function holdsBecause(cause: HoldCause): Promise<void> {
     await world.invokeUntil(`it holds: ${cause}`, async () => {
-      const verdict = await standing();
+      const verdict = await currentVerdict();
       return verdict?.kind === 'hold' && verdict.cause === cause;
     });
     await nothingHasMoved();
@@ -161,7 +164,7 @@ describe('in our model of AWS, what others see of a region that looks dead to us
   it('application down, our own password is wrong: the database is unknown, and holds', async () => {
     world.killServers('oregon');
     await world.setControllerPassword('wrong');
-    await holdsBecause('database-unknown');
+    await holdsBecause('database_unknown');
     await world.setControllerPassword('controller-password');
     await world.startServers('oregon');
   });
@@ -169,11 +172,11 @@ describe('in our model of AWS, what others see of a region that looks dead to us
   it('both down for us and the witness, the follower hears its primary: holds', async () => {
     world.cutOff('oregon', true);
     await world.set({ witnessHealthy: 0 });
-    await holdsBecause('follower-hears-primary');
+    await holdsBecause('follower_hears_primary');
   });
 
   it('both down for us and the witness, the follower hears nothing, the authority is renewed: holds', async () => {
-    await deafFollower(() => holdsBecause('authority-renewed'));
+    await deafFollower(() => holdsBecause('authority_renewed'));
   });
 
   it('both down, the authority table does not answer, so that renewals are unknown: decides nothing', async () => {
@@ -186,9 +189,9 @@ describe('in our model of AWS, what others see of a region that looks dead to us
 
   it('both down, nobody renews, the follower does not let us see its connection: holds', async () => {
     await rightsOnFollower('revoke');
-    await holdsBecause('follower-unknown');
+    await holdsBecause('follower_unknown');
     await watch();
-    expect(await standing()).toMatchObject({ kind: 'hold', cause: 'follower-unknown' });
+    expect(await currentVerdict()).toMatchObject({ kind: 'hold', cause: 'follower_unknown' });
     await nothingHasMoved();
     await rightsOnFollower('grant');
   });

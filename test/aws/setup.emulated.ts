@@ -12,7 +12,7 @@ import {
   GetWebACLForResourceCommand,
   WAFV2Client,
 } from '@aws-sdk/client-wafv2';
-import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { DynamoAuthorityStore } from '@evergrant/controller/aws/authority-store';
 import { PublicRecord } from '@evergrant/controller/aws/public-record';
 import { REGIONS } from '@evergrant/core/regions';
@@ -45,7 +45,7 @@ beforeEach(async () => {
 afterEach(() => emulator?.close());
 
 function authority(): DynamoAuthorityStore {
-  const clock = new StoreClock({ nowMs: () => Date.now(), skewMs: 60_000 });
+  const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs: 60_000 });
   return new DynamoAuthorityStore({ client: clients.dynamo, table, clock });
 }
 

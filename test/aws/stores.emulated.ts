@@ -1,6 +1,6 @@
 import { DeleteItemCommand, DynamoDBClient, PutItemCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
 import { AUTHORITY_KEY, historyKey, number, text } from '@evergrant/authority-store/authority-table';
-import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { DynamoAuthorityStore } from '@evergrant/controller/aws/authority-store';
 import { DynamoControlStore } from '@evergrant/controller/aws/control-store';
 import type { HistoryEntry } from '@evergrant/controller/core/history';
@@ -39,7 +39,7 @@ beforeEach(async () => {
 });
 
 function controller(): { authority: DynamoAuthorityStore; control: DynamoControlStore } {
-  const clock = new StoreClock({ nowMs: () => Date.now(), skewMs: 60_000 });
+  const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs: 60_000 });
   return {
     authority: new DynamoAuthorityStore({ client: dynamo, table, clock }),
     control: new DynamoControlStore({ client: dynamo, table, nowMs: () => Date.now() }),
@@ -248,7 +248,7 @@ describe('in our model of AWS, the controller’s stores', () => {
   });
 
   it('refuse to judge times when their clock is far from the store’s', async () => {
-    const clock = new StoreClock({ nowMs: () => Date.now() + 30_000, skewMs: 5_000 });
+    const clock = new ClockSkewGuard({ nowMs: () => Date.now() + 30_000, skewMs: 5_000 });
     const client = new DynamoDBClient({ ...SETTINGS, endpoint: emulator.endpoint });
     clock.watch(client);
     const authority = new DynamoAuthorityStore({ client, table, clock });

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Message, tell } from '@evergrant/controller/core/alerting';
-import type { StandingVerdict } from '@evergrant/controller/core/control-record';
+import type { VerdictState } from '@evergrant/controller/core/control-record';
 import { type OperationKind, type OperationReport, PHASES_OF } from '@evergrant/controller/core/operations';
-import type { DebtStep } from '@evergrant/controller/core/pending-fences';
+import type { PendingFenceStep } from '@evergrant/controller/core/pending-fences';
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { TRANSITIONS } from '@evergrant/controller/core/transitions';
 import type { HoldCause, StandbyWatch, Verdict, VerdictKind } from '@evergrant/controller/core/verdicts';
@@ -14,50 +14,50 @@ const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const keysOf = <Key extends string>(all: Readonly<Record<Key, unknown>>): Key[] => Object.keys(all) as Key[];
 
-const because = 'so it is';
+const reason = 'so it is';
 
 // The records below must name every member of their type: a new one does not compile until it stands here, and then
 // does not pass until it stands in the runbook.
 const WATCHES: Readonly<Record<StandbyWatch, true>> = {
   well: true,
-  'application-down': true,
-  'database-down': true,
-  'both-down': true,
+  application_down: true,
+  database_down: true,
+  both_down: true,
   unknown: true,
 };
 
 const HOLD_CAUSES: Readonly<Record<HoldCause, true>> = {
-  'application-unknown': true,
-  'database-unknown': true,
-  'witness-disagrees': true,
-  'witness-unknown': true,
-  'follower-hears-primary': true,
-  'follower-unknown': true,
-  'authority-renewed': true,
-  'renewal-unknown': true,
+  application_unknown: true,
+  database_unknown: true,
+  witness_disagrees: true,
+  witness_unknown: true,
+  follower_hears_primary: true,
+  follower_unknown: true,
+  authority_renewed: true,
+  renewal_unknown: true,
 };
 
 const VERDICTS: { readonly [Kind in VerdictKind]: readonly Extract<Verdict, { kind: Kind }>[] } = {
   healthy: [
-    { kind: 'healthy', standby: 'ready', because },
-    { kind: 'healthy', standby: 'not-ready', because },
+    { kind: 'healthy', standby: 'ready', reason },
+    { kind: 'healthy', standby: 'not_ready', reason },
   ],
-  'application-down': [{ kind: 'application-down', because }],
-  'database-down': [{ kind: 'database-down', because }],
-  confirming: [{ kind: 'confirming', count: 1, needed: 12, because }],
-  hold: keysOf(HOLD_CAUSES).map((cause) => ({ kind: 'hold', cause, because })),
-  'standby-not-ready': [{ kind: 'standby-not-ready', because }],
-  withheld: [{ kind: 'withheld', automation: 'paused', because }],
-  'fail-over': [{ kind: 'fail-over', because }],
-  'serving-from-standby': keysOf(WATCHES).map((watch) => ({ kind: 'serving-from-standby', watch, because })),
-  operating: [{ kind: 'operating', because }],
+  application_down: [{ kind: 'application_down', reason }],
+  database_down: [{ kind: 'database_down', reason }],
+  confirming: [{ kind: 'confirming', count: 1, needed: 12, reason }],
+  hold: keysOf(HOLD_CAUSES).map((cause) => ({ kind: 'hold', cause, reason })),
+  standby_not_ready: [{ kind: 'standby_not_ready', reason }],
+  withheld: [{ kind: 'withheld', automation: 'paused', reason }],
+  fail_over: [{ kind: 'fail_over', reason }],
+  serving_from_standby: keysOf(WATCHES).map((watch) => ({ kind: 'serving_from_standby', watch, reason })),
+  operating: [{ kind: 'operating', reason }],
 };
 
 const OUTCOMES: Readonly<Record<OperationReport['outcome'], true>> = { done: true, superseded: true, abandoned: true };
 
-const DEBT_STEPS: Readonly<Record<DebtStep['kind'], 'told' | 'not told'>> = {
-  paid: 'told',
-  void: 'told',
+const DEBT_STEPS: Readonly<Record<PendingFenceStep['kind'], 'told' | 'not told'>> = {
+  applied: 'told',
+  obsolete: 'told',
   fence: 'not told',
   wait: 'not told',
 };
@@ -76,16 +76,16 @@ const REASONS: Readonly<Record<NotGrantingReason, true>> = {
 
 /** What is told of a verdict that lasts for ever, and of its end. */
 function toldOf(verdict: Verdict): Message[] {
-  const well: Verdict = { kind: 'healthy', standby: 'ready', because };
-  let standing: StandingVerdict | null = null;
+  const well: Verdict = { kind: 'healthy', standby: 'ready', reason };
+  let verdictState: VerdictState | null = null;
   const messages: Message[] = [];
   for (const [seen, nowMs] of [
     [verdict, 0],
     [verdict, 1e9],
     [well, 2e9],
   ] as const) {
-    const told = tell(standing, seen, DEFAULT_POLICY, nowMs);
-    standing = told.standing;
+    const told = tell(verdictState, seen, DEFAULT_POLICY, nowMs);
+    verdictState = told.verdictState;
     if (told.message !== null) messages.push(told.message);
   }
   return messages;
@@ -105,7 +105,7 @@ function raisedCodes(): string[] {
     'stuck',
     ...kinds.map((kind) => `${kind}-started`),
     ...kinds.flatMap((kind) => keysOf(OUTCOMES).map((outcome) => `${kind}-${outcome}`)),
-    ...keysOf(DEBT_STEPS).flatMap((step) => (DEBT_STEPS[step] === 'told' ? [`fence-debt-${step}`] : [])),
+    ...keysOf(DEBT_STEPS).flatMap((step) => (DEBT_STEPS[step] === 'told' ? [`pending-fence-${step}`] : [])),
   ];
 }
 
@@ -172,6 +172,6 @@ test('alerts are raised in the places, and under the codes, that this test knows
     .map(([, text = '']) => /^\{\s*code: [`']([^`']+)/.exec(text)?.[1]?.replaceAll('$', '') ?? text.split(')')[0]);
   // `message` is what `tell` tells.
   expect(raised.sort()).toEqual(
-    ['message', 'stuck', 'fence-debt-{step.kind}', '{kind}-started', '{operation.kind}-{outcome}'].sort(),
+    ['message', 'stuck', 'pending-fence-{step.kind}', '{kind}-started', '{operation.kind}-{outcome}'].sort(),
   );
 });

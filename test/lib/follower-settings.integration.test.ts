@@ -1,7 +1,7 @@
 import { DescribeDBInstancesCommand, type RDSClient } from '@aws-sdk/client-rds';
 import { Rds } from '@evergrant/controller/aws/database-service';
 import { readFailoverEnvironment } from '@evergrant/controller/aws/environment';
-import type { Introductions } from '@evergrant/controller/aws/region-resources';
+import type { RegionResourceRegistry } from '@evergrant/controller/aws/region-resources';
 import { deploymentNames } from '@evergrant/controller/aws/resource-names';
 import { REGIONS, type Region } from '@evergrant/core/regions';
 import { config } from '../../deployment.config';
@@ -54,7 +54,7 @@ async function createCall(region: Region): Promise<Record<string, unknown>> {
   const introduction = { databaseKeyArn: 'token', databaseSecurityGroupId: 'token' };
   const rds = new Rds({
     clients: { oregon: client, virginia: client },
-    introductions: { of: async () => introduction } as unknown as Introductions,
+    introductions: { of: async () => introduction } as unknown as RegionResourceRegistry,
     ...{ names: NAMES, account: config.account, follower: deployedSettings(), nowMs: () => 0 },
   });
   await rds.follow(region);

@@ -44,11 +44,11 @@ describe('the guard before a deploy', () => {
   it('refuses a change of a database while failed over, and names it', () => {
     const verdict = guardVerdict(facts('virginia', template('db.m7g.xlarge')));
     expect(verdict).toMatchObject({ kind: 'refuse' });
-    expect(String(verdict.because)).toContain('Evergrant-Virginia: Database (AWS::RDS::DBInstance) would be changed');
+    expect(String(verdict.reason)).toContain('Evergrant-Virginia: Database (AWS::RDS::DBInstance) would be changed');
   });
 
   it('refuses to take a database out of its stack while failed over', () => {
-    expect(String(guardVerdict(facts('virginia', { Resources: {} })).because)).toContain('taken out of the stack');
+    expect(String(guardVerdict(facts('virginia', { Resources: {} })).reason)).toContain('taken out of the stack');
   });
 
   it('lets through what holds no state, also while failed over', () => {
@@ -64,7 +64,7 @@ describe('the guard before a deploy', () => {
 
   it('goes on guarding until the last stage of a failback is done', () => {
     const { state, stacks } = facts('oregon', template('db.m7g.xlarge'));
-    const control = { ...state!.control, failbackDoneAtMs: { 'hand-over': 5 } };
+    const control = { ...state!.control, failbackDoneAtMs: { switchover: 5 } };
     expect(guardVerdict({ state: { ...state!, control }, stacks }).kind).toBe('refuse');
   });
 });

@@ -1,4 +1,4 @@
-import { awaitEnd, isOrder, type OrderAnswer, take } from '@evergrant/controller/aws/operator-events';
+import { isOperatorEvent, type OperatorEventResult, pollResult, take } from '@evergrant/controller/aws/operator-events';
 import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { runCycle } from '@evergrant/controller/cycle';
@@ -24,12 +24,15 @@ function documentOf(documented: DocumentedOrder): Document {
 }
 
 /** Runs the document while the controller answers as it is told: the order first, then look after look. */
-function run(documented: DocumentedOrder, answers: (looks: number) => OrderAnswer['state']): Promise<Execution> {
+function run(
+  documented: DocumentedOrder,
+  answers: (looks: number) => OperatorEventResult['state'],
+): Promise<Execution> {
   let looks = -1;
-  const invoke = (): Promise<OrderAnswer> => {
+  const invoke = (): Promise<OperatorEventResult> => {
     looks += 1;
     const state = answers(looks);
-    return Promise.resolve({ state, because: 'arm is done, not refused', requestId: null, mark: `order:${state}` });
+    return Promise.resolve({ state, reason: 'arm is done, not refused', requestId: null, mark: `order:${state}` });
   };
   return new AutomationModel(invoke, VALUES).run(documentOf(documented));
 }
@@ -49,10 +52,10 @@ describe.each(DOCUMENTED)('the Automation document of $order $stage', (documente
     const asked: unknown[] = [];
     const model = new AutomationModel(async (event) => {
       asked.push(event);
-      if (!isOrder(event)) throw new Error(`no order: ${JSON.stringify(event)}`);
+      if (!isOperatorEvent(event)) throw new Error(`no order: ${JSON.stringify(event)}`);
       if ('ask' in event) {
         await runCycle(ports, { controller: 'c', policy: DEFAULT_POLICY });
-        return awaitEnd(event.ask, ports, 0);
+        return pollResult(event.ask, ports, 0);
       }
       // The first answer is lost on the way, and Systems Manager sends the order again.
       const first = await take(event, ports);
@@ -122,12 +125,12 @@ describe('what became of an order', () => {
     await cycle();
     await take({ ...ORDER, requestId: 'another' }, ports);
     await cycle();
-    expect(await awaitEnd('another', ports, 0)).toMatchObject({ state: 'refused' });
-    expect(await awaitEnd('mine', ports, 0)).toMatchObject({ state: 'under-way', mark: 'order:under-way' });
+    expect(await pollResult('another', ports, 0)).toMatchObject({ state: 'refused' });
+    expect(await pollResult('mine', ports, 0)).toMatchObject({ state: 'under-way', mark: 'order:under-way' });
     expect(await take(ORDER, ports)).toMatchObject({ state: 'under-way', requestId: 'mine' });
   });
 
   it('is not called done, nor waited for, when nothing is known of it', async () => {
-    expect(await awaitEnd('mine', new MemoryWorld().ports(), 0)).toMatchObject({ state: 'refused' });
+    expect(await pollResult('mine', new MemoryWorld().ports(), 0)).toMatchObject({ state: 'refused' });
   });
 });

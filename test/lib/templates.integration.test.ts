@@ -273,7 +273,7 @@ describe('there is an alarm', () => {
   });
 
   it.each([
-    ['a fence debt that is open', 'fence debt open'],
+    ['a fence that is pending', 'pending fence open'],
     ['automation that is paused for long', 'automation not armed'],
   ])('where the controller is, on %s', (_what, name) => {
     expect(names(app.templates.virginia)).toContain(`evergrant virginia: ${name}`);

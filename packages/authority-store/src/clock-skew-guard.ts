@@ -5,7 +5,7 @@ import { OperatingError } from '@evergrant/core/operating-error';
  * DynamoDB has no clock to write with, so whoever writes a time writes its own, and S5 wants the clocks to agree
  * within the skew. Every answer carries the service's time, to the second: whoever is far from it is refused.
  */
-export class StoreClock {
+export class ClockSkewGuard {
   readonly #nowMs: () => number;
   readonly #skewMs: number;
   #aheadMs = 0;

@@ -4,7 +4,7 @@ import { Draft } from './control-record-transaction';
 import { tell } from './core/alerting';
 import type { AuthorityView } from './core/authority';
 import { confirm } from './core/confirmation';
-import type { FenceDebt } from './core/control-record';
+import type { PendingFence } from './core/control-record';
 import { promotableFact } from './core/database-view';
 import { decide, operating } from './core/decide';
 import { answer } from './core/evaluate-request';
@@ -45,7 +45,7 @@ export type CycleOutcome =
   | { readonly kind: 'watched'; readonly verdict: Verdict; readonly operating: boolean }
   | { readonly kind: 'stepped'; readonly step: Step; readonly failure: unknown; readonly operating: boolean }
   | { readonly kind: 'conflict' }
-  | { readonly kind: 'blind'; readonly because: string };
+  | { readonly kind: 'blind'; readonly reason: string };
 
 interface Cycle {
   readonly startedAtMs: number;
@@ -72,7 +72,7 @@ export async function runCycle(ports: Ports, settings: CycleSettings): Promise<C
     if (draft.record.operation !== null) answerRequest(cycle, unknown('not asked during an operation'));
     return draft.record.operation === null ? await watch(cycle) : await operate(cycle);
   } catch (failure) {
-    if (failure instanceof OperatingError) return { kind: 'blind', because: failure.message };
+    if (failure instanceof OperatingError) return { kind: 'blind', reason: failure.message };
     throw failure;
   }
 }
@@ -82,9 +82,9 @@ async function watch(cycle: Cycle): Promise<CycleOutcome> {
   const [observation, looks] = await Promise.all([observe(ports, authority), lookAtDebts(cycle)]);
   const verdict = judgeSample(cycle, observation);
   answerRequest(cycle, standbyFact(observation.standbyApp, promotableFact(observation.follower)));
-  if (verdict.kind === 'fail-over' && draft.record.operation === null) {
+  if (verdict.kind === 'fail_over' && draft.record.operation === null) {
     const id = ports.clock.newId();
-    beginOperation(cycle, { id, kind: 'failover', by: 'controller', reason: verdict.because, automatic: true });
+    beginOperation(cycle, { id, kind: 'failover', by: 'controller', reason: verdict.reason, automatic: true });
   }
   const fences = payDebts(cycle, looks);
   if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
@@ -140,8 +140,8 @@ function judgeSample(cycle: Cycle, observation: Observation): Verdict {
 }
 
 function tellVerdict({ ports, policy, draft }: Cycle, verdict: Verdict): void {
-  const { standing, message, history } = tell(draft.record.standing, verdict, policy, ports.clock.nowMs());
-  draft.change({ standing });
+  const { verdictState, message, history } = tell(draft.record.verdictState, verdict, policy, ports.clock.nowMs());
+  draft.change({ verdictState });
   draft.note(...history);
   if (message !== null) draft.alert(message);
 }
@@ -161,7 +161,7 @@ function answerRequest(cycle: Cycle, standby: Fact): void {
     'begin' in given && given.begin !== null
       ? beginOperation(cycle, { id: request.id, kind: given.begin, by, reason, automatic: false })
       : null;
-  const answered = { request, outcome: given.outcome, because: given.because, operationId, atMs: nowMs };
+  const answered = { request, outcome: given.outcome, reason: given.reason, operationId, atMs: nowMs };
   draft.change({ request: null, lastAnswer: answered });
   draft.note({ kind: 'request-answered', detail: answered });
 }
@@ -189,7 +189,7 @@ function start(draft: Draft, operation: Operation, text: string | null): void {
   if (text !== null) draft.alert({ code: `${kind}-started`, severity: 'info', text });
 }
 
-type DebtLook = { readonly debt: FenceDebt; readonly acl: AclView };
+type DebtLook = { readonly debt: PendingFence; readonly acl: AclView };
 
 function lookAtDebts({ ports, policy, draft }: Cycle): Promise<DebtLook[]> {
   const due = dueDebts(draft.record, policy, ports.clock.nowMs());
@@ -201,18 +201,18 @@ function payDebts({ ports, authority, draft }: Cycle, looks: readonly DebtLook[]
   const fences: (() => Promise<void>)[] = [];
   for (const { debt, acl } of looks) {
     const step = debtStep(debt, authority, acl);
-    const others = draft.record.fenceDebts.filter(({ region }) => region !== debt.region);
-    if (step.kind === 'paid' || step.kind === 'void') {
+    const others = draft.record.pendingFences.filter(({ region }) => region !== debt.region);
+    if (step.kind === 'applied' || step.kind === 'obsolete') {
       const { region } = debt;
-      draft.change({ fenceDebts: others });
-      draft.note({ kind: 'fence-debt', detail: { region, change: step.kind, because: step.because } });
+      draft.change({ pendingFences: others });
+      draft.note({ kind: 'pending-fence', detail: { region, change: step.kind, reason: step.reason } });
       draft.alert({
-        code: `fence-debt-${step.kind}`,
+        code: `pending-fence-${step.kind}`,
         severity: 'info',
-        text: `The fence of ${region} is ${step.kind}: ${step.because}`,
+        text: `The fence of ${region} is ${step.kind}: ${step.reason}`,
       });
     } else {
-      draft.change({ fenceDebts: [...others, { ...debt, lastTriedAtMs: ports.clock.nowMs() }] });
+      draft.change({ pendingFences: [...others, { ...debt, lastTriedAtMs: ports.clock.nowMs() }] });
     }
     // The debt is the record of the intent: it stands until the fence is seen to stand.
     if (step.kind === 'fence') fences.push(() => ports.routers.fence(debt.region, authority.region));

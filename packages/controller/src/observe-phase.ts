@@ -2,12 +2,12 @@ import type { AuthorityView } from './core/authority';
 import { classify } from './core/classify';
 import type { Finding } from './core/finding';
 import type { Operation, Phase } from './core/operations';
-import type { Sights } from './core/phase-views';
+import type { PhaseViews } from './core/phase-views';
 import type { Policy } from './core/policy';
 import type { Ports } from './ports';
 
 type Looks = {
-  readonly [P in Phase]: (ports: Ports, operation: Operation, authority: AuthorityView) => Promise<Sights[P]>;
+  readonly [P in Phase]: (ports: Ports, operation: Operation, authority: AuthorityView) => Promise<PhaseViews[P]>;
 };
 
 /** Where each phase looks before it does anything. */
@@ -22,15 +22,15 @@ const LOOKS: Looks = {
     const [targetAcl, target, outside] = await Promise.all([routers.acl(toRegion), edge.target(), edge.outside()]);
     return { targetAcl, edge: target, outside };
   },
-  settle: async () => ({}),
-  'hand-back-fence': async ({ routers }, { toRegion }) => ({ targetAcl: await routers.acl(toRegion) }),
-  'keep-database': async (ports, operation) => {
+  complete: async () => ({}),
+  confirm_fence: async ({ routers }, { toRegion }) => ({ targetAcl: await routers.acl(toRegion) }),
+  archive_database: async (ports, operation) => {
     const service = await ports.databaseService.view(operation.toRegion);
     return { service, databases: service.kind === 'following' ? await bothDatabases(ports, operation) : null };
   },
-  'build-follower': async ({ databaseService }, { toRegion }) => ({ service: await databaseService.view(toRegion) }),
-  'keep-up': bothDatabases,
-  check: async (ports, operation) => {
+  build_follower: async ({ databaseService }, { toRegion }) => ({ service: await databaseService.view(toRegion) }),
+  catch_up: bothDatabases,
+  preflight: async (ports, operation) => {
     const [databases, targetApp, edge] = await Promise.all([
       bothDatabases(ports, operation),
       ports.apps.probe(operation.toRegion),
@@ -50,7 +50,7 @@ export async function find<P extends Phase>(
   return classify(phase, sight, { operation, policy, nowMs: ports.clock.nowMs() });
 }
 
-async function bothDatabases({ databases }: Ports, { fromRegion, toRegion }: Operation): Promise<Sights['drain']> {
+async function bothDatabases({ databases }: Ports, { fromRegion, toRegion }: Operation): Promise<PhaseViews['drain']> {
   const [origin, target] = await Promise.all([databases.view(fromRegion), databases.view(toRegion)]);
   return { origin, target };
 }

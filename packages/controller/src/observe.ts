@@ -6,7 +6,7 @@ import type { Observation } from './core/observation';
 import type { Ports } from './ports';
 
 const UNWATCHED: Fact = unknown('nothing stands behind the standby region');
-const UNWATCHED_DATABASE: DatabaseView = { kind: 'unknown', because: 'nothing stands behind the standby region' };
+const UNWATCHED_DATABASE: DatabaseView = { kind: 'unknown', reason: 'nothing stands behind the standby region' };
 
 /** Takes one sample of the active region: every look at once, so that the sample is of one moment. */
 export async function observe(ports: Ports, authority: AuthorityView): Promise<Observation> {

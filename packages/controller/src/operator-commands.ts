@@ -14,10 +14,10 @@ export interface Operator {
 /** What became of an operator's command. `refused` and `busy` changed nothing. */
 export type Effect =
   | { readonly kind: 'done'; readonly record: ControlRecord }
-  | { readonly kind: 'already-so'; readonly because: string }
-  | { readonly kind: 'refused'; readonly because: string }
+  | { readonly kind: 'already_so'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string }
   /** Others wrote first, every time. */
-  | { readonly kind: 'busy'; readonly because: string };
+  | { readonly kind: 'busy'; readonly reason: string };
 
 type OperatorPorts = Pick<Ports, 'control' | 'authority' | 'clock'>;
 
@@ -37,7 +37,7 @@ export function pause({ control, clock }: OperatorPorts, operator: Operator): Pr
 export async function arm({ control, authority, clock }: OperatorPorts, operator: Operator): Promise<Effect> {
   const { region, epoch } = await authority.read();
   if (region !== PRIMARY_REGION) {
-    return { kind: 'refused', because: `${region} is active, in epoch ${epoch}: there is nothing to fail over to` };
+    return { kind: 'refused', reason: `${region} is active, in epoch ${epoch}: there is nothing to fail over to` };
   }
   return change(control, (record) => {
     if (record.operation !== null) return refused(`${record.operation.kind} is in progress`);
@@ -84,7 +84,7 @@ async function change(control: ControlStore, decide: (record: ControlRecord) => 
     if (written === 'written') return { kind: 'done', record: changed };
     await wait(ATTEMPT_PAUSE_MS * Math.random());
   }
-  return { kind: 'busy', because: `the control record was written by others ${ATTEMPTS_MAX} times` };
+  return { kind: 'busy', reason: `the control record was written by others ${ATTEMPTS_MAX} times` };
 }
 
 /** In whatever state the request is: waiting, answered, or the operation that it began, which has its id. */
@@ -96,10 +96,10 @@ function spoken(command: string, { by, reason }: Operator): HistoryEntry {
   return { kind: 'operator', detail: { command, by, reason } };
 }
 
-function already(because: string): Change {
-  return { kind: 'already-so', because };
+function already(reason: string): Change {
+  return { kind: 'already_so', reason };
 }
 
-function refused(because: string): Change {
-  return { kind: 'refused', because };
+function refused(reason: string): Change {
+  return { kind: 'refused', reason };
 }

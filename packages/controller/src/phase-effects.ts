@@ -17,16 +17,16 @@ export interface Acting {
  * Each is bound to the operation's epoch, so a controller that slept through the rest of the operation does no harm
  * when it wakes.
  */
-export const ACTS: { readonly [A in Exclude<Act, 'none'>]: (acting: Acting) => Promise<unknown> } = {
+export const EFFECTS: { readonly [A in Exclude<Act, 'none'>]: (acting: Acting) => Promise<unknown> } = {
   latch: ({ ports, operation }) =>
     ports.authority.latch({
       fromEpoch: operation.fromEpoch,
       region: operation.toRegion,
       operationId: operation.id,
     }),
-  'fence-origin': ({ ports, operation }) => ports.routers.fence(operation.fromRegion, operation.toRegion),
-  'fence-target': ({ ports, operation }) => ports.routers.fence(operation.toRegion, operation.fromRegion),
-  'close-epoch': ({ ports, operation }) => ports.databases.closeEpoch(operation.fromRegion, operation.fromEpoch),
+  fence_origin: ({ ports, operation }) => ports.routers.fence(operation.fromRegion, operation.toRegion),
+  fence_target: ({ ports, operation }) => ports.routers.fence(operation.toRegion, operation.fromRegion),
+  close_epoch: ({ ports, operation }) => ports.databases.closeEpoch(operation.fromRegion, operation.fromEpoch),
   promote: ({ ports, operation }) => ports.databases.promote(operation.toRegion, operation.fromEpoch),
   open: ({ ports, operation, authority, policy }) =>
     ports.authority.open({
@@ -34,8 +34,8 @@ export const ACTS: { readonly [A in Exclude<Act, 'none'>]: (acting: Acting) => P
       operationId: operation.id,
       lapsedAtMs: lapsedAtMs(operation, authority, policy, ports.clock.nowMs()),
     }),
-  'serve-target': ({ ports, operation }) => ports.routers.serve(operation.toRegion),
-  'point-edge': ({ ports, operation }) => ports.edge.pointTo(operation.toRegion),
-  'keep-database': ({ ports, operation }) => ports.databaseService.keep(operation.toRegion),
+  serve_target: ({ ports, operation }) => ports.routers.serve(operation.toRegion),
+  point_edge: ({ ports, operation }) => ports.edge.pointTo(operation.toRegion),
+  archive_database: ({ ports, operation }) => ports.databaseService.keep(operation.toRegion),
   follow: ({ ports, operation }) => ports.databaseService.follow(operation.toRegion),
 };

@@ -8,7 +8,7 @@ import { owe } from './core/pending-fences';
 import type { Policy } from './core/policy';
 import { type Act, type TransitionRow, transitionFor } from './core/transitions';
 import { find } from './observe-phase';
-import { ACTS } from './phase-effects';
+import { EFFECTS } from './phase-effects';
 import type { Ports } from './ports';
 
 export interface Step {
@@ -35,14 +35,14 @@ export async function plan(stepping: Stepping, begun: Operation): Promise<Step> 
   const passed: string[] = [];
   let operation = begun;
   for (const _ of PHASES_OF[begun.kind]) {
-    if (authorityStanding(operation, authority) === 'someone-elses') return superseded(stepping, operation, passed);
+    if (authorityStanding(operation, authority) === 'other') return superseded(stepping, operation, passed);
     const finding = await find(operation.phase, { ports, operation, authority, policy });
     const row = transitionFor(operation.phase, finding.observed);
     operation = note(operation, finding, row, ports.clock.nowMs());
     if (row.next === 'stay') return stay(stepping, operation, { row, passed });
     if (row.next === 'abandon') return abandon(stepping, operation, { row, passed });
     passed.push(`${row.phase}: ${row.observed}`);
-    const after = pass(stepping, operation, finding.because);
+    const after = pass(stepping, operation, finding.reason);
     if (after === null) return { operation, passed, observed: 'done', act: 'none' };
     operation = after;
   }
@@ -52,19 +52,19 @@ export async function plan(stepping: Stepping, begun: Operation): Promise<Step> 
 /** Does what the step says. Throws what the port throws; the next cycle looks whether it worked. */
 export async function perform({ ports, policy, authority }: Omit<Stepping, 'draft'>, step: Step): Promise<void> {
   if (step.act === 'none') return;
-  await ACTS[step.act]({ ports, policy, authority, operation: step.operation });
+  await EFFECTS[step.act]({ ports, policy, authority, operation: step.operation });
 }
 
 /** Leaves a phase that is done; null when it was the last. */
-function pass({ ports, draft }: Stepping, operation: Operation, because: string): Operation | null {
+function pass({ ports, draft }: Stepping, operation: Operation, reason: string): Operation | null {
   const nowMs = ports.clock.nowMs();
   const tookMs = nowMs - operation.phaseSinceMs;
   draft.note({
     kind: 'phase',
-    detail: { operationId: operation.id, operation: operation.kind, phase: operation.phase, tookMs, because },
+    detail: { operationId: operation.id, operation: operation.kind, phase: operation.phase, tookMs, reason },
   });
-  if (operation.phase === 'fence' && operation.evidence.fence === 'owed') {
-    const { record, entry } = owe(draft.record, operation, { because, nowMs });
+  if (operation.phase === 'fence' && operation.evidence.fence === 'pending') {
+    const { record, entry } = owe(draft.record, operation, { reason, nowMs });
     draft.record = record;
     draft.note(entry);
   }
@@ -83,7 +83,7 @@ function stay(
   const nowMs = ports.clock.nowMs();
   let kept = operation;
   if (operation.stuck !== null && isToBeTold(operation, policy, nowMs)) {
-    const text = `${operation.kind} does not get on in phase ${operation.phase} (${operation.stuck.observed}): ${operation.stuck.because}`;
+    const text = `${operation.kind} does not get on in phase ${operation.phase} (${operation.stuck.observed}): ${operation.stuck.reason}`;
     draft.alert({ code: 'stuck', severity: 'critical', text });
     kept = { ...operation, stuck: { ...operation.stuck, alertedAtMs: nowMs } };
   }

@@ -7,7 +7,7 @@ describe('a failover, from the first lost sample to the report', () => {
   it('moves authority, database, fence and public address to Virginia', async () => {
     const world = new MemoryWorld();
     await world.cycle();
-    expect(world.record.standing?.verdict.kind).toBe('healthy');
+    expect(world.record.verdictState?.verdict.kind).toBe('healthy');
     world.killOregon();
     await world.cycleUntil(settled(world));
     expect(world.authority).toMatchObject({ epoch: 2, region: 'virginia' });
@@ -16,17 +16,17 @@ describe('a failover, from the first lost sample to the report', () => {
     expect(world.acls.virginia).toEqual({ kind: 'serve' });
     expect(world.record.automation.state).toBe('disarmed');
     expect(world.record.lastOperation).toMatchObject({ outcome: 'done', kind: 'failover', automatic: true });
-    expect(world.effects.map(({ what }) => what)).toEqual(['latch', 'promote', 'open', 'serve', 'point-edge']);
+    expect(world.effects.map(({ what }) => what)).toEqual(['latch', 'promote', 'open', 'serve', 'point_edge']);
   });
 
   it('pays the fence debt when Oregon returns, days later', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(settled(world));
-    expect(world.record.fenceDebts).toMatchObject([{ region: 'oregon' }]);
+    expect(world.record.pendingFences).toMatchObject([{ region: 'oregon' }]);
     world.pass(3 * 86_400_000);
     world.reviveOregon();
-    await world.cycleUntil(() => world.record.fenceDebts.length === 0, { cyclesMax: 5 });
+    await world.cycleUntil(() => world.record.pendingFences.length === 0, { cyclesMax: 5 });
     expect(world.acls.oregon).toEqual({ kind: 'fence', activeRegion: 'virginia' });
     expect(world.grants('oregon')).toBe(false);
   });
@@ -38,9 +38,9 @@ describe('a failover, from the first lost sample to the report', () => {
     world.reviveOregon();
     for (const stage of [
       'confirm-fence',
-      'keep-old-database',
+      'archive-database',
       'follow',
-      'hand-over',
+      'switchover',
       'restore-follower',
       'arm',
     ] as const) {

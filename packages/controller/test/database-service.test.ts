@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { Rds } from '../src/aws/database-service';
 import type { FollowerSettings } from '../src/aws/follower-settings';
-import type { Introductions } from '../src/aws/region-resources';
+import type { RegionResourceRegistry } from '../src/aws/region-resources';
 import { deploymentNames } from '../src/aws/resource-names';
 import { sdkSettings } from '../src/aws/sdk';
 
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const settings = { backupRetentionDays: 14 } as FollowerSettings;
   rds = new Rds({
     clients: { oregon: client, virginia: client },
-    introductions: {} as Introductions,
+    introductions: {} as RegionResourceRegistry,
     names: deploymentNames('evergrant'),
     account: '111122223333',
     follower: { oregon: settings, virginia: settings },

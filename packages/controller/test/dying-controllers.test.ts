@@ -164,9 +164,9 @@ describe('a controller that dies between any two calls of a hand-over', () => {
     let moments = 0;
     for (let isReached = true; isReached; moments += 1) {
       const world = await failedOver();
-      for (const name of ['confirm-fence', 'keep-old-database', 'follow'] as const) await stage(world, name);
-      await request(world.ports(), { kind: 'failback', stage: 'hand-over' }, OPERATOR);
-      isReached = await finishesAfterDeath(world, moments, () => world.record.lastOperation?.kind === 'hand-over');
+      for (const name of ['confirm-fence', 'archive-database', 'follow'] as const) await stage(world, name);
+      await request(world.ports(), { kind: 'failback', stage: 'switchover' }, OPERATOR);
+      isReached = await finishesAfterDeath(world, moments, () => world.record.lastOperation?.kind === 'switchover');
       expect(world.authority).toMatchObject({ epoch: 3, region: 'oregon' });
       expect(world.databases.oregon.promotions).toBe(1);
       expect(world.record.lastOperation?.evidence.carriedOver).toBe('everything');

@@ -13,7 +13,7 @@ describe('after a failover', () => {
     const world = await failedOver();
     world.reviveOregon();
     await cycles(world, 5);
-    expect(world.record.standing?.verdict).toMatchObject({ kind: 'serving-from-standby', watch: 'well' });
+    expect(world.record.verdictState?.verdict).toMatchObject({ kind: 'serving_from_standby', watch: 'well' });
     world.apps.virginia = 'down';
     world.databases.virginia.alive = false;
     const effects = world.effects.length;
@@ -33,19 +33,19 @@ describe('after a failover', () => {
       'verify',
       'open',
       'switch',
-      'settle',
+      'complete',
     ]);
     for (const entry of report.timeline) expect(entry.leftAtMs).toBeGreaterThanOrEqual(entry.enteredAtMs);
     expect(report.evidence).toMatchObject({
-      fence: 'owed',
-      carriedOver: 'all-received',
+      fence: 'pending',
+      carriedOver: 'all_received',
       receivedLsn: expect.any(String),
     });
     expect(report.summary).toContain('did not arrive');
     const kinds = world.history.map((entry) => entry.kind);
     expect(kinds.filter((each) => each === 'phase')).toHaveLength(8);
     expect(kinds).toEqual(
-      expect.arrayContaining(['verdict', 'operation-started', 'operation-ended', 'fence-debt', 'alert']),
+      expect.arrayContaining(['verdict', 'operation-started', 'operation-ended', 'pending-fence', 'alert']),
     );
   });
 
@@ -59,7 +59,7 @@ describe('after a failover', () => {
       opensAtMs: world.nowMs,
     };
     await cycles(world, 3);
-    expect(world.record.fenceDebts).toEqual([]);
+    expect(world.record.pendingFences).toEqual([]);
     expect(world.acls.oregon).toEqual({ kind: 'serve' });
   });
 
@@ -86,7 +86,7 @@ describe('after a failover', () => {
     expect(world.record.operation?.kind).toBe('confirm-fence');
     world.reviveOregon();
     await cycles(world, 20);
-    expect(world.record.fenceDebts).toEqual([]);
+    expect(world.record.pendingFences).toEqual([]);
     expect(world.record.failbackDoneAtMs['confirm-fence']).toBeDefined();
   });
 });
@@ -97,7 +97,7 @@ describe('a hand-over that cannot be finished', () => {
     world.killOregon();
     await world.cycleUntil(isOver(world));
     world.reviveOregon();
-    for (const stage of ['confirm-fence', 'keep-old-database', 'follow'] as const) {
+    for (const stage of ['confirm-fence', 'archive-database', 'follow'] as const) {
       await ask(world, { kind: 'failback', stage });
       await world.cycleUntil(() => world.record.failbackDoneAtMs[stage] !== undefined, { cyclesMax: 60 });
     }
@@ -107,9 +107,9 @@ describe('a hand-over that cannot be finished', () => {
   it('does not even begin to stop granting while Oregon could not take over', async () => {
     const world = await readyToHandOver();
     world.apps.oregon = 'down';
-    await ask(world, { kind: 'failback', stage: 'hand-over' });
+    await ask(world, { kind: 'failback', stage: 'switchover' });
     await cycles(world, 20);
-    expect(world.record.operation?.phase).toBe('check');
+    expect(world.record.operation?.phase).toBe('preflight');
     expect(world.grants('virginia')).toBe(true);
     await ask(world, { kind: 'abort' });
     await cycles(world, 2);
@@ -120,7 +120,7 @@ describe('a hand-over that cannot be finished', () => {
   it('waits for the last byte as long as it takes, and is abandoned by a human: Virginia grants on, in a new epoch', async () => {
     const world = await readyToHandOver();
     world.databases.oregon.replayPaused = false;
-    await ask(world, { kind: 'failback', stage: 'hand-over' });
+    await ask(world, { kind: 'failback', stage: 'switchover' });
     await world.cycleUntil(() => world.record.operation?.phase === 'drain');
     world.databases.oregon.linked = false;
     world.databases.virginia.lsn += 1_000;
@@ -134,18 +134,18 @@ describe('a hand-over that cannot be finished', () => {
     expect(world.databases.oregon.promotions).toBe(0);
     // And the hand-over can be asked for again.
     world.databases.oregon.linked = true;
-    await ask(world, { kind: 'failback', stage: 'hand-over' });
-    await world.cycleUntil(() => world.record.failbackDoneAtMs['hand-over'] !== undefined, { cyclesMax: 60 });
+    await ask(world, { kind: 'failback', stage: 'switchover' });
+    await world.cycleUntil(() => world.record.failbackDoneAtMs['switchover'] !== undefined, { cyclesMax: 60 });
     expect(world.authority).toMatchObject({ epoch: 4, region: 'oregon' });
     expect(world.record.lastOperation?.evidence.carriedOver).toBe('everything');
   });
 
   it('is not abandoned once the promotion is recorded', async () => {
     const world = await readyToHandOver();
-    await ask(world, { kind: 'failback', stage: 'hand-over' });
+    await ask(world, { kind: 'failback', stage: 'switchover' });
     await world.cycleUntil(() => world.record.operation?.phase === 'promote');
     await ask(world, { kind: 'abort' });
-    await world.cycleUntil(() => world.record.failbackDoneAtMs['hand-over'] !== undefined, { cyclesMax: 60 });
+    await world.cycleUntil(() => world.record.failbackDoneAtMs['switchover'] !== undefined, { cyclesMax: 60 });
     expect(world.history).toContainEqual(
       expect.objectContaining({ kind: 'request-answered', detail: expect.objectContaining({ outcome: 'refused' }) }),
     );

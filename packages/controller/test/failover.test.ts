@@ -37,7 +37,7 @@ describe('no failover', () => {
     world.databaseLink.oregon = 'cut';
     const ports = (): ReturnType<MemoryWorld['ports']> => ({
       ...world.ports(),
-      apps: { probe: async (region) => ({ reading: region === 'oregon' ? 'down' : 'up', because: 'cut off' }) },
+      apps: { probe: async (region) => ({ reading: region === 'oregon' ? 'down' : 'up', reason: 'cut off' }) },
     });
     for (const witness of ['up', 'unknown', 'down'] as const) {
       world.witnessSays = witness;
@@ -56,7 +56,7 @@ describe('no failover', () => {
     world.databaseLink.oregon = 'cut';
     world.databases.oregon.closedEpochs.add(1);
     await cycles(world, 60);
-    expect(world.record.standing?.verdict).toMatchObject({ kind: 'hold', cause: 'follower-hears-primary' });
+    expect(world.record.verdictState?.verdict).toMatchObject({ kind: 'hold', cause: 'follower_hears_primary' });
     expect(codes(world)).toEqual(['hold']);
     expect(world.effects).toEqual([]);
   });
@@ -68,7 +68,7 @@ describe('no failover', () => {
     await cycles(world, 60);
     expect(world.effects).toEqual([]);
     expect(world.grants('oregon')).toBe(true);
-    expect(codes(world)).toEqual(['unprotected']);
+    expect(codes(world)).toEqual(['failover-not-possible']);
   });
 
   it('when the authority store is gone: the cycle is blind and does nothing', async () => {
@@ -150,7 +150,7 @@ describe('a closed gate', () => {
     world.databases.virginia.alive = false;
     world.killOregon();
     await cycles(world, 30);
-    expect(kind(world)).toBe('standby-not-ready');
+    expect(kind(world)).toBe('standby_not_ready');
     expect(world.effects).toEqual([]);
     expect(codes(world).filter((code) => code === 'standby-not-ready')).toHaveLength(1);
     world.databases.virginia.alive = true;
@@ -163,7 +163,7 @@ describe('a closed gate', () => {
     world.databases.virginia.replayPaused = true;
     world.killOregon();
     await cycles(world, 30);
-    expect(kind(world)).toBe('standby-not-ready');
+    expect(kind(world)).toBe('standby_not_ready');
   });
 });
 
@@ -191,11 +191,11 @@ describe("a human's failover of a living region", () => {
     expect(world.effects.map(({ what }) => what)).toEqual([
       'latch',
       'fence',
-      'close-epoch',
+      'close_epoch',
       'promote',
       'open',
       'serve',
-      'point-edge',
+      'point_edge',
     ]);
     const { evidence, summary } = world.record.lastOperation!;
     expect(evidence).toMatchObject({ carriedOver: 'everything', fence: 'confirmed' });
@@ -212,7 +212,7 @@ describe("a human's failover of a living region", () => {
     await cycles(world, 1);
     expect(world.record.lastAnswer).toMatchObject({
       outcome: 'refused',
-      because: expect.stringContaining('license servers'),
+      reason: expect.stringContaining('license servers'),
     });
     expect(world.record.request).toBeNull();
     expect(world.effects).toEqual([]);
@@ -226,7 +226,7 @@ describe("a human's failover of a living region", () => {
     await ask(world, { kind: 'failover' });
     await world.cycleUntil(isOver(world));
     const { evidence } = world.record.lastOperation!;
-    expect(evidence.carriedOver).toBe('all-received');
+    expect(evidence.carriedOver).toBe('all_received');
     expect(evidence.opensAtMs).toBeGreaterThanOrEqual(
       evidence.lastRenewalAtMs! + POLICY.authorityLeaseMs + POLICY.skewMs,
     );

@@ -9,7 +9,7 @@ describe('a router that can be looked at and refuses its fence', () => {
       expect([world.grants('oregon'), world.grants('virginia')]).not.toEqual([true, true]);
       world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
     }
-    expect(world.record.lastOperation).toMatchObject({ outcome: 'done', evidence: { fence: 'owed' } });
+    expect(world.record.lastOperation).toMatchObject({ outcome: 'done', evidence: { fence: 'pending' } });
   }
 
   it('holds up a dead region no longer than the policy allows: the fence is owed, and told', async () => {
@@ -22,7 +22,7 @@ describe('a router that can be looked at and refuses its fence', () => {
     expect(tookMs).toBeGreaterThanOrEqual(POLICY.fenceMaxMs);
     expect(tookMs).toBeLessThan(POLICY.fenceMaxMs + POLICY.sampleEveryMs);
     expect(world.grants('virginia')).toBe(true);
-    expect(world.record.fenceDebts).toMatchObject([{ region: 'oregon', epoch: 2 }]);
+    expect(world.record.pendingFences).toMatchObject([{ region: 'oregon', epoch: 2 }]);
     const done = world.alerts.find(({ code }) => code === 'failover-done');
     expect(done?.text).toContain('the fence of oregon is owed');
   });
@@ -43,10 +43,10 @@ describe('a router that can be looked at and refuses its fence', () => {
     world.databases.oregon.alive = false;
     await refused(world);
     await cycles(world, 20);
-    expect(world.record.fenceDebts).toHaveLength(1);
+    expect(world.record.pendingFences).toHaveLength(1);
     world.routerRefuses.oregon = false;
     await cycles(world, 3);
-    expect(world.record.fenceDebts).toEqual([]);
+    expect(world.record.pendingFences).toEqual([]);
     expect(world.acls.oregon).toEqual({ kind: 'fence', activeRegion: 'virginia' });
   });
 });

@@ -27,7 +27,7 @@ describe('an alert by e-mail', () => {
     ['failover-done', 'failover-done'],
     ['failover-started', 'begun-and-ended'],
     ['standby-both-down', 'standby-down'],
-    ['fence-debt-paid', 'fence-debt'],
+    ['pending-fence-applied', 'fence-applied'],
   ])('%s links to the runbook’s section %s', async (code, section) => {
     const lines = String((await sent({ code })).Message).split('\n');
     expect(lines).toContain(`What to do: https://wiki.example.com/runbook#${section}`);

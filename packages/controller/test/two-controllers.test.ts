@@ -1,4 +1,4 @@
-import { betweenCalls, type Standing } from '@evergrant/test-support/controller/between-calls';
+import { betweenCalls, type CallHook } from '@evergrant/test-support/controller/between-calls';
 import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
 import fc from 'fast-check';
 
@@ -6,11 +6,11 @@ import fc from 'fast-check';
 async function runToTheEnd(
   world: MemoryWorld,
   controller: string,
-  standing: Standing = async () => undefined,
+  hook: CallHook = async () => undefined,
 ): Promise<void> {
   for (let cycles = 0; world.record.lastOperation === null; cycles += 1) {
     if (cycles > 200) throw new Error('not done');
-    await world.cycle((ports) => betweenCalls(ports, standing), controller);
+    await world.cycle((ports) => betweenCalls(ports, hook), controller);
     world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
   }
 }
@@ -33,7 +33,7 @@ describe('two controllers at once', () => {
       world.killOregon();
       isReached = false;
       let passed = 0;
-      const sleepOnce: Standing = async () => {
+      const sleepOnce: CallHook = async () => {
         passed += 1;
         if (passed !== moment + 1) return;
         isReached = true;
@@ -49,7 +49,7 @@ describe('two controllers at once', () => {
     world.killOregon();
     let written = 0;
     let effectsAtWaking = -1;
-    const sleepAfterWriting: Standing = async ({ call, side }) => {
+    const sleepAfterWriting: CallHook = async ({ call, side }) => {
       if (call !== 'control.write' || side !== 'after' || world.record.operation?.phase !== 'switch') return;
       written += 1;
       if (written > 1) return;
@@ -94,9 +94,9 @@ describe('two controllers at once', () => {
 /** Every call of either controller waits; of all that wait, a drawn one goes next. */
 async function interleave(world: MemoryWorld, draws: IterableIterator<number>): Promise<void> {
   const waiting: (() => void)[] = [];
-  const standing: Standing = () => new Promise((resolve) => waiting.push(resolve));
+  const hook: CallHook = () => new Promise((resolve) => waiting.push(resolve));
   let running = 2;
-  const controllers = ['first', 'second'].map((who) => runToTheEnd(world, who, standing).finally(() => (running -= 1)));
+  const controllers = ['first', 'second'].map((who) => runToTheEnd(world, who, hook).finally(() => (running -= 1)));
   while (running > 0) {
     // By now everything that is not waiting here has come to rest.
     await new Promise(setImmediate);

@@ -5,8 +5,8 @@ const SECTIONS: Readonly<Record<string, string>> = {
   'standby-application-down': 'standby-down',
   'standby-database-down': 'standby-down',
   'standby-both-down': 'standby-down',
-  'fence-debt-paid': 'fence-applied',
-  'fence-debt-void': 'fence-applied',
+  'pending-fence-applied': 'fence-applied',
+  'pending-fence-obsolete': 'fence-applied',
 };
 
 /** The heading of docs/runbook.md under which people find what to do about an alert, by the alert's code. */

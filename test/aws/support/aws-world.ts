@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { OrderAnswer } from '@evergrant/controller/aws/operator-events';
+import type { OperatorEventResult } from '@evergrant/controller/aws/operator-events';
 import { AWS_REGION_OF, deploymentNames, regionalName } from '@evergrant/controller/aws/resource-names';
 import { PRIMARY_REGION, REGIONS, type Region } from '@evergrant/core/regions';
 import type { PostgresInstance } from '@evergrant/local-cluster/postgres/instance';
@@ -83,7 +83,7 @@ export class AwsWorld {
     return this.#ground.close();
   }
 
-  invoke(event: object = {}): Promise<OrderAnswer | null> {
+  invoke(event: object = {}): Promise<OperatorEventResult | null> {
     return this.#handler.invoke(event);
   }
 

@@ -5,7 +5,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
 import { CreateHostedZoneCommand, ListResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { GetWebACLForResourceCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
-import { Introductions } from '@evergrant/controller/aws/region-resources';
+import { RegionResourceRegistry } from '@evergrant/controller/aws/region-resources';
 import { AWS_REGION_OF, deploymentNames } from '@evergrant/controller/aws/resource-names';
 import { PRIMARY_REGION, REGIONS, type Region } from '@evergrant/core/regions';
 import type { PostgresInstance } from '@evergrant/local-cluster/postgres/instance';
@@ -117,7 +117,10 @@ export class CloudWorld {
   }
 
   async aclOf(region: Region): Promise<string | undefined> {
-    const introductions = new Introductions(new DynamoDBClient(this.#settings('virginia')), NAMES.authorityTable);
+    const introductions = new RegionResourceRegistry(
+      new DynamoDBClient(this.#settings('virginia')),
+      NAMES.authorityTable,
+    );
     const { loadBalancerArn } = await introductions.of(region);
     const get = new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn });
     return (await new WAFV2Client(this.#settings(region)).send(get)).WebACL?.Name;

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OrderAnswer } from '@evergrant/controller/aws/operator-events';
+import type { OperatorEventResult } from '@evergrant/controller/aws/operator-events';
 import type { FaultProxy } from './fault-proxy';
 
 /** An invocation ends by itself before Lambda would end it. */
@@ -27,7 +27,10 @@ export class DeployedHandler {
   }
 
   /** One invocation of the schedule, or an order; `killAfterCalls` kills its process after so many answered calls. */
-  async invoke(event: object = {}, { killAfterCalls }: { killAfterCalls?: number } = {}): Promise<OrderAnswer | null> {
+  async invoke(
+    event: object = {},
+    { killAfterCalls }: { killAfterCalls?: number } = {},
+  ): Promise<OperatorEventResult | null> {
     const { bundle, environment, answerFile, proxy } = this.#options;
     const program = ['--require', join(__dirname, 'hosts.cjs'), join(__dirname, 'invoke.cjs')];
     const args = [...program, bundle, REMAINING_MS, JSON.stringify(event), answerFile];
@@ -37,7 +40,7 @@ export class DeployedHandler {
         this.log.push(stdout, stderr);
         if (killAfterCalls !== undefined) resolve(null);
         else if (error !== null) reject(new Error(`${error.message}\n${stdout}\n${stderr}`));
-        else resolve(JSON.parse(readFileSync(answerFile, 'utf8')) as OrderAnswer | null);
+        else resolve(JSON.parse(readFileSync(answerFile, 'utf8')) as OperatorEventResult | null);
       });
       if (killAfterCalls === undefined) return;
       let answered = 0;

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { CreateWebACLCommand, WAFV2Client } from '@aws-sdk/client-wafv2';
-import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { DynamoAuthorityStore } from '@evergrant/controller/aws/authority-store';
 import { DynamoControlStore } from '@evergrant/controller/aws/control-store';
 import { AWS_REGION_OF, deploymentNames, regionalName } from '@evergrant/controller/aws/resource-names';
@@ -33,7 +33,7 @@ type Clients = Record<Region, SetupClients & { rds: RDSClient; sns: SNSClient }>
 
 /** Both stores of the authority table, as their own code reads them. A test does not care whose clock is right. */
 export function storesOf(client: DynamoDBClient, table: string) {
-  const clock = new StoreClock({ nowMs: () => Date.now(), skewMs: 60_000 });
+  const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs: 60_000 });
   return {
     authority: new DynamoAuthorityStore({ client, table, clock }),
     control: new DynamoControlStore({ client, table, nowMs: () => Date.now() }),

@@ -1,4 +1,4 @@
-import type { OrderAnswer } from '@evergrant/controller/aws/operator-events';
+import type { OperatorEventResult } from '@evergrant/controller/aws/operator-events';
 
 export interface Step {
   readonly name: string;
@@ -34,7 +34,7 @@ export interface Execution {
   readonly sleptMinutes: number;
 }
 
-type Invoke = (event: Readonly<Record<string, string>>) => Promise<OrderAnswer>;
+type Invoke = (event: Readonly<Record<string, string>>) => Promise<OperatorEventResult>;
 
 /**
  * Our model of how Systems Manager runs a document (user guide, Automation actions reference): steps in their order

@@ -98,12 +98,12 @@ export class Drill {
     const stores = this.world.stores();
     const operator = { by: 'drill', reason: 'drill' };
     const { effect, requestId } = await request(stores, { kind: 'failback', stage }, operator);
-    if (effect.kind !== 'done') throw new Error(`failback ${stage}: ${effect.kind}: ${effect.because}`);
+    if (effect.kind !== 'done') throw new Error(`failback ${stage}: ${effect.kind}: ${effect.reason}`);
     const answer = await eventually(`an answer to failback ${stage}`, STAGE_LIMIT_MS, async () => {
       const { lastAnswer } = await this.control();
       return lastAnswer?.request.id === requestId ? lastAnswer : undefined;
     });
-    if (answer.outcome !== 'accepted') throw new Error(`failback ${stage}: ${answer.outcome}: ${answer.because}`);
+    if (answer.outcome !== 'accepted') throw new Error(`failback ${stage}: ${answer.outcome}: ${answer.reason}`);
     const report = await eventually(`failback ${stage} ends`, STAGE_LIMIT_MS, async () => {
       const { operation, lastOperation } = await this.control();
       return operation === null && lastOperation?.id === answer.operationId ? lastOperation : undefined;

@@ -6,7 +6,18 @@ import { FAULT_KINDS, type Fault, type Scenario } from './scenario/scenario';
 import type { Totals } from './totals';
 import type { Failure } from './worker-pool';
 
-const PHASES = ['watching', 'latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'check', 'keep-database'];
+const PHASES = [
+  'watching',
+  'latch',
+  'fence',
+  'drain',
+  'promote',
+  'verify',
+  'open',
+  'switch',
+  'preflight',
+  'archive_database',
+];
 const NUMBER = new Intl.NumberFormat('en');
 
 /** One line on how far a search has come. */

@@ -50,8 +50,8 @@ export async function run(
     world.lull.end();
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
     const boundMs = clockwork.nowMs + scenario.leaseTtlMs + authorityLeaseMs + skewMs + FAILOVER_MS;
-    const because = await converge(world, boundMs, goesOn);
-    if (because !== undefined) ledger.breaks('not-converged', because);
+    const reason = await converge(world, boundMs, goesOn);
+    if (reason !== undefined) ledger.breaks('not-converged', reason);
   }
   return {
     scenario,
@@ -70,14 +70,14 @@ export async function run(
 /** Until everybody has been served for a while, or the bound is over. Resolves to what is not as it should be then. */
 async function converge(world: World, boundMs: number, goesOn: () => boolean): Promise<string | undefined> {
   const { clockwork } = world;
-  let because = unsettled(world);
+  let reason = unsettled(world);
   for (let settledLooks = 0; settledLooks < SETTLED_LOOKS && clockwork.nowMs < boundMs; ) {
     await clockwork.run(Math.min(boundMs, clockwork.nowMs + SETTLED_LOOK_EVERY_MS), goesOn);
     if (!goesOn()) return undefined;
-    because = unsettled(world);
-    settledLooks = because === undefined ? settledLooks + 1 : 0;
+    reason = unsettled(world);
+    settledLooks = reason === undefined ? settledLooks + 1 : 0;
   }
-  return because;
+  return reason;
 }
 
 /** Begins faults when their time has come, and ends them. */

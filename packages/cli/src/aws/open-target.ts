@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { DynamoAuthorityStore } from '@evergrant/controller/aws/authority-store';
 import { DynamoControlStore } from '@evergrant/controller/aws/control-store';
 import { AWS_REGION_OF, deploymentNames } from '@evergrant/controller/aws/resource-names';
@@ -21,7 +21,7 @@ export interface AwsTargetOptions {
 export async function openAwsTarget({ deployment }: AwsTargetOptions): Promise<OperatorTarget> {
   const client = new DynamoDBClient(sdkSettings(AWS_REGION_OF[STANDBY_REGION]));
   const nowMs = (): number => Date.now();
-  const clock = new StoreClock({ nowMs, skewMs: DEFAULT_POLICY.skewMs });
+  const clock = new ClockSkewGuard({ nowMs, skewMs: DEFAULT_POLICY.skewMs });
   clock.watch(client);
   const table = deploymentNames(deployment).authorityTable;
   return {

@@ -32,19 +32,19 @@ function overview(
   record: ControlRecord,
 ): string[][] {
   const ago = (atMs: number | null): string => (atMs === null ? 'never' : `${duration(readAtMs - atMs)} ago`);
-  const { automation, standing, operation, fenceDebts, lastOperation } = record;
+  const { automation, verdictState, operation, pendingFences, lastOperation } = record;
   const rows = [
     ['authority', `epoch ${epoch}, ${region}`],
     ['renewed', `${ago(renewedAtMs)}${renewedBy === null ? '' : ` by ${renewedBy}`}`],
-    ['controller', `${standing?.verdict.kind ?? 'has not looked yet'}; last cycle ${ago(record.lastCycleAtMs)}`],
-    ['because', standing?.verdict.because ?? ''],
+    ['controller', `${verdictState?.verdict.kind ?? 'has not looked yet'}; last cycle ${ago(record.lastCycleAtMs)}`],
+    ['because', verdictState?.verdict.reason ?? ''],
     ['automation', `${automation.state} (${automation.by}: ${automation.reason})`],
   ];
   if (operation !== null) {
-    const stuck = operation.stuck === null ? '' : `: ${operation.stuck.because}`;
+    const stuck = operation.stuck === null ? '' : `: ${operation.stuck.reason}`;
     rows.push(['operation', `${operation.kind}, in phase ${operation.phase}${stuck}`]);
   }
-  if (fenceDebts.length > 0) rows.push(['fence debt', fenceDebts.map((debt) => debt.region).join(', ')]);
+  if (pendingFences.length > 0) rows.push(['fence debt', pendingFences.map((debt) => debt.region).join(', ')]);
   if (lastOperation !== null) rows.push(['last operation', lastOperation.summary]);
   return rows;
 }

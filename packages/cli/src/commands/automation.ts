@@ -47,10 +47,10 @@ async function changeAutomation(
   try {
     const effect = await change(target.ports, { by: operatorName(), reason: flags.reason ?? 'not given' });
     if (effect.kind === 'refused' || effect.kind === 'busy') {
-      throw new CommandError({ exitCode: EXIT.refused, code: effect.kind, message: `${name}: ${effect.because}` });
+      throw new CommandError({ exitCode: EXIT.refused, code: effect.kind, message: `${name}: ${effect.reason}` });
     }
     output.document({ command: name, effect: effect.kind });
-    output.line(effect.kind === 'done' ? `Automation ${outcome}.` : `Nothing to do: ${effect.because}.`);
+    output.line(effect.kind === 'done' ? `Automation ${outcome}.` : `Nothing to do: ${effect.reason}.`);
   } finally {
     await target.close();
   }

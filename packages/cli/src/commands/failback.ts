@@ -18,9 +18,9 @@ interface Flags {
 
 const WHAT: Readonly<Record<FailbackStage, string>> = {
   'confirm-fence': 'make sure that Oregon is fenced and cannot serve',
-  'keep-old-database': "stop Oregon's old databases and keep what they hold aside, for reconciliation",
+  'archive-database': "stop Oregon's old databases and keep what they hold aside, for reconciliation",
   follow: 'build a database in Oregon that follows Virginia, and wait until it keeps up',
-  'hand-over': 'stop granting in Virginia, carry everything over, promote Oregon, move authority and the edge',
+  switchover: 'stop granting in Virginia, carry everything over, promote Oregon, move authority and the edge',
   'restore-follower': "rebuild Virginia's database as the follower of Oregon",
   arm: 'arm the automation again',
 };
@@ -91,7 +91,7 @@ async function runStages(open: OpenTarget, named: FailbackStage | undefined, fla
   const { record, activeRegion } = await readControl(open);
   if (named === undefined && isAtHome(record, activeRegion)) {
     const output = createOutput(flags.json === true);
-    output.document({ outcome: 'already-done', because: 'Oregon is active' });
+    output.document({ outcome: 'already_done', reason: 'Oregon is active' });
     return output.line('Oregon is active: there is nothing to come back from.');
   }
   const left = remaining(record);

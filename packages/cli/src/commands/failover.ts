@@ -57,12 +57,12 @@ async function ask(
   const operator = { by: operatorName(), reason: flags.reason ?? 'not given' };
   const { effect, requestId } = await request(target.ports, wanted, operator);
   if (effect.kind !== 'done') {
-    throw new CommandError({ exitCode: EXIT.refused, code: effect.kind, message: `Not accepted: ${effect.because}` });
+    throw new CommandError({ exitCode: EXIT.refused, code: effect.kind, message: `Not accepted: ${effect.reason}` });
   }
   const answer = await awaitAnswer(target, requestId, output);
-  if (answer.outcome === 'already-done' || answer.operationId === null) {
-    output.document({ outcome: answer.outcome, because: answer.because });
-    output.line(`Nothing to do: ${answer.because}`);
+  if (answer.outcome === 'already_done' || answer.operationId === null) {
+    output.document({ outcome: answer.outcome, reason: answer.reason });
+    output.line(`Nothing to do: ${answer.reason}`);
     return undefined;
   }
   if (flags.wait === false) {

@@ -49,19 +49,19 @@ function row(entry: RecordedEntry): string[] {
 function sentence(entry: RecordedEntry): string {
   switch (entry.kind) {
     case 'verdict':
-      return `${entry.detail.from ?? 'nothing'} → ${entry.detail.to}: ${entry.detail.because}`;
+      return `${entry.detail.from ?? 'nothing'} → ${entry.detail.to}: ${entry.detail.reason}`;
     case 'operation-started':
       return `${entry.detail.operation} by ${entry.detail.by} (${entry.detail.reason})`;
     case 'phase':
-      return `${entry.detail.operation}: ${entry.detail.phase} took ${duration(entry.detail.tookMs)}: ${entry.detail.because}`;
+      return `${entry.detail.operation}: ${entry.detail.phase} took ${duration(entry.detail.tookMs)}: ${entry.detail.reason}`;
     case 'operation-ended':
       return `${entry.detail.kind}: ${entry.detail.outcome}: ${entry.detail.summary}`;
     case 'operator':
       return `${entry.detail.command} by ${entry.detail.by} (${entry.detail.reason})`;
     case 'request-answered':
-      return `${entry.detail.request.command.kind} ${entry.detail.outcome}: ${entry.detail.because}`;
-    case 'fence-debt':
-      return `${entry.detail.region} ${entry.detail.change}: ${entry.detail.because}`;
+      return `${entry.detail.request.command.kind} ${entry.detail.outcome}: ${entry.detail.reason}`;
+    case 'pending-fence':
+      return `${entry.detail.region} ${entry.detail.change}: ${entry.detail.reason}`;
     case 'alert':
       return `${entry.detail.severity}: ${entry.detail.text}`;
   }

@@ -32,7 +32,7 @@ export async function awaitAnswer(target: OperatorTarget, requestId: string, out
 
 function accepted(answer: AnsweredRequest): AnsweredRequest {
   if (answer.outcome !== 'refused') return answer;
-  throw new CommandError({ exitCode: EXIT.refused, code: 'refused', message: `Refused: ${answer.because}` });
+  throw new CommandError({ exitCode: EXIT.refused, code: 'refused', message: `Refused: ${answer.reason}` });
 }
 
 /** Follows an operation phase by phase until it has ended. @throws CommandError when it does not end in time. */
@@ -58,8 +58,8 @@ export async function followOperation(
   });
 }
 
-function progressOf({ phase, stuck }: { phase: Phase; stuck: { observed: string; because: string } | null }): string {
-  return stuck ? `${phase}: ${stuck.because}` : `${phase} …`;
+function progressOf({ phase, stuck }: { phase: Phase; stuck: { observed: string; reason: string } | null }): string {
+  return stuck ? `${phase}: ${stuck.reason}` : `${phase} …`;
 }
 
 function ended(report: OperationReport): OperationReport {

@@ -66,7 +66,7 @@ function overview(state: WorldState): string[][] {
     rows.push(['controller', `${controller.verdict}; last cycle ${age}`], ['because', controller.why]);
     rows.push(['automation', controller.automation]);
     if (controller.operation) rows.push(['operation', controller.operation]);
-    if (controller.fenceDebt.length > 0) rows.push(['fence debt', controller.fenceDebt.join(', ')]);
+    if (controller.pendingFences.length > 0) rows.push(['fence debt', controller.pendingFences.join(', ')]);
   } else {
     rows.push(['controller', 'nothing recorded yet, or the authority store does not answer']);
   }

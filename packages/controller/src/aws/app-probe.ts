@@ -21,7 +21,7 @@ export class EgressCheckedAppProbe implements AppProbe {
   async probe(region: Region): Promise<Fact> {
     const fact = await this.#options.probe.probe(region);
     if (fact.reading !== 'down' || (await this.#hasEgress())) return fact;
-    return unknown(`we reach nothing outside, so it cannot be said: ${fact.because}`);
+    return unknown(`we reach nothing outside, so it cannot be said: ${fact.reason}`);
   }
 
   #hasEgress(): Promise<boolean> {

@@ -14,7 +14,7 @@ import {
   text,
   textOf,
 } from '@evergrant/authority-store/authority-table';
-import type { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import type { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
 import type { AuthorityView } from '../core/authority';
@@ -24,7 +24,7 @@ import { awsFailure } from './sdk';
 export interface AuthorityStoreOptions {
   readonly client: DynamoDBClient;
   readonly table: string;
-  readonly clock: StoreClock;
+  readonly clock: ClockSkewGuard;
 }
 
 type Written = 'written' | 'conflict';

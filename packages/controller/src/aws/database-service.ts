@@ -11,13 +11,13 @@ import { otherRegion, type Region } from '@evergrant/core/regions';
 import type { DatabaseServiceView } from '../core/phase-views';
 import type { DatabaseServicePort } from '../ports';
 import type { FollowerSettings } from './follower-settings';
-import type { Introductions } from './region-resources';
+import type { RegionResourceRegistry } from './region-resources';
 import { AWS_REGION_OF, type DeploymentNames } from './resource-names';
 import { awsCall, isFault } from './sdk';
 
 export interface RdsOptions {
   readonly clients: Readonly<Record<Region, RDSClient>>;
-  readonly introductions: Introductions;
+  readonly introductions: RegionResourceRegistry;
   readonly names: DeploymentNames;
   readonly account: string;
   /** How a follower is made that is to become a primary database one day. */
@@ -45,7 +45,7 @@ export class Rds implements DatabaseServicePort {
       return instance === null ? { kind: 'kept' } : viewOf(instance);
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
-      return { kind: 'unreachable', because: failure.message };
+      return { kind: 'unreachable', reason: failure.message };
     }
   }
 
@@ -155,7 +155,7 @@ function viewOf({
   StatusInfos = [],
   ...instance
 }: DBInstance): DatabaseServiceView {
-  if (BROKEN.test(status)) return { kind: 'failed', because: `the database is ${status}` };
+  if (BROKEN.test(status)) return { kind: 'failed', reason: `the database is ${status}` };
   const isFollower = isReplica(instance);
   if (status === 'renaming' || instance.PendingModifiedValues?.DBInstanceIdentifier !== undefined) {
     return { kind: 'building' };
@@ -163,7 +163,7 @@ function viewOf({
   if (!isFollower) return { kind: status === 'creating' ? 'building' : 'running' };
   const ended = StatusInfos.find(({ Status }) => Status === 'terminated');
   if (ended !== undefined) {
-    return { kind: 'failed', because: `its replication is terminated: ${ended.Message ?? 'no reason is given'}` };
+    return { kind: 'failed', reason: `its replication is terminated: ${ended.Message ?? 'no reason is given'}` };
   }
   return { kind: status === 'available' || status === 'backing-up' ? 'following' : 'building' };
 }

@@ -49,7 +49,7 @@ function judge(observations: readonly HealthCheckObservation[], nowMs: number): 
   });
   if (fresh.length < OBSERVERS_MIN) return unknown(`the witness has ${fresh.length} fresh observations`);
   const healthy = fresh.filter(({ StatusReport: report }) => report?.Status?.startsWith('Success') === true);
-  const because = `the witness: ${healthy.length} of ${fresh.length} checkers reach it`;
-  if (healthy.length / fresh.length > HEALTHY_SHARE) return up(because);
-  return healthy.length === 0 ? down(because) : unknown(because);
+  const reason = `the witness: ${healthy.length} of ${fresh.length} checkers reach it`;
+  if (healthy.length / fresh.length > HEALTHY_SHARE) return up(reason);
+  return healthy.length === 0 ? down(reason) : unknown(reason);
 }

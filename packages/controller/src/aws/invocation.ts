@@ -43,7 +43,7 @@ export async function runInvocation(options: InvocationOptions): Promise<void> {
 }
 
 /** What may become a failover, or waits for nothing but people. */
-const URGENT: ReadonlySet<VerdictKind> = new Set(['confirming', 'hold', 'standby-not-ready', 'withheld', 'fail-over']);
+const URGENT: ReadonlySet<VerdictKind> = new Set(['confirming', 'hold', 'standby_not_ready', 'withheld', 'fail_over']);
 
 function samplesFor({ kind }: Verdict, { samplesMax, samplesUrgentMax }: InvocationOptions): number {
   return URGENT.has(kind) ? samplesUrgentMax : samplesMax;

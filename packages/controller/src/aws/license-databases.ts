@@ -6,10 +6,10 @@ import type { DatabasePort } from '../ports';
 import { LicenseDatabases } from '../probes/license-databases';
 import type { DatabaseLogin } from '../probes/sql';
 import type { Rds } from './database-service';
-import type { Introductions } from './region-resources';
+import type { RegionResourceRegistry } from './region-resources';
 
 export interface RdsLicenseDatabasesOptions {
-  readonly introductions: Introductions;
+  readonly introductions: RegionResourceRegistry;
   /** The controller's login; a failure says that our own credentials cannot be had. */
   readonly login: () => Promise<DatabaseLogin>;
   readonly certificateAuthorities: readonly string[];
@@ -32,7 +32,7 @@ export class RdsLicenseDatabases implements DatabasePort {
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
       // The address or the password could not be had: that says nothing about the database.
-      return { kind: 'unknown', because: failure.message };
+      return { kind: 'unknown', reason: failure.message };
     }
   }
 
@@ -41,7 +41,7 @@ export class RdsLicenseDatabases implements DatabasePort {
     const view = await this.view(region);
     if (view.kind === 'primary') return;
     if (view.kind !== 'follower') {
-      const message = `${region}'s follower cannot be asked: ${view.because}`;
+      const message = `${region}'s follower cannot be asked: ${view.reason}`;
       throw new OperatingError({ code: 'follower_unreachable', message, retryable: true });
     }
     if (view.epoch !== null && view.epoch.epoch > epochAtMost) return;

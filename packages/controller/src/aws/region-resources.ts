@@ -8,7 +8,7 @@ import { awsCall } from './sdk';
  * What a region's stack says of itself in the authority table, where the other region can read it even when the first
  * one is dead. Only what no name predicts: ARNs and addresses with random parts.
  */
-export interface RegionIntroduction {
+export interface RegionResourceRecord {
   readonly loadBalancerArn: string;
   readonly serveAclArn: string;
   readonly fenceAclArn: string;
@@ -21,7 +21,7 @@ export interface RegionIntroduction {
   readonly databaseRouteTableIds: string;
 }
 
-export const INTRODUCED = [
+export const REGION_RESOURCE_FIELDS = [
   'loadBalancerArn',
   'serveAclArn',
   'fenceAclArn',
@@ -31,13 +31,13 @@ export const INTRODUCED = [
   'databaseKeyArn',
   'vpcId',
   'databaseRouteTableIds',
-] as const satisfies readonly (keyof RegionIntroduction)[];
+] as const satisfies readonly (keyof RegionResourceRecord)[];
 
 /** Reads the introductions, each once a container: they change only with a deployment, which starts new ones. */
-export class Introductions {
+export class RegionResourceRegistry {
   readonly #client: DynamoDBClient;
   readonly #table: string;
-  readonly #known = new Map<Region, RegionIntroduction>();
+  readonly #known = new Map<Region, RegionResourceRecord>();
 
   constructor(client: DynamoDBClient, table: string) {
     this.#client = client;
@@ -45,7 +45,7 @@ export class Introductions {
   }
 
   /** @throws OperatingError when the table does not answer, or the region has not introduced itself wholly */
-  async of(region: Region): Promise<RegionIntroduction> {
+  async of(region: Region): Promise<RegionResourceRecord> {
     const known = this.#known.get(region);
     if (known !== undefined) return known;
     const get = new GetItemCommand({ TableName: this.#table, Key: regionKey(region), ConsistentRead: true });
@@ -61,11 +61,13 @@ export class Introductions {
   }
 }
 
-function introductionOf(item: Item | undefined, region: Region): RegionIntroduction {
-  const missing = INTRODUCED.filter((name) => textOf(item, name) === null);
+function introductionOf(item: Item | undefined, region: Region): RegionResourceRecord {
+  const missing = REGION_RESOURCE_FIELDS.filter((name) => textOf(item, name) === null);
   if (missing.length > 0) {
     const message = `${region} has not introduced itself (${missing.join(', ')} missing): has its stack been deployed?`;
     throw new OperatingError({ code: 'region_not_introduced', message, retryable: true });
   }
-  return Object.fromEntries(INTRODUCED.map((name) => [name, textOf(item, name)])) as unknown as RegionIntroduction;
+  return Object.fromEntries(
+    REGION_RESOURCE_FIELDS.map((name) => [name, textOf(item, name)]),
+  ) as unknown as RegionResourceRecord;
 }

@@ -5,7 +5,7 @@ export const CONTROLLER_METRICS = {
   cycle: 'ControllerCycle',
   blind: 'ControllerBlind',
   failed: 'ControllerFailed',
-  fenceDebts: 'FenceDebts',
+  pendingFences: 'FenceDebts',
   /** How long the automation has not been armed, in seconds. */
   unarmedSeconds: 'AutomationUnarmedSeconds',
   holdingSeconds: 'HoldingSeconds',

@@ -14,9 +14,9 @@ export class Telemetry {
     switch (outcome.kind) {
       case 'watched':
         this.#heartbeat();
-        this.#count(CONTROLLER_METRICS.applicationDown, outcome.verdict.kind === 'application-down');
-        this.#count(CONTROLLER_METRICS.databaseDown, outcome.verdict.kind === 'database-down');
-        this.#count(CONTROLLER_METRICS.standbyNotReady, outcome.verdict.kind === 'standby-not-ready');
+        this.#count(CONTROLLER_METRICS.applicationDown, outcome.verdict.kind === 'application_down');
+        this.#count(CONTROLLER_METRICS.databaseDown, outcome.verdict.kind === 'database_down');
+        this.#count(CONTROLLER_METRICS.standbyNotReady, outcome.verdict.kind === 'standby_not_ready');
         this.logger.info('watched', { verdict: outcome.verdict });
         break;
       case 'stepped': {
@@ -31,17 +31,17 @@ export class Telemetry {
         this.logger.info('another controller wrote first');
         break;
       case 'blind':
-        this.logger.error('blind: nothing can be decided', { because: outcome.because });
+        this.logger.error('blind: nothing can be decided', { reason: outcome.reason });
     }
     // At once: what an invocation kept to its end would be lost with one that is ended from outside.
     this.publish();
   };
 
   /** What lasts is read from the record once an invocation. */
-  standing({ automation, fenceDebts, standing }: ControlRecord, nowMs: number): void {
+  verdictState({ automation, pendingFences, verdictState }: ControlRecord, nowMs: number): void {
     const unarmedMs = automation.state === 'armed' ? 0 : nowMs - automation.sinceMs;
-    const holdingMs = standing?.verdict.kind === 'hold' ? nowMs - standing.sinceMs : 0;
-    this.#metrics.addMetric(CONTROLLER_METRICS.fenceDebts, MetricUnit.Count, fenceDebts.length);
+    const holdingMs = verdictState?.verdict.kind === 'hold' ? nowMs - verdictState.sinceMs : 0;
+    this.#metrics.addMetric(CONTROLLER_METRICS.pendingFences, MetricUnit.Count, pendingFences.length);
     this.#metrics.addMetric(CONTROLLER_METRICS.unarmedSeconds, MetricUnit.Seconds, unarmedMs / 1_000);
     this.#metrics.addMetric(CONTROLLER_METRICS.holdingSeconds, MetricUnit.Seconds, holdingMs / 1_000);
   }

@@ -4,12 +4,12 @@ import { otherRegion, type Region } from '@evergrant/core/regions';
 import type { AclView } from '../core/phase-views';
 import type { RouterPort } from '../ports';
 import { CallFailure, call } from '../probes/http-call';
-import type { Introductions } from './region-resources';
+import type { RegionResourceRegistry } from './region-resources';
 import { awsCall, isFault } from './sdk';
 
 export interface WebAclsOptions {
   readonly clients: Readonly<Record<Region, WAFV2Client>>;
-  readonly introductions: Introductions;
+  readonly introductions: RegionResourceRegistry;
   /** Each region's own address, for a look from outside. */
   readonly addresses: Readonly<Record<Region, string>>;
   readonly timeoutMs: number;
@@ -37,7 +37,7 @@ export class WebAcls implements RouterPort {
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
       if (isFault(failure, 'WAFNonexistentItemException')) this.#options.introductions.forget(region);
-      return { kind: 'unreachable', because: failure.message };
+      return { kind: 'unreachable', reason: failure.message };
     }
   }
 

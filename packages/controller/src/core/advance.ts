@@ -5,10 +5,10 @@ import type { Policy } from './policy';
 import type { TransitionRow } from './transitions';
 
 /** Whose the authority is, as an operation sees it. Anybody else's epoch ends the operation. */
-export function authorityStanding(operation: Operation, authority: AuthorityView): 'origin' | 'ours' | 'someone-elses' {
+export function authorityStanding(operation: Operation, authority: AuthorityView): 'origin' | 'ours' | 'other' {
   if (authority.epoch === operation.fromEpoch && authority.region === operation.fromRegion) return 'origin';
   if (authority.epoch === operation.toEpoch && authority.operationId === operation.id) return 'ours';
-  return 'someone-elses';
+  return 'other';
 }
 
 /**
@@ -38,7 +38,7 @@ export function note(operation: Operation, finding: Finding, row: TransitionRow,
     evidence,
     stuck: {
       observed: finding.observed,
-      because: finding.because,
+      reason: finding.reason,
       sinceMs: same ? stuck.sinceMs : nowMs,
       alertedAtMs: same ? stuck.alertedAtMs : null,
     },
@@ -69,6 +69,6 @@ export function leavePhase(operation: Operation, phase: Phase | null, nowMs: num
 /** A phase that has found the same thing for too long, and has not said so yet. */
 export function isToBeTold(operation: Operation, policy: Policy, nowMs: number): boolean {
   const { stuck } = operation;
-  if (stuck === null || stuck.alertedAtMs !== null || stuck.observed === 'waiting-for-opening') return false;
+  if (stuck === null || stuck.alertedAtMs !== null || stuck.observed === 'waiting_for_opening') return false;
   return nowMs - stuck.sinceMs >= policy.stuckAlertAfterMs;
 }

@@ -53,12 +53,12 @@ function consequences(
     case 'confirm-fence':
       // What the router has just confirmed is owed no longer.
       return {
-        fenceDebts: record.fenceDebts.filter(({ region }) => region !== operation.toRegion),
+        pendingFences: record.pendingFences.filter(({ region }) => region !== operation.toRegion),
         failbackDoneAtMs: { ...record.failbackDoneAtMs, 'confirm-fence': nowMs },
       };
     case 'restore-follower':
       // In time of peace it is no stage of a way back.
-      return record.failbackDoneAtMs['hand-over'] === undefined ? {} : stageDone(record, operation, nowMs);
+      return record.failbackDoneAtMs['switchover'] === undefined ? {} : stageDone(record, operation, nowMs);
     default:
       return stageDone(record, operation, nowMs);
   }
@@ -72,8 +72,8 @@ function summaryOf(operation: Operation, outcome: OperationReport['outcome']): s
   const { kind, toRegion, toEpoch, evidence } = operation;
   if (outcome === 'superseded') return `${kind}: ended, because the authority is somebody else's`;
   if (outcome === 'abandoned') return `${kind}: abandoned in phase ${operation.phase}`;
-  if (kind !== 'failover' && kind !== 'hand-over') return `${kind}: done`;
-  const fence = evidence.fence === 'owed' ? `; the fence of ${operation.fromRegion} is owed` : '';
+  if (kind !== 'failover' && kind !== 'switchover') return `${kind}: done`;
+  const fence = evidence.fence === 'pending' ? `; the fence of ${operation.fromRegion} is owed` : '';
   return `${toRegion} grants in epoch ${toEpoch}; ${lossOf(operation)}${fence}`;
 }
 

@@ -15,23 +15,23 @@ export interface Automation {
 }
 
 /** A fence that is still owed: the region could not be reached, or refused it. It is tried again on every cycle until confirmed. */
-export interface FenceDebt {
+export interface PendingFence {
   readonly region: Region;
   /** The epoch whose opening made the fence necessary. */
   readonly epoch: number;
   readonly sinceMs: number;
   readonly lastTriedAtMs: number;
-  readonly because: string;
+  readonly reason: string;
 }
 
 /** The standing verdict: since when its key has held, and what was told about it. */
-export interface StandingVerdict {
+export interface VerdictState {
   readonly verdict: Verdict;
   readonly sinceMs: number;
   /** When people were alerted of this verdict; null: it needed none, or not yet. */
   readonly alertedAtMs: number | null;
   /** People were alerted, of this verdict or an earlier one, and have not heard yet that all is well again. */
-  readonly allClearOwed: boolean;
+  readonly resolvedPending: boolean;
 }
 
 /**
@@ -45,10 +45,10 @@ export interface ControlRecord {
   readonly receiverAbsentSinceMs: number | null;
   /** How far the follower was last seen to have received; null or absent (an older record): not known. */
   readonly followerReceivedLsn?: Lsn | null;
-  readonly standing: StandingVerdict | null;
+  readonly verdictState: VerdictState | null;
   readonly operation: Operation | null;
   readonly lastOperation: OperationReport | null;
-  readonly fenceDebts: readonly FenceDebt[];
+  readonly pendingFences: readonly PendingFence[];
   /** Stages of the current failback that are done, with the time; emptied by a failover. */
   readonly failbackDoneAtMs: Readonly<Partial<Record<FailbackStage, number>>>;
   readonly request: OperatorRequest | null;
@@ -66,10 +66,10 @@ export function initialControl(nowMs: number): ControlRecord {
     confirmation: null,
     receiverAbsentSinceMs: null,
     followerReceivedLsn: null,
-    standing: null,
+    verdictState: null,
     operation: null,
     lastOperation: null,
-    fenceDebts: [],
+    pendingFences: [],
     failbackDoneAtMs: {},
     request: null,
     lastAnswer: null,

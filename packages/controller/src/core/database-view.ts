@@ -46,9 +46,9 @@ export interface PrimaryView {
  * - `unknown`: our own credentials, names or configuration failed: no evidence at all.
  */
 export type DatabaseView =
-  | { readonly kind: 'unreachable'; readonly because: string }
-  | { readonly kind: 'busy'; readonly because: string }
-  | { readonly kind: 'unknown'; readonly because: string }
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  | { readonly kind: 'busy'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string }
   | FollowerView
   | PrimaryView;
 
@@ -58,20 +58,20 @@ export function databaseFact(view: DatabaseView): Fact {
     case 'primary':
       return up('it answers and is writable');
     case 'busy':
-      return up(`it answers, though it is full: ${view.because}`);
+      return up(`it answers, though it is full: ${view.reason}`);
     case 'unreachable':
-      return down(view.because);
+      return down(view.reason);
     case 'follower':
       return unknown('it answers, but it follows another database');
     case 'unknown':
-      return unknown(view.because);
+      return unknown(view.reason);
   }
 }
 
 /** Does the follower hear its primary database? Silence is measured on the follower's own clock. */
 export function followerFact(view: DatabaseView, policy: Policy): Fact {
   if (view.kind === 'primary') return unknown('the follower is a primary database already');
-  if (view.kind !== 'follower') return unknown(`the follower could not be asked: ${view.because}`);
+  if (view.kind !== 'follower') return unknown(`the follower could not be asked: ${view.reason}`);
   const { receiver } = view;
   if (receiver === null) return down('the follower has no connection to its primary database');
   if (receiver.status === null)
@@ -95,9 +95,9 @@ export function promotableFact(view: DatabaseView): Fact {
       return down('the database of the standby is no follower: it is a primary database already');
     case 'busy':
     case 'unreachable':
-      return down(`the follower could not be reached: ${view.because}`);
+      return down(`the follower could not be reached: ${view.reason}`);
     case 'unknown':
-      return unknown(`the follower could not be asked: ${view.because}`);
+      return unknown(`the follower could not be asked: ${view.reason}`);
   }
 }
 

@@ -26,7 +26,7 @@ export interface DecisionRow {
 const confirmed = ({ confirmation }: Situation, policy: Policy): boolean =>
   (confirmation?.count ?? 0) >= policy.samplesToConfirm;
 
-const hold = (cause: HoldCause, fact: Fact): Verdict => ({ kind: 'hold', cause, because: fact.because });
+const hold = (cause: HoldCause, fact: Fact): Verdict => ({ kind: 'hold', cause, reason: fact.reason });
 
 /** The failure matrix. From the row `both down` on, application and database are both down. */
 export const DECISIONS: readonly DecisionRow[] = [
@@ -47,50 +47,50 @@ export const DECISIONS: readonly DecisionRow[] = [
     when: ({ facts }) => facts.app.reading === 'up' && facts.database.reading === 'up',
     verdict: ({ facts }) =>
       facts.standby.reading === 'up'
-        ? { kind: 'healthy', standby: 'ready', because: 'application and database answer' }
-        : { kind: 'healthy', standby: 'not-ready', because: `both answer, but the standby: ${facts.standby.because}` },
+        ? { kind: 'healthy', standby: 'ready', reason: 'application and database answer' }
+        : { kind: 'healthy', standby: 'not_ready', reason: `both answer, but the standby: ${facts.standby.reason}` },
     why: 'All is well; that the standby could not take over now is said in time of peace.',
   },
   {
     name: 'application down, database up',
     when: ({ facts }) => facts.app.reading === 'down' && facts.database.reading === 'up',
-    verdict: ({ facts }) => ({ kind: 'application-down', because: facts.app.because }),
+    verdict: ({ facts }) => ({ kind: 'application_down', reason: facts.app.reason }),
     why: 'The database, and with it every license, is alive: the team repairs the application.',
   },
   {
     name: 'application up, database down',
     when: ({ facts }) => facts.app.reading === 'up' && facts.database.reading === 'down',
-    verdict: ({ facts }) => ({ kind: 'database-down', because: facts.database.because }),
+    verdict: ({ facts }) => ({ kind: 'database_down', reason: facts.database.reason }),
     why: 'The database service replaces the database inside the region, and loses nothing by it.',
   },
   {
     name: 'application unknown',
     when: ({ facts }) => facts.app.reading === 'unknown',
-    verdict: ({ facts }) => hold('application-unknown', facts.app),
+    verdict: ({ facts }) => hold('application_unknown', facts.app),
     why: 'A look that failed for reasons of our own says nothing about the region.',
   },
   {
     name: 'database unknown',
     when: ({ facts }) => facts.database.reading === 'unknown',
-    verdict: ({ facts }) => hold('database-unknown', facts.database),
+    verdict: ({ facts }) => hold('database_unknown', facts.database),
     why: 'A look that failed for reasons of our own says nothing about the region.',
   },
   {
     name: 'both down, the witness sees it alive',
     when: ({ facts }) => facts.witness.reading === 'up',
-    verdict: ({ facts }) => hold('witness-disagrees', facts.witness),
+    verdict: ({ facts }) => hold('witness_disagrees', facts.witness),
     why: 'Customers may see what the witness sees: it is we who are cut off.',
   },
   {
     name: 'both down, the follower still hears it',
     when: ({ facts, confirmation }) => (confirmation?.livedBefore ?? false) && facts.follower.reading === 'up',
-    verdict: ({ facts }) => hold('follower-hears-primary', facts.follower),
+    verdict: ({ facts }) => hold('follower_hears_primary', facts.follower),
     why: 'It has been heard since we lost it: nothing is being confirmed, and people should know why.',
   },
   {
     name: 'both down, it still renews',
     when: ({ facts, confirmation }) => (confirmation?.livedBefore ?? false) && facts.renewal.reading === 'up',
-    verdict: ({ facts }) => hold('authority-renewed', facts.renewal),
+    verdict: ({ facts }) => hold('authority_renewed', facts.renewal),
     why: 'It has renewed its authority since we lost it: nothing is being confirmed, and people should know why.',
   },
   {
@@ -100,44 +100,44 @@ export const DECISIONS: readonly DecisionRow[] = [
       kind: 'confirming',
       count: confirmation?.count ?? 0,
       needed: policy.samplesToConfirm,
-      because: `both down in ${confirmation?.count ?? 0} of ${policy.samplesToConfirm} samples`,
+      reason: `both down in ${confirmation?.count ?? 0} of ${policy.samplesToConfirm} samples`,
     }),
     why: 'A blink is no death: every sample of the whole window must say the same.',
   },
   {
     name: 'confirmed, the witness is silent',
     when: ({ facts }) => facts.witness.reading === 'unknown',
-    verdict: ({ facts }) => hold('witness-unknown', facts.witness),
+    verdict: ({ facts }) => hold('witness_unknown', facts.witness),
     why: 'Without a second pair of eyes we cannot tell a dead region from a dead link.',
   },
   {
     name: 'confirmed, the authority was renewed',
     when: ({ facts }) => facts.renewal.reading === 'up',
-    verdict: ({ facts }) => hold('authority-renewed', facts.renewal),
+    verdict: ({ facts }) => hold('authority_renewed', facts.renewal),
     why: 'A renewal proves a server and a writable database alive, whatever the probes say.',
   },
   {
     name: 'confirmed, renewal unknown',
     when: ({ facts }) => facts.renewal.reading === 'unknown',
-    verdict: ({ facts }) => hold('renewal-unknown', facts.renewal),
+    verdict: ({ facts }) => hold('renewal_unknown', facts.renewal),
     why: 'A region that may still be renewing may still be granting.',
   },
   {
     name: 'confirmed, the follower hears its primary',
     when: ({ facts }) => facts.follower.reading === 'up',
-    verdict: ({ facts }) => hold('follower-hears-primary', facts.follower),
+    verdict: ({ facts }) => hold('follower_hears_primary', facts.follower),
     why: 'A stream that flows proves the primary database alive, whatever the probes say.',
   },
   {
     name: 'confirmed, the standby is not ready',
     when: ({ facts }) => facts.standby.reading !== 'up',
-    verdict: ({ facts }) => ({ kind: 'standby-not-ready', because: facts.standby.because }),
+    verdict: ({ facts }) => ({ kind: 'standby_not_ready', reason: facts.standby.reason }),
     why: 'To fail over onto a region that cannot take over makes two dead regions of one.',
   },
   {
     name: 'confirmed, the follower cannot tell',
     when: ({ facts }) => facts.follower.reading === 'unknown',
-    verdict: ({ facts }) => hold('follower-unknown', facts.follower),
+    verdict: ({ facts }) => hold('follower_unknown', facts.follower),
     why: 'Its veto must have been asked for before it can be said that there was none.',
   },
   {
@@ -146,7 +146,7 @@ export const DECISIONS: readonly DecisionRow[] = [
     verdict: ({ automation }) => ({
       kind: 'withheld',
       automation: automation.state === 'paused' ? 'paused' : 'disarmed',
-      because: `the automation is ${automation.state} (${automation.by}: ${automation.reason})`,
+      reason: `the automation is ${automation.state} (${automation.by}: ${automation.reason})`,
     }),
     why: 'People have taken the decision to themselves: they are told that it is time to take it.',
   },
@@ -154,8 +154,8 @@ export const DECISIONS: readonly DecisionRow[] = [
     name: 'confirmed, ready and armed',
     when: () => true,
     verdict: ({ confirmation }) => ({
-      kind: 'fail-over',
-      because: `application and database down in ${confirmation?.count} consecutive samples, the follower hears nothing, the witness agrees`,
+      kind: 'fail_over',
+      reason: `application and database down in ${confirmation?.count} consecutive samples, the follower hears nothing, the witness agrees`,
     }),
     why: 'Nobody who could know better says that the region lives.',
   },
@@ -175,17 +175,17 @@ export function decidingRow(situation: Situation, policy: Policy): DecisionRow {
 
 /** The verdict while an operation is in progress: it rests on no facts. */
 export function operating(operation: Operation | null): Verdict {
-  return { kind: 'operating', because: `${operation?.kind}, in phase ${operation?.phase}` };
+  return { kind: 'operating', reason: `${operation?.kind}, in phase ${operation?.phase}` };
 }
 
 function serving({ facts, activeRegion }: Situation): Verdict {
   const watch = standbyWatch(facts);
-  const because = watch === 'well' ? `${activeRegion} serves` : `${facts.app.because}; ${facts.database.because}`;
-  return { kind: 'serving-from-standby', watch, because };
+  const reason = watch === 'well' ? `${activeRegion} serves` : `${facts.app.reason}; ${facts.database.reason}`;
+  return { kind: 'serving_from_standby', watch, reason };
 }
 
 function standbyWatch({ app, database }: Facts): StandbyWatch {
   if (app.reading === 'unknown' || database.reading === 'unknown') return 'unknown';
-  if (app.reading === 'down') return database.reading === 'down' ? 'both-down' : 'application-down';
-  return database.reading === 'down' ? 'database-down' : 'well';
+  if (app.reading === 'down') return database.reading === 'down' ? 'both_down' : 'application_down';
+  return database.reading === 'down' ? 'database_down' : 'well';
 }

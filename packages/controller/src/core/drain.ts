@@ -1,24 +1,24 @@
 import { compareLsn, type FollowerView, followerFact, type PrimaryView } from './database-view';
 import { type Context, type Finding, followerEvidence } from './finding';
-import type { Sights } from './phase-views';
+import type { PhaseViews } from './phase-views';
 
 /**
  * How far the follower has come with what the origin had granted. While the origin answers, it is closed first and its
  * position becomes the target; when it does not, all that can be done is to replay what has arrived.
  */
-export function classifyDrain({ origin, target }: Sights['drain'], context: Context): Finding<'drain'> {
+export function classifyDrain({ origin, target }: PhaseViews['drain'], context: Context): Finding<'drain'> {
   const { operation } = context;
   if (target.kind === 'primary') {
-    return operation.kind === 'hand-over'
+    return operation.kind === 'switchover'
       ? {
-          observed: 'target-primary-before-hand-over',
-          because: `${operation.toRegion}'s database is a primary already`,
+          observed: 'target_primary_before_switchover',
+          reason: `${operation.toRegion}'s database is a primary already`,
         }
-      : { observed: 'target-already-primary', because: `${operation.toRegion}'s database is a primary already` };
+      : { observed: 'target_already_primary', reason: `${operation.toRegion}'s database is a primary already` };
   }
-  if (target.kind !== 'follower') return { observed: 'target-unreachable', because: target.because };
+  if (target.kind !== 'follower') return { observed: 'target_unreachable', reason: target.reason };
   if (origin.kind === 'primary') return withOrigin(origin, target, context);
-  return withoutOrigin(target, origin.kind === 'follower' ? 'it follows another database' : origin.because, context);
+  return withoutOrigin(target, origin.kind === 'follower' ? 'it follows another database' : origin.reason, context);
 }
 
 function withOrigin(origin: PrimaryView, target: FollowerView, context: Context): Finding<'drain'> {
@@ -28,14 +28,14 @@ function withOrigin(origin: PrimaryView, target: FollowerView, context: Context)
   const closed = row !== null && (row.epoch > operation.fromEpoch || (row.epoch === operation.fromEpoch && row.closed));
   // A living origin that cannot be closed (its commits hang, say) must not hold up a failover for ever.
   if (!closed && isOutOfTime(context)) return outOfTime(target, learned);
-  if (!closed) return { observed: 'origin-open', because: `${operation.fromRegion}'s database answers`, learned };
+  if (!closed) return { observed: 'origin_open', reason: `${operation.fromRegion}'s database answers`, learned };
   const originLsn = operation.evidence.originLsn ?? origin.flushedLsn;
   const closing = { ...learned, originLsn, originClosedAtMs: operation.evidence.originClosedAtMs ?? nowMs };
   if (hasReplayed(target, originLsn)) return carriedOver(originLsn, closing);
-  if (target.replayPaused) return { observed: 'replay-paused', because: 'its replay is paused', learned: closing };
+  if (target.replayPaused) return { observed: 'replay_paused', reason: 'its replay is paused', learned: closing };
   if (isOutOfTime(context)) return outOfTime(target, closing);
-  const because = `replayed ${target.replayedLsn} of ${originLsn}`;
-  return { observed: 'target-behind-closed-origin', because, learned: closing };
+  const reason = `replayed ${target.replayedLsn} of ${originLsn}`;
+  return { observed: 'target_behind_closed_origin', reason, learned: closing };
 }
 
 function withoutOrigin(target: FollowerView, lost: string, context: Context): Finding<'drain'> {
@@ -43,25 +43,25 @@ function withoutOrigin(target: FollowerView, lost: string, context: Context): Fi
   const learned = followerEvidence(target, context);
   const { originLsn } = operation.evidence;
   if (originLsn !== null && hasReplayed(target, originLsn)) return carriedOver(originLsn, learned);
-  if (target.replayPaused) return { observed: 'replay-paused', because: 'its replay is paused', learned };
-  if (operation.kind === 'hand-over') {
-    return { observed: 'origin-lost-in-hand-over', because: `${operation.fromRegion}'s database: ${lost}`, learned };
+  if (target.replayPaused) return { observed: 'replay_paused', reason: 'its replay is paused', learned };
+  if (operation.kind === 'switchover') {
+    return { observed: 'origin_lost_in_switchover', reason: `${operation.fromRegion}'s database: ${lost}`, learned };
   }
   if (isOutOfTime(context)) return outOfTime(target, learned);
   if (followerFact(target, policy).reading !== 'down') {
-    return { observed: 'origin-lost-still-receiving', because: `at ${target.receivedLsn}`, learned };
+    return { observed: 'origin_lost_still_receiving', reason: `at ${target.receivedLsn}`, learned };
   }
   // The log may end in the middle of a record, which can never be replayed: a replay at rest has done what it could.
   const atRest = nowMs - (learned.replayMovedAtMs ?? nowMs) >= policy.drainAtRestMs;
   if (target.receivedLsn === null || hasReplayed(target, target.receivedLsn) || atRest) {
     return {
-      observed: 'all-received-replayed',
-      because: `replayed ${target.replayedLsn} of ${target.receivedLsn} received`,
-      learned: { ...learned, carriedOver: 'all-received' },
+      observed: 'all_received_replayed',
+      reason: `replayed ${target.replayedLsn} of ${target.receivedLsn} received`,
+      learned: { ...learned, carriedOver: 'all_received' },
     };
   }
-  const because = `replayed ${target.replayedLsn} of ${target.receivedLsn} received`;
-  return { observed: 'origin-lost-still-replaying', because, learned };
+  const reason = `replayed ${target.replayedLsn} of ${target.receivedLsn} received`;
+  return { observed: 'origin_lost_still_replaying', reason, learned };
 }
 
 function hasReplayed(target: FollowerView, lsn: string): boolean {
@@ -74,11 +74,11 @@ function isOutOfTime({ operation, policy, nowMs }: Context): boolean {
 }
 
 function carriedOver(originLsn: string, learned: Finding['learned']): Finding<'drain'> {
-  const because = `all of the origin's log up to ${originLsn} is replayed`;
-  return { observed: 'carried-over', because, learned: { ...learned, carriedOver: 'everything' } };
+  const reason = `all of the origin's log up to ${originLsn} is replayed`;
+  return { observed: 'carried_over', reason, learned: { ...learned, carriedOver: 'everything' } };
 }
 
 function outOfTime(target: FollowerView, learned: Finding['learned']): Finding<'drain'> {
-  const because = `it has received ${target.receivedLsn} and replayed ${target.replayedLsn}`;
-  return { observed: 'out-of-time', because, learned: { ...learned, carriedOver: 'part' } };
+  const reason = `it has received ${target.receivedLsn} and replayed ${target.replayedLsn}`;
+  return { observed: 'out_of_time', reason, learned: { ...learned, carriedOver: 'part' } };
 }

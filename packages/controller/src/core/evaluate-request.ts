@@ -7,15 +7,15 @@ import type { Command } from './requests';
 
 /** What an operator's request comes to. `begin` and `end` are carried out in the same write that answers it. */
 export type Answer =
-  | { readonly outcome: 'accepted'; readonly because: string; readonly begin: OperationKind }
+  | { readonly outcome: 'accepted'; readonly reason: string; readonly begin: OperationKind }
   /** The operation in progress ends here, and `begin` (if any) begins in its place. */
   | {
       readonly outcome: 'accepted';
-      readonly because: string;
+      readonly reason: string;
       readonly abandon: true;
       readonly begin: OperationKind | null;
     }
-  | { readonly outcome: 'already-done' | 'refused'; readonly because: string };
+  | { readonly outcome: 'already_done' | 'refused'; readonly reason: string };
 
 export interface Asked {
   readonly control: ControlRecord;
@@ -27,9 +27,9 @@ export interface Asked {
 /** Which region must be active for a stage. */
 const ACTIVE_FOR: Readonly<Record<FailbackStage, Region>> = {
   'confirm-fence': STANDBY_REGION,
-  'keep-old-database': STANDBY_REGION,
+  'archive-database': STANDBY_REGION,
   follow: STANDBY_REGION,
-  'hand-over': STANDBY_REGION,
+  switchover: STANDBY_REGION,
   'restore-follower': PRIMARY_REGION,
   arm: PRIMARY_REGION,
 };
@@ -44,26 +44,26 @@ export function answer(command: Command, asked: Asked): Answer {
 /** A human's failover skips the detection, and nothing else. */
 function answerFailover({ authority, standby }: Asked): Answer {
   if (authority.region !== PRIMARY_REGION) {
-    return { outcome: 'already-done', because: `${authority.region} is active, in epoch ${authority.epoch}` };
+    return { outcome: 'already_done', reason: `${authority.region} is active, in epoch ${authority.epoch}` };
   }
-  if (standby.reading !== 'up') return refused(`the standby cannot take over: ${standby.because}`);
-  return { outcome: 'accepted', because: standby.because, begin: 'failover' };
+  if (standby.reading !== 'up') return refused(`the standby cannot take over: ${standby.reason}`);
+  return { outcome: 'accepted', reason: standby.reason, begin: 'failover' };
 }
 
 function answerStage(stage: FailbackStage, { control, authority }: Asked): Answer {
   const needed = ACTIVE_FOR[stage];
   if (authority.region !== needed) {
-    if (stage === 'hand-over') return { outcome: 'already-done', because: `${authority.region} is active already` };
+    if (stage === 'switchover') return { outcome: 'already_done', reason: `${authority.region} is active already` };
     return refused(`${stage} is for when ${needed} is active, and ${authority.region} is`);
   }
   const missing = stagesBefore(stage, control).find((earlier) => control.failbackDoneAtMs[earlier] === undefined);
   if (missing !== undefined) return refused(`${missing} comes first`);
-  if (control.fenceDebts.length > 0 && stage !== 'confirm-fence') {
-    return refused(`the fence of ${control.fenceDebts.map(({ region }) => region).join(', ')} is still owed`);
+  if (control.pendingFences.length > 0 && stage !== 'confirm-fence') {
+    return refused(`the fence of ${control.pendingFences.map(({ region }) => region).join(', ')} is still owed`);
   }
   return {
     outcome: 'accepted',
-    because: `${authority.region} is active and every earlier stage is done`,
+    reason: `${authority.region} is active and every earlier stage is done`,
     begin: stage,
   };
 }
@@ -82,17 +82,17 @@ function answerAbort(operation: Operation | null): Answer {
   if (operation === null) return refused('nothing is in progress');
   if (operation.kind === 'failover') return refused('a failover is never abandoned: the old region has lost its epoch');
   if (operation.kind === 'reopen') return refused('the hand-over is being abandoned already');
-  if (operation.kind !== 'hand-over') {
-    return { outcome: 'accepted', because: `${operation.kind} can be started again`, abandon: true, begin: null };
+  if (operation.kind !== 'switchover') {
+    return { outcome: 'accepted', reason: `${operation.kind} can be started again`, abandon: true, begin: null };
   }
-  const phases = PHASES_OF['hand-over'];
+  const phases = PHASES_OF['switchover'];
   if (phases.indexOf(operation.phase) >= phases.indexOf('promote')) {
     return refused(`${operation.toRegion}'s promotion is recorded: the hand-over goes on`);
   }
-  const because = `${operation.fromRegion} gets a new epoch`;
-  return { outcome: 'accepted', because, abandon: true, begin: operation.phase === 'check' ? null : 'reopen' };
+  const reason = `${operation.fromRegion} gets a new epoch`;
+  return { outcome: 'accepted', reason, abandon: true, begin: operation.phase === 'preflight' ? null : 'reopen' };
 }
 
-function refused(because: string): Answer {
-  return { outcome: 'refused', because };
+function refused(reason: string): Answer {
+  return { outcome: 'refused', reason };
 }

@@ -4,19 +4,19 @@ export type Reading = 'up' | 'down' | 'unknown';
 /** A reading with its evidence, in a sentence for people. */
 export interface Fact {
   readonly reading: Reading;
-  readonly because: string;
+  readonly reason: string;
 }
 
-export function up(because: string): Fact {
-  return { reading: 'up', because };
+export function up(reason: string): Fact {
+  return { reading: 'up', reason };
 }
 
-export function down(because: string): Fact {
-  return { reading: 'down', because };
+export function down(reason: string): Fact {
+  return { reading: 'down', reason };
 }
 
-export function unknown(because: string): Fact {
-  return { reading: 'unknown', because };
+export function unknown(reason: string): Fact {
+  return { reading: 'unknown', reason };
 }
 
 /**

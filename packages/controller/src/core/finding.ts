@@ -7,7 +7,7 @@ import type { Observed } from './transitions';
 /** What a phase found: its name in the transition table, the sentence for people, and what is learned by it. */
 export interface Finding<P extends Phase = Phase> {
   readonly observed: Observed[P];
-  readonly because: string;
+  readonly reason: string;
   readonly learned?: Partial<Evidence>;
 }
 

@@ -5,21 +5,21 @@ import type { AnsweredRequest } from './requests';
 
 /** What the history keeps. Durations and times are milliseconds. */
 export type HistoryEntry =
-  | { readonly kind: 'verdict'; readonly detail: { from: string | null; to: string; because: string } }
+  | { readonly kind: 'verdict'; readonly detail: { from: string | null; to: string; reason: string } }
   | {
       readonly kind: 'operation-started';
       readonly detail: { operationId: string; operation: string; by: string; reason: string };
     }
   | {
       readonly kind: 'phase';
-      readonly detail: { operationId: string; operation: string; phase: Phase; tookMs: number; because: string };
+      readonly detail: { operationId: string; operation: string; phase: Phase; tookMs: number; reason: string };
     }
   | { readonly kind: 'operation-ended'; readonly detail: OperationReport }
   | { readonly kind: 'operator'; readonly detail: { command: string; by: string; reason: string } }
   | { readonly kind: 'request-answered'; readonly detail: AnsweredRequest }
   | {
-      readonly kind: 'fence-debt';
-      readonly detail: { region: Region; change: 'owed' | 'paid' | 'void'; because: string };
+      readonly kind: 'pending-fence';
+      readonly detail: { region: Region; change: 'deferred' | 'applied' | 'obsolete'; reason: string };
     }
   | { readonly kind: 'alert'; readonly detail: Alert };
 

@@ -34,10 +34,10 @@ export function judge(observation: Observation, policy: Policy): Facts {
 
 /** The gate: its servers live and its follower can be promoted. Missing evidence keeps it shut. */
 export function standbyFact(app: Fact, promotable: Fact): Fact {
-  if (app.reading === 'down') return down(`its license servers do not answer: ${app.because}`);
-  if (promotable.reading === 'down') return down(promotable.because);
-  if (app.reading === 'unknown') return unknown(`its license servers could not be asked: ${app.because}`);
-  if (promotable.reading === 'unknown') return unknown(promotable.because);
+  if (app.reading === 'down') return down(`its license servers do not answer: ${app.reason}`);
+  if (promotable.reading === 'down') return down(promotable.reason);
+  if (app.reading === 'unknown') return unknown(`its license servers could not be asked: ${app.reason}`);
+  if (promotable.reading === 'unknown') return unknown(promotable.reason);
   return up('its license servers answer and its follower replays');
 }
 

@@ -4,9 +4,9 @@ import type { Lsn } from './database-view';
 /** The stages of a failback in their order; a human starts each. */
 export const FAILBACK_STAGES = [
   'confirm-fence',
-  'keep-old-database',
+  'archive-database',
   'follow',
-  'hand-over',
+  'switchover',
   'restore-follower',
   'arm',
 ] as const;
@@ -24,23 +24,23 @@ export type Phase =
   | 'verify'
   | 'open'
   | 'switch'
-  | 'settle'
-  | 'hand-back-fence'
-  | 'keep-database'
-  | 'build-follower'
-  | 'keep-up'
-  | 'check';
+  | 'complete'
+  | 'confirm_fence'
+  | 'archive_database'
+  | 'build_follower'
+  | 'catch_up'
+  | 'preflight';
 
 /** Every operation is a list of phases. The hand-over latches only once the new primary database has proved itself. */
 export const PHASES_OF: Readonly<Record<OperationKind, readonly Phase[]>> = {
-  failover: ['latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'settle'],
-  'confirm-fence': ['hand-back-fence', 'settle'],
-  'keep-old-database': ['keep-database', 'settle'],
-  follow: ['build-follower', 'keep-up', 'settle'],
-  'hand-over': ['check', 'drain', 'promote', 'verify', 'latch', 'open', 'switch', 'fence', 'settle'],
-  reopen: ['latch', 'open', 'switch', 'settle'],
-  'restore-follower': ['keep-database', 'build-follower', 'keep-up', 'settle'],
-  arm: ['check', 'settle'],
+  failover: ['latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'complete'],
+  'confirm-fence': ['confirm_fence', 'complete'],
+  'archive-database': ['archive_database', 'complete'],
+  follow: ['build_follower', 'catch_up', 'complete'],
+  switchover: ['preflight', 'drain', 'promote', 'verify', 'latch', 'open', 'switch', 'fence', 'complete'],
+  reopen: ['latch', 'open', 'switch', 'complete'],
+  'restore-follower': ['archive_database', 'build_follower', 'catch_up', 'complete'],
+  arm: ['preflight', 'complete'],
 };
 
 /** One line of the timeline. Times are milliseconds since 1970; `leftAtMs` null: it is in this phase now. */
@@ -54,7 +54,7 @@ export interface TimelineEntry {
 export interface Evidence {
   /** First sample of the confirmation, for an automatic failover. */
   readonly detectedAtMs: number | null;
-  readonly fence: 'confirmed' | 'owed' | null;
+  readonly fence: 'confirmed' | 'pending' | null;
   /** When the origin's epoch was found closed in its own database: nothing was granted there afterwards. */
   readonly originClosedAtMs: number | null;
   /** The origin's position once closed: a target that replays this far has lost nothing. */
@@ -65,7 +65,7 @@ export interface Evidence {
   readonly replayedLsn: Lsn | null;
   readonly lastCommitAtMs: number | null;
   /** `everything`: replayed to originLsn. `all-received`: what had arrived. `part`: the drain ran out of time. */
-  readonly carriedOver: 'everything' | 'all-received' | 'part' | null;
+  readonly carriedOver: 'everything' | 'all_received' | 'part' | null;
   readonly lastRenewalAtMs: number | null;
   /** Since when the follower had no connection to the origin; null: it had one until the promotion. */
   readonly receiverAbsentSinceMs: number | null;
@@ -94,7 +94,7 @@ export const NO_EVIDENCE: Evidence = {
 /** A phase that does not get on: what it sees, since when, and when people were told. */
 export interface Stuck {
   readonly observed: string;
-  readonly because: string;
+  readonly reason: string;
   readonly sinceMs: number;
   readonly alertedAtMs: number | null;
 }

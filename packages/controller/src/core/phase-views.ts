@@ -7,18 +7,18 @@ import type { Fact } from './facts';
 export type AclView =
   | { readonly kind: 'serve' }
   | { readonly kind: 'fence'; readonly activeRegion: Region | null }
-  | { readonly kind: 'unreachable'; readonly because: string };
+  | { readonly kind: 'unreachable'; readonly reason: string };
 
 /** Where the public address leads. */
 export type EdgeView =
-  | { readonly kind: 'points-to'; readonly region: Region }
-  | { readonly kind: 'unreachable'; readonly because: string };
+  | { readonly kind: 'points_to'; readonly region: Region }
+  | { readonly kind: 'unreachable'; readonly reason: string };
 
 /** What a customer sees at the public address. */
 export type OutsideView =
   | { readonly kind: 'granting'; readonly region: Region; readonly epoch: number }
-  | { readonly kind: 'not-granting'; readonly because: string }
-  | { readonly kind: 'unreachable'; readonly because: string };
+  | { readonly kind: 'not_granting'; readonly reason: string }
+  | { readonly kind: 'unreachable'; readonly reason: string };
 
 /**
  * What the database service says about a region's databases.
@@ -31,10 +31,10 @@ export type OutsideView =
  */
 export type DatabaseServiceView =
   | { readonly kind: 'running' | 'kept' | 'building' | 'following' }
-  | { readonly kind: 'failed' | 'unreachable'; readonly because: string };
+  | { readonly kind: 'failed' | 'unreachable'; readonly reason: string };
 
 /** What each phase looks at before it does anything. `origin` gives the authority away, `target` takes it. */
-export interface Sights {
+export interface PhaseViews {
   readonly latch: { readonly authority: AuthorityView };
   readonly fence: { readonly originAcl: AclView };
   readonly drain: { readonly origin: DatabaseView; readonly target: DatabaseView };
@@ -42,16 +42,16 @@ export interface Sights {
   readonly verify: { readonly write: Fact };
   readonly open: { readonly authority: AuthorityView };
   readonly switch: { readonly targetAcl: AclView; readonly edge: EdgeView; readonly outside: OutsideView };
-  readonly settle: Record<never, never>;
-  readonly 'hand-back-fence': { readonly targetAcl: AclView };
+  readonly complete: Record<never, never>;
+  readonly confirm_fence: { readonly targetAcl: AclView };
   /** The databases themselves are asked only when the service says that a follower stands there. */
-  readonly 'keep-database': {
+  readonly archive_database: {
     readonly service: DatabaseServiceView;
     readonly databases: { readonly origin: DatabaseView; readonly target: DatabaseView } | null;
   };
-  readonly 'build-follower': { readonly service: DatabaseServiceView };
-  readonly 'keep-up': { readonly origin: DatabaseView; readonly target: DatabaseView };
-  readonly check: {
+  readonly build_follower: { readonly service: DatabaseServiceView };
+  readonly catch_up: { readonly origin: DatabaseView; readonly target: DatabaseView };
+  readonly preflight: {
     readonly origin: DatabaseView;
     readonly target: DatabaseView;
     readonly targetApp: Fact;

@@ -18,8 +18,8 @@ export interface OperatorRequest {
 /** `accepted`: an operation was started (or abandoned). `already-done`: the world is as asked. `refused`: and why. */
 export interface AnsweredRequest {
   readonly request: OperatorRequest;
-  readonly outcome: 'accepted' | 'already-done' | 'refused';
-  readonly because: string;
+  readonly outcome: 'accepted' | 'already_done' | 'refused';
+  readonly reason: string;
   readonly operationId: string | null;
   readonly atMs: number;
 }

@@ -2,59 +2,59 @@ import type { Phase } from './operations';
 
 /** Names for what a phase can find. Each pair (phase, observed) has exactly one row below. */
 export interface Observed {
-  readonly latch: 'held-by-origin' | 'decided-too-long-ago' | 'latched';
-  readonly fence: 'fenced' | 'not-fenced' | 'out-of-time' | 'unreachable';
+  readonly latch: 'held_by_origin' | 'decided_too_long_ago' | 'latched';
+  readonly fence: 'fenced' | 'not_fenced' | 'out_of_time' | 'unreachable';
   readonly drain:
-    | 'origin-open'
-    | 'target-behind-closed-origin'
-    | 'carried-over'
-    | 'origin-lost-still-receiving'
-    | 'origin-lost-still-replaying'
-    | 'all-received-replayed'
-    | 'out-of-time'
-    | 'origin-lost-in-hand-over'
-    | 'replay-paused'
-    | 'target-unreachable'
-    | 'target-already-primary'
-    | 'target-primary-before-hand-over';
-  readonly promote: 'follower' | 'replay-paused' | 'target-unreachable' | 'primary';
-  readonly verify: 'writable' | 'not-writable';
-  readonly open: 'latched' | 'opening-set';
+    | 'origin_open'
+    | 'target_behind_closed_origin'
+    | 'carried_over'
+    | 'origin_lost_still_receiving'
+    | 'origin_lost_still_replaying'
+    | 'all_received_replayed'
+    | 'out_of_time'
+    | 'origin_lost_in_switchover'
+    | 'replay_paused'
+    | 'target_unreachable'
+    | 'target_already_primary'
+    | 'target_primary_before_switchover';
+  readonly promote: 'follower' | 'replay_paused' | 'target_unreachable' | 'primary';
+  readonly verify: 'writable' | 'not_writable';
+  readonly open: 'latched' | 'opening_set';
   readonly switch:
-    | 'target-fenced'
-    | 'target-router-unreachable'
-    | 'edge-elsewhere'
-    | 'edge-unreachable'
-    | 'waiting-for-opening'
-    | 'not-seen-outside'
-    | 'seen-outside';
-  readonly settle: 'settled';
-  readonly 'hand-back-fence': 'fenced' | 'not-fenced' | 'unreachable';
-  readonly 'keep-database':
+    | 'target_fenced'
+    | 'target_router_unreachable'
+    | 'edge_elsewhere'
+    | 'edge_unreachable'
+    | 'waiting_for_opening'
+    | 'not_seen_outside'
+    | 'seen_outside';
+  readonly complete: 'completed';
+  readonly confirm_fence: 'fenced' | 'not_fenced' | 'unreachable';
+  readonly archive_database:
     | 'running'
     | 'failed'
     | 'busy'
     | 'unreachable'
     | 'kept'
     | 'following'
-    | 'follower-silent'
-    | 'follower-lost';
-  readonly 'build-follower': 'place-taken' | 'place-free' | 'failed' | 'building' | 'unreachable' | 'following';
-  readonly 'keep-up': 'keeps-up' | 'behind' | 'unreachable';
-  readonly check: 'ready' | 'not-ready';
+    | 'follower_silent'
+    | 'follower_lost';
+  readonly build_follower: 'place_taken' | 'place_free' | 'failed' | 'building' | 'unreachable' | 'following';
+  readonly catch_up: 'caught_up' | 'behind' | 'unreachable';
+  readonly preflight: 'ready' | 'not_ready';
 }
 
 export type Act =
   | 'none'
   | 'latch'
-  | 'fence-origin'
-  | 'fence-target'
-  | 'close-epoch'
+  | 'fence_origin'
+  | 'fence_target'
+  | 'close_epoch'
   | 'promote'
   | 'open'
-  | 'serve-target'
-  | 'point-edge'
-  | 'keep-database'
+  | 'serve_target'
+  | 'point_edge'
+  | 'archive_database'
   | 'follow';
 
 /** `stay`: look again on the next cycle. `next`: the operation's next phase. `abandon`: the operation ends here. */
@@ -79,25 +79,25 @@ function row<P extends Phase>(phase: P, observed: Observed[P], act: Act, next: N
 export const TRANSITIONS: readonly TransitionRow[] = [
   row(
     'latch',
-    'held-by-origin',
+    'held_by_origin',
     'latch',
     'stay',
     'The new epoch is taken before anything else: the origin may not grant from here on.',
   ),
   row(
     'latch',
-    'decided-too-long-ago',
+    'decided_too_long_ago',
     'none',
     'abandon',
     'What was seen then says nothing about now: the origin may be well again, so detection begins anew.',
   ),
   row('latch', 'latched', 'none', 'next', 'The authority store says the epoch is ours.'),
 
-  row('fence', 'not-fenced', 'fence-origin', 'stay', 'Callers that still find the old region are told where to go.'),
+  row('fence', 'not_fenced', 'fence_origin', 'stay', 'Callers that still find the old region are told where to go.'),
   row('fence', 'fenced', 'none', 'next', 'The router of the old region confirms its fence.'),
   row(
     'fence',
-    'out-of-time',
+    'out_of_time',
     'none',
     'next',
     'A router that refuses its fence must not hold up the living region either: the fence is owed, and paid later.',
@@ -112,167 +112,167 @@ export const TRANSITIONS: readonly TransitionRow[] = [
 
   row(
     'drain',
-    'origin-open',
-    'close-epoch',
+    'origin_open',
+    'close_epoch',
     'stay',
     'A living origin stops granting in one transaction; what it has granted can then be carried over whole.',
   ),
   row(
     'drain',
-    'target-behind-closed-origin',
+    'target_behind_closed_origin',
     'none',
     'stay',
     'The origin grants no more and its log still flows: nothing needs to be lost.',
   ),
-  row('drain', 'carried-over', 'none', 'next', 'The follower has replayed all that the origin ever granted.'),
+  row('drain', 'carried_over', 'none', 'next', 'The follower has replayed all that the origin ever granted.'),
   row(
     'drain',
-    'origin-lost-still-receiving',
+    'origin_lost_still_receiving',
     'none',
     'stay',
     'The origin cannot be asked, but its log still arrives: each byte is a lease kept.',
   ),
   row(
     'drain',
-    'origin-lost-still-replaying',
+    'origin_lost_still_replaying',
     'none',
     'stay',
     'What has arrived is replayed first, so that the evidence is exact.',
   ),
-  row('drain', 'all-received-replayed', 'none', 'next', 'All that ever arrived is there; more will not come.'),
+  row('drain', 'all_received_replayed', 'none', 'next', 'All that ever arrived is there; more will not come.'),
   row(
     'drain',
-    'out-of-time',
+    'out_of_time',
     'none',
     'next',
     'Customers wait: promotion itself replays what is left on the disk, and the report says what was not seen to arrive.',
   ),
   row(
     'drain',
-    'origin-lost-in-hand-over',
+    'origin_lost_in_switchover',
     'none',
     'stay',
     'A hand-over promises that nothing is lost: it waits for the origin, or is abandoned by a human.',
   ),
-  row('drain', 'replay-paused', 'none', 'stay', 'A paused replay would hang the promotion: somebody must resume it.'),
-  row('drain', 'target-unreachable', 'none', 'stay', 'Without the follower there is nothing to go to.'),
+  row('drain', 'replay_paused', 'none', 'stay', 'A paused replay would hang the promotion: somebody must resume it.'),
+  row('drain', 'target_unreachable', 'none', 'stay', 'Without the follower there is nothing to go to.'),
   row(
     'drain',
-    'target-already-primary',
+    'target_already_primary',
     'none',
     'next',
     'Somebody has promoted it already: there is nothing left to receive.',
   ),
   row(
     'drain',
-    'target-primary-before-hand-over',
+    'target_primary_before_switchover',
     'none',
     'stay',
     'A target that stopped following before the origin stopped granting lacks grants: it must not take over.',
   ),
 
   row('promote', 'follower', 'promote', 'stay', 'The follower becomes the primary database.'),
-  row('promote', 'replay-paused', 'none', 'stay', 'A paused replay would hang the promotion: somebody must resume it.'),
+  row('promote', 'replay_paused', 'none', 'stay', 'A paused replay would hang the promotion: somebody must resume it.'),
   row(
     'promote',
-    'target-unreachable',
+    'target_unreachable',
     'none',
     'stay',
     'It may be restarting as a primary database: its answer is awaited.',
   ),
   row('promote', 'primary', 'none', 'next', 'SQL says that it is no longer in recovery.'),
 
-  row('verify', 'not-writable', 'none', 'stay', '"Available" is no evidence; a refused write is.'),
+  row('verify', 'not_writable', 'none', 'stay', '"Available" is no evidence; a refused write is.'),
   row('verify', 'writable', 'none', 'next', 'A write was accepted.'),
 
   row('open', 'latched', 'open', 'stay', 'The epoch opens when every proof of the old one has lapsed.'),
   row(
     'open',
-    'opening-set',
+    'opening_set',
     'none',
     'next',
     'From that moment the servers beside the new primary database grant by themselves.',
   ),
 
-  row('switch', 'target-fenced', 'serve-target', 'stay', 'The new region lets callers in before they are sent there.'),
-  row('switch', 'target-router-unreachable', 'none', 'stay', 'Nobody is sent to a region that nobody can enter.'),
-  row('switch', 'edge-elsewhere', 'point-edge', 'stay', 'The public address follows the authority.'),
-  row('switch', 'edge-unreachable', 'none', 'stay', 'The public address must be known to lead to the new region.'),
-  row('switch', 'waiting-for-opening', 'none', 'stay', 'The old epoch has not lapsed yet.'),
-  row('switch', 'not-seen-outside', 'none', 'stay', 'It is done only when a customer can see it.'),
+  row('switch', 'target_fenced', 'serve_target', 'stay', 'The new region lets callers in before they are sent there.'),
+  row('switch', 'target_router_unreachable', 'none', 'stay', 'Nobody is sent to a region that nobody can enter.'),
+  row('switch', 'edge_elsewhere', 'point_edge', 'stay', 'The public address follows the authority.'),
+  row('switch', 'edge_unreachable', 'none', 'stay', 'The public address must be known to lead to the new region.'),
+  row('switch', 'waiting_for_opening', 'none', 'stay', 'The old epoch has not lapsed yet.'),
+  row('switch', 'not_seen_outside', 'none', 'stay', 'It is done only when a customer can see it.'),
   row(
     'switch',
-    'seen-outside',
+    'seen_outside',
     'none',
     'next',
     'A call at the public address was answered by a server that grants in the new epoch.',
   ),
 
-  row('settle', 'settled', 'none', 'next', 'The report is written.'),
+  row('complete', 'completed', 'none', 'next', 'The report is written.'),
 
   row(
-    'hand-back-fence',
-    'not-fenced',
-    'fence-target',
+    'confirm_fence',
+    'not_fenced',
+    'fence_target',
     'stay',
     'A failback begins with a region that certainly serves nobody.',
   ),
-  row('hand-back-fence', 'unreachable', 'none', 'stay', 'An unconfirmed fence is no fence.'),
-  row('hand-back-fence', 'fenced', 'none', 'next', 'The router confirms its fence.'),
+  row('confirm_fence', 'unreachable', 'none', 'stay', 'An unconfirmed fence is no fence.'),
+  row('confirm_fence', 'fenced', 'none', 'next', 'The router confirms its fence.'),
 
   row(
-    'keep-database',
+    'archive_database',
     'running',
-    'keep-database',
+    'archive_database',
     'stay',
     'What it holds may be needed to reconcile: it is put aside, never thrown away.',
   ),
-  row('keep-database', 'failed', 'keep-database', 'stay', 'The order may be given again.'),
-  row('keep-database', 'busy', 'none', 'stay', 'The service is at work.'),
-  row('keep-database', 'unreachable', 'none', 'stay', 'The service must say that it is done.'),
-  row('keep-database', 'kept', 'none', 'next', 'The place is free.'),
+  row('archive_database', 'failed', 'archive_database', 'stay', 'The order may be given again.'),
+  row('archive_database', 'busy', 'none', 'stay', 'The service is at work.'),
+  row('archive_database', 'unreachable', 'none', 'stay', 'The service must say that it is done.'),
+  row('archive_database', 'kept', 'none', 'next', 'The place is free.'),
   row(
-    'keep-database',
+    'archive_database',
     'following',
     'none',
     'next',
     'A follower of the active region stands there already: it holds nothing of its own.',
   ),
   row(
-    'keep-database',
-    'follower-silent',
+    'archive_database',
+    'follower_silent',
     'none',
     'stay',
     'It is behind and replays nothing: it may be catching its breath, and a copy of everything takes long.',
   ),
   row(
-    'keep-database',
-    'follower-lost',
-    'keep-database',
+    'archive_database',
+    'follower_lost',
+    'archive_database',
     'stay',
     'It has replayed nothing for long although its primary answers: what it lacks will not come any more.',
   ),
 
-  row('build-follower', 'place-free', 'follow', 'stay', 'A new follower is made of the active region.'),
-  row('build-follower', 'failed', 'follow', 'stay', 'The order may be given again.'),
-  row('build-follower', 'building', 'none', 'stay', 'The service is at work.'),
-  row('build-follower', 'unreachable', 'none', 'stay', 'The service must say that it is done.'),
+  row('build_follower', 'place_free', 'follow', 'stay', 'A new follower is made of the active region.'),
+  row('build_follower', 'failed', 'follow', 'stay', 'The order may be given again.'),
+  row('build_follower', 'building', 'none', 'stay', 'The service is at work.'),
+  row('build_follower', 'unreachable', 'none', 'stay', 'The service must say that it is done.'),
   row(
-    'build-follower',
-    'place-taken',
+    'build_follower',
+    'place_taken',
     'none',
     'stay',
     'Databases of its own stand there: they are kept aside first, by a stage of its own.',
   ),
-  row('build-follower', 'following', 'none', 'next', 'The follower stands.'),
+  row('build_follower', 'following', 'none', 'next', 'The follower stands.'),
 
-  row('keep-up', 'behind', 'none', 'stay', 'It is still catching up.'),
-  row('keep-up', 'unreachable', 'none', 'stay', 'What cannot be asked cannot be said to keep up.'),
-  row('keep-up', 'keeps-up', 'none', 'next', 'It streams, and is no further behind than the policy allows.'),
+  row('catch_up', 'behind', 'none', 'stay', 'It is still catching up.'),
+  row('catch_up', 'unreachable', 'none', 'stay', 'What cannot be asked cannot be said to keep up.'),
+  row('catch_up', 'caught_up', 'none', 'next', 'It streams, and is no further behind than the policy allows.'),
 
-  row('check', 'not-ready', 'none', 'stay', 'The region is asked until it could take over.'),
+  row('preflight', 'not_ready', 'none', 'stay', 'The region is asked until it could take over.'),
   row(
-    'check',
+    'preflight',
     'ready',
     'none',
     'next',

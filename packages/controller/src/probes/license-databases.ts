@@ -71,12 +71,12 @@ export class LicenseDatabases implements DatabasePort {
     try {
       return await this.#session(region, async (session) => {
         const [row] = await session.query<LookRow & Record<string, unknown>>(LOOK);
-        if (row === undefined) return { kind: 'unknown', because: 'it answered without a word' } as const;
+        if (row === undefined) return { kind: 'unknown', reason: 'it answered without a word' } as const;
         return viewOf(row, await newestEpoch(session));
       });
     } catch (failure) {
       if (!(failure instanceof SqlFailure)) throw failure;
-      return { kind: classifySqlFailure(failure), because: failure.message };
+      return { kind: classifySqlFailure(failure), reason: failure.message };
     }
   }
 

@@ -12,9 +12,9 @@ export async function publicStatus(address: string, { timeoutMs }: { timeoutMs: 
       return { kind: 'granting', region, epoch };
     }
     const reason = json?.reason ?? json?.code ?? 'no reason given';
-    return { kind: 'not-granting', because: `the public address answers ${status}: ${String(reason)}` };
+    return { kind: 'not_granting', reason: `the public address answers ${status}: ${String(reason)}` };
   } catch (failure) {
     if (!(failure instanceof CallFailure)) throw failure;
-    return { kind: 'unreachable', because: `the public address: ${failure.message}` };
+    return { kind: 'unreachable', reason: `the public address: ${failure.message}` };
   }
 }

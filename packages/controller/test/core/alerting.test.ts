@@ -1,31 +1,31 @@
 import { POLICY } from '@evergrant/test-support/controller/memory-world';
 import { type Message, tell } from '../../src/core/alerting';
-import type { StandingVerdict } from '../../src/core/control-record';
+import type { VerdictState } from '../../src/core/control-record';
 import type { Verdict } from '../../src/core/verdicts';
 
-const HEALTHY: Verdict = { kind: 'healthy', standby: 'ready', because: 'well' };
-const UNPROTECTED: Verdict = { kind: 'healthy', standby: 'not-ready', because: 'no follower' };
-const APP_DOWN: Verdict = { kind: 'application-down', because: 'nobody answers' };
-const DATABASE_DOWN: Verdict = { kind: 'database-down', because: 'refused' };
-const CONFIRMING: Verdict = { kind: 'confirming', count: 1, needed: 4, because: '1 of 4' };
-const HOLD: Verdict = { kind: 'hold', cause: 'witness-unknown', because: 'silent' };
-const OTHER_HOLD: Verdict = { kind: 'hold', cause: 'application-unknown', because: 'dns' };
-const NOT_READY: Verdict = { kind: 'standby-not-ready', because: 'replay paused' };
-const WITHHELD: Verdict = { kind: 'withheld', automation: 'paused', because: 'paused by ada' };
-const FAIL_OVER: Verdict = { kind: 'fail-over', because: 'all agree' };
-const OPERATING: Verdict = { kind: 'operating', because: 'failover' };
-const SERVING: Verdict = { kind: 'serving-from-standby', watch: 'well', because: 'virginia serves' };
-const SERVING_DOWN: Verdict = { kind: 'serving-from-standby', watch: 'both-down', because: 'all dead' };
-const SERVING_UNKNOWN: Verdict = { kind: 'serving-from-standby', watch: 'unknown', because: 'dns' };
+const HEALTHY: Verdict = { kind: 'healthy', standby: 'ready', reason: 'well' };
+const UNPROTECTED: Verdict = { kind: 'healthy', standby: 'not_ready', reason: 'no follower' };
+const APP_DOWN: Verdict = { kind: 'application_down', reason: 'nobody answers' };
+const DATABASE_DOWN: Verdict = { kind: 'database_down', reason: 'refused' };
+const CONFIRMING: Verdict = { kind: 'confirming', count: 1, needed: 4, reason: '1 of 4' };
+const HOLD: Verdict = { kind: 'hold', cause: 'witness_unknown', reason: 'silent' };
+const OTHER_HOLD: Verdict = { kind: 'hold', cause: 'application_unknown', reason: 'dns' };
+const NOT_READY: Verdict = { kind: 'standby_not_ready', reason: 'replay paused' };
+const WITHHELD: Verdict = { kind: 'withheld', automation: 'paused', reason: 'paused by ada' };
+const FAIL_OVER: Verdict = { kind: 'fail_over', reason: 'all agree' };
+const OPERATING: Verdict = { kind: 'operating', reason: 'failover' };
+const SERVING: Verdict = { kind: 'serving_from_standby', watch: 'well', reason: 'virginia serves' };
+const SERVING_DOWN: Verdict = { kind: 'serving_from_standby', watch: 'both_down', reason: 'all dead' };
+const SERVING_UNKNOWN: Verdict = { kind: 'serving_from_standby', watch: 'unknown', reason: 'dns' };
 
 /** Feeds one verdict a second and returns what people hear, and the keys of the history. */
 function hear(verdicts: readonly Verdict[]): { codes: string[]; messages: Message[]; changes: number } {
-  let standing: StandingVerdict | null = null;
+  let verdictState: VerdictState | null = null;
   const messages: Message[] = [];
   let changes = 0;
   for (const [index, verdict] of verdicts.entries()) {
-    const told = tell(standing, verdict, POLICY, index * 1_000);
-    standing = told.standing;
+    const told = tell(verdictState, verdict, POLICY, index * 1_000);
+    verdictState = told.verdictState;
     changes += told.history.length;
     if (told.message !== null) messages.push(told.message);
   }
@@ -64,7 +64,7 @@ describe('what people are told', () => {
 
   it.each([
     ['hold', HOLD],
-    ['unprotected', UNPROTECTED],
+    ['failover-not-possible', UNPROTECTED],
     ['standby-unknown', SERVING_UNKNOWN],
   ])('%s: only when it lasts, and once', (code, verdict) => {
     expect(hear([verdict, verdict]).codes).toEqual([]);
@@ -82,7 +82,7 @@ describe('what people are told', () => {
     expect(hear([HEALTHY, APP_DOWN, APP_DOWN, HEALTHY, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
     expect(hear([APP_DOWN, APP_DOWN, CONFIRMING, HOLD, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
     expect(hear([...lasting(HOLD), HEALTHY]).codes).toEqual(['hold', 'all-clear']);
-    expect(hear([...lasting(UNPROTECTED), HEALTHY]).codes).toEqual(['unprotected', 'all-clear']);
+    expect(hear([...lasting(UNPROTECTED), HEALTHY]).codes).toEqual(['failover-not-possible', 'all-clear']);
   });
 
   it('after an operation only its own report', () => {

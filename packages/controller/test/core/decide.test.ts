@@ -16,14 +16,14 @@ function key(given: Situation): string {
 describe('the failure matrix', () => {
   const matrix: [app: Reading, database: Reading, verdict: string][] = [
     ['up', 'up', 'healthy'],
-    ['up', 'down', 'database-down'],
-    ['up', 'unknown', 'hold/database-unknown'],
-    ['down', 'up', 'application-down'],
-    ['down', 'down', 'fail-over'],
-    ['down', 'unknown', 'hold/database-unknown'],
-    ['unknown', 'up', 'hold/application-unknown'],
-    ['unknown', 'down', 'hold/application-unknown'],
-    ['unknown', 'unknown', 'hold/application-unknown'],
+    ['up', 'down', 'database_down'],
+    ['up', 'unknown', 'hold/database_unknown'],
+    ['down', 'up', 'application_down'],
+    ['down', 'down', 'fail_over'],
+    ['down', 'unknown', 'hold/database_unknown'],
+    ['unknown', 'up', 'hold/application_unknown'],
+    ['unknown', 'down', 'hold/application_unknown'],
+    ['unknown', 'unknown', 'hold/application_unknown'],
   ];
 
   it.each(matrix)('application %s, database %s: %s', (app, database, verdict) => {
@@ -31,15 +31,15 @@ describe('the failure matrix', () => {
   });
 
   const vetoes: [why: string, readings: Readings, verdict: string][] = [
-    ['the witness sees it alive', { witness: 'up' }, 'hold/witness-disagrees'],
-    ['the witness cannot tell', { witness: 'unknown' }, 'hold/witness-unknown'],
-    ['the follower hears the primary database', { follower: 'up' }, 'hold/follower-hears-primary'],
-    ['the follower cannot tell', { follower: 'unknown' }, 'hold/follower-unknown'],
-    ['the authority was renewed within the lease', { renewal: 'up' }, 'hold/authority-renewed'],
-    ['renewals cannot be seen', { renewal: 'unknown' }, 'hold/renewal-unknown'],
-    ['the standby is not ready', { standby: 'down' }, 'standby-not-ready'],
-    ['nobody knows whether the standby is ready', { standby: 'unknown' }, 'standby-not-ready'],
-    ['the standby is gone, follower and all', { standby: 'down', follower: 'unknown' }, 'standby-not-ready'],
+    ['the witness sees it alive', { witness: 'up' }, 'hold/witness_disagrees'],
+    ['the witness cannot tell', { witness: 'unknown' }, 'hold/witness_unknown'],
+    ['the follower hears the primary database', { follower: 'up' }, 'hold/follower_hears_primary'],
+    ['the follower cannot tell', { follower: 'unknown' }, 'hold/follower_unknown'],
+    ['the authority was renewed within the lease', { renewal: 'up' }, 'hold/authority_renewed'],
+    ['renewals cannot be seen', { renewal: 'unknown' }, 'hold/renewal_unknown'],
+    ['the standby is not ready', { standby: 'down' }, 'standby_not_ready'],
+    ['nobody knows whether the standby is ready', { standby: 'unknown' }, 'standby_not_ready'],
+    ['the standby is gone, follower and all', { standby: 'down', follower: 'unknown' }, 'standby_not_ready'],
   ];
 
   it.each(vetoes)('does not fail over when both are down and %s', (_why, readings, verdict) => {
@@ -47,7 +47,7 @@ describe('the failure matrix', () => {
   });
 
   it('says in time of peace that the standby could not take over', () => {
-    expect(key(situation({ app: 'up', database: 'up', standby: 'down' }))).toBe('healthy/unprotected');
+    expect(key(situation({ app: 'up', database: 'up', standby: 'down' }))).toBe('healthy/standby_not_ready');
   });
 
   it('confirms until every sample of the window said the same', () => {
@@ -62,9 +62,9 @@ describe('the failure matrix', () => {
   });
 
   it.each([
-    ['hears it', { follower: 'up' }, 'hold/follower-hears-primary'],
+    ['hears it', { follower: 'up' }, 'hold/follower_hears_primary'],
     ['has fallen silent', {}, 'confirming'],
-    ['sees it renew', { renewal: 'up' }, 'hold/authority-renewed'],
+    ['sees it renew', { renewal: 'up' }, 'hold/authority_renewed'],
   ] as const)('after a sign of life somebody %s: %s gives %s', (_what, readings, verdict) => {
     const confirmation = { count: 1, sinceMs: 0, lastSampleAtMs: 0, livedBefore: true };
     expect(key(situation(readings, { confirmation }))).toBe(verdict);
@@ -74,7 +74,7 @@ describe('the failure matrix', () => {
     const automation = { state, by: 'ada', reason: 'maintenance', sinceMs: 0 };
     const given = situation({}, { automation });
     expect(key(given)).toBe(`withheld/${state}`);
-    expect(decide(given, POLICY).because).toContain('ada: maintenance');
+    expect(decide(given, POLICY).reason).toContain('ada: maintenance');
   });
 
   it('decides nothing while an operation is in progress', () => {
@@ -85,16 +85,16 @@ describe('the failure matrix', () => {
 describe('when the standby region serves', () => {
   const watches: [app: Reading, database: Reading, watch: string][] = [
     ['up', 'up', 'well'],
-    ['down', 'up', 'application-down'],
-    ['up', 'down', 'database-down'],
-    ['down', 'down', 'both-down'],
+    ['down', 'up', 'application_down'],
+    ['up', 'down', 'database_down'],
+    ['down', 'down', 'both_down'],
     ['unknown', 'down', 'unknown'],
     ['up', 'unknown', 'unknown'],
   ];
 
   it.each(watches)('application %s, database %s: tells %s and never fails over', (app, database, watch) => {
     const given = situation({ app, database }, { activeRegion: 'virginia' });
-    expect(key(given)).toBe(`serving-from-standby/${watch}`);
+    expect(key(given)).toBe(`serving_from_standby/${watch}`);
   });
 });
 
@@ -112,7 +112,7 @@ describe('the decision as a whole', () => {
       combination,
       verdict: decide(situation(combination), POLICY),
     }));
-    const failOvers = decided.filter(({ verdict }) => verdict.kind === 'fail-over');
+    const failOvers = decided.filter(({ verdict }) => verdict.kind === 'fail_over');
     expect(failOvers.map(({ combination }) => combination)).toEqual([
       { app: 'down', database: 'down', follower: 'down', witness: 'down', renewal: 'down', standby: 'up' },
     ]);

@@ -42,11 +42,11 @@ describe("a human's failover", () => {
   });
 
   it('is already done when Virginia is active', () => {
-    expect(ask({ kind: 'failover' }, { active: 'virginia' })).toMatchObject({ outcome: 'already-done' });
+    expect(ask({ kind: 'failover' }, { active: 'virginia' })).toMatchObject({ outcome: 'already_done' });
   });
 
   it('is refused while something else is in progress', () => {
-    expect(ask({ kind: 'failover' }, busyWith('follow', 'keep-up'))).toMatchObject({ outcome: 'refused' });
+    expect(ask({ kind: 'failover' }, busyWith('follow', 'catch_up'))).toMatchObject({ outcome: 'refused' });
   });
 });
 
@@ -82,18 +82,18 @@ describe('the stages of a failback', () => {
   it.each(FAILBACK_STAGES.slice(1))('%s waits for the stage before it', (stage) => {
     const done = stagesUntil(stage).slice(0, -1);
     const given = ask({ kind: 'failback', stage }, { active: activeFor(stage), done });
-    expect(given).toMatchObject({ outcome: 'refused', because: `${stagesUntil(stage).at(-1)} comes first` });
+    expect(given).toMatchObject({ outcome: 'refused', reason: `${stagesUntil(stage).at(-1)} comes first` });
   });
 
   it.each(FAILBACK_STAGES)('%s is for one active region only', (stage) => {
     const other = activeFor(stage) === 'oregon' ? 'virginia' : 'oregon';
     const given = ask({ kind: 'failback', stage }, { active: other, done: stagesUntil(stage) });
-    expect(given.outcome).toBe(stage === 'hand-over' ? 'already-done' : 'refused');
+    expect(given.outcome).toBe(stage === 'switchover' ? 'already_done' : 'refused');
   });
 
   it('none but the first goes on while a fence is owed', () => {
-    const debt = { region: 'oregon', epoch: 2, sinceMs: 0, lastTriedAtMs: 0, because: 'no answer' } as const;
-    const control = { fenceDebts: [debt] };
+    const debt = { region: 'oregon', epoch: 2, sinceMs: 0, lastTriedAtMs: 0, reason: 'no answer' } as const;
+    const control = { pendingFences: [debt] };
     const given = (stage: FailbackStage) =>
       ask(
         { kind: 'failback', stage },
@@ -104,7 +104,7 @@ describe('the stages of a failback', () => {
         },
       );
     expect(given('confirm-fence').outcome).toBe('accepted');
-    expect(given('keep-old-database')).toMatchObject({ outcome: 'refused', because: expect.stringContaining('owed') });
+    expect(given('archive-database')).toMatchObject({ outcome: 'refused', reason: expect.stringContaining('owed') });
   });
 });
 
@@ -112,17 +112,17 @@ describe('abandoning', () => {
   const abort = { kind: 'abort' } as const;
 
   it('a hand-over gives the authority back, under a new epoch, until the promotion is recorded', () => {
-    const phases = PHASES_OF['hand-over'];
+    const phases = PHASES_OF['switchover'];
     for (const phase of phases) {
-      const given = ask(abort, busyWith('hand-over', phase));
-      if (phase === 'check') expect(given).toMatchObject({ outcome: 'accepted', begin: null });
+      const given = ask(abort, busyWith('switchover', phase));
+      if (phase === 'preflight') expect(given).toMatchObject({ outcome: 'accepted', begin: null });
       else if (phase === 'drain') expect(given).toMatchObject({ outcome: 'accepted', begin: 'reopen' });
       else expect(given).toMatchObject({ outcome: 'refused' });
     }
   });
 
   it('a stage that moves no authority just ends', () => {
-    expect(ask(abort, busyWith('follow', 'keep-up'))).toMatchObject({ outcome: 'accepted', begin: null });
+    expect(ask(abort, busyWith('follow', 'catch_up'))).toMatchObject({ outcome: 'accepted', begin: null });
   });
 
   it.each<[OperationKind, Phase]>([
@@ -133,6 +133,6 @@ describe('abandoning', () => {
   });
 
   it('nothing is refused', () => {
-    expect(ask(abort)).toMatchObject({ outcome: 'refused', because: 'nothing is in progress' });
+    expect(ask(abort)).toMatchObject({ outcome: 'refused', reason: 'nothing is in progress' });
   });
 });

@@ -23,9 +23,9 @@ import { NO_EVIDENCE } from '../../src/core/operations';
 describe('judging the primary database', () => {
   it.each([
     [primary(), 'up'],
-    [{ kind: 'busy', because: 'too many connections' } as const, 'up'],
-    [{ kind: 'unreachable', because: 'refused' } as const, 'down'],
-    [{ kind: 'unknown', because: 'our password is wrong' } as const, 'unknown'],
+    [{ kind: 'busy', reason: 'too many connections' } as const, 'up'],
+    [{ kind: 'unreachable', reason: 'refused' } as const, 'down'],
+    [{ kind: 'unknown', reason: 'our password is wrong' } as const, 'unknown'],
     [follower(), 'unknown'],
   ])('%j is %s', (view, reading) => {
     expect(databaseFact(view).reading).toBe(reading);
@@ -45,7 +45,7 @@ describe("the follower's veto", () => {
       'unknown',
     ],
     ['is a primary itself', primary(), 'unknown'],
-    ['cannot be reached', { kind: 'unreachable', because: 'refused' } as const, 'unknown'],
+    ['cannot be reached', { kind: 'unreachable', reason: 'refused' } as const, 'unknown'],
   ])('%s', (_what, view, reading) => {
     expect(followerFact(view, POLICY).reading).toBe(reading);
   });
@@ -66,8 +66,8 @@ describe('the gate', () => {
     ['unknown', follower(), 'unknown'],
     ['up', follower({ replayPaused: true }), 'down'],
     ['up', primary(), 'down'],
-    ['up', { kind: 'unreachable', because: 'refused' } as const, 'down'],
-    ['up', { kind: 'unknown', because: 'our password is wrong' } as const, 'unknown'],
+    ['up', { kind: 'unreachable', reason: 'refused' } as const, 'down'],
+    ['up', { kind: 'unknown', reason: 'our password is wrong' } as const, 'unknown'],
   ] as const)('servers %s, follower %j: %s', (app, view, reading) => {
     expect(standbyFact(fact(app), promotableFact(view)).reading).toBe(reading);
   });
@@ -79,7 +79,7 @@ describe('signs of life', () => {
       activeRegion: 'oregon',
       authority: authority({ renewedAtMs: null }),
       app: fact('down'),
-      database: { kind: 'unreachable', because: '' },
+      database: { kind: 'unreachable', reason: '' },
     },
     ...{ witness: fact('down'), standbyApp: fact('up'), follower: follower(), atMs: NOW_MS, seenAtMs: NOW_MS },
     ...changes,
@@ -110,7 +110,7 @@ describe('signs of life', () => {
     expect(receiverAbsentSinceMs(since(null), follower(), 7)).toBe(7);
     expect(receiverAbsentSinceMs(since(3), follower(), 7)).toBe(3);
     expect(receiverAbsentSinceMs(since(3), follower({ receiver: hearing() }), 7)).toBeNull();
-    expect(receiverAbsentSinceMs(since(3), { kind: 'unreachable', because: '' }, 7)).toBeNull();
+    expect(receiverAbsentSinceMs(since(3), { kind: 'unreachable', reason: '' }, 7)).toBeNull();
   });
 
   it('counts the absence anew when something was received since, or may have been', () => {
@@ -123,7 +123,7 @@ describe('signs of life', () => {
   it('keeps the last position of a follower that cannot tell', () => {
     expect(receivedLsn('0/1000', follower({ receivedLsn: '0/1001' }))).toBe('0/1001');
     expect(receivedLsn('0/1000', follower({ receivedLsn: null }))).toBe('0/1000');
-    expect(receivedLsn('0/1000', { kind: 'unreachable', because: '' })).toBe('0/1000');
+    expect(receivedLsn('0/1000', { kind: 'unreachable', reason: '' })).toBe('0/1000');
   });
 });
 
@@ -166,11 +166,11 @@ describe('whose the authority is', () => {
   it.each([
     [authority(), 'origin'],
     [authority({ epoch: 2, region: 'virginia', operationId: 'op' }), 'ours'],
-    [authority({ epoch: 2, region: 'virginia', operationId: 'another' }), 'someone-elses'],
-    [authority({ epoch: 3, region: 'virginia', operationId: 'op' }), 'someone-elses'],
-    [authority({ epoch: 1, region: 'virginia' }), 'someone-elses'],
-  ])('%j', (view, standing) => {
-    expect(authorityStanding(failover, view)).toBe(standing);
+    [authority({ epoch: 2, region: 'virginia', operationId: 'another' }), 'other'],
+    [authority({ epoch: 3, region: 'virginia', operationId: 'op' }), 'other'],
+    [authority({ epoch: 1, region: 'virginia' }), 'other'],
+  ])('%j', (view, verdictState) => {
+    expect(authorityStanding(failover, view)).toBe(verdictState);
   });
 });
 

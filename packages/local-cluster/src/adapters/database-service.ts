@@ -24,11 +24,11 @@ export class DatabaseService implements DatabaseServicePort {
     try {
       const url = `${worldApi}/databases/${region}`;
       const { status, json } = await call({ method: 'GET', url, token: adminToken, timeoutMs });
-      if (status !== 200) return { kind: 'unreachable', because: `the database service answers ${status}` };
+      if (status !== 200) return { kind: 'unreachable', reason: `the database service answers ${status}` };
       return viewOf(json?.state, json?.because);
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
-      return { kind: 'unreachable', because: `the database service: ${failure.message}` };
+      return { kind: 'unreachable', reason: `the database service: ${failure.message}` };
     }
   }
 
@@ -60,7 +60,7 @@ export class DatabaseService implements DatabaseServicePort {
   }
 }
 
-function viewOf(state: unknown, because: unknown): DatabaseServiceView {
+function viewOf(state: unknown, reason: unknown): DatabaseServiceView {
   switch (state) {
     case 'running':
     case 'kept':
@@ -68,8 +68,8 @@ function viewOf(state: unknown, because: unknown): DatabaseServiceView {
     case 'following':
       return { kind: state };
     case 'failed':
-      return { kind: 'failed', because: typeof because === 'string' ? because : 'the last order failed' };
+      return { kind: 'failed', reason: typeof reason === 'string' ? reason : 'the last order failed' };
     default:
-      return { kind: 'unreachable', because: `the database service says nothing known: ${String(state)}` };
+      return { kind: 'unreachable', reason: `the database service says nothing known: ${String(state)}` };
   }
 }

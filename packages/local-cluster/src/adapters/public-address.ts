@@ -24,11 +24,11 @@ export class PublicAddress implements EdgePort {
     try {
       const { status, json } = await call({ method: 'GET', url: `${edge}/_edge/target`, token: adminToken, timeoutMs });
       const region = REGIONS.find((candidate) => candidate === json?.region);
-      if (status !== 200 || region === undefined) return { kind: 'unreachable', because: `the edge answers ${status}` };
-      return { kind: 'points-to', region };
+      if (status !== 200 || region === undefined) return { kind: 'unreachable', reason: `the edge answers ${status}` };
+      return { kind: 'points_to', region };
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
-      return { kind: 'unreachable', because: `the edge: ${failure.message}` };
+      return { kind: 'unreachable', reason: `the edge: ${failure.message}` };
     }
   }
 

@@ -25,13 +25,13 @@ export class Routers implements RouterPort {
     try {
       const url = `${routers[region]}/_router/acl`;
       const { status, json } = await call({ method: 'GET', url, token: adminToken, timeoutMs });
-      if (status !== 200) return { kind: 'unreachable', because: `${region}'s router answers ${status}` };
+      if (status !== 200) return { kind: 'unreachable', reason: `${region}'s router answers ${status}` };
       if (json?.acl === 'serve') return { kind: 'serve' };
       if (json?.acl === 'fence') return { kind: 'fence', activeRegion: regionOf(json.activeRegion) };
-      return { kind: 'unreachable', because: `${region}'s router says nothing known` };
+      return { kind: 'unreachable', reason: `${region}'s router says nothing known` };
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
-      return { kind: 'unreachable', because: `${region}'s router: ${failure.message}` };
+      return { kind: 'unreachable', reason: `${region}'s router: ${failure.message}` };
     }
   }
 

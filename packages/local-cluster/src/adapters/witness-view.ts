@@ -32,5 +32,5 @@ function viewOf(json: Readonly<Record<string, unknown>> | null, ageMaxMs: number
   const ageMs = json?.ageMs;
   if (typeof ageMs !== 'number') return unknown('the witness has not looked yet');
   if (ageMs > ageMaxMs) return unknown(`the witness last looked ${ageMs} ms ago`);
-  return { reading, because: `the witness: ${typeof app.because === 'string' ? app.because : reading}` };
+  return { reading, reason: `the witness: ${typeof app.because === 'string' ? app.because : reading}` };
 }

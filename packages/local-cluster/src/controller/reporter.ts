@@ -4,11 +4,11 @@ import type { Logger } from 'pino';
 
 /** Verdicts whose alert is announced by itself. */
 const VERDICTS_WITH_ALERT: ReadonlySet<VerdictKind> = new Set([
-  'application-down',
-  'database-down',
-  'standby-not-ready',
+  'application_down',
+  'database_down',
+  'standby_not_ready',
   'withheld',
-  'fail-over',
+  'fail_over',
 ]);
 
 /** Tells the log what the cycles come to; what is new to people is announced, what repeats itself is not. */
@@ -36,7 +36,7 @@ export class Reporter {
         this.#logger.debug('another controller wrote first');
         break;
       case 'blind':
-        this.#isBlind(outcome.because);
+        this.#isBlind(outcome.reason);
         break;
       case 'failed':
         this.#logger.error({ err: outcome.error, announce: 'the controller failed; it goes on' });
@@ -52,7 +52,7 @@ export class Reporter {
     // The first look of a well world is no event, and neither is what an alert says better.
     const isNews = this.#verdict !== null && !VERDICTS_WITH_ALERT.has(verdict.kind);
     this.#verdict = verdict.kind;
-    this.#logger.info({ verdict, ...(isNews ? { announce: `${verdict.kind}: ${verdict.because}` } : {}) });
+    this.#logger.info({ verdict, ...(isNews ? { announce: `${verdict.kind}: ${verdict.reason}` } : {}) });
   }
 
   #stepped({ step, failure, operating }: Extract<CycleOutcome, { kind: 'stepped' }>): void {
@@ -70,10 +70,10 @@ export class Reporter {
     this.#logger.info({ ...fields, announce: text });
   }
 
-  #isBlind(because: string): void {
+  #isBlind(reason: string): void {
     if (this.#blind) return;
     this.#blind = true;
-    this.#logger.error({ because, announce: `the controller is blind: ${because}` });
+    this.#logger.error({ reason, announce: `the controller is blind: ${reason}` });
   }
 
   #sees(): void {

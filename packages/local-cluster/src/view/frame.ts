@@ -89,7 +89,8 @@ function summary(state: WorldState): string[] {
       `   ${pc.dim('│')}   controller ${DOT[processMark(state, 'controller')]} ${words}`,
   ];
   if (controller?.operation) lines.push(` ${pc.yellow(`▶ ${controller.operation}`)} ${pc.dim(controller.why)}`);
-  if (controller?.fenceDebt.length) lines.push(` ${pc.yellow(`fence debt: ${controller.fenceDebt.join(', ')}`)}`);
+  if (controller?.pendingFences.length)
+    lines.push(` ${pc.yellow(`fence debt: ${controller.pendingFences.join(', ')}`)}`);
   if (state.cutLinks.length) lines.push(` ${pc.yellow(`links cut: ${state.cutLinks.join(', ')}`)}`);
   return lines;
 }

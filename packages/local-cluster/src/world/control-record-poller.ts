@@ -48,15 +48,15 @@ function viewOfAuthority({ epoch, region, opensAtMs, readAtMs }: AuthorityRecord
 }
 
 function viewOfControl(record: ControlRecord, nowMs: number): ControllerView {
-  const { standing, automation, operation, fenceDebts, lastCycleAtMs } = record;
-  const verdict = standing?.verdict;
+  const { verdictState, automation, operation, pendingFences, lastCycleAtMs } = record;
+  const verdict = verdictState?.verdict;
   const count = verdict?.kind === 'confirming' ? ` ${verdict.count} of ${verdict.needed}` : '';
   return {
     verdict: verdict ? `${verdict.kind}${count}` : 'no verdict yet',
-    why: operation?.stuck?.because ?? verdict?.because ?? '',
+    why: operation?.stuck?.reason ?? verdict?.reason ?? '',
     automation: automation.state,
     operation: operation ? `${operation.kind}: ${operation.phase}` : undefined,
-    fenceDebt: fenceDebts.map(({ region }) => region),
+    pendingFences: pendingFences.map(({ region }) => region),
     lastCycleAgeMs: lastCycleAtMs === null ? undefined : Math.max(0, nowMs - lastCycleAtMs),
   };
 }

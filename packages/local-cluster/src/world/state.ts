@@ -18,7 +18,7 @@ export interface ControllerView {
   readonly automation: 'armed' | 'disarmed' | 'paused';
   /** For example `failover: drain`, while something is under way. */
   readonly operation: string | undefined;
-  readonly fenceDebt: readonly string[];
+  readonly pendingFences: readonly string[];
   /** Undefined before its first cycle. */
   readonly lastCycleAgeMs: number | undefined;
 }

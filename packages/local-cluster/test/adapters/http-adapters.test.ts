@@ -245,19 +245,19 @@ describe('the public address', () => {
     });
     const virginia = await answering(200, { region: 'virginia', granting: true, epoch: 2 });
     const edge = await edgeTo({ oregon, virginia });
-    expect(await edge.target()).toEqual({ kind: 'points-to', region: 'oregon' });
+    expect(await edge.target()).toEqual({ kind: 'points_to', region: 'oregon' });
     expect(await edge.outside()).toMatchObject({
-      kind: 'not-granting',
-      because: expect.stringContaining('another region'),
+      kind: 'not_granting',
+      reason: expect.stringContaining('another region'),
     });
     await edge.pointTo('virginia');
-    expect(await edge.target()).toEqual({ kind: 'points-to', region: 'virginia' });
+    expect(await edge.target()).toEqual({ kind: 'points_to', region: 'virginia' });
     expect(await edge.outside()).toEqual({ kind: 'granting', region: 'virginia', epoch: 2 });
   });
 
   it('grants nothing when the region behind it is dead, and is unreachable when it is dead itself', async () => {
     const edge = await edgeTo({ oregon: NOWHERE, virginia: NOWHERE });
-    expect((await edge.outside()).kind).toBe('not-granting');
+    expect((await edge.outside()).kind).toBe('not_granting');
     const dead = new PublicAddress({ edge: NOWHERE, adminToken, timeoutMs: TIMEOUT_MS });
     expect((await dead.target()).kind).toBe('unreachable');
     expect((await dead.outside()).kind).toBe('unreachable');
@@ -274,7 +274,7 @@ describe('the database service', () => {
 
   it('says why an order failed', async () => {
     const url = await answering(200, { state: 'failed', because: 'disk full' });
-    expect(await service(url).view('oregon')).toEqual({ kind: 'failed', because: 'disk full' });
+    expect(await service(url).view('oregon')).toEqual({ kind: 'failed', reason: 'disk full' });
   });
 
   it('is unreachable when it says nothing known or nothing at all', async () => {

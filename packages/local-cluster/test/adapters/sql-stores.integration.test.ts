@@ -111,7 +111,7 @@ describe('the control record', () => {
 
   it('keeps the history in order, newest first, and for good', async () => {
     const { version, record } = await stores.control.read();
-    const second: HistoryEntry = { kind: 'verdict', detail: { from: null, to: 'healthy', because: 'well' } };
+    const second: HistoryEntry = { kind: 'verdict', detail: { from: null, to: 'healthy', reason: 'well' } };
     await stores.control.write({ version, record, history: [note, second] });
     const kept = await stores.control.history(10);
     expect(kept.map(({ kind }) => kind)).toEqual(['verdict', 'operator']);
@@ -135,7 +135,7 @@ describe("the operator's commands", () => {
 
   it('pauses and arms, with who and why', async () => {
     expect((await pause(ports(), operator)).kind).toBe('done');
-    expect((await pause(ports(), operator)).kind).toBe('already-so');
+    expect((await pause(ports(), operator)).kind).toBe('already_so');
     expect((await stores.control.read()).record.automation).toMatchObject({ state: 'paused', ...operator });
     expect((await arm(ports(), operator)).kind).toBe('done');
     expect((await stores.control.history(5)).map(({ detail }) => detail)).toMatchObject([

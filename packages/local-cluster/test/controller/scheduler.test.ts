@@ -4,7 +4,7 @@ import { Scheduler } from '../../src/controller/scheduler';
 
 const watched = (operating: boolean): CycleOutcome => ({
   kind: 'watched',
-  verdict: { kind: 'operating', because: 'test' },
+  verdict: { kind: 'operating', reason: 'test' },
   operating,
 });
 

@@ -9,7 +9,7 @@ export const appDown: Scenario = {
     injectFault(drill, 'SIGKILL of all three servers in Oregon');
     const since = Date.now();
     drill.signal('SIGKILL', serversOf('oregon'));
-    await awaitVerdict(drill, 'application-down');
+    await awaitVerdict(drill, 'application_down');
     drill.mark('verdict: application-down');
     await awaitAlert(drill, /application/i, since);
     await promiseNoFailover(drill);

@@ -33,7 +33,7 @@ export function injectFault(drill: Drill, what: string): void {
 }
 
 function verdictOf(record: ControlRecord): string {
-  return record.standing?.verdict.kind ?? 'none';
+  return record.verdictState?.verdict.kind ?? 'none';
 }
 
 /** Waits until the controller's standing verdict is `kind`. */

@@ -21,7 +21,7 @@ export const controllerDies: Scenario = {
     injectFault(drill, 'SIGKILL of everything in Oregon; then of the controller at every boundary');
     drill.signal('SIGKILL', everythingIn('oregon'));
     // Settling is the write that ends the operation: it acts on nothing, so `switch:after` is its boundary.
-    const acting = PHASES_OF.failover.filter((phase) => phase !== 'settle');
+    const acting = PHASES_OF.failover.filter((phase) => phase !== 'complete');
     const boundaries = acting.flatMap((phase) => [`${phase}:before`, `${phase}:after`]);
     for (const boundary of boundaries) await killAt(drill, boundary);
     drill.figure('controllers killed', boundaries.length);

@@ -26,7 +26,7 @@ export const failback: Scenario = {
 
     for (const stage of FAILBACK_STAGES) {
       const report = await drill.runFailbackStage(stage);
-      if (stage === 'hand-over') {
+      if (stage === 'switchover') {
         markOperation(drill, report);
         drill.figure('carried over by the hand-over', report.evidence.carriedOver ?? 'unknown');
         drill.promise('the hand-over carries everything over', report.evidence.carriedOver === 'everything');

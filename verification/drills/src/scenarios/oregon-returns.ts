@@ -10,7 +10,7 @@ export const oregonReturns: Scenario = {
     injectFault(drill, 'SIGKILL of everything in Oregon');
     drill.signal('SIGKILL', everythingIn('oregon'));
     await awaitFailover(drill);
-    const owed = (await drill.control()).fenceDebts.map(({ region }) => region);
+    const owed = (await drill.control()).pendingFences.map(({ region }) => region);
     drill.promise(
       'the fence that could not be put up is owed',
       owed.includes('oregon'),
@@ -24,7 +24,7 @@ export const oregonReturns: Scenario = {
     );
     await promiseDoesNotGrant(drill, 'oregon', 6_000);
     const paid = await drill
-      .eventually('the fence debt is paid', 30_000, async () => (await drill.control()).fenceDebts.length === 0)
+      .eventually('the fence debt is paid', 30_000, async () => (await drill.control()).pendingFences.length === 0)
       .catch(() => false);
     drill.mark('fence debt paid');
     drill.promise('the fence debt is paid', paid === true, `Oregon's web ACL: ${await drill.acl('oregon')}`);

@@ -35,8 +35,8 @@ export const splitBrain: Scenario = {
       lastMs <= leaseMs + ANSWER_MS,
       `after ${Math.round(lastMs)} ms`,
     );
-    const { fenceDebts } = await drill.control();
-    drill.promise('its fence is owed', fenceDebts.length === 1, `debts: ${fenceDebts.length}`);
+    const { pendingFences } = await drill.control();
+    drill.promise('its fence is owed', pendingFences.length === 1, `debts: ${pendingFences.length}`);
     await promiseDoesNotGrant(drill, 'oregon', 3_000);
 
     for (const link of LINK_NAMES) drill.world.changeLink(link, { mode: 'open' });

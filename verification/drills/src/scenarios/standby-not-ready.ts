@@ -2,7 +2,7 @@ import type { Scenario } from '../drill';
 import { awaitAlert, awaitFailover, awaitVerdict, everythingIn, injectFault, serversOf, settleIn } from './common';
 
 export const standbyNotReady: Scenario = {
-  name: 'standby-not-ready',
+  name: 'standby_not_ready',
   summary: "Oregon is lost while Virginia's servers are down: loud alert, no failover; then failover once ready",
   async run(drill) {
     await settleIn(drill);
@@ -11,7 +11,7 @@ export const standbyNotReady: Scenario = {
     injectFault(drill, "SIGKILL of everything in Oregon, with Virginia's servers down");
     const since = Date.now();
     drill.signal('SIGKILL', everythingIn('oregon'));
-    await awaitVerdict(drill, 'standby-not-ready');
+    await awaitVerdict(drill, 'standby_not_ready');
     drill.mark('verdict: standby-not-ready');
     await awaitAlert(drill, /standby|virginia/i, since);
     const moved = await drill.steadily(5_000, async () =>

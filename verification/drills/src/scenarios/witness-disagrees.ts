@@ -11,8 +11,8 @@ export const witnessDisagrees: Scenario = {
     const links = ['virginia-oregon/router', 'virginia-oregon/db', 'virginia-oregon/replication'] as const;
     for (const link of links) drill.world.changeLink(link, { mode: 'cut' });
     await awaitVerdict(drill, 'hold');
-    const { standing } = await drill.control();
-    drill.mark(`verdict: hold (${standing?.verdict.because ?? '?'})`);
+    const { verdictState } = await drill.control();
+    drill.mark(`verdict: hold (${verdictState?.verdict.reason ?? '?'})`);
     await promiseNoFailover(drill);
     const silenceMs = drill.load.longestSilenceMs(fromMs, performance.now());
     drill.promise('Oregon grants on undisturbed', silenceMs < 1_500, `longest silence ${Math.round(silenceMs)} ms`);

@@ -131,7 +131,7 @@ function withoutSwitch(ports: Ports, ohio: Ohio): Ports {
       ...edge,
       target: async () => {
         const operation = operationOf(ohio);
-        return operation && isSwitching() ? { kind: 'points-to', region: operation.toRegion } : edge.target();
+        return operation && isSwitching() ? { kind: 'points_to', region: operation.toRegion } : edge.target();
       },
       outside: async () => {
         const operation = operationOf(ohio);

@@ -113,7 +113,7 @@ function askDatabase<T>(
 
 async function viewDatabase(host: Host, world: World, region: Region): Promise<DatabaseView> {
   const served = await askDatabase(host, world, region, (database) => viewOf(world, database));
-  return served && 'value' in served ? served.value : { kind: 'unreachable', because: 'no answer' };
+  return served && 'value' in served ? served.value : { kind: 'unreachable', reason: 'no answer' };
 }
 
 function viewOf(world: World, database: DatabaseServer): DatabaseView {
@@ -160,7 +160,7 @@ async function askWitness(host: Host, { network, witness }: World): Promise<Fact
 }
 
 async function viewAcl(host: Host, { network, sites }: World, region: Region): Promise<AclView> {
-  const late: AclView = { kind: 'unreachable', because: 'no answer' };
+  const late: AclView = { kind: 'unreachable', reason: 'no answer' };
   return network.askHost<AclView>(host, sites[region].router, {
     ...{ timeoutMs: CALL_TIMEOUT_MS, late, refused: late },
     serve: (answer) => answer(sites[region].acl),
@@ -179,12 +179,12 @@ async function setRouter(host: Host, { network, sites }: World, region: Region, 
 }
 
 function edgePort(host: Host, { network, edge }: World): Ports['edge'] {
-  const unreachable = { kind: 'unreachable', because: 'no answer' } as const;
+  const unreachable = { kind: 'unreachable', reason: 'no answer' } as const;
   return {
     target: () =>
       network.askHost<EdgeView>(host, edge.host, {
         ...{ timeoutMs: CALL_TIMEOUT_MS, late: unreachable, refused: unreachable },
-        serve: (answer) => answer({ kind: 'points-to', region: edge.target }),
+        serve: (answer) => answer({ kind: 'points_to', region: edge.target }),
       }),
     pointTo: async (region) => {
       const done = await network.askHost<boolean>(host, edge.host, {
@@ -207,9 +207,9 @@ function edgePort(host: Host, { network, edge }: World): Ports['edge'] {
 }
 
 function outsideView(answer: HttpAnswer | undefined): OutsideView {
-  if (answer === undefined) return { kind: 'unreachable', because: 'no answer' };
+  if (answer === undefined) return { kind: 'unreachable', reason: 'no answer' };
   const { granting, region, epoch } = answer.body as { granting?: boolean; region?: Region; epoch?: number };
-  if (granting !== true || region === undefined) return { kind: 'not-granting', because: `status ${answer.status}` };
+  if (granting !== true || region === undefined) return { kind: 'not_granting', reason: `status ${answer.status}` };
   return { kind: 'granting', region, epoch: epoch ?? 0 };
 }
 
@@ -228,7 +228,7 @@ function servicePort(host: Host, { network, databases }: World): Ports['database
   return {
     view: (region) =>
       network.ask<DatabaseServiceView>(host, region, {
-        ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => ({ kind: 'unreachable', because: 'no answer' }) },
+        ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => ({ kind: 'unreachable', reason: 'no answer' }) },
         serve: (answer) => answer({ kind: databases.stateOf(region) }),
       }),
     keep: (region) => order(region, () => databases.keep(region)),

@@ -58,6 +58,6 @@ function textOf(outcome: CycleOutcome): string {
     case 'conflict':
       return 'was slower than another controller';
     case 'blind':
-      return `is blind: ${outcome.because}`;
+      return `is blind: ${outcome.reason}`;
   }
 }

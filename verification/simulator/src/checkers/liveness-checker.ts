@@ -22,9 +22,10 @@ function unsettledService({ ohio, sites, edge }: World): string | undefined {
 
 function unsettledFence({ ohio, sites }: World): string | undefined {
   const { region, epoch } = ohio.row;
-  const { fenceDebts, operation, automation } = ohio.control;
-  if (fenceDebts.length > 0) return `the fence of ${fenceDebts.map((debt) => debt.region).join(', ')} is still owed`;
-  if (operation !== null) return `${operation.kind} is still in phase ${operation.phase}: ${operation.stuck?.because}`;
+  const { pendingFences, operation, automation } = ohio.control;
+  if (pendingFences.length > 0)
+    return `the fence of ${pendingFences.map((debt) => debt.region).join(', ')} is still owed`;
+  if (operation !== null) return `${operation.kind} is still in phase ${operation.phase}: ${operation.stuck?.reason}`;
   if (region === 'virginia' && automation.state === 'armed') return 'after a failover the automation is armed';
   const other = otherRegion(region);
   const standby = sites[other];

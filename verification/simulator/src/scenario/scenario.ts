@@ -99,8 +99,8 @@ export interface Scenario {
 
 export const SKEW_MS = 5_000;
 
-export const FAILOVER_PHASES = ['latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'settle'];
-const HAND_OVER_PHASES = ['check', 'keep-database', 'build-follower', 'keep-up', 'hand-back-fence'];
+export const FAILOVER_PHASES = ['latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'complete'];
+const HAND_OVER_PHASES = ['preflight', 'archive_database', 'build_follower', 'catch_up', 'confirm_fence'];
 const ORDERS: readonly Order[] = ['failover', 'failback', 'failback', 'pause', 'arm', 'abort'];
 
 export function drawPool(random: Random, seatsMax: number): PoolShape {

@@ -161,7 +161,7 @@ export class MemoryWorld {
   ports(): Ports {
     return {
       apps: {
-        probe: async (region) => ({ reading: this.apps[region], because: `the application is ${this.apps[region]}` }),
+        probe: async (region) => ({ reading: this.apps[region], reason: `the application is ${this.apps[region]}` }),
       },
       databases: {
         view: async (region) => this.viewOf(region),
@@ -169,43 +169,43 @@ export class MemoryWorld {
         verifyWrite: async (region) => {
           const { alive, role } = this.databases[region];
           const ok = alive && role === 'primary';
-          return { reading: ok ? 'up' : 'down', because: ok ? 'a write was accepted' : 'refused' };
+          return { reading: ok ? 'up' : 'down', reason: ok ? 'a write was accepted' : 'refused' };
         },
         closeEpoch: async (region, epoch) => {
           if (!this.databases[region].alive) throw failure('the database is down');
           this.databases[region].closedEpochs.add(epoch);
-          this.effect('close-epoch', `${region} ${epoch}`);
+          this.effect('close_epoch', `${region} ${epoch}`);
         },
       },
       witness: {
         view: async (region) => {
           if (region !== 'oregon') return unknown('not watched');
           const reading = this.witnessSays ?? this.apps.oregon;
-          return { reading, because: `the witness says ${reading}` };
+          return { reading, reason: `the witness says ${reading}` };
         },
       },
       routers: {
         acl: async (region) =>
-          this.routerReachable[region] ? this.acls[region] : { kind: 'unreachable', because: 'no answer' },
+          this.routerReachable[region] ? this.acls[region] : { kind: 'unreachable', reason: 'no answer' },
         fence: async (region, activeRegion) => this.setAcl(region, { kind: 'fence', activeRegion }),
         serve: async (region) => this.setAcl(region, { kind: 'serve' }),
       },
       edge: {
         target: async () =>
-          this.edgeReachable ? { kind: 'points-to', region: this.edge } : { kind: 'unreachable', because: 'no answer' },
+          this.edgeReachable ? { kind: 'points_to', region: this.edge } : { kind: 'unreachable', reason: 'no answer' },
         pointTo: async (region) => {
           this.edge = region;
-          this.effect('point-edge', region);
+          this.effect('point_edge', region);
         },
         outside: async () => {
           const region = this.edge;
           if (this.acls[region].kind === 'fence' || !this.routerReachable[region]) {
-            return { kind: 'not-granting', because: 'fenced or gone' };
+            return { kind: 'not_granting', reason: 'fenced or gone' };
           }
           this.live();
           return this.grants(region)
             ? { kind: 'granting', region, epoch: this.authority.epoch }
-            : { kind: 'not-granting', because: 'not granting' };
+            : { kind: 'not_granting', reason: 'not granting' };
         },
       },
       databaseService: {
@@ -265,9 +265,9 @@ export class MemoryWorld {
 
   private viewOf(region: Region): DatabaseView {
     const at = this.databases[region];
-    if (this.databaseLink[region] === 'our-fault') return { kind: 'unknown', because: 'our password is wrong' };
+    if (this.databaseLink[region] === 'our-fault') return { kind: 'unknown', reason: 'our password is wrong' };
     if (!at.alive || this.databaseLink[region] === 'cut' || at.role === 'kept') {
-      return { kind: 'unreachable', because: 'connection refused' };
+      return { kind: 'unreachable', reason: 'connection refused' };
     }
     const newest = at.newestEpoch;
     const epoch = newest === 0 ? null : { epoch: newest, region: 'oregon', closed: at.closedEpochs.has(newest) };
@@ -303,7 +303,7 @@ export class MemoryWorld {
 
   private serviceView(region: Region): DatabaseServiceView {
     const { role } = this.databases[region];
-    if (role === 'failed') return { kind: 'failed', because: 'the copy broke off' };
+    if (role === 'failed') return { kind: 'failed', reason: 'the copy broke off' };
     if (role === 'primary') return { kind: 'running' };
     return { kind: role === 'follower' ? 'following' : role };
   }

@@ -20,4 +20,4 @@ export async function ask(world: MemoryWorld, command: Parameters<typeof request
 }
 
 export const codes = (world: MemoryWorld): string[] => world.alerts.map(({ code }) => code);
-export const kind = (world: MemoryWorld): string | undefined => world.record.standing?.verdict.kind;
+export const kind = (world: MemoryWorld): string | undefined => world.record.verdictState?.verdict.kind;

@@ -11,7 +11,7 @@ import { POLICY } from './memory-world';
 export const NOW_MS = 1_000_000;
 
 export function fact(reading: Reading): Fact {
-  return { reading, because: `it is ${reading}` };
+  return { reading, reason: `it is ${reading}` };
 }
 
 export function facts(readings: Partial<Record<keyof Facts, Reading>> = {}): Facts {

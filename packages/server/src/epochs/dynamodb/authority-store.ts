@@ -5,7 +5,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { AUTHORITY_KEY, type Item, number, numberOf, regionOf, text } from '@evergrant/authority-store/authority-table';
-import { StoreClock } from '@evergrant/authority-store/clock-skew-guard';
+import { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { DatabaseFailure } from '../../platform/database-failure';
 import type { UnprotectedRecord } from '../core/replication-mode';
 import type { AuthorityAnswer, AuthorityStore, EpochOfRegion } from '../store';
@@ -33,7 +33,7 @@ export function clientSettings(awsRegion: string) {
  */
 export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: DynamoAuthorityOptions): AuthorityStore {
   const client = new DynamoDBClient(clientSettings(awsRegion));
-  const clock = new StoreClock({ nowMs: () => Date.now(), skewMs });
+  const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs });
   clock.watch(client);
   const asked = async <Answer>(call: Promise<Answer>): Promise<Answer> => {
     try {
