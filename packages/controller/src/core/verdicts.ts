@@ -37,7 +37,7 @@ export function verdictKey(verdict: Verdict): string {
     case 'withheld':
       return `withheld/${verdict.automation}`;
     case 'serving_from_standby':
-      return `serving-from-standby/${verdict.watch}`;
+      return `serving_from_standby/${verdict.watch}`;
     default:
       return verdict.kind;
   }
