@@ -6,7 +6,7 @@ import { DynamoControlStore } from '@evergrant/controller/aws/control-store';
 import type { HistoryEntry } from '@evergrant/controller/core/history';
 import { DynamoCheckpointStore } from '@evergrant/server/audit/dynamodb/checkpoint-store';
 import { DynamoControllerHistory } from '@evergrant/server/audit/dynamodb/controller-history';
-import type { StoredCheckpoint } from '@evergrant/server/audit/ports';
+import type { StoredCheckpoint } from '@evergrant/server/audit/store';
 import { connectDynamoAuthorityStore } from '@evergrant/server/epochs/dynamodb/authority-store';
 import type { AuthorityStore } from '@evergrant/server/epochs/store';
 import { seedAuthority } from '../../lambda/setup/authority';

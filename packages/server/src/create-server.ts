@@ -3,9 +3,10 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { ApiTokens } from './api-tokens/api-tokens';
+import { ApiTokenService } from './api-tokens/api-token-service';
+import { ApiTokenVerifier } from './api-tokens/api-token-verifier';
 import { createAuditing } from './audit/compose';
-import type { CheckpointStore, ControllerHistory } from './audit/ports';
+import type { CheckpointStore, ControllerHistory } from './audit/store';
 import type { ServerEnvironment } from './config/environment';
 import { createControlRooms } from './control-rooms/compose';
 import { EpochWork } from './epochs/epoch-transactions';
@@ -16,7 +17,9 @@ import type { AuthorityStore } from './epochs/store';
 import { createGranting } from './granting/compose';
 import { createLeaseTokens } from './granting/lease-tokens';
 import { createLicenses } from './licenses/compose';
-import type { LicenseProofs } from './licenses/integrity-checks';
+import type { IntegrityChecks } from './licenses/integrity-checks';
+import { OfflineService } from './offline/offline-service';
+import { createOfflineTokens } from './offline/offline-tokens';
 import type { MonotonicClock } from './platform/clock';
 import { createApp } from './platform/http/app';
 import { CertificateWatch } from './platform/http/listener';
@@ -24,7 +27,8 @@ import { Metrics } from './platform/metrics';
 import { MetricsLog } from './platform/metrics-log';
 import type { LicenseDatabase } from './platform/postgres/license-database';
 import type { TriadClaims } from './redundancy/core/triad';
-import { TriadDuty } from './redundancy/election';
+import { TriadElection } from './redundancy/election';
+import { ReservationService } from './reservations/reservation-service';
 import { RECLAIM_POLICY } from './sessions/core/reclaim';
 import { SESSION_POLICY, type SessionPolicy } from './sessions/policy';
 import { Reclaim } from './sessions/seat-reclaimer';
@@ -32,8 +36,8 @@ import { Reclaim } from './sessions/seat-reclaimer';
 export interface LicenseServer {
   readonly app: FastifyInstance;
   readonly role: RoleDuty;
-  readonly apiTokens: ApiTokens;
-  readonly triads: TriadDuty;
+  readonly tokenVerifier: ApiTokenVerifier;
+  readonly triads: TriadElection;
   /** Begins to watch database and authority, and listens. Resolves to the address. */
   start(): Promise<string>;
   /** Says that it does not grant any more, finishes what is in flight and lets everything go; once. */
@@ -49,7 +53,7 @@ export interface ServerAdapters {
   /** @default the process's own monotonic clock */
   readonly clock?: MonotonicClock;
   /** @default the signed files in the database */
-  readonly licenseProofs?: LicenseProofs;
+  readonly integrityChecks?: IntegrityChecks;
   /** @default SESSION_POLICY; a test makes it smaller. */
   readonly sessionPolicy?: SessionPolicy;
 }
@@ -64,7 +68,7 @@ const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 /** One license server, wired. Several can live in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
   const { database, authorityStore, checkpointStore, controllerHistory, log } = adapters;
-  const { app, role, apiTokens, triads, sweeper, protection, controlRooms, auditing, licenses, metrics } =
+  const { app, role, tokenVerifier, triads, sweeper, protection, controlRooms, auditing, licenses, metrics } =
     await assemble(environment, adapters);
 
   const { tls } = environment.security;
@@ -97,7 +101,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
   return {
     app,
     role,
-    apiTokens,
+    tokenVerifier,
     triads,
     start: async () => {
       // Listens first: whoever asks during the start is told that it is starting.
@@ -134,27 +138,37 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const leaseTokens = await createLeaseTokens(signingKeys);
   const role = new RoleDuty({ region, server, policy, epochs, authorityStore, clock, log, metrics });
   const databaseAnswers = (): boolean => role.database.kind !== 'unreachable';
-  const apiTokens = new ApiTokens({ store: database.apiTokens, clock, log, databaseAnswers });
-  const triads = new TriadDuty({ server, role, store: database.triads, clock, registry: metrics.registry, log });
+  const tokenVerifier = new ApiTokenVerifier({ store: database.apiTokens, clock, log, databaseAnswers });
+  const triads = new TriadElection({ server, role, store: database.triads, clock, registry: metrics.registry, log });
   const triadClaims = (): TriadClaims => triads.claims();
   const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
   const followerExpected = Object.keys(regionAddresses).length > 1;
   const acknowledgements = new Acknowledgements({ replication, followerExpected, clock, metrics, log });
-  const shared = { region, server, role, work, apiTokens, clock, metrics, log };
-  const licenses = createLicenses({ ...shared, licensing: environment.licensing, licenses: database.licenses });
-  const proofs = adapters.licenseProofs ?? licenses.proofs;
+  const shared = { region, server, role, work, tokenVerifier, clock, metrics, log };
+  const licenses = createLicenses({ ...shared, licensing: environment.licensing, store: database.licenses });
+  const integrityChecks = adapters.integrityChecks ?? licenses.integrityChecks;
   const { leases, entitlements, queries } = database;
   const { desk, sweeper } = createGranting({
-    ...{ ...shared, policy, leases, entitlements, queries, proofs, tokens: leaseTokens, acknowledgements, triadClaims },
+    ...{
+      ...shared,
+      policy,
+      leases,
+      entitlements,
+      queries,
+      integrityChecks,
+      tokens: leaseTokens,
+      acknowledgements,
+      triadClaims,
+    },
     random,
   });
   const protection = new ProtectionDuty({
     ...{ ...shared, replication, authorityStore, acknowledgements },
     policy: { authorityLeaseMs, unprotectedAfterMs: followerExpected ? environment.unprotectedAfterMs : 0 },
   });
-  const controlRooms = createControlRooms({ ...shared, registry: database.registry, desk, signingKeys });
+  const controlRooms = createControlRooms({ ...shared, store: database.controlRooms });
+  const offlineTokens = createOfflineTokens(signingKeys);
   const reclaim = new Reclaim({ store: database.sessions, work, metrics, log, clock, policy: RECLAIM_POLICY });
-  const { registry, pulse, offline } = controlRooms;
   const stores = { audit: database.audit, checkpointStore, controllerHistory };
   const auditing = await createAuditing(environment, { ...shared, ...stores, leaseTokens });
   const app = await createApp({
@@ -162,10 +176,11 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     triads,
     regionAddresses,
     desk,
-    licenseDesk: licenses.desk,
-    pulse,
-    registry,
-    offline,
+    licenseImports: licenses.imports,
+    ...controlRooms,
+    apiTokenService: new ApiTokenService({ ...shared, store: database.apiTokens }),
+    reservationService: new ReservationService({ store: database.reservations, work }),
+    offlineService: new OfflineService({ store: database.offline, work, leases: desk, tokens: offlineTokens }),
     leaseTokens,
     database,
     reclaim,
@@ -175,5 +190,5 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     sessionPolicy,
     security: environment.security,
   });
-  return { app, role, apiTokens, triads, sweeper, protection, controlRooms, auditing, licenses, metrics };
+  return { app, role, tokenVerifier, triads, sweeper, protection, controlRooms, auditing, licenses, metrics };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RememberedEvent } from '@evergrant/server/audit/ports';
+import type { RememberedEvent } from '@evergrant/server/audit/store';
 import { Random } from '../src/time/random';
 import { type Twin, Twins } from './differential/twins';
 

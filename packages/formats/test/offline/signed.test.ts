@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { createOfflineTokens } from '@evergrant/server/control-rooms/offline-tokens';
 import type { Lease } from '@evergrant/server/granting/core/lease';
 import { createLeaseTokens } from '@evergrant/server/granting/lease-tokens';
+import { createOfflineTokens } from '@evergrant/server/offline/offline-tokens';
 import type { SigningKey } from '@evergrant/server/platform/jws';
 import fc from 'fast-check';
 import type { JSONWebKeySet } from 'jose';

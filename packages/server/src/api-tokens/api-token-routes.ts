@@ -1,18 +1,12 @@
 import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
-import {
-  ApiTokenBody,
-  ApiTokenParams,
-  ApiTokens,
-  ApiTokensQuery,
-  Empty,
-  RevocationBody,
-} from '../control-rooms/registry-schemas';
 import type { AppOptions } from '../platform/http/app-options';
+import { Empty } from '../platform/http/fields';
 import { refusalReply } from '../platform/http/problem-mapping';
 import { problemResponses, sendProblem, sendReply } from '../platform/http/problems';
 import { PAGE_SIZE_DEFAULT } from '../platform/http/schemas';
+import { ApiTokenBody, ApiTokenParams, ApiTokens, ApiTokensQuery, RevocationBody } from './api-token-schemas';
 
 type ApiTokenRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 
@@ -21,7 +15,7 @@ const SECURITY = [{ bearer: [] }];
 const COMMON = ['invalid_request', 'malformed_body', 'unauthenticated', 'forbidden'] as const;
 const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 
-/** API tokens, by an administrator. A token itself never comes here: its maker keeps it, and sends its hash. */
+/** Routes by which an administrator manages API tokens. The server receives only the hash of a token. */
 export function apiTokenRoutes(routes: FastifyInstance, options: ApiTokenRouteOptions): void {
   creationRoute(routes, options);
   revocationRoute(routes, options);
@@ -31,7 +25,7 @@ export function apiTokenRoutes(routes: FastifyInstance, options: ApiTokenRouteOp
     {
       schema: {
         tags: TAGS,
-        summary: 'API tokens, those revoked and expired included',
+        summary: 'Read API tokens, including revoked and expired ones',
         security: SECURITY,
         querystring: ApiTokensQuery,
         response: { 200: ApiTokens, ...problemResponses(...COMMON, 'database_unreachable') },
@@ -41,7 +35,7 @@ export function apiTokenRoutes(routes: FastifyInstance, options: ApiTokenRouteOp
     async (request) => {
       const { cursor, limit: limitText, controlRoom } = request.query;
       const limit = limitText === undefined ? PAGE_SIZE_DEFAULT : Number(limitText);
-      const tokens = await options.database.registry.readTokens({ controlRoom, after: cursor, limit });
+      const tokens = await options.database.apiTokens.read({ controlRoom, after: cursor, limit });
       return { tokens, nextCursor: tokens.length === limit ? (tokens.at(-1)?.name ?? null) : null };
     },
   );
@@ -54,7 +48,7 @@ function creationRoute(routes: FastifyInstance, options: ApiTokenRouteOptions): 
       schema: {
         tags: TAGS,
         summary: 'Register an API token by its hash',
-        description: 'The same request again changes nothing. A token of a Control Room acts for that one alone.',
+        description: 'Idempotent. A token that is bound to a Control Room acts only for that Control Room.',
         security: SECURITY,
         body: ApiTokenBody,
         response: {
@@ -68,13 +62,17 @@ function creationRoute(routes: FastifyInstance, options: ApiTokenRouteOptions): 
     async (request, reply) => {
       const { name, scopes, tokenSha256, expiresAt, controlRoom } = request.body;
       if (controlRoom !== undefined && scopes.includes('admin')) {
-        return sendMistake(reply, 'scopes', 'the token of a Control Room cannot have the scope admin');
+        return sendInvalidField(reply, 'scopes', 'must not include admin for a token that is bound to a Control Room');
       }
       const expiry = expiresAt === undefined ? undefined : new Date(expiresAt);
       if (expiry && !isStorable(expiry)) {
-        return sendMistake(reply, 'expiresAt', 'must be an instant of the years 1970 to 9999, as 2027-01-31T12:00:00Z');
+        return sendInvalidField(
+          reply,
+          'expiresAt',
+          'must be an instant in the years 1970 to 9999, such as 2027-01-31T12:00:00Z',
+        );
       }
-      const verdict = await options.registry.createToken(
+      const verdict = await options.apiTokenService.create(
         { name, scopes, tokenSha256: tokenSha256.toLowerCase(), expiresAt: expiry?.toISOString(), controlRoom },
         { actor: request.caller.name },
       );
@@ -93,13 +91,13 @@ function creationRoute(routes: FastifyInstance, options: ApiTokenRouteOptions): 
   );
 }
 
-/** Years and offsets that a date may have by its format are more than a database takes. */
+/** The date-time format allows years and offsets that PostgreSQL rejects. */
 function isStorable(instant: Date): boolean {
   const year = instant.getUTCFullYear();
   return year >= 1970 && year <= 9999;
 }
 
-function sendMistake(reply: FastifyReply, field: string, detail: string): FastifyReply {
+function sendInvalidField(reply: FastifyReply, field: string, detail: string): FastifyReply {
   return sendProblem(reply, 'invalid_request', {
     detail: `${field} ${detail}`,
     members: { field, errors: [{ field, detail }] },
@@ -113,7 +111,7 @@ function revocationRoute(routes: FastifyInstance, options: ApiTokenRouteOptions)
       schema: {
         tags: TAGS,
         summary: 'Revoke an API token',
-        description: 'For good, on every server within five seconds. Idempotent.',
+        description: 'Permanent, and effective on every server within five seconds. Idempotent.',
         security: SECURITY,
         params: ApiTokenParams,
         body: RevocationBody,
@@ -125,14 +123,16 @@ function revocationRoute(routes: FastifyInstance, options: ApiTokenRouteOptions)
       onRequest: options.authenticate('admin'),
     },
     async (request, reply) => {
-      const change = { actor: request.caller.name, reason: request.body.reason };
-      const verdict = await options.registry.revokeToken(request.params.name, change);
+      const attribution = { actor: request.caller.name, reason: request.body.reason };
+      const verdict = await options.apiTokenService.revoke(request.params.name, attribution);
       switch (verdict.kind) {
         case 'revoked':
         case 'already_revoked':
           return reply.code(204).send();
         case 'last_admin_token':
-          return sendProblem(reply, verdict.kind, { detail: 'register another one first: nobody could afterwards' });
+          return sendProblem(reply, verdict.kind, {
+            detail: 'this is the last admin token; create another before revoking it',
+          });
         case 'api_token_not_found':
           return sendProblem(reply, verdict.kind);
         default:

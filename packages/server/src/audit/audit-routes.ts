@@ -8,8 +8,8 @@ import type { AppOptions } from '../platform/http/app-options';
 import { problemResponses } from '../platform/http/problems';
 import { PAGE_SIZE_DEFAULT } from '../platform/http/schemas';
 import { Checkpoints, CheckpointsQuery, Events, EventsQuery, Heads } from './audit-schemas';
-import type { ChainHead, LogState } from './ports';
 import { type EventFilter, readEvents } from './read-events';
+import type { ChainHead, LogState } from './store';
 
 type AuditRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 

@@ -8,7 +8,7 @@ import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
 import { type DueCheckpoint, planCheckpoints } from './core/checkpointing';
-import type { AuditLog, CheckpointStore, LogState, RememberedEvent, StoredCheckpoint } from './ports';
+import type { AuditLog, CheckpointStore, LogState, RememberedEvent, StoredCheckpoint } from './store';
 
 export interface CheckpointPolicy {
   /** How often what changed is signed. */
@@ -19,7 +19,7 @@ export interface CheckpointPolicy {
 
 export const CHECKPOINT_POLICY: CheckpointPolicy = { everyMs: 10_000, lateAfterMs: 300_000 };
 
-export interface CheckpointDutyOptions {
+export interface CheckpointWriterOptions {
   readonly region: string;
   readonly server: string;
   readonly policy: CheckpointPolicy;
@@ -44,8 +44,8 @@ const ENOUGH_SHARE = 0.8;
  * has been there lately waits. Before the first checkpoint of an epoch it declares what was lost with the one before; and
  * before it follows a checkpoint of an earlier epoch it looks again, for a number that is followed is taken by nobody else.
  */
-export class CheckpointDuty {
-  readonly #options: CheckpointDutyOptions;
+export class CheckpointWriter {
+  readonly #options: CheckpointWriterOptions;
   readonly #loop: Loop;
   #comparedEpoch = 0;
   #provenMs: number;
@@ -53,7 +53,7 @@ export class CheckpointDuty {
   #late = false;
   #setBack: ReadonlySet<string> = new Set();
 
-  constructor(options: CheckpointDutyOptions) {
+  constructor(options: CheckpointWriterOptions) {
     this.#options = options;
     this.#provenMs = options.clock.nowMs();
     this.#loop = new Loop(

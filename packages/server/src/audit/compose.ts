@@ -5,11 +5,11 @@ import {
 } from '@evergrant/formats/audit/checkpoint';
 import type { ServerEnvironment } from '../config/environment';
 import type { LeaseTokens } from '../granting/lease-tokens';
-import { CHECKPOINT_POLICY, CheckpointDuty, type CheckpointDutyOptions } from './checkpoint-writer';
-import { ControllerHistoryDuty } from './controller-history-importer';
-import type { AuditLog, CheckpointStore, ControllerHistory } from './ports';
+import { CHECKPOINT_POLICY, CheckpointWriter, type CheckpointWriterOptions } from './checkpoint-writer';
+import { ControllerHistoryImporter } from './controller-history-importer';
+import type { AuditLog, CheckpointStore, ControllerHistory } from './store';
 
-type Shared = Omit<CheckpointDutyOptions, 'policy' | 'store' | 'audit' | 'signer' | 'readStatement'> & {
+type Shared = Omit<CheckpointWriterOptions, 'policy' | 'store' | 'audit' | 'signer' | 'readStatement'> & {
   readonly audit: AuditLog;
   readonly leaseTokens: LeaseTokens;
   readonly checkpointStore: CheckpointStore;
@@ -18,8 +18,8 @@ type Shared = Omit<CheckpointDutyOptions, 'policy' | 'store' | 'audit' | 'signer
 
 export interface Auditing {
   readonly signer: StatementSigner;
-  readonly checkpoints: CheckpointDuty;
-  readonly controllerHistory: ControllerHistoryDuty;
+  readonly checkpoints: CheckpointWriter;
+  readonly controllerHistory: ControllerHistoryImporter;
 }
 
 /**
@@ -35,7 +35,7 @@ export async function createAuditing(
   const policy = { ...CHECKPOINT_POLICY, everyMs };
   return {
     signer,
-    checkpoints: new CheckpointDuty({ ...shared, policy, store, signer, readStatement }),
-    controllerHistory: new ControllerHistoryDuty({ ...shared, everyMs, history }),
+    checkpoints: new CheckpointWriter({ ...shared, policy, store, signer, readStatement }),
+    controllerHistory: new ControllerHistoryImporter({ ...shared, everyMs, history }),
   };
 }

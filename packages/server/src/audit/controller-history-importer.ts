@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
 import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
-import type { AuditLog, ControllerHistory } from './ports';
+import type { AuditLog, ControllerHistory } from './store';
 
-export interface ControllerHistoryOptions {
+export interface ControllerHistoryImporterOptions {
   readonly region: string;
   readonly everyMs: number;
   readonly role: RoleDuty;
@@ -19,12 +19,12 @@ const ENTRIES_AT_ONCE = 200;
  * Brings what the failover controller and its operators did from the authority store into the audit log. Every server that
  * grants does: the log takes each entry once. What is lost with a region is brought into the log of the next one again.
  */
-export class ControllerHistoryDuty {
-  readonly #options: ControllerHistoryOptions;
+export class ControllerHistoryImporter {
+  readonly #options: ControllerHistoryImporterOptions;
   readonly #loop: Loop;
   #failing = false;
 
-  constructor(options: ControllerHistoryOptions) {
+  constructor(options: ControllerHistoryImporterOptions) {
     this.#options = options;
     this.#loop = new Loop(
       () => this.#step(),

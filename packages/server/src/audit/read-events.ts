@@ -1,5 +1,5 @@
 import type { AuditEvent } from '@evergrant/formats/audit/event';
-import type { AuditLog, LogState } from './ports';
+import type { AuditLog, LogState } from './store';
 
 export interface EventFilter {
   readonly chain?: string | undefined;

@@ -5,7 +5,7 @@ import type { AppOptions } from '../platform/http/app-options';
 import { problemResponses, sendProblem } from '../platform/http/problems';
 import { PAGE_SIZE_DEFAULT } from '../platform/http/schemas';
 import { DaysQuery, Denials, Holders, HoldersQuery, Usage } from './audit-schemas';
-import type { DayRange } from './ports';
+import type { DayRange } from './store';
 
 type ReportRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 

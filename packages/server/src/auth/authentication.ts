@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
-import { sha256Of } from '../api-tokens/api-tokens';
+import { sha256Of } from '../api-tokens/api-token-verifier';
 import type { AppOptions } from '../platform/http/app-options';
 import { refusalReply } from '../platform/http/problem-mapping';
 import { problemReply, sendReply } from '../platform/http/problems';
@@ -24,7 +24,7 @@ export type CallerVerdict =
   | { readonly kind: 'allowed'; readonly caller: Caller }
   | { readonly kind: 'stranger' | 'forbidden' | 'unchecked'; readonly reply: Reply };
 
-export type CallerOptions = Pick<AppOptions, 'apiTokens' | 'pulse' | 'role' | 'regionAddresses'>;
+export type CallerOptions = Pick<AppOptions, 'tokenVerifier' | 'heartbeats' | 'role' | 'regionAddresses'>;
 
 /** The SHA-256, in hex, of the bearer token in an `Authorization` header. */
 export function bearerSha256(authorization: string | undefined): string | undefined {
@@ -38,11 +38,12 @@ export async function callerVerdict(
   sha256: string | undefined,
   wanted: readonly Scope[],
 ): Promise<CallerVerdict> {
-  const verdict = sha256 === undefined ? ({ kind: 'unknown' } as const) : await options.apiTokens.checkSha256(sha256);
+  const verdict =
+    sha256 === undefined ? ({ kind: 'unknown' } as const) : await options.tokenVerifier.checkSha256(sha256);
   switch (verdict.kind) {
     case 'known': {
       const { caller } = verdict;
-      if (allows(caller.scopes, wanted)) return { kind: 'allowed', caller: await options.pulse.hear(caller) };
+      if (allows(caller.scopes, wanted)) return { kind: 'allowed', caller: await options.heartbeats.record(caller) };
       return {
         kind: 'forbidden',
         reply: problemReply('forbidden', { detail: `needs the scope ${wanted.join(' or ')}` }),
@@ -78,7 +79,7 @@ async function admit(
   const { limits, wanted } = options;
   const sha256 = bearerSha256(request.headers.authorization);
   // Who was seen lately is let in even from an address that many strangers try.
-  const known = sha256 !== undefined && options.apiTokens.remembers(sha256);
+  const known = sha256 !== undefined && options.tokenVerifier.remembers(sha256);
   const tooMany = known ? undefined : await limits.afterFailures('refusals', request);
   if (tooMany) return tooMany;
   const verdict = await callerVerdict(options, sha256, wanted);

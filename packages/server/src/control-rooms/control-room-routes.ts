@@ -2,21 +2,21 @@ import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
 import type { AppOptions } from '../platform/http/app-options';
+import { Empty } from '../platform/http/fields';
 import { refusalReply } from '../platform/http/problem-mapping';
 import { problemResponses, sendProblem, sendReply } from '../platform/http/problems';
 import { PAGE_SIZE_DEFAULT } from '../platform/http/schemas';
-import { heartbeatAfterSeconds } from './core/control-room';
 import {
   ControlRoom,
   ControlRoomParams,
   ControlRooms,
   ControlRoomsQuery,
-  Empty,
   GroupBody,
-  Heard,
+  HeartbeatRecorded,
   RecoveryBody,
   RecoveryOpened,
-} from './registry-schemas';
+} from './control-room-schemas';
+import { heartbeatAfterSeconds } from './core/state-policy';
 
 type ControlRoomRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 
@@ -27,12 +27,12 @@ const ACCESS = ['unauthenticated', 'forbidden'] as const;
 const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 const OPEN_FOR_SECONDS_DEFAULT = 3_600;
 
-/** Heartbeats, recovery, groups, and who there is. */
+/** Routes for heartbeats, recovery and groups of Control Rooms, and for reading Control Rooms. */
 export function controlRoomRoutes(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
   heartbeatRoute(routes, options);
   recoveryRoute(routes, options);
   groupRoute(routes, options);
-  readingRoutes(routes, options);
+  queryRoutes(routes, options);
 }
 
 function heartbeatRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
@@ -41,13 +41,13 @@ function heartbeatRoute(routes: FastifyInstance, options: ControlRoomRouteOption
     {
       schema: {
         tags: TAGS,
-        summary: 'Say that a Control Room lives',
+        summary: 'Record a heartbeat of a Control Room',
         description:
-          'Every use of its token says so too. One that was given up for its silence is active again with that.',
+          'Every other use of the token counts as a heartbeat too. A Control Room that was only silent becomes active again.',
         security: SECURITY,
         params: ControlRoomParams,
         response: {
-          200: Heard,
+          200: HeartbeatRecorded,
           ...problemResponses(...VALIDATION, ...ACCESS, 'control_room_not_found', ...UNAVAILABLE),
         },
       },
@@ -56,8 +56,8 @@ function heartbeatRoute(routes: FastifyInstance, options: ControlRoomRouteOption
     async (request, reply) => {
       const { controlRoom, controlRoomState: state = 'active', graceSeconds = 0 } = request.caller;
       if (controlRoom !== request.params.controlRoom.toLowerCase()) return sendProblem(reply, 'control_room_not_found');
-      // Who does not grant does not write it down: the Control Room belongs where licenses are granted.
-      const refusal = options.registry.refusal();
+      // A server that does not grant records nothing. The reply leads the Control Room to the server that does.
+      const refusal = options.registrations.refusal();
       if (refusal) return sendReply(reply, refusalReply(refusal, options));
       return reply.send({ controlRoom, state, heartbeatAfter: heartbeatAfterSeconds(graceSeconds) });
     },
@@ -70,8 +70,8 @@ function recoveryRoute(routes: FastifyInstance, options: ControlRoomRouteOptions
     {
       schema: {
         tags: TAGS,
-        summary: 'Recover the GUID of a Control Room that was destroyed',
-        description: 'Its tokens are revoked, and one registration is open for a limited time.',
+        summary: 'Recover the GUID of a destroyed Control Room',
+        description: 'Revokes the tokens of the Control Room and accepts one new registration for a limited time.',
         security: SECURITY,
         params: ControlRoomParams,
         body: RecoveryBody,
@@ -85,8 +85,8 @@ function recoveryRoute(routes: FastifyInstance, options: ControlRoomRouteOptions
     async (request, reply) => {
       const controlRoom = request.params.controlRoom.toLowerCase();
       const { reason, openForSeconds = OPEN_FOR_SECONDS_DEFAULT } = request.body;
-      const change = { actor: request.caller.name, reason };
-      const verdict = await options.registry.recover({ controlRoom, openForSeconds }, change);
+      const attribution = { actor: request.caller.name, reason };
+      const verdict = await options.registrations.recover({ controlRoom, openForSeconds }, attribution);
       switch (verdict.kind) {
         case 'opened': {
           const { recoverableUntil, tokensRevoked } = verdict;
@@ -107,7 +107,7 @@ function groupRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): 
     {
       schema: {
         tags: TAGS,
-        summary: 'Put a Control Room into a group, or take it out of one',
+        summary: 'Assign a Control Room to a group, or remove it from its group',
         security: SECURITY,
         params: ControlRoomParams,
         body: GroupBody,
@@ -120,8 +120,8 @@ function groupRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): 
     },
     async (request, reply) => {
       const { group, reason } = request.body;
-      const move = { controlRoom: request.params.controlRoom.toLowerCase(), group };
-      const verdict = await options.registry.setGroup(move, { actor: request.caller.name, reason });
+      const assignment = { controlRoom: request.params.controlRoom.toLowerCase(), group };
+      const verdict = await options.registrations.assignGroup(assignment, { actor: request.caller.name, reason });
       switch (verdict.kind) {
         case 'changed':
           return reply.code(204).send();
@@ -134,15 +134,15 @@ function groupRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): 
   );
 }
 
-/** A Control Room sees those of its own license, with what they use; everybody else sees all. */
-function readingRoutes(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
+/** A caller that is bound to a license sees the Control Rooms of that license; any other caller sees all. */
+function queryRoutes(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
   const { authenticate, database } = options;
   routes.get<{ Querystring: Static<typeof ControlRoomsQuery> }>(
     '/v1/control-rooms',
     {
       schema: {
         tags: TAGS,
-        summary: 'Control Rooms and what they use',
+        summary: 'Read Control Rooms and their use',
         security: SECURITY,
         querystring: ControlRoomsQuery,
         response: { 200: ControlRooms, ...problemResponses(...ACCESS, 'invalid_request', 'database_unreachable') },
@@ -150,14 +150,14 @@ function readingRoutes(routes: FastifyInstance, options: ControlRoomRouteOptions
       onRequest: authenticate('read', 'admin'),
     },
     async (request) => {
-      const { cursor, limit: limitText, ...asked } = request.query;
+      const { cursor, limit: limitText, ...requested } = request.query;
       const limit = limitText === undefined ? PAGE_SIZE_DEFAULT : Number(limitText);
       const ownLicense = request.caller.licenseId;
-      if (ownLicense !== undefined && (asked.licenseId ?? ownLicense) !== ownLicense) {
+      if (ownLicense !== undefined && (requested.licenseId ?? ownLicense) !== ownLicense) {
         return { controlRooms: [], nextCursor: null };
       }
-      const filter = { ...asked, licenseId: ownLicense ?? asked.licenseId, after: cursor, limit };
-      const controlRooms = await database.registry.readControlRooms(filter);
+      const filter = { ...requested, licenseId: ownLicense ?? requested.licenseId, after: cursor, limit };
+      const controlRooms = await database.controlRooms.read(filter);
       return {
         controlRooms,
         nextCursor: controlRooms.length === limit ? (controlRooms.at(-1)?.controlRoom ?? null) : null,
@@ -170,7 +170,7 @@ function readingRoutes(routes: FastifyInstance, options: ControlRoomRouteOptions
     {
       schema: {
         tags: TAGS,
-        summary: 'One Control Room',
+        summary: 'Read one Control Room',
         security: SECURITY,
         params: ControlRoomParams,
         response: {
@@ -190,6 +190,6 @@ async function sendRoom(
   licenseId: string | undefined,
   { database }: AppOptions,
 ): Promise<FastifyReply> {
-  const [room] = await database.registry.readControlRooms({ controlRoom, licenseId, limit: 1 });
+  const [room] = await database.controlRooms.read({ controlRoom, licenseId, limit: 1 });
   return room ? reply.send(room) : sendProblem(reply, 'control_room_not_found');
 }

@@ -6,8 +6,8 @@ import type { AppOptions } from '../platform/http/app-options';
 import { refusalReply } from '../platform/http/problem-mapping';
 import { problemReply, problemResponses, sendProblem, sendReply } from '../platform/http/problems';
 import type { RateLimits } from '../platform/http/rate-limits';
-import { heartbeatAfterSeconds } from './core/control-room';
-import { ControlRoomParams, Registered, RegistrationBody, Rotated, RotationBody } from './registry-schemas';
+import { ControlRoomParams, Registered, RegistrationBody, Rotated, RotationBody } from './control-room-schemas';
+import { heartbeatAfterSeconds } from './core/state-policy';
 
 type RegistrationRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly limits: RateLimits };
 
@@ -15,17 +15,17 @@ const TAGS = ['control rooms'];
 const VALIDATION = ['invalid_request', 'malformed_body'] as const;
 const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 
-/** How to get in again: said to whoever has the license key, and so may know it. */
+/** Advice for a destroyed Control Room. Only a caller with the license key gets it. */
 const HOW_TO_RECOVER =
-  'If the Control Room was destroyed, an administrator opens one more registration: ' +
+  'If the Control Room was destroyed, an administrator can open one more registration: ' +
   'npx evergrant control-room recover GUID --reason "…"';
 
 const KEY_AS_GUID = problemReply('invalid_request', {
-  detail: 'controlRoom is the license key: a Control Room has a GUID of its own, and the license key is a secret',
+  detail: 'controlRoom is the license key; use a GUID of its own, because the license key is a secret',
   members: { field: 'controlRoom', errors: [{ field: 'controlRoom', detail: 'is the license key' }] },
 });
 
-/** How a Control Room comes by its tokens: with the license key, and only their hashes travel. */
+/** Routes by which a Control Room registers tokens. The license key is the credential; only hashes of tokens are sent. */
 export function registrationRoutes(routes: FastifyInstance, options: RegistrationRouteOptions): void {
   registrationRoute(routes, options);
   rotationRoute(routes, options);
@@ -39,8 +39,8 @@ function registrationRoute(routes: FastifyInstance, options: RegistrationRouteOp
         tags: TAGS,
         summary: 'Register a Control Room',
         description:
-          'The license key is the credential. The Control Room draws a token, keeps it, and sends its hash; the same ' +
-          'request again, after a lost answer or the loss of a region, is the same registration.',
+          'The license key is the credential. The Control Room generates a token, keeps it, and sends its hash. The ' +
+          'same request can be repeated after a lost answer or the loss of a region.',
         params: ControlRoomParams,
         body: RegistrationBody,
         response: {
@@ -63,9 +63,9 @@ function registrationRoute(routes: FastifyInstance, options: RegistrationRouteOp
       if (tooMany) return sendReply(reply, tooMany);
       const { licenseKey, name, group, tokenSha256 } = request.body;
       const controlRoom = request.params.controlRoom.toLowerCase();
-      // Both are GUIDs, and this one would be written down for everybody to read.
+      // Both are GUIDs, but the id of a Control Room is stored and shown in the clear.
       if (controlRoom === normalizedLicenseKey(licenseKey)) return sendReply(reply, KEY_AS_GUID);
-      const verdict = await options.registry.register({
+      const verdict = await options.registrations.register({
         controlRoom,
         licenseKeySha256: licenseKeySha256(licenseKey),
         name,
@@ -104,10 +104,10 @@ function rotationRoute(routes: FastifyInstance, options: RegistrationRouteOption
     {
       schema: {
         tags: TAGS,
-        summary: 'Add a token of the Control Room',
+        summary: 'Add a token to the Control Room',
         description:
-          'With a token of the Control Room and the license key: a stolen token alone makes no further ones. Both work ' +
-          'until the old one is retired.',
+          'Requires a token of the Control Room and the license key, so a stolen token alone cannot create others. Both ' +
+          'tokens work until the old one is retired.',
         security: [{ bearer: [] }],
         params: ControlRoomParams,
         body: RotationBody,
@@ -134,7 +134,7 @@ function rotationRoute(routes: FastifyInstance, options: RegistrationRouteOption
       const tooMany = await options.limits.afterFailures('license_key', request);
       if (tooMany) return sendReply(reply, tooMany);
       const { licenseKey, tokenSha256, retireOthersAfterSeconds } = request.body;
-      const verdict = await options.registry.rotateToken(
+      const verdict = await options.registrations.rotateToken(
         {
           controlRoom,
           licenseKeySha256: licenseKeySha256(licenseKey),

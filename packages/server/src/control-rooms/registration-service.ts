@@ -1,82 +1,74 @@
-import type { ApiTokens } from '../api-tokens/api-tokens';
+import type { ApiTokenVerifier } from '../api-tokens/api-token-verifier';
+import type { Attribution } from '../audit/attribution';
+import { acknowledgedVerdict } from '../epochs/acknowledged-change';
 import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
-import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 import type {
-  Change,
-  NewApiToken,
+  ControlRoomStore,
+  GroupAssignment,
+  GroupAssignmentVerdict,
   Recovery,
   RecoveryVerdict,
   Registration,
   RegistrationVerdict,
-  Registry,
-  ReservationOrder,
-  ReservationOutcome,
   Rotation,
   RotationVerdict,
-} from './ports';
+} from './store';
 
-export interface RegistryDeskOptions {
-  readonly registry: Registry;
+export interface RegistrationServiceOptions {
+  readonly store: Pick<ControlRoomStore, 'register' | 'rotateToken' | 'recover' | 'assignGroup'>;
   readonly work: EpochWork;
-  readonly apiTokens: ApiTokens;
+  readonly tokenVerifier: ApiTokenVerifier;
 }
 
 /**
- * Where Control Rooms register and API tokens come and go. Only a server that grants does it, in its epoch: what is
- * written beside the authority would be lost, and with it the word that was given.
+ * Registers Control Rooms and changes their tokens and groups. Only a granting server does so: a change outside its
+ * epoch would be lost.
  */
-export class RegistryDesk {
-  readonly #options: RegistryDeskOptions;
+export class RegistrationService {
+  readonly #options: RegistrationServiceOptions;
 
-  constructor(options: RegistryDeskOptions) {
+  constructor(options: RegistrationServiceOptions) {
     this.#options = options;
   }
 
-  /** Why nothing would be decided here now, if so. */
+  /** Returns the refusal that a change would get now, if any. */
   refusal(): Refusal | undefined {
     return this.#options.work.refusal();
   }
 
   register(registration: Registration): Promise<RegistrationVerdict | Refusal> {
-    return this.#change((registry, expected) => registry.register(registration, expected), registration);
+    const { store, work, tokenVerifier } = this.#options;
+    return acknowledgedVerdict(work, {
+      verb: 'registry',
+      transact: (expected) => store.register(registration, expected),
+      onCommit: () => tokenVerifier.forget(registration.tokenSha256),
+    });
   }
 
-  rotateToken(rotation: Rotation, change: Change): Promise<RotationVerdict | Refusal> {
-    return this.#change((registry, expected) => registry.rotateToken(rotation, change, expected), rotation);
+  rotateToken(rotation: Rotation, attribution: Attribution): Promise<RotationVerdict | Refusal> {
+    const { store, work, tokenVerifier } = this.#options;
+    return acknowledgedVerdict(work, {
+      verb: 'registry',
+      transact: (expected) => store.rotateToken(rotation, attribution, expected),
+      onCommit: () => tokenVerifier.forget(rotation.tokenSha256),
+    });
   }
 
-  recover(recovery: Recovery, change: Change): Promise<RecoveryVerdict | Refusal> {
-    return this.#change((registry, expected) => registry.recover(recovery, change, expected));
+  recover(recovery: Recovery, attribution: Attribution): Promise<RecoveryVerdict | Refusal> {
+    const { store, work, tokenVerifier } = this.#options;
+    return acknowledgedVerdict(work, {
+      verb: 'registry',
+      transact: (expected) => store.recover(recovery, attribution, expected),
+      // Recovery revokes every token of the Control Room; their hashes are unknown here.
+      onCommit: () => tokenVerifier.forget(),
+    });
   }
 
-  setGroup(move: { readonly controlRoom: string; readonly group: string | null }, change: Change) {
-    return this.#change((registry, expected) => registry.setGroup(move, change, expected), 'none');
-  }
-
-  setReservation(order: ReservationOrder, change: Change): Promise<ReservationOutcome | Refusal> {
-    return this.#change((registry, expected) => registry.setReservation(order, change, expected), 'none');
-  }
-
-  createToken(token: NewApiToken, change: Change) {
-    return this.#change((registry, expected) => registry.createToken(token, change, expected), token);
-  }
-
-  revokeToken(name: string, change: Change) {
-    return this.#change((registry, expected) => registry.revokeToken(name, change, expected));
-  }
-
-  /** @param changes which token changes, by its SHA-256. */
-  async #change<Verdict>(
-    transact: (registry: Registry, expected: ExpectedEpoch) => Promise<InEpoch<Verdict>>,
-    changes: { readonly tokenSha256: string } | 'any' | 'none' = 'any',
-  ): Promise<Verdict | Refusal> {
-    const { registry, work, apiTokens } = this.#options;
-    const refusal = work.refusal();
-    if (refusal) return refusal;
-    const outcome = await work.run('registry', 1, (expected) => transact(registry, expected));
-    if (outcome.kind !== 'done') return outcome;
-    if (changes !== 'none') apiTokens.forget(changes === 'any' ? undefined : changes.tokenSha256);
-    // The last thing before the answer (S5).
-    return work.refusalToAcknowledge(outcome.epoch) ?? outcome.result;
+  assignGroup(assignment: GroupAssignment, attribution: Attribution): Promise<GroupAssignmentVerdict | Refusal> {
+    const { store, work } = this.#options;
+    return acknowledgedVerdict(work, {
+      verb: 'registry',
+      transact: (expected) => store.assignGroup(assignment, attribution, expected),
+    });
   }
 }

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Metrics } from '../platform/metrics';
-import type { Movement } from './ports';
+import type { StateChange } from './store';
 
-/** Says what became of Control Rooms: each once, and for people once a batch. */
-export class MovementReport {
+/** Logs every state change of a Control Room, and announces each batch of them once per state. */
+export class StateChangeLogger {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #server: string;
@@ -14,22 +14,22 @@ export class MovementReport {
     this.#server = server;
   }
 
-  tell(movements: readonly Movement[]): void {
-    for (const movement of movements) {
-      const { to, because } = movement;
-      this.#metrics.controlRoomMovements.inc({ to, because });
-      this.#log[to === 'active' ? 'info' : 'warn'](
-        { audit: 'control_room_moved', ...movement },
-        'a Control Room moved',
-      );
+  log(changes: readonly StateChange[]): void {
+    for (const change of changes) {
+      const { to, reason } = change;
+      this.#metrics.controlRoomMovements.inc({ to, because: reason });
+      const level = to === 'active' ? 'info' : 'warn';
+      this.#log[level]({ audit: 'control_room_moved', ...change }, 'the state of a Control Room changed');
     }
-    for (const to of ['fail_safe', 'suspended', 'active'] as const) {
-      const moved = movements.filter((movement) => movement.to === to);
-      const [first] = moved;
-      if (!first) continue;
-      const who = moved.length === 1 ? `Control Room ${first.name} is` : `${moved.length} Control Rooms are`;
-      const why = first.because.replaceAll('_', ' ');
-      this.#log.info({ announce: `${this.#server}: ${who} ${to.replace('_', '-')} (${why})` });
-    }
+    for (const to of ['fail_safe', 'suspended', 'active'] as const) this.#announce(changes, to);
+  }
+
+  #announce(changes: readonly StateChange[], to: StateChange['to']): void {
+    const changed = changes.filter((change) => change.to === to);
+    const [first] = changed;
+    if (!first) return;
+    const rooms = changed.length === 1 ? `Control Room ${first.name} is` : `${changed.length} Control Rooms are`;
+    const reason = first.reason.replaceAll('_', ' ');
+    this.#log.info({ announce: `${this.#server}: ${rooms} ${to.replace('_', '-')} (${reason})` });
   }
 }

@@ -1,4 +1,4 @@
-import type { LicenseProofs } from '../licenses/integrity-checks';
+import type { IntegrityChecks } from '../licenses/integrity-checks';
 import type { MonotonicClock } from '../platform/clock';
 import { AdoptionReport } from './adoption-logger';
 import { Entitlements } from './entitlements';
@@ -9,7 +9,7 @@ import { Sweeper, type SweeperOptions } from './sweeper';
 type GrantingOptions = Omit<LeaseDeskOptions, 'entitlements' | 'onAdopted'> &
   SweeperOptions & {
     readonly entitlements: EntitlementStore;
-    readonly proofs: LicenseProofs;
+    readonly integrityChecks: IntegrityChecks;
     readonly server: string;
     readonly clock: MonotonicClock;
   };

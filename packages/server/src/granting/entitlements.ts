@@ -1,4 +1,4 @@
-import type { LicenseProofs, Unproven } from '../licenses/integrity-checks';
+import type { IntegrityChecks, IntegrityFailure } from '../licenses/integrity-checks';
 import type { MonotonicClock } from '../platform/clock';
 import {
   type Entitlement,
@@ -19,19 +19,19 @@ interface Remembered {
 }
 
 /** What the database says of an entitlement counts when the vendor signed it. */
-export type ProvenVerdict = EntitlementVerdict | Unproven;
+export type ProvenVerdict = EntitlementVerdict | IntegrityFailure;
 
 /** Remembers which pool an entitlement has, so that a checkout need not ask; counts are never remembered. */
 export class Entitlements {
   readonly #store: EntitlementStore;
   readonly #clock: MonotonicClock;
-  readonly #proofs: LicenseProofs;
+  readonly #integrityChecks: IntegrityChecks;
   readonly #remembered = new Map<string, Remembered>();
 
-  constructor(options: { store: EntitlementStore; clock: MonotonicClock; proofs: LicenseProofs }) {
+  constructor(options: { store: EntitlementStore; clock: MonotonicClock; integrityChecks: IntegrityChecks }) {
     this.#store = options.store;
     this.#clock = options.clock;
-    this.#proofs = options.proofs;
+    this.#integrityChecks = options.integrityChecks;
   }
 
   find(name: EntitlementName): Promise<ProvenVerdict> {
@@ -63,7 +63,7 @@ export class Entitlements {
   async #read(name: EntitlementName): Promise<ProvenVerdict> {
     const verdict = entitlementVerdict(await this.#store.find(name));
     if (verdict.kind !== 'found') return verdict;
-    return (await this.#proofs.check(verdict.entitlement)) ?? verdict;
+    return (await this.#integrityChecks.check(verdict.entitlement)) ?? verdict;
   }
 }
 

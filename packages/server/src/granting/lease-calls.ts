@@ -112,7 +112,7 @@ export function leaseReply(
         members: { licenseIds },
       });
     }
-    case 'license_unproven':
+    case 'license_integrity_failed':
       return problemReply(answer.code, { detail: UNPROVEN, members: { licenseId: answer.licenseId } });
     case 'wrong_license':
       return problemReply(answer.kind, { detail: `this token acts within the license ${answer.licenseId} alone` });

@@ -277,7 +277,7 @@ export class LeaseDesk {
         return entitled.entitlement.poolId;
       case 'entitlement_not_found':
       case 'license_ambiguous':
-      case 'license_unproven':
+      case 'license_integrity_failed':
         return undefined;
       default:
         return entitled;

@@ -3,15 +3,15 @@ import type { Licensing } from '../config/licensing';
 import type { EpochWork } from '../epochs/epoch-transactions';
 import type { RoleDuty } from '../epochs/role-monitor';
 import type { Metrics } from '../platform/metrics';
-import { LicenseExpiry } from './expiry-warnings';
-import { LicenseDesk } from './import-service';
-import { type LicenseProofs, SignedLicenseProofs } from './integrity-checks';
-import type { Licenses as LicensesPort } from './ports';
+import { ExpiryWarnings } from './expiry-warnings';
+import { LicenseImportService } from './import-service';
+import { type IntegrityChecks, SignedFileIntegrityChecks } from './integrity-checks';
+import type { LicenseStore } from './store';
 
-/** All that a server does about licenses, wired. */
-export interface Licenses {
-  readonly desk: LicenseDesk;
-  readonly proofs: LicenseProofs;
+/** The services and background jobs for licenses. */
+export interface LicenseServices {
+  readonly imports: LicenseImportService;
+  readonly integrityChecks: IntegrityChecks;
   start(): void;
   stop(): Promise<void>;
 }
@@ -20,17 +20,17 @@ export function createLicenses(options: {
   readonly region: string;
   readonly server: string;
   readonly licensing: Licensing;
-  readonly licenses: LicensesPort;
+  readonly store: LicenseStore;
   readonly role: RoleDuty;
   readonly work: EpochWork;
   readonly metrics: Metrics;
   readonly log: Logger;
-}): Licenses {
-  const expiry = new LicenseExpiry(options);
+}): LicenseServices {
+  const expiryWarnings = new ExpiryWarnings(options);
   return {
-    desk: new LicenseDesk(options),
-    proofs: new SignedLicenseProofs(options),
-    start: () => expiry.start(),
-    stop: () => expiry.stop(),
+    imports: new LicenseImportService(options),
+    integrityChecks: new SignedFileIntegrityChecks(options),
+    start: () => expiryWarnings.start(),
+    stop: () => expiryWarnings.stop(),
   };
 }

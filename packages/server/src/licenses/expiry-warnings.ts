@@ -3,35 +3,35 @@ import type { RoleDuty } from '../epochs/role-monitor';
 import { DatabaseFailure } from '../platform/database-failure';
 import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
-import type { ExpiryWarning, Licenses } from './ports';
+import type { ExpiryWarning, LicenseStore } from './store';
 
-const LOOK_EVERY_MS = 60_000;
-/** While this server does not grant: it may begin to. */
-const LOOK_AGAIN_MS = 5_000;
+const CHECK_EVERY_MS = 60_000;
+/** While this server does not grant, it checks more often, because it may start to grant at any moment. */
+const RETRY_EVERY_MS = 5_000;
 const DAY_SECONDS = 86_400;
 
-interface LicenseExpiryOptions {
+interface ExpiryWarningsOptions {
   readonly region: string;
   readonly role: Pick<RoleDuty, 'verdict'>;
-  readonly licenses: Licenses;
+  readonly store: Pick<LicenseStore, 'read' | 'claimExpiryWarnings'>;
   readonly metrics: Pick<Metrics, 'showValidity'>;
   readonly log: Pick<Logger, 'warn' | 'error' | 'debug'>;
 }
 
 /**
- * Shows how long licenses are still valid, and warns 30, 7 and 0 days ahead of their end. Every server shows; a warning
- * is told by the one that wrote it down first.
+ * Exports the remaining validity of licenses as a metric, and warns 30, 7 and 0 days before they expire. Every server
+ * exports the metric. A warning is logged only by the server that claims it.
  */
-export class LicenseExpiry {
-  readonly #options: LicenseExpiryOptions;
+export class ExpiryWarnings {
+  readonly #options: ExpiryWarningsOptions;
   readonly #loop: Loop;
-  #warned = false;
+  #isChecked = false;
 
-  constructor(options: LicenseExpiryOptions) {
+  constructor(options: ExpiryWarningsOptions) {
     this.#options = options;
     this.#loop = new Loop(
-      () => this.look(),
-      () => (this.#warned ? LOOK_EVERY_MS : LOOK_AGAIN_MS),
+      () => this.check(),
+      () => (this.#isChecked ? CHECK_EVERY_MS : RETRY_EVERY_MS),
     );
   }
 
@@ -43,37 +43,39 @@ export class LicenseExpiry {
     return this.#loop.stop();
   }
 
-  async look(): Promise<void> {
-    const { region, role, licenses, metrics, log } = this.#options;
-    this.#warned = false;
+  async check(): Promise<void> {
+    const { region, role, store, metrics, log } = this.#options;
+    this.#isChecked = false;
     try {
       metrics.showValidity(
-        (await licenses.read()).map(({ licenseId, validSeconds }) => ({
+        (await store.read()).map(({ licenseId, validSeconds }) => ({
           licenseId,
           validDays: validSeconds === null ? Number.POSITIVE_INFINITY : validSeconds / DAY_SECONDS,
         })),
       );
       const verdict = role.verdict();
       if (verdict.kind !== 'granting') return;
-      const claimed = await licenses.claimExpiryWarnings({ epoch: verdict.epoch, region });
+      const claimed = await store.claimExpiryWarnings({ epoch: verdict.epoch, region });
       if (claimed.kind !== 'done') return;
-      for (const warning of claimed.result) tell(log, warning);
-      this.#warned = true;
+      for (const warning of claimed.result) logWarning(log, warning);
+      this.#isChecked = true;
     } catch (error) {
       const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
-      log[level]({ failure: error instanceof Error ? error.message : error }, 'licenses could not be looked at');
+      const failure = error instanceof Error ? error.message : error;
+      log[level]({ failure }, 'the validity of licenses could not be checked');
     }
   }
 }
 
-function tell(log: LicenseExpiryOptions['log'], { licenseId, customer, validUntil, days }: ExpiryWarning): void {
+function logWarning(log: ExpiryWarningsOptions['log'], warning: ExpiryWarning): void {
+  const { licenseId, customer, validUntil, days } = warning;
   const fields = { licenseId, customer, validUntil, days };
-  const whose = `license ${licenseId} of ${customer}`;
+  const license = `license ${licenseId} of ${customer}`;
   if (days === 0) {
-    const announce = `${whose} has expired (${validUntil}): it grants nothing more`;
+    const announce = `${license} expired at ${validUntil}; it grants nothing more. Import its next issue`;
     log.error({ announce, alert: 'license-expired', ...fields });
   } else {
-    const announce = `${whose} expires in less than ${days} days (${validUntil}): import its next issue`;
+    const announce = `${license} expires in less than ${days} days (${validUntil}); import its next issue`;
     log.warn({ announce, alert: 'license-expiring', ...fields });
   }
 }

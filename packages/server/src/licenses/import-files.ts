@@ -3,63 +3,63 @@ import type { RefusalCode } from '@evergrant/formats/license/refusal-codes';
 import { verifyLicense } from '@evergrant/formats/license/verify';
 import type { Client } from 'pg';
 import type { MigrationEnvironment } from '../config/environment';
-import { type ImportRefusal, importRefusalInWords } from './core/license-import';
+import { type ImportRefusal, importRefusalText } from './core/license-import';
 import { importLicense } from './sql/import-license';
 
 const IMPORTER = 'migration command';
 
-/** What became of one file. */
+/** The result for one file. */
 export interface ImportedFile {
   readonly file: string;
   readonly licenseId: string | null;
   readonly issue: number | null;
   readonly outcome: 'imported' | 'unchanged' | 'skipped';
-  readonly because?: string;
+  readonly reason?: string;
 }
 
-/** What is wrong with the license files, all of them at once. */
+/** Reports the errors of all license files at once. */
 export class LicenseFilesError extends Error {
   readonly code = 'license_files';
   readonly retryable = false;
 
-  constructor(mistakes: readonly string[]) {
-    super(`the license files are not usable:\n${mistakes.map((mistake) => `  - ${mistake}`).join('\n')}`);
+  constructor(errors: readonly string[]) {
+    super(`the license files cannot be imported:\n${errors.map((error) => `  - ${error}`).join('\n')}`);
   }
 }
 
 /**
- * A deployment brings its files again and again, long after newer ones were imported by hand, or they have run out:
- * that is no mistake.
+ * Every deployment imports its configured files again. By then a file may have expired, or a newer issue may have been
+ * imported by hand. Such a file is skipped.
  */
-const OVERTAKEN: readonly (RefusalCode | ImportRefusal['outcome'])[] = [
+const SKIPPED: readonly (RefusalCode | ImportRefusal['outcome'])[] = [
   'license_replayed',
   'license_expired',
   'license_key_expired',
 ];
 
-interface Refused {
+interface RefusedFile {
   readonly code: RefusalCode | ImportRefusal['outcome'];
   readonly detail: string;
   readonly licenseId: string | null;
   readonly issue: number | null;
 }
 
-/** Verifies and imports each file, in order. @throws LicenseFilesError; the files before stay imported. */
+/** Verifies and imports each file, in order. @throws LicenseFilesError; files without an error stay imported. */
 export async function importLicenseFiles(
   client: Client,
   { licenseFiles, licensing }: Pick<MigrationEnvironment, 'licenseFiles' | 'licensing'>,
 ): Promise<ImportedFile[]> {
   const imported: ImportedFile[] = [];
-  const mistakes: string[] = [];
+  const errors: string[] = [];
   for (const file of licenseFiles) {
     const result = await importFile(client, file, licensing);
     if ('outcome' in result) imported.push(result);
-    else if (OVERTAKEN.includes(result.code)) {
+    else if (SKIPPED.includes(result.code)) {
       const { licenseId, issue, detail } = result;
-      imported.push({ file, licenseId, issue, outcome: 'skipped', because: detail });
-    } else mistakes.push(`${file}: ${result.code}: ${result.detail}`);
+      imported.push({ file, licenseId, issue, outcome: 'skipped', reason: detail });
+    } else errors.push(`${file}: ${result.code}: ${result.detail}`);
   }
-  if (mistakes.length > 0) throw new LicenseFilesError(mistakes);
+  if (errors.length > 0) throw new LicenseFilesError(errors);
   return imported;
 }
 
@@ -67,7 +67,7 @@ async function importFile(
   client: Client,
   file: string,
   { trust, deploymentKeys }: MigrationEnvironment['licensing'],
-): Promise<ImportedFile | Refused> {
+): Promise<ImportedFile | RefusedFile> {
   const verdict = await verifyLicense(contentOf(file), { trust, deploymentKeys, nowMs: await databaseTime(client) });
   if (verdict.kind === 'refused') return { ...verdict, licenseId: null, issue: null };
   const { document } = verdict;
@@ -76,7 +76,7 @@ async function importFile(
   if (outcome.outcome === 'imported' || outcome.outcome === 'unchanged') {
     return { file, licenseId, issue, outcome: outcome.outcome };
   }
-  return { code: outcome.outcome, detail: importRefusalInWords(outcome, document), licenseId, issue };
+  return { code: outcome.outcome, detail: importRefusalText(outcome, document), licenseId, issue };
 }
 
 function contentOf(file: string): string {

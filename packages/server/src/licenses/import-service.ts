@@ -6,77 +6,77 @@ import type { Licensing } from '../config/licensing';
 import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
 import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
-import type { ImportDone, ImportRefusal } from './core/license-import';
-import type { Licenses } from './ports';
+import type { ImportRefusal, ImportSuccess } from './core/license-import';
+import type { LicenseStore } from './store';
 
-export interface LicenseDeskOptions {
+export interface LicenseImportServiceOptions {
   readonly server: string;
   readonly licensing: Licensing;
-  readonly licenses: Licenses;
+  readonly store: Pick<LicenseStore, 'import' | 'nowMs'>;
   readonly work: EpochWork;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
-export interface BroughtFile {
+export interface SubmittedFile {
   readonly text: string;
-  /** Opens a file that is encrypted with it. */
+  /** Decrypts a file that is encrypted with its license key. */
   readonly licenseKey: string | undefined;
   /** The name of the API token. */
-  readonly broughtBy: string;
+  readonly submittedBy: string;
 }
 
 export type ImportAnswer =
   | {
-      readonly kind: ImportDone['outcome'];
+      readonly kind: ImportSuccess['outcome'];
       readonly document: LicenseDocument;
-      /** What a Keygen file says that has no counterpart. */
+      /** The parts of a Keygen file that have no counterpart in Evergrant. */
       readonly dropped: readonly string[];
     }
   | { readonly kind: 'file_refused'; readonly refusal: FileRefusal }
   | { readonly kind: 'import_refused'; readonly refusal: ImportRefusal; readonly document: LicenseDocument }
   | Refusal;
 
-/** Where license files are brought to a running server. Only one that grants takes them, in its epoch. */
-export class LicenseDesk {
-  readonly #options: LicenseDeskOptions;
+/** Imports license files into a running deployment. Only a granting server imports, in its epoch. */
+export class LicenseImportService {
+  readonly #options: LicenseImportServiceOptions;
 
-  constructor(options: LicenseDeskOptions) {
+  constructor(options: LicenseImportServiceOptions) {
     this.#options = options;
   }
 
-  async import(file: BroughtFile): Promise<ImportAnswer> {
+  async import(file: SubmittedFile): Promise<ImportAnswer> {
     const { work, metrics } = this.#options;
     const answer = work.refusal() ?? (await this.#import(file));
     metrics.licenseImports.inc({ outcome: outcomeOf(answer) });
     return answer;
   }
 
-  async #import({ text, licenseKey, broughtBy }: BroughtFile): Promise<ImportAnswer> {
-    const { licensing, server, licenses, work } = this.#options;
+  async #import({ text, licenseKey, submittedBy }: SubmittedFile): Promise<ImportAnswer> {
+    const { licensing, server, store, work } = this.#options;
     const nowMs = await this.#databaseTime();
     if (typeof nowMs === 'object') return nowMs;
     const verdict = await verifyLicense(text, { ...licensing, nowMs, server, licenseKey });
     if (verdict.kind === 'refused') return { kind: 'file_refused', refusal: verdict };
     const { document, file, dropped } = verdict;
-    const done = await work.run('import', 1, (expected) =>
-      licenses.import({ document, file, importedBy: broughtBy }, expected),
+    const committed = await work.run('import', 1, (expected) =>
+      store.import({ document, file, importedBy: submittedBy }, expected),
     );
-    if (done.kind !== 'done') return done;
-    const { result } = done;
-    // The last thing before the answer (S5).
-    const refusal = work.refusalToAcknowledge(done.epoch);
+    if (committed.kind !== 'done') return committed;
+    const { result } = committed;
+    // The last check of authority before the answer (S5).
+    const refusal = work.refusalToAcknowledge(committed.epoch);
     if (refusal) return refusal;
     if (result.outcome !== 'imported' && result.outcome !== 'unchanged') {
       return { kind: 'import_refused', refusal: result, document };
     }
-    if (result.outcome === 'imported') this.#announce(document, broughtBy);
+    if (result.outcome === 'imported') this.#announce(document, submittedBy);
     return { kind: result.outcome, document, dropped };
   }
 
   async #databaseTime(): Promise<number | Refusal> {
     try {
-      return await this.#options.licenses.nowMs();
+      return await this.#options.store.nowMs();
     } catch (error) {
       if (!(error instanceof DatabaseFailure)) throw error;
       return this.#options.work.refused(error);
@@ -84,10 +84,8 @@ export class LicenseDesk {
   }
 
   #announce({ licenseId, issue, customer, product, kind }: LicenseDocument, importedBy: string): void {
-    this.#options.log.info({
-      announce: `license ${licenseId} of ${customer}: issue ${issue} is in force, imported by ${importedBy}`,
-      ...{ licenseId, issue, customer, product, kind, importedBy },
-    });
+    const announce = `license ${licenseId} of ${customer}: issue ${issue} is in force, imported by ${importedBy}`;
+    this.#options.log.info({ announce, licenseId, issue, customer, product, kind, importedBy });
   }
 }
 

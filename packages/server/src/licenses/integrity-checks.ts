@@ -4,35 +4,35 @@ import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';
 import type { ReadEntitlement } from '../granting/store';
 import type { Metrics } from '../platform/metrics';
-import { proofMismatch } from './core/integrity';
+import { integrityMismatch } from './core/integrity';
 
-/** Why the rows of a license are not believed. */
-export interface Unproven {
-  readonly kind: 'license_unproven';
+/** The rows of a license do not match its signed file. */
+export interface IntegrityFailure {
+  readonly kind: 'license_integrity_failed';
   readonly licenseId: string;
   readonly code: 'license_tampered' | 'license_unknown_key' | 'license_not_for_this_deployment';
-  readonly because: string;
+  readonly reason: string;
 }
 
-export interface LicenseProofs {
-  /** Undefined: the signed file says what the rows say. */
-  check(rows: ReadEntitlement): Promise<Unproven | undefined>;
+export interface IntegrityChecks {
+  /** Resolves to undefined when the rows match the signed file. */
+  check(rows: ReadEntitlement): Promise<IntegrityFailure | undefined>;
 }
 
-const FILES_REMEMBERED_MAX = 1_000;
+const FILES_CACHED_MAX = 1_000;
 
 /**
- * Compares what the database says of an entitlement with what the vendor signed, before anything is granted by it. A
- * database that was edited, or was copied to where nobody trusts its vendor, sells nothing.
+ * Compares the rows of an entitlement with the file that the vendor signed, before anything is granted from it. An
+ * edited database, or a copy of a database whose vendor is not trusted here, grants nothing.
  */
-export class SignedLicenseProofs implements LicenseProofs {
+export class SignedFileIntegrityChecks implements IntegrityChecks {
   readonly #licensing: Licensing;
   readonly #metrics: Metrics;
   readonly #log: Logger;
-  /** A file never changes its meaning: it is verified once. */
+  /** A file is immutable, so its signature is verified once. */
   readonly #byFile = new Map<string, Promise<Authentic | Refusal>>();
-  /** Told once, until it is right again. */
-  readonly #told = new Map<string, string>();
+  /** The logged failure of each license, so that a failure is logged once until it is resolved. */
+  readonly #logged = new Map<string, string>();
 
   constructor({ licensing, metrics, log }: { licensing: Licensing; metrics: Metrics; log: Logger }) {
     this.#licensing = licensing;
@@ -40,56 +40,57 @@ export class SignedLicenseProofs implements LicenseProofs {
     this.#log = log;
   }
 
-  async check(rows: ReadEntitlement): Promise<Unproven | undefined> {
-    const unproven = await this.#unproven(rows);
-    this.#metrics.licenseProven.set({ license: rows.licenseId }, unproven ? 0 : 1);
-    this.#tell(rows, unproven);
-    return unproven;
+  async check(rows: ReadEntitlement): Promise<IntegrityFailure | undefined> {
+    const failure = await this.#failure(rows);
+    this.#metrics.licenseProven.set({ license: rows.licenseId }, failure ? 0 : 1);
+    this.#logChange(rows, failure);
+    return failure;
   }
 
-  async #unproven(rows: ReadEntitlement): Promise<Unproven | undefined> {
+  async #failure(rows: ReadEntitlement): Promise<IntegrityFailure | undefined> {
     const { licenseId, file } = rows;
     if (file === undefined) {
       return tampered(licenseId, 'the database has no signed file of it; import its license file');
     }
-    const authentic = await this.#authentic(file);
-    if (authentic.kind === 'refused') return { kind: 'license_unproven', licenseId, ...refusedAs(authentic) };
-    const mismatch = proofMismatch(rows, authentic.document);
+    const authentic = await this.#authenticate(file);
+    if (authentic.kind === 'refused') {
+      return { kind: 'license_integrity_failed', licenseId, ...failureOf(authentic) };
+    }
+    const mismatch = integrityMismatch(rows, authentic.document);
     if (mismatch === undefined) return undefined;
     return tampered(
       licenseId,
-      `its ${mismatch} in the database is not what its vendor signed; import its license file again`,
+      `its ${mismatch} in the database differs from the signed file; import its license file again`,
     );
   }
 
-  #authentic(file: string): Promise<Authentic | Refusal> {
-    const known = this.#byFile.get(file);
-    if (known) return known;
-    if (this.#byFile.size >= FILES_REMEMBERED_MAX) this.#byFile.clear();
+  #authenticate(file: string): Promise<Authentic | Refusal> {
+    const cached = this.#byFile.get(file);
+    if (cached) return cached;
+    if (this.#byFile.size >= FILES_CACHED_MAX) this.#byFile.clear();
     const authentic = authenticate(file, this.#licensing);
     this.#byFile.set(file, authentic);
     return authentic;
   }
 
-  #tell({ licenseId, product, feature }: ReadEntitlement, unproven: Unproven | undefined): void {
-    const told = this.#told.get(licenseId);
-    if (unproven?.because === told) return;
-    if (unproven) {
-      this.#told.set(licenseId, unproven.because);
-      const announce = `license ${licenseId} grants nothing more: ${unproven.because}`;
-      this.#log.error({ announce, alert: 'license-tampered', ...unproven, product, feature });
+  #logChange({ licenseId, product, feature }: ReadEntitlement, failure: IntegrityFailure | undefined): void {
+    if (failure?.reason === this.#logged.get(licenseId)) return;
+    if (failure) {
+      this.#logged.set(licenseId, failure.reason);
+      const announce = `license ${licenseId} grants nothing more: ${failure.reason}`;
+      this.#log.error({ announce, alert: 'license-tampered', ...failure, product, feature });
     } else {
-      this.#told.delete(licenseId);
-      this.#log.info({ announce: `license ${licenseId} says again what its vendor signed`, licenseId });
+      this.#logged.delete(licenseId);
+      this.#log.info({ announce: `license ${licenseId} matches its signed file again`, licenseId });
     }
   }
 }
 
-function tampered(licenseId: string, because: string): Unproven {
-  return { kind: 'license_unproven', licenseId, code: 'license_tampered', because };
+function tampered(licenseId: string, reason: string): IntegrityFailure {
+  return { kind: 'license_integrity_failed', licenseId, code: 'license_tampered', reason };
 }
 
-function refusedAs({ code, detail }: Refusal): Pick<Unproven, 'code' | 'because'> {
-  if (code === 'license_unknown_key' || code === 'license_not_for_this_deployment') return { code, because: detail };
-  return { code: 'license_tampered', because: `the signed file in the database is not good: ${detail}` };
+function failureOf({ code, detail }: Refusal): Pick<IntegrityFailure, 'code' | 'reason'> {
+  if (code === 'license_unknown_key' || code === 'license_not_for_this_deployment') return { code, reason: detail };
+  return { code: 'license_tampered', reason: `the signed file in the database is invalid: ${detail}` };
 }

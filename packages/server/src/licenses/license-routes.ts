@@ -6,7 +6,7 @@ import type { AppOptions } from '../platform/http/app-options';
 import { refusalReply } from '../platform/http/problem-mapping';
 import { problemReply, problemResponses, sendProblem, sendReply } from '../platform/http/problems';
 import type { Reply } from '../platform/http/reply';
-import { type ImportRefusal, importRefusalInWords } from './core/license-import';
+import { type ImportRefusal, importRefusalText } from './core/license-import';
 import type { ImportAnswer } from './import-service';
 import {
   FILE_BODY_MAX_BYTES,
@@ -41,14 +41,14 @@ const REFUSALS = [
   'license_unreadable',
 ] as const;
 
-/** Licenses: brought as files, read as what they entitle to. */
+/** Routes that import license files and read licenses. */
 export function licenseRoutes(routes: FastifyInstance, options: LicenseRouteOptions): void {
   importRoute(routes, options);
-  readingRoutes(routes, options);
+  queryRoutes(routes, options);
 }
 
 function importRoute(routes: FastifyInstance, options: LicenseRouteOptions): void {
-  // A license file is text, and nothing else is taken here.
+  // Only license files, which are text, are accepted here.
   routes.removeContentTypeParser('application/json');
   routes.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   routes.post<{ Body: Static<typeof LicenseFileBody>; Headers: Static<typeof LicenseFileHeaders> }>(
@@ -58,9 +58,7 @@ function importRoute(routes: FastifyInstance, options: LicenseRouteOptions): voi
       schema: {
         tags: TAGS,
         summary: 'Import a license file',
-        description:
-          'Verifies the file and makes the pools what it says, in one step or not at all. The same file again is the ' +
-          'same import.',
+        description: 'Verifies the file and applies it to the pools, in one transaction or not at all. Idempotent.',
         security: SECURITY,
         consumes: ['text/plain'],
         headers: LicenseFileHeaders,
@@ -70,10 +68,10 @@ function importRoute(routes: FastifyInstance, options: LicenseRouteOptions): voi
       onRequest: options.authenticate('admin'),
     },
     async (request, reply) => {
-      const answer = await options.licenseDesk.import({
+      const answer = await options.licenseImports.import({
         text: request.body,
         licenseKey: request.headers['evergrant-license-key'],
-        broughtBy: request.caller.name,
+        submittedBy: request.caller.name,
       });
       return sendReply(reply, importReply(answer, options));
     },
@@ -106,24 +104,24 @@ function importRefusalReply(refusal: ImportRefusal, document: LicenseDocument): 
   const { outcome, ...members } = refusal;
   const { licenseId, issue } = document;
   return problemReply(outcome, {
-    detail: importRefusalInWords(refusal, document),
+    detail: importRefusalText(refusal, document),
     members: { licenseId, issue, ...members },
   });
 }
 
-function readingRoutes(routes: FastifyInstance, { database, authenticate }: LicenseRouteOptions): void {
+function queryRoutes(routes: FastifyInstance, { database, authenticate }: LicenseRouteOptions): void {
   routes.get(
     '/v1/licenses',
     {
       schema: {
         tags: TAGS,
-        summary: 'All licenses',
+        summary: 'Read all licenses',
         security: SECURITY,
         response: { 200: Licenses, ...problemResponses(...ACCESS, 'database_unreachable') },
       },
       onRequest: authenticate('read', 'admin'),
     },
-    // A token that is bound to a license sees nothing of any other.
+    // A token that is bound to a license cannot see any other license.
     async ({ caller }) => ({ licenses: await database.licenses.read(caller.licenseId) }),
   );
 
@@ -132,7 +130,7 @@ function readingRoutes(routes: FastifyInstance, { database, authenticate }: Lice
     {
       schema: {
         tags: TAGS,
-        summary: 'One license',
+        summary: 'Read one license',
         security: SECURITY,
         params: LicenseParams,
         response: {

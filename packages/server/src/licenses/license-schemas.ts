@@ -1,9 +1,8 @@
 import { Type } from '@sinclair/typebox';
-import { feature, instant, PLAIN_TEXT, product, UUID } from '../platform/http/schemas';
+import { licenseId, nullable } from '../platform/http/fields';
+import { feature, instant, product, UUID } from '../platform/http/schemas';
 
-const licenseId = Type.String({ ...PLAIN_TEXT, description: 'The license' });
 const kind = Type.Union([Type.Literal('cloud'), Type.Literal('guid'), Type.Literal('redundant')]);
-const orNull = <T extends ReturnType<typeof Type.String>>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const FILE_BODY_MAX_BYTES = 64 * 1024;
 
@@ -15,14 +14,14 @@ export const LicenseFileBody = Type.String({
 
 export const LicenseFileHeaders = Type.Object({
   'evergrant-license-key': Type.Optional(
-    Type.String({ maxLength: 1_000, description: 'Opens a file that is encrypted with its license key' }),
+    Type.String({ maxLength: 1_000, description: 'Decrypts a file that is encrypted with its license key' }),
   ),
 });
 
 export const Imported = Type.Object(
   {
     outcome: Type.Union([Type.Literal('imported'), Type.Literal('unchanged')], {
-      description: '`unchanged`: this very license was in force already',
+      description: '`unchanged` means that this issue was in force already',
     }),
     licenseId,
     issue: Type.Integer(),
@@ -31,7 +30,9 @@ export const Imported = Type.Object(
     kind,
     validFrom: instant,
     validUntil: instant,
-    dropped: Type.Array(Type.String(), { description: 'What a Keygen file says that has no counterpart here' }),
+    dropped: Type.Array(Type.String(), {
+      description: 'The parts of a Keygen file that have no counterpart in Evergrant',
+    }),
   },
   { description: 'The license is in force' },
 );
@@ -39,19 +40,19 @@ export const Imported = Type.Object(
 export const License = Type.Object(
   {
     licenseId,
-    issue: Type.Integer({ description: 'Of the file in force; an import never lowers it' }),
+    issue: Type.Integer({ description: 'Issue of the file in force; an import never lowers it' }),
     customer: Type.String(),
     product,
     kind,
-    controlRoom: orNull(Type.String({ ...UUID, description: 'The one Control Room of a license of kind guid' })),
+    controlRoom: nullable(Type.String({ ...UUID, description: 'The one Control Room of a license of kind guid' })),
     servers: Type.Array(Type.String(), { description: 'The three servers of a license of kind redundant' }),
-    validFrom: orNull(instant),
-    validUntil: orNull(instant),
+    validFrom: nullable(instant),
+    validUntil: nullable(instant),
     validity: Type.Union([Type.Literal('not_yet_valid'), Type.Literal('valid'), Type.Literal('expired')]),
     policy: Type.Object({ graceSeconds: Type.Integer(), suspendAfterSeconds: Type.Integer() }),
     hasLicenseKey: Type.Boolean({ description: 'Whether Control Rooms can register' }),
-    importedAt: orNull(instant),
-    importedBy: orNull(Type.String()),
+    importedAt: nullable(instant),
+    importedBy: nullable(Type.String()),
     entitlements: Type.Array(
       Type.Object({
         feature,
@@ -64,7 +65,7 @@ export const License = Type.Object(
       }),
     ),
   },
-  { description: 'A license as the database has it; never its license key' },
+  { description: 'A license, without its license key' },
 );
 
-export const Licenses = Type.Object({ licenses: Type.Array(License) }, { description: 'In the order of their ids' });
+export const Licenses = Type.Object({ licenses: Type.Array(License) }, { description: 'Licenses, sorted by id' });

@@ -16,10 +16,10 @@ import {
   triadStep,
   viewOf,
 } from './core/triad';
-import type { TriadStore } from './ports';
+import type { TriadStore } from './store';
 import { TriadMetrics } from './triad-metrics';
 
-interface TriadDutyOptions {
+interface TriadElectionOptions {
   readonly server: string;
   readonly role: RoleDuty;
   readonly store: TriadStore;
@@ -28,7 +28,7 @@ interface TriadDutyOptions {
   readonly log: Logger;
 }
 
-/** A triad as this server last saw it. */
+/** A triad as this server read it last. */
 export interface TriadView {
   readonly servers: readonly { readonly server: string; readonly view: PeerView }[];
   readonly quorum: QuorumVerdict;
@@ -38,56 +38,57 @@ export interface TriadView {
 
 interface HeldTerm {
   readonly term: number;
-  /** From before the renewal left, on this server's monotonic clock: no delay can make it look fresher (S5). */
+  /** Monotonic time before the renewal was sent, so that no delay makes the term look fresher than it is (S5). */
   readonly provenFromMs: number;
 }
 
-/** What of a triad is told when it changes. */
-interface Told {
+/** The state of a triad that is logged when it changes. */
+interface QuorumState {
   readonly quorum: QuorumVerdict;
   readonly absent: readonly string[];
 }
 
-const BEAT_EVERY_MS = 1_000;
+const HEARTBEAT_EVERY_MS = 1_000;
 
 /**
- * For the licenses that are dedicated to three servers: says every second that this one is there, and takes or renews
- * control when the rule (core/triad.ts) says so. Where no license is redundant, nothing is written.
+ * Elects the server in control of each triad, for licenses that are dedicated to three servers. Every second this server
+ * records that it is present, and renews or acquires control as `triadStep` decides. It writes nothing when no license
+ * is redundant.
  */
-export class TriadDuty {
-  readonly #options: TriadDutyOptions;
+export class TriadElection {
+  readonly #options: TriadElectionOptions;
   readonly #loop: Loop;
   readonly #metrics: TriadMetrics;
   readonly #held = new Map<string, HeldTerm>();
-  readonly #told = new Map<string, Told>();
-  #known: readonly TriadFacts[] = [];
+  readonly #logged = new Map<string, QuorumState>();
+  #triads: readonly TriadFacts[] = [];
   #address = '';
 
-  constructor(options: TriadDutyOptions) {
+  constructor(options: TriadElectionOptions) {
     this.#options = options;
     this.#metrics = new TriadMetrics(options.registry);
     this.#loop = new Loop(
       () => this.#step(),
-      () => BEAT_EVERY_MS,
+      () => HEARTBEAT_EVERY_MS,
     );
   }
 
-  /** @param address where clients reach this very server */
+  /** @param address the address at which clients reach this server itself */
   start(address: string): void {
     this.#address = address;
     void this.#loop.start();
   }
 
-  /** Gives up what is held, so that the others need not wait for it to lapse. */
+  /** Resigns, so that the other servers need not wait until the control lease expires. */
   async stop(): Promise<void> {
     await this.#loop.stop();
-    if (!this.#isNamed(this.#known) || this.#options.role.database.kind !== 'writable') return;
+    if (!this.#isMember(this.#triads) || this.#options.role.database.kind !== 'writable') return;
     const claims = this.claims();
     this.#held.clear();
-    await this.#options.store.leave(claims).catch((error) => this.#failed(error));
+    await this.#options.store.resign(claims).catch((error) => this.#logFailure(error));
   }
 
-  /** Terms whose renewal is fresh now: a process that was stopped in between finds that it holds none. */
+  /** Returns the terms whose renewal is still fresh. A process that was stopped for too long holds none. */
   claims(): TriadClaims {
     const { clock, server } = this.#options;
     const fresh = [...this.#held].filter(
@@ -97,7 +98,7 @@ export class TriadDuty {
   }
 
   views(): readonly TriadView[] {
-    return this.#known.map((facts) => ({
+    return this.#triads.map((facts) => ({
       servers: facts.servers.map((server) => ({ server, view: viewOf(facts, server, TRIAD_POLICY) })),
       quorum: quorumOf(facts, TRIAD_POLICY),
       inControl: serverInControl(facts, TRIAD_POLICY) ?? null,
@@ -107,95 +108,93 @@ export class TriadDuty {
 
   async #step(): Promise<void> {
     const { role, store, server } = this.#options;
-    // A follower's rows tell of the other region's servers, and nothing can be written beside one.
+    // A follower replicates the rows of the other region's servers, and it is read-only.
     if (role.database.kind !== 'writable') {
-      this.#known = [];
+      this.#triads = [];
       return;
     }
     try {
-      if (this.#isNamed(this.#known)) await store.beat({ server, address: this.#address });
+      if (this.#isMember(this.#triads)) await store.heartbeat({ server, address: this.#address });
       const provenFromMs = this.#options.clock.nowMs();
-      const known = await store.read();
-      const firstSeen = this.#isNamed(known) && !this.#isNamed(this.#known);
-      this.#known = known;
-      for (const facts of known) await this.#control(facts, provenFromMs);
-      this.#tell();
-      if (firstSeen) this.#loop.kick();
+      const triads = await store.read();
+      const isNewMember = this.#isMember(triads) && !this.#isMember(this.#triads);
+      this.#triads = triads;
+      for (const facts of triads) await this.#renewOrAcquire(facts, provenFromMs);
+      this.#report();
+      if (isNewMember) this.#loop.kick();
     } catch (error) {
-      this.#failed(error);
+      this.#logFailure(error);
     }
   }
 
-  async #control(facts: TriadFacts, provenFromMs: number): Promise<void> {
+  async #renewOrAcquire(facts: TriadFacts, provenFromMs: number): Promise<void> {
     const { store, server, log } = this.#options;
     const { servers } = facts;
     const name = triadName(servers);
     const step = triadStep(facts, claimOn(this.claims(), servers), TRIAD_POLICY);
-    if (step.kind === 'keep') {
-      if (await store.keep(servers, { server, term: step.term })) {
+    if (step.kind === 'renew') {
+      if (await store.renew(servers, { server, term: step.term })) {
         this.#held.set(name, { term: step.term, provenFromMs });
         return;
       }
-    } else if (step.kind === 'take') {
-      const taken = await store.take({ servers, server, fromTerm: step.fromTerm });
-      if (taken.kind === 'taken') {
-        const { term, leasesProlonged } = taken;
+    } else if (step.kind === 'acquire') {
+      const outcome = await store.acquire({ servers, server, fromTerm: step.fromTerm });
+      if (outcome.kind === 'acquired') {
+        const { term, leasesProlonged } = outcome;
         this.#held.set(name, { term, provenFromMs });
-        this.#metrics.taken.inc({ triad: name });
+        this.#metrics.acquired.inc({ triad: name });
         this.#loop.kick();
         log.info({ announce: `${server} is in control of ${name}, term ${term}: ${leasesProlonged} leases prolonged` });
         return;
       }
     }
     if (this.#held.delete(name)) {
-      const because = step.kind === 'wait' ? step.because : 'another server took it';
-      log.warn({ announce: `${server} is not in control of ${name} any more: ${because.replaceAll('_', ' ')}` });
+      const reason = step.kind === 'wait' ? step.reason : 'another server acquired control';
+      log.warn({ announce: `${server} is no longer in control of ${name}: ${reason.replaceAll('_', ' ')}` });
     }
   }
 
-  #isNamed(triads: readonly TriadFacts[]): boolean {
+  #isMember(triads: readonly TriadFacts[]): boolean {
     return triads.some(({ servers }) => servers.includes(this.#options.server));
   }
 
-  /** Says each change of a quorum once, and each server that comes or goes. */
-  #tell(): void {
+  /** Updates the metrics, and logs each change of a quorum or of the present servers once. */
+  #report(): void {
     this.#metrics.show(this.views(), this.#options.server);
     for (const { servers, quorum } of this.views()) {
       const name = triadName(servers.map(({ server }) => server));
       const absent = servers.filter(({ view }) => view !== 'present').map(({ server }) => server);
-      const before = this.#told.get(name);
+      const before = this.#logged.get(name);
       if (before?.quorum === quorum && before.absent.length === absent.length) continue;
-      this.#told.set(name, { quorum, absent });
-      if (servers.some(({ server }) => server === this.#options.server)) this.#tellChange(name, { quorum, absent });
-      else if (!before) this.#tellNotNamed(name);
+      this.#logged.set(name, { quorum, absent });
+      if (servers.some(({ server }) => server === this.#options.server)) this.#logChange(name, { quorum, absent });
+      else if (!before) this.#logNotMember(name);
     }
   }
 
-  /** A name with a slip of the pen would otherwise show at the clients only. */
-  #tellNotNamed(triad: string): void {
+  /** Makes a misspelled server name visible on the server. Without this line only clients would notice it. */
+  #logNotMember(triad: string): void {
     const { log, server } = this.#options;
-    log.info({ announce: `${server} is none of ${triad}: it grants nothing from their licenses`, triad });
+    log.info({ announce: `server ${server} is not in triad ${triad}; its licenses are not served here`, triad });
   }
 
-  #tellChange(triad: string, { quorum, absent }: Told): void {
+  #logChange(triad: string, { quorum, absent }: QuorumState): void {
     const { log } = this.#options;
     const missing = absent.join(' and ');
     if (quorum !== 'won') {
-      const announce = `no quorum of ${triad}: ${missing} cannot be seen; nothing is granted or renewed`;
+      const announce = `triad ${triad} has no quorum: no heartbeat from ${missing}; nothing is granted or renewed`;
       log.error({ announce, alert: 'triad-no-quorum', triad, absent });
     } else if (absent.length > 0) {
-      const announce = `${missing} of ${triad} cannot be seen: the loss of one more stops granting`;
+      const announce = `triad ${triad}: no heartbeat from ${missing}; granting stops if one more server is lost`;
       log.warn({ announce, alert: 'triad-degraded', triad, absent });
     } else {
-      log.info({ announce: `all servers of ${triad} are there`, triad });
+      log.info({ announce: `triad ${triad}: all servers are present`, triad });
     }
   }
 
-  #failed(error: unknown): void {
-    const expected = error instanceof DatabaseFailure && error.retryable;
-    this.#options.log[expected ? 'warn' : 'error'](
-      { failure: error instanceof Error ? error.message : error },
-      'presence or control could not be written',
-    );
+  #logFailure(error: unknown): void {
+    const level = error instanceof DatabaseFailure && error.retryable ? 'warn' : 'error';
+    const failure = error instanceof Error ? error.message : error;
+    this.#options.log[level]({ failure }, 'presence or control of a triad could not be recorded');
   }
 }

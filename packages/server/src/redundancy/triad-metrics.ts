@@ -2,31 +2,31 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { triadName } from './core/triad';
 import type { TriadView } from './election';
 
-/** Labelled with the three servers, in the order of the license. */
+/** The label `triad` holds the names of the three servers, in the order of the license. */
 export class TriadMetrics {
-  readonly taken: Counter<'triad'>;
+  readonly acquired: Counter<'triad'>;
   readonly #present: Gauge<'triad'>;
   readonly #inControl: Gauge<'triad'>;
   readonly #term: Gauge<'triad'>;
 
   constructor(registry: Registry) {
     const shared = { registers: [registry], labelNames: ['triad'] as const };
-    this.taken = new Counter({
+    this.acquired = new Counter({
       ...shared,
       name: 'evergrant_triad_control_taken_total',
-      help: 'How often this server took control of a triad',
+      help: 'Number of times this server acquired control of a triad',
     });
     this.#present = new Gauge({
       ...shared,
       name: 'evergrant_triad_servers_present',
-      help: 'Servers of a triad that say they are there; below 2 nothing is granted',
+      help: 'Servers of a triad with a recent heartbeat; below 2 nothing is granted',
     });
     this.#inControl = new Gauge({
       ...shared,
       name: 'evergrant_triad_in_control',
-      help: '1 while this server is in control of a triad; the sum over its servers is 1',
+      help: '1 while this server is in control of a triad; the sum over the servers of a triad is 1',
     });
-    this.#term = new Gauge({ ...shared, name: 'evergrant_triad_term', help: 'The newest term of a triad' });
+    this.#term = new Gauge({ ...shared, name: 'evergrant_triad_term', help: 'Newest term of a triad' });
   }
 
   show(views: readonly TriadView[], self: string): void {

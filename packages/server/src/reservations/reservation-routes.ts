@@ -1,10 +1,10 @@
 import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
-import { ReservationBody, Reservations, ReservationsQuery, Reserved } from '../control-rooms/registry-schemas';
 import type { AppOptions } from '../platform/http/app-options';
 import { refusalReply } from '../platform/http/problem-mapping';
 import { problemResponses, sendProblem, sendReply } from '../platform/http/problems';
+import { ReservationBody, Reservations, ReservationsQuery, Reserved } from './reservation-schemas';
 
 type ReservationRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 
@@ -13,7 +13,7 @@ const SECURITY = [{ bearer: [] }];
 const COMMON = ['invalid_request', 'malformed_body', 'unauthenticated', 'forbidden'] as const;
 const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 
-/** Seats that only one Control Room, or one group of them, may take. */
+/** Routes for reservations: seats that only one Control Room, or one group of Control Rooms, may take. */
 export function reservationRoutes(routes: FastifyInstance, options: ReservationRouteOptions): void {
   changeRoute(routes, options);
 
@@ -22,7 +22,7 @@ export function reservationRoutes(routes: FastifyInstance, options: ReservationR
     {
       schema: {
         tags: TAGS,
-        summary: 'What is reserved',
+        summary: 'Read reservations',
         security: SECURITY,
         querystring: ReservationsQuery,
         response: { 200: Reservations, ...problemResponses(...COMMON, 'database_unreachable') },
@@ -32,7 +32,7 @@ export function reservationRoutes(routes: FastifyInstance, options: ReservationR
     async ({ query, caller }) => {
       const licenseId = caller.licenseId ?? query.licenseId;
       if (query.licenseId !== undefined && query.licenseId !== licenseId) return { reservations: [] };
-      return { reservations: await options.database.registry.readReservations(licenseId) };
+      return { reservations: await options.database.reservations.read(licenseId) };
     },
   );
 }
@@ -45,8 +45,8 @@ function changeRoute(routes: FastifyInstance, options: ReservationRouteOptions):
         tags: TAGS,
         summary: 'Reserve seats for a Control Room or a group',
         description:
-          'Whoever has a reservation may take its seats at any moment. So no more is reserved than was sold, and what ' +
-          'others have taken already is not reserved over their heads: that is refused, until enough was given back.',
+          'The holder of a reservation can take its seats at any moment. Therefore no more seats can be reserved than ' +
+          'were sold. Seats that others hold cannot be reserved either: the request is refused until they are released.',
         security: SECURITY,
         body: ReservationBody,
         response: {
@@ -66,29 +66,31 @@ function changeRoute(routes: FastifyInstance, options: ReservationRouteOptions):
     async (request, reply) => {
       const { licenseId, feature, controlRoom, group, seats, reason } = request.body;
       if ((controlRoom === undefined) === (group === undefined)) {
-        const detail = 'or group: one of the two, and not both';
+        const detail = 'or group must be set, but not both';
         return sendProblem(reply, 'invalid_request', {
           detail: `controlRoom ${detail}`,
           members: { field: 'controlRoom', errors: [{ field: 'controlRoom', detail }] },
         });
       }
       const order = { licenseId, feature, controlRoom: controlRoom?.toLowerCase(), group, seats };
-      const outcome = await options.registry.setReservation(order, { actor: request.caller.name, reason });
+      const outcome = await options.reservationService.set(order, { actor: request.caller.name, reason });
       switch (outcome.kind) {
         case 'reserved':
           return reply.send({ seatsReserved: outcome.seatsReserved });
         case 'more_reserved_than_sold':
           return sendProblem(reply, outcome.kind, {
-            detail: `${outcome.seatsReserved} of ${outcome.seats} seats`,
+            detail: `${outcome.seatsReserved} of ${outcome.seats} seats would be reserved`,
             members: { seats: outcome.seats, seatsReserved: outcome.seatsReserved },
           });
         case 'reserved_seats_in_use':
           return sendProblem(reply, outcome.kind, {
-            detail: `${outcome.seatsFree} seats are free; ${outcome.seatsMissing} more have to be given back first`,
+            detail: `${outcome.seatsFree} seats are free; ${outcome.seatsMissing} more must be released first`,
             members: { seatsFree: outcome.seatsFree, seatsMissing: outcome.seatsMissing },
           });
         case 'reservation_of_license':
-          return sendProblem(reply, outcome.kind, { detail: 'a new issue of the license changes it' });
+          return sendProblem(reply, outcome.kind, {
+            detail: 'the license file makes this reservation; only a new issue of the license changes it',
+          });
         case 'entitlement_not_found':
           return sendProblem(reply, outcome.kind);
         default:

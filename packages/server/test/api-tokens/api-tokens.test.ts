@@ -1,4 +1,4 @@
-import { ApiTokens, sha256Of } from '../../src/api-tokens/api-tokens';
+import { ApiTokenVerifier, sha256Of } from '../../src/api-tokens/api-token-verifier';
 import type { FoundToken } from '../../src/api-tokens/store';
 import { DatabaseFailure } from '../../src/platform/database-failure';
 import { createLog } from '../../src/platform/log';
@@ -14,7 +14,7 @@ function registry(initial: Record<string, FoundToken> = {}) {
     /** Set: looks wait for it. */
     gate: undefined as Promise<void> | undefined,
   };
-  const tokens = new ApiTokens({
+  const tokens = new ApiTokenVerifier({
     clock: { nowMs: () => state.nowMs },
     log: createLog({ server: 'test', level: 'silent' }),
     databaseAnswers: () => state.databaseAnswers,

@@ -1,5 +1,5 @@
 import { TestDatabase } from '@evergrant/test-support/test-database';
-import { sha256Of } from '../../src/api-tokens/api-tokens';
+import { sha256Of } from '../../src/api-tokens/api-token-verifier';
 import { findApiTokens } from '../../src/api-tokens/sql/find-api-tokens';
 import { registerTokenFile } from '../../src/api-tokens/sql/token-file';
 import { openPool } from '../../src/platform/postgres/connection';

@@ -3,8 +3,8 @@ import { eventually } from '@evergrant/test-support/eventually';
 import { PRODUCT, type RunningServer, TestWorld } from '@evergrant/test-support/server/test-world';
 import { isCovered } from '@evergrant/test-support/server/verify-command';
 import { planCheckpoints } from '../../src/audit/core/checkpointing';
-import type { StoredCheckpoint } from '../../src/audit/ports';
 import { connectCheckpointStore } from '../../src/audit/sql/checkpoint-store';
+import type { StoredCheckpoint } from '../../src/audit/store';
 
 const head = (chain: string, seq: number) => ({ chain, seq, hash: 'ab'.repeat(32) });
 const checkpoint = (chain: string, number: number, epoch: number, seq: number): StoredCheckpoint => ({

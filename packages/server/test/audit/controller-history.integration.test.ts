@@ -1,7 +1,7 @@
 import { eventually } from '@evergrant/test-support/eventually';
 import { allEvents, SYSTEM, statement } from '@evergrant/test-support/server/audit';
 import { TestWorld } from '@evergrant/test-support/server/test-world';
-import type { ControllerEntry } from '../../src/audit/ports';
+import type { ControllerEntry } from '../../src/audit/store';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
 
 let world: TestWorld;

@@ -3,76 +3,76 @@ import type { ControlRoomState } from '../../src/auth/core/caller';
 import {
   heartbeatAfterSeconds,
   recordedEveryMs,
-  type StandingFacts,
-  standingPolicy,
-  standingVerdict,
-  TRANSITIONS,
-} from '../../src/control-rooms/core/control-room';
+  STATE_TRANSITIONS,
+  type StateFacts,
+  statePolicy,
+  stateVerdict,
+} from '../../src/control-rooms/core/state-policy';
 
 const HOUR_MS = 3_600_000;
-const POLICY = standingPolicy({ graceSeconds: 48 * 3_600, suspendAfterSeconds: 720 * 3_600 });
+const POLICY = statePolicy({ graceSeconds: 48 * 3_600, suspendAfterSeconds: 720 * 3_600 });
 const STATES: readonly ControlRoomState[] = ['active', 'fail_safe', 'suspended'];
 
-const facts = (state: ControlRoomState, changes: Partial<StandingFacts> = {}): StandingFacts => ({
+const facts = (state: ControlRoomState, changes: Partial<StateFacts> = {}): StateFacts => ({
   state,
   silentMs: 0,
   oversubscribedMs: undefined,
-  because: 'no_heartbeat',
+  stateReason: 'no_heartbeat',
   ...changes,
 });
 
 describe('a Control Room', () => {
-  it.each<[string, StandingFacts, object]>([
-    ['that was heard stays active', facts('active'), { kind: 'stays' }],
+  it.each<[string, StateFacts, object]>([
+    ['that was heard stays active', facts('active'), { kind: 'unchanged' }],
     [
       'stays active to the last moment of its grace',
       facts('active', { silentMs: 48 * HOUR_MS - 1 }),
-      { kind: 'stays' },
+      { kind: 'unchanged' },
     ],
     [
       'that is silent for its grace is fail-safe',
       facts('active', { silentMs: 48 * HOUR_MS }),
-      { kind: 'moves', to: 'fail_safe', because: 'no_heartbeat' },
+      { kind: 'changed', to: 'fail_safe', reason: 'no_heartbeat' },
     ],
     [
       'that is silent for ever is fail-safe before it is suspended',
       facts('active', { silentMs: 9_999 * HOUR_MS }),
-      { kind: 'moves', to: 'fail_safe', because: 'no_heartbeat' },
+      { kind: 'changed', to: 'fail_safe', reason: 'no_heartbeat' },
     ],
-    ['stays fail-safe while it is silent', facts('fail_safe', { silentMs: 100 * HOUR_MS }), { kind: 'stays' }],
+    ['stays fail-safe while it is silent', facts('fail_safe', { silentMs: 100 * HOUR_MS }), { kind: 'unchanged' }],
     [
       'that is silent for too long is suspended',
       facts('fail_safe', { silentMs: 720 * HOUR_MS }),
-      { kind: 'moves', to: 'suspended', because: 'no_heartbeat' },
+      { kind: 'changed', to: 'suspended', reason: 'no_heartbeat' },
     ],
-    ['that is heard is active again', facts('fail_safe'), { kind: 'moves', to: 'active', because: 'heard_again' }],
+    ['that is heard is active again', facts('fail_safe'), { kind: 'changed', to: 'active', reason: 'heard_again' }],
     [
       'that was suspended is active again when it is heard',
       facts('suspended'),
-      { kind: 'moves', to: 'active', because: 'heard_again' },
+      { kind: 'changed', to: 'active', reason: 'heard_again' },
     ],
     [
       'that holds too much for its grace is fail-safe, however often it is heard',
       facts('active', { oversubscribedMs: 48 * HOUR_MS }),
-      { kind: 'moves', to: 'fail_safe', because: 'oversubscribed' },
+      { kind: 'changed', to: 'fail_safe', reason: 'oversubscribed' },
     ],
     [
       'that is heard again and still holds too much is not suspended any more, but fail-safe',
       facts('suspended', { oversubscribedMs: 50 * HOUR_MS }),
-      { kind: 'moves', to: 'fail_safe', because: 'oversubscribed' },
+      { kind: 'changed', to: 'fail_safe', reason: 'oversubscribed' },
     ],
     [
       'that gave the seats back is active again',
-      facts('fail_safe', { because: 'oversubscribed' }),
-      { kind: 'moves', to: 'active', because: 'within_seats_again' },
+      facts('fail_safe', { stateReason: 'oversubscribed' }),
+      { kind: 'changed', to: 'active', reason: 'within_seats_again' },
     ],
     [
       'that holds a little too much since a moment ago may go on',
       facts('active', { oversubscribedMs: 1 }),
-      { kind: 'stays' },
+      { kind: 'unchanged' },
     ],
   ])('%s', (_what, seen, verdict) => {
-    expect(standingVerdict(seen, POLICY)).toEqual(verdict);
+    expect(stateVerdict(seen, POLICY)).toEqual(verdict);
   });
 });
 
@@ -80,15 +80,15 @@ const anyFacts = fc.record({
   state: fc.constantFrom(...STATES),
   silentMs: fc.integer({ min: 0, max: 1_000 * HOUR_MS }),
   oversubscribedMs: fc.option(fc.integer({ min: 0, max: 1_000 * HOUR_MS }), { nil: undefined }),
-  because: fc.constantFrom('registered', 'no_heartbeat', 'oversubscribed'),
+  stateReason: fc.constantFrom('registered', 'no_heartbeat', 'oversubscribed'),
 });
 
 /** The steps that follow while the facts stay as they are. */
-function pathOf(seen: StandingFacts): ControlRoomState[] {
+function pathOf(seen: StateFacts): ControlRoomState[] {
   const path: ControlRoomState[] = [];
   while (path.length < 10) {
-    const verdict = standingVerdict({ ...seen, state: path.at(-1) ?? seen.state }, POLICY);
-    if (verdict.kind === 'stays') break;
+    const verdict = stateVerdict({ ...seen, state: path.at(-1) ?? seen.state }, POLICY);
+    if (verdict.kind === 'unchanged') break;
     path.push(verdict.to);
   }
   return path;
@@ -104,17 +104,17 @@ describe('the table of transitions', () => {
     const used = new Set<string>();
     fc.assert(
       fc.property(anyFacts, (seen) => {
-        const verdict = standingVerdict(seen, POLICY);
-        if (verdict.kind === 'moves') used.add(`${seen.state} ${verdict.to}`);
+        const verdict = stateVerdict(seen, POLICY);
+        if (verdict.kind === 'changed') used.add(`${seen.state} ${verdict.to}`);
       }),
       { numRuns: 3_000, seed: 1 },
     );
-    expect(used).toEqual(new Set(TRANSITIONS.map(({ from, to }) => `${from} ${to}`)));
-    expect(new Set(TRANSITIONS.map(({ to }) => to))).toEqual(new Set(STATES));
+    expect(used).toEqual(new Set(STATE_TRANSITIONS.map(({ from, to }) => `${from} ${to}`)));
+    expect(new Set(STATE_TRANSITIONS.map(({ to }) => to))).toEqual(new Set(STATES));
   });
 
   it('has one row for one situation', () => {
-    const situations = TRANSITIONS.map(({ from, on }) => `${from} ${on}`);
+    const situations = STATE_TRANSITIONS.map(({ from, on }) => `${from} ${on}`);
     expect(new Set(situations).size).toBe(situations.length);
   });
 
@@ -135,7 +135,7 @@ describe('the table of transitions', () => {
 describe('the tempo', () => {
   it('no license makes a Control Room fail-safe faster than it can be heard', () => {
     for (const graceSeconds of [0, 1, 3, 10, 60, 600, 172_800]) {
-      const { graceMs } = standingPolicy({ graceSeconds, suspendAfterSeconds: 0 });
+      const { graceMs } = statePolicy({ graceSeconds, suspendAfterSeconds: 0 });
       expect(recordedEveryMs(graceSeconds)).toBeLessThanOrEqual(graceMs / 3);
       expect(recordedEveryMs(graceSeconds) + heartbeatAfterSeconds(graceSeconds) * 1_000).toBeLessThan(graceMs);
     }
@@ -148,7 +148,7 @@ describe('the tempo', () => {
   });
 
   it('suspension never comes before the grace is over', () => {
-    expect(standingPolicy({ graceSeconds: 600, suspendAfterSeconds: 60 })).toEqual({
+    expect(statePolicy({ graceSeconds: 600, suspendAfterSeconds: 60 })).toEqual({
       graceMs: 600_000,
       suspendAfterMs: 600_000,
     });

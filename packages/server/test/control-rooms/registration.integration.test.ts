@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { addLicense, drawToken, giveLicenseKey, newRoom, register } from '@evergrant/test-support/server/control-rooms';
 import { type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
-import { sha256Of } from '../../src/api-tokens/api-tokens';
+import { sha256Of } from '../../src/api-tokens/api-token-verifier';
 
 let world: TestWorld;
 let server: RunningServer;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { eventually } from '@evergrant/test-support/eventually';
 import { giveLicenseKey, newRoom, type Room, register } from '@evergrant/test-support/server/control-rooms';
 import { LICENSE, PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
-import type { Movement } from '../../src/control-rooms/ports';
+import type { StateChange } from '../../src/control-rooms/store';
 import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
 
@@ -73,8 +73,8 @@ async function watching(work: (database: LicenseDatabase) => Promise<void>): Pro
 
 async function watchOnce(
   database: LicenseDatabase,
-): Promise<{ forgivenSeconds: number; movements: readonly Movement[] }> {
-  const outcome = await database.registry.watch({ epoch: 1, region: 'oregon' });
+): Promise<{ forgivenSeconds: number; changes: readonly StateChange[] }> {
+  const outcome = await database.controlRooms.sweepStates({ epoch: 1, region: 'oregon' });
   if (outcome.kind !== 'done') throw new Error(`not watched: ${outcome.because}`);
   return outcome.result;
 }
@@ -153,15 +153,15 @@ describe('our own silence is not theirs', () => {
     await silence(quieter, 3 * 86_400 + 1_800);
     await absence(3 * 86_400);
     await watching(async (database) => {
-      const { forgivenSeconds, movements } = await watchOnce(database);
+      const { forgivenSeconds, changes } = await watchOnce(database);
       expect(Math.round(forgivenSeconds)).toBe(3 * 86_400);
-      expect(movements).toEqual([]);
+      expect(changes).toEqual([]);
       expect((await standing(quiet)).silent).toBeLessThan(60);
       expect((await standing(quieter)).silent).toBeGreaterThanOrEqual(1_799);
       expect((await standing(quieter)).silent).toBeLessThan(1_860);
       // From here on somebody listens, and silence counts again.
       await silence(quieter, 3_601);
-      expect((await watchOnce(database)).movements).toMatchObject([{ controlRoom: quieter.guid, to: 'fail_safe' }]);
+      expect((await watchOnce(database)).changes).toMatchObject([{ controlRoom: quieter.guid, to: 'fail_safe' }]);
     });
   });
 
@@ -173,7 +173,7 @@ describe('our own silence is not theirs', () => {
     await silence(room, 3_700);
     await absence(3_695);
     await watching(async (database) => {
-      expect((await watchOnce(database)).movements).toEqual([]);
+      expect((await watchOnce(database)).changes).toEqual([]);
       expect((await standing(room)).silent).toBeLessThan(60);
     });
   });
@@ -213,8 +213,12 @@ describe('our own silence is not theirs', () => {
     await registered(server);
     await server.stop();
     await watching(async (database) => {
-      expect(await database.registry.watch({ epoch: 1, region: 'virginia' })).toMatchObject({ kind: 'not_granting' });
-      expect(await database.registry.watch({ epoch: 2, region: 'oregon' })).toMatchObject({ kind: 'not_granting' });
+      expect(await database.controlRooms.sweepStates({ epoch: 1, region: 'virginia' })).toMatchObject({
+        kind: 'not_granting',
+      });
+      expect(await database.controlRooms.sweepStates({ epoch: 2, region: 'oregon' })).toMatchObject({
+        kind: 'not_granting',
+      });
     });
   });
 });
@@ -291,8 +295,8 @@ it('the database asks about those Control Rooms that the table of transitions wo
     suspended: { 0: 'active', 3590: 'active', 3610: 'fail_safe', 7190: 'fail_safe' },
   };
   await watching(async (database) => {
-    const { movements } = await watchOnce(database);
-    const moved = new Map(movements.map(({ controlRoom, to }) => [controlRoom, to]));
+    const { changes } = await watchOnce(database);
+    const moved = new Map(changes.map(({ controlRoom, to }) => [controlRoom, to]));
     for (const { room, state, seconds } of cases) {
       expect([state, seconds, moved.get(room.guid)]).toEqual([state, seconds, expected[state]?.[seconds]]);
     }

@@ -1,6 +1,6 @@
 import { eventually } from '@evergrant/test-support/eventually';
 import { type RunningServer, TestWorld } from '@evergrant/test-support/server/test-world';
-import { LicenseExpiry } from '../../src/licenses/expiry-warnings';
+import { ExpiryWarnings } from '../../src/licenses/expiry-warnings';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
 
 const DAY_MS = 86_400_000;
@@ -49,15 +49,15 @@ it('tells the next step when it comes, and begins anew with the next issue', asy
   const duty = dutyOf(world);
   // The clock of the database cannot be moved; the end can.
   await world.importLicense({ ...license('lic-1', inDays(5)), issue: 2 });
-  await duty.look();
+  await duty.check();
   expect(duty.told()).toEqual(['lic-1 expires in less than 7 days']);
-  await duty.look();
+  await duty.check();
   expect(duty.told()).toHaveLength(1);
   await world.importLicense({ ...license('lic-1', inDays(400)), issue: 3 });
-  await duty.look();
+  await duty.check();
   expect(duty.told()).toHaveLength(1);
   await world.importLicense({ ...license('lic-1', inDays(20)), issue: 4 });
-  await duty.look();
+  await duty.check();
   expect(duty.told()[1]).toBe('lic-1 expires in less than 30 days');
   await duty.close();
 });
@@ -84,15 +84,15 @@ function dutyOf({ database }: TestWorld) {
     error: () => undefined,
     debug: () => undefined,
   };
-  const duty = new LicenseExpiry({
+  const duty = new ExpiryWarnings({
     region: 'oregon',
     role: { verdict: () => ({ kind: 'granting', epoch: 1 }) },
-    licenses: connection.licenses,
+    store: connection.licenses,
     metrics: { showValidity: () => undefined } as never,
     log: log as never,
   });
   return {
-    look: () => duty.look(),
+    check: () => duty.check(),
     told: () => lines.map((line) => line.replace(/^license (\S+) of Acme (.*) \(.*$/, '$1 $2')),
     close: () => connection.close(),
   };

@@ -65,6 +65,7 @@ function wrapDatabase(database: LicenseDatabase): LicenseDatabase {
   return {
     ...database,
     apiTokens: {
+      ...database.apiTokens,
       find: async (hashes) => {
         const found = [...(await database.apiTokens.find(hashes))];
         return new Map(
@@ -75,13 +76,13 @@ function wrapDatabase(database: LicenseDatabase): LicenseDatabase {
         );
       },
     },
-    registry: {
-      ...database.registry,
+    controlRooms: {
+      ...database.controlRooms,
       recordHeartbeats: async (controlRooms) => ({
         kind: 'done',
         lsn: '0/0',
         unprotected: false,
-        result: { states: new Map(controlRooms.map((room) => [room, states.get(room) ?? 'active'])), movements: [] },
+        result: { states: new Map(controlRooms.map((room) => [room, states.get(room) ?? 'active'])), changes: [] },
       }),
     },
     entitlements: {

@@ -87,8 +87,8 @@ class History {
 
   private decide(index: number): void {
     const step = triadStep(this.facts(), this.claim(index), POLICY);
-    this.decided[index] = step.kind === 'take' ? step.fromTerm : undefined;
-    if (step.kind === 'keep') this.control = { ...this.control, renewedAtMs: this.nowMs };
+    this.decided[index] = step.kind === 'acquire' ? step.fromTerm : undefined;
+    if (step.kind === 'renew') this.control = { ...this.control, renewedAtMs: this.nowMs };
   }
 
   /** Compare and set: the row has the last word, and it is asked again. */
@@ -96,7 +96,7 @@ class History {
     const fromTerm = this.decided[index];
     this.decided[index] = undefined;
     const step = triadStep(this.facts(), this.claim(index), POLICY);
-    if (fromTerm === undefined || step.kind !== 'take' || step.fromTerm !== fromTerm) return;
+    if (fromTerm === undefined || step.kind !== 'acquire' || step.fromTerm !== fromTerm) return;
     this.control = { term: fromTerm + 1, server: PROCESSES[index]!, renewedAtMs: this.nowMs };
     this.terms[index] = this.control.term;
     this.holder = index;

@@ -54,7 +54,9 @@ it('a server that the license does not name refuses, whoever is in control', asy
   expect(refused).toMatchObject({ status: 421, body: { code: 'license_wrong_server', servers: [...SERVERS] } });
   expect(await world.database.query('select from server_presence where server = $1', ['oregon/app-4'])).toEqual([]);
   await eventually('it says so once', () =>
-    fourth.logLines.some(({ announce }) => String(announce).startsWith('oregon/app-4 is none of oregon/app-1,')),
+    fourth.logLines.some(({ announce }) =>
+      String(announce).startsWith('server oregon/app-4 is not in triad oregon/app-1,'),
+    ),
   );
   expect(fourth.logLines.filter(({ alert }) => alert !== undefined)).toEqual([]);
 });

@@ -50,7 +50,7 @@ describe('a caller that asks too much', () => {
     const room = newRoom();
     await register(server, room, await giveLicenseKey(world));
     const second = drawToken();
-    const { sha256Of } = await import('../../src/api-tokens/api-tokens');
+    const { sha256Of } = await import('../../src/api-tokens/api-token-verifier');
     const body = { name: 'second', scopes: ['lease', 'read'], tokenSha256: sha256Of(second), controlRoom: room.guid };
     expect((await server.call('POST', '/v1/api-tokens', body, TOKENS.admin)).status).toBe(201);
     const statuses = [];

@@ -7,7 +7,7 @@ import { CertificateFolder } from '@evergrant/test-support/certificates';
 import { eventually } from '@evergrant/test-support/eventually';
 import { drawToken, giveLicenseKey, newRoom } from '@evergrant/test-support/server/control-rooms';
 import { PRODUCT, SIGNING_KEY, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
-import { sha256Of } from '../../src/api-tokens/api-tokens';
+import { sha256Of } from '../../src/api-tokens/api-token-verifier';
 
 const PROJECT = join(__dirname, '../../../..');
 

@@ -1,4 +1,4 @@
-import type { CheckpointStore, StoredCheckpoint } from '@evergrant/server/audit/ports';
+import type { CheckpointStore, StoredCheckpoint } from '@evergrant/server/audit/store';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';
 import type { Ohio } from './authority-store';

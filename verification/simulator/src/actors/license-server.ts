@@ -1,4 +1,4 @@
-import { CHECKPOINT_POLICY, CheckpointDuty } from '@evergrant/server/audit/checkpoint-writer';
+import { CHECKPOINT_POLICY, CheckpointWriter } from '@evergrant/server/audit/checkpoint-writer';
 import { EpochWork } from '@evergrant/server/epochs/epoch-transactions';
 import { ProtectionDuty } from '@evergrant/server/epochs/replication-mode-controller';
 import { type AcknowledgementPolicy, Acknowledgements } from '@evergrant/server/epochs/replication-tracker';
@@ -149,7 +149,7 @@ interface Duties {
   readonly calls: LeaseCalls;
   readonly sweeper: Sweeper;
   readonly protection: ProtectionDuty;
-  readonly checkpoints: CheckpointDuty;
+  readonly checkpoints: CheckpointWriter;
 }
 
 function begin({ role, sweeper, protection, checkpoints }: Duties): void {
@@ -181,12 +181,12 @@ function assemble(options: LicenseServerOptions): Duties {
   const desk = new LeaseDesk({
     ...{ ...shared, policy, leases, work, tokens: mint.tokens, random: random.next, onAdopted: () => undefined },
     acknowledgements,
-    entitlements: new Entitlements({ store: entitlements, clock, proofs: { check: async () => undefined } }),
+    entitlements: new Entitlements({ store: entitlements, clock, integrityChecks: { check: async () => undefined } }),
   });
   const idle = { ...shared, timers: lessOften(timers, role, IDLE_TIMES[options.idles]) };
   const protection = new ProtectionDuty({ ...idle, replication, authorityStore, acknowledgements, role, policy });
   const sweeper = new Sweeper({ ...idle, leases, queries, role, triadClaims });
-  const checkpoints = new CheckpointDuty({
+  const checkpoints = new CheckpointWriter({
     ...{ ...shared, role, policy: CHECKPOINT_POLICY, store: options.checkpointStore, timers: host.punctualTimers },
     ...{ audit, signer: SIGNER, readStatement: READ_STATEMENT },
   });

@@ -1,4 +1,4 @@
-import type { RememberedEvent, StoredCheckpoint } from '@evergrant/server/audit/ports';
+import type { RememberedEvent, StoredCheckpoint } from '@evergrant/server/audit/store';
 import { statementOf } from '../actors/statements';
 import { isDeclared, isPresent } from '../database/audit-log';
 import type { Tables } from '../database/tables';

@@ -1,4 +1,4 @@
-import type { AuditLog, GapVerdict, LogState, RememberedEvent } from '@evergrant/server/audit/ports';
+import type { AuditLog, GapVerdict, LogState, RememberedEvent } from '@evergrant/server/audit/store';
 import type { Without } from '../mutations';
 import type { Connection } from './connection';
 import type { DatabaseServer } from './database-server';

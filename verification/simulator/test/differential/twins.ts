@@ -1,4 +1,4 @@
-import type { LogState, RememberedEvent } from '@evergrant/server/audit/ports';
+import type { LogState, RememberedEvent } from '@evergrant/server/audit/store';
 import type { Entitlement } from '@evergrant/server/granting/core/entitlement';
 import type { GrantRequest } from '@evergrant/server/granting/core/grant';
 import type { LeaseClaim } from '@evergrant/server/granting/core/lease';

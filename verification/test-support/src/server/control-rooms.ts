@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { sha256Of } from '@evergrant/server/api-tokens/api-tokens';
+import { sha256Of } from '@evergrant/server/api-tokens/api-token-verifier';
 import type { LicenseDraft } from './test-licenses';
 import { type Answer, LICENSE, type RunningServer, type TestWorld } from './test-world';
 

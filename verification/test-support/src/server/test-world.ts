@@ -154,7 +154,7 @@ export class TestWorld {
       controllerHistory: connectControllerHistory(this.authority.database.address('evergrant_server'), name),
       log,
       ...(clock ? { clock } : {}),
-      ...(settings.believesRows ? { licenseProofs: { check: async () => undefined } } : {}),
+      ...(settings.believesRows ? { integrityChecks: { check: async () => undefined } } : {}),
       sessionPolicy: { ...SESSION_POLICY, ...settings.sessionPolicy },
     });
     const address = await server.start();
@@ -163,7 +163,7 @@ export class TestWorld {
       name,
       address,
       logLines,
-      forgetTokens: () => server.apiTokens.forget(),
+      forgetTokens: () => server.tokenVerifier.forget(),
       call: caller(server),
     };
     this.#servers.push(running);

@@ -3,7 +3,7 @@ import { type ControlRoomState, isScope } from '../../auth/core/caller';
 import { withConnection } from '../../platform/postgres/connection';
 import type { FoundToken } from '../store';
 
-/** The database's clock alone says whether a token has expired. */
+/** The database's clock decides whether a token has expired. */
 const FIND_API_TOKENS = `
 select encode(t.token_sha256, 'hex') as sha256, t.name, t.scopes,
   case when isfinite(t.expires_at) then extract(epoch from t.expires_at - clock_timestamp()) * 1000 end::float8
@@ -24,7 +24,7 @@ interface TokenRow {
   grace_seconds: number | null;
 }
 
-/** The valid ones among API tokens given as SHA-256 in hex, by that; the others are missing. */
+/** Returns the valid tokens among the given hashes (SHA-256 in hex), keyed by hash. */
 export async function findApiTokens(database: Pool, sha256s: readonly string[]): Promise<Map<string, FoundToken>> {
   const result = await withConnection(database, (client) =>
     client.query<TokenRow>({

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
-import type { ApiTokenFilter, ApiTokenView } from '../../control-rooms/ports';
 import { withConnection } from '../../platform/postgres/connection';
+import type { ApiTokenFilter, ApiTokenView } from '../store';
 
 const READ_API_TOKENS = `
 select name, scopes, control_room as "controlRoom", created_at as "createdAt", created_by as "createdBy",
@@ -17,7 +17,7 @@ type Row = Omit<ApiTokenView, 'createdAt' | 'expiresAt' | 'revokedAt'> & {
   revokedAt: Date | null;
 };
 
-/** In the order of their names; what a token is made of, its hash included, stays in the database. */
+/** Returns tokens sorted by name. The hash of a token never leaves the database. */
 export async function readApiTokens(database: Pool, filter: ApiTokenFilter): Promise<ApiTokenView[]> {
   const { controlRoom, after, limit } = filter;
   const result = await withConnection(database, (client) =>

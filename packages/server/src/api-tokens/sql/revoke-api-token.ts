@@ -1,21 +1,20 @@
 import type { Pool } from 'pg';
-import type { Change } from '../../control-rooms/ports';
+import type { Attribution } from '../../audit/attribution';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-
-type RevocationVerdict = { readonly kind: 'revoked' | 'already_revoked' | 'api_token_not_found' | 'last_admin_token' };
+import type { ApiTokenRevocation } from '../store';
 
 export function revokeApiToken(
   database: Pool,
   name: string,
-  { actor, reason }: Change,
+  { actor, reason }: Attribution,
   expected: ExpectedEpoch,
-): Promise<InEpoch<RevocationVerdict>> {
+): Promise<InEpoch<ApiTokenRevocation>> {
   return inEpoch(database, expected, '', async (client) => {
-    const revoked = await client.query<RevocationVerdict>(
+    const revoked = await client.query<ApiTokenRevocation>(
       'select verdict as kind from evergrant_revoke_api_token($1, $2, $3)',
       [name, actor, reason ?? null],
     );
-    return revoked.rows[0] as RevocationVerdict;
+    return revoked.rows[0] as ApiTokenRevocation;
   });
 }

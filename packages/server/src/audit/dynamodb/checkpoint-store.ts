@@ -18,7 +18,7 @@ import {
 } from '@evergrant/authority-store/authority-table';
 import type { ExpectedEpoch } from '../../epochs/store';
 import { DatabaseFailure } from '../../platform/database-failure';
-import type { CheckpointFilter, CheckpointPage, CheckpointStore, StoredCheckpoint } from '../ports';
+import type { CheckpointFilter, CheckpointPage, CheckpointStore, StoredCheckpoint } from '../store';
 
 /** Items `checkpoint / chain#number`, and for each chain and epoch its newest one as `checkpoint-newest / chain#epoch`. */
 const CHECKPOINT = 'checkpoint';

@@ -1,7 +1,7 @@
 import { type DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { CONTROL_KEY, HISTORY, historyKey, numberOf, text, textOf } from '@evergrant/authority-store/authority-table';
 import { DatabaseFailure } from '../../platform/database-failure';
-import type { ControllerEntry, ControllerHistory } from '../ports';
+import type { ControllerEntry, ControllerHistory } from '../store';
 
 /**
  * The controller's history in the authority table. What its last write added may still ride in the control item and be

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { AuditLog } from '../ports';
+import type { AuditLog } from '../store';
 import { addControllerEntries, newestControllerEntry } from './controller-entries';
 import { declareGap, missingOf } from './declare-gap';
 import { readBounds, readLogState, readSection } from './read-log';

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { ExpectedEpoch } from '../../epochs/store';
 import { type DatabaseAddress, openPool, withConnection } from '../../platform/postgres/connection';
-import type { CheckpointFilter, CheckpointPage, CheckpointStore, StoredCheckpoint } from '../ports';
+import type { CheckpointFilter, CheckpointPage, CheckpointStore, StoredCheckpoint } from '../store';
 import { instant } from './read-log';
 
 /** Checkpoints in the authority store on PostgreSQL (packages/local-cluster/src/adapters/checkpoint-store.sql), as a port. */

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { withConnection } from '../../platform/postgres/connection';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ControllerEntry } from '../ports';
+import type { ControllerEntry } from '../store';
 
 /** Number of the newest entry of the controller's history that the log has. */
 export async function newestControllerEntry(database: Pool): Promise<number> {

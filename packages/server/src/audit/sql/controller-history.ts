@@ -1,5 +1,5 @@
 import { type DatabaseAddress, openPool, withConnection } from '../../platform/postgres/connection';
-import type { ControllerEntry, ControllerHistory } from '../ports';
+import type { ControllerEntry, ControllerHistory } from '../store';
 
 const AFTER = `
 select id, extract(epoch from at)::float8 * 1000 as "atMs", kind, detail from history where id > $1 order by id limit $2`;

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { withConnection } from '../../platform/postgres/connection';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { GapVerdict, RememberedEvent } from '../ports';
+import type { GapVerdict, RememberedEvent } from '../store';
 
 const MISSING_OF = `
 select number::int as number

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '@evergrant/formats/audit/event';
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { ChainHead, ChainSection, LogState } from '../ports';
+import type { ChainHead, ChainSection, LogState } from '../store';
 
 /** As it is hashed: UTC, microseconds. */
 export function instant(expression: string): string {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { DayOfDenials, DayOfUse, DayRange, HolderFilter, Holding } from '../ports';
+import type { DayOfDenials, DayOfUse, DayRange, HolderFilter, Holding } from '../store';
 import { instant } from './read-log';
 
 /**

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { ControlRoomFilter, ControlRoomView } from '../ports';
+import type { ControlRoomFilter, ControlRoomView } from '../store';
 
 const READ_CONTROL_ROOMS = `
 select r.id as "controlRoom", r.license_id as "licenseId", r.name, r.group_name as "group", r.state,
@@ -29,7 +29,7 @@ type Row = Omit<ControlRoomView, 'stateSince' | 'registeredAt' | 'lastHeartbeatA
   recoverableUntil: Date | null;
 };
 
-/** Control Rooms in the order of their ids, each with the seats that it has taken. */
+/** Returns Control Rooms sorted by id, each with the seats it has taken. */
 export async function readControlRooms(database: Pool, filter: ControlRoomFilter): Promise<ControlRoomView[]> {
   const { controlRoom, licenseId, state, group, after, limit } = filter;
   const values = [controlRoom, licenseId, state, group, after].map((value) => value ?? null);

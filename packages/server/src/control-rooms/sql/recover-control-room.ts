@@ -1,17 +1,18 @@
 import type { Pool } from 'pg';
+import type { Attribution } from '../../audit/attribution';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { Change, Recovery, RecoveryVerdict } from '../ports';
+import type { Recovery, RecoveryVerdict } from '../store';
 
 const RECOVER = `
 select verdict, recoverable_until as "recoverableUntil", tokens_revoked as "tokensRevoked"
 from evergrant_recover_control_room($1, $2, $3, $4)`;
 
-/** Ends the tokens of a Control Room that was destroyed, and lets its GUID register once more. */
+/** Revokes the tokens of a destroyed Control Room and accepts one new registration of its GUID. */
 export function recoverControlRoom(
   database: Pool,
   { controlRoom, openForSeconds }: Recovery,
-  { actor, reason }: Change,
+  { actor, reason }: Attribution,
   expected: ExpectedEpoch,
 ): Promise<InEpoch<RecoveryVerdict>> {
   return inEpoch(database, expected, '', async (client) => {

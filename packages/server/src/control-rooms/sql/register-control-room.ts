@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { Registration, RegistrationVerdict } from '../ports';
+import type { Registration, RegistrationVerdict } from '../store';
 
 const REGISTER = `
 select r.verdict, r.license as "licenseId", r.token_name as "tokenName", l.grace_seconds as "graceSeconds"

@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
+import type { Attribution } from '../../audit/attribution';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { Change, Rotation, RotationVerdict } from '../ports';
+import type { Rotation, RotationVerdict } from '../store';
 
 const ROTATE = `
 select verdict as kind, token_name as "tokenName"
@@ -10,7 +11,7 @@ from evergrant_rotate_room_token($1, decode($2, 'hex'), decode($3, 'hex'), $4, $
 export function rotateRoomToken(
   database: Pool,
   { controlRoom, licenseKeySha256, tokenSha256, retireOthersAfterSeconds }: Rotation,
-  { actor }: Change,
+  { actor }: Attribution,
   expected: ExpectedEpoch,
 ): Promise<InEpoch<RotationVerdict>> {
   const values = [controlRoom, licenseKeySha256, tokenSha256, retireOthersAfterSeconds ?? null, actor];

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import { licensesRefused } from '../../redundancy/sql/refusals';
+import { licensesRefused } from '../../redundancy/sql/triad-refusals';
 import type { OverdraftChange, Sweep } from '../store';
 
 const SWEEP_LOCK = 7_303_014_002;

@@ -4,7 +4,7 @@ import type { FollowerSnapshot, InEpoch } from '../../epochs/store';
 import { batchInEpoch, type Row, type Statement, type Transaction } from '../../platform/postgres/transaction';
 import { loadLine, writeLine } from '../../queue/sql/queue';
 import type { TriadRefusal } from '../../redundancy/core/triad';
-import { triadRefusals } from '../../redundancy/sql/refusals';
+import { triadRefusals } from '../../redundancy/sql/triad-refusals';
 import { loadReserved } from '../../reservations/sql/load-reserved';
 import type { Entitlement } from '../core/entitlement';
 import type { Protection } from '../core/escrow';

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { batchInEpoch } from '../../platform/postgres/transaction';
-import { triadRefusals } from '../../redundancy/sql/refusals';
+import { triadRefusals } from '../../redundancy/sql/triad-refusals';
 import type { LicenseKind, OutagePolicy } from '../core/entitlement';
 import type { Lease } from '../core/lease';
 import { type LockedLease, type RenewalRequest, renewalVerdict } from '../core/renewal';

@@ -1,9 +1,9 @@
 import type { LicenseDocument } from '@evergrant/formats/license/document';
 
-/** A license that was verified, and who brings it. */
+/** A verified license file to import. */
 export interface LicenseImport {
   readonly document: LicenseDocument;
-  /** The signed file, as it is to be kept. */
+  /** The signed file as the database stores it. */
   readonly file: string;
   readonly importedBy: string;
 }
@@ -11,12 +11,12 @@ export interface LicenseImport {
 export interface ShrunkPool {
   readonly product: string;
   readonly feature: string;
-  /** What the file would leave. */
+  /** Seats and overdraft after the import. */
   readonly seats: number;
   readonly overdraft: number;
   readonly inUse: number;
   readonly heldBack: number;
-  /** By administrators. */
+  /** Seats that administrators reserved. */
   readonly reserved: number;
 }
 
@@ -26,36 +26,36 @@ export type ImportRefusal =
   | { readonly outcome: 'license_key_in_use' }
   | { readonly outcome: 'license_shrinks_below_use'; readonly pools: readonly ShrunkPool[] };
 
-/** `unchanged`: everything stood there already. */
-export type ImportDone = { readonly outcome: 'imported' } | { readonly outcome: 'unchanged' };
+/** `unchanged` means that this issue was in force already. */
+export type ImportSuccess = { readonly outcome: 'imported' } | { readonly outcome: 'unchanged' };
 
-export type ImportOutcome = ImportDone | ImportRefusal;
+export type ImportOutcome = ImportSuccess | ImportRefusal;
 
-/** What it means and what to do, for the person who has the file in hand. */
-export function importRefusalInWords(refusal: ImportRefusal, { licenseId, issue, kind }: LicenseDocument): string {
+/** Explains a refusal to the person who imports the file, and what to do. */
+export function importRefusalText(refusal: ImportRefusal, { licenseId, issue, kind }: LicenseDocument): string {
   switch (refusal.outcome) {
     case 'license_replayed':
-      return `issue ${refusal.issueInForce} of license ${licenseId} is in force; this file is its earlier issue ${issue}. Use the newest file that the vendor sent`;
+      return `issue ${refusal.issueInForce} of license ${licenseId} is in force, and this file is the earlier issue ${issue}. Import the newest file from the vendor`;
     case 'license_issue_reused':
-      return `issue ${issue} of license ${licenseId} is in force and says something else; the vendor issues this document under a higher number`;
+      return `issue ${issue} of license ${licenseId} is in force with different content. Ask the vendor to issue this document under a higher number`;
     case 'license_kind_changed':
-      return `license ${licenseId} is of kind ${refusal.kindInForce} and cannot become ${kind}; the vendor issues a new license, under another licenseId`;
+      return `license ${licenseId} is of kind ${refusal.kindInForce} and cannot become ${kind}. Ask the vendor for a new license with another licenseId`;
     case 'license_key_in_use':
-      return `another license has the license key of license ${licenseId}; the vendor issues it with a key of its own`;
+      return `another license uses the license key of license ${licenseId}. Ask the vendor to issue it with a key of its own`;
     case 'license_shrinks_below_use':
-      return `it takes away what is needed: ${refusal.pools.map(shrunkInWords).join('; ')}`;
+      return `the license shrinks below its use: ${refusal.pools.map(shrunkPoolText).join('; ')}`;
   }
 }
 
-function shrunkInWords({ product, feature, seats, overdraft, inUse, heldBack, reserved }: ShrunkPool): string {
+function shrunkPoolText({ product, feature, seats, overdraft, inUse, heldBack, reserved }: ShrunkPool): string {
   const left = overdraft > 0 ? `${seats} seats and ${overdraft} of overdraft` : `${seats} seats`;
   const needed = [`${inUse} in use`];
   if (heldBack > 0) needed.push(`${heldBack} held back for grants of a lost region`);
   if (reserved > 0) needed.push(`${reserved} reserved by an administrator`);
   const surplus = inUse + heldBack - seats - overdraft;
-  const todo =
+  const remedy =
     surplus > 0
-      ? `have ${surplus} released, or wait until they lapse`
+      ? `release ${surplus} seats, or wait until they expire`
       : 'lower the reservations (PUT /v1/reservations)';
-  return `${product}/${feature} would have ${left} and has ${needed.join(', ')}: ${todo}, then import again`;
+  return `${product}/${feature} would have ${left}, but ${needed.join(', ')}: ${remedy}, then import again`;
 }

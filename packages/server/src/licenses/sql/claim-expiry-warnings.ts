@@ -1,9 +1,9 @@
 import type { Pool } from 'pg';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { ExpiryWarning } from '../ports';
+import type { ExpiryWarning } from '../store';
 
-/** Each step is told once: whoever writes it down tells it. */
+/** Each step is claimed by one server only, which logs the warning. */
 const CLAIM = `
 with due as (
   select id, case

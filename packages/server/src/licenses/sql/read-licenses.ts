@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
-import type { EntitlementView, LicenseView } from '../ports';
+import type { EntitlementView, LicenseView } from '../store';
 
 const READ_LICENSES = `
 select id as "licenseId", version as issue, customer, product, kind, control_room as "controlRoom", servers,
@@ -30,7 +30,7 @@ interface LicenseRow
   readonly entitlements: readonly EntitlementView[];
 }
 
-/** One license, or all in the order of their ids. The license key is in no answer: only its hash is here. */
+/** Returns one license, or all sorted by id. The database holds only the hash of a license key. */
 export async function readLicenses(pool: Pool, licenseId?: string): Promise<readonly LicenseView[]> {
   const result = await withConnection(pool, (client) =>
     client.query<LicenseRow>({ name: 'read-licenses', text: READ_LICENSES, values: [licenseId ?? null] }),

@@ -1,9 +1,9 @@
-import { findApiTokens } from '../../api-tokens/sql/find-api-tokens';
+import { apiTokenStoreOn } from '../../api-tokens/sql/api-token-store';
 import type { ApiTokenStore } from '../../api-tokens/store';
-import type { AuditLog } from '../../audit/ports';
 import { auditLogOn } from '../../audit/sql/audit-log';
-import type { Registry } from '../../control-rooms/ports';
-import { registryOn } from '../../control-rooms/sql/registry';
+import type { AuditLog } from '../../audit/store';
+import { controlRoomStoreOn } from '../../control-rooms/sql/control-room-store';
+import type { ControlRoomStore } from '../../control-rooms/store';
 import { observeDatabase, readAcknowledged, writeBeacon } from '../../epochs/sql/observe-database';
 import { openEpoch } from '../../epochs/sql/open-epoch';
 import { grantUnprotected, protectGrants, readProtection } from '../../epochs/sql/replication-mode';
@@ -16,12 +16,16 @@ import { readPools } from '../../granting/sql/read-pools';
 import { releaseLeases } from '../../granting/sql/release-leases';
 import { renewLeases } from '../../granting/sql/renew-leases';
 import type { EntitlementStore, LeaseQueries, LeaseStore } from '../../granting/store';
-import type { Licenses } from '../../licenses/ports';
-import { licensesOn } from '../../licenses/sql/licenses';
+import { licenseStoreOn } from '../../licenses/sql/license-store';
+import type { LicenseStore } from '../../licenses/store';
+import { offlineStoreOn } from '../../offline/sql/offline-store';
+import type { OfflineStore } from '../../offline/store';
 import { readQueue } from '../../queue/sql/read-queue';
 import type { QueueStore } from '../../queue/store';
-import type { TriadStore } from '../../redundancy/ports';
-import { triadsOn } from '../../redundancy/sql/store';
+import { triadStoreOn } from '../../redundancy/sql/triad-store';
+import type { TriadStore } from '../../redundancy/store';
+import { reservationStoreOn } from '../../reservations/sql/reservation-store';
+import type { ReservationStore } from '../../reservations/store';
 import { reclaimLeases } from '../../sessions/sql/reclaim-leases';
 import type { ReclaimStore } from '../../sessions/store';
 import { type DatabaseAddress, openPool } from './connection';
@@ -37,8 +41,10 @@ export interface LicenseDatabase {
   readonly queue: QueueStore;
   readonly sessions: ReclaimStore;
   readonly apiTokens: ApiTokenStore;
-  readonly licenses: Licenses;
-  readonly registry: Registry;
+  readonly licenses: LicenseStore;
+  readonly controlRooms: ControlRoomStore;
+  readonly reservations: ReservationStore;
+  readonly offline: OfflineStore;
   readonly triads: TriadStore;
   readonly audit: AuditLog;
   close(): Promise<void>;
@@ -106,10 +112,12 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     },
     queue: { read: (filter) => readQueue(granting, filter) },
     sessions: { reclaim: (requests, expected) => reclaimLeases(granting, requests, expected) },
-    apiTokens: { find: (sha256s) => findApiTokens(watching, sha256s) },
-    licenses: licensesOn(granting),
-    registry: registryOn(granting, surveying),
-    triads: triadsOn(watching, surveying),
+    apiTokens: apiTokenStoreOn({ granting, watching }),
+    licenses: licenseStoreOn(granting),
+    controlRooms: controlRoomStoreOn({ granting, surveying }),
+    reservations: reservationStoreOn(granting),
+    offline: offlineStoreOn(granting),
+    triads: triadStoreOn({ watching, surveying }),
     audit: auditLogOn(auditing),
     close: async () => {
       await Promise.all([granting.end(), watching.end(), opening.end(), surveying.end(), auditing.end()]);

@@ -1,13 +1,13 @@
 /**
- * What a server knows of another: heard of lately, silent for too long, or not yet known. As with votes in raft, what
- * is not known counts for neither side.
+ * How one server sees another: present (recent heartbeat), absent (no recent heartbeat) or unknown (no heartbeat yet).
+ * As with votes in raft, an unknown server counts for neither side.
  */
 export type PeerView = 'present' | 'absent' | 'unknown';
 
-/** `pending`: those not yet known could still make a majority. */
+/** `pending` means that the unknown servers could still complete a majority. */
 export type QuorumVerdict = 'won' | 'lost' | 'pending';
 
-/** A majority of all, not of those that can be seen: two of three. */
+/** A majority of all servers, not of the present ones: two of three. */
 export function quorumVerdict(views: readonly PeerView[]): QuorumVerdict {
   const majority = Math.floor(views.length / 2) + 1;
   const present = views.filter((view) => view === 'present').length;

@@ -1,49 +1,49 @@
 import { type PeerView, type QuorumVerdict, quorumVerdict } from './quorum';
 
 /**
- * The three servers that a license of kind redundant is dedicated to, as the license database knows them. Ages are
- * milliseconds by its clock, all read at one moment.
+ * The three servers that a license of kind redundant is dedicated to. Ages are milliseconds by the database's clock,
+ * all read at the same instant.
  */
 export interface TriadFacts {
-  /** As region/name, in the order of the license: an earlier one is preferred. */
+  /** As region/name, in the order of the license. An earlier server is preferred. */
   readonly servers: readonly string[];
   readonly control: Control;
-  /** How long ago each server said that it is there; none for a server that never did. */
+  /** Age of the last heartbeat of each server; a server without any heartbeat is missing. */
   readonly seenAgoMs: ReadonlyMap<string, number>;
-  /** Where clients reach each of those. */
+  /** The address at which clients reach each of these servers. */
   readonly addresses: ReadonlyMap<string, string>;
 }
 
-/** Who may grant: a row that is taken by compare and set, and renewed while there is a quorum. */
+/** The server that may grant: a row that is acquired by compare-and-set and renewed while there is a quorum. */
 export interface Control {
-  /** Only grows; each change of hands is a new one. 0: nobody has had control yet. */
+  /** Increases with every acquisition; 0 before the first one. */
   readonly term: number;
-  /** Undefined: given up, or never taken. */
+  /** Undefined when control was resigned, or never acquired. */
   readonly server: string | undefined;
-  /** Since the last renewal, or since control was given up. */
+  /** Since the last renewal, or since control was resigned. */
   readonly renewedAgoMs: number;
 }
 
 export interface TriadPolicy {
-  /** A server that has not said for so long that it is there is absent. */
+  /** A server without a heartbeat for this long is absent. */
   readonly presenceMs: number;
   /** How long control lasts without a renewal. */
   readonly controlLeaseMs: number;
-  /** Control is taken from another only so long after it has lapsed. */
+  /** Control of another server is acquired only this long after it has expired. */
   readonly skewMs: number;
-  /** How long a server waits for each preferred one that might be there to take vacant control first. */
+  /** How long a server leaves vacant control to each preferred server that is not known to be absent. */
   readonly patienceMs: number;
 }
 
 export const TRIAD_POLICY: TriadPolicy = { presenceMs: 3_000, controlLeaseMs: 3_000, skewMs: 500, patienceMs: 1_000 };
 
-/** What a process holds of one triad: its server's name, and the term that it has taken itself and renewed in time. */
+/** What a process holds of one triad: its server name, and the term that it acquired itself and renewed in time. */
 export interface TriadClaim {
   readonly server: string;
   readonly term: number | undefined;
 }
 
-/** The same of all triads, the terms by `triadName`. */
+/** The claims on all triads; terms are keyed by `triadName`. */
 export interface TriadClaims {
   readonly server: string;
   readonly terms: ReadonlyMap<string, number>;
@@ -57,7 +57,7 @@ export type TriadRefusal =
       readonly present: readonly string[];
       readonly servers: readonly string[];
     }
-  /** Undefined: nobody is in control at this moment. */
+  /** `inControl` is undefined while no server is in control. */
   | {
       readonly kind: 'not_in_control';
       readonly inControl: string | undefined;
@@ -76,15 +76,16 @@ export function quorumOf(facts: TriadFacts, policy: TriadPolicy): QuorumVerdict 
   return quorumVerdict(facts.servers.map((server) => viewOf(facts, server, policy)));
 }
 
-/** The server that is in control now, by the database's word. */
+/** The server that is in control now, according to the database. */
 export function serverInControl({ control }: TriadFacts, { controlLeaseMs }: TriadPolicy): string | undefined {
   return control.renewedAgoMs < controlLeaseMs ? control.server : undefined;
 }
 
 /**
- * Asked inside every granting transaction for a pool of such a license, on facts read there: control changes hands only
- * under the lock that this transaction shares, so whoever is in control stays so until its commit. That the row names
- * this server is not enough: a process that was stopped, or its successor of the same name, has not renewed the term.
+ * Decides whether this server may serve a redundant license. Every granting transaction on such a license evaluates it
+ * on facts read in that transaction. Control changes only under the lock that the transaction shares, so the verdict
+ * holds until the commit. The name in the row is not sufficient: a process that was stopped, or its successor of the
+ * same name, has not renewed the term.
  */
 export function triadVerdict(facts: TriadFacts, claim: TriadClaim, policy: TriadPolicy): TriadVerdict {
   const { servers, control } = facts;
@@ -103,39 +104,39 @@ export function triadVerdict(facts: TriadFacts, claim: TriadClaim, policy: Triad
 }
 
 export type TriadStep =
-  | { readonly kind: 'keep'; readonly term: number }
-  | { readonly kind: 'take'; readonly fromTerm: number }
+  | { readonly kind: 'renew'; readonly term: number }
+  | { readonly kind: 'acquire'; readonly fromTerm: number }
   | {
       readonly kind: 'wait';
-      readonly because: 'not_named' | 'no_quorum' | 'in_control_elsewhere' | 'not_lapsed' | 'preferred_first';
+      readonly reason: 'not_member' | 'no_quorum' | 'in_control_elsewhere' | 'not_expired' | 'preferred_first';
     };
 
 /**
- * What a server does about control now. Control is renewed and taken with a quorum only, so whoever loses the quorum
- * loses control with it, and leases are prolonged when it is taken anew. Nobody takes it back: a preferred server that
- * returns waits like the others.
+ * Decides what a server does about control now. Control is renewed and acquired only with a quorum, so a server that
+ * loses the quorum loses control too. Leases are prolonged with every acquisition. A preferred server that returns does
+ * not take control back; it waits like the others.
  */
 export function triadStep(facts: TriadFacts, claim: TriadClaim, policy: TriadPolicy): TriadStep {
   const { servers, control } = facts;
-  if (!servers.includes(claim.server)) return { kind: 'wait', because: 'not_named' };
-  if (quorumOf(facts, policy) !== 'won') return { kind: 'wait', because: 'no_quorum' };
+  if (!servers.includes(claim.server)) return { kind: 'wait', reason: 'not_member' };
+  if (quorumOf(facts, policy) !== 'won') return { kind: 'wait', reason: 'no_quorum' };
   const inControl = serverInControl(facts, policy);
-  if (inControl === claim.server && control.term === claim.term) return { kind: 'keep', term: control.term };
-  if (inControl !== undefined && inControl !== claim.server) return { kind: 'wait', because: 'in_control_elsewhere' };
+  if (inControl === claim.server && control.term === claim.term) return { kind: 'renew', term: control.term };
+  if (inControl !== undefined && inControl !== claim.server) return { kind: 'wait', reason: 'in_control_elsewhere' };
   const vacantMs = vacancyMs(control, policy);
-  if (vacantMs < 0) return { kind: 'wait', because: 'not_lapsed' };
+  if (vacantMs < 0) return { kind: 'wait', reason: 'not_expired' };
   if (vacantMs < preferredBefore(facts, claim.server, policy) * policy.patienceMs) {
-    return { kind: 'wait', because: 'preferred_first' };
+    return { kind: 'wait', reason: 'preferred_first' };
   }
-  return { kind: 'take', fromTerm: control.term };
+  return { kind: 'acquire', fromTerm: control.term };
 }
 
-/** For how long nobody has been in control; negative while it may still be somebody's by another clock. */
+/** How long control has been vacant; negative while the holder's clock may still consider it valid. */
 function vacancyMs({ server, renewedAgoMs }: Control, { controlLeaseMs, skewMs }: TriadPolicy): number {
   return server === undefined ? renewedAgoMs : renewedAgoMs - controlLeaseMs - skewMs;
 }
 
-/** Servers that are preferred to this one and not known to be absent. */
+/** Number of servers that are preferred to this one and not known to be absent. */
 function preferredBefore(facts: TriadFacts, server: string, policy: TriadPolicy): number {
   const before = facts.servers.slice(0, facts.servers.indexOf(server));
   return before.filter((other) => viewOf(facts, other, policy) !== 'absent').length;
@@ -145,7 +146,7 @@ export function claimOn({ server, terms }: TriadClaims, servers: readonly string
   return { server, term: terms.get(triadName(servers)) };
 }
 
-/** One name for the three servers, in their order. */
+/** Identifies a triad by its three servers, in order. */
 export function triadName(servers: readonly string[]): string {
   return servers.join(',');
 }

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
 import type { TriadFacts } from '../core/triad';
 
-/** Ages by the database's clock. */
+/** Ages are measured by the database's clock. */
 const READ_TRIADS = `
 select named.servers, coalesce(triad.term, 0) as term, triad.in_control as "inControl",
   coalesce(extract(epoch from clock_timestamp() - triad.renewed_at) * 1000, 0)::float8 as "renewedAgoMs",
@@ -26,7 +26,7 @@ interface TriadRow {
   readonly seenAgoMs: readonly number[];
 }
 
-/** Every triad that a license names, in the caller's transaction. */
+/** Returns every triad that a license names, read in the caller's transaction. */
 export async function triadsIn(client: PoolClient): Promise<readonly TriadFacts[]> {
   const result = await client.query<TriadRow>({ name: 'read-triads', text: READ_TRIADS });
   return result.rows.map(({ inControl, seenServers, addresses, seenAgoMs, term, renewedAgoMs, servers }) => ({

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
-import type { ReservationView } from '../../control-rooms/ports';
 import { withConnection } from '../../platform/postgres/connection';
+import type { ReservationView } from '../store';
 
 const READ_RESERVATIONS = `
 select pool.license_id as "licenseId", pool.product, pool.feature, r.control_room as "controlRoom",

@@ -1,12 +1,13 @@
 import type { Pool, PoolClient } from 'pg';
-import type { Change, ReservationOrder, ReservationOutcome } from '../../control-rooms/ports';
+import type { Attribution } from '../../audit/attribution';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import type { SeatCount } from '../../granting/core/seats';
 import { inEpoch } from '../../platform/postgres/transaction';
 import { reservationVerdict } from '../core/reservation-change';
+import type { ReservationOrder, ReservationOutcome } from '../store';
 import { loadReserved } from './load-reserved';
 
-/** Grants wait meanwhile: nothing that is counted here changes. */
+/** The row lock blocks grants, so the counts do not change while the reservation is decided. */
 const LOCK_POOL = `
 select id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack",
   seats_awaited as "seatsAwaited", seats_over as "seatsOver"
@@ -24,11 +25,11 @@ const UNRESERVE = `
 delete from reservation
 where pool_id = $1 and control_room is not distinct from $2 and group_name is not distinct from $3`;
 
-/** Makes one reservation what it is to be; 0 seats: there is none. */
+/** Sets one reservation; 0 seats removes it. */
 export function setReservation(
   database: Pool,
   order: ReservationOrder,
-  { actor, reason }: Change,
+  { actor, reason }: Attribution,
   expected: ExpectedEpoch,
 ): Promise<InEpoch<ReservationOutcome>> {
   return inEpoch(database, expected, '', async (client) => {
@@ -37,7 +38,7 @@ export function setReservation(
     if (!pool) return { kind: 'entitlement_not_found' };
     const subject = [pool.id, order.controlRoom ?? null, order.group ?? null];
     const present = await client.query<{ source: string }>(PRESENT, subject);
-    // The vendor's word stands until the vendor's next.
+    // Only a new issue of the license changes a reservation that the license file makes.
     if (present.rows[0]?.source === 'license_file') return { kind: 'reservation_of_license' };
     await client.query('select evergrant_speak_as($1, $2)', [actor, reason ?? null]);
     return change(client, { pool, subject, seats: order.seats });

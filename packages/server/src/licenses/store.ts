@@ -1,8 +1,3 @@
-/**
- * Licenses as the duties need them. Like every port: expected outcomes are return values, and a call may reject with
- * `DatabaseFailure`.
- */
-
 import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 import type { ImportOutcome, LicenseImport } from './core/license-import';
 
@@ -14,17 +9,17 @@ export interface LicenseView {
   readonly kind: 'cloud' | 'guid' | 'redundant';
   readonly controlRoom: string | null;
   readonly servers: readonly string[];
-  /** ISO 8601; null: without a beginning, or without an end. */
+  /** ISO 8601; null when the validity has no start, or no end. */
   readonly validFrom: string | null;
   readonly validUntil: string | null;
   /** By the database's clock. */
   readonly validity: 'not_yet_valid' | 'valid' | 'expired';
-  /** Until the end of validity; negative after it, null when there is none. */
+  /** Seconds until the license expires; negative afterwards, null when it does not expire. */
   readonly validSeconds: number | null;
   readonly policy: { readonly graceSeconds: number; readonly suspendAfterSeconds: number };
   /** Whether Control Rooms can register. */
   readonly hasLicenseKey: boolean;
-  /** Null: provisioned before there were license files. */
+  /** Null when the license was provisioned before license files existed. */
   readonly importedAt: string | null;
   readonly importedBy: string | null;
   readonly entitlements: readonly EntitlementView[];
@@ -40,7 +35,7 @@ export interface EntitlementView {
   readonly onDisconnect: 'keep' | 'release';
 }
 
-/** The end of a license has come as near as this. */
+/** A license that expires within `days` days; 0 when it has expired. */
 export interface ExpiryWarning {
   readonly licenseId: string;
   readonly customer: string;
@@ -48,11 +43,12 @@ export interface ExpiryWarning {
   readonly days: number;
 }
 
-export interface Licenses {
+/** Licenses in the license database. Each call may reject with `DatabaseFailure`. */
+export interface LicenseStore {
   import(license: LicenseImport, expected: ExpectedEpoch): Promise<InEpoch<ImportOutcome>>;
-  /** One license, or all in the order of their ids. */
+  /** Returns one license, or all sorted by id. */
   read(licenseId?: string): Promise<readonly LicenseView[]>;
-  /** Warnings that are due and that nobody has told yet; whoever gets them tells them. */
+  /** Claims the warnings that are due. Each warning is returned to one server only, which logs it. */
   claimExpiryWarnings(expected: ExpectedEpoch): Promise<InEpoch<readonly ExpiryWarning[]>>;
   /** The database's clock. */
   nowMs(): Promise<number>;

@@ -3,18 +3,18 @@ import { writeOfflineReceipt, writeOfflineResponse } from '@evergrant/formats/of
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
+import { ControlRoomParams } from '../control-rooms/control-room-schemas';
 import { leaseReply } from '../granting/lease-calls';
 import type { AppOptions } from '../platform/http/app-options';
 import { refusalReply } from '../platform/http/problem-mapping';
 import { problemResponses, sendProblem, sendReply, UNAVAILABLE } from '../platform/http/problems';
 import type { OfflineAnswer } from './offline-service';
-import { ControlRoomParams } from './registry-schemas';
 
 type OfflineRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 
-const FileBody = Type.String({ minLength: 1, description: 'The armoured file, as it was made' });
+const FileBody = Type.String({ minLength: 1, description: 'The armored file' });
 const COMMON = ['invalid_request', 'unauthenticated', 'forbidden', 'control_room_not_found'] as const;
-const NOT_LENT = [
+const CHECKOUT_PROBLEMS = [
   'no_seat_available',
   'borrow_too_long',
   'entitlement_not_found',
@@ -26,9 +26,9 @@ const NOT_LENT = [
   'lease_conflict',
 ] as const;
 
-/** Files instead of a network: what an administrator carries to and from an offline Control Room. */
+/** Routes for the files that an administrator carries to and from an offline Control Room. */
 export function offlineRoutes(routes: FastifyInstance, options: OfflineRouteOptions): void {
-  // These are files, and nothing else is taken here.
+  // Only files are accepted here.
   routes.removeContentTypeParser('application/json');
   routes.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) => done(null, body));
 
@@ -39,7 +39,7 @@ export function offlineRoutes(routes: FastifyInstance, options: OfflineRouteOpti
     params: ControlRoomParams,
     body: FileBody,
   };
-  const file = (description: string) => ({
+  const fileResponse = (description: string) => ({
     200: { description, content: { 'text/plain': { schema: Type.String() } } },
   });
   const bodyLimit = FILE_BYTES_MAX;
@@ -53,16 +53,16 @@ export function offlineRoutes(routes: FastifyInstance, options: OfflineRouteOpti
         ...shared,
         summary: 'Lend seats to an offline Control Room',
         description:
-          'Takes its request file and answers with a response file: all that it asks for, or nothing. The same request ' +
-          'again gets the same response, and no further seats.',
+          'Takes a request file and answers with a response file that lends the whole request, or nothing. The same ' +
+          'request again gets the same response and no further seats.',
         response: {
-          ...file('The response, signed with the key of lease tokens'),
+          ...fileResponse('The response, signed with the lease key'),
           ...problemResponses(
             ...COMMON,
             'offline_file_unreadable',
             'offline_file_of_another',
             'offline_nonce_reused',
-            ...NOT_LENT,
+            ...CHECKOUT_PROBLEMS,
             ...UNAVAILABLE,
           ),
         },
@@ -70,8 +70,8 @@ export function offlineRoutes(routes: FastifyInstance, options: OfflineRouteOpti
       onRequest,
     },
     async ({ params, body, caller }, reply) => {
-      const brought = { controlRoom: params.controlRoom.toLowerCase(), text: body, by: caller };
-      return sendFile(reply, await options.offline.respond(brought), { ...options, armoured: writeOfflineResponse });
+      const file = { controlRoom: params.controlRoom.toLowerCase(), text: body, submittedBy: caller };
+      return sendFile(reply, await options.offlineService.respond(file), { ...options, armor: writeOfflineResponse });
     },
   );
 
@@ -81,10 +81,10 @@ export function offlineRoutes(routes: FastifyInstance, options: OfflineRouteOpti
       bodyLimit,
       schema: {
         ...shared,
-        summary: 'Take back what was lent to an offline Control Room',
-        description: 'Takes its return file, ends the leases, and answers with a receipt. Idempotent.',
+        summary: 'Take back the seats of an offline Control Room',
+        description: 'Takes a return file, ends its leases, and answers with a receipt. Idempotent.',
         response: {
-          ...file('The receipt, signed with the key of lease tokens'),
+          ...fileResponse('The receipt, signed with the lease key'),
           ...problemResponses(
             ...COMMON,
             'offline_file_unreadable',
@@ -97,8 +97,8 @@ export function offlineRoutes(routes: FastifyInstance, options: OfflineRouteOpti
       onRequest,
     },
     async ({ params, body, caller }, reply) => {
-      const brought = { controlRoom: params.controlRoom.toLowerCase(), text: body, by: caller };
-      return sendFile(reply, await options.offline.takeBack(brought), { ...options, armoured: writeOfflineReceipt });
+      const file = { controlRoom: params.controlRoom.toLowerCase(), text: body, submittedBy: caller };
+      return sendFile(reply, await options.offlineService.takeBack(file), { ...options, armor: writeOfflineReceipt });
     },
   );
 }
@@ -106,22 +106,22 @@ export function offlineRoutes(routes: FastifyInstance, options: OfflineRouteOpti
 function sendFile(
   reply: FastifyReply,
   answer: OfflineAnswer,
-  options: AppOptions & { readonly armoured: (jws: string) => string },
+  options: AppOptions & { readonly armor: (jws: string) => string },
 ): FastifyReply {
   switch (answer.kind) {
     case 'answered':
-      return reply.type('text/plain; charset=utf-8').serializer(String).send(options.armoured(answer.jws));
+      return reply.type('text/plain; charset=utf-8').serializer(String).send(options.armor(answer.jws));
     case 'offline_file_unreadable':
-      return sendProblem(reply, answer.kind, { detail: answer.because });
+      return sendProblem(reply, answer.kind, { detail: answer.reason });
     case 'offline_file_of_another':
-      return sendProblem(reply, answer.kind, { detail: `it is of ${answer.controlRoom}` });
+      return sendProblem(reply, answer.kind, { detail: `the file belongs to Control Room ${answer.controlRoom}` });
     case 'not_lent': {
       const refused = leaseReply(201, answer.answer, options);
       return sendReply(reply, { ...refused, body: { ...refused.body, feature: answer.feature } });
     }
     case 'control_room_not_found':
       return sendProblem(reply, answer.kind, {
-        detail: 'it has not registered, and no license of one Control Room names it',
+        detail: 'the Control Room is not registered, and no license of kind guid names it',
       });
     case 'offline_nonce_reused':
     case 'license_ambiguous':

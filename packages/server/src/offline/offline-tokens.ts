@@ -4,7 +4,6 @@ import { compactSigner, type SigningKey } from '../platform/jws';
 
 const ISSUER = 'evergrant';
 
-/** Signs the documents for offline Control Rooms with the key that signs leases. */
 export interface OfflineTokens {
   signResponse(response: {
     readonly controlRoom: string;
@@ -23,11 +22,11 @@ export interface OfflineTokens {
     readonly licenseId: string;
     readonly leaseIds: readonly string[];
   }): Promise<string>;
-  /** The ids of the leases in a response that was signed here. */
+  /** Returns the ids of the leases in a response that this deployment signed. */
   leaseIdsOf(response: string): string[];
 }
 
-/** Signs what offline Control Rooms get, with the key that signs leases: it is the one that they have pinned. */
+/** Signs responses and receipts with the lease key, whose public half offline Control Rooms have pinned. */
 export function createOfflineTokens(keys: readonly SigningKey[]): OfflineTokens {
   const [active] = keys;
   if (!active) throw new TypeError('there is no signing key');
@@ -54,7 +53,7 @@ export function createOfflineTokens(keys: readonly SigningKey[]): OfflineTokens 
   };
 }
 
-/** Of what we signed and kept ourselves. */
+/** Decodes without verification. Callers pass only responses from the license database, which this deployment signed. */
 function payloadOf(jws: string): unknown {
   return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8'));
 }

@@ -1,33 +1,33 @@
 import type { Pool, PoolClient } from 'pg';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { Watch } from '../ports';
-import { moveControlRooms, STANDING_COLUMNS, type StandingRow } from './move-control-rooms';
+import type { StateSweep } from '../store';
+import { changeStates, STATE_COLUMNS, type StateRow } from './change-states';
 
-const WATCH_LOCK = 7_303_014_010;
-const MOVED_MAX = 500;
-/** Watches follow each other within two seconds; a longer pause was an outage of ours. */
-const UNWATCHED_SECONDS_MIN = 10;
+const SWEEP_LOCK = 7_303_014_010;
+const CHANGED_MAX = 500;
+/** Sweeps follow each other within two seconds; a longer gap is an outage of the servers. */
+const GAP_SECONDS_MIN = 10;
 
-/** One watch at a time is enough: the others find the lock taken and come by later. */
-const TRY_WATCH_LOCK = `
-select pg_try_advisory_xact_lock(${WATCH_LOCK}) as watches, exists (select from control_room) as rooms`;
+/** One sweep at a time is enough: the other servers find the lock taken and try again later. */
+const TRY_SWEEP_LOCK = `
+select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as sweeps, exists (select from control_room) as rooms`;
 
-const WATCHED = `
+const RECORD_SWEEP = `
 with before as (select watched_at from control_room_watch for update)
 update control_room_watch w set watched_at = clock_timestamp() from before
 returning extract(epoch from w.watched_at - before.watched_at)::float8 as gap`;
 
-/** Nobody could be heard in the gap, nor give a seat back: neither counts. */
-const FORGIVE = `
+/** During the gap no Control Room could send a heartbeat or release a seat, so the gap is not counted. */
+const FORGIVE_GAP = `
 update control_room set
   silent_since = greatest(silent_since, least(clock_timestamp(), silent_since + make_interval(secs => $1))),
   oversubscribed_since = least(clock_timestamp(), oversubscribed_since + make_interval(secs => $1))`;
 
-/** Every Control Room is written then, which may take longer than a grant does. */
+/** Forgiving a gap updates every Control Room, which may take longer than a grant. */
 const FORGIVING_TIME_LIMIT = `set local statement_timeout = '20s'`;
 
-/** A Control Room holds seats beyond those sold while a pool stands in its overdraft, but for what is reserved for it. */
+/** A Control Room is oversubscribed while a pool is in overdraft and it holds more than its own reservation. */
 const MARK_OVERSUBSCRIBED = `
 with over as (
   select distinct u.control_room as id
@@ -41,9 +41,9 @@ from (select id from control_room where oversubscribed_since is not null union s
 left join over using (id)
 where r.id = concerned.id and (r.oversubscribed_since is null) = (over.id is not null)`;
 
-/** Those that the table of transitions has a step for, by the same thresholds. */
-const DUE = `
-select ${STANDING_COLUMNS}
+/** Control Rooms for which the table of transitions has a step, by the same thresholds. */
+const READ_DUE = `
+select ${STATE_COLUMNS}
 from control_room r join license l on l.id = r.license_id
 cross join lateral (
   select greatest(3, l.grace_seconds) as grace,
@@ -54,25 +54,25 @@ where case r.state
   when 'active' then t.trouble >= t.grace
   when 'fail_safe' then t.trouble < t.grace or t.trouble >= t.suspend_after
   else t.trouble < t.suspend_after end
-order by r.id limit ${MOVED_MAX} for update of r skip locked`;
+order by r.id limit ${CHANGED_MAX} for update of r skip locked`;
 
-/** Looks after all Control Rooms once: forgives our own silence, then moves who is due. */
-export async function watchControlRooms(database: Pool, expected: ExpectedEpoch): Promise<InEpoch<Watch>> {
-  return inEpoch(database, expected, TRY_WATCH_LOCK, async (client, [lock]) => {
-    if (lock?.watches !== true || lock.rooms !== true) return { forgivenSeconds: 0, movements: [], more: false };
+/** Checks all Control Rooms once: forgives a gap between sweeps, then changes the states that are due. */
+export async function sweepStates(database: Pool, expected: ExpectedEpoch): Promise<InEpoch<StateSweep>> {
+  return inEpoch(database, expected, TRY_SWEEP_LOCK, async (client, [lock]) => {
+    if (lock?.sweeps !== true || lock.rooms !== true) return { forgivenSeconds: 0, changes: [], more: false };
     const forgivenSeconds = await forgiveGap(client);
     await client.query(MARK_OVERSUBSCRIBED);
-    const due = await client.query<StandingRow>(DUE);
-    const movements = await moveControlRooms(client, due.rows);
-    return { forgivenSeconds, movements, more: due.rows.length === MOVED_MAX };
+    const due = await client.query<StateRow>(READ_DUE);
+    const changes = await changeStates(client, due.rows);
+    return { forgivenSeconds, changes, more: due.rows.length === CHANGED_MAX };
   });
 }
 
 async function forgiveGap(client: PoolClient): Promise<number> {
-  const watched = await client.query<{ gap: number }>(WATCHED);
-  const gap = watched.rows[0]?.gap ?? 0;
-  if (gap < UNWATCHED_SECONDS_MIN) return 0;
+  const swept = await client.query<{ gap: number }>(RECORD_SWEEP);
+  const gap = swept.rows[0]?.gap ?? 0;
+  if (gap < GAP_SECONDS_MIN) return 0;
   await client.query(FORGIVING_TIME_LIMIT);
-  await client.query(FORGIVE, [gap]);
+  await client.query(FORGIVE_GAP, [gap]);
   return gap;
 }

@@ -2,12 +2,12 @@ import type { PoolClient } from 'pg';
 import { claimOn, TRIAD_POLICY, type TriadClaims, type TriadRefusal, triadName, triadVerdict } from '../core/triad';
 import { triadsIn } from './read-triads';
 
-/** Why this server may not serve the licenses of these servers now; undefined when it is in control of them. */
+/** Returns why this server may not serve the licenses of a triad now; undefined when it is in control. */
 export type TriadsInTransaction = (servers: readonly string[]) => TriadRefusal | undefined;
 
 /**
- * To be asked inside a granting transaction, which shares the lock that control changes hands under: what is found here
- * stays so until the commit. A triad that was not there a moment ago has no quorum yet.
+ * Reads the triads inside a granting transaction. That transaction shares the lock under which control changes, so the
+ * verdicts hold until its commit. A triad that is not recorded yet has no quorum.
  */
 export async function triadRefusals(client: PoolClient, claims: TriadClaims | undefined): Promise<TriadsInTransaction> {
   const known = new Map((await triadsIn(client)).map((facts) => [triadName(facts.servers), facts]));
@@ -19,7 +19,7 @@ export async function triadRefusals(client: PoolClient, claims: TriadClaims | un
   };
 }
 
-/** The licenses that this server may not serve now: nothing of theirs is granted, renewed or ended here. */
+/** Returns the ids of licenses that this server may not serve now. It grants, renews and ends none of their leases. */
 export async function licensesRefused(client: PoolClient, claims: TriadClaims | undefined): Promise<string[]> {
   const licenses = await client.query<{ id: string; servers: string[] }>({
     name: 'redundant-licenses',

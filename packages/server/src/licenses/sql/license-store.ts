@@ -2,13 +2,12 @@ import type { Pool } from 'pg';
 import { milliseconds } from '../../granting/sql/rows';
 import { withConnection } from '../../platform/postgres/connection';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { Licenses } from '../ports';
+import type { LicenseStore } from '../store';
 import { claimExpiryWarnings } from './claim-expiry-warnings';
 import { importLicense } from './import-license';
 import { readLicenses } from './read-licenses';
 
-/** Licenses on PostgreSQL, as a port. */
-export function licensesOn(pool: Pool): Licenses {
+export function licenseStoreOn(pool: Pool): LicenseStore {
   return {
     import: (license, expected) => inEpoch(pool, expected, '', (client) => importLicense(client, license)),
     read: (licenseId) => readLicenses(pool, licenseId),

@@ -1,21 +1,20 @@
 import type { Pool } from 'pg';
+import type { Attribution } from '../../audit/attribution';
 import type { ExpectedEpoch, InEpoch } from '../../epochs/store';
 import { inEpoch } from '../../platform/postgres/transaction';
-import type { Change } from '../ports';
+import type { GroupAssignment, GroupAssignmentVerdict } from '../store';
 
-type GroupVerdict = { readonly kind: 'changed' | 'control_room_not_found' };
-
-export function groupControlRoom(
+export function assignGroup(
   database: Pool,
-  { controlRoom, group }: { controlRoom: string; group: string | null },
-  { actor, reason }: Change,
+  { controlRoom, group }: GroupAssignment,
+  { actor, reason }: Attribution,
   expected: ExpectedEpoch,
-): Promise<InEpoch<GroupVerdict>> {
+): Promise<InEpoch<GroupAssignmentVerdict>> {
   return inEpoch(database, expected, '', async (client) => {
-    const changed = await client.query<GroupVerdict>(
+    const changed = await client.query<GroupAssignmentVerdict>(
       'select verdict as kind from evergrant_group_control_room($1, $2, $3, $4)',
       [controlRoom, group, actor, reason ?? null],
     );
-    return changed.rows[0] as GroupVerdict;
+    return changed.rows[0] as GroupAssignmentVerdict;
   });
 }

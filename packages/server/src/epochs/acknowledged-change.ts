@@ -1,0 +1,35 @@
+import type { ExpectedEpoch, InEpoch } from '../epochs/store';
+import type { EpochWork, Refusal } from './epoch-transactions';
+
+export interface AcknowledgedChange<Result> {
+  /** Label of the batch metrics. */
+  readonly verb: string;
+  readonly transact: (expected: ExpectedEpoch) => Promise<InEpoch<Result>>;
+  /** Runs after the commit, also when the change is then not acknowledged. */
+  readonly onCommit?: () => void;
+}
+
+/**
+ * Runs one transaction in the current epoch and returns its result. Authority is checked before the transaction and
+ * once more right before the result is returned (S5).
+ */
+export async function acknowledgedChange<Result>(
+  work: EpochWork,
+  { verb, transact, onCommit }: AcknowledgedChange<Result>,
+): Promise<{ readonly kind: 'done'; readonly result: Result } | Refusal> {
+  const refusal = work.refusal();
+  if (refusal) return refusal;
+  const outcome = await work.run(verb, 1, transact);
+  if (outcome.kind !== 'done') return outcome;
+  onCommit?.();
+  return work.refusalToAcknowledge(outcome.epoch) ?? { kind: 'done', result: outcome.result };
+}
+
+/** The same for a transaction whose result is a verdict with a `kind` of its own. */
+export async function acknowledgedVerdict<Verdict>(
+  work: EpochWork,
+  change: AcknowledgedChange<Verdict>,
+): Promise<Verdict | Refusal> {
+  const outcome = await acknowledgedChange(work, change);
+  return outcome.kind === 'done' ? outcome.result : outcome;
+}
