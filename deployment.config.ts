@@ -1,8 +1,8 @@
 import type { DeploymentConfig } from './lib/config/deployment-config';
 
-/** Your deployment. Everything that differs between two deployments stands here; `npx cdk synth` lists every mistake. */
+/** Your deployment: every setting that differs between deployments. `npx cdk synth` lists all validation errors. */
 export const config: DeploymentConfig = {
-  // One deployment an account, under one name for ever.
+  // An account holds one deployment. Its name never changes.
   deployment: 'evergrant',
   account: '111122223333',
   domain: {
@@ -23,7 +23,7 @@ export const config: DeploymentConfig = {
   },
   service: { image: 'build', cpu: 1024, memoryMiB: 2048, tasksMin: 3, tasksMax: 12 },
   licenseTrust: {
-    // An example whose private half exists nowhere: put your own root's public key here (npx evergrant license keygen).
+    // An example without a private key. Replace it with the public key of your root (npx evergrant license keygen).
     roots: [
       {
         kty: 'OKP',

@@ -4,7 +4,7 @@ import { config } from '../deployment.config';
 import { ConfigurationError, checkedConfig } from '../lib/config/deployment-config';
 import { addDeployment } from '../lib/stacks/deployment';
 
-// The CDK's own validation takes twice as long as all the rest: the guard of a deploy asks for it, and so do the tests.
+// The CDK's validation takes twice as long as the rest of the synthesis. Only the deploy guard and the tests enable it.
 const builtinCloudFormationValidation = process.env.CDK_VALIDATION === 'true';
 
 try {

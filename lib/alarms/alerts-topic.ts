@@ -5,7 +5,7 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { RegionContext } from '../config/region-context';
 
-/** Where a region's alarms, and in Virginia the controller's alerts, reach people. */
+/** The topic of a region's alarms. In Virginia the controller publishes its alerts to the same topic. */
 export class AlertsTopic extends Construct {
   readonly topic: Topic;
 

@@ -9,7 +9,7 @@ import { RunbookAlarms } from './runbook-alarm';
 
 const MINUTE = Duration.minutes(1);
 
-/** One of the controller's numbers, as seen in the region it stands in. */
+/** A metric of the controller, in the region of the stack. */
 export function controllerMetric(name: keyof typeof CONTROLLER_METRICS, statistic: string, period = MINUTE): Metric {
   return new Metric({
     namespace: METRIC_NAMESPACE,
@@ -20,7 +20,7 @@ export function controllerMetric(name: keyof typeof CONTROLLER_METRICS, statisti
   });
 }
 
-/** Who watches the watcher, in its own region. */
+/** Alarms on the controller in its own region. */
 export class ControllerAlarms extends Construct {
   readonly alarms: RunbookAlarms;
 
@@ -40,7 +40,7 @@ export class ControllerAlarms extends Construct {
       periods: 3,
       silence: 'alarms',
       runbook: 'controller-silent',
-      means: 'Nobody watches: no cycle of the failover controller has ended for three minutes.',
+      means: 'No cycle of the failover controller has completed for three minutes, so no failure would be detected.',
     });
     add({
       name: 'controller blind',
@@ -76,7 +76,7 @@ export class ControllerAlarms extends Construct {
       periods: 1,
       silence: 'is fine',
       runbook: 'automation-unarmed',
-      means: 'For long, nothing would fail over by itself.',
+      means: 'The automation has been disarmed for a long time, so no automatic failover would start.',
     });
     add({
       name: 'holding for long',
@@ -85,7 +85,7 @@ export class ControllerAlarms extends Construct {
       periods: 1,
       silence: 'is fine',
       runbook: 'hold',
-      means: 'The controller cannot tell what is down.',
+      means: 'The controller holds because at least one observation has been unknown for a long time.',
     });
     add({
       name: 'late starts',
@@ -100,8 +100,8 @@ export class ControllerAlarms extends Construct {
 }
 
 /**
- * Who watches the watcher from Oregon, should Virginia be silent as a whole: the controller tells Oregon's CloudWatch,
- * too, that it is there.
+ * The alarm on the controller's heartbeat in Oregon, for the loss of all of Virginia. The controller publishes its
+ * heartbeat to CloudWatch in both regions.
  */
 export class WatcherAlarm extends Construct {
   readonly alarms: RunbookAlarms;
@@ -117,7 +117,7 @@ export class WatcherAlarm extends Construct {
       periods: 5,
       silence: 'alarms',
       runbook: 'controller-silent',
-      means: 'Nobody watches: no cycle of the failover controller in Virginia has been seen for five minutes.',
+      means: 'Oregon has received no heartbeat of the failover controller in Virginia for five minutes.',
     });
   }
 }

@@ -20,7 +20,7 @@ const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 const GIB = 1_073_741_824;
 
-/** The alarms that both regions have: each watches its own application and its own database, whichever role they play. */
+/** The alarms that both regions have. Each region watches its own application and database, in either role. */
 export class RegionAlarms extends Construct {
   readonly alarms: RunbookAlarms;
   readonly metrics: ServerMetrics;
@@ -44,7 +44,7 @@ export class RegionAlarms extends Construct {
       periods: 2,
       silence: 'alarms',
       runbook: 'application-down',
-      means: 'The load balancer finds no license server that lives.',
+      means: 'No license server passes the health check of the load balancer.',
     });
     this.alarms.add({
       name: 'too few servers',
@@ -54,7 +54,7 @@ export class RegionAlarms extends Construct {
       periods: 10,
       silence: 'is fine',
       runbook: 'too-few-servers',
-      means: 'Fewer servers live than there should be.',
+      means: 'Fewer license servers are healthy than the configured minimum.',
     });
     this.alarms.add({
       name: 'certificate expires',
@@ -64,7 +64,7 @@ export class RegionAlarms extends Construct {
       periods: 1,
       silence: 'is fine',
       runbook: 'certificate-expires',
-      means: 'The TLS certificate was not renewed by itself.',
+      means: 'The automatic renewal of the TLS certificate is overdue.',
     });
     this.alarms.add({
       name: 'load balancer fails',
@@ -73,7 +73,7 @@ export class RegionAlarms extends Construct {
       periods: 2,
       silence: 'is fine',
       runbook: 'failure-rate',
-      means: 'The load balancer itself answers with failures.',
+      means: 'The load balancer itself returns 5xx responses.',
     });
   }
 
@@ -85,7 +85,7 @@ export class RegionAlarms extends Construct {
       periods: 3,
       silence: 'is fine',
       runbook: 'slow-responses',
-      means: 'One call in a hundred takes longer than promised.',
+      means: 'The 99th percentile of the response time is above the configured limit.',
     });
     this.alarms.add({
       name: 'failure rate',
@@ -102,7 +102,7 @@ export class RegionAlarms extends Construct {
       periods: 2,
       silence: 'is fine',
       runbook: 'failure-rate',
-      means: 'Servers answer too many calls with failures.',
+      means: 'The servers return too many 5xx responses.',
     });
   }
 
@@ -125,7 +125,7 @@ export class RegionAlarms extends Construct {
       threshold: 1,
       silence: 'alarms',
       runbook: 'database-down',
-      means: 'RDS reports nothing of this database.',
+      means: 'RDS publishes no metrics for this database.',
     });
     add({
       ...common,
@@ -134,7 +134,7 @@ export class RegionAlarms extends Construct {
       threshold: 80,
       periods: 15,
       runbook: 'database-busy',
-      means: 'The database uses more than 80 % of its processors.',
+      means: 'The CPU utilization of the database is above 80 %.',
     });
     add({
       ...common,
@@ -143,10 +143,10 @@ export class RegionAlarms extends Construct {
       when: 'below',
       threshold: 10 * GIB,
       runbook: 'disk-fills',
-      means: 'The database has less than 10 GiB left.',
+      means: 'The free storage of the database is below 10 GiB.',
     });
-    // A follower has the first and a primary the second; what is not there is silent. RDS counts the lag from the last commit
-    // replayed, and an idle database is not idle: each server commits a beacon every few seconds.
+    // A follower publishes the first metric and a primary database the second. RDS measures the lag from the last replayed
+    // commit. An idle database still commits, because each server commits a beacon every few seconds.
     add({
       ...common,
       name: 'replica lag',
@@ -154,7 +154,7 @@ export class RegionAlarms extends Construct {
       threshold: config.thresholds.replicaLagSeconds,
       periods: 10,
       runbook: 'replica-lag',
-      means: 'The follower is behind its primary database.',
+      means: 'The follower lags behind its primary database.',
     });
     add({
       ...common,
@@ -162,7 +162,7 @@ export class RegionAlarms extends Construct {
       metric: of('OldestReplicationSlotLag', 'Maximum'),
       threshold: config.thresholds.slotLagMiB * 1_048_576,
       runbook: 'slot-lag',
-      means: 'The follower is away, and the primary keeps its log for it.',
+      means: 'The follower is disconnected, and the primary database retains WAL for its slot.',
     });
   }
 
@@ -175,7 +175,7 @@ export class RegionAlarms extends Construct {
       periods: 2,
       silence: 'is fine',
       runbook: 'lease-denials',
-      means: 'Many checkouts are refused: seats run out.',
+      means: 'Many checkouts are denied because no seats are free.',
     });
     add({
       name: 'unprotected grants',
@@ -184,7 +184,7 @@ export class RegionAlarms extends Construct {
       periods: 1,
       silence: 'is fine',
       runbook: 'granting-unprotected',
-      means: 'Seats are granted that no follower has acknowledged.',
+      means: 'Servers grant seats without an acknowledgement of the follower.',
     });
     add({
       name: 'license expires',
@@ -194,7 +194,7 @@ export class RegionAlarms extends Construct {
       periods: 1,
       silence: 'is fine',
       runbook: 'license-expiring',
-      means: 'A license file runs out within two weeks.',
+      means: 'A license file expires within 14 days.',
     });
   }
 }

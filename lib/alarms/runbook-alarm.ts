@@ -5,21 +5,22 @@ import type { Construct } from 'constructs';
 import type { RegionContext } from '../config/region-context';
 
 export interface AlarmSpec {
-  /** What is wrong, in a few words; the alarm's name ends in it. */
+  /** The problem in a few words. It is the last part of the alarm's name. */
   readonly name: string;
   readonly metric: IMetric;
   readonly threshold: number;
   /** @default greater than the threshold */
   readonly when?: 'above' | 'below';
   readonly periods: number;
-  /** Silence is bad news for a heartbeat, and none for a failure count. */
+  /** How missing data is treated: as a breach for a heartbeat, as healthy for a failure count. */
   readonly silence: 'alarms' | 'is fine';
-  /** The section of docs/runbook.md that says what to do. */
+  /** Anchor of the section of docs/runbook.md that explains the alarm. */
   readonly runbook: string;
+  /** What the alarm means, in one sentence. */
   readonly means: string;
 }
 
-/** Makes the alarms of one region; each says where the runbook says what to do. */
+/** Creates the alarms of one region. The description of each alarm links its runbook section. */
 export class RunbookAlarms {
   readonly #scope: Construct;
   readonly #context: RegionContext;
@@ -39,7 +40,7 @@ export class RunbookAlarms {
       name.replace(/(^|[- ])(\w)/g, (_match, _gap, letter: string) => letter.toUpperCase()),
       {
         alarmName: `${config.deployment} ${region}: ${name}`,
-        alarmDescription: `${means} What to do: ${config.runbookUrl}#${runbook}`,
+        alarmDescription: `${means} Runbook: ${config.runbookUrl}#${runbook}`,
         metric,
         threshold,
         comparisonOperator:

@@ -6,8 +6,8 @@ import { Construct } from 'constructs';
 import type { RegionContext } from '../config/region-context';
 
 /**
- * The servers' own numbers. Every minute a server writes what has been counted since into its log, as
- * `{"msg":"metrics","metrics":{"evergrant_denials_total":2,…}}`; filters make metrics of it.
+ * Metrics of the servers. Every minute a server logs the counts since the last entry as
+ * `{"msg":"metrics","metrics":{"evergrant_denials_total":2,…}}`. Metric filters extract them.
  */
 const FROM_LOG = {
   denials: { field: 'evergrant_denials_total', metricName: 'LeaseDenials' },

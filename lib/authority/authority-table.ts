@@ -5,8 +5,8 @@ import { Construct } from 'constructs';
 import type { DeploymentConfig } from '../config/deployment-config';
 
 /**
- * Who may grant, and what the controllers remember: a global table with multi-Region strong consistency. Copies in
- * Oregon and Virginia, a witness in Ohio: any two of the three regions are enough to write.
+ * The authority record and the control record: a DynamoDB global table with multi-Region strong consistency. Oregon and
+ * Virginia hold replicas and Ohio is the witness, so any two of the three regions can write.
  */
 export class AuthorityTable extends Construct {
   readonly table: TableV2;
@@ -35,12 +35,12 @@ export class AuthorityTable extends Construct {
   }
 }
 
-/** The table as a policy names it, in one region. */
+/** ARN of the table in one region. */
 export function authorityTableArn(config: DeploymentConfig, awsRegion: string): string {
   return `arn:aws:dynamodb:${awsRegion}:${config.account}:table/${deploymentNames(config.deployment).authorityTable}`;
 }
 
-/** Narrows a right to the items under some partition keys, see packages/authority-store/src/authority-table.ts. */
+/** Restricts a statement to items with these partition keys, see packages/authority-store/src/authority-table.ts. */
 export function underKeys(...keys: readonly string[]): Record<string, Record<string, string[]>> {
   return { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [...keys] } };
 }

@@ -2,9 +2,9 @@ import { CfnResource, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 /**
- * Accepts findings on a construct, each with the reason that stands for it: those of cdk-nag and of the CDK's own
- * validation, of checkov (`CKV_…`) and of cfn-lint (`E1234`). Those of the last two are written into the template,
- * where these checkers look for them.
+ * Accepts findings on a construct, each with a reason: findings of cdk-nag, of the CDK's validation, of checkov
+ * (`CKV_…`) and of cfn-lint (`E1234`). Reasons for checkov and cfn-lint are written into the template, where these
+ * checkers read them.
  */
 export function acknowledge(scope: IConstruct, reasons: Readonly<Record<string, string>>): void {
   for (const [id, reason] of Object.entries(reasons)) {
@@ -16,7 +16,7 @@ export function acknowledge(scope: IConstruct, reasons: Readonly<Record<string, 
 
 function resourceOf(scope: IConstruct): CfnResource {
   const resource = scope instanceof CfnResource ? scope : scope.node.defaultChild;
-  if (!(resource instanceof CfnResource)) throw new Error(`${scope.node.path} is no resource`);
+  if (!(resource instanceof CfnResource)) throw new Error(`${scope.node.path} is not a resource`);
   return resource;
 }
 
@@ -25,7 +25,7 @@ function skipInCheckov(resource: CfnResource, id: string, comment: string): void
   resource.addMetadata('checkov', { skip: [...skip, { id, comment }] });
 }
 
-/** This checker has no place for a reason: it stands beside. */
+/** cfn-lint has no field for a reason, so the reason is stored in separate metadata. */
 function skipInCfnLint(resource: CfnResource, id: string, reason: string): void {
   const { config } = (resource.getMetadata('cfn-lint') ?? {}) as { config?: { ignore_checks: string[] } };
   resource.addMetadata('cfn-lint', { config: { ignore_checks: [...(config?.ignore_checks ?? []), id] } });

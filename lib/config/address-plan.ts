@@ -1,8 +1,8 @@
 import type { Region } from '@evergrant/core/regions';
 
-/** Availability zones that stand in the region itself; those beside a city, or of a mobile network, are named longer. */
+/** Availability zones of the region itself. Local Zones and Wavelength Zones have longer names. */
 const ZONES: Readonly<Record<Region, RegExp>> = { oregon: /^us-west-2[a-d]$/, virginia: /^us-east-1[a-f]$/ };
-const ZONES_IN_WORDS: Readonly<Record<Region, string>> = {
+const ZONE_RANGES: Readonly<Record<Region, string>> = {
   oregon: 'us-west-2a to us-west-2d',
   virginia: 'us-east-1a to us-east-1f',
 };
@@ -12,23 +12,25 @@ interface RegionPlan {
   readonly availabilityZones?: readonly (string | undefined)[];
 }
 
-/** What is wrong with the regions' addresses: they are joined by a peering, so they must not overlap. */
-export function addressPlanMistakes(network: { readonly [R in Region]?: RegionPlan }): string[] {
+/** The validation errors of the address plan. The regions are peered, so their address ranges must not overlap. */
+export function addressPlanErrors(network: { readonly [R in Region]?: RegionPlan }): string[] {
   const { oregon, virginia } = network;
-  const mistakes: string[] = [];
-  // Both are a whole 10.x.0.0/16: they overlap when they are the same.
+  const errors: string[] = [];
+  // Each is a 10.x.0.0/16, so they overlap only when they are equal.
   if (oregon?.cidr !== undefined && oregon.cidr === virginia?.cidr) {
-    mistakes.push(`network.virginia.cidr: ${virginia.cidr} is Oregon's too; the two are joined and must differ`);
+    errors.push(
+      `network.virginia.cidr: ${virginia.cidr} must differ from network.oregon.cidr because the networks are peered`,
+    );
   }
   for (const region of ['oregon', 'virginia'] as const) {
-    const foreign = (network[region]?.availabilityZones ?? []).filter(
+    const unknown = (network[region]?.availabilityZones ?? []).filter(
       (zone) => zone !== undefined && !ZONES[region].test(zone),
     );
-    if (foreign.length > 0) {
-      mistakes.push(
-        `network.${region}.availabilityZones: ${foreign.join(', ')} is no zone of the region, which has ${ZONES_IN_WORDS[region]}`,
+    if (unknown.length > 0) {
+      errors.push(
+        `network.${region}.availabilityZones: ${unknown.join(', ')} is not a zone of the region; its zones are ${ZONE_RANGES[region]}`,
       );
     }
   }
-  return mistakes;
+  return errors;
 }

@@ -1,9 +1,9 @@
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value, ValuePointer } from '@sinclair/typebox/value';
-import { type Fitting, relationMistakes } from './cross-field-rules';
+import { crossFieldErrors, type ValidPart } from './cross-field-rules';
 import { CPU_UNITS } from './fargate-sizes';
-import { mistakeOf, oneOf } from './validation-errors';
+import { oneOf, validationMessage } from './validation-errors';
 
 const closed = { additionalProperties: false } as const;
 const LOG_RETENTION_DAYS = [7, 14, 30, 60, 90, 180, 365] as const;
@@ -14,8 +14,8 @@ const HostName = Type.String({
 });
 
 function whole(minimum: number, maximum: number, of = '') {
-  const words = `a whole number${of === '' ? '' : ` of ${of}`}, ${minimum} to ${maximum}`;
-  return Type.Integer({ minimum, maximum, description: words });
+  const description = `a whole number${of === '' ? '' : ` of ${of}`}, ${minimum} to ${maximum}`;
+  return Type.Integer({ minimum, maximum, description });
 }
 
 function choice<Choice extends number>(values: readonly Choice[], of = '') {
@@ -46,11 +46,11 @@ const RegionNetwork = Type.Object(
 export const DeploymentConfigSchema = Type.Object(
   {
     /**
-     * Names everything but the stacks, and is never changed: every database would be another one. An account has one
-     * deployment: stacks and metrics have the same names in each.
+     * Prefix of all names except those of the stacks. It must never change, because a new name means new databases. An
+     * account holds one deployment, because stacks and metrics have the same names in every deployment.
      */
     deployment: Type.String({
-      // What load balancers, databases and documents all take as the beginning of a name.
+      // Valid as the beginning of the name of a load balancer, a database and a Systems Manager document.
       pattern: '^(?!aws|amazon|amzn|internal-)(?!.*--)[a-z][a-z0-9-]{1,20}[a-z0-9]$',
       description:
         '3 to 22 lower-case letters, digits and single hyphens that do not begin with aws, amazon, amzn or internal-',
@@ -58,13 +58,13 @@ export const DeploymentConfigSchema = Type.Object(
     account: Type.String({ pattern: '^\\d{12}$', description: 'an AWS account: twelve digits' }),
     domain: Type.Object(
       {
-        /** What Control Rooms are configured with. */
+        /** The host name in the configuration of the Control Rooms. */
         publicName: HostName,
-        /** The public hosted zone that holds it. */
+        /** The public hosted zone of `publicName`. */
         zoneName: HostName,
         hostedZoneId: Type.String({
           pattern: '^Z[A-Z0-9]{5,31}$',
-          description: 'what Route 53 calls the zone: Z and capitals and digits',
+          description: 'the id of a Route 53 hosted zone: Z, then capitals and digits',
         }),
       },
       closed,
@@ -77,9 +77,9 @@ export const DeploymentConfigSchema = Type.Object(
           description: 'a class of RDS instances, for example db.m7g.large',
         }),
         storageGiB: whole(20, 65_536, 'GiB'),
-        /** How far the storage may grow by itself; RDS asks for 10 % above it at least. */
+        /** Limit of the automatic storage growth. RDS requires at least 10 % above `storageGiB`. */
         storageMaxGiB: whole(20, 65_536, 'GiB'),
-        /** Standby inside the region, for each of the two databases. */
+        /** Whether each database has a standby inside its region. */
         multiAz: Type.Object({ oregon: Type.Boolean(), virginia: Type.Boolean() }, closed),
         backupRetentionDays: whole(1, 35, 'days'),
       },
@@ -87,9 +87,9 @@ export const DeploymentConfigSchema = Type.Object(
     ),
     service: Type.Object(
       {
-        /** `build`: from packages/server/Dockerfile, by whoever deploys. Otherwise an image that both regions can pull. */
+        /** `build` builds packages/server/Dockerfile during the deploy. Otherwise an image that both regions can pull. */
         image: Type.String({ minLength: 1, description: '"build", or the name of an image' }),
-        /** Processor and memory as Fargate has them together, see fargate-sizes.ts. */
+        /** A combination of processor and memory that Fargate supports, see fargate-sizes.ts. */
         cpu: choice(CPU_UNITS, ' units, of which 1024 are one processor'),
         memoryMiB: whole(512, 30_720, 'MiB'),
         tasksMin: whole(1, 100),
@@ -97,7 +97,7 @@ export const DeploymentConfigSchema = Type.Object(
       },
       closed,
     ),
-    /** Whose license files count: public keys only, see docs/licensing.md. */
+    /** The trusted vendor roots of license files: public keys only, see docs/licensing.md. */
     licenseTrust: Type.Object(
       {
         roots: Type.Array(
@@ -118,18 +118,18 @@ export const DeploymentConfigSchema = Type.Object(
       },
       closed,
     ),
-    /** Requests of one address in five minutes before the web ACL refuses it. */
+    /** Maximum number of requests per address in five minutes. The web ACL blocks further requests. */
     rateLimitPerFiveMinutes: whole(100, 2_000_000, 'requests'),
     alerts: Type.Object(
       {
         emails: Type.Array(
           Type.String({ pattern: '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$', description: 'an e-mail address' }),
-          { minItems: 1, uniqueItems: true, description: 'the addresses of whoever is on call, each once' },
+          { minItems: 1, uniqueItems: true, description: 'the addresses of the people on call, each once' },
         ),
       },
       closed,
     ),
-    /** Where people on call find docs/runbook.md. */
+    /** Published address of docs/runbook.md. Alarms and alerts link to it. */
     runbookUrl: Type.String({ pattern: '^https://\\S+$', description: 'an address that begins with https://' }),
     /** Thresholds of the failover that differ from the defaults of packages/controller/src/core/policy.ts. */
     failover: Type.Partial(
@@ -157,32 +157,32 @@ export const DeploymentConfigSchema = Type.Object(
 
 export type DeploymentConfig = Static<typeof DeploymentConfigSchema>;
 
-/** Every mistake of a configuration, each with its place. */
+/** All validation errors of a configuration, each with the path of its setting. */
 export class ConfigurationError extends Error {
-  readonly mistakes: readonly string[];
+  readonly errors: readonly string[];
 
-  constructor(mistakes: readonly string[]) {
-    super(`deployment.config.ts cannot be deployed:\n${mistakes.map((mistake) => `  - ${mistake}`).join('\n')}`);
+  constructor(errors: readonly string[]) {
+    super(`deployment.config.ts is not valid:\n${errors.map((error) => `  - ${error}`).join('\n')}`);
     this.name = 'ConfigurationError';
-    this.mistakes = mistakes;
+    this.errors = errors;
   }
 }
 
-/** Checks a configuration as a whole. @throws ConfigurationError with every mistake */
+/** Validates a configuration. @throws ConfigurationError with all validation errors */
 export function checkedConfig(config: unknown): DeploymentConfig {
   const errors = [...Value.Errors(DeploymentConfigSchema, config)];
-  // One sentence a place: what is missing is also of the wrong type.
-  const mistakes = new Map<string, string>();
-  for (const error of errors) if (!mistakes.has(error.path)) mistakes.set(error.path, mistakeOf(error));
-  const found = [...mistakes.values(), ...relationMistakes(fittingPart(config, [...mistakes.keys()]))];
-  if (found.length > 0) throw new ConfigurationError(found);
+  // Only the first error of each path: a missing value also has the wrong type.
+  const messages = new Map<string, string>();
+  for (const error of errors) if (!messages.has(error.path)) messages.set(error.path, validationMessage(error));
+  const all = [...messages.values(), ...crossFieldErrors(validPart(config, [...messages.keys()]))];
+  if (all.length > 0) throw new ConfigurationError(all);
   return config as DeploymentConfig;
 }
 
-/** The configuration without what does not fit, so that the rest can be looked at as well. */
-function fittingPart(config: unknown, wrongPaths: readonly string[]): Fitting<DeploymentConfig> {
-  if (wrongPaths.includes('')) return {};
+/** The configuration without its invalid values, so that the cross-field rules can check the rest. */
+function validPart(config: unknown, invalidPaths: readonly string[]): ValidPart<DeploymentConfig> {
+  if (invalidPaths.includes('')) return {};
   const part = Value.Clone(config);
-  for (const path of wrongPaths) ValuePointer.Set(part, path, undefined);
-  return part as Fitting<DeploymentConfig>;
+  for (const path of invalidPaths) ValuePointer.Set(part, path, undefined);
+  return part as ValidPart<DeploymentConfig>;
 }

@@ -1,6 +1,6 @@
 const GIB = 1_024;
 
-/** What Fargate has: memory in MiB beside a processor in units, of which 1024 are one (ECS guide, task CPU and memory). */
+/** Memory sizes in MiB for each number of CPU units; 1024 units are one processor (ECS guide, task CPU and memory). */
 const MEMORY_MIB_OF: ReadonlyMap<number, readonly number[]> = new Map([
   [256, [512, GIB, 2 * GIB]],
   [512, gibibytes(1, 4)],
@@ -9,14 +9,14 @@ const MEMORY_MIB_OF: ReadonlyMap<number, readonly number[]> = new Map([
   [4096, gibibytes(8, 30)],
 ]);
 
-/** The processors that the service may be given. */
+/** The supported CPU units of a task. */
 export const CPU_UNITS: readonly number[] = [...MEMORY_MIB_OF.keys()];
 
-/** What is wrong with memory beside a processor; null: nothing, or the processor itself is wrong. */
-export function memoryMistake(cpu: number, memoryMiB: number): string | null {
+/** The validation error of a memory size. Undefined when the size is valid or the CPU units themselves are invalid. */
+export function memoryError(cpu: number, memoryMiB: number): string | undefined {
   const sizes = MEMORY_MIB_OF.get(cpu);
-  if (sizes === undefined || sizes.includes(memoryMiB)) return null;
-  return `${memoryMiB} is no size that Fargate has beside cpu ${cpu}; it has ${sizes.join(', ')}`;
+  if (sizes === undefined || sizes.includes(memoryMiB)) return undefined;
+  return `${memoryMiB} is not a memory size of Fargate for cpu ${cpu}; the sizes are ${sizes.join(', ')}`;
 }
 
 function gibibytes(from: number, to: number): number[] {

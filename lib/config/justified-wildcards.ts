@@ -2,34 +2,34 @@ import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { acknowledge } from './acknowledged';
 
-/** Why a statement, by its sid, must hold a wildcard. */
+/** The reason for the wildcard of a statement, by its sid. */
 export type WildcardReasons = Readonly<Record<string, string>>;
 
-/** Both of a policy's: any characters, and any one. */
+/** The wildcards of an IAM policy: any characters, and any single character. */
 export const WILDCARD = /[*?]/;
 
 /**
- * Gives a function its rights. A statement with a wildcard must have its reason; one that has none does not synthesize.
- * @throws Error that names the statement
+ * Adds statements to the role of a function. A statement with a wildcard needs a reason.
+ * @throws Error that names the statement without a reason
  */
-export function grantWithReasons(
+export function grantJustified(
   grantee: NodejsFunction,
   statements: readonly PolicyStatement[],
   reasons: WildcardReasons,
 ): void {
   const { role } = grantee;
-  if (role === undefined) throw new Error('a function without a role');
+  if (role === undefined) throw new Error('the function has no role');
   for (const statement of statements) {
     grantee.addToRolePolicy(statement);
     for (const resource of statement.resources.filter((candidate) => WILDCARD.test(candidate))) {
       const reason = reasons[statement.sid ?? ''];
-      if (reason === undefined) throw new Error(`${statement.sid}: ${resource} has a wildcard and no reason for it`);
+      if (reason === undefined) throw new Error(`${statement.sid}: ${resource} has a wildcard without a reason`);
       acknowledge(role, { [`AwsSolutions-IAM5[Resource::${resource}]`]: reason });
     }
   }
 }
 
-/** A policy that AWS keeps, as the rule pack names it. */
+/** The cdk-nag finding id of an AWS managed policy. */
 export function managedPolicyFinding(policy: string): string {
   return `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`;
 }

@@ -7,7 +7,7 @@ import {
 import { otherRegion, PRIMARY_REGION, type Region } from '@evergrant/core/regions';
 import type { DeploymentConfig } from './deployment-config';
 
-/** What every room of a region is told: the configuration, and which region this is. */
+/** The configuration and the region, as passed to every construct of a region. */
 export interface RegionContext {
   readonly config: DeploymentConfig;
   readonly names: DeploymentNames;
@@ -15,7 +15,7 @@ export interface RegionContext {
   readonly other: Region;
   readonly awsRegion: string;
   readonly isPrimary: boolean;
-  /** The address of this region, whichever is active. */
+  /** The host name of this region. It does not depend on which region is active. */
   readonly regionalName: string;
 }
 

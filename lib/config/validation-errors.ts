@@ -1,25 +1,25 @@
 import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors';
 
-/** What a value that does not fit is told, with its place. A description in the schema says what would be right. */
-export function mistakeOf({ path, type, value, message, schema }: ValueError): string {
-  const place = placeOf(path);
+/** The message of a validation error: the path of the setting and, from the schema's description, the expected value. */
+export function validationMessage({ path, type, value, message, schema }: ValueError): string {
+  const setting = settingPath(path);
   const { description } = schema;
   if (type === ValueErrorType.ObjectAdditionalProperties) {
-    return `${place}: there is no such setting; is its name spelled right?`;
+    return `${setting}: unknown setting; check the spelling`;
   }
   if (type === ValueErrorType.ObjectRequiredProperty || value === undefined) {
-    return `${place}: is missing${description === undefined ? '' : `; it must be ${description}`}`;
+    return `${setting}: is missing${description === undefined ? '' : `; it must be ${description}`}`;
   }
-  const wanted = description === undefined ? message.replace('Expected', 'must be:') : `must be ${description}`;
-  return `${place}: ${JSON.stringify(value)} ${wanted}`;
+  const expected = description === undefined ? message.replace('Expected', 'must be:') : `must be ${description}`;
+  return `${setting}: ${JSON.stringify(value)} ${expected}`;
 }
 
-/** `/service/cpu` as the configuration writes it: `service.cpu`. */
-export function placeOf(path: string): string {
+/** The path of a setting as the configuration writes it: `service.cpu` for `/service/cpu`. */
+export function settingPath(path: string): string {
   return path.slice(1).replaceAll('/', '.') || 'configuration';
 }
 
-/** For a description: `7, 14 or 30`. */
+/** A list for a description: `7, 14 or 30`. */
 export function oneOf(values: readonly number[]): string {
   return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
 }

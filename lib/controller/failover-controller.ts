@@ -13,7 +13,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acknowledge } from '../config/acknowledged';
-import { grantWithReasons } from '../config/justified-wildcards';
+import { grantJustified } from '../config/justified-wildcards';
 import type { RegionContext } from '../config/region-context';
 import type { DatabaseFoundation } from '../database/database-foundation';
 import { followerSettings } from '../database/follower-settings';
@@ -111,7 +111,7 @@ export class FailoverController extends Construct {
       databaseKeyArn: keys.database.keyArn,
       edge,
     };
-    grantWithReasons(handler, controllerStatements(context, places), CONTROLLER_WILDCARDS);
+    grantJustified(handler, controllerStatements(context, places), CONTROLLER_WILDCARDS);
     // The topic is encrypted: who speaks on it needs its key.
     handler.addToRolePolicy(
       new PolicyStatement({

@@ -5,16 +5,16 @@ import { Construct } from 'constructs';
 import type { DeploymentConfig } from '../config/deployment-config';
 import type { Setup } from '../setup/setup';
 
-/** Under this name the peering introduces itself in the authority table. */
+/** Name under which the peering is registered in the authority table. */
 const PEERING = 'peering';
-/** A region has three database subnets and three of servers, each with a route table of its own. */
+/** Each region has three database subnets and three server subnets, and each subnet has a separate route table. */
 const ROUTE_TABLES = 3;
 
 /**
- * Virginia's end: the peering that lets the controller ask Oregon's database, and the ways there. What it needs of the
- * regions is read once, when it is made, from what they have said of themselves.
+ * The requester in Virginia: the VPC peering over which the controller reaches Oregon's database, and the routes to
+ * Oregon. The resource registry of the regions is read once, when the peering is created.
  */
-export class VirginiaEnd extends Construct {
+export class PeeringRequester extends Construct {
   constructor(scope: Construct, id: string, { config, setup }: { config: DeploymentConfig; setup: Setup }) {
     super(scope, id);
     const oregon = setup.resource('Oregon', 'lookup', { name: 'oregon', wanted: 'vpcId' });
@@ -34,8 +34,8 @@ export class VirginiaEnd extends Construct {
   }
 }
 
-/** Oregon's end: the way back from the database's subnets. */
-export class OregonEnd extends Construct {
+/** The accepter in Oregon: the return routes from the database subnets. */
+export class PeeringAccepter extends Construct {
   constructor(scope: Construct, id: string, { config, setup }: { config: DeploymentConfig; setup: Setup }) {
     super(scope, id);
     const oregon = setup.resource('Oregon', 'lookup', { name: 'oregon', wanted: 'databaseRouteTableIds' });

@@ -1,12 +1,12 @@
 import type { AuthorityView } from '@evergrant/controller/core/authority';
 import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import { PRIMARY_REGION } from '@evergrant/core/regions';
-import { type ComparedTemplate, harmfulChanges } from './unsafe-changes';
+import { type ComparedTemplate, unsafeChanges } from './unsafe-changes';
 
 export interface GuardFacts {
-  /** Null: nothing is deployed yet. */
-  readonly state: { readonly authority: AuthorityView; readonly control: ControlRecord } | null;
-  /** The stacks that are deployed, each with what it would become. */
+  /** Undefined when nothing is deployed yet. */
+  readonly state: { readonly authority: AuthorityView; readonly control: ControlRecord } | undefined;
+  /** The deployed stacks, each with its deployed and its next template. */
   readonly stacks: readonly {
     readonly name: string;
     readonly deployed: ComparedTemplate;
@@ -16,30 +16,34 @@ export interface GuardFacts {
 
 export type GuardVerdict =
   | { readonly kind: 'deploy'; readonly reason: string }
-  | { readonly kind: 'refuse'; readonly reason: readonly string[] };
+  | { readonly kind: 'refuse'; readonly reasons: readonly string[] };
 
 /**
- * May this be deployed now? In peace everything may. During an operation nothing may: it and CloudFormation would work
- * on the same things. While failed over, only what leaves everything stateful as it is.
+ * Decides whether the synthesized stacks may be deployed now. During normal operation every change is allowed. During an
+ * operation no deploy is allowed, because CloudFormation and the controller would change the same resources. While the
+ * other region is active after a failover, only changes that leave stateful resources alone are allowed.
  */
 export function guardVerdict({ state, stacks }: GuardFacts): GuardVerdict {
-  if (state === null) return { kind: 'deploy', reason: 'nothing is deployed yet' };
+  if (state === undefined) return { kind: 'deploy', reason: 'nothing is deployed yet' };
   const { authority, control } = state;
   if (control.operation !== null) {
     const { kind, phase } = control.operation;
-    return { kind: 'refuse', reason: [`${kind} is under way, in phase ${phase}: deploy when it has ended`] };
+    return { kind: 'refuse', reasons: [`a ${kind} is in progress, in phase ${phase}: deploy after it has ended`] };
   }
   if (authority.region === PRIMARY_REGION && Object.keys(control.failbackDoneAtMs).length === 0) {
     return { kind: 'deploy', reason: `${authority.region} is active, in epoch ${authority.epoch}` };
   }
   if (authority.region === PRIMARY_REGION && control.failbackDoneAtMs.arm !== undefined) {
-    return { kind: 'deploy', reason: `${authority.region} is active again, and armed` };
+    return { kind: 'deploy', reason: `${authority.region} is active again and the automation is armed` };
   }
-  const harm = stacks.flatMap(({ name, deployed, next }) => harmfulChanges(name, deployed, next));
-  return harm.length === 0
-    ? { kind: 'deploy', reason: `${authority.region} is active, and nothing stateful would change` }
+  const changes = stacks.flatMap(({ name, deployed, next }) => unsafeChanges(name, deployed, next));
+  return changes.length === 0
+    ? { kind: 'deploy', reason: `${authority.region} is active, and no stateful resource would change` }
     : {
         kind: 'refuse',
-        reason: [`${authority.region} is active after a failover; come back first, or leave out:`, ...harm],
+        reasons: [
+          `${authority.region} is active after a failover: fail back first, or remove these changes:`,
+          ...changes,
+        ],
       };
 }

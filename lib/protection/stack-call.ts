@@ -1,17 +1,17 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
 
-/** Asks CloudFormation in the stack's own region. Null: the stack is not there. */
-export async function askStack<Answer>(
+/** Calls CloudFormation in the region of the stack. Returns undefined when the stack does not exist. */
+export async function callStack<Answer>(
   stack: string,
-  ask: (client: CloudFormationClient) => Promise<Answer>,
-): Promise<Answer | null> {
+  call: (client: CloudFormationClient) => Promise<Answer>,
+): Promise<Answer | undefined> {
   const region = AWS_REGION_OF[stack.includes('Oregon') ? 'oregon' : 'virginia'];
   try {
-    return await ask(new CloudFormationClient({ region }));
+    return await call(new CloudFormationClient({ region }));
   } catch (error) {
     const { name, message } = error as Error;
-    if (name === 'ValidationError' && message.includes('does not exist')) return null;
+    if (name === 'ValidationError' && message.includes('does not exist')) return undefined;
     throw error;
   }
 }

@@ -1,9 +1,9 @@
-/** The part of a template that is compared. */
+/** The compared part of a template. */
 export interface ComparedTemplate {
   readonly Resources: Readonly<Record<string, { readonly Type: string; readonly Properties?: unknown }>>;
 }
 
-/** What holds state, or is what a failover stands on: while failed over, nobody changes it. */
+/** Types of resources that hold state or that a failover depends on. They must not change while failed over. */
 const STATEFUL = new Set([
   'AWS::RDS::DBInstance',
   'AWS::RDS::DBParameterGroup',
@@ -17,13 +17,13 @@ const STATEFUL = new Set([
   'AWS::EC2::VPCPeeringConnection',
 ]);
 
-/** Changes to stateful resources that a deploy would make, each in a sentence. Empty: none. */
-export function harmfulChanges(stack: string, deployed: ComparedTemplate, next: ComparedTemplate): readonly string[] {
+/** The changes to stateful resources that a deploy would make, one sentence each. */
+export function unsafeChanges(stack: string, deployed: ComparedTemplate, next: ComparedTemplate): readonly string[] {
   return Object.entries(deployed.Resources)
     .filter(([, { Type }]) => STATEFUL.has(Type))
     .flatMap(([id, before]) => {
       const after = next.Resources[id];
-      if (after === undefined) return [`${stack}: ${id} (${before.Type}) would be taken out of the stack`];
+      if (after === undefined) return [`${stack}: ${id} (${before.Type}) would be removed from the stack`];
       if (after.Type !== before.Type) return [`${stack}: ${id} would become a ${after.Type}`];
       return ordered(before.Properties) === ordered(after.Properties)
         ? []
@@ -31,7 +31,7 @@ export function harmfulChanges(stack: string, deployed: ComparedTemplate, next: 
     });
 }
 
-/** As text, whatever the order of the members. */
+/** JSON with sorted members. */
 function ordered(value: unknown): string {
   return JSON.stringify(value, (_key, member: unknown) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)
@@ -40,7 +40,7 @@ function ordered(value: unknown): string {
   );
 }
 
-/** The policy of every stack: an update may change what holds state, and never replace or delete it. */
+/** The policy of every stack: an update may modify stateful resources but never replace or delete them. */
 export const STACK_POLICY = {
   Statement: [
     { Effect: 'Allow', Action: 'Update:*', Principal: '*', Resource: '*' },

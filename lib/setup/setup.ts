@@ -4,7 +4,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { acknowledge } from '../config/acknowledged';
 import type { DeploymentConfig } from '../config/deployment-config';
-import { grantWithReasons } from '../config/justified-wildcards';
+import { grantJustified } from '../config/justified-wildcards';
 import { bundledFunction } from './bundled-function';
 import { introductionStatements, SETUP_WILDCARDS } from './setup-policy';
 
@@ -42,7 +42,7 @@ export class Setup extends Construct {
     acknowledge(this.node.findChild('FunctionLog'), {
       CKV_AWS_158: 'It says what was seeded, under names that stand in the template; the service encrypts it.',
     });
-    grantWithReasons(handler, [...introductionStatements(config, awsRegion), ...statements], SETUP_WILDCARDS);
+    grantJustified(handler, [...introductionStatements(config, awsRegion), ...statements], SETUP_WILDCARDS);
     this.#function = handler;
   }
 

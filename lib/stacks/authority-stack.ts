@@ -6,7 +6,7 @@ import type { DeploymentConfig } from '../config/deployment-config';
 import { Setup } from '../setup/setup';
 import { seedStatements } from '../setup/setup-policy';
 
-/** Who may grant. It stands beside the controller, so that it can be worked on while Oregon is dead. */
+/** The authority table. It is deployed in the controller's region, so that it can be updated while Oregon is down. */
 export class AuthorityStack extends Stack {
   constructor(scope: Construct, id: string, { config, ...props }: StackProps & { readonly config: DeploymentConfig }) {
     super(scope, id, props);

@@ -6,10 +6,10 @@ import type { DeploymentConfig } from '../config/deployment-config';
 import { deploymentTags } from '../database/follower-settings';
 import { AuthorityStack } from './authority-stack';
 import { OregonStack } from './oregon-stack';
-import { OregonInterconnectStack, VirginiaInterconnectStack } from './peering-stacks';
+import { PeeringAccepterStack, PeeringRequesterStack } from './peering-stacks';
 import { VirginiaStack } from './virginia-stack';
 
-/** The stacks by their names, in the order in which a new deployment makes them. */
+/** Names of the stacks, in the order in which a new deployment creates them. */
 export const STACKS = {
   authority: 'Evergrant-Authority',
   oregon: 'Evergrant-Oregon',
@@ -19,9 +19,8 @@ export const STACKS = {
 } as const;
 
 /**
- * All stacks of a deployment, in the order in which the first deploy needs them: the toolkit starts whatever waits for
- * nothing as soon as its assets are there. It is an order and nothing more: no stack refers to another one, and with
- * `--exclusively` each deploys alone.
+ * Adds all stacks of a deployment. The dependencies only give the order of the first deploy, because the toolkit deploys
+ * independent stacks concurrently. No stack references another stack, so `--exclusively` deploys each one alone.
  */
 export function addDeployment(app: App, config: DeploymentConfig): void {
   const props = (region: Region) => ({
@@ -32,12 +31,12 @@ export function addDeployment(app: App, config: DeploymentConfig): void {
   const authority = new AuthorityStack(app, STACKS.authority, props('virginia'));
   const oregon = new OregonStack(app, STACKS.oregon, props('oregon'));
   const virginia = new VirginiaStack(app, STACKS.virginia, props('virginia'));
-  const virginiaEnd = new VirginiaInterconnectStack(app, STACKS.virginiaInterconnect, props('virginia'));
-  const oregonEnd = new OregonInterconnectStack(app, STACKS.oregonInterconnect, props('oregon'));
+  const peeringRequester = new PeeringRequesterStack(app, STACKS.virginiaInterconnect, props('virginia'));
+  const peeringAccepter = new PeeringAccepterStack(app, STACKS.oregonInterconnect, props('oregon'));
   oregon.addStackDependency(authority);
   virginia.addStackDependency(oregon);
-  virginiaEnd.addStackDependency(virginia);
-  oregonEnd.addStackDependency(virginiaEnd);
+  peeringRequester.addStackDependency(virginia);
+  peeringAccepter.addStackDependency(peeringRequester);
   for (const [key, value] of Object.entries(deploymentTags(config))) Tags.of(app).add(key, value);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }

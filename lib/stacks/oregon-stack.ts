@@ -5,7 +5,7 @@ import type { DeploymentConfig } from '../config/deployment-config';
 import { regionContext } from '../config/region-context';
 import { PrimarySecrets } from '../secrets/deployment-secrets';
 import { primarySetupStatements } from '../setup/setup-policy';
-import { RegionRooms } from './region-resources';
+import { RegionResources } from './region-resources';
 
 /** The primary region. */
 export class OregonStack extends Stack {
@@ -17,20 +17,20 @@ export class OregonStack extends Stack {
     const context = regionContext(config, 'oregon');
     const secrets = new PrimarySecrets(this, 'Secrets', context);
     const statements = primarySetupStatements(config, secrets.server.secretArn);
-    const rooms = new RegionRooms(this, context, secrets, statements);
-    const { setup, topic, address, service } = rooms;
+    const resources = new RegionResources(this, context, secrets, statements);
+    const { setup, topic, address, service } = resources;
     const { publicName, hostedZoneId } = config.domain;
     const publicRecord = setup.resource('PublicRecord', 'public-record', { publicName, hostedZoneId });
-    // It leads to the regional record, and Route 53 takes no alias whose target it does not know.
+    // The public record is an alias of the regional record. Route 53 rejects an alias whose target does not exist.
     publicRecord.node.addDependency(address);
     const signingKeys = setup.resource('SigningKeys', 'signing-keys', { secretId: context.names.secrets.server });
     signingKeys.node.addDependency(secrets);
-    // A server reads the secret once, when it starts.
+    // A server reads the secret only when it starts.
     service.service.node.addDependency(signingKeys);
     new WatcherAlarm(this, 'Watcher', { context, topic });
   }
 
-  /** As configured: asking the account would take credentials. */
+  /** The configured zones. A lookup in the account would need credentials. */
   override get availabilityZones(): string[] {
     return [...this.#zones];
   }

@@ -4,15 +4,15 @@ import type { RegionNetwork } from '../network/region-network';
 import type { LicenseService } from '../service/license-service';
 
 /**
- * What the commands in docs/deploy.md and docs/verification.md need to know of a region, as `aws cloudformation
- * describe-stacks` tells it. Nothing is exported: no other stack may come to depend on it.
+ * Outputs that the commands in docs/deploy.md and docs/verification.md read with `aws cloudformation describe-stacks`.
+ * None of them is exported, so no other stack can depend on them.
  */
 export class RegionOutputs extends Construct {
   constructor(scope: Construct, id: string, { network, service }: { network: RegionNetwork; service: LicenseService }) {
     super(scope, id);
     const subnets = (of: RegionNetwork['serverSubnets']): string => of.map(({ subnetId }) => subnetId).join(',');
     const groups = service.service.connections.securityGroups.map(({ securityGroupId }) => securityGroupId);
-    const said = {
+    const outputs = {
       ClusterName: service.cluster.clusterName,
       MigrationTask: service.migration.family,
       ServerSubnets: subnets(network.serverSubnets),
@@ -20,6 +20,6 @@ export class RegionOutputs extends Construct {
       VpcId: network.vpc.vpcId,
       DatabaseSubnets: subnets(network.databaseSubnets),
     };
-    for (const [name, value] of Object.entries(said)) new CfnOutput(this, name, { value }).overrideLogicalId(name);
+    for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value }).overrideLogicalId(name);
   }
 }

@@ -20,8 +20,8 @@ import { Setup } from '../setup/setup';
 import { associationStatements } from '../setup/setup-policy';
 import { RegionOutputs } from './region-outputs';
 
-/** Everything that the two regions have alike, wired. */
-export class RegionRooms {
+/** The resources that both regions have. */
+export class RegionResources {
   readonly keys: RegionKeys;
   readonly network: RegionNetwork;
   readonly foundation: DatabaseFoundation;
@@ -37,7 +37,7 @@ export class RegionRooms {
     scope: Construct,
     context: RegionContext,
     secrets: DeploymentSecrets,
-    more: readonly PolicyStatement[] = [],
+    setupStatements: readonly PolicyStatement[] = [],
   ) {
     this.#zone = publicZone(scope, context);
     this.keys = new RegionKeys(scope, 'Keys', context);
@@ -71,12 +71,12 @@ export class RegionRooms {
       config: context.config,
       awsRegion: context.awsRegion,
       stack: context.region,
-      statements: [...associationStatements(this.edge), ...more],
+      statements: [...associationStatements(this.edge), ...setupStatements],
     });
-    this.#introduce(context);
+    this.#publishResources(context);
   }
 
-  #introduce({ region }: RegionContext): void {
+  #publishResources({ region }: RegionContext): void {
     const { edge } = this;
     const { vpc, databaseSubnets, serverSubnets } = this.network;
     const tables = (subnets: typeof databaseSubnets): string =>

@@ -6,9 +6,9 @@ import { regionContext } from '../config/region-context';
 import { FailoverController } from '../controller/failover-controller';
 import { OperatorDocuments } from '../runbooks/operator-documents';
 import { ReplicatedSecrets } from '../secrets/deployment-secrets';
-import { RegionRooms } from './region-resources';
+import { RegionResources } from './region-resources';
 
-/** The standby region: the same service, warm, and the controller that watches the other one. */
+/** The standby region: the same resources, running all the time, and the controller that watches the primary region. */
 export class VirginiaStack extends Stack {
   readonly #zones: readonly string[];
 
@@ -16,8 +16,8 @@ export class VirginiaStack extends Stack {
     super(scope, id, props);
     this.#zones = config.network.virginia.availabilityZones;
     const context = regionContext(config, 'virginia');
-    const rooms = new RegionRooms(this, context, new ReplicatedSecrets(this, 'Secrets', context));
-    const { network, foundation, topic, keys, edge } = rooms;
+    const resources = new RegionResources(this, context, new ReplicatedSecrets(this, 'Secrets', context));
+    const { network, foundation, topic, keys, edge } = resources;
     const controller = new FailoverController(this, 'Controller', {
       ...{ context, network, foundation, alerts: topic, keys, edge },
     });
@@ -25,7 +25,7 @@ export class VirginiaStack extends Stack {
     new OperatorDocuments(this, 'Runbooks', { context, controller: controller.function, key: keys.telemetry });
   }
 
-  /** As configured: asking the account would take credentials. */
+  /** The configured zones. A lookup in the account would need credentials. */
   override get availabilityZones(): string[] {
     return [...this.#zones];
   }

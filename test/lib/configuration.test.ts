@@ -1,22 +1,22 @@
 import { config } from '../../deployment.config';
 import { ConfigurationError, checkedConfig, type DeploymentConfig } from '../../lib/config/deployment-config';
 
-function mistakesOf(changed: object): readonly string[] {
+function errorsOf(changed: object): readonly string[] {
   try {
     checkedConfig(changed);
     return [];
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    return error.mistakes;
+    return error.errors;
   }
 }
 
-describe('the configuration', () => {
-  it('of the example can be deployed', () => {
+describe('configuration', () => {
+  it('accepts the example', () => {
     expect(checkedConfig(config)).toBe(config);
   });
 
-  it('is checked as a whole, and every mistake is named with its place', () => {
+  it('reports every validation error with its setting', () => {
     const wrong = {
       ...config,
       account: '12',
@@ -27,7 +27,7 @@ describe('the configuration', () => {
       failover: { samplesToConfirm: 1 },
       colour: 'blue',
     };
-    const mistakes = mistakesOf(wrong).join('\n');
+    const errors = errorsOf(wrong).join('\n');
     for (const place of [
       'account:',
       'domain.publicName: licenses.elsewhere.org is not in the zone example.com',
@@ -37,26 +37,26 @@ describe('the configuration', () => {
       'failover.samplesToConfirm:',
       'colour:',
     ]) {
-      expect(mistakes).toContain(place);
+      expect(errors).toContain(place);
     }
   });
 
-  it('says what is missing when there is nothing at all', () => {
-    expect(mistakesOf({}).length).toBeGreaterThan(5);
+  it('reports every missing setting of an empty configuration', () => {
+    expect(errorsOf({}).length).toBeGreaterThan(5);
   });
 
-  it('keeps zones in their own region', () => {
+  it('refuses a zone of another region', () => {
     const zones: DeploymentConfig['network']['oregon'] = {
       ...config.network.oregon,
       availabilityZones: ['us-west-2a', 'us-west-2b', 'us-east-1a'],
     };
-    expect(mistakesOf({ ...config, network: { ...config.network, oregon: zones } })).toEqual([
-      'network.oregon.availabilityZones: us-east-1a is no zone of the region, which has us-west-2a to us-west-2d',
+    expect(errorsOf({ ...config, network: { ...config.network, oregon: zones } })).toEqual([
+      'network.oregon.availabilityZones: us-east-1a is not a zone of the region; its zones are us-west-2a to us-west-2d',
     ]);
   });
 
-  it('does not let a gap between two samples pass for a pause of the schedule', () => {
-    expect(mistakesOf({ ...config, failover: { sampleGapMaxMs: 22_000 } })).toEqual([
+  it('refuses a sample gap that is shorter than the longest pause of the schedule', () => {
+    expect(errorsOf({ ...config, failover: { sampleGapMaxMs: 22_000 } })).toEqual([
       'failover.sampleGapMaxMs: must be longer than 22000, the longest pause between two invocations of the schedule',
     ]);
   });
@@ -64,7 +64,7 @@ describe('the configuration', () => {
 
 type Parts = { readonly [Part in keyof DeploymentConfig]?: DeploymentConfig[Part] extends object ? object : unknown };
 
-/** The example, with some parts of some of its sections changed. */
+/** The example with changed settings. */
 function changed(parts: Parts): object {
   const base: Readonly<Record<string, unknown>> = config;
   const sections = Object.entries(parts).map(([section, values]) =>
@@ -77,71 +77,71 @@ const zones = (cidr: string, availabilityZones = config.network.oregon.availabil
   network: { oregon: { cidr, availabilityZones, natGateways: 3 } },
 });
 
-describe('a configuration that AWS, or the product, would refuse later is refused now', () => {
+describe('configuration: refuses at synthesis what AWS or the product would refuse later', () => {
   it.each<[string, Parts, string]>([
     [
-      'memory that Fargate does not have beside its processor',
+      'a memory size that Fargate does not offer for the CPU units',
       { service: { cpu: 256, memoryMiB: 30_720 } },
       'service.memoryMiB: ',
     ],
-    ['memory between two sizes of Fargate', { service: { cpu: 1024, memoryMiB: 2_500 } }, 'service.memoryMiB: '],
-    ['a processor that Fargate does not have', { service: { cpu: 300 } }, 'service.cpu: '],
-    ['an address that is none', zones('10.999.0.0/16'), 'network.oregon.cidr: '],
-    ['an address with a zero too many', zones('10.010.0.0/16'), 'network.oregon.cidr: '],
+    ['a memory size between two sizes of Fargate', { service: { cpu: 1024, memoryMiB: 2_500 } }, 'service.memoryMiB: '],
+    ['CPU units that Fargate does not offer', { service: { cpu: 300 } }, 'service.cpu: '],
+    ['an invalid address range', zones('10.999.0.0/16'), 'network.oregon.cidr: '],
+    ['an address range with a leading zero', zones('10.010.0.0/16'), 'network.oregon.cidr: '],
     [
-      'a zone that the region does not have',
+      'an unknown zone',
       zones('10.10.0.0/16', ['us-west-2a', 'us-west-2b', 'us-west-2zz']),
       'network.oregon.availabilityZones: us-west-2zz',
     ],
     [
-      'a zone on its own beside a city',
+      'a Local Zone',
       zones('10.10.0.0/16', ['us-west-2a', 'us-west-2b', 'us-west-2-lax-1a']),
       'network.oregon.availabilityZones: us-west-2-lax-1a',
     ],
-    ['half a sample', { failover: { samplesToConfirm: 2.5 } }, 'failover.samplesToConfirm: '],
-    ['half a millisecond', { failover: { skewMs: 0.5 } }, 'failover.skewMs: '],
-    ['a lease that is over at once', { failover: { authorityLeaseMs: 1 } }, 'failover.authorityLeaseMs: '],
+    ['a fraction of a sample', { failover: { samplesToConfirm: 2.5 } }, 'failover.samplesToConfirm: '],
+    ['a fraction of a millisecond', { failover: { skewMs: 0.5 } }, 'failover.skewMs: '],
+    ['an authority lease of 1 ms', { failover: { authorityLeaseMs: 1 } }, 'failover.authorityLeaseMs: '],
     [
-      'a lease that is over before its first renewal',
+      'an authority lease that is shorter than the renewal interval',
       { failover: { authorityLeaseMs: 4_000 } },
       'failover.authorityLeaseMs: ',
     ],
     [
-      'a lease that does not outlast three missed renewals',
+      'an authority lease that is too short for three missed renewals',
       { failover: { authorityLeaseMs: 15_000 } },
       'failover.authorityLeaseMs: ',
     ],
-    ['clocks that may be further apart than a lease lasts', { failover: { skewMs: 30_000 } }, 'failover.skewMs: '],
+    ['a clock skew as long as the authority lease', { failover: { skewMs: 30_000 } }, 'failover.skewMs: '],
     [
-      'a drain that ends before its follower can be at rest',
+      'a drain limit below the at-rest time of the follower',
       { failover: { drainMaxMs: 4_000 } },
       'failover.drainMaxMs: ',
     ],
-    ['a threshold that nobody knows', { failover: { samplesToConfrim: 3 } }, 'failover.samplesToConfrim: '],
+    ['an unknown threshold', { failover: { samplesToConfrim: 3 } }, 'failover.samplesToConfrim: '],
     [
-      'a limit of storage less than a tenth above it',
+      'a storage limit less than 10 % above the storage',
       { database: { storageGiB: 100, storageMaxGiB: 101 } },
       'database.storageMaxGiB: ',
     ],
     [
-      'a replication slot that may fill the disk',
+      'a replication slot limit that can fill the disk',
       { database: { storageGiB: 20, storageMaxGiB: 50 }, thresholds: { slotLagMiB: 10_240 } },
       'thresholds.slotLagMiB: ',
     ],
-    ['a name that RDS does not take', { deployment: 'ever--grant' }, 'deployment: '],
-    ['a name that Systems Manager does not take', { deployment: 'aws-licenses' }, 'deployment: '],
+    ['a name that RDS refuses', { deployment: 'ever--grant' }, 'deployment: '],
+    ['a name that Systems Manager refuses', { deployment: 'aws-licenses' }, 'deployment: '],
     [
-      'a name that no certificate can carry',
+      'a name that is too long for a certificate',
       { domain: { publicName: `${'a'.repeat(63)}.example.com` } },
       'domain.publicName: ',
     ],
-    ['a name that is no host', { domain: { publicName: '-licenses.example.com' } }, 'domain.publicName: '],
-    ['fewer tasks at most than at least', { service: { tasksMin: 4, tasksMax: 3 } }, 'service.tasksMax: '],
+    ['an invalid host name', { domain: { publicName: '-licenses.example.com' } }, 'domain.publicName: '],
+    ['a maximum number of tasks below the minimum', { service: { tasksMin: 4, tasksMax: 3 } }, 'service.tasksMax: '],
   ])('%s', (_what, parts, place) => {
-    const mistakes = mistakesOf(changed(parts));
-    expect(mistakes.filter((mistake) => mistake.startsWith(place))).toHaveLength(1);
+    const errors = errorsOf(changed(parts));
+    expect(errors.filter((message) => message.startsWith(place))).toHaveLength(1);
     expect(
-      mistakes.filter((mistake) => !mistake.startsWith(place)).filter((mistake) => !/^network.virginia/.test(mistake)),
+      errors.filter((message) => !message.startsWith(place)).filter((message) => !/^network.virginia/.test(message)),
     ).toEqual([]);
   });
 
@@ -151,13 +151,13 @@ describe('a configuration that AWS, or the product, would refuse later is refuse
     [1024, 8_192],
     [2048, 16_384],
     [4096, 30_720],
-  ])('and what Fargate has is taken: %d units with %d MiB', (cpu, memoryMiB) => {
-    expect(mistakesOf(changed({ service: { cpu, memoryMiB } }))).toEqual([]);
+  ])('accepts a size of Fargate: %d units with %d MiB', (cpu, memoryMiB) => {
+    expect(errorsOf(changed({ service: { cpu, memoryMiB } }))).toEqual([]);
   });
 
-  it('and a tenth more storage, a longer lease and any zone are taken', () => {
+  it('accepts 10 % more storage, a longer authority lease and any zone of the region', () => {
     expect(
-      mistakesOf(
+      errorsOf(
         changed({
           database: { storageGiB: 100, storageMaxGiB: 110 },
           failover: { authorityLeaseMs: 60_000, samplesToConfirm: 6 },
@@ -170,8 +170,8 @@ describe('a configuration that AWS, or the product, would refuse later is refuse
   });
 });
 
-describe('each mistake', () => {
-  it('is told once, in a sentence that says what would be right', () => {
+describe('validation error', () => {
+  it('is reported once per setting, with the expected value', () => {
     const { account: _none, ...rest } = config;
     const wrong = {
       ...rest,
@@ -180,20 +180,20 @@ describe('each mistake', () => {
       service: { ...config.service, cpu: 300 },
       colour: 1,
     };
-    expect([...mistakesOf(wrong)].sort()).toEqual([
+    expect([...errorsOf(wrong)].sort()).toEqual([
       'account: is missing; it must be an AWS account: twelve digits',
-      'colour: there is no such setting; is its name spelled right?',
+      'colour: unknown setting; check the spelling',
       'logRetentionDays: 45 must be 7, 14, 30, 60, 90, 180 or 365',
       'runbookUrl: "wiki" must be an address that begins with https://',
       'service.cpu: 300 must be 256, 512, 1024, 2048 or 4096 units, of which 1024 are one processor',
     ]);
   });
 
-  it('is told beside those of the same section, however wrong that is', () => {
+  it('is reported together with the errors of the same section', () => {
     const service = { ...config.service, cpu: 256, memoryMiB: 30_720, tasksMin: 5, tasksMax: 2, colour: 'blue' };
     const oregon = { ...config.network.oregon, availabilityZones: ['us-west-2a', 7, 'us-west-2x'] };
-    const places = mistakesOf({ ...config, service, network: { ...config.network, oregon } }).map(
-      (mistake) => mistake.split(':')[0],
+    const places = errorsOf({ ...config, service, network: { ...config.network, oregon } }).map(
+      (message) => message.split(':')[0],
     );
     expect(places.sort()).toEqual([
       'network.oregon.availabilityZones',
@@ -205,9 +205,9 @@ describe('each mistake', () => {
   });
 
   it.each([null, undefined, 'text', 7, [], { network: null, service: 7, failover: 'x', database: [], domain: null }])(
-    'is a ConfigurationError, never a crash: %j',
+    'is a ConfigurationError for any value: %j',
     (nonsense) => {
-      expect(mistakesOf(nonsense as object).length).toBeGreaterThan(0);
+      expect(errorsOf(nonsense as object).length).toBeGreaterThan(0);
     },
   );
 });
