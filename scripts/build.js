@@ -69,7 +69,10 @@ async function buildProcesses() {
 
 /** The command starts often and runs briefly: its libraries are bundled too, which halves its start. */
 async function buildCommand() {
-  const entryPoints = present({ 'cli/main': 'packages/cli/src/main.ts' });
+  const entryPoints = present({
+    'cli/main': 'packages/cli/src/main.ts',
+    'local-cluster/evergrant': 'packages/local-cluster/src/cli/main.ts',
+  });
   if (entryPoints.length > 0) await build({ ...settings, entryPoints, external: ['pg'] });
 }
 

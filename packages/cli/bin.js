@@ -1,3 +1,3 @@
 #!/usr/bin/env node
-// What `npx evergrant` runs: the bundled command that `npm ci` (and `npm run build`) leaves in dist/.
+// The published command, without the local cluster.
 require('../../dist/cli/main.js');

@@ -1,17 +1,17 @@
-/** Exit codes that scripts can use; told in `npx evergrant --help`. */
+/** Exit codes, documented in `npx evergrant --help`. */
 export const EXIT = {
   ok: 0,
-  /** The world answered, and the answer is no. */
+  /** The server, the controller or the verification answered no. */
   refused: 1,
-  /** The command line is wrong. */
+  /** The command line is invalid. */
   usage: 2,
-  /** Nothing answers: the world, or the part of it that is needed, does not run. */
+  /** The target, or the part of it that the command needs, does not run. */
   unreachable: 3,
-  /** It was begun and did not end in time; it may still end. */
+  /** The operation started but did not complete in time; it may still complete. */
   timedOut: 4,
 } as const;
 
-/** An end of the command with a sentence for people and a code for scripts. */
+/** Ends the command with a message for people and a code for scripts. */
 export class CommandError extends Error {
   readonly exitCode: number;
   readonly code: string;
@@ -22,4 +22,9 @@ export class CommandError extends Error {
     this.exitCode = failure.exitCode;
     this.code = failure.code;
   }
+}
+
+/** An invalid command line or input file. */
+export function usageError(code: string, message: string): CommandError {
+  return new CommandError({ exitCode: EXIT.usage, code, message });
 }

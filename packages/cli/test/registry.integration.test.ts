@@ -75,7 +75,7 @@ describe('evergrant token', () => {
   it.each(['yesterday', '2001-01-01', '5x'])('says what %s is not', async (when) => {
     expect(await evergrant('token', 'create', 'x', '--scope', 'read', '--print', '--expires', when)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('a date to come'),
+      stderr: expect.stringContaining('a date in the future'),
     });
   });
 });

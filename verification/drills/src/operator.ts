@@ -13,7 +13,7 @@ const LIMIT_MS = 60_000;
 
 /** `npx evergrant …` on the world in this folder, as an operator's shell would run it. */
 export function evergrant(home: string, argv: readonly string[]): Promise<CommandOutcome> {
-  const command = join(projectRoot(), 'dist/cli/main.js');
+  const command = join(projectRoot(), 'dist/local-cluster/evergrant.js');
   const options = { env: { PATH: process.env.PATH, EVERGRANT_HOME: home, NO_COLOR: '1' }, timeout: LIMIT_MS };
   return new Promise((resolve) => {
     execFile(process.execPath, [command, ...argv], options, (error, stdout, stderr) => {

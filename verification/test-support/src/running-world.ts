@@ -111,7 +111,7 @@ export class RunningWorld {
 
   /** `npx evergrant …` in this world. */
   evergrant(...argv: string[]): Promise<CommandResult> {
-    return run('packages/cli/bin.js', argv, this.env);
+    return run('packages/local-cluster/bin.js', argv, this.env);
   }
 
   /** A call at the public address, or at another one; sent again while nobody answers in time, as clients are told to. */

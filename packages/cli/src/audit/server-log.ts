@@ -2,7 +2,7 @@ import type { DenialsAccount } from '@evergrant/formats/audit/accounting';
 import type { AuditEvent } from '@evergrant/formats/audit/event';
 import type { StoredStatement } from '@evergrant/formats/audit/statement-check';
 import type { JWK } from 'jose';
-import type { LicenseServer } from '../license-server';
+import type { LicenseServerClient } from '../license-server-client';
 
 const PAGE_SIZE = 5_000;
 
@@ -43,9 +43,9 @@ export interface EventQuery {
 
 /** The audit log of a license server, page by page. */
 export class ServerLog {
-  readonly #server: LicenseServer;
+  readonly #server: LicenseServerClient;
 
-  constructor(server: LicenseServer) {
+  constructor(server: LicenseServerClient) {
     this.#server = server;
   }
 

@@ -3,8 +3,9 @@ import { createStatementReader } from '@evergrant/formats/audit/checkpoint';
 import { type Finding, finding } from '@evergrant/formats/audit/finding';
 import { type VerificationInput, type VerificationSummary, verifyLog } from '@evergrant/formats/audit/verification';
 import { CommandError, EXIT } from '../errors';
+import { readKeySet } from '../files';
 import type { Output } from '../output';
-import { eventsIn, jwksIn, statementsIn } from './files';
+import { eventsIn, statementsIn } from './files';
 import type { HeadsView, ServerLog } from './server-log';
 
 /** How long an event of a running deployment may wait for its checkpoint: many times what it takes. */
@@ -37,7 +38,7 @@ export async function verifyFiles(files: VerificationFiles, output: Output): Pro
   const input: VerificationInput = {
     events: eventsIn(files.file),
     statements: statementsIn(files.checkpoints),
-    readStatement: await createStatementReader(jwksIn(files.jwks)),
+    readStatement: await createStatementReader(readKeySet(files.jwks)),
     whole: !files.section,
   };
   return collect(input, output);
@@ -61,7 +62,7 @@ export async function verifyServer(
         'The database behind this server follows another one, and its log may lag behind: ask where licenses are granted.',
     });
   }
-  const keys = [...(await log.jwks()).keys, ...(jwks === undefined ? [] : jwksIn(jwks).keys)];
+  const keys = [...(await log.jwks()).keys, ...(jwks === undefined ? [] : readKeySet(jwks).keys)];
   const books = new Books(heads.heads.flatMap(accountOf));
   const outcome = await collect(
     {

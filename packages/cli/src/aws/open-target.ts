@@ -7,7 +7,7 @@ import { AWS_REGION_OF, deploymentNames } from '@evergrant/controller/aws/resour
 import { sdkSettings } from '@evergrant/controller/aws/sdk';
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { STANDBY_REGION } from '@evergrant/core/regions';
-import type { OperatorTarget } from '../operator-target';
+import type { OperatorTarget } from '../target';
 
 export interface AwsTargetOptions {
   /** As in deployment.config.ts. */

@@ -1,9 +1,10 @@
 import type { AuthorityView } from '@evergrant/controller/core/authority';
 import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import { duration } from '@evergrant/core/format';
+import { table } from '@evergrant/core/text-table';
 import pc from 'picocolors';
-import type { OpenTarget } from '../operator-target';
-import { type Output, table } from '../output';
+import type { Output } from '../output';
+import type { OpenTarget } from '../target';
 
 /** What the authority table says: who holds authority, and what the controller thinks. */
 export async function showAwsStatus(open: OpenTarget, output: Output): Promise<void> {

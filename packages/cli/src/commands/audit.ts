@@ -1,6 +1,5 @@
-import { createWriteStream, openSync } from 'node:fs';
-import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { table } from '@evergrant/core/text-table';
 import type { AuditEvent } from '@evergrant/formats/audit/event';
 import { MEANINGS } from '@evergrant/formats/audit/finding';
 import { asCsv, asJsonLines } from '@evergrant/formats/audit/streams';
@@ -8,9 +7,10 @@ import { type Command, Option } from 'commander';
 import pc from 'picocolors';
 import { ServerLog } from '../audit/server-log';
 import { type VerificationOutcome, verifyFiles, verifyServer } from '../audit/verify';
-import { CommandError, EXIT } from '../errors';
-import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
-import { createOutput, type Output, table } from '../output';
+import { CommandError, EXIT, usageError } from '../errors';
+import { openNewFile } from '../files';
+import { type OpenServer, type ServerFlags, withServerOptions } from '../license-server-client';
+import { createOutput, type Output } from '../output';
 
 interface VerifyFlags extends ServerFlags {
   readonly file?: string;
@@ -38,7 +38,7 @@ interface ShowFlags extends ServerFlags {
 const FINDINGS_SHOWN_MAX = 100;
 
 /** `npx evergrant audit`: what happened, and the proof that nobody has changed the account of it. */
-export function addAuditCommands(program: Command): void {
+export function addAuditCommands(program: Command, openServer: OpenServer): void {
   const audit = program.command('audit').description('the audit log: verify, export, show');
   withServerOptions(audit.command('verify'))
     .description('look for events that were changed, removed, put elsewhere or cut off; exits 1 when there are any')
@@ -46,7 +46,7 @@ export function addAuditCommands(program: Command): void {
     .option('--checkpoints <file>', 'with --file: what `audit export --checkpoints` wrote')
     .option('--jwks <file>', 'the public keys of the license servers; with a server: keys it does not publish any more')
     .option('--section', 'with --file: the export is a part of the log (--since, --until)')
-    .action(async (_options: unknown, command: Command) => verify(command.optsWithGlobals<VerifyFlags>()));
+    .action(async (_options: unknown, command: Command) => verify(openServer, command.optsWithGlobals<VerifyFlags>()));
   withServerOptions(audit.command('export'))
     .description('write the log out: as JSON Lines, which can be verified, or as CSV for spreadsheets')
     .addOption(new Option('--format <format>', 'how').choices(['jsonl', 'csv']).default('jsonl'))
@@ -57,31 +57,36 @@ export function addAuditCommands(program: Command): void {
     .option('--out <file>', 'to this file instead of the standard output')
     .option('--checkpoints <file>', 'write what proves the export to this file')
     .option('--jwks <file>', 'write the public keys to this file')
-    .action(async (_options: unknown, command: Command) => exportLog(command.optsWithGlobals<ExportFlags>()));
+    .action(async (_options: unknown, command: Command) =>
+      exportLog(openServer, command.optsWithGlobals<ExportFlags>()),
+    );
   withServerOptions(audit.command('show'))
     .description('the chains and where they stand; or the newest events of one')
     .option('--chain <name>', 'system, or pool/7')
     .option('--limit <count>', 'how many events', '40')
-    .action(async (_options: unknown, command: Command) => show(command.optsWithGlobals<ShowFlags>()));
+    .action(async (_options: unknown, command: Command) => show(openServer, command.optsWithGlobals<ShowFlags>()));
 }
 
-async function verify(flags: VerifyFlags): Promise<void> {
+async function verify(openServer: OpenServer, flags: VerifyFlags): Promise<void> {
   const output = createOutput(flags.json === true);
-  const outcome = await outcomeOf(flags, output);
+  const outcome = await outcomeOf(openServer, flags, output);
   const { findings, summary } = outcome;
   output.document({ intact: summary.findings === 0, findings, summary });
   tell(outcome, output);
   if (summary.findings > 0) process.exitCode = EXIT.refused;
 }
 
-async function outcomeOf(flags: VerifyFlags, output: Output): Promise<VerificationOutcome> {
+async function outcomeOf(openServer: OpenServer, flags: VerifyFlags, output: Output): Promise<VerificationOutcome> {
   const { file, checkpoints, jwks, section = false } = flags;
   if (file === undefined) {
-    if (checkpoints !== undefined || section) throw usage('--checkpoints and --section go with --file.');
-    return verifyServer(new ServerLog(LicenseServer.open(flags)), jwks, output);
+    if (checkpoints !== undefined || section) throw usageError('usage', '--checkpoints and --section go with --file.');
+    return verifyServer(new ServerLog(openServer(flags)), jwks, output);
   }
   if (checkpoints === undefined || jwks === undefined) {
-    throw usage('An export proves nothing by itself: name what goes with it, --checkpoints FILE and --jwks FILE.');
+    throw usageError(
+      'usage',
+      'An export proves nothing by itself: name what goes with it, --checkpoints FILE and --jwks FILE.',
+    );
   }
   return verifyFiles({ file, checkpoints, jwks, section }, output);
 }
@@ -111,18 +116,18 @@ function tell({ findings, summary }: VerificationOutcome, output: Output): void 
   );
 }
 
-async function exportLog(flags: ExportFlags): Promise<void> {
-  const log = new ServerLog(LicenseServer.open(flags));
+async function exportLog(openServer: OpenServer, flags: ExportFlags): Promise<void> {
+  const log = new ServerLog(openServer(flags));
   // Before the events: what these statements cover is then in the export for certain.
   const { heads } = await log.heads();
-  if (flags.jwks !== undefined) await write(flags.jwks, [JSON.stringify(await log.jwks(), null, 2), '\n']);
+  if (flags.jwks !== undefined) await writeStream(flags.jwks, [JSON.stringify(await log.jwks(), null, 2), '\n']);
   if (flags.checkpoints !== undefined) {
-    await write(flags.checkpoints, linesOf(wanted(log.statements(heads), flags.chain)));
+    await writeStream(flags.checkpoints, linesOf(wanted(log.statements(heads), flags.chain)));
   }
   const { chain, kind, since, until } = flags;
   const events = log.events({ chain, kind, since, until });
   const stream = flags.format === 'csv' ? asCsv(events) : asJsonLines(events);
-  await pipeline(stream, flags.out === undefined ? process.stdout : created(flags.out), {
+  await pipeline(stream, flags.out === undefined ? process.stdout : openNewFile(flags.out), {
     end: flags.out !== undefined,
   });
 }
@@ -135,27 +140,16 @@ async function* linesOf(statements: AsyncIterable<object>): AsyncGenerator<strin
   for await (const statement of statements) yield `${JSON.stringify(statement)}\n`;
 }
 
-function write(file: string, content: Iterable<string> | AsyncIterable<string>): Promise<void> {
-  return pipeline(content, created(file));
+function writeStream(file: string, content: Iterable<string> | AsyncIterable<string>): Promise<void> {
+  return pipeline(content, openNewFile(file));
 }
 
-/** @throws CommandError when the file is there already, or cannot be made. */
-function created(file: string): Writable {
-  try {
-    return createWriteStream(file, { fd: openSync(file, 'wx') });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'EEXIST' ? 'is there already: choose another name' : `cannot be written (${code})`;
-    throw usage(`${file} ${why}.`);
-  }
-}
-
-async function show(flags: ShowFlags): Promise<void> {
+async function show(openServer: OpenServer, flags: ShowFlags): Promise<void> {
   const limit = Number(flags.limit);
   if (!Number.isInteger(limit) || limit < 1 || limit > 5_000)
-    throw usage(`--limit ${flags.limit}: a whole number from 1 to 5000.`);
+    throw usageError('usage', `--limit ${flags.limit}: a whole number from 1 to 5000.`);
   const output = createOutput(flags.json === true);
-  const log = new ServerLog(LicenseServer.open(flags));
+  const log = new ServerLog(openServer(flags));
   const { heads } = await log.heads();
   const head = heads.find(({ chain }) => chain === flags.chain);
   if (flags.chain === undefined) {
@@ -192,8 +186,4 @@ function row({ seq, at, kind, actor, body }: AuditEvent): string[] {
     ),
   ];
   return [String(seq), at.replace('T', ' ').slice(0, 19), kind, actor, what.filter(Boolean).join(', ').slice(0, 120)];
-}
-
-function usage(message: string): CommandError {
-  return new CommandError({ exitCode: EXIT.usage, code: 'usage', message });
 }

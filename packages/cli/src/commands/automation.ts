@@ -1,8 +1,8 @@
 import { arm, type Effect, type Operator, pause } from '@evergrant/controller/operator-commands';
 import type { Command } from 'commander';
 import { CommandError, EXIT } from '../errors';
-import type { OpenTarget, OperatorTarget } from '../operator-target';
 import { createOutput } from '../output';
+import type { OpenTarget, OperatorTarget } from '../target';
 import { operatorName } from './operator-name';
 
 interface Flags {

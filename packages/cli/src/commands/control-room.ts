@@ -1,6 +1,7 @@
+import { table } from '@evergrant/core/text-table';
 import type { Command } from 'commander';
-import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
-import { createOutput, type Output, table } from '../output';
+import { type OpenServer, type ServerFlags, withServerOptions } from '../license-server-client';
+import { createOutput, type Output } from '../output';
 import { confirmTyped } from './confirmation';
 import { addOfflineCommands } from './offline';
 
@@ -31,18 +32,18 @@ interface ChangeFlags extends ServerFlags {
 }
 
 /** `npx evergrant control-room`: the installations of the customers. */
-export function addControlRoomCommands(program: Command): void {
+export function addControlRoomCommands(program: Command, openServer: OpenServer): void {
   const rooms = program.command('control-room').description('Control Rooms: who there is, recovery, groups');
   withServerOptions(rooms.command('list'))
     .description('Control Rooms and what they use')
     .option('--license <id>', 'only those of this license')
     .option('--group <name>', 'only those of this group')
     .option('--state <state>', 'only those that are active, fail_safe or suspended')
-    .action(async (_options: unknown, command: Command) => list(command.optsWithGlobals<ListFlags>()));
+    .action(async (_options: unknown, command: Command) => list(openServer, command.optsWithGlobals<ListFlags>()));
   withServerOptions(rooms.command('show <guid>'))
     .description('one Control Room')
     .action(async (guid: string, _options: unknown, command: Command) =>
-      show(guid, command.optsWithGlobals<ServerFlags>()),
+      show(openServer, guid, command.optsWithGlobals<ServerFlags>()),
     );
   withServerOptions(rooms.command('recover <guid>'))
     .description('a Control Room was destroyed: revoke its tokens and let its GUID register once more')
@@ -50,26 +51,26 @@ export function addControlRoomCommands(program: Command): void {
     .option('--open-for <seconds>', 'how long the registration is open', '3600')
     .option('--yes', 'do not ask')
     .action(async (guid: string, _options: unknown, command: Command) =>
-      recover(guid, command.optsWithGlobals<ChangeFlags>()),
+      recover(openServer, guid, command.optsWithGlobals<ChangeFlags>()),
     );
   withServerOptions(rooms.command('group <guid> [group]'))
     .description('put a Control Room into a group; without a name, take it out of its group')
     .requiredOption('--reason <text>', 'kept for the audit')
     .action(async (guid: string, group: string | undefined, _options: unknown, command: Command) =>
-      move(guid, group ?? null, command.optsWithGlobals<ChangeFlags>()),
+      move(openServer, guid, group ?? null, command.optsWithGlobals<ChangeFlags>()),
     );
-  addOfflineCommands(rooms);
+  addOfflineCommands(rooms, openServer);
 }
 
 const path = (guid: string): string => `/v1/control-rooms/${encodeURIComponent(guid)}`;
 
-async function list(flags: ListFlags): Promise<void> {
+async function list(openServer: OpenServer, flags: ListFlags): Promise<void> {
   const output = createOutput(flags.json === true);
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ licenseId: flags.license, group: flags.group, state: flags.state })) {
     if (value !== undefined) query.set(name, value);
   }
-  const controlRooms = await LicenseServer.open(flags).listAll<RoomView>(
+  const controlRooms = await openServer(flags).listAll<RoomView>(
     `/v1/control-rooms?${query.toString()}`,
     'controlRooms',
   );
@@ -90,9 +91,9 @@ async function list(flags: ListFlags): Promise<void> {
   );
 }
 
-async function show(guid: string, flags: ServerFlags): Promise<void> {
+async function show(openServer: OpenServer, guid: string, flags: ServerFlags): Promise<void> {
   const output = createOutput(flags.json === true);
-  const room = await LicenseServer.open(flags).call<RoomView>('GET', path(guid));
+  const room = await openServer(flags).call<RoomView>('GET', path(guid));
   output.document(room);
   if (!output.json) printRoom(room, output);
 }
@@ -113,9 +114,9 @@ function printRoom(room: RoomView, output: Output): void {
   );
 }
 
-async function recover(guid: string, flags: ChangeFlags): Promise<void> {
+async function recover(openServer: OpenServer, guid: string, flags: ChangeFlags): Promise<void> {
   const output = createOutput(flags.json === true);
-  const server = LicenseServer.open(flags);
+  const server = openServer(flags);
   const room = await server.call<RoomView>('GET', path(guid));
   await confirmTyped(
     'recover',
@@ -137,9 +138,9 @@ async function recover(guid: string, flags: ChangeFlags): Promise<void> {
   );
 }
 
-async function move(guid: string, group: string | null, flags: ChangeFlags): Promise<void> {
+async function move(openServer: OpenServer, guid: string, group: string | null, flags: ChangeFlags): Promise<void> {
   const output = createOutput(flags.json === true);
-  await LicenseServer.open(flags).call('PUT', `${path(guid)}/group`, { group, reason: flags.reason });
+  await openServer(flags).call('PUT', `${path(guid)}/group`, { group, reason: flags.reason });
   output.document({ controlRoom: guid, group });
   output.line(group === null ? 'It is in no group now.' : `It is in the group "${group}" now.`);
 }

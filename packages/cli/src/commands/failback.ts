@@ -1,10 +1,11 @@
 import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import { FAILBACK_STAGES, type FailbackStage } from '@evergrant/controller/core/operations';
+import { table } from '@evergrant/core/text-table';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { CommandError, EXIT } from '../errors';
-import type { OpenTarget } from '../operator-target';
-import { createOutput, type Output, table } from '../output';
+import { createOutput, type Output } from '../output';
+import type { OpenTarget } from '../target';
 import { confirmTyped } from './confirmation';
 import { carryOut } from './failover';
 

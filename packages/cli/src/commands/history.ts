@@ -1,9 +1,10 @@
 import type { RecordedEntry } from '@evergrant/controller/core/history';
 import { duration } from '@evergrant/core/format';
+import { table } from '@evergrant/core/text-table';
 import type { Command } from 'commander';
 import { CommandError, EXIT } from '../errors';
-import type { OpenTarget } from '../operator-target';
-import { createOutput, table } from '../output';
+import { createOutput } from '../output';
+import type { OpenTarget } from '../target';
 
 const LIMIT_MAX = 1_000;
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
+import { table } from '@evergrant/core/text-table';
 import { isGuid } from '@evergrant/formats/license/license-key';
 import {
   readOfflineRequest,
@@ -9,10 +10,11 @@ import {
 } from '@evergrant/formats/offline/documents';
 import { type OfflineLease, verifyOfflineReceipt, verifyOfflineResponse } from '@evergrant/formats/offline/signed';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { JSONWebKeySet } from 'jose';
 import { CommandError, EXIT } from '../errors';
-import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
-import { createOutput, type Output, table } from '../output';
+import { readKeySet, readText, unusableFile, writeNewFile } from '../files';
+import { type OpenServer, type ServerFlags, withServerOptions } from '../license-server-client';
+import { createOutput, type Output } from '../output';
+import { durationOption } from '../parse-duration';
 
 interface Wanted {
   readonly feature: string;
@@ -36,31 +38,31 @@ interface FileFlags extends ServerFlags {
 }
 
 /** What is done beside the offline Control Room needs no network; what an administrator does needs a license server. */
-export function addOfflineCommands(rooms: Command): void {
-  addCommandsBesideTheRoom(rooms);
-  addCommandsOfTheAdministrator(rooms);
+export function addOfflineCommands(rooms: Command, openServer: OpenServer): void {
+  addControlRoomCommands(rooms);
+  addAdministratorCommands(rooms, openServer);
 }
 
-function addCommandsBesideTheRoom(rooms: Command): void {
+function addControlRoomCommands(rooms: Command): void {
   rooms
     .command('offline-request')
     .description('offline, 1: ask for seats, in a file for the administrator')
-    .requiredOption('--control-room <guid>', 'the Control Room that they are for', guid)
+    .requiredOption('--control-room <guid>', 'the Control Room that they are for', guidOption)
     .requiredOption('--name <name>', 'what the Control Room is called')
-    .requiredOption('--want <feature=seats>', 'what it needs; may be given several times', wanted)
-    .requiredOption('--for <duration>', 'for how long: 90d, 12h', seconds)
+    .requiredOption('--want <feature=seats>', 'what it needs; may be given several times', entitlementOption)
+    .requiredOption('--for <duration>', 'for how long: 90d, 12h', durationOption)
     .requiredOption('--out <file>', 'where the request goes')
     .action((_options: unknown, command: Command) => request(command.optsWithGlobals<RequestFlags>()));
   withPinnedKeys(rooms.command('offline-verify <response>'))
     .description('offline, 3: verify what the administrator brought back')
-    .requiredOption('--control-room <guid>', 'the Control Room that it is for', guid)
+    .requiredOption('--control-room <guid>', 'the Control Room that it is for', guidOption)
     .option('--request <file>', 'the request that it answers')
     .action((response: string, _options: unknown, command: Command) =>
       verify(response, command.optsWithGlobals<FileFlags>()),
     );
   withPinnedKeys(rooms.command('offline-return <response>'))
     .description('offline, 4: give everything back; the response is deleted')
-    .requiredOption('--control-room <guid>', 'the Control Room that had it', guid)
+    .requiredOption('--control-room <guid>', 'the Control Room that had it', guidOption)
     .requiredOption('--out <file>', 'where the return goes')
     .action((response: string, _options: unknown, command: Command) =>
       giveBack(response, command.optsWithGlobals<FileFlags>()),
@@ -72,13 +74,13 @@ function addCommandsBesideTheRoom(rooms: Command): void {
     );
 }
 
-function addCommandsOfTheAdministrator(rooms: Command): void {
+function addAdministratorCommands(rooms: Command, openServer: OpenServer): void {
   const carry = (name: string, description: string, exchange: Exchange): void => {
     withServerOptions(rooms.command(`${name} <file>`))
       .description(description)
       .requiredOption('--out <file>', 'where the answer goes')
       .action((file: string, _options: unknown, command: Command) =>
-        carryToServer(file, command.optsWithGlobals<FileFlags>(), exchange),
+        carryToServer(openServer, file, command.optsWithGlobals<FileFlags>(), exchange),
       );
   };
   carry('offline-respond', 'offline, 2: take a request to the license servers, for an administrator', {
@@ -106,24 +108,15 @@ function withPinnedKeys(command: Command): Command {
   );
 }
 
-function guid(text: string): string {
+function guidOption(text: string): string {
   if (!isGuid(text)) throw new InvalidArgumentError('a GUID');
   return text.trim().toLowerCase();
 }
 
-function wanted(text: string, before: readonly Wanted[] = []): readonly Wanted[] {
+function entitlementOption(text: string, before: readonly Wanted[] = []): readonly Wanted[] {
   const [, feature = '', seats = ''] = /^(.{1,200})=(\d{1,9})$/.exec(text) ?? [];
   if (feature === '' || Number(seats) < 1) throw new InvalidArgumentError('a feature and its seats: studio=3');
   return [...before, { feature, seats: Number(seats) }];
-}
-
-const UNITS_SECONDS: Readonly<Record<string, number>> = { m: 60, h: 3_600, d: 86_400 };
-
-function seconds(text: string): number {
-  const [, count = '', unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  const found = Number(count) * (UNITS_SECONDS[unit] ?? 0);
-  if (found <= 0) throw new InvalidArgumentError('a duration: 90d, 12h, 30m');
-  return found;
 }
 
 function request({ controlRoom, name, want, for: durationSeconds, out, json }: RequestFlags): void {
@@ -133,7 +126,7 @@ function request({ controlRoom, name, want, for: durationSeconds, out, json }: R
   // What is written has to be readable: everything wrong with it is said here, not at the administrator's desk.
   const read = readOfflineRequest(file);
   if (read.kind === 'unreadable') throw unusable('The request', read.because);
-  write(out, file);
+  writeNewFile(out, file);
   output.document({ nonce, file: out });
   output.line(
     `The request is in ${out}. An administrator carries it: npx evergrant control-room offline-respond ${out}`,
@@ -142,7 +135,7 @@ function request({ controlRoom, name, want, for: durationSeconds, out, json }: R
 
 async function verify(path: string, { controlRoom, request: requestPath, keys, json }: FileFlags): Promise<void> {
   const output = createOutput(json === true);
-  const asked = requestPath === undefined ? undefined : readOfflineRequest(read(requestPath));
+  const asked = requestPath === undefined ? undefined : readOfflineRequest(readText(requestPath));
   if (asked?.kind === 'unreadable') throw unusable(requestPath ?? '', asked.because);
   const nonce = asked?.document.nonce;
   const { leases } = await verified(path, { keys, controlRoom, nonce });
@@ -152,8 +145,8 @@ async function verify(path: string, { controlRoom, request: requestPath, keys, j
 
 async function verified(path: string, how: { keys: string; controlRoom: string; nonce?: string | undefined }) {
   const { controlRoom, nonce } = how;
-  const context = { keys: keySet(how.keys), controlRoom, nonce, nowMs: Date.now() };
-  const verdict = await verifyOfflineResponse(read(path), context);
+  const context = { keys: readKeySet(how.keys), controlRoom, nonce, nowMs: Date.now() };
+  const verdict = await verifyOfflineResponse(readText(path), context);
   if (verdict.kind === 'valid') return verdict;
   if (verdict.kind === 'unreadable') throw unusable(path, verdict.because);
   throw new CommandError({ exitCode: EXIT.refused, code: verdict.code, message: `${path}: ${verdict.because}.` });
@@ -175,7 +168,7 @@ function show(leases: readonly OfflineLease[], output: Output): void {
 async function giveBack(path: string, { controlRoom, keys, out, json }: FileFlags): Promise<void> {
   const output = createOutput(json === true);
   const { response, sha256 } = await verified(path, { keys, controlRoom });
-  write(out, writeOfflineReturn({ version: 1, controlRoom, nonce: response.nonce, responseSha256: sha256 }));
+  writeNewFile(out, writeOfflineReturn({ version: 1, controlRoom, nonce: response.nonce, responseSha256: sha256 }));
   // What was given back is not here any more.
   rmSync(path);
   output.document({ nonce: response.nonce, file: out });
@@ -186,7 +179,7 @@ async function giveBack(path: string, { controlRoom, keys, out, json }: FileFlag
 
 async function verifyReceipt(path: string, { keys, json }: FileFlags): Promise<void> {
   const output = createOutput(json === true);
-  const verdict = await verifyOfflineReceipt(read(path), keySet(keys));
+  const verdict = await verifyOfflineReceipt(readText(path), readKeySet(keys));
   if (verdict.kind === 'unreadable') throw unusable(path, verdict.because);
   if (verdict.kind === 'refused') {
     throw new CommandError({ exitCode: EXIT.refused, code: verdict.code, message: `${path}: ${verdict.because}.` });
@@ -195,12 +188,17 @@ async function verifyReceipt(path: string, { keys, json }: FileFlags): Promise<v
   output.line(`${verdict.receipt.leases.length} leases were given back.`);
 }
 
-async function carryToServer(path: string, flags: FileFlags, exchange: Exchange): Promise<void> {
+async function carryToServer(
+  openServer: OpenServer,
+  path: string,
+  flags: FileFlags,
+  exchange: Exchange,
+): Promise<void> {
   const output = createOutput(flags.json === true);
-  const text = read(path);
+  const text = readText(path);
   const room = exchange.roomOf(text);
-  const answer = await LicenseServer.open(flags).postText<string>(`/v1/control-rooms/${room}/${exchange.path}`, text);
-  write(flags.out, answer);
+  const answer = await openServer(flags).postText<string>(`/v1/control-rooms/${room}/${exchange.path}`, text);
+  writeNewFile(flags.out, answer);
   output.document({ controlRoom: room, file: flags.out });
   output.line(`${exchange.says} ${flags.out}.`);
 }
@@ -212,36 +210,6 @@ function controlRoomOf(
   return file.document.controlRoom;
 }
 
-function keySet(path: string): JSONWebKeySet {
-  try {
-    const keys = JSON.parse(read(path)) as JSONWebKeySet;
-    if (Array.isArray(keys.keys)) return keys;
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-  }
-  throw unusable(path, 'it is no JSON Web Key Set');
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw unusable(path, `it cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-}
-
-function write(path: string, text: string): void {
-  try {
-    writeFileSync(path, text, { flag: 'wx' });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw unusable(
-      path,
-      code === 'EEXIST' ? 'it is there already: choose another file' : `it cannot be written (${code})`,
-    );
-  }
-}
-
-function unusable(what: string, because: string): CommandError {
-  return new CommandError({ exitCode: EXIT.usage, code: 'unusable_file', message: `${what}: ${because}.` });
+function unusable(what: string, reason: string): CommandError {
+  return unusableFile(`${what}: ${reason}.`);
 }

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { OperationReport, Phase } from '@evergrant/controller/core/operations';
 import type { AnsweredRequest } from '@evergrant/controller/core/requests';
 import { CommandError, EXIT } from '../errors';
-import type { OperatorTarget } from '../operator-target';
 import type { Output } from '../output';
+import type { OperatorTarget } from '../target';
 
 const POLL_MS = 250;
 const ANSWER_LIMIT_MS = 60_000;

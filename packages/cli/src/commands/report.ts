@@ -1,8 +1,9 @@
+import { table } from '@evergrant/core/text-table';
 import type { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
 import { CommandError, EXIT } from '../errors';
-import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
-import { createOutput, table } from '../output';
+import { type OpenServer, type ServerFlags, withServerOptions } from '../license-server-client';
+import { createOutput } from '../output';
 
 interface ReportFlags extends ServerFlags {
   readonly csv?: boolean;
@@ -23,12 +24,12 @@ const OF_POOL: Columns = [
 ];
 
 /** `npx evergrant report`: what the audit log says about use. Days and moments are UTC. */
-export function addReportCommands(program: Command): void {
+export function addReportCommands(program: Command, openServer: OpenServer): void {
   const reports = program.command('report').description('use, denials and holders, from the audit log');
   withDays(reports.command('usage'))
     .description('peak and average of the seats taken, by pool and day')
     .action(async (_options: unknown, command: Command) =>
-      days(command.optsWithGlobals<ReportFlags>(), 'usage', [
+      days(openServer, command.optsWithGlobals<ReportFlags>(), 'usage', [
         ['day', 'day'],
         ...OF_POOL,
         ['peak', 'seatsPeak'],
@@ -39,7 +40,7 @@ export function addReportCommands(program: Command): void {
   withDays(reports.command('denials'))
     .description('checkouts that were denied, by pool, day and code')
     .action(async (_options: unknown, command: Command) =>
-      days(command.optsWithGlobals<ReportFlags>(), 'denials', [
+      days(openServer, command.optsWithGlobals<ReportFlags>(), 'denials', [
         ['day', 'day'],
         ...OF_POOL,
         ['code', 'code'],
@@ -51,7 +52,7 @@ export function addReportCommands(program: Command): void {
     .description('who held what at a moment')
     .option('--at <moment>', 'ISO 8601; now by default')
     .option('--csv', 'as CSV, for spreadsheets')
-    .action(async (_options: unknown, command: Command) => holders(command.optsWithGlobals<ReportFlags>()));
+    .action(async (_options: unknown, command: Command) => holders(openServer, command.optsWithGlobals<ReportFlags>()));
 }
 
 function withDays(command: Command): Command {
@@ -61,17 +62,22 @@ function withDays(command: Command): Command {
     .option('--csv', 'as CSV, for spreadsheets');
 }
 
-async function days(flags: ReportFlags, report: 'usage' | 'denials', columns: Columns): Promise<void> {
+async function days(
+  openServer: OpenServer,
+  flags: ReportFlags,
+  report: 'usage' | 'denials',
+  columns: Columns,
+): Promise<void> {
   const query = new URLSearchParams();
   if (flags.since !== undefined) query.set('since', flags.since);
   if (flags.until !== undefined) query.set('until', flags.until);
-  const answer = await LicenseServer.open(flags).call<Record<string, unknown>>('GET', `/v1/reports/${report}?${query}`);
+  const answer = await openServer(flags).call<Record<string, unknown>>('GET', `/v1/reports/${report}?${query}`);
   print(flags, { document: answer, rows: answer[report] as Row[], columns });
 }
 
-async function holders(flags: ReportFlags): Promise<void> {
+async function holders(openServer: OpenServer, flags: ReportFlags): Promise<void> {
   const query = flags.at === undefined ? '' : `?at=${encodeURIComponent(flags.at)}`;
-  const rows = await LicenseServer.open(flags).listAll<Row>(`/v1/reports/holders${query}`, 'holders');
+  const rows = await openServer(flags).listAll<Row>(`/v1/reports/holders${query}`, 'holders');
   const columns: Columns = [
     ...OF_POOL,
     ['holder', 'holder'],

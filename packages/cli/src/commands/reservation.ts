@@ -1,7 +1,8 @@
+import { table } from '@evergrant/core/text-table';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CommandError, EXIT } from '../errors';
-import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
-import { createOutput, table } from '../output';
+import { type OpenServer, type ServerFlags, withServerOptions } from '../license-server-client';
+import { createOutput } from '../output';
 
 interface ReservationView {
   readonly licenseId: string;
@@ -23,11 +24,11 @@ interface ReserveFlags extends ServerFlags {
 }
 
 /** `npx evergrant reservation`: seats that only one Control Room, or one group of them, may take. */
-export function addReservationCommands(program: Command): void {
+export function addReservationCommands(program: Command, openServer: OpenServer): void {
   const reservations = program.command('reservation').description('seats for one Control Room or one group');
   withServerOptions(reservations.command('list'))
     .description('what is reserved, by the license or by an administrator')
-    .action(async (_options: unknown, command: Command) => list(command.optsWithGlobals<ServerFlags>()));
+    .action(async (_options: unknown, command: Command) => list(openServer, command.optsWithGlobals<ServerFlags>()));
   withServerOptions(reservations.command('set'))
     .description('reserve seats; 0 gives a reservation up')
     .requiredOption('--license <id>', 'the license')
@@ -36,7 +37,7 @@ export function addReservationCommands(program: Command): void {
     .option('--group <name>', 'for the Control Rooms of this group together')
     .requiredOption('--seats <count>', 'how many', wholeNumber)
     .requiredOption('--reason <text>', 'kept for the audit')
-    .action(async (_options: unknown, command: Command) => set(command.optsWithGlobals<ReserveFlags>()));
+    .action(async (_options: unknown, command: Command) => set(openServer, command.optsWithGlobals<ReserveFlags>()));
 }
 
 function wholeNumber(text: string): number {
@@ -44,9 +45,9 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-async function list(flags: ServerFlags): Promise<void> {
+async function list(openServer: OpenServer, flags: ServerFlags): Promise<void> {
   const output = createOutput(flags.json === true);
-  const answer = await LicenseServer.open(flags).call<{ reservations: ReservationView[] }>('GET', '/v1/reservations');
+  const answer = await openServer(flags).call<{ reservations: ReservationView[] }>('GET', '/v1/reservations');
   output.document(answer);
   output.line(
     table([
@@ -62,7 +63,7 @@ async function list(flags: ServerFlags): Promise<void> {
   );
 }
 
-async function set(flags: ReserveFlags): Promise<void> {
+async function set(openServer: OpenServer, flags: ReserveFlags): Promise<void> {
   const { license: licenseId, feature, controlRoom, group, seats, reason } = flags;
   if ((controlRoom === undefined) === (group === undefined)) {
     throw new CommandError({
@@ -73,7 +74,7 @@ async function set(flags: ReserveFlags): Promise<void> {
   }
   const output = createOutput(flags.json === true);
   const whom = controlRoom === undefined ? { group } : { controlRoom };
-  const answer = await LicenseServer.open(flags).call<{ seatsReserved: number }>('PUT', '/v1/reservations', {
+  const answer = await openServer(flags).call<{ seatsReserved: number }>('PUT', '/v1/reservations', {
     licenseId,
     feature,
     ...whom,

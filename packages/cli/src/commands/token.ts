@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { table } from '@evergrant/core/text-table';
 import { type Command, Option } from 'commander';
-import { CommandError, EXIT } from '../errors';
-import { LicenseServer, type ServerFlags, withServerOptions } from '../license-server';
-import { createOutput, table } from '../output';
-import { writeSecretFile } from '../secret-file';
+import { CommandError, EXIT, usageError } from '../errors';
+import { writeSecretFile } from '../files';
+import { type OpenServer, type ServerFlags, withServerOptions } from '../license-server-client';
+import { createOutput } from '../output';
+import { parseInstantMs } from '../parse-date';
 
 interface TokenView {
   readonly name: string;
@@ -28,7 +30,7 @@ const SCOPES = ['lease', 'read', 'admin'];
 const TOKEN_BYTES = 32;
 
 /** `npx evergrant token`: API tokens. The secret is made here, and only its hash travels. */
-export function addTokenCommands(program: Command): void {
+export function addTokenCommands(program: Command, openServer: OpenServer): void {
   const tokens = program.command('token').description('API tokens: make, list, revoke');
   withServerOptions(tokens.command('create <name>'))
     .description('make a token; the server is told its hash')
@@ -38,21 +40,21 @@ export function addTokenCommands(program: Command): void {
     .option('--out <file>', 'write the token to this file, readable by its owner only')
     .option('--print', 'print the token, once')
     .action(async (name: string, _options: unknown, command: Command) =>
-      create(name, command.optsWithGlobals<CreateFlags>()),
+      create(openServer, name, command.optsWithGlobals<CreateFlags>()),
     );
   withServerOptions(tokens.command('list'))
     .description('who may call, and how; those revoked and expired included')
     .option('--control-room <guid>', 'only tokens of this Control Room')
-    .action(async (_options: unknown, command: Command) => list(command.optsWithGlobals<CreateFlags>()));
+    .action(async (_options: unknown, command: Command) => list(openServer, command.optsWithGlobals<CreateFlags>()));
   withServerOptions(tokens.command('revoke <name>'))
     .description('end a token for good, on every server within five seconds')
     .requiredOption('--reason <text>', 'kept for the audit')
     .action(async (name: string, _options: unknown, command: Command) =>
-      revoke(name, command.optsWithGlobals<ServerFlags & { reason: string }>()),
+      revoke(openServer, name, command.optsWithGlobals<ServerFlags & { reason: string }>()),
     );
 }
 
-async function create(name: string, flags: CreateFlags): Promise<void> {
+async function create(openServer: OpenServer, name: string, flags: CreateFlags): Promise<void> {
   if ((flags.out === undefined) === (flags.print !== true)) {
     throw new CommandError({
       exitCode: EXIT.usage,
@@ -60,8 +62,8 @@ async function create(name: string, flags: CreateFlags): Promise<void> {
       message: 'Say where the token goes: --out FILE, or --print.',
     });
   }
-  const expiresAt = flags.expires === undefined ? undefined : expiry(flags.expires, Date.now());
-  const server = LicenseServer.open(flags);
+  const expiresAt = flags.expires === undefined ? undefined : parseExpiry(flags.expires, Date.now());
+  const server = openServer(flags);
   const output = createOutput(flags.json === true);
   const token = `egt_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
   // Written first: a token that is registered and nowhere kept would be of no use to anyone.
@@ -84,41 +86,43 @@ async function create(name: string, flags: CreateFlags): Promise<void> {
   output.line(flags.print ? token : `Token "${name}" is registered; it is in ${flags.out}.`);
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** An instant as ISO 8601. @throws CommandError for anything that is no time to come. */
-export function expiry(text: string, nowMs: number): string {
-  const [, count, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  const atMs = count === undefined ? Date.parse(text) : nowMs + Number(count) * (UNITS_MS[unit] ?? 0);
-  if (atMs > nowMs) return new Date(atMs).toISOString();
-  throw new CommandError({
-    exitCode: EXIT.usage,
-    code: 'expires',
-    message: `--expires ${text}: a date to come (2027-06-30), or a time from now (90d, 12h, 30m).`,
-  });
+/** Returns ISO 8601. @throws CommandError (`expires`) unless the text is an instant in the future */
+export function parseExpiry(text: string, nowMs: number): string {
+  const atMs = parseInstantMs(text, nowMs);
+  if (atMs !== undefined && atMs > nowMs) return new Date(atMs).toISOString();
+  throw usageError(
+    'expires',
+    `--expires ${text}: give a date in the future (2027-06-30) or a duration from now (90d, 12h, 30m).`,
+  );
 }
 
-async function list(flags: CreateFlags): Promise<void> {
+async function list(openServer: OpenServer, flags: CreateFlags): Promise<void> {
   const output = createOutput(flags.json === true);
   const only = flags.controlRoom === undefined ? '' : `?controlRoom=${encodeURIComponent(flags.controlRoom)}`;
-  const tokens = await LicenseServer.open(flags).listAll<TokenView>(`/v1/api-tokens${only}`, 'tokens');
+  const tokens = await openServer(flags).listAll<TokenView>(`/v1/api-tokens${only}`, 'tokens');
   output.document({ tokens });
   output.line(
     table([
-      ['name', 'scopes', 'made by', 'until'],
-      ...tokens.map((token) => [token.name, token.scopes.join(' '), token.createdBy ?? '-', until(token)]),
+      ['name', 'scopes', 'created by', 'state', 'expires'],
+      ...tokens.map((token) => [
+        token.name,
+        token.scopes.join(' '),
+        token.createdBy ?? '-',
+        stateOf(token, Date.now()),
+        token.expiresAt ?? 'never',
+      ]),
     ]),
   );
 }
 
-function until({ revokedAt, revokedBecause, expiresAt }: TokenView): string {
-  if (revokedAt) return `revoked ${revokedAt}${revokedBecause ? `: ${revokedBecause}` : ''}`;
-  return expiresAt ?? 'it is revoked';
+function stateOf({ revokedAt, revokedBecause, expiresAt }: TokenView, nowMs: number): string {
+  if (revokedAt !== null) return `revoked ${revokedAt}${revokedBecause ? `: ${revokedBecause}` : ''}`;
+  return expiresAt !== null && Date.parse(expiresAt) <= nowMs ? 'expired' : 'active';
 }
 
-async function revoke(name: string, flags: ServerFlags & { reason: string }): Promise<void> {
+async function revoke(openServer: OpenServer, name: string, flags: ServerFlags & { reason: string }): Promise<void> {
   const output = createOutput(flags.json === true);
-  await LicenseServer.open(flags).call('DELETE', `/v1/api-tokens/${encodeURIComponent(name)}`, {
+  await openServer(flags).call('DELETE', `/v1/api-tokens/${encodeURIComponent(name)}`, {
     reason: flags.reason,
   });
   output.document({ name, effect: 'revoked' });

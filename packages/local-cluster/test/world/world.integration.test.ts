@@ -170,9 +170,11 @@ describe('the world, as its users start it', () => {
       expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining('it must be one of')]);
       expect((await world.evergrant('bogus')).code).toBe(2);
       expect((await world.evergrant('failback')).stdout).toContain('nothing to come back from');
-      const elsewhere = await run('packages/cli/bin.js', ['status'], { EVERGRANT_HOME: '/nonexistent/evergrant' });
-      expect(elsewhere.code).toBe(3);
-      expect(elsewhere.stderr).toContain('npm start');
+      const environment = { EVERGRANT_HOME: '/nonexistent/evergrant' };
+      const local = await run('packages/local-cluster/bin.js', ['status', '--target', 'local'], environment);
+      expect([local.code, local.stderr]).toEqual([3, expect.stringContaining('npm start')]);
+      const elsewhere = await run('packages/local-cluster/bin.js', ['status'], environment);
+      expect([elsewhere.code, elsewhere.stderr]).toEqual([2, expect.stringContaining('No target is selected')]);
     });
 
     test('local kill, stop, cont and start do what they say, and world.json follows', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerLog } from '@evergrant/cli/audit/server-log';
 import { type VerificationOutcome, verifyServer } from '@evergrant/cli/audit/verify';
-import { LicenseServer } from '@evergrant/cli/license-server';
+import { LicenseServerClient } from '@evergrant/cli/license-server-client';
 import { createOutput } from '@evergrant/cli/output';
 import { type RunningServer, TOKENS } from './test-world';
 
@@ -13,7 +13,7 @@ export async function verifiedAt(server: RunningServer): Promise<VerificationOut
   const tokenFile = join(folder, 'reader.token');
   writeFileSync(tokenFile, TOKENS.reader);
   try {
-    const log = new ServerLog(LicenseServer.open({ server: server.address, tokenFile }));
+    const log = new ServerLog(new LicenseServerClient({ url: server.address, token: TOKENS.reader }));
     return await verifyServer(log, undefined, createOutput(true));
   } finally {
     rmSync(folder, { recursive: true, force: true });

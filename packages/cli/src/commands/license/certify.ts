@@ -1,8 +1,10 @@
 import { certificateFile, certify } from '@evergrant/formats/license/certificate';
 import type { Command } from 'commander';
+import { usageError } from '../../errors';
+import { writeNewFile } from '../../files';
 import { createOutput } from '../../output';
-import { readPrivateKeyFile, readPublicKeyFile, usage, writeNewFile } from './files';
-import { momentOf } from './parse-date';
+import { parseDate } from '../../parse-date';
+import { readPrivateKeyFile, readPublicKeyFile } from './key-files';
 
 interface Flags {
   readonly json?: boolean;
@@ -36,9 +38,10 @@ async function run(flags: Flags): Promise<void> {
   const root = await readPrivateKeyFile(flags.root, 'root');
   const key = await readPublicKeyFile(flags.key, 'vendor');
   const nowMs = Date.now();
-  const validFrom = momentOf('--valid-from', flags.validFrom ?? '0d', nowMs);
-  const validUntil = momentOf('--valid-until', flags.validUntil, nowMs);
-  if (validUntil <= validFrom) throw usage('never_valid', `--valid-until (${validUntil}) must be after ${validFrom}.`);
+  const validFrom = parseDate('--valid-from', flags.validFrom ?? '0d', nowMs);
+  const validUntil = parseDate('--valid-until', flags.validUntil, nowMs);
+  if (validUntil <= validFrom)
+    throw usageError('never_valid', `--valid-until (${validUntil}) must be after ${validFrom}.`);
   writeNewFile(flags.out, certificateFile(await certify({ root, key, validFrom, validUntil })));
   output.document({ key: key.kid, signedBy: root.kid, validFrom, validUntil, file: flags.out });
   output.line(`The vendor key ${key.kid} may sign licenses from ${validFrom} until ${validUntil}: ${flags.out}`);

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { CommandError, EXIT } from '../../errors';
-import { LicenseServer, type ServerFlags, withServerOptions } from '../../license-server';
+import { readText } from '../../files';
+import { type OpenServer, type ServerFlags, withServerOptions } from '../../license-server-client';
 import { createOutput } from '../../output';
-import { readLicenseKeyFile, readText } from './files';
+import { readLicenseKeyFile } from './key-files';
 
 interface Flags extends ServerFlags {
   readonly licenseKey?: string;
@@ -19,19 +20,21 @@ interface Imported {
 }
 
 /** `npx evergrant license import`: a license file is brought to a running server. */
-export function addImportCommand(license: Command): void {
+export function addImportCommand(license: Command, openServer: OpenServer): void {
   withServerOptions(license.command('import <file>'))
     .description(
       'bring a license file to the server: in force at once, or refused and nothing changed (- is standard input)',
     )
     .option('--license-key <file>', 'opens a file that is encrypted with its license key')
-    .action(async (file: string, _options: unknown, command: Command) => run(file, command.optsWithGlobals<Flags>()));
+    .action(async (file: string, _options: unknown, command: Command) =>
+      run(openServer, file, command.optsWithGlobals<Flags>()),
+    );
 }
 
-async function run(file: string, flags: Flags): Promise<void> {
+async function run(openServer: OpenServer, file: string, flags: Flags): Promise<void> {
   const output = createOutput(flags.json === true);
   const licenseKey = readLicenseKeyFile(flags.licenseKey);
-  const server = LicenseServer.open(flags);
+  const server = openServer(flags);
   const imported = await server
     .postText<Imported>(
       '/v1/licenses',

@@ -2,9 +2,10 @@ import { type Inspection, inspectLicense } from '@evergrant/formats/license/insp
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { CommandError, EXIT } from '../../errors';
+import { readText } from '../../files';
 import { createOutput, type Output } from '../../output';
-import { listed, readLicenseKeyFile, readPrivateKeyFile, readText } from './files';
-import { documentLines } from './format';
+import { listed, readLicenseKeyFile, readPrivateKeyFile } from './key-files';
+import { documentLines } from './license-document-text';
 
 interface Flags {
   readonly json?: boolean;

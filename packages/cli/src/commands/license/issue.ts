@@ -2,19 +2,11 @@ import { readCertificateFile } from '@evergrant/formats/license/certificate';
 import { type Issue, issueLicense } from '@evergrant/formats/license/issue';
 import { completeDraft } from '@evergrant/formats/license/with-defaults';
 import { type Command, Option } from 'commander';
-import { CommandError, EXIT } from '../../errors';
+import { CommandError, EXIT, usageError } from '../../errors';
+import { readJson, readText, writeNewFile } from '../../files';
 import { createOutput } from '../../output';
-import {
-  listed,
-  readGuidFile,
-  readJson,
-  readPrivateKeyFile,
-  readPublicKeyFile,
-  readText,
-  usage,
-  writeNewFile,
-} from './files';
-import { documentLines } from './format';
+import { listed, readGuidFile, readPrivateKeyFile, readPublicKeyFile } from './key-files';
+import { documentLines } from './license-document-text';
 
 interface Flags {
   readonly json?: boolean;
@@ -63,11 +55,11 @@ async function run(flags: Flags): Promise<void> {
   const licenseKey = readGuidFile(flags.licenseKey);
   const document = completeDraft(readJson(flags.from), licenseKey);
   if (document.kind === 'mistaken') {
-    throw usage('document_not_usable', `${flags.from} is not a license document:\n${listed(document.mistakes)}`);
+    throw usageError('document_not_usable', `${flags.from} is not a license document:\n${listed(document.mistakes)}`);
   }
   const key = await readPrivateKeyFile(flags.key, 'vendor');
   const certificate = readCertificateFile(readText(flags.certificate));
-  if (certificate.kind === 'refused') throw usage(certificate.code, `${flags.certificate}: ${certificate.detail}`);
+  if (certificate.kind === 'refused') throw usageError(certificate.code, `${flags.certificate}: ${certificate.detail}`);
   const encryptTo = await recipient(flags, licenseKey);
   const issued = await issueLicense({
     ...{ document: document.value, key, certificate: certificate.certificate },
@@ -88,7 +80,7 @@ async function recipient(flags: Flags, licenseKey: string | undefined): Promise<
   }
   if (flags.encryptWithLicenseKey !== true) return undefined;
   if (licenseKey === undefined) {
-    throw usage('no_license_key', 'To encrypt with the license key, say where it is: --license-key FILE.');
+    throw usageError('no_license_key', 'To encrypt with the license key, say where it is: --license-key FILE.');
   }
   return { kind: 'license_key', licenseKey };
 }

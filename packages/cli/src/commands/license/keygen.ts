@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { generateKey, KEY_ROLES, type KeyRole, publicPart } from '@evergrant/formats/license/keys';
 import { type Command, Option } from 'commander';
+import { usageError } from '../../errors';
+import { jsonFile, writeNewFile, writeSecretFile } from '../../files';
 import { createOutput, type Output } from '../../output';
-import { writeSecretFile } from '../../secret-file';
-import { jsonFile, usage, writeNewFile } from './files';
 
 const HELP = `
   root          certifies vendor keys. Keep it offline: whoever has it can make anyone a vendor
@@ -32,7 +32,7 @@ export function addKeygenCommand(license: Command): void {
 async function keygen(what: string, name: string, output: Output): Promise<void> {
   if (what === 'license-key') return makeLicenseKey(name, output);
   const role = KEY_ROLES.find((candidate) => candidate === what);
-  if (!role) throw usage('no_such_key', `There is no key "${what}": ${KEY_ROLES.join(', ')} or license-key.`);
+  if (!role) throw usageError('no_such_key', `There is no key "${what}": ${KEY_ROLES.join(', ')} or license-key.`);
   return makeKey(role, name, output);
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { OpenServer } from '../../license-server-client';
 import { addCertifyCommand } from './certify';
 import { addImportCommand } from './import';
 import { addInspectCommand } from './inspect';
@@ -17,8 +18,8 @@ From new keys to a license in force (docs/licensing.md explains each step):
   npx evergrant license verify acme.license --root root.public.jwk
   npx evergrant license import acme.license`;
 
-/** `npx evergrant license`: license files, from the vendor's keys to a server. */
-export function addLicenseCommands(program: Command): void {
+/** `npx evergrant license`: commands for license files. */
+export function addLicenseCommands(program: Command, openServer: OpenServer): void {
   const license = program
     .command('license')
     .description('license files: keys, signing, verifying, importing')
@@ -29,6 +30,6 @@ export function addLicenseCommands(program: Command): void {
   addIssueCommand(license);
   addInspectCommand(license);
   addVerifyCommand(license);
-  addImportCommand(license);
-  addListCommand(license);
+  addImportCommand(license, openServer);
+  addListCommand(license, openServer);
 }

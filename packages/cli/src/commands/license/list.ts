@@ -1,6 +1,7 @@
+import { table } from '@evergrant/core/text-table';
 import type { Command } from 'commander';
-import { LicenseServer, type ServerFlags, withServerOptions } from '../../license-server';
-import { createOutput, table } from '../../output';
+import { type OpenServer, type ServerFlags, withServerOptions } from '../../license-server-client';
+import { createOutput } from '../../output';
 
 interface LicenseView {
   readonly licenseId: string;
@@ -15,15 +16,15 @@ interface LicenseView {
 }
 
 /** `npx evergrant license list`: what is in force. */
-export function addListCommand(license: Command): void {
+export function addListCommand(license: Command, openServer: OpenServer): void {
   withServerOptions(license.command('list'))
     .description('the licenses that are in force, and what they entitle to')
-    .action(async (_options: unknown, command: Command) => run(command.optsWithGlobals<ServerFlags>()));
+    .action(async (_options: unknown, command: Command) => run(openServer, command.optsWithGlobals<ServerFlags>()));
 }
 
-async function run(flags: ServerFlags): Promise<void> {
+async function run(openServer: OpenServer, flags: ServerFlags): Promise<void> {
   const output = createOutput(flags.json === true);
-  const { licenses } = await LicenseServer.open(flags).call<{ licenses: LicenseView[] }>('GET', '/v1/licenses');
+  const { licenses } = await openServer(flags).call<{ licenses: LicenseView[] }>('GET', '/v1/licenses');
   output.document({ licenses });
   output.line(
     table([

@@ -1,7 +1,8 @@
 import { readTrust } from '@evergrant/formats/license/trust';
 import type { Command } from 'commander';
+import { jsonFile, writeNewFile } from '../../files';
 import { createOutput } from '../../output';
-import { jsonFile, readPublicKeyFile, usable, writeNewFile } from './files';
+import { readPublicKeyFile, usable } from './key-files';
 
 export interface TrustFlags {
   readonly root?: readonly string[];

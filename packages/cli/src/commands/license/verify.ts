@@ -2,11 +2,12 @@ import { readTrust } from '@evergrant/formats/license/trust';
 import { verifyLicense } from '@evergrant/formats/license/verify';
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import { CommandError, EXIT } from '../../errors';
+import { CommandError, EXIT, usageError } from '../../errors';
+import { readJson, readText } from '../../files';
 import { createOutput } from '../../output';
-import { readJson, readLicenseKeyFile, readPrivateKeyFile, readText, usable, usage } from './files';
-import { documentLines } from './format';
-import { momentOf } from './parse-date';
+import { parseDate } from '../../parse-date';
+import { readLicenseKeyFile, readPrivateKeyFile, usable } from './key-files';
+import { documentLines } from './license-document-text';
 import { type TrustFlags, trustOf, withTrustOptions } from './trust';
 
 interface Flags extends TrustFlags {
@@ -39,7 +40,7 @@ export function addVerifyCommand(license: Command): void {
 async function run(file: string, flags: Flags): Promise<void> {
   const output = createOutput(flags.json === true);
   if (flags.trust === undefined && flags.root === undefined) {
-    throw usage(
+    throw usageError(
       'no_root',
       'Say whom you trust: --root FILE with the public key of the vendor’s root, or --trust FILE.',
     );
@@ -50,7 +51,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   );
   const verdict = await verifyLicense(readText(file), {
     trust,
-    nowMs: Date.parse(momentOf('--at', flags.at ?? '0d', Date.now())),
+    nowMs: Date.parse(parseDate('--at', flags.at ?? '0d', Date.now())),
     server: flags.server,
     licenseKey: readLicenseKeyFile(flags.licenseKey),
     deploymentKeys:

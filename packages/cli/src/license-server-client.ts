@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { CommandError, EXIT } from './errors';
-import { WorldClient } from './local/world-client';
+import type { ServerAccess, Target } from './target';
 
 const TIME_OUT_MS = 30_000;
 
@@ -11,11 +11,20 @@ export interface ServerFlags {
   readonly tokenFile?: string;
 }
 
-/** The options of a command that talks to license servers: those of the world on this machine, or any other. */
+/** Opens the license server that the flags, the environment or the target select. */
+export type OpenServer = (flags: ServerFlags) => LicenseServerClient;
+
+export interface ServerDefaults {
+  readonly environment: NodeJS.ProcessEnv;
+  /** The selected target. @throws CommandError when none is selected */
+  readonly target: () => Target;
+}
+
+/** Adds the options of a command that calls a license server. */
 export function withServerOptions(command: Command): Command {
   return command
-    .option('--server <url>', 'the license server (default: EVERGRANT_SERVER_URL, or the world on this machine)')
-    .option('--token-file <file>', 'a file with the API token (default: EVERGRANT_TOKEN_FILE, or the world’s own)');
+    .option('--server <url>', "the license server (default: EVERGRANT_SERVER_URL, or the target's own)")
+    .option('--token-file <file>', "a file with the API token (default: EVERGRANT_TOKEN_FILE, or the target's own)");
 }
 
 interface Content {
@@ -30,35 +39,36 @@ interface Problem {
   readonly address?: string | null;
 }
 
-/** The HTTP contract, as an operator's command calls it. */
-export class LicenseServer {
+/** Calls a license server's HTTP API with an API token. */
+export class LicenseServerClient {
   readonly #url: string;
   readonly #token: string;
 
-  private constructor(url: string, token: string) {
-    this.#url = url;
+  constructor({ url, token }: ServerAccess) {
+    this.#url = url.replace(/\/+$/, '');
     this.#token = token;
   }
 
-  /** @throws CommandError when the address or the token is missing. */
-  static open(flags: ServerFlags, environment: NodeJS.ProcessEnv = process.env): LicenseServer {
+  /** @throws CommandError when no server is selected or the token is missing. */
+  static open(flags: ServerFlags, { environment, target }: ServerDefaults): LicenseServerClient {
     const url = flags.server ?? environment.EVERGRANT_SERVER_URL;
     const tokenFile = flags.tokenFile ?? environment.EVERGRANT_TOKEN_FILE;
     if (url === undefined) {
-      const { file } = WorldClient.open(environment);
-      return new LicenseServer(file.edge, tokenFile === undefined ? file.tokens.admin : tokenIn(tokenFile));
+      const access = targetAccess(target);
+      return new LicenseServerClient(tokenFile === undefined ? access : { ...access, token: tokenIn(tokenFile) });
     }
+    // The target's own token is never sent to another server.
     if (tokenFile === undefined) {
       throw new CommandError({
         exitCode: EXIT.usage,
         code: 'no_token',
-        message: `To ask ${url}, say where its API token is: --token-file FILE, or EVERGRANT_TOKEN_FILE.`,
+        message: `The API token for ${url} is missing. Set --token-file FILE or EVERGRANT_TOKEN_FILE.`,
       });
     }
-    return new LicenseServer(url.replace(/\/+$/, ''), tokenIn(tokenFile));
+    return new LicenseServerClient({ url, token: tokenIn(tokenFile) });
   }
 
-  /** The answer's body. @throws CommandError with the code of the problem document. */
+  /** Returns the response body. @throws CommandError with the code of the problem document */
   async call<T>(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> {
     const json = body === undefined ? {} : { 'content-type': 'application/json' };
     return this.#answer<T>(
@@ -68,7 +78,7 @@ export class LicenseServer {
     );
   }
 
-  /** Sends text as it is. @throws CommandError with the code of the problem document. */
+  /** Sends text unchanged. @throws CommandError with the code of the problem document */
   postText<T>(path: string, text: string, headers: Readonly<Record<string, string>> = {}): Promise<T> {
     return this.#answer<T>('POST', path, { headers: { 'content-type': 'text/plain', ...headers }, body: text });
   }
@@ -77,10 +87,10 @@ export class LicenseServer {
     const response = await this.#send(method, path, content);
     const text = await response.text();
     if (response.ok) return contentOf(response, text) as T;
-    throw refused(response.status, problemIn(text));
+    throw rejected(response.status, problemIn(text));
   }
 
-  /** Every entry of a listing that comes in pages. */
+  /** Returns every entry of a paged listing. */
   async listAll<T>(path: string, member: string): Promise<T[]> {
     const entries: T[] = [];
     const separator = path.includes('?') ? '&' : '?';
@@ -100,7 +110,7 @@ export class LicenseServer {
         method,
         headers: { authorization: `Bearer ${this.#token}`, ...headers },
         ...body,
-        // A redirect could lead the token anywhere.
+        // A redirect could send the token to another host.
         redirect: 'error',
         signal: AbortSignal.timeout(TIME_OUT_MS),
       });
@@ -116,10 +126,32 @@ export class LicenseServer {
   }
 }
 
-/** JSON as what it says, a file as its text, and nothing as nothing. */
+/** Parses JSON, returns other text unchanged, and an empty body as undefined. */
 function contentOf(response: Response, text: string): unknown {
   if (text === '') return undefined;
   return response.headers.get('content-type')?.includes('json') === true ? JSON.parse(text) : text;
+}
+
+/** @throws CommandError when no target is selected, or it has no license server of its own. */
+function targetAccess(target: () => Target): ServerAccess {
+  const noServer = (cause?: unknown): CommandError =>
+    new CommandError({
+      exitCode: EXIT.usage,
+      code: 'no_server',
+      message:
+        'No license server is selected. Set --server URL and --token-file FILE, or EVERGRANT_SERVER_URL and ' +
+        'EVERGRANT_TOKEN_FILE, or run the command in the folder of a running local cluster.',
+      cause,
+    });
+  let selected: Target;
+  try {
+    selected = target();
+  } catch (error) {
+    if (error instanceof CommandError && error.code === 'no_target') throw noServer(error);
+    throw error;
+  }
+  if (!selected.serverAccess) throw noServer();
+  return selected.serverAccess();
 }
 
 function tokenIn(file: string): string {
@@ -145,12 +177,14 @@ function problemIn(text: string): Problem {
   }
 }
 
-function refused(status: number, problem: Problem): CommandError {
+function rejected(status: number, problem: Problem): CommandError {
   const { code, title = `The server answered ${status}`, detail, address } = problem;
-  // Some details say again what the title says.
+  // Some details repeat the title.
   const repeats = detail?.toLowerCase().startsWith(title.toLowerCase()) === true;
-  const said = repeats ? detail : [title, detail].filter(Boolean).join(': ');
-  const sentences = [said, address && `Ask ${address}`].filter(Boolean).map((sentence) => sentence?.replace(/\.$/, ''));
+  const summary = repeats ? detail : [title, detail].filter(Boolean).join(': ');
+  const sentences = [summary, address && `Ask ${address}`]
+    .filter(Boolean)
+    .map((sentence) => sentence?.replace(/\.$/, ''));
   const exitCode = status === 422 ? EXIT.usage : status >= 500 ? EXIT.unreachable : EXIT.refused;
   return new CommandError({ exitCode, code: code ?? `http_${status}`, message: sentences.join('. ') });
 }

@@ -1,25 +1,26 @@
+import { CommandError, EXIT } from '@evergrant/cli/errors';
+import { createOutput } from '@evergrant/cli/output';
+import { table } from '@evergrant/core/text-table';
 import type { Command } from 'commander';
-import { CommandError, EXIT } from '../errors';
-import { createOutput, table } from '../output';
 import { WorldClient } from './world-client';
 
 const ACTIONS = {
-  kill: 'end processes with SIGKILL, as a crash would',
-  stop: 'freeze processes with SIGSTOP: they keep their ports and answer nothing',
-  cont: 'let frozen processes go on (SIGCONT)',
-  start: 'start processes that have ended',
+  kill: 'kill processes with SIGKILL',
+  stop: 'stop processes with SIGSTOP: they keep their ports but do not answer',
+  cont: 'continue stopped processes with SIGCONT',
+  start: 'start exited processes',
 } as const;
 
-/** `npx evergrant local …`: the processes and links of the world on this machine. */
+/** `npx evergrant local …`: controls the processes and links of the local cluster. */
 export function addLocalCommands(program: Command): void {
   const local = program
     .command('local')
-    .description('the processes of the two-region world on this machine (names as in .evergrant/world.json)');
+    .description('control the processes of the local cluster (names as in .evergrant/world.json)');
 
   for (const [action, description] of Object.entries(ACTIONS)) {
     local
       .command(`${action} <names...>`)
-      .description(`${description}; "oregon" or "virginia" means all of a region`)
+      .description(`${description}; "oregon" or "virginia" selects all processes of a region`)
       .action(async (names: string[], _options: unknown, command: Command) => {
         await actOnAll(action, names, command.optsWithGlobals<{ json?: boolean }>().json === true);
       });
@@ -27,7 +28,7 @@ export function addLocalCommands(program: Command): void {
 
   local
     .command('list')
-    .description('every process with its pid and state')
+    .description('list every process with its pid and state')
     .action(async (_options: unknown, command: Command) => {
       const output = createOutput(command.optsWithGlobals<{ json?: boolean }>().json === true);
       const { processes } = await WorldClient.open().state();
@@ -41,25 +42,29 @@ export function addLocalCommands(program: Command): void {
 }
 
 function addLinkCommands(local: Command): void {
-  const change = async (link: string, wanted: { mode?: string; delayMs?: number }, command: Command): Promise<void> => {
+  const changeLink = async (
+    link: string,
+    change: { mode?: string; delayMs?: number },
+    command: Command,
+  ): Promise<void> => {
     const output = createOutput(command.optsWithGlobals<{ json?: boolean }>().json === true);
-    const result = await WorldClient.open().changeLink(link, wanted);
+    const result = await WorldClient.open().changeLink(link, change);
     output.document(result);
-    output.line(`link ${link}: ${wanted.mode ?? `delayed by ${wanted.delayMs} ms each way`}`);
+    output.line(`link ${link}: ${change.mode ?? `delayed by ${change.delayMs} ms each way`}`);
   };
   local
     .command('cut <link>')
-    .description('let nothing through a link between two places, for example virginia-oregon/router')
-    .action((link: string, _options: unknown, command: Command) => change(link, { mode: 'cut' }, command));
+    .description('block a link between two locations, for example virginia-oregon/router')
+    .action((link: string, _options: unknown, command: Command) => changeLink(link, { mode: 'cut' }, command));
   local
     .command('heal <link>')
-    .description('open a cut link again')
-    .action((link: string, _options: unknown, command: Command) => change(link, { mode: 'open' }, command));
+    .description('reopen a blocked link')
+    .action((link: string, _options: unknown, command: Command) => changeLink(link, { mode: 'open' }, command));
   local
     .command('delay <link> <milliseconds>')
     .description('add a one-way delay to a link')
     .action((link: string, delay: string, _options: unknown, command: Command) =>
-      change(link, { delayMs: Number(delay) }, command),
+      changeLink(link, { delayMs: Number(delay) }, command),
     );
 }
 
@@ -67,13 +72,13 @@ async function actOnAll(action: string, names: readonly string[], json: boolean)
   const output = createOutput(json);
   const world = WorldClient.open();
   const known = (await world.state()).processes;
-  const wanted = names.flatMap((name) => {
-    const ofPlace = known.filter(({ place }) => place === name).map((entry) => entry.name);
-    return ofPlace.length > 0 ? ofPlace : [name];
+  const selected = names.flatMap((name) => {
+    const ofRegion = known.filter(({ place }) => place === name).map((entry) => entry.name);
+    return ofRegion.length > 0 ? ofRegion : [name];
   });
   const results: { name: string; result: string }[] = [];
-  for (const name of wanted) {
-    // "oregon" means what there is of it: one process that has ended already is no reason to spare the others.
+  for (const name of selected) {
+    // A region name selects all its processes: a process that has already exited does not stop the others.
     const result = await world.act(name, action).catch((error: unknown) => {
       if (names.includes(name) || !(error instanceof CommandError) || error.exitCode !== EXIT.refused) throw error;
       return { name, result: error.message };

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openStores } from '@evergrant/local-cluster/adapters/sql-stores';
-import { Layout, LOOPBACK } from '@evergrant/local-cluster/layout';
-import type { WorldSecrets } from '@evergrant/local-cluster/world/secrets';
-import type { OperatorTarget } from '../operator-target';
+import type { OperatorTarget } from '@evergrant/cli/target';
+import { openStores } from '../adapters/sql-stores';
+import { Layout, LOOPBACK } from '../layout';
+import type { WorldSecrets } from '../world/secrets';
 import { WorldClient } from './world-client';
 
 const TIME_OUT_MS = 5_000;
 
-/** The authority store of the world that runs here, with the credentials in its folder. */
+/** Opens the authority store of the running local cluster with the credentials in its folder. */
 export async function openLocalTarget(): Promise<OperatorTarget> {
   const { home, file } = WorldClient.open();
   const { authorityPasswords } = JSON.parse(readFileSync(join(home, 'secrets/world.json'), 'utf8')) as WorldSecrets;

@@ -1,5 +1,5 @@
+import { table } from '@evergrant/core/text-table';
 import type { LicenseDocument, LicenseEntitlement } from '@evergrant/formats/license/document';
-import { table } from '../../output';
 
 /** A license document for people. */
 export function documentLines(document: LicenseDocument): string[] {
