@@ -73,8 +73,7 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
 
   const { tls } = environment.security;
   const { logMetricsEveryMs: everyMs } = environment;
-  const metricsLog =
-    everyMs === undefined ? undefined : new MetricsLog(metrics.registry, { log: adapters.log, everyMs });
+  const metricsLog = everyMs === undefined ? undefined : new MetricsLog({ metrics, log, everyMs });
   const certificates = tls && new CertificateWatch({ server: app.server as HttpsServer, files: tls, log, metrics });
 
   let stopped: Promise<void> | undefined;
@@ -139,7 +138,7 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const role = new RoleDuty({ region, server, policy, epochs, authorityStore, clock, log, metrics });
   const databaseAnswers = (): boolean => role.database.kind !== 'unreachable';
   const tokenVerifier = new ApiTokenVerifier({ store: database.apiTokens, clock, log, databaseAnswers });
-  const triads = new TriadElection({ server, role, store: database.triads, clock, registry: metrics.registry, log });
+  const triads = new TriadElection({ server, role, store: database.triads, clock, metrics, log });
   const triadClaims = (): TriadClaims => triads.claims();
   const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
   const followerExpected = Object.keys(regionAddresses).length > 1;

@@ -2,9 +2,8 @@ import { linkTo, type ReadStatement, type StatementSigner } from '@evergrant/for
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
 import type { ExpectedEpoch } from '../epochs/store';
+import { BackgroundJob } from '../platform/background-job';
 import type { MonotonicClock } from '../platform/clock';
-import { DatabaseFailure } from '../platform/database-failure';
-import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
 import { type DueCheckpoint, planCheckpoints } from './core/checkpointing';
@@ -46,33 +45,38 @@ const ENOUGH_SHARE = 0.8;
  */
 export class CheckpointWriter {
   readonly #options: CheckpointWriterOptions;
-  readonly #loop: Loop;
+  readonly #job: BackgroundJob;
   #comparedEpoch = 0;
   #provenMs: number;
-  #failing = false;
   #late = false;
   #setBack: ReadonlySet<string> = new Set();
 
   constructor(options: CheckpointWriterOptions) {
     this.#options = options;
     this.#provenMs = options.clock.nowMs();
-    this.#loop = new Loop(
-      () => this.#step(),
-      () => options.policy.everyMs,
-      options.timers,
-    );
+    const { policy, log, metrics, timers } = options;
+    this.#job = new BackgroundJob({
+      name: 'checkpoints',
+      everyMs: policy.everyMs,
+      step: () => this.#step(),
+      failureMessage: 'no checkpoint of the audit log could be stored',
+      retryableLevel: 'warn',
+      log,
+      metrics,
+      timers,
+    });
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   stop(): Promise<void> {
-    return this.#loop.stop();
+    return this.#job.stop();
   }
 
   async #step(): Promise<void> {
-    const { role, region, clock, store, log } = this.#options;
+    const { role, region, clock, store } = this.#options;
     const verdict = role.verdict();
     if (verdict.kind !== 'granting') {
       this.#provenMs = clock.nowMs();
@@ -85,14 +89,9 @@ export class CheckpointWriter {
         this.#comparedEpoch = expected.epoch;
       }
       if (await this.#checkpoint(expected)) this.#provenMs = clock.nowMs();
-      this.#failing = false;
-    } catch (error) {
-      const level = error instanceof DatabaseFailure && error.retryable ? 'warn' : 'error';
-      const failure = error instanceof Error ? error.message : error;
-      if (!this.#failing) log[level]({ failure }, 'no checkpoint of the audit log could be stored');
-      this.#failing = true;
+    } finally {
+      this.#tellWhenLate();
     }
-    this.#tellWhenLate();
   }
 
   /** False when another epoch has begun meanwhile. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
-import { DatabaseFailure } from '../platform/database-failure';
-import { Loop } from '../platform/loop';
+import { BackgroundJob } from '../platform/background-job';
+import type { Metrics } from '../platform/metrics';
 import type { AuditLog, ControllerHistory } from './store';
 
 export interface ControllerHistoryImporterOptions {
@@ -10,6 +10,7 @@ export interface ControllerHistoryImporterOptions {
   readonly role: RoleDuty;
   readonly audit: Pick<AuditLog, 'newestControllerEntry' | 'addControllerEntries'>;
   readonly history: ControllerHistory;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 
@@ -21,46 +22,37 @@ const ENTRIES_AT_ONCE = 200;
  */
 export class ControllerHistoryImporter {
   readonly #options: ControllerHistoryImporterOptions;
-  readonly #loop: Loop;
-  #failing = false;
+  readonly #job: BackgroundJob;
 
   constructor(options: ControllerHistoryImporterOptions) {
     this.#options = options;
-    this.#loop = new Loop(
-      () => this.#step(),
-      () => options.everyMs,
-    );
+    const { role, everyMs, log, metrics } = options;
+    this.#job = new BackgroundJob({
+      name: 'controller_history',
+      everyMs,
+      onlyWhileGranting: role,
+      step: (epoch) => this.#import(epoch),
+      failureMessage: "the controller's history could not be imported into the audit log",
+      retryableLevel: 'warn',
+      log,
+      metrics,
+    });
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   stop(): Promise<void> {
-    return this.#loop.stop();
+    return this.#job.stop();
   }
 
-  async #step(): Promise<void> {
-    const { role, log } = this.#options;
-    const verdict = role.verdict();
-    if (verdict.kind !== 'granting') return;
-    try {
-      await this.#bringIn(verdict.epoch);
-      this.#failing = false;
-    } catch (error) {
-      const level = error instanceof DatabaseFailure && error.retryable ? 'warn' : 'error';
-      const failure = error instanceof Error ? error.message : error;
-      if (!this.#failing) log[level]({ failure }, 'the controller’s history could not be brought into the audit log');
-      this.#failing = true;
-    }
-  }
-
-  async #bringIn(epoch: number): Promise<void> {
+  async #import(epoch: number): Promise<void> {
     const { region, audit, history } = this.#options;
     const entries = await history.after(await audit.newestControllerEntry(), ENTRIES_AT_ONCE);
     if (entries.length === 0) return;
     const added = await audit.addControllerEntries(entries, { epoch, region });
     // There may be more; after a change of epoch the next round finds out who is asked.
-    if (added.kind === 'done') this.#loop.kick();
+    if (added.kind === 'done') this.#job.kick();
   }
 }

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Caller, ControlRoomState } from '../auth/core/caller';
 import type { EpochWork } from '../epochs/epoch-transactions';
+import { BackgroundJob, JobFailures } from '../platform/background-job';
 import { Batcher } from '../platform/batcher';
 import type { MonotonicClock } from '../platform/clock';
-import { DatabaseFailure } from '../platform/database-failure';
-import { Loop } from '../platform/loop';
+import type { Metrics } from '../platform/metrics';
 import { recordedEveryMs } from './core/state-policy';
 import type { StateChangeLogger } from './state-change-logger';
 import type { ControlRoomStore } from './store';
@@ -14,6 +14,7 @@ export interface HeartbeatRecorderOptions {
   readonly work: EpochWork;
   readonly clock: MonotonicClock;
   readonly changeLogger: StateChangeLogger;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 
@@ -37,7 +38,8 @@ export class HeartbeatRecorder {
   readonly #options: HeartbeatRecorderOptions;
   readonly #last = new Map<string, LastHeartbeat>();
   readonly #unwritten = new Set<string>();
-  readonly #loop: Loop;
+  readonly #job: BackgroundJob;
+  readonly #failures: JobFailures;
   readonly #writes: Batcher<string, ControlRoomState | undefined>;
 
   constructor(options: HeartbeatRecorderOptions) {
@@ -51,18 +53,23 @@ export class HeartbeatRecorder {
         return { kind: 'each', answers: controlRooms.map((controlRoom) => states.get(controlRoom)) };
       },
     });
-    this.#loop = new Loop(
-      () => this.#writeUnwritten(),
-      () => WRITE_EVERY_MS,
-    );
+    const { metrics, log } = options;
+    const report = {
+      name: 'control_room_heartbeats',
+      failureMessage: 'heartbeats could not be recorded',
+      metrics,
+      log,
+    };
+    this.#failures = new JobFailures(report);
+    this.#job = new BackgroundJob({ ...report, everyMs: WRITE_EVERY_MS, step: () => this.#writeUnwritten() });
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   async stop(): Promise<void> {
-    await this.#loop.stop();
+    await this.#job.stop();
     await this.#writeUnwritten();
   }
 
@@ -94,19 +101,19 @@ export class HeartbeatRecorder {
   }
 
   async #write(controlRooms: readonly string[]): Promise<ReadonlyMap<string, ControlRoomState>> {
-    const { store, work, clock, changeLogger, log } = this.#options;
+    const { store, work, clock, changeLogger } = this.#options;
     try {
       const outcome = await work.run('room_heartbeat', controlRooms.length, (expected) =>
         store.recordHeartbeats(controlRooms, expected),
       );
+      this.#failures.succeeded();
       if (outcome.kind !== 'done') return this.#forget(controlRooms);
       const atMs = clock.nowMs();
       for (const [controlRoom, state] of outcome.result.states) this.#remember(controlRoom, { atMs, state });
       changeLogger.log(outcome.result.changes);
       return outcome.result.states;
     } catch (error) {
-      const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
-      log[level]({ failure: error instanceof Error ? error.message : error }, 'heartbeats could not be recorded');
+      this.#failures.failed(error);
       return this.#forget(controlRooms);
     }
   }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
-import { DatabaseFailure } from '../platform/database-failure';
-import { Loop } from '../platform/loop';
+import { BackgroundJob } from '../platform/background-job';
+import type { Metrics } from '../platform/metrics';
 import type { StateChangeLogger } from './state-change-logger';
 import type { ControlRoomStore } from './store';
 
@@ -10,7 +10,7 @@ const SWEEP_MORE_AFTER_MS = 20;
 
 /** Changes the state of Control Rooms that are silent or oversubscribed for too long, while this server grants. */
 export class StateSweeper {
-  readonly #loop: Loop;
+  readonly #job: BackgroundJob;
   #more = false;
 
   constructor(options: {
@@ -18,40 +18,36 @@ export class StateSweeper {
     readonly role: RoleDuty;
     readonly store: Pick<ControlRoomStore, 'sweepStates'>;
     readonly changeLogger: StateChangeLogger;
+    readonly metrics: Metrics;
     readonly log: Logger;
   }) {
-    const { region, role, store, changeLogger, log } = options;
-    this.#loop = new Loop(
-      async () => {
+    const { region, role, store, changeLogger, metrics, log } = options;
+    this.#job = new BackgroundJob({
+      name: 'control_room_states',
+      everyMs: () => (this.#more ? SWEEP_MORE_AFTER_MS : SWEEP_EVERY_MS),
+      onlyWhileGranting: role,
+      step: async (epoch) => {
         this.#more = false;
-        const verdict = role.verdict();
-        if (verdict.kind !== 'granting') return;
-        try {
-          const swept = await store.sweepStates({ epoch: verdict.epoch, region });
-          if (swept.kind !== 'done') return;
-          const { forgivenSeconds, changes, more } = swept.result;
-          if (forgivenSeconds > 0) {
-            log.info({ forgivenSeconds }, 'no server had checked the Control Rooms; the gap does not count as silence');
-          }
-          changeLogger.log(changes);
-          this.#more = more;
-        } catch (error) {
-          const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
-          log[level](
-            { failure: error instanceof Error ? error.message : error },
-            'the states of Control Rooms could not be checked',
-          );
+        const swept = await store.sweepStates({ epoch, region });
+        if (swept.kind !== 'done') return;
+        const { forgivenSeconds, changes, more } = swept.result;
+        if (forgivenSeconds > 0) {
+          log.info({ forgivenSeconds }, 'no server had checked the Control Rooms; the gap does not count as silence');
         }
+        changeLogger.log(changes);
+        this.#more = more;
       },
-      () => (this.#more ? SWEEP_MORE_AFTER_MS : SWEEP_EVERY_MS),
-    );
+      failureMessage: 'the states of Control Rooms could not be checked',
+      log,
+      metrics,
+    });
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   stop(): Promise<void> {
-    return this.#loop.stop();
+    return this.#job.stop();
   }
 }

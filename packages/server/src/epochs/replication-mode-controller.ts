@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
+import { BackgroundJob } from '../platform/background-job';
 import type { MonotonicClock } from '../platform/clock';
-import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
 import { protectionStep } from './core/replication-mode';
@@ -33,44 +33,47 @@ interface ProtectionDutyOptions {
  */
 export class ProtectionDuty {
   readonly #options: ProtectionDutyOptions;
-  readonly #loop: Loop;
+  readonly #job: BackgroundJob;
   /** The record that is cleared already, while the role has read none newer. */
   #cleared: string | undefined;
-  #told = false;
+  #loggedUnprotected = false;
 
   constructor(options: ProtectionDutyOptions) {
     this.#options = options;
-    this.#loop = new Loop(
-      () => this.#step().catch((error) => this.#failed(error)),
-      () => STEP_EVERY_MS,
-      options.timers,
-    );
+    const { role, log, metrics, timers } = options;
+    this.#job = new BackgroundJob({
+      name: 'replication_mode',
+      everyMs: STEP_EVERY_MS,
+      onlyWhileGranting: role,
+      step: (epoch) => this.#step(epoch),
+      failureMessage: 'the replication mode could not be checked',
+      log,
+      metrics,
+      timers,
+    });
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   stop(): Promise<void> {
-    return this.#loop.stop();
+    return this.#job.stop();
   }
 
-  async #step(): Promise<void> {
+  async #step(epoch: number): Promise<void> {
     const { role, region, replication, policy, metrics } = this.#options;
-    const verdict = role.verdict();
-    if (verdict.kind !== 'granting') return;
     const row = await replication.readMode();
-    if (row?.epoch !== verdict.epoch) return;
+    if (row?.epoch !== epoch) return;
     metrics.unprotected.set(row.unprotected ? 1 : 0);
-    this.#tell(row.unprotected, verdict.epoch);
+    this.#logMode(row.unprotected, epoch);
     const known = role.unprotectedRecord;
     const record = known && known.since === this.#cleared ? undefined : known;
     const { acknowledgedAgoMs, streamedAgoMs } = role;
-    const facts = { epoch: verdict.epoch, acknowledgedAgoMs, streamedAgoMs, row, record };
+    const facts = { epoch, acknowledgedAgoMs, streamedAgoMs, row, record };
     const step = protectionStep(facts, policy);
-    const epoch = { epoch: verdict.epoch, region };
-    if (step.kind === 'grant_unprotected') await this.#grantUnprotected(epoch, step.seenChanges);
-    else if (step.kind === 'protect') await this.#protect(epoch, step.since);
+    if (step.kind === 'grant_unprotected') await this.#grantUnprotected({ epoch, region }, step.seenChanges);
+    else if (step.kind === 'protect') await this.#protect({ epoch, region }, step.since);
   }
 
   async #grantUnprotected(epoch: EpochOfRegion, seenChanges: number): Promise<void> {
@@ -78,32 +81,27 @@ export class ProtectionDuty {
     // Its word that it is on record comes before the first grant that relies on it.
     if (!(await authorityStore.recordUnprotected(epoch))) return;
     this.#cleared = undefined;
-    if (await replication.grantUnprotected(epoch, seenChanges)) this.#tell(true, epoch.epoch);
+    if (await replication.grantUnprotected(epoch, seenChanges)) this.#logMode(true, epoch.epoch);
   }
 
   async #protect(epoch: EpochOfRegion, since: string | undefined): Promise<void> {
     const { authorityStore, replication, acknowledgements } = this.#options;
     const lsn = await replication.protectGrants(epoch);
-    this.#tell(false, epoch.epoch);
+    this.#logMode(false, epoch.epoch);
     if (lsn === undefined || since === undefined) return;
     if (!(await acknowledgements.reached({ ...epoch, lsn }, { withinMs: CAUGHT_UP_WITHIN_MS }))) return;
     await authorityStore.clearUnprotected(epoch, since);
     this.#cleared = since;
   }
 
-  /** Says each change once. */
-  #tell(unprotected: boolean, epoch: number): void {
-    if (unprotected === this.#told) return;
-    this.#told = unprotected;
+  /** Logs each change once. */
+  #logMode(unprotected: boolean, epoch: number): void {
+    if (unprotected === this.#loggedUnprotected) return;
+    this.#loggedUnprotected = unprotected;
     const { log, server } = this.#options;
     if (unprotected) {
       const announce = `${server} grants unprotected in epoch ${epoch}: the other region's follower is gone`;
       log.warn({ announce, alert: 'granting-unprotected', epoch });
     } else log.info({ announce: `${server}: the grants of epoch ${epoch} are protected by the follower again`, epoch });
-  }
-
-  #failed(error: unknown): void {
-    const failure = error instanceof Error ? error.message : error;
-    this.#options.log.debug({ failure }, 'the protection of grants could not be looked after');
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { AcknowledgedSeqs } from '../granting/core/escrow';
+import { JobFailures } from '../platform/background-job';
 import type { MonotonicClock } from '../platform/clock';
-import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
 import { PROCESS_TIMERS, type Timers, wait } from '../platform/timers';
 import { walBytes } from './core/lsn';
@@ -52,6 +52,7 @@ interface AcknowledgementsOptions {
  */
 export class Acknowledgements {
   readonly #options: AcknowledgementsOptions;
+  readonly #failures: JobFailures;
   #epoch = 0;
   #seqs = new AcknowledgedSeqs();
   #waiting: Waiting[] = [];
@@ -60,6 +61,9 @@ export class Acknowledgements {
 
   constructor(options: AcknowledgementsOptions) {
     this.#options = options;
+    const { log, metrics } = options;
+    const failureMessage = "the follower's position could not be read";
+    this.#failures = new JobFailures({ name: 'replication_tracker', failureMessage, log, metrics });
   }
 
   /** What is known now; until a look has shown otherwise, the follower is taken to be there. */
@@ -143,11 +147,10 @@ export class Acknowledgements {
   async #look(): Promise<bigint | undefined> {
     try {
       const lsn = await this.#options.replication.readAcknowledged();
+      this.#failures.succeeded();
       return lsn === undefined ? undefined : walBytes(lsn);
     } catch (error) {
-      const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
-      const failure = error instanceof Error ? error.message : error;
-      this.#options.log[level]({ failure }, 'acknowledgements could not be looked at');
+      this.#failures.failed(error);
       return undefined;
     }
   }

@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
 import type { UncertaintyPolicy } from '../granting/core/adoption';
+import { BackgroundJob } from '../platform/background-job';
 import type { MonotonicClock } from '../platform/clock';
-import { DatabaseFailure } from '../platform/database-failure';
-import { Loop } from '../platform/loop';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
 import { type Freshness, newerAuthority } from './core/authority';
@@ -66,10 +65,10 @@ interface Beacon {
  */
 export class RoleDuty {
   readonly #options: RoleDutyOptions;
-  readonly #watch: Loop;
-  readonly #renewal: Loop;
-  readonly #beacons: Loop;
-  readonly #opening: Loop;
+  readonly #observation: BackgroundJob;
+  readonly #renewal: BackgroundJob;
+  readonly #beacons: BackgroundJob;
+  readonly #opening: BackgroundJob;
   #facts: RoleFacts;
   readonly #startedAtMs: number;
   #streamedAtMs: number;
@@ -77,7 +76,6 @@ export class RoleDuty {
   #followerStreaming = false;
   #beacon: Beacon | undefined;
   #told = '';
-  #storeFailing = false;
 
   constructor(options: RoleDutyOptions) {
     this.#options = options;
@@ -90,40 +88,52 @@ export class RoleDuty {
       authority: undefined,
       proofs: {},
     };
-    const { timers } = options;
-    this.#watch = new Loop(
-      () => this.#observe(),
-      () => (this.#beacon ? AWAIT_ACKNOWLEDGEMENT_EVERY_MS : OBSERVE_EVERY_MS),
-      timers,
-      () => (this.#beacon ? 'await_beacon' : 'observe_role'),
-    );
-    this.#renewal = new Loop(
-      () => this.#renew(),
-      () => this.#renewalDelayMs(),
-      timers,
-    );
-    this.#beacons = new Loop(
-      () => this.#sendBeacon(),
-      () => options.policy.renewalEveryMs,
-      timers,
-    );
-    this.#opening = new Loop(
-      () => this.#openEpochIfDue(),
-      () => this.#renewalDelayMs(),
-      timers,
-    );
+    const { policy, log, metrics, timers } = options;
+    const shared = { log, metrics, timers };
+    this.#observation = new BackgroundJob({
+      ...shared,
+      name: 'role_observation',
+      everyMs: () => (this.#beacon ? AWAIT_ACKNOWLEDGEMENT_EVERY_MS : OBSERVE_EVERY_MS),
+      purpose: () => (this.#beacon ? 'await_beacon' : 'observe_role'),
+      step: () => this.#observe(),
+      failureMessage: 'the database could not be observed',
+    });
+    this.#renewal = new BackgroundJob({
+      ...shared,
+      name: 'authority_renewal',
+      everyMs: () => this.#renewalDelayMs(),
+      step: () => this.#renew(),
+      failureMessage: 'the authority store does not answer',
+      recoveryMessage: 'the authority store answers again',
+      retryableLevel: 'warn',
+    });
+    this.#beacons = new BackgroundJob({
+      ...shared,
+      name: 'replication_beacon',
+      everyMs: policy.renewalEveryMs,
+      step: () => this.#sendBeacon(),
+      failureMessage: 'no beacon could be written',
+    });
+    this.#opening = new BackgroundJob({
+      ...shared,
+      name: 'epoch_opening',
+      everyMs: () => this.#renewalDelayMs(),
+      step: () => this.#openEpochIfDue(),
+      failureMessage: 'the epoch could not be opened',
+      retryableLevel: 'warn',
+    });
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.#loops.map((loop) => loop.start()));
+    await Promise.all(this.#jobs.map((job) => job.start()));
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#loops.map((loop) => loop.stop()));
+    await Promise.all(this.#jobs.map((job) => job.stop()));
   }
 
-  get #loops(): readonly Loop[] {
-    return [this.#watch, this.#renewal, this.#beacons, this.#opening];
+  get #jobs(): readonly BackgroundJob[] {
+    return [this.#observation, this.#renewal, this.#beacons, this.#opening];
   }
 
   /** From here the server says that it does not grant; what still arrives on open connections is served. */
@@ -178,7 +188,7 @@ export class RoleDuty {
 
   /** A request met something that the facts do not show yet. */
   lookAgain(): void {
-    this.#watch.kick();
+    this.#observation.kick();
   }
 
   #freshness(): { nowMs: number; authorityLeaseMs: number } {
@@ -219,44 +229,38 @@ export class RoleDuty {
   }
 
   async #renew(): Promise<void> {
-    await this.#askStore();
-    this.#tell();
-    if (this.verdict().kind === 'must_open_epoch') this.#opening.kick();
+    try {
+      await this.#askStore();
+    } finally {
+      this.#tell();
+      if (this.verdict().kind === 'must_open_epoch') this.#opening.kick();
+    }
   }
 
   async #askStore(): Promise<void> {
-    const { authorityStore, clock, region, server, log } = this.#options;
+    const { authorityStore, clock, region, server } = this.#options;
     // Read before the request leaves: however long the answer takes, the proof is no younger than this.
     const provenFromMs = clock.nowMs();
     const renew =
       this.#facts.database.kind === 'writable' && provenFromMs - this.#observedAtMs < OBSERVATION_AGE_MAX_MS;
-    try {
-      const { record, renewedEpoch } = await authorityStore.renew({ region, server, renew });
-      this.#facts = { ...this.#facts, authority: newerAuthority(this.#facts.authority, record) };
-      if (renewedEpoch !== undefined) {
-        const renewal = { epoch: renewedEpoch, provenFromMs };
-        this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, renewal } };
-      }
-      if (this.#storeFailing) log.info('the authority store answers again');
-      this.#storeFailing = false;
-    } catch (error) {
-      if (!this.#storeFailing) log.warn({ failure: describe(error) }, 'the authority store does not answer');
-      this.#storeFailing = true;
-    }
+    const { record, renewedEpoch } = await authorityStore.renew({ region, server, renew });
+    this.#facts = { ...this.#facts, authority: newerAuthority(this.#facts.authority, record) };
+    if (renewedEpoch === undefined) return;
+    const renewal = { epoch: renewedEpoch, provenFromMs };
+    this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, renewal } };
   }
 
   /** At most one beacon is under way; one that could no longer prove anything is given up. */
   async #sendBeacon(): Promise<void> {
     if (this.#facts.database.kind !== 'writable' || !this.#followerStreaming) return;
-    const { clock, policy, epochs, log } = this.#options;
+    const { clock, policy, epochs } = this.#options;
     const provenFromMs = clock.nowMs();
     if (this.#beacon && provenFromMs - this.#beacon.provenFromMs < policy.authorityLeaseMs) return;
     try {
       this.#beacon = { lsn: await epochs.writeBeacon(), provenFromMs };
-    } catch (error) {
-      log.debug({ failure: describe(error) }, 'no beacon could be written');
+    } finally {
+      this.#observation.kick();
     }
-    this.#watch.kick();
   }
 
   async #openEpochIfDue(): Promise<void> {
@@ -278,10 +282,9 @@ export class RoleDuty {
           ...outcome,
         });
       }
-    } catch (error) {
-      log.warn({ epoch, failure: describe(error) }, 'the epoch could not be opened');
+    } finally {
+      await this.#observe();
     }
-    await this.#observe();
   }
 
   #renewalDelayMs(): number {
@@ -323,9 +326,4 @@ export class RoleDuty {
 /** An epoch that is about to be opened is, to everyone else, not open. */
 export function reasonOf(verdict: Exclude<RoleVerdict, { kind: 'granting' }>): NotGrantingReason {
   return verdict.kind === 'must_open_epoch' ? 'epoch_not_open' : verdict.because;
-}
-
-function describe(error: unknown): string {
-  if (error instanceof DatabaseFailure) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
-import type { ExpectedEpoch } from '../epochs/store';
-import { DatabaseFailure } from '../platform/database-failure';
-import { Loop } from '../platform/loop';
+import { BackgroundJob } from '../platform/background-job';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
 import type { TriadClaims } from '../redundancy/core/triad';
@@ -24,51 +22,50 @@ export interface SweeperOptions {
   readonly timers?: Timers | undefined;
 }
 
-/** Ends leases whose time has passed, in small transactions. Checkouts reclaim by themselves; this keeps the books. */
+/** Ends expired leases in small transactions. Checkouts reclaim expired seats themselves; the sweeper cleans up. */
 export class Sweeper {
-  readonly #loop: Loop;
+  readonly #options: SweeperOptions;
+  readonly #job: BackgroundJob;
   #more = false;
   #sweeps = 0;
 
   constructor(options: SweeperOptions) {
-    const { region, role, triadClaims, log } = options;
-    this.#loop = new Loop(
-      async () => {
-        this.#more = false;
-        const verdict = role.verdict();
-        if (verdict.kind !== 'granting') return;
-        try {
-          await this.#sweep({ epoch: verdict.epoch, region, triads: triadClaims() }, options);
-        } catch (error) {
-          const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
-          log[level]({ failure: error instanceof Error ? error.message : error }, 'the sweep failed');
-        }
-      },
-      () => (this.#more ? SWEEP_MORE_AFTER_MS : SWEEP_EVERY_MS),
-      options.timers,
-    );
+    this.#options = options;
+    const { role, log, metrics, timers } = options;
+    this.#job = new BackgroundJob({
+      name: 'sweeper',
+      everyMs: () => (this.#more ? SWEEP_MORE_AFTER_MS : SWEEP_EVERY_MS),
+      onlyWhileGranting: role,
+      step: (epoch) => this.#sweep(epoch),
+      failureMessage: 'the sweep failed',
+      log,
+      metrics,
+      timers,
+    });
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   stop(): Promise<void> {
-    return this.#loop.stop();
+    return this.#job.stop();
   }
 
-  async #sweep(expected: ExpectedEpoch, { leases, queries, metrics, log }: SweeperOptions): Promise<void> {
-    const swept = await leases.expire(expected);
+  async #sweep(epoch: number): Promise<void> {
+    const { region, triadClaims, leases, queries, metrics, log } = this.#options;
+    this.#more = false;
+    const swept = await leases.expire({ epoch, region, triads: triadClaims() });
     if (swept.kind !== 'done') return;
     const { expired, more, overdraftChanges } = swept.result;
     metrics.expiries.inc(expired);
     this.#more = more;
-    for (const change of overdraftChanges) tellOverdraft(log, change);
+    for (const change of overdraftChanges) logOverdraft(log, change);
     if (this.#sweeps++ % POOLS_SHOWN_EVERY_SWEEPS === 0) metrics.showPools(await queries.readPools());
   }
 }
 
-function tellOverdraft(log: Logger, change: OverdraftChange): void {
+function logOverdraft(log: Logger, change: OverdraftChange): void {
   const { product, feature, seats, overdraft, seatsTaken } = change;
   if (change.overdrawn) {
     const announce = `${product}/${feature} is in overdraft: ${seatsTaken} seats are taken, ${seats} were sold and ${overdraft} more may be`;

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
-import { DatabaseFailure } from '../platform/database-failure';
-import { Loop } from '../platform/loop';
+import { BackgroundJob } from '../platform/background-job';
 import type { Metrics } from '../platform/metrics';
 import type { ExpiryWarning, LicenseStore } from './store';
 
@@ -14,8 +13,8 @@ interface ExpiryWarningsOptions {
   readonly region: string;
   readonly role: Pick<RoleDuty, 'verdict'>;
   readonly store: Pick<LicenseStore, 'read' | 'claimExpiryWarnings'>;
-  readonly metrics: Pick<Metrics, 'showValidity'>;
-  readonly log: Pick<Logger, 'warn' | 'error' | 'debug'>;
+  readonly metrics: Pick<Metrics, 'showValidity' | 'jobFailures'>;
+  readonly log: Pick<Logger, 'warn' | 'error' | 'info' | 'debug'>;
 }
 
 /**
@@ -24,46 +23,45 @@ interface ExpiryWarningsOptions {
  */
 export class ExpiryWarnings {
   readonly #options: ExpiryWarningsOptions;
-  readonly #loop: Loop;
+  readonly #job: BackgroundJob;
   #isChecked = false;
 
   constructor(options: ExpiryWarningsOptions) {
     this.#options = options;
-    this.#loop = new Loop(
-      () => this.check(),
-      () => (this.#isChecked ? CHECK_EVERY_MS : RETRY_EVERY_MS),
-    );
+    const { log, metrics } = options;
+    this.#job = new BackgroundJob({
+      name: 'license_expiry',
+      everyMs: () => (this.#isChecked ? CHECK_EVERY_MS : RETRY_EVERY_MS),
+      step: () => this.check(),
+      failureMessage: 'the validity of licenses could not be checked',
+      log,
+      metrics,
+    });
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   stop(): Promise<void> {
-    return this.#loop.stop();
+    return this.#job.stop();
   }
 
   async check(): Promise<void> {
     const { region, role, store, metrics, log } = this.#options;
     this.#isChecked = false;
-    try {
-      metrics.showValidity(
-        (await store.read()).map(({ licenseId, validSeconds }) => ({
-          licenseId,
-          validDays: validSeconds === null ? Number.POSITIVE_INFINITY : validSeconds / DAY_SECONDS,
-        })),
-      );
-      const verdict = role.verdict();
-      if (verdict.kind !== 'granting') return;
-      const claimed = await store.claimExpiryWarnings({ epoch: verdict.epoch, region });
-      if (claimed.kind !== 'done') return;
-      for (const warning of claimed.result) logWarning(log, warning);
-      this.#isChecked = true;
-    } catch (error) {
-      const level = error instanceof DatabaseFailure && error.retryable ? 'debug' : 'error';
-      const failure = error instanceof Error ? error.message : error;
-      log[level]({ failure }, 'the validity of licenses could not be checked');
-    }
+    metrics.showValidity(
+      (await store.read()).map(({ licenseId, validSeconds }) => ({
+        licenseId,
+        validDays: validSeconds === null ? Number.POSITIVE_INFINITY : validSeconds / DAY_SECONDS,
+      })),
+    );
+    const verdict = role.verdict();
+    if (verdict.kind !== 'granting') return;
+    const claimed = await store.claimExpiryWarnings({ epoch: verdict.epoch, region });
+    if (claimed.kind !== 'done') return;
+    for (const warning of claimed.result) logWarning(log, warning);
+    this.#isChecked = true;
   }
 }
 

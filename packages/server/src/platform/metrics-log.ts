@@ -1,30 +1,35 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { Loop } from './loop';
+import { BackgroundJob } from './background-job';
+import type { Metrics } from './metrics';
 
 /**
- * Writes the server's numbers into its log, for places that read logs and do not scrape: every counter as what was
- * counted since the last line, every gauge as it stands, summed over their labels; of days left, the fewest.
+ * Writes the metrics into the log, for installations that read logs and do not scrape. A counter is logged as its increase
+ * since the last line, a gauge as its value; both are summed over their labels. Of `_days` gauges the minimum is logged.
  */
 export class MetricsLog {
-  readonly #loop: Loop;
+  readonly #job: BackgroundJob;
   readonly #counted = new Map<string, number>();
 
-  constructor(registry: Registry, { log, everyMs }: { log: Logger; everyMs: number }) {
-    this.#loop = new Loop(
-      async () => {
-        log.info({ metrics: await this.#numbers(registry) }, 'metrics');
+  constructor({ metrics, log, everyMs }: { metrics: Metrics; log: Logger; everyMs: number }) {
+    this.#job = new BackgroundJob({
+      name: 'metrics_log',
+      everyMs,
+      step: async () => {
+        log.info({ metrics: await this.#numbers(metrics.registry) }, 'metrics');
       },
-      () => everyMs,
-    );
+      failureMessage: 'the metrics could not be logged',
+      log,
+      metrics,
+    });
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   stop(): Promise<void> {
-    return this.#loop.stop();
+    return this.#job.stop();
   }
 
   async #numbers(registry: Registry): Promise<Record<string, number>> {

@@ -109,6 +109,12 @@ export class Metrics {
     name: 'evergrant_contentions_total',
     help: 'Transactions tried again because the database chose another one',
   });
+  readonly jobFailures = new Counter({
+    ...this.#shared,
+    name: 'evergrant_job_failures_total',
+    help: 'Failed steps of background jobs, by job',
+    labelNames: ['job'] as const,
+  });
   readonly requestSeconds = new Histogram({
     ...this.#shared,
     name: 'evergrant_http_request_seconds',

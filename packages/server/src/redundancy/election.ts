@@ -1,9 +1,8 @@
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
 import type { RoleDuty } from '../epochs/role-monitor';
+import { BackgroundJob, JobFailures, type JobReport } from '../platform/background-job';
 import type { MonotonicClock } from '../platform/clock';
-import { DatabaseFailure } from '../platform/database-failure';
-import { Loop } from '../platform/loop';
+import type { Metrics } from '../platform/metrics';
 import type { PeerView, QuorumVerdict } from './core/quorum';
 import {
   claimOn,
@@ -24,7 +23,7 @@ interface TriadElectionOptions {
   readonly role: RoleDuty;
   readonly store: TriadStore;
   readonly clock: MonotonicClock;
-  readonly registry: Registry;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 
@@ -57,7 +56,8 @@ const HEARTBEAT_EVERY_MS = 1_000;
  */
 export class TriadElection {
   readonly #options: TriadElectionOptions;
-  readonly #loop: Loop;
+  readonly #job: BackgroundJob;
+  readonly #failures: JobFailures;
   readonly #metrics: TriadMetrics;
   readonly #held = new Map<string, HeldTerm>();
   readonly #logged = new Map<string, QuorumState>();
@@ -66,26 +66,32 @@ export class TriadElection {
 
   constructor(options: TriadElectionOptions) {
     this.#options = options;
-    this.#metrics = new TriadMetrics(options.registry);
-    this.#loop = new Loop(
-      () => this.#step(),
-      () => HEARTBEAT_EVERY_MS,
-    );
+    this.#metrics = new TriadMetrics(options.metrics.registry);
+    const { log, metrics } = options;
+    const report: JobReport = {
+      name: 'triad_election',
+      failureMessage: 'presence or control of a triad could not be recorded',
+      retryableLevel: 'warn',
+      log,
+      metrics,
+    };
+    this.#failures = new JobFailures(report);
+    this.#job = new BackgroundJob({ ...report, everyMs: HEARTBEAT_EVERY_MS, step: () => this.#step() });
   }
 
   /** @param address the address at which clients reach this server itself */
   start(address: string): void {
     this.#address = address;
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   /** Resigns, so that the other servers need not wait until the control lease expires. */
   async stop(): Promise<void> {
-    await this.#loop.stop();
+    await this.#job.stop();
     if (!this.#isMember(this.#triads) || this.#options.role.database.kind !== 'writable') return;
     const claims = this.claims();
     this.#held.clear();
-    await this.#options.store.resign(claims).catch((error) => this.#logFailure(error));
+    await this.#options.store.resign(claims).catch((error) => this.#failures.failed(error));
   }
 
   /** Returns the terms whose renewal is still fresh. A process that was stopped for too long holds none. */
@@ -113,18 +119,14 @@ export class TriadElection {
       this.#triads = [];
       return;
     }
-    try {
-      if (this.#isMember(this.#triads)) await store.heartbeat({ server, address: this.#address });
-      const provenFromMs = this.#options.clock.nowMs();
-      const triads = await store.read();
-      const isNewMember = this.#isMember(triads) && !this.#isMember(this.#triads);
-      this.#triads = triads;
-      for (const facts of triads) await this.#renewOrAcquire(facts, provenFromMs);
-      this.#report();
-      if (isNewMember) this.#loop.kick();
-    } catch (error) {
-      this.#logFailure(error);
-    }
+    if (this.#isMember(this.#triads)) await store.heartbeat({ server, address: this.#address });
+    const provenFromMs = this.#options.clock.nowMs();
+    const triads = await store.read();
+    const isNewMember = this.#isMember(triads) && !this.#isMember(this.#triads);
+    this.#triads = triads;
+    for (const facts of triads) await this.#renewOrAcquire(facts, provenFromMs);
+    this.#report();
+    if (isNewMember) this.#job.kick();
   }
 
   async #renewOrAcquire(facts: TriadFacts, provenFromMs: number): Promise<void> {
@@ -143,7 +145,7 @@ export class TriadElection {
         const { term, leasesProlonged } = outcome;
         this.#held.set(name, { term, provenFromMs });
         this.#metrics.acquired.inc({ triad: name });
-        this.#loop.kick();
+        this.#job.kick();
         log.info({ announce: `${server} is in control of ${name}, term ${term}: ${leasesProlonged} leases prolonged` });
         return;
       }
@@ -190,11 +192,5 @@ export class TriadElection {
     } else {
       log.info({ announce: `triad ${triad}: all servers are present`, triad });
     }
-  }
-
-  #logFailure(error: unknown): void {
-    const level = error instanceof DatabaseFailure && error.retryable ? 'warn' : 'error';
-    const failure = error instanceof Error ? error.message : error;
-    this.#options.log[level]({ failure }, 'presence or control of a triad could not be recorded');
   }
 }

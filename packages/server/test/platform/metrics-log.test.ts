@@ -13,7 +13,7 @@ it('writes counters as what was counted since, and gauges as they stand', async 
     },
   });
   const metrics = new Metrics();
-  const metricsLog = new MetricsLog(metrics.registry, { log: pino(stream), everyMs: 20 });
+  const metricsLog = new MetricsLog({ metrics, log: pino(stream), everyMs: 20 });
   metrics.expiries.inc(3);
   metricsLog.start();
   const first = await eventually('a first line', () => lines[0]);

@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer, ServerOptions } from 'node:https';
 import type { Logger } from 'pino';
 import { readTlsFiles, type TlsFiles, tlsMistake } from '../../config/security';
-import { Loop } from '../loop';
+import { BackgroundJob } from '../background-job';
 import type { Metrics } from '../metrics';
 
 const TLS_MIN_VERSION = 'TLSv1.2';
@@ -24,25 +24,29 @@ export function tlsOptions(files: TlsFiles): ServerOptions {
 
 /** Takes renewed certificates into use without a restart; what is not usable changes nothing and is said. */
 export class CertificateWatch {
-  readonly #loop: Loop;
+  readonly #job: BackgroundJob;
   #content: string;
   #said = '';
 
   constructor(options: { server: HttpsServer; files: TlsFiles; log: Logger; metrics: Metrics }) {
     this.#content = contentOf(readTlsFiles(options.files));
-    this.#loop = new Loop(
-      async () => this.#look(options),
-      () => LOOK_EVERY_MS,
-    );
+    this.#job = new BackgroundJob({
+      name: 'tls_certificate',
+      everyMs: LOOK_EVERY_MS,
+      step: async () => this.#look(options),
+      failureMessage: 'the TLS certificate could not be checked',
+      log: options.log,
+      metrics: options.metrics,
+    });
     showExpiry(readTlsFiles(options.files).cert, options.metrics);
   }
 
   start(): void {
-    void this.#loop.start();
+    void this.#job.start();
   }
 
   stop(): Promise<void> {
-    return this.#loop.stop();
+    return this.#job.stop();
   }
 
   #look({
