@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FORMAT, HASH_BEFORE_THE_FIRST, readLine } from '@evergrant/formats/audit/event';
-import { MEANINGS } from '@evergrant/formats/audit/finding';
+import { FORMAT, GENESIS_HASH, readLine } from '@evergrant/formats/audit/event';
+import { FINDING_MEANINGS } from '@evergrant/formats/audit/finding';
 
 const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -36,7 +36,7 @@ const kindsBroughtIn = (): string[] =>
 
 describe('the page of the audit log', () => {
   it('explains every finding, and none that is not there', () => {
-    expect(namedIn('What a verification finds').sort()).toEqual(Object.keys(MEANINGS).sort());
+    expect(namedIn('What a verification finds').sort()).toEqual(Object.keys(FINDING_MEANINGS).sort());
   });
 
   it('explains every kind of event, and none that is not there', () => {
@@ -48,9 +48,9 @@ describe('the page of the audit log', () => {
     const line = /```json\n(.+)\n```/.exec(PAGE)?.[1] ?? '';
     const bytes = /```text\n(.+)\n```/.exec(PAGE)?.[1] ?? '';
     const verdict = readLine(line);
-    if (verdict.kind !== 'event') throw new Error(verdict.because);
+    if (verdict.kind !== 'event') throw new Error(verdict.reason);
     const { hash, previousHash } = verdict.event;
-    expect(previousHash).toBe(HASH_BEFORE_THE_FIRST);
+    expect(previousHash).toBe(GENESIS_HASH);
     expect(createHash('sha256').update(Buffer.alloc(32)).update(bytes).digest('hex')).toBe(hash);
     expect(PAGE).toContain(`\`${FORMAT}\``);
   });

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { unarmour } from '@evergrant/formats/license/armor';
+import { dearmor } from '@evergrant/formats/license/armor';
 import { type LeaseProof, publicKeysOf, TokenVerifier } from './keys/lease-proof';
 
 export interface OfflineSeatsOptions {
@@ -49,9 +49,9 @@ export async function readOfflineSeats(options: OfflineSeatsOptions): Promise<Of
   } catch (error) {
     return refused('unreadable', `${file} cannot be read: ${(error as Error).message}`);
   }
-  const armoured = unarmour(text);
-  if (armoured.kind === 'unreadable') return refused('unreadable', `${file} is not whole: ${armoured.because}`);
-  const block = armoured.blocks.find(({ label }) => label === RESPONSE_LABEL);
+  const armored = dearmor(text);
+  if (armored.kind === 'unreadable') return refused('unreadable', `${file} is not whole: ${armored.reason}`);
+  const block = armored.blocks.find(({ label }) => label === RESPONSE_LABEL);
   if (!block) return refused('unreadable', `${file} holds no offline response`);
   const verifier = new TokenVerifier(publicKeysOf(keys));
   const signed = await verifier.claimsOf(block.body, RESPONSE_TYPE);

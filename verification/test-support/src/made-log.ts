@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import {
+  checkpointHash,
   createStatementReader,
   createStatementSigner,
-  linkTo,
   type ReadStatement,
 } from '@evergrant/formats/audit/checkpoint';
-import { type AuditEvent, HASH_BEFORE_THE_FIRST, hashOf, lineOf } from '@evergrant/formats/audit/event';
+import { type AuditEvent, GENESIS_HASH, hashOf, lineOf } from '@evergrant/formats/audit/event';
 import type { Finding } from '@evergrant/formats/audit/finding';
 import { eventsOf } from '@evergrant/formats/audit/lines';
 import type { StoredStatement } from '@evergrant/formats/audit/statement-check';
@@ -36,7 +36,7 @@ export interface MadeLog {
 }
 
 export function chained(events: readonly Omit<AuditEvent, 'previousHash' | 'hash'>[]): AuditEvent[] {
-  let previousHash = HASH_BEFORE_THE_FIRST;
+  let previousHash = GENESIS_HASH;
   return events.map((event) => {
     const hash = hashOf({ ...event, previousHash });
     const linked = { ...event, previousHash, hash };
@@ -86,7 +86,16 @@ export async function checkpointsOf(
   for (const seq of after) {
     const { chain: name, hash, epoch, era } = chain[seq - 1]!;
     const number: number = (before?.number ?? 0) + 1;
-    const claims = { chain: name, seq, hash, epoch, era, ...WHO, number, previous: before ? linkTo(before.jws) : null };
+    const claims = {
+      chain: name,
+      seq,
+      hash,
+      epoch,
+      era,
+      ...WHO,
+      number,
+      previous: before ? checkpointHash(before.jws) : null,
+    };
     before = { chain: name, number, jws: await signer.signCheckpoint(claims) };
     made.push(before);
   }

@@ -3,7 +3,7 @@ import type { LicenseDocument } from '@evergrant/formats/license/document';
 import { type Issue, issueLicense } from '@evergrant/formats/license/issue';
 import { generateKey, type PrivateKey, publicPart } from '@evergrant/formats/license/keys';
 import type { Trust } from '@evergrant/formats/license/trust';
-import { completeDraft } from '@evergrant/formats/license/with-defaults';
+import { withDefaults } from '@evergrant/formats/license/with-defaults';
 
 export const NOW_MS = Date.parse('2026-06-01T12:00:00Z');
 export const GUID = '1c9f9d4e-6c5a-4a52-8a3d-1f6a1b7c2d3e';
@@ -21,8 +21,8 @@ export const DRAFT = {
 };
 
 export function documentOf(draft: object): LicenseDocument {
-  const read = completeDraft(draft);
-  if (read.kind === 'mistaken') throw new Error(JSON.stringify(read.mistakes));
+  const read = withDefaults(draft);
+  if (read.kind === 'invalid') throw new Error(JSON.stringify(read.errors));
   return read.value;
 }
 

@@ -1,13 +1,13 @@
 import { closeSync, createReadStream, openSync } from 'node:fs';
 import { eventsOf, linesOf } from '@evergrant/formats/audit/lines';
 import type { StoredStatement } from '@evergrant/formats/audit/statement-check';
-import type { EventOrNot } from '@evergrant/formats/audit/verification';
+import type { ExportLine } from '@evergrant/formats/audit/verification';
 import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { unusableFile } from '../files';
 
 /** Reads the events of an export. @throws CommandError when the file cannot be read */
-export function eventsIn(file: string): AsyncIterable<EventOrNot> {
+export function eventsIn(file: string): AsyncIterable<ExportLine> {
   return eventsOf(bytesOf(file), file);
 }
 

@@ -1,4 +1,9 @@
-import { Books, type DayAccount, type DenialsAccount, type RecordOfDays } from '@evergrant/formats/audit/accounting';
+import {
+  type DailyRecords,
+  type DayAccount,
+  type DenialsAccount,
+  SeatAccounting,
+} from '@evergrant/formats/audit/accounting';
 import { createStatementReader } from '@evergrant/formats/audit/checkpoint';
 import { type Finding, finding } from '@evergrant/formats/audit/finding';
 import { type VerificationInput, type VerificationSummary, verifyLog } from '@evergrant/formats/audit/verification';
@@ -63,7 +68,7 @@ export async function verifyServer(
     });
   }
   const keys = [...(await log.jwks()).keys, ...(jwks === undefined ? [] : readKeySet(jwks).keys)];
-  const books = new Books(heads.heads.flatMap(accountOf));
+  const books = new SeatAccounting(heads.heads.flatMap(accountOf));
   const outcome = await collect(
     {
       events: eventsAfter(log),
@@ -88,20 +93,20 @@ function accountOf({ chain, seq, seatsTaken, seatsTakenByLog }: HeadsView['heads
 
 async function withBooks(
   { findings, summary }: VerificationOutcome,
-  books: Books,
+  books: SeatAccounting,
   { at }: HeadsView,
   log: ServerLog,
 ): Promise<VerificationOutcome> {
   const record = books.days ? await readRecord(log, books.days) : { usage: [], denials: [] };
-  const openFrom = new Date(Date.parse(at) - DAY_SETTLES_WITHIN_MS).toISOString().slice(0, 10);
-  const disagreements = books.check(record, openFrom);
+  const firstOpenDay = new Date(Date.parse(at) - DAY_SETTLES_WITHIN_MS).toISOString().slice(0, 10);
+  const disagreements = books.check(record, firstOpenDay);
   return {
     findings: [...findings, ...disagreements].slice(0, FINDINGS_KEPT_MAX),
     summary: { ...summary, findings: summary.findings + disagreements.length },
   };
 }
 
-async function readRecord(log: ServerLog, days: Days): Promise<RecordOfDays> {
+async function readRecord(log: ServerLog, days: Days): Promise<DailyRecords> {
   const usage: DayAccount[] = [];
   const denials: DenialsAccount[] = [];
   for (const { first, last } of yearsOf(days)) {

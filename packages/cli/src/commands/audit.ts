@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { table } from '@evergrant/core/text-table';
 import type { AuditEvent } from '@evergrant/formats/audit/event';
-import { MEANINGS } from '@evergrant/formats/audit/finding';
-import { asCsv, asJsonLines } from '@evergrant/formats/audit/streams';
+import { FINDING_MEANINGS } from '@evergrant/formats/audit/finding';
+import { toCsv, toJsonLines } from '@evergrant/formats/audit/streams';
 import { type Command, Option } from 'commander';
 import pc from 'picocolors';
 import { ServerLog } from '../audit/server-log';
@@ -94,7 +94,7 @@ async function outcomeOf(openServer: OpenServer, flags: VerifyFlags, output: Out
 function tell({ findings, summary }: VerificationOutcome, output: Output): void {
   for (const { code, text } of findings.slice(0, FINDINGS_SHOWN_MAX)) {
     output.line(`${pc.red(code)}  ${text}`);
-    output.line(`  ${pc.dim(`means: ${MEANINGS[code]}`)}`);
+    output.line(`  ${pc.dim(`means: ${FINDING_MEANINGS[code]}`)}`);
   }
   const more = summary.findings - Math.min(findings.length, FINDINGS_SHOWN_MAX);
   if (more > 0) output.line(`… and ${more} more`);
@@ -126,7 +126,7 @@ async function exportLog(openServer: OpenServer, flags: ExportFlags): Promise<vo
   }
   const { chain, kind, since, until } = flags;
   const events = log.events({ chain, kind, since, until });
-  const stream = flags.format === 'csv' ? asCsv(events) : asJsonLines(events);
+  const stream = flags.format === 'csv' ? toCsv(events) : toJsonLines(events);
   await pipeline(stream, flags.out === undefined ? process.stdout : openNewFile(flags.out), {
     end: flags.out !== undefined,
   });

@@ -125,7 +125,7 @@ function request({ controlRoom, name, want, for: durationSeconds, out, json }: R
   const file = writeOfflineRequest({ version: 1, controlRoom, nonce, name, wanted: [...want], durationSeconds });
   // What is written has to be readable: everything wrong with it is said here, not at the administrator's desk.
   const read = readOfflineRequest(file);
-  if (read.kind === 'unreadable') throw unusable('The request', read.because);
+  if (read.kind === 'unreadable') throw unusable('The request', read.reason);
   writeNewFile(out, file);
   output.document({ nonce, file: out });
   output.line(
@@ -136,7 +136,7 @@ function request({ controlRoom, name, want, for: durationSeconds, out, json }: R
 async function verify(path: string, { controlRoom, request: requestPath, keys, json }: FileFlags): Promise<void> {
   const output = createOutput(json === true);
   const asked = requestPath === undefined ? undefined : readOfflineRequest(readText(requestPath));
-  if (asked?.kind === 'unreadable') throw unusable(requestPath ?? '', asked.because);
+  if (asked?.kind === 'unreadable') throw unusable(requestPath ?? '', asked.reason);
   const nonce = asked?.document.nonce;
   const { leases } = await verified(path, { keys, controlRoom, nonce });
   output.document({ controlRoom, leases });
@@ -148,8 +148,8 @@ async function verified(path: string, how: { keys: string; controlRoom: string; 
   const context = { keys: readKeySet(how.keys), controlRoom, nonce, nowMs: Date.now() };
   const verdict = await verifyOfflineResponse(readText(path), context);
   if (verdict.kind === 'valid') return verdict;
-  if (verdict.kind === 'unreadable') throw unusable(path, verdict.because);
-  throw new CommandError({ exitCode: EXIT.refused, code: verdict.code, message: `${path}: ${verdict.because}.` });
+  if (verdict.kind === 'unreadable') throw unusable(path, verdict.reason);
+  throw new CommandError({ exitCode: EXIT.refused, code: verdict.code, message: `${path}: ${verdict.reason}.` });
 }
 
 function show(leases: readonly OfflineLease[], output: Output): void {
@@ -180,9 +180,9 @@ async function giveBack(path: string, { controlRoom, keys, out, json }: FileFlag
 async function verifyReceipt(path: string, { keys, json }: FileFlags): Promise<void> {
   const output = createOutput(json === true);
   const verdict = await verifyOfflineReceipt(readText(path), readKeySet(keys));
-  if (verdict.kind === 'unreadable') throw unusable(path, verdict.because);
+  if (verdict.kind === 'unreadable') throw unusable(path, verdict.reason);
   if (verdict.kind === 'refused') {
-    throw new CommandError({ exitCode: EXIT.refused, code: verdict.code, message: `${path}: ${verdict.because}.` });
+    throw new CommandError({ exitCode: EXIT.refused, code: verdict.code, message: `${path}: ${verdict.reason}.` });
   }
   output.document(verdict.receipt);
   output.line(`${verdict.receipt.leases.length} leases were given back.`);
@@ -204,9 +204,9 @@ async function carryToServer(
 }
 
 function controlRoomOf(
-  file: { kind: 'read'; document: { controlRoom: string } } | { kind: 'unreadable'; because: string },
+  file: { kind: 'read'; document: { controlRoom: string } } | { kind: 'unreadable'; reason: string },
 ): string {
-  if (file.kind === 'unreadable') throw unusable('The file', file.because);
+  if (file.kind === 'unreadable') throw unusable('The file', file.reason);
   return file.document.controlRoom;
 }
 

@@ -26,7 +26,7 @@ export interface DenialsAccount {
 }
 
 /** What the database keeps of its events for reports. */
-export interface RecordOfDays {
+export interface DailyRecords {
   readonly usage: readonly DayAccount[];
   readonly denials: readonly DenialsAccount[];
 }
@@ -37,7 +37,7 @@ interface Counted {
 }
 
 /** Counts the seats and the denials of each pool from its events alone, to be held against what the database says of itself. */
-export class Books {
+export class SeatAccounting {
   readonly #accounts: ReadonlyMap<string, PoolAccount>;
   readonly #counted = new Map<string, Counted>();
   readonly #denials = new Map<string, DenialsAccount>();
@@ -82,12 +82,12 @@ export class Books {
     this.#denials.set(keyOf(none), { ...before, denials: before.denials + 1, seatsAsked });
   }
 
-  /** `openFrom`: the first of the days on which more may have come since the events were read. */
-  check({ usage, denials }: RecordOfDays, openFrom: string): Finding[] {
+  /** `firstOpenDay`: the first of the days on which more may have come since the events were read. */
+  check({ usage, denials }: DailyRecords, firstOpenDay: string): Finding[] {
     return [
       ...this.#checkPools(),
-      ...usage.flatMap((account) => this.#checkUsage(account, openFrom)),
-      ...this.#checkDenials(denials, openFrom),
+      ...usage.flatMap((account) => this.#checkUsage(account, firstOpenDay)),
+      ...this.#checkDenials(denials, firstOpenDay),
     ];
   }
 
@@ -104,15 +104,15 @@ export class Books {
     }
   }
 
-  #checkUsage({ chain, day, seatsPeak }: DayAccount, openFrom: string): Finding[] {
+  #checkUsage({ chain, day, seatsPeak }: DayAccount, firstOpenDay: string): Finding[] {
     const peak = this.#counted.get(chain)?.peaks.get(day);
-    if (day >= openFrom || peak === undefined || peak === seatsPeak) return [];
+    if (day >= firstOpenDay || peak === undefined || peak === seatsPeak) return [];
     const text = `its record of usage has a peak of ${seatsPeak} on ${day}, its events ${peak}`;
     return [disagreement(chain, null, text)];
   }
 
   /** What is recorded is in the events and the other way round; on a day that is open, more may be recorded by now. */
-  *#checkDenials(recorded: readonly DenialsAccount[], openFrom: string): Generator<Finding> {
+  *#checkDenials(recorded: readonly DenialsAccount[], firstOpenDay: string): Generator<Finding> {
     const byRecord = new Map(recorded.map((account) => [keyOf(account), account]));
     for (const [key, { chain, day, code }] of new Map([...byRecord, ...this.#denials])) {
       if (!this.#accounts.has(chain)) continue;
@@ -120,7 +120,7 @@ export class Books {
       const counted = this.#denials.get(key) ?? NO_DENIALS;
       const more = record.denials - counted.denials;
       const moreSeats = record.seatsAsked - counted.seatsAsked;
-      if (day >= openFrom ? more >= 0 && moreSeats >= 0 : more === 0 && moreSeats === 0) continue;
+      if (day >= firstOpenDay ? more >= 0 && moreSeats >= 0 : more === 0 && moreSeats === 0) continue;
       const text = `its record has ${sum(record)} denied with ${code} on ${day}, its events ${sum(counted)}`;
       yield disagreement(chain, null, text);
     }
@@ -136,7 +136,7 @@ const keyOf = ({ chain, day, code }: DenialsAccount): string => `${day} ${chain}
 const dayOf = (at: string): string => at.slice(0, 10);
 
 function disagreement(chain: string, seq: number | null, text: string): Finding {
-  return finding('books_disagree', chain, seq, `${chain}: ${text}`);
+  return finding('accounting_mismatch', chain, seq, `${chain}: ${text}`);
 }
 
 function seatsTakenIn(body: string): number | undefined {

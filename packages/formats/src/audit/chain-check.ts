@@ -1,14 +1,14 @@
-import { isOlder, type Statement } from './checkpoint';
+import { precedes, type Statement } from './checkpoint';
 import type { AuditEvent } from './event';
 import { type Finding, type FindingCode, finding } from './finding';
 import { LinkCheck } from './link-check';
-import type { Losses } from './lost-ranges';
+import type { LostRanges } from './lost-ranges';
 import type { CheckedStatement } from './statement-check';
 
 export interface ChainCheckOptions {
   readonly chain: string;
   readonly whole: boolean;
-  readonly losses: Losses;
+  readonly losses: LostRanges;
   /** The next believed statement of the chain in their order; undefined at the end. */
   readonly nextStatement: () => Promise<CheckedStatement | undefined>;
 }
@@ -84,7 +84,7 @@ export class ChainCheck {
   async #statementsBefore(event: AuditEvent, lastSeq: number): Promise<Finding[]> {
     const findings = await this.#fill();
     for (let pending = this.#pending; pending; pending = this.#pending) {
-      const lost = pending.seq >= event.seq && isOlder(pending, event);
+      const lost = pending.seq >= event.seq && precedes(pending, event);
       // One that points into a hole says nothing new: the hole is told.
       if (!lost && pending.seq >= event.seq) break;
       if (lost) this.#options.losses.lost(pending, lastSeq);

@@ -39,7 +39,7 @@ export type Statement =
   | ({ readonly kind: 'checkpoint'; readonly jws: string } & CheckpointClaims)
   | ({ readonly kind: 'head'; readonly jws: string } & HeadClaims);
 
-export type StatementVerdict = Statement | { readonly kind: 'forged'; readonly because: string };
+export type StatementVerdict = Statement | { readonly kind: 'forged'; readonly reason: string };
 
 const TYPES = { checkpoint: 'evergrant-checkpoint+jwt', head: 'evergrant-head+jwt' } as const;
 
@@ -64,7 +64,7 @@ export async function createStatementSigner(keys: readonly (JWK & { kid: string 
 }
 
 /** What the next checkpoint of the chain calls `previous`. */
-export function linkTo(jws: string): string {
+export function checkpointHash(jws: string): string {
   return createHash('sha256').update(jws).digest('base64url');
 }
 
@@ -83,11 +83,11 @@ export async function createStatementReader(jwks: { readonly keys: readonly JWK[
       const { kid = '', typ } = decodeProtectedHeader(jws);
       const key = keys.get(kid);
       if (!key)
-        return { kind: 'forged', because: `it is signed with the key ${kid || 'without a name'}, which is unknown` };
+        return { kind: 'forged', reason: `it is signed with the key ${kid || 'without a name'}, which is unknown` };
       const { payload } = await compactVerify(jws, key, { algorithms: [ALGORITHM] });
       return statementOf(jws, typ, JSON.parse(Buffer.from(payload).toString('utf8')));
     } catch {
-      return { kind: 'forged', because: 'its signature does not belong to it' };
+      return { kind: 'forged', reason: 'its signature does not belong to it' };
     }
   };
 }
@@ -95,10 +95,10 @@ export async function createStatementReader(jwks: { readonly keys: readonly JWK[
 function statementOf(jws: string, typ: string | undefined, claims: unknown): StatementVerdict {
   if (typ === TYPES.checkpoint && Value.Check(CheckpointClaims, claims)) return { kind: 'checkpoint', jws, ...claims };
   if (typ === TYPES.head && Value.Check(HeadClaims, claims)) return { kind: 'head', jws, ...claims };
-  return { kind: 'forged', because: 'it is signed, but it is no checkpoint' };
+  return { kind: 'forged', reason: 'it is signed, but it is no checkpoint' };
 }
 
 /** Whether what a statement speaks of was written before this event's database became what it is. */
-export function isOlder(statement: Pick<Statement, 'epoch' | 'era'>, event: { epoch: number; era: number }): boolean {
+export function precedes(statement: Pick<Statement, 'epoch' | 'era'>, event: { epoch: number; era: number }): boolean {
   return statement.epoch < event.epoch || statement.era < event.era;
 }

@@ -31,7 +31,7 @@ export type AuditEvent = Static<typeof AuditEvent>;
 export const FORMAT = 'evergrant-audit-1';
 
 /** What the first event of a chain names as the hash before it. */
-export const HASH_BEFORE_THE_FIRST = '0'.repeat(64);
+export const GENESIS_HASH = '0'.repeat(64);
 
 /** The hash that belongs to an event's content, whatever its own `hash` says. */
 export function hashOf(event: Omit<AuditEvent, 'hash'>): string {
@@ -51,7 +51,7 @@ export function lineOf(event: AuditEvent): string {
 
 export type LineVerdict =
   | { readonly kind: 'event'; readonly event: AuditEvent }
-  | { readonly kind: 'unreadable'; readonly because: string };
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
 /** Reads a line of an export; one that says the same in other bytes is refused too. */
 export function readLine(line: string): LineVerdict {
@@ -59,12 +59,12 @@ export function readLine(line: string): LineVerdict {
   try {
     content = JSON.parse(line);
   } catch {
-    return { kind: 'unreadable', because: 'it is not JSON' };
+    return { kind: 'unreadable', reason: 'it is not JSON' };
   }
   if (!Value.Check(AuditEvent, content)) {
     const [mistake] = Value.Errors(AuditEvent, content);
-    return { kind: 'unreadable', because: `${mistake?.path || 'the line'}: ${mistake?.message ?? 'is no event'}` };
+    return { kind: 'unreadable', reason: `${mistake?.path || 'the line'}: ${mistake?.message ?? 'is no event'}` };
   }
-  if (lineOf(content) !== line) return { kind: 'unreadable', because: 'it is not written as an export writes it' };
+  if (lineOf(content) !== line) return { kind: 'unreadable', reason: 'it is not written as an export writes it' };
   return { kind: 'event', event: content };
 }

@@ -8,7 +8,7 @@ export interface Finding {
 }
 
 /** What each finding means, beyond the sentence that names the place; docs/audit.md says what to do. */
-export const MEANINGS = {
+export const FINDING_MEANINGS = {
   unreadable: 'a line of the export is damaged, or was written by something else',
   event_changed: 'somebody changed an event after it was written, without hiding it',
   link_broken: 'an event was replaced, or the history before it was written anew',
@@ -27,10 +27,10 @@ export const MEANINGS = {
   checkpoint_missing: 'a checkpoint was removed from the authority store',
   checkpoint_reordered: 'the checkpoints contradict each other: the chain was set back in between',
   checkpoint_overdue: 'events have waited for their checkpoint for too long: until it is there, nothing proves them',
-  books_disagree: 'rows were changed past the triggers that write the log, or the counts were',
+  accounting_mismatch: 'rows were changed past the triggers that write the log, or the counts were',
 } as const satisfies Record<string, string>;
 
-export type FindingCode = keyof typeof MEANINGS;
+export type FindingCode = keyof typeof FINDING_MEANINGS;
 
 /** A loss that the log itself declares: no finding, and still worth a look. */
 export interface DeclaredLoss {

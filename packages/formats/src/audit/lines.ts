@@ -1,5 +1,5 @@
 import { type LineVerdict, readLine } from './event';
-import type { EventOrNot } from './verification';
+import type { ExportLine } from './verification';
 
 const NEWLINE = 0x0a;
 
@@ -25,14 +25,14 @@ export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Li
 }
 
 /** The events of an export. A last line without an end is told: the export was cut off. */
-export async function* eventsOf(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<EventOrNot> {
+export async function* eventsOf(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<ExportLine> {
   let number = 0;
   for await (const { bytes, ended } of linesOf(chunks)) {
     number += 1;
     const where = `line ${number} of ${name}`;
     const line = ended
       ? readBytes(bytes)
-      : { kind: 'unreadable' as const, because: 'it has no end: the export was cut off' };
+      : { kind: 'unreadable' as const, reason: 'it has no end: the export was cut off' };
     yield line.kind === 'event' ? line : { ...line, where };
   }
 }
@@ -41,6 +41,6 @@ function readBytes(bytes: Buffer): LineVerdict {
   try {
     return readLine(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
-    return { kind: 'unreadable', because: 'it is not UTF-8' };
+    return { kind: 'unreadable', reason: 'it is not UTF-8' };
   }
 }

@@ -1,4 +1,4 @@
-import { type AuditEvent, HASH_BEFORE_THE_FIRST, hashOf } from './event';
+import { type AuditEvent, GENESIS_HASH, hashOf } from './event';
 import { type Finding, type FindingCode, finding } from './finding';
 
 const RANGES_KEPT_MAX = 1_000;
@@ -59,7 +59,7 @@ export class LinkCheck {
   #link(event: AuditEvent): Finding[] {
     const last = this.#last;
     if (!last) {
-      const begins = event.seq === 1 && event.previousHash !== HASH_BEFORE_THE_FIRST;
+      const begins = event.seq === 1 && event.previousHash !== GENESIS_HASH;
       return begins
         ? [this.#finding('link_broken', 1, 'is the first, and claims that another one came before it')]
         : [];

@@ -34,7 +34,7 @@ interface Declaration {
  * Events of an epoch that signed statements know and the log lacks, against those that the log declares as lost: each
  * failover may lose the tail of the epoch before it, and the next epoch has to say so.
  */
-export class Losses {
+export class LostRanges {
   readonly #read: ReadStatement;
   readonly #losses = new Map<string, Loss>();
   readonly #declarations: Declaration[] = [];

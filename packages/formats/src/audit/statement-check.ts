@@ -1,4 +1,4 @@
-import { isOlder, linkTo, type ReadStatement, type Statement } from './checkpoint';
+import { checkpointHash, precedes, type ReadStatement, type Statement } from './checkpoint';
 import { type Finding, type FindingCode, finding } from './finding';
 
 /** A statement as it is stored; a head has no number. */
@@ -27,7 +27,7 @@ export class StatementCheck {
 
   async next(stored: StoredStatement): Promise<CheckedStatement> {
     const verdict = await this.#read(stored.jws);
-    if (verdict.kind === 'forged') return this.#forged(stored, verdict.because);
+    if (verdict.kind === 'forged') return this.#forged(stored, verdict.reason);
     const number = verdict.kind === 'checkpoint' ? verdict.number : null;
     if (verdict.chain !== stored.chain || number !== stored.number) {
       return this.#forged(stored, `it is ${number === null ? 'a head' : `checkpoint ${number}`} of ${verdict.chain}`);
@@ -52,24 +52,24 @@ export class StatementCheck {
       return [this.#finding('checkpoint_missing', seq, `checkpoint ${missing} missing`)];
     }
     const findings: Finding[] = [];
-    if (checkpoint.previous !== (last ? linkTo(last.jws) : null)) {
+    if (checkpoint.previous !== (last ? checkpointHash(last.jws) : null)) {
       const text = `checkpoint ${number} does not continue checkpoint ${number - 1} as it stands here`;
       findings.push(this.#finding('checkpoint_missing', seq, text));
     }
     const before = last?.believed;
-    if (before && (isOlder(checkpoint, before) || (checkpoint.epoch === before.epoch && seq < before.seq))) {
+    if (before && (precedes(checkpoint, before) || (checkpoint.epoch === before.epoch && seq < before.seq))) {
       const text = `checkpoint ${number} is of event ${seq} in epoch ${checkpoint.epoch}, the one before of event ${before.seq} in epoch ${before.epoch}`;
       findings.push(this.#finding('checkpoint_reordered', seq, text));
     }
     return findings;
   }
 
-  #forged(stored: StoredStatement, because: string): CheckedStatement {
+  #forged(stored: StoredStatement, reason: string): CheckedStatement {
     const what = stored.number === null ? 'the signed head' : `checkpoint ${stored.number}`;
     // The next one is still expected to follow it.
     if (stored.number !== null) this.#last = { number: stored.number, jws: stored.jws, believed: undefined };
     return {
-      findings: [this.#finding('checkpoint_forged', null, `${what} cannot be believed: ${because}`)],
+      findings: [this.#finding('checkpoint_forged', null, `${what} cannot be believed: ${reason}`)],
       statement: undefined,
     };
   }

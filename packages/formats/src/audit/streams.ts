@@ -3,7 +3,7 @@ import { stringify } from 'csv-stringify';
 import { type AuditEvent, lineOf } from './event';
 
 /** JSON Lines: exactly what `evergrant audit verify` reads. */
-export function asJsonLines(events: AsyncIterable<AuditEvent>): Readable {
+export function toJsonLines(events: AsyncIterable<AuditEvent>): Readable {
   return Readable.from(linesOf(events));
 }
 
@@ -18,7 +18,7 @@ const OF_BODY = ['lease', 'holder', 'seats', 'seatsTaken', 'controlRoom', 'code'
  * For spreadsheets: the members of the body that most events have in columns of their own. A cell that a spreadsheet
  * would take for a formula is written as text, so what stands here cannot be verified any more.
  */
-export function asCsv(events: AsyncIterable<AuditEvent>): Readable {
+export function toCsv(events: AsyncIterable<AuditEvent>): Readable {
   const columns = [...OF_EVENT, ...OF_BODY, 'body', 'previousHash', 'hash'];
   const csv = stringify({ header: true, columns, escape_formulas: true });
   const source = Readable.from(rowsOf(events));

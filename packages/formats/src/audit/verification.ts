@@ -2,18 +2,18 @@ import { ChainCheck, type Unproven } from './chain-check';
 import type { ReadStatement } from './checkpoint';
 import type { AuditEvent } from './event';
 import { type DeclaredLoss, type Finding, finding } from './finding';
-import { Losses } from './lost-ranges';
+import { LostRanges } from './lost-ranges';
 import { Peekable } from './peekable';
 import { type CheckedStatement, StatementCheck, type StoredStatement } from './statement-check';
 
 /** An element of what is verified: an event, or something where an event should be. */
-export type EventOrNot =
+export type ExportLine =
   | { readonly kind: 'event'; readonly event: AuditEvent }
-  | { readonly kind: 'unreadable'; readonly where: string; readonly because: string };
+  | { readonly kind: 'unreadable'; readonly where: string; readonly reason: string };
 
 export interface VerificationInput {
   /** By chain in the order of their names, in each by seq: the order of an export. */
-  readonly events: AsyncIterable<EventOrNot>;
+  readonly events: AsyncIterable<ExportLine>;
   /** By chain in the same order, in each by number, a head last. */
   readonly statements: AsyncIterable<StoredStatement>;
   readonly readStatement: ReadStatement;
@@ -51,9 +51,9 @@ export async function* verifyLog(input: VerificationInput): AsyncGenerator<Findi
 
 class Run {
   readonly #input: VerificationInput;
-  readonly #events: Peekable<EventOrNot>;
+  readonly #events: Peekable<ExportLine>;
   readonly #statements: Peekable<StoredStatement>;
-  readonly #losses: Losses;
+  readonly #losses: LostRanges;
   readonly #unproven: Unproven[] = [];
   #declaredLosses: readonly DeclaredLoss[] = [];
   #counts = { events: 0, chains: 0, statements: 0, findings: 0 };
@@ -63,7 +63,7 @@ class Run {
     this.#input = input;
     this.#events = new Peekable(input.events);
     this.#statements = new Peekable(input.statements);
-    this.#losses = new Losses(input.readStatement);
+    this.#losses = new LostRanges(input.readStatement);
   }
 
   /** The chain that comes next by its name, in either sequence. */
@@ -98,7 +98,7 @@ class Run {
       if (next.kind === 'event' && next.event.chain !== chain) break;
       await this.#events.take();
       if (next.kind === 'unreadable') {
-        yield this.#count(finding('unreadable', chain, null, `${next.where} cannot be read: ${next.because}`));
+        yield this.#count(finding('unreadable', chain, null, `${next.where} cannot be read: ${next.reason}`));
         continue;
       }
       present = true;
@@ -123,7 +123,7 @@ class Run {
     }
     if (next?.kind === 'unreadable') {
       await this.#events.take();
-      yield this.#count(finding('unreadable', chain, null, `${next.where} cannot be read: ${next.because}`));
+      yield this.#count(finding('unreadable', chain, null, `${next.where} cannot be read: ${next.reason}`));
       return;
     }
     const statement = await this.#statements.take();

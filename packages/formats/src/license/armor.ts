@@ -1,4 +1,4 @@
-/** What may stand between the lines of an armour. */
+/** What may stand between the lines of an armor. */
 export const LABELS = [
   'EVERGRANT LICENSE',
   'EVERGRANT CERTIFICATE',
@@ -17,9 +17,9 @@ export interface Block {
   readonly body: string;
 }
 
-export type Unarmoured =
+export type ArmorBlocks =
   | { readonly kind: 'blocks'; readonly blocks: readonly Block[] }
-  | { readonly kind: 'unreadable'; readonly because: string };
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
 /** Bytes of the largest file that is read. */
 export const FILE_BYTES_MAX = 64 * 1024;
@@ -29,7 +29,7 @@ const BEGIN = /^-----BEGIN ([A-Z ]+)-----$/;
 const BODY = /^[A-Za-z0-9+/=_.-]+$/;
 
 /** Wraps text of the base64 and base64url alphabets (and dots) into lines that survive mail and terminals. */
-export function armour(label: Label, body: string): string {
+export function armor(label: Label, body: string): string {
   const lines = body.match(new RegExp(`.{1,${COLUMNS}}`, 'g')) ?? [];
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
 }
@@ -38,7 +38,7 @@ export function armour(label: Label, body: string): string {
  * Takes text apart into its armoured blocks. Nothing else may stand in it but empty lines before, after and between:
  * unsigned words beside a signed license would be believed.
  */
-export function unarmour(text: string): Unarmoured {
+export function dearmor(text: string): ArmorBlocks {
   if (text.length > FILE_BYTES_MAX) return unreadable(`it is longer than ${FILE_BYTES_MAX / 1024} KiB`);
   const lines = text.split(/\r?\n/);
   const blocks: Block[] = [];
@@ -58,7 +58,7 @@ export function unarmour(text: string): Unarmoured {
 
 type FoundBlock =
   | { readonly kind: 'block'; readonly block: Block; readonly next: number }
-  | { readonly kind: 'unreadable'; readonly because: string };
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
 function readBlock(lines: readonly string[], start: number): FoundBlock {
   const label = labelOf(lines[start]);
@@ -78,6 +78,6 @@ function labelOf(line = ''): Label | undefined {
   return LABELS.find((label) => label === written);
 }
 
-function unreadable(because: string): { kind: 'unreadable'; because: string } {
-  return { kind: 'unreadable', because };
+function unreadable(reason: string): { kind: 'unreadable'; reason: string } {
+  return { kind: 'unreadable', reason };
 }

@@ -1,14 +1,14 @@
-import { armour, type Block, unarmour } from './armor';
+import { armor, type Block, dearmor } from './armor';
 import { type Certificate, trustedCertificate } from './certificate';
 import { readCompact } from './compact';
 import { type LicenseDocument, readDocument } from './document';
-import { encryptedFor, type Opener, openEnvelope } from './envelope';
+import { type DecryptionKeys, encryptedFor, openEnvelope } from './envelope';
 import { authenticateKeygen } from './keygen/authenticate';
-import { mistakesInWords, type Refusal, refused } from './refusal-codes';
+import { describeErrors, type Refusal, refused } from './refusal-codes';
 import { TYPES, verifiedJson } from './signing';
 import type { Trust } from './trust';
 
-export interface AuthenticityContext extends Opener {
+export interface AuthenticityContext extends DecryptionKeys {
   readonly trust: Trust;
 }
 
@@ -32,8 +32,8 @@ export type Signer =
 
 /** Reads a file, opens its envelope, and follows its signature to a trusted root. Never throws. */
 export async function authenticate(text: string, context: AuthenticityContext): Promise<Authentic | Refusal> {
-  const file = unarmour(text);
-  if (file.kind === 'unreadable') return unreadable(file.because);
+  const file = dearmor(text);
+  if (file.kind === 'unreadable') return unreadable(file.reason);
   const [first, ...others] = file.blocks as [Block, ...Block[]];
   if (first.label === 'LICENSE FILE') return authenticateKeygen({ file: first.body, others, context });
   if (first.label !== 'EVERGRANT LICENSE') {
@@ -46,7 +46,7 @@ export async function authenticate(text: string, context: AuthenticityContext): 
 
 async function opened(body: string, context: AuthenticityContext) {
   const compact = readCompact(body);
-  if (compact.kind === 'unreadable') return unreadable(compact.because);
+  if (compact.kind === 'unreadable') return unreadable(compact.reason);
   if (compact.kind === 'jws') return { kind: 'opened', content: body } as const;
   const whom = encryptedFor(compact.header);
   return whom ? openEnvelope(body, whom, context) : unreadable('it is encrypted in a way that is not known here');
@@ -67,15 +67,15 @@ async function authenticateSigned(jws: string, context: AuthenticityContext): Pr
     );
   }
   const document = readDocument(verified.json);
-  if (document.kind === 'mistaken') {
-    const what = mistakesInWords(document.mistakes);
-    return refused('license_unreadable', `what was signed is not a license document: ${what}`, document.mistakes);
+  if (document.kind === 'invalid') {
+    const what = describeErrors(document.errors);
+    return refused('license_unreadable', `what was signed is not a license document: ${what}`, document.errors);
   }
   return (
     boundElsewhere(deployment, context) ?? {
       kind: 'authentic',
       document: document.value,
-      file: armour('EVERGRANT LICENSE', jws),
+      file: armor('EVERGRANT LICENSE', jws),
       signer: { kind: 'vendor', certificate: trusted.certificate },
       dropped: [],
     }
@@ -90,6 +90,6 @@ function boundElsewhere(deployment: unknown, { deploymentKeys = [] }: Authentici
   );
 }
 
-function unreadable(because: string): Refusal {
-  return refused('license_unreadable', `the license file cannot be read: ${because}`);
+function unreadable(reason: string): Refusal {
+  return refused('license_unreadable', `the license file cannot be read: ${reason}`);
 }

@@ -1,16 +1,16 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { armour, unarmour } from './armor';
+import { armor, dearmor } from './armor';
 import { readCompact, unverifiedPayload } from './compact';
 import { type PrivateKey, type PublicKey, publicPart, readPublicKey } from './keys';
-import { readAs } from './parse';
-import { mistakesInWords, type Refusal, refused } from './refusal-codes';
+import { parseAs } from './parse';
+import { describeErrors, type Refusal, refused } from './refusal-codes';
 import { signJson, TYPES, verifiedJson } from './signing';
 import type { Trust } from './trust';
 
-const Instant = Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, { says: 'a moment in UTC' });
+const Instant = Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, { expected: 'a moment in UTC' });
 const Statement = Type.Object(
-  { version: Type.Literal(1, { says: '1' }), key: Type.Unknown(), validFrom: Instant, validUntil: Instant },
-  { additionalProperties: false, says: 'a certificate' },
+  { version: Type.Literal(1, { expected: '1' }), key: Type.Unknown(), validFrom: Instant, validUntil: Instant },
+  { additionalProperties: false, expected: 'a certificate' },
 );
 
 /** What a root says of a vendor key: that it may sign license files, and in which time. */
@@ -29,29 +29,29 @@ export interface Certification {
   readonly validUntil: string;
 }
 
-/** Resolves to a compact JWS; `armour('EVERGRANT CERTIFICATE', …)` makes a file of it. */
+/** Resolves to a compact JWS; `armor('EVERGRANT CERTIFICATE', …)` makes a file of it. */
 export function certify({ root, key, validFrom, validUntil }: Certification): Promise<string> {
   const statement: Static<typeof Statement> = { version: 1, key: publicPart(key), validFrom, validUntil };
   return signJson(statement, { key: root, typ: TYPES.certificate });
 }
 
 export function certificateFile(certificate: string): string {
-  return armour('EVERGRANT CERTIFICATE', certificate);
+  return armor('EVERGRANT CERTIFICATE', certificate);
 }
 
 /** The compact JWS in a certificate's file. */
 export function readCertificateFile(text: string): { readonly kind: 'read'; readonly certificate: string } | Refusal {
-  const file = unarmour(text);
-  if (file.kind === 'unreadable') return unreadable(file.because);
+  const file = dearmor(text);
+  if (file.kind === 'unreadable') return unreadable(file.reason);
   const [block] = file.blocks;
   if (block?.label !== 'EVERGRANT CERTIFICATE') return unreadable('it holds something else');
   return { kind: 'read', certificate: block.body };
 }
 
 /** What a certificate says, whether anyone is to believe it or not. */
-export async function certificateSays(certificate: string): Promise<Certificate | Refusal> {
+export async function readCertificate(certificate: string): Promise<Certificate | Refusal> {
   const compact = readCompact(certificate);
-  if (compact.kind === 'unreadable') return unreadable(compact.because);
+  if (compact.kind === 'unreadable') return unreadable(compact.reason);
   if (compact.kind === 'jwe') return unreadable('it is encrypted');
   return statementOf(unverifiedPayload(certificate), String(compact.header.kid));
 }
@@ -61,7 +61,7 @@ export async function trustedCertificate(
   certificate: string,
   { roots, withdrawnKeys }: Trust,
 ): Promise<{ readonly kind: 'trusted'; readonly certificate: Certificate } | Refusal> {
-  const said = await certificateSays(certificate);
+  const said = await readCertificate(certificate);
   if ('kind' in said) return said;
   const root = roots.find(({ kid }) => kid === said.signedBy);
   if (!root) {
@@ -84,14 +84,14 @@ export async function trustedCertificate(
 }
 
 async function statementOf(payload: unknown, signedBy: string): Promise<Certificate | Refusal> {
-  const statement = readAs(Statement, payload);
-  if (statement.kind === 'mistaken') return unreadable(mistakesInWords(statement.mistakes));
+  const statement = parseAs(Statement, payload);
+  if (statement.kind === 'invalid') return unreadable(describeErrors(statement.errors));
   const { validFrom, validUntil } = statement.value;
   const key = await readPublicKey(statement.value.key, 'vendor');
-  if (key.kind === 'mistaken') return unreadable(`its key ${mistakesInWords(key.mistakes)}`);
+  if (key.kind === 'invalid') return unreadable(`its key ${describeErrors(key.errors)}`);
   return { key: key.value, signedBy, validFrom, validUntil };
 }
 
-function unreadable(because: string): Refusal {
-  return refused('license_unreadable', `the certificate cannot be read: ${because}`);
+function unreadable(reason: string): Refusal {
+  return refused('license_unreadable', `the certificate cannot be read: ${reason}`);
 }

@@ -2,7 +2,7 @@ import { decodeProtectedHeader } from 'jose';
 
 export type Compact =
   | { readonly kind: 'jws' | 'jwe'; readonly header: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'unreadable'; readonly because: string };
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
 /**
  * Looks at the compact serialization of a JWS (three parts) or JWE (five). Each part must be base64url as it is
@@ -10,15 +10,15 @@ export type Compact =
  */
 export function readCompact(text: string): Compact {
   const parts = text.split('.');
-  if (parts.length !== 3 && parts.length !== 5) return { kind: 'unreadable', because: 'it is neither a JWS nor a JWE' };
+  if (parts.length !== 3 && parts.length !== 5) return { kind: 'unreadable', reason: 'it is neither a JWS nor a JWE' };
   if (!parts.every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)) {
-    return { kind: 'unreadable', because: 'it is not base64url' };
+    return { kind: 'unreadable', reason: 'it is not base64url' };
   }
   try {
     const header = decodeProtectedHeader(text) as Record<string, unknown>;
     return { kind: parts.length === 3 ? 'jws' : 'jwe', header };
   } catch {
-    return { kind: 'unreadable', because: 'its header is not JSON' };
+    return { kind: 'unreadable', reason: 'its header is not JSON' };
   }
 }
 

@@ -1,10 +1,10 @@
 import type { LicenseDocument, LicenseEntitlement } from './document';
-import type { Mistake } from './refusal-codes';
+import type { ValidationError } from './refusal-codes';
 
 const SEATS_MAX = 2_147_483_647;
 
 /** What holds between the members of a document whose shape is right. */
-export function documentRules(document: LicenseDocument): Mistake[] {
+export function documentRules(document: LicenseDocument): ValidationError[] {
   return [
     ...validityRules(document),
     ...kindRules(document),
@@ -16,17 +16,17 @@ export function documentRules(document: LicenseDocument): Mistake[] {
   ];
 }
 
-function validityRules({ validFrom, validUntil, policy }: LicenseDocument): Mistake[] {
-  const mistakes: Mistake[] = (['validFrom', 'validUntil'] as const)
+function validityRules({ validFrom, validUntil, policy }: LicenseDocument): ValidationError[] {
+  const errors: ValidationError[] = (['validFrom', 'validUntil'] as const)
     .filter((path) => !isOnTheCalendar({ validFrom, validUntil }[path]))
     .map((path) => ({ path, message: 'is no day of the calendar' }));
-  if (mistakes.length === 0 && Date.parse(validUntil) <= Date.parse(validFrom)) {
-    mistakes.push({ path: 'validUntil', message: 'must be after validFrom' });
+  if (errors.length === 0 && Date.parse(validUntil) <= Date.parse(validFrom)) {
+    errors.push({ path: 'validUntil', message: 'must be after validFrom' });
   }
   if (policy.suspendAfterSeconds < policy.graceSeconds) {
-    mistakes.push({ path: 'policy.suspendAfterSeconds', message: 'must not be less than policy.graceSeconds' });
+    errors.push({ path: 'policy.suspendAfterSeconds', message: 'must not be less than policy.graceSeconds' });
   }
-  return mistakes;
+  return errors;
 }
 
 /** `Date` turns the 30th of February into the 2nd of March without a word. */
@@ -35,46 +35,46 @@ function isOnTheCalendar(instant: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 19) === instant.slice(0, 19);
 }
 
-function kindRules({ kind, controlRoom, servers, entitlements }: LicenseDocument): Mistake[] {
-  const mistakes: Mistake[] = [];
+function kindRules({ kind, controlRoom, servers, entitlements }: LicenseDocument): ValidationError[] {
+  const errors: ValidationError[] = [];
   if ((kind === 'guid') !== (controlRoom !== undefined)) {
     const message = kind === 'guid' ? 'is missing: a license of kind guid names its Control Room' : onlyFor('guid');
-    mistakes.push({ path: 'controlRoom', message });
+    errors.push({ path: 'controlRoom', message });
   }
   if ((kind === 'redundant') !== (servers !== undefined)) {
     const message =
       kind === 'redundant' ? 'is missing: a license of kind redundant names its three servers' : onlyFor('redundant');
-    mistakes.push({ path: 'servers', message });
+    errors.push({ path: 'servers', message });
   }
   if (kind === 'guid' && entitlements.some(({ reservations }) => reservations.length > 0)) {
-    mistakes.push({
+    errors.push({
       path: 'entitlements',
       message: 'reserve seats, and all seats of a license of kind guid are its Control Room’s',
     });
   }
-  return mistakes;
+  return errors;
 }
 
 const onlyFor = (kind: string): string => `is only for a license of kind ${kind}`;
 
-function entitlementRules({ seats, overdraft, reservations }: LicenseEntitlement, path: string): Mistake[] {
-  const mistakes: Mistake[] = [];
+function entitlementRules({ seats, overdraft, reservations }: LicenseEntitlement, path: string): ValidationError[] {
+  const errors: ValidationError[] = [];
   if (seats + overdraft > SEATS_MAX) {
-    mistakes.push({ path: `${path}.overdraft`, message: `and seats together must not exceed ${SEATS_MAX}` });
+    errors.push({ path: `${path}.overdraft`, message: `and seats together must not exceed ${SEATS_MAX}` });
   }
   reservations.forEach(({ controlRoom, group }, index) => {
     if ((controlRoom === undefined) === (group === undefined)) {
-      mistakes.push({ path: `${path}.reservations.${index}`, message: 'must name either controlRoom or group' });
+      errors.push({ path: `${path}.reservations.${index}`, message: 'must name either controlRoom or group' });
     }
   });
   for (const whom of repeated(reservations.map((each) => JSON.stringify([each.controlRoom, each.group])))) {
-    mistakes.push({ path: `${path}.reservations`, message: `name ${JSON.parse(whom).find(Boolean)} more than once` });
+    errors.push({ path: `${path}.reservations`, message: `name ${JSON.parse(whom).find(Boolean)} more than once` });
   }
   const reserved = reservations.reduce((sum, each) => sum + each.seats, 0);
   if (reserved > seats) {
-    mistakes.push({ path: `${path}.reservations`, message: `reserve ${reserved} seats of ${seats}` });
+    errors.push({ path: `${path}.reservations`, message: `reserve ${reserved} seats of ${seats}` });
   }
-  return mistakes;
+  return errors;
 }
 
 function repeated(values: readonly string[]): string[] {

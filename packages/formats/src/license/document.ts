@@ -1,28 +1,28 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { documentRules } from './document-rules';
-import { type Read, readAs } from './parse';
+import { parseAs, type Read } from './parse';
 
 export const INTEGER_MAX = 2_147_483_647;
 const YEAR_SECONDS = 366 * 86_400;
 
 const integer = (minimum: number, maximum = INTEGER_MAX) =>
-  Type.Integer({ minimum, maximum, says: `a whole number from ${minimum} to ${maximum}` });
+  Type.Integer({ minimum, maximum, expected: `a whole number from ${minimum} to ${maximum}` });
 const oneOf = <T extends string[]>(...values: [...T]) =>
   Type.Union(
     values.map((value) => Type.Literal(value)),
-    { says: values.join(' or ') },
+    { expected: values.join(' or ') },
   ) as unknown as ReturnType<typeof Type.Unsafe<T[number]>>;
 
 const Text = Type.RegExp(/^(?!\s)[^\p{Cc}\p{Cs}]{1,200}(?<!\s)$/u, {
-  says: 'text of 1 to 200 characters, without control characters and without a space at either end',
+  expected: 'text of 1 to 200 characters, without control characters and without a space at either end',
 });
 const Guid = Type.RegExp(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, {
-  says: 'a GUID, such as 5f0f7f1e-6d0c-4d4d-9a55-0c6f6f2d9b10',
+  expected: 'a GUID, such as 5f0f7f1e-6d0c-4d4d-9a55-0c6f6f2d9b10',
 });
 const Instant = Type.RegExp(/^(19[7-9]\d|[2-9]\d{3})-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, {
-  says: 'a moment in UTC, such as 2027-12-31T23:59:59Z',
+  expected: 'a moment in UTC, such as 2027-12-31T23:59:59Z',
 });
-const ServerName = Type.RegExp(/^[a-z0-9-]{1,63}\/[a-z0-9-]{1,63}$/, { says: 'a server as region/name' });
+const ServerName = Type.RegExp(/^[a-z0-9-]{1,63}\/[a-z0-9-]{1,63}$/, { expected: 'a server as region/name' });
 
 const Reservation = Type.Object(
   {
@@ -30,7 +30,7 @@ const Reservation = Type.Object(
     group: Type.Optional(Text),
     seats: integer(1),
   },
-  { additionalProperties: false, says: 'an object with controlRoom or group, and seats' },
+  { additionalProperties: false, expected: 'an object with controlRoom or group, and seats' },
 );
 
 const Entitlement = Type.Object(
@@ -46,9 +46,9 @@ const Entitlement = Type.Object(
     borrowSecondsMax: integer(0, YEAR_SECONDS),
     /** What becomes of a session's leases when its connection ends unasked. */
     onDisconnect: oneOf('keep', 'release'),
-    reservations: Type.Array(Reservation, { maxItems: 1_000, says: 'a list of at most 1000 reservations' }),
+    reservations: Type.Array(Reservation, { maxItems: 1_000, expected: 'a list of at most 1000 reservations' }),
   },
-  { additionalProperties: false, says: 'an object with feature, seats, …' },
+  { additionalProperties: false, expected: 'an object with feature, seats, …' },
 );
 
 /**
@@ -57,7 +57,7 @@ const Entitlement = Type.Object(
  */
 export const LicenseDocument = Type.Object(
   {
-    version: Type.Literal(1, { says: '1, the only version there is' }),
+    version: Type.Literal(1, { expected: '1, the only version there is' }),
     licenseId: Text,
     /** Counts the files of one license; a server never goes back to an earlier one. */
     issue: integer(1),
@@ -65,7 +65,7 @@ export const LicenseDocument = Type.Object(
     product: Text,
     kind: oneOf('cloud', 'guid', 'redundant'),
     /** Control Rooms register with the license key itself, which no file and no database holds. */
-    licenseKeySha256: Type.Optional(Type.RegExp(/^[0-9a-f]{64}$/, { says: 'a SHA-256 in hex' })),
+    licenseKeySha256: Type.Optional(Type.RegExp(/^[0-9a-f]{64}$/, { expected: 'a SHA-256 in hex' })),
     /** The one Control Room of a license of kind guid. */
     controlRoom: Type.Optional(Guid),
     /** The three servers of a license of kind redundant. */
@@ -74,7 +74,7 @@ export const LicenseDocument = Type.Object(
         minItems: 3,
         maxItems: 3,
         uniqueItems: true,
-        says: 'a list of three different servers',
+        expected: 'a list of three different servers',
       }),
     ),
     validFrom: Instant,
@@ -86,11 +86,15 @@ export const LicenseDocument = Type.Object(
         /** After how long it is suspended. */
         suspendAfterSeconds: integer(0, 10 * YEAR_SECONDS),
       },
-      { additionalProperties: false, says: 'an object with graceSeconds and suspendAfterSeconds' },
+      { additionalProperties: false, expected: 'an object with graceSeconds and suspendAfterSeconds' },
     ),
-    entitlements: Type.Array(Entitlement, { minItems: 1, maxItems: 1_000, says: 'a list of 1 to 1000 entitlements' }),
+    entitlements: Type.Array(Entitlement, {
+      minItems: 1,
+      maxItems: 1_000,
+      expected: 'a list of 1 to 1000 entitlements',
+    }),
   },
-  { additionalProperties: false, says: 'a JSON object' },
+  { additionalProperties: false, expected: 'a JSON object' },
 );
 
 export type LicenseDocument = Static<typeof LicenseDocument>;
@@ -104,8 +108,8 @@ export function instantMs(instant: string): number {
 
 /** A document from outside, or every mistake in it. */
 export function readDocument(value: unknown): Read<LicenseDocument> {
-  const read = readAs(LicenseDocument, value);
-  if (read.kind === 'mistaken') return read;
-  const mistakes = documentRules(read.value);
-  return mistakes.length > 0 ? { kind: 'mistaken', mistakes } : read;
+  const read = parseAs(LicenseDocument, value);
+  if (read.kind === 'invalid') return read;
+  const errors = documentRules(read.value);
+  return errors.length > 0 ? { kind: 'invalid', errors } : read;
 }

@@ -25,7 +25,7 @@ export function encryptWithLicenseKey(content: string, licenseKey: string): Prom
     .encrypt(Buffer.from(normalizedLicenseKey(licenseKey)));
 }
 
-export interface Opener {
+export interface DecryptionKeys {
   readonly deploymentKeys?: readonly PrivateKey[] | undefined;
   readonly licenseKey?: string | undefined;
 }
@@ -44,12 +44,12 @@ export function encryptedFor(header: Readonly<Record<string, unknown>>): Encrypt
 export async function openEnvelope(
   jwe: string,
   whom: EncryptedFor,
-  opener: Opener,
+  opener: DecryptionKeys,
 ): Promise<{ readonly kind: 'opened'; readonly content: string } | Refusal> {
   return whom.kind === 'deployment' ? openAsDeployment(jwe, whom.kid, opener) : openWithLicenseKey(jwe, opener);
 }
 
-async function openAsDeployment(jwe: string, kid: string, { deploymentKeys = [] }: Opener) {
+async function openAsDeployment(jwe: string, kid: string, { deploymentKeys = [] }: DecryptionKeys) {
   const key = deploymentKeys.find((candidate) => candidate.kid === kid);
   if (!key) {
     const ours = deploymentKeys.length > 0 ? deploymentKeys.map((each) => each.kid).join(', ') : 'none';
@@ -62,7 +62,7 @@ async function openAsDeployment(jwe: string, kid: string, { deploymentKeys = [] 
   return content ?? refused('license_tampered', 'it was changed after it had been encrypted to this deployment');
 }
 
-async function openWithLicenseKey(jwe: string, { licenseKey }: Opener) {
+async function openWithLicenseKey(jwe: string, { licenseKey }: DecryptionKeys) {
   if (licenseKey === undefined) {
     return refused(
       'license_not_for_this_deployment',

@@ -1,17 +1,17 @@
-import { type Block, unarmour } from './armor';
-import { type Certificate, certificateSays } from './certificate';
+import { type Block, dearmor } from './armor';
+import { type Certificate, readCertificate } from './certificate';
 import { readCompact, unverifiedPayload } from './compact';
 import { type LicenseDocument, readDocument } from './document';
-import { type EncryptedFor, encryptedFor, type Opener, openEnvelope } from './envelope';
+import { type DecryptionKeys, type EncryptedFor, encryptedFor, openEnvelope } from './envelope';
 import { contentOf, isEncrypted, readContainer } from './keygen/container';
 import { mapKeygenLicense } from './keygen/mapping';
 import { KeygenDocument } from './keygen/resources';
 import type { Read } from './parse';
-import { readAs } from './parse';
+import { parseAs } from './parse';
 import { type Refusal, refused } from './refusal-codes';
 
 /** What a license file says of itself. None of it has been verified. */
-export interface Inspection {
+export interface LicenseInspection {
   readonly kind: 'says';
   readonly format: 'evergrant' | 'keygen';
   readonly encryptedFor: EncryptedFor | undefined;
@@ -37,18 +37,18 @@ const NOTHING = {
 } as const;
 
 /** Reads without trust in anybody. Never throws. */
-export async function inspectLicense(text: string, opener: Opener = {}): Promise<Inspection | Refusal> {
-  const file = unarmour(text);
-  if (file.kind === 'unreadable') return unreadable(file.because);
+export async function inspectLicense(text: string, opener: DecryptionKeys = {}): Promise<LicenseInspection | Refusal> {
+  const file = dearmor(text);
+  if (file.kind === 'unreadable') return unreadable(file.reason);
   const [first] = file.blocks as [Block];
   if (first.label === 'LICENSE FILE') return inspectKeygen(first.body, opener);
   if (first.label !== 'EVERGRANT LICENSE') return unreadable('it holds no license');
   return inspectOurs(first.body, opener);
 }
 
-async function inspectOurs(body: string, opener: Opener): Promise<Inspection | Refusal> {
+async function inspectOurs(body: string, opener: DecryptionKeys): Promise<LicenseInspection | Refusal> {
   const compact = readCompact(body);
-  if (compact.kind === 'unreadable') return unreadable(compact.because);
+  if (compact.kind === 'unreadable') return unreadable(compact.reason);
   if (compact.kind === 'jws') return inspectSigned(body, undefined);
   const whom = encryptedFor(compact.header);
   if (!whom) return unreadable('it is encrypted in a way that is not known here');
@@ -57,11 +57,11 @@ async function inspectOurs(body: string, opener: Opener): Promise<Inspection | R
   return { ...NOTHING, format: 'evergrant', encryptedFor: whom, closed: opened.detail };
 }
 
-async function inspectSigned(jws: string, whom: EncryptedFor | undefined): Promise<Inspection | Refusal> {
+async function inspectSigned(jws: string, whom: EncryptedFor | undefined): Promise<LicenseInspection | Refusal> {
   const compact = readCompact(jws);
   if (compact.kind !== 'jws') return unreadable('what it holds is not signed');
   const { certificate, deployment } = compact.header;
-  const said = typeof certificate === 'string' ? await certificateSays(certificate) : undefined;
+  const said = typeof certificate === 'string' ? await readCertificate(certificate) : undefined;
   return {
     ...NOTHING,
     format: 'evergrant',
@@ -72,7 +72,7 @@ async function inspectSigned(jws: string, whom: EncryptedFor | undefined): Promi
   };
 }
 
-function inspectKeygen(body: string, { licenseKey }: Opener): Inspection | Refusal {
+function inspectKeygen(body: string, { licenseKey }: DecryptionKeys): LicenseInspection | Refusal {
   const read = readContainer(body);
   if (read.kind === 'refused') return read;
   const whom = isEncrypted(read.container) ? ({ kind: 'license_key' } as const) : undefined;
@@ -82,11 +82,11 @@ function inspectKeygen(body: string, { licenseKey }: Opener): Inspection | Refus
       licenseKey === undefined ? 'its license key is needed' : 'the license key that was given does not open it';
     return { ...NOTHING, format: 'keygen', encryptedFor: whom, closed };
   }
-  const source = readAs(KeygenDocument, content.json);
+  const source = parseAs(KeygenDocument, content.json);
   const mapped = source.kind === 'read' ? mapKeygenLicense(source.value) : { document: source, dropped: [] };
   return { ...NOTHING, format: 'keygen', encryptedFor: whom, ...mapped };
 }
 
-function unreadable(because: string): Refusal {
-  return refused('license_unreadable', `the license file cannot be read: ${because}`);
+function unreadable(reason: string): Refusal {
+  return refused('license_unreadable', `the license file cannot be read: ${reason}`);
 }

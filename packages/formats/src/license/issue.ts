@@ -1,5 +1,5 @@
-import { armour } from './armor';
-import { certificateSays } from './certificate';
+import { armor } from './armor';
+import { readCertificate } from './certificate';
 import type { LicenseDocument } from './document';
 import { encryptToDeployment, encryptWithLicenseKey } from './envelope';
 import type { PrivateKey, PublicKey } from './keys';
@@ -24,14 +24,14 @@ export async function issueLicense(
   issue: Issue,
 ): Promise<{ readonly kind: 'issued'; readonly file: string } | Refusal> {
   const { document, key, certificate, encryptTo } = issue;
-  const said = await certificateSays(certificate);
+  const said = await readCertificate(certificate);
   if ('kind' in said) return said;
   if (said.key.kid !== key.kid) {
     return refused('license_unknown_key', `the certificate is for the key ${said.key.kid}, not for ${key.kid}`);
   }
   const header = { certificate, ...(encryptTo?.kind === 'deployment' ? { deployment: encryptTo.key.kid } : {}) };
   const signed = await signJson(document, { key, typ: TYPES.license, header });
-  return { kind: 'issued', file: armour('EVERGRANT LICENSE', await enveloped(signed, encryptTo)) };
+  return { kind: 'issued', file: armor('EVERGRANT LICENSE', await enveloped(signed, encryptTo)) };
 }
 
 function enveloped(signed: string, encryptTo: Issue['encryptTo']): Promise<string> | string {

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
-import { type Read, readAs } from './parse';
+import { parseAs, type Read } from './parse';
 
 /**
  * - `root`: certifies vendor keys; lives offline.
@@ -10,19 +10,19 @@ import { type Read, readAs } from './parse';
 export const KEY_ROLES = ['root', 'vendor', 'deployment'] as const;
 export type KeyRole = (typeof KEY_ROLES)[number];
 
-const Base64Url = Type.RegExp(/^[A-Za-z0-9_-]{43}$/, { says: '32 bytes in base64url' });
+const Base64Url = Type.RegExp(/^[A-Za-z0-9_-]{43}$/, { expected: '32 bytes in base64url' });
 const PUBLIC_MEMBERS = {
-  kty: Type.Literal('OKP', { says: 'OKP' }),
-  crv: Type.Union([Type.Literal('Ed25519'), Type.Literal('X25519')], { says: 'Ed25519 or X25519' }),
+  kty: Type.Literal('OKP', { expected: 'OKP' }),
+  crv: Type.Union([Type.Literal('Ed25519'), Type.Literal('X25519')], { expected: 'Ed25519 or X25519' }),
   x: Base64Url,
   /** The thumbprint of RFC 7638, so that no two keys can go by one name. */
   kid: Base64Url,
   role: Type.Union(
     KEY_ROLES.map((role) => Type.Literal(role)),
-    { says: KEY_ROLES.join(' or ') },
+    { expected: KEY_ROLES.join(' or ') },
   ),
 };
-const WHOLE = { additionalProperties: false, says: 'a JSON Web Key that evergrant license keygen made' };
+const WHOLE = { additionalProperties: false, expected: 'a JSON Web Key that evergrant license keygen made' };
 
 /** A key of ours as a JSON Web Key. */
 const PublicKeySchema = Type.Object(PUBLIC_MEMBERS, WHOLE);
@@ -51,20 +51,20 @@ export function publicPart({ kty, crv, x, kid, role }: PublicKey): PublicKey {
 
 /** A public key from outside; a private one given instead is refused, because it is in the wrong place. */
 export async function readPublicKey(value: unknown, role: KeyRole): Promise<Read<PublicKey>> {
-  if (isObject(value) && 'd' in value) return mistaken(`must be a public key: this is the private half of a key`);
-  const read = readAs(PublicKeySchema, value);
+  if (isObject(value) && 'd' in value) return invalid(`must be a public key: this is the private half of a key`);
+  const read = parseAs(PublicKeySchema, value);
   return read.kind === 'read' ? checked(read.value as PublicKey, role) : read;
 }
 
 export async function readPrivateKey(value: unknown, role: KeyRole): Promise<Read<PrivateKey>> {
-  const read = readAs(PrivateKeySchema, value);
+  const read = parseAs(PrivateKeySchema, value);
   return read.kind === 'read' ? checked(read.value as PrivateKey, role) : read;
 }
 
 async function checked<K extends PublicKey>(key: K, role: KeyRole): Promise<Read<K>> {
-  if (key.role !== role) return mistaken(`must be a ${role} key: this is a ${key.role} key`);
-  if (key.crv !== CURVES[role]) return mistaken(`must be of the curve ${CURVES[role]}`);
-  if (key.kid !== (await thumbprint(key))) return mistaken('has a kid that is not the thumbprint of the key');
+  if (key.role !== role) return invalid(`must be a ${role} key: this is a ${key.role} key`);
+  if (key.crv !== CURVES[role]) return invalid(`must be of the curve ${CURVES[role]}`);
+  if (key.kid !== (await thumbprint(key))) return invalid('has a kid that is not the thumbprint of the key');
   return { kind: 'read', value: key };
 }
 
@@ -72,8 +72,8 @@ function thumbprint({ crv, x }: Pick<PublicKey, 'crv' | 'x'>): Promise<string> {
   return calculateJwkThumbprint({ kty: 'OKP', crv, x });
 }
 
-function mistaken(message: string): { kind: 'mistaken'; mistakes: { path: string; message: string }[] } {
-  return { kind: 'mistaken', mistakes: [{ path: '', message }] };
+function invalid(message: string): { kind: 'invalid'; errors: { path: string; message: string }[] } {
+  return { kind: 'invalid', errors: [{ path: '', message }] };
 }
 
 function isObject(value: unknown): value is object {

@@ -24,7 +24,7 @@ export const REFUSAL_CODES = [
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /** One thing that is wrong, at its place: `entitlements.0.seats` must be a whole number from 0 to 2147483647. */
-export interface Mistake {
+export interface ValidationError {
   readonly path: string;
   readonly message: string;
 }
@@ -34,13 +34,13 @@ export interface Refusal {
   readonly code: RefusalCode;
   readonly detail: string;
   /** All that is wrong with a document, when that is why. */
-  readonly mistakes: readonly Mistake[];
+  readonly errors: readonly ValidationError[];
 }
 
-export function refused(code: RefusalCode, detail: string, mistakes: readonly Mistake[] = []): Refusal {
-  return { kind: 'refused', code, detail, mistakes };
+export function refused(code: RefusalCode, detail: string, errors: readonly ValidationError[] = []): Refusal {
+  return { kind: 'refused', code, detail, errors };
 }
 
-export function mistakesInWords(mistakes: readonly Mistake[]): string {
-  return mistakes.map(({ path, message }) => (path ? `${path} ${message}` : `it ${message}`)).join('; ');
+export function describeErrors(errors: readonly ValidationError[]): string {
+  return errors.map(({ path, message }) => (path ? `${path} ${message}` : `it ${message}`)).join('; ');
 }

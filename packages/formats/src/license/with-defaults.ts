@@ -18,17 +18,17 @@ const ENTITLEMENT_DEFAULT = {
  *
  * @param licenseKey instead of one in the draft.
  */
-export function completeDraft(draft: unknown, licenseKey?: string): Read<LicenseDocument> {
+export function withDefaults(draft: unknown, licenseKey?: string): Read<LicenseDocument> {
   if (!isRecord(draft)) return readDocument(draft);
   const { licenseKey: keyInDraft, ...rest } = draft;
   const key = licenseKey ?? keyInDraft;
   if (key !== undefined && !(typeof key === 'string' && isGuid(key))) {
     // The key is a secret: it is not quoted.
-    const mistakes = [
+    const errors = [
       { path: 'licenseKey', message: 'must be a GUID; make one with: npx evergrant license keygen license-key' },
     ];
-    const others = completeDraft(rest);
-    return { kind: 'mistaken', mistakes: others.kind === 'mistaken' ? [...mistakes, ...others.mistakes] : mistakes };
+    const others = withDefaults(rest);
+    return { kind: 'invalid', errors: others.kind === 'invalid' ? [...errors, ...others.errors] : errors };
   }
   return readDocument({
     version: 1,

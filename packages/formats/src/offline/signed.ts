@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
-import { armour } from '../license/armor';
+import { armor } from '../license/armor';
 import { readCompact } from '../license/compact';
 import { bodyOf, sha256, type Unreadable, unreadable } from './unsigned';
 
@@ -63,18 +63,18 @@ export type ResponseVerdict =
       readonly sha256: string;
     }
   | Unreadable
-  | { readonly kind: 'refused'; readonly code: ResponseRefusal; readonly because: string };
+  | { readonly kind: 'refused'; readonly code: ResponseRefusal; readonly reason: string };
 
 export type ResponseRefusal = 'untrusted' | 'of_another_control_room' | 'of_another_request' | 'expired';
 
 /** @param jws as the license server signed it */
 export function writeOfflineResponse(jws: string): string {
-  return armour('EVERGRANT OFFLINE RESPONSE', jws);
+  return armor('EVERGRANT OFFLINE RESPONSE', jws);
 }
 
 /** @param jws as the license server signed it */
 export function writeOfflineReceipt(jws: string): string {
-  return armour('EVERGRANT OFFLINE RECEIPT', jws);
+  return armor('EVERGRANT OFFLINE RECEIPT', jws);
 }
 
 export interface ResponseContext {
@@ -116,17 +116,17 @@ export async function verifyOfflineResponse(text: string, context: ResponseConte
 export type ReceiptVerdict =
   | { readonly kind: 'valid'; readonly receipt: OfflineReceipt }
   | Unreadable
-  | { readonly kind: 'refused'; readonly code: 'untrusted'; readonly because: string };
+  | { readonly kind: 'refused'; readonly code: 'untrusted'; readonly reason: string };
 
 export async function verifyOfflineReceipt(text: string, keys: JSONWebKeySet): Promise<ReceiptVerdict> {
   const body = bodyOf(text, 'EVERGRANT OFFLINE RECEIPT');
-  if (body.kind === 'unreadable') return unreadable(body.because);
+  if (body.kind === 'unreadable') return unreadable(body.reason);
   const receipt = await verified(body.body, { type: RECEIPT_TYPE, schema: ReceiptClaims, keys });
   if (receipt) return { kind: 'valid', receipt };
   return {
     kind: 'refused',
     code: 'untrusted',
-    because: 'no license server that is trusted here has signed it as it is',
+    reason: 'no license server that is trusted here has signed it as it is',
   };
 }
 
@@ -144,6 +144,6 @@ async function verified<T extends TSchema>(
   }
 }
 
-function refusal(code: ResponseRefusal, because: string): ResponseVerdict {
-  return { kind: 'refused', code, because };
+function refusal(code: ResponseRefusal, reason: string): ResponseVerdict {
+  return { kind: 'refused', code, reason };
 }

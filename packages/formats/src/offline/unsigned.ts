@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Static, TSchema } from '@sinclair/typebox';
-import { armour, type Label, unarmour } from '../license/armor';
-import { readAs } from '../license/parse';
-import { mistakesInWords } from '../license/refusal-codes';
+import { armor, dearmor, type Label } from '../license/armor';
+import { parseAs } from '../license/parse';
+import { describeErrors } from '../license/refusal-codes';
 
 export interface Unreadable {
   readonly kind: 'unreadable';
   /** A sentence for the person who has the file in hand. */
-  readonly because: string;
+  readonly reason: string;
 }
 
 /**
@@ -16,7 +16,7 @@ export interface Unreadable {
  */
 export function writeUnsigned(label: Label, document: object): string {
   const json = Buffer.from(JSON.stringify(document));
-  return armour(label, `${json.toString('base64url')}.${checksum(json)}`);
+  return armor(label, `${json.toString('base64url')}.${checksum(json)}`);
 }
 
 export type UnsignedFile<T> = { readonly kind: 'read'; readonly document: T; readonly sha256: string } | Unreadable;
@@ -28,15 +28,15 @@ export function readUnsigned<T extends TSchema>(text: string, label: Label, sche
   const json = Buffer.from(encoded, 'base64url');
   if (sum !== checksum(json))
     return unreadable('it was changed on its way: its checksum does not match. Send it again');
-  const read = readAs(schema, parsed(json));
-  if (read.kind === 'mistaken') return unreadable(mistakesInWords(read.mistakes));
+  const read = parseAs(schema, parsed(json));
+  if (read.kind === 'invalid') return unreadable(describeErrors(read.errors));
   return { kind: 'read', document: read.value, sha256: sha256(json) };
 }
 
 /** The one block of a file, if it is of this kind. */
 export function bodyOf(text: string, label: Label): { readonly kind: 'body'; readonly body: string } | Unreadable {
-  const file = unarmour(text);
-  if (file.kind === 'unreadable') return unreadable(`it is not whole: ${file.because}`);
+  const file = dearmor(text);
+  if (file.kind === 'unreadable') return unreadable(`it is not whole: ${file.reason}`);
   const [first, ...others] = file.blocks;
   if (first?.label !== label) {
     return unreadable(`it holds "${first?.label.toLowerCase()}" and not "${label.toLowerCase()}"`);
@@ -44,8 +44,8 @@ export function bodyOf(text: string, label: Label): { readonly kind: 'body'; rea
   return others.length === 0 ? { kind: 'body', body: first.body } : unreadable('it holds more than one file');
 }
 
-export function unreadable(because: string): Unreadable {
-  return { kind: 'unreadable', because };
+export function unreadable(reason: string): Unreadable {
+  return { kind: 'unreadable', reason };
 }
 
 export function sha256(content: Buffer | string): string {

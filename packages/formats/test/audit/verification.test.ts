@@ -9,7 +9,7 @@ import {
   verdictOn,
   verdictOnBytes,
 } from '@evergrant/test-support/made-log';
-import { createStatementSigner, linkTo } from '../../src/audit/checkpoint';
+import { checkpointHash, createStatementSigner } from '../../src/audit/checkpoint';
 import { type AuditEvent, hashOf, lineOf, readLine } from '../../src/audit/event';
 import type { StoredStatement } from '../../src/audit/statement-check';
 
@@ -295,7 +295,7 @@ describe('checkpoints', () => {
     const claims = JSON.parse(Buffer.from(second!.jws.split('.')[1]!, 'base64url').toString());
     expect(claims).toMatchObject({
       number: 2,
-      previous: linkTo(first!.jws),
+      previous: checkpointHash(first!.jws),
       chain: CHAIN,
       seq: 4,
       hash: whole[3]!.hash,

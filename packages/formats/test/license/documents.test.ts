@@ -1,11 +1,11 @@
 import { DRAFT, documentOf, GUID, LICENSE_KEY } from '@evergrant/test-support/vendor';
 import { readDocument } from '../../src/license/document';
 import { licenseKeySha256 } from '../../src/license/license-key';
-import { completeDraft } from '../../src/license/with-defaults';
+import { withDefaults } from '../../src/license/with-defaults';
 
-function mistakes(draft: unknown): string[] {
-  const read = completeDraft(draft);
-  return read.kind === 'mistaken' ? read.mistakes.map(({ path, message }) => `${path} ${message}`) : [];
+function errors(draft: unknown): string[] {
+  const read = withDefaults(draft);
+  return read.kind === 'invalid' ? read.errors.map(({ path, message }) => `${path} ${message}`) : [];
 }
 
 describe('a draft', () => {
@@ -43,7 +43,7 @@ describe('a draft', () => {
   it('that is signed needs nothing more', () => {
     const document = documentOf(DRAFT);
     expect(readDocument(document)).toEqual({ kind: 'read', value: document });
-    expect(completeDraft(document)).toEqual({ kind: 'read', value: document });
+    expect(withDefaults(document)).toEqual({ kind: 'read', value: document });
   });
 });
 
@@ -60,7 +60,7 @@ describe('every mistake is named at its place', () => {
       policy: { graceSeconds: -1 },
       entitlements: [{ feature: 'studio', seats: -1, onDisconnect: 'drop', reservations: [{ seats: 0 }] }, 'runner'],
     };
-    const named = mistakes(draft);
+    const named = errors(draft);
     expect(named.map((each) => each.split(' ')[0]).sort()).toEqual(
       [
         'customer',
@@ -125,7 +125,7 @@ describe('every mistake is named at its place', () => {
       'entitlements.0.overdraft and seats together must not exceed 2147483647',
     ],
   ])('%s', (_what, changed, expected) => {
-    expect(mistakes({ ...DRAFT, ...changed })).toEqual([expected]);
+    expect(errors({ ...DRAFT, ...changed })).toEqual([expected]);
   });
 
   it.each<[string, object[], string]>([
@@ -152,15 +152,15 @@ describe('every mistake is named at its place', () => {
       'entitlements.0.reservations name a more than once',
     ],
   ])('seats reserved %s', (_what, reservations, expected) => {
-    expect(mistakes({ ...DRAFT, entitlements: [{ feature: 'studio', seats: 25, reservations }] })).toEqual([expected]);
+    expect(errors({ ...DRAFT, entitlements: [{ feature: 'studio', seats: 25, reservations }] })).toEqual([expected]);
   });
 
   it('a license of kind guid reserves nothing', () => {
     const entitlements = [{ feature: 'studio', seats: 5, reservations: [{ group: 'a', seats: 1 }] }];
-    expect(mistakes({ ...DRAFT, kind: 'guid', controlRoom: GUID, entitlements })).toHaveLength(1);
+    expect(errors({ ...DRAFT, kind: 'guid', controlRoom: GUID, entitlements })).toHaveLength(1);
   });
 
   it.each([null, 7, 'text', []])('a draft that is %p', (draft) => {
-    expect(mistakes(draft)).not.toEqual([]);
+    expect(errors(draft)).not.toEqual([]);
   });
 });

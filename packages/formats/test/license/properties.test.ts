@@ -126,8 +126,8 @@ describe('garbage', () => {
     fc.assert(
       fc.property(fc.anything(), (value) => {
         const read = readDocument(value);
-        expect(read.kind).toBe('mistaken');
-        if (read.kind === 'mistaken') expect(read.mistakes.length).toBeGreaterThan(0);
+        expect(read.kind).toBe('invalid');
+        if (read.kind === 'invalid') expect(read.errors.length).toBeGreaterThan(0);
       }),
     );
   });

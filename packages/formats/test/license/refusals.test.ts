@@ -1,5 +1,5 @@
 import { createVendor, DRAFT, documentOf, LICENSE_KEY, NOW_MS, type Vendor } from '@evergrant/test-support/vendor';
-import { armour } from '../../src/license/armor';
+import { armor } from '../../src/license/armor';
 import { certify } from '../../src/license/certificate';
 import { generateKey, publicPart } from '../../src/license/keys';
 import { signJson, TYPES } from '../../src/license/signing';
@@ -36,7 +36,7 @@ describe('a license file is unreadable', () => {
       /nothing between/,
     ],
     'when it is larger than any': [(file) => file + '\n'.repeat(70_000), /longer than 64 KiB/],
-    'when it is a certificate': [() => armour('EVERGRANT CERTIFICATE', vendor.certificate), /holds a certificate/],
+    'when it is a certificate': [() => armor('EVERGRANT CERTIFICATE', vendor.certificate), /holds a certificate/],
   };
 
   it.each(Object.keys(cases))('%s', async (name) => {
@@ -51,10 +51,10 @@ describe('a license file is unreadable', () => {
       { ...DOCUMENT, issue: 0, kind: 'site', seats: 7 },
       { key: vendor.key, typ: TYPES.license, header },
     );
-    const verdict = await verifyLicense(armour('EVERGRANT LICENSE', signed), context());
+    const verdict = await verifyLicense(armor('EVERGRANT LICENSE', signed), context());
     expect(verdict).toMatchObject({
       code: 'license_unreadable',
-      mistakes: expect.arrayContaining([
+      errors: expect.arrayContaining([
         { path: 'issue', message: 'must be a whole number from 1 to 2147483647' },
         { path: 'kind', message: 'must be cloud or guid or redundant' },
         { path: 'seats', message: 'is not known here' },
@@ -77,13 +77,13 @@ describe('a license file was tampered with', () => {
     const [head = '', , signature = ''] = file.split('\n').slice(1, -2).join('').split('.');
     const richer = { ...DOCUMENT, entitlements: [{ ...DOCUMENT.entitlements[0], seats: 9_999 }] };
     const forged = [head, Buffer.from(JSON.stringify(richer)).toString('base64url'), signature].join('.');
-    expect((await refusal(armour('EVERGRANT LICENSE', forged)))[0]).toBe('license_tampered');
+    expect((await refusal(armor('EVERGRANT LICENSE', forged)))[0]).toBe('license_tampered');
   });
 
   it('when its signature is of another thing that the same key signed', async () => {
     const header = { certificate: vendor.certificate };
     const other = await signJson(DOCUMENT, { key: vendor.key, typ: TYPES.certificate, header });
-    expect((await refusal(armour('EVERGRANT LICENSE', other)))[0]).toBe('license_tampered');
+    expect((await refusal(armor('EVERGRANT LICENSE', other)))[0]).toBe('license_tampered');
   });
 
   it('when a thief put a key of his own into the certificate', async () => {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { certificateFile, certify, readCertificateFile } from '@evergrant/formats/license/certificate';
 import { issueLicense } from '@evergrant/formats/license/issue';
 import { generateKey, type KeyRole, type PrivateKey, publicPart, readPublicKey } from '@evergrant/formats/license/keys';
-import { mistakesInWords } from '@evergrant/formats/license/refusal-codes';
+import { describeErrors } from '@evergrant/formats/license/refusal-codes';
 import { mergeTrust, readTrust, type Trust } from '@evergrant/formats/license/trust';
-import { completeDraft } from '@evergrant/formats/license/with-defaults';
+import { withDefaults } from '@evergrant/formats/license/with-defaults';
 import { writeFileAtomically } from './files';
 
 /** A license of the world, as scripts find it in world.json. */
@@ -95,8 +95,8 @@ async function loadOrIssue({ dir, draftFile, vendor, certificate, deploymentKey 
   const [file, keyFile] = [join(dir, `${licenseId}.license`), join(dir, `${licenseId}.license-key`)];
   if (existsSync(file)) return { licenseId, file, licenseKey: readFileSync(keyFile, 'utf8').trim() };
   const licenseKey = randomUUID();
-  const read = completeDraft({ kind: 'cloud', ...validFor(LICENSE_DAYS), ...draft }, licenseKey);
-  if (read.kind === 'mistaken') throw new LicensingError(`${draftFile}: ${mistakesInWords(read.mistakes)}`);
+  const read = withDefaults({ kind: 'cloud', ...validFor(LICENSE_DAYS), ...draft }, licenseKey);
+  if (read.kind === 'invalid') throw new LicensingError(`${draftFile}: ${describeErrors(read.errors)}`);
   const encryptTo = { kind: 'deployment', key: publicPart(deploymentKey) } as const;
   const issued = await issueLicense({ document: read.value, key: vendor, certificate, encryptTo });
   if (issued.kind === 'refused') throw new LicensingError(`${draftFile}: ${issued.detail}`);
@@ -116,8 +116,8 @@ async function readTrustFile(file: string): Promise<Trust> {
   }
   const isKey = typeof content === 'object' && content !== null && 'kty' in content;
   const root = isKey ? await readPublicKey(content, 'root') : undefined;
-  const read = root?.kind === 'mistaken' ? root : await readTrust(root ? { roots: [root.value] } : content);
-  if (read.kind === 'mistaken') throw new LicensingError(`--trust ${file}: ${mistakesInWords(read.mistakes)}`);
+  const read = root?.kind === 'invalid' ? root : await readTrust(root ? { roots: [root.value] } : content);
+  if (read.kind === 'invalid') throw new LicensingError(`--trust ${file}: ${describeErrors(read.errors)}`);
   return read.value;
 }
 

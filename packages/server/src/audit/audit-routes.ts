@@ -1,5 +1,5 @@
 import type { AuditEvent } from '@evergrant/formats/audit/event';
-import { asCsv, asJsonLines } from '@evergrant/formats/audit/streams';
+import { toCsv, toJsonLines } from '@evergrant/formats/audit/streams';
 import type { Static } from '@sinclair/typebox';
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
@@ -57,9 +57,9 @@ function eventsRoute(routes: FastifyInstance, { database, authenticate }: AuditR
       const events = readEvents(database.audit, range);
       switch (format) {
         case 'jsonl':
-          return reply.type('application/jsonl').send(asJsonLines(events));
+          return reply.type('application/jsonl').send(toJsonLines(events));
         case 'csv':
-          return reply.type('text/csv; charset=utf-8').send(asCsv(events));
+          return reply.type('text/csv; charset=utf-8').send(toCsv(events));
         case 'json':
           return reply.type('application/json').send(await pageOf(events, limitOf(limit)));
       }

@@ -1,4 +1,4 @@
-import { linkTo, type ReadStatement, type StatementSigner } from '@evergrant/formats/audit/checkpoint';
+import { checkpointHash, type ReadStatement, type StatementSigner } from '@evergrant/formats/audit/checkpoint';
 import type { Logger } from 'pino';
 import type { RoleDuty } from '../epochs/role-monitor';
 import type { ExpectedEpoch } from '../epochs/store';
@@ -156,7 +156,7 @@ export class CheckpointWriter {
   ): Promise<StoredCheckpoint> {
     const { signer, server } = this.#options;
     const { chain, seq, hash } = head;
-    const previous = follows ? linkTo(follows.jws) : null;
+    const previous = follows ? checkpointHash(follows.jws) : null;
     const jws = await signer.signCheckpoint({ chain, seq, hash, epoch, era, region, server, at, number, previous });
     return { chain, number, epoch, seq, jws };
   }

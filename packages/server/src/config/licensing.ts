@@ -1,5 +1,5 @@
 import { type PrivateKey, readPrivateKey } from '@evergrant/formats/license/keys';
-import type { Mistake } from '@evergrant/formats/license/refusal-codes';
+import type { ValidationError } from '@evergrant/formats/license/refusal-codes';
 import { readTrust, type Trust } from '@evergrant/formats/license/trust';
 import type { VariableReader } from './environment';
 
@@ -21,7 +21,7 @@ async function trust(read: VariableReader): Promise<Trust> {
   if (content === undefined) return NOBODY;
   const found = await readTrust(content);
   if (found.kind === 'read') return found.value;
-  for (const mistake of found.mistakes) read.mistake(inWords('EVERGRANT_LICENSE_TRUST_FILE', mistake));
+  for (const mistake of found.errors) read.mistake(inWords('EVERGRANT_LICENSE_TRUST_FILE', mistake));
   return NOBODY;
 }
 
@@ -38,12 +38,12 @@ async function deploymentKeys(read: VariableReader, keySet: unknown): Promise<Pr
     const key = await readPrivateKey(value, 'deployment');
     if (key.kind === 'read') keys.push(key.value);
     else
-      for (const mistake of key.mistakes)
+      for (const mistake of key.errors)
         read.mistake(inWords(`EVERGRANT_SECRETS_FILE: deploymentKeys.keys.${index}`, mistake));
   }
   return keys;
 }
 
-function inWords(where: string, { path, message }: Mistake): string {
+function inWords(where: string, { path, message }: ValidationError): string {
   return `${[where, path].filter(Boolean).join(': ')} ${message}`;
 }

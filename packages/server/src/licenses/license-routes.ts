@@ -84,8 +84,8 @@ function importReply(answer: ImportAnswer, options: AppOptions): Reply {
     case 'unchanged':
       return { status: answer.kind === 'imported' ? 201 : 200, body: importedBody(answer) };
     case 'file_refused': {
-      const { code, detail, mistakes } = answer.refusal;
-      return problemReply(code, { detail, members: mistakes.length > 0 ? { mistakes } : {} });
+      const { code, detail, errors } = answer.refusal;
+      return problemReply(code, { detail, members: errors.length > 0 ? { mistakes: errors } : {} });
     }
     case 'import_refused':
       return importRefusalReply(answer.refusal, answer.document);

@@ -59,7 +59,7 @@ export class OfflineService {
   /** Answers a request file with a signed response. */
   async respond({ controlRoom, text, submittedBy }: OfflineFile): Promise<OfflineAnswer> {
     const file = readOfflineRequest(text);
-    if (file.kind === 'unreadable') return { kind: 'offline_file_unreadable', reason: file.because };
+    if (file.kind === 'unreadable') return { kind: 'offline_file_unreadable', reason: file.reason };
     const request = file.document;
     if (request.controlRoom !== controlRoom) {
       return { kind: 'offline_file_of_another', controlRoom: request.controlRoom };
@@ -83,7 +83,7 @@ export class OfflineService {
   /** Ends the leases of a return file and answers with a signed receipt. */
   async takeBack({ controlRoom, text, submittedBy }: OfflineFile): Promise<OfflineAnswer> {
     const file = readOfflineReturn(text);
-    if (file.kind === 'unreadable') return { kind: 'offline_file_unreadable', reason: file.because };
+    if (file.kind === 'unreadable') return { kind: 'offline_file_unreadable', reason: file.reason };
     const { nonce, responseSha256 } = file.document;
     if (file.document.controlRoom !== controlRoom) {
       return { kind: 'offline_file_of_another', controlRoom: file.document.controlRoom };

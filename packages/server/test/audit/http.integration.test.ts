@@ -30,7 +30,7 @@ async function exported(): Promise<AuditEvent[]> {
     .split('\n')
     .map((line) => {
       const read = readLine(line);
-      if (read.kind !== 'event') throw new Error(`${line}: ${read.because}`);
+      if (read.kind !== 'event') throw new Error(`${line}: ${read.reason}`);
       return read.event;
     });
 }

@@ -109,25 +109,25 @@ it.each<[string, string, [string, number | null]]>([
                          array_fill('{"seatsTaken": 8}'::json, array[4]), array[8, 8, 8, 8])`,
     ['chain_rewritten', 9],
   ],
-  ['changed rows past the triggers', `delete from lease; update pool set seats_taken = 0`, ['books_disagree', 9]],
+  ['changed rows past the triggers', `delete from lease; update pool set seats_taken = 0`, ['accounting_mismatch', 9]],
   [
     'changed the record of usage',
     `update audit_usage set seats_taken = 3 where chain = 'CHAIN'`,
-    ['books_disagree', 9],
+    ['accounting_mismatch', 9],
   ],
-  ['lowered the record of denials', `update audit_denials set denials = 0`, ['books_disagree', null]],
-  ['lowered the seats that were asked for', `update audit_denials set seats_asked = 1`, ['books_disagree', null]],
-  ['changed why it was denied', `update audit_denials set code = 'lease_conflict'`, ['books_disagree', null]],
-  ['removed the record of denials', 'delete from audit_denials', ['books_disagree', null]],
+  ['lowered the record of denials', `update audit_denials set denials = 0`, ['accounting_mismatch', null]],
+  ['lowered the seats that were asked for', `update audit_denials set seats_asked = 1`, ['accounting_mismatch', null]],
+  ['changed why it was denied', `update audit_denials set code = 'lease_conflict'`, ['accounting_mismatch', null]],
+  ['removed the record of denials', 'delete from audit_denials', ['accounting_mismatch', null]],
   [
     'moved denials to another day',
     `update audit_denials set day = day - 1 where chain = 'DENIED'`,
-    ['books_disagree', null],
+    ['accounting_mismatch', null],
   ],
   [
     'put denials on record for years in which nothing happened',
     `insert into audit_denials values ('DENIED', '2021-03-01', 'no_seat_available', 5, 5)`,
-    ['books_disagree', null],
+    ['accounting_mismatch', null],
   ],
 ])('somebody who %s', async (_what, sql, expected) => {
   expect(await afterDoing(sql)).toContainEqual(expected);

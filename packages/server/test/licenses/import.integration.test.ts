@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LicenseDocument } from '@evergrant/formats/license/document';
 import { licenseKeySha256 } from '@evergrant/formats/license/license-key';
-import { completeDraft } from '@evergrant/formats/license/with-defaults';
+import { withDefaults } from '@evergrant/formats/license/with-defaults';
 import { TestDatabase } from '@evergrant/test-support/test-database';
 import { importLicense } from '../../src/licenses/sql/import-license';
 
@@ -35,8 +35,8 @@ const DRAFT = {
 };
 
 function documentOf(changed: object = {}): LicenseDocument {
-  const read = completeDraft({ ...DRAFT, ...changed });
-  if (read.kind === 'mistaken') throw new Error(JSON.stringify(read.mistakes));
+  const read = withDefaults({ ...DRAFT, ...changed });
+  if (read.kind === 'invalid') throw new Error(JSON.stringify(read.errors));
   return read.value;
 }
 

@@ -218,7 +218,7 @@ describe('a license file is refused', () => {
       status: 409,
       body: { code: 'license_shrinks_below_use', pools: [{ feature: 'studio', seats: 3, inUse: 4, heldBack: 0 }] },
     });
-    expect(answer.body.detail).toContain('would have 3 seats and has 4 in use: have 1 released');
+    expect(answer.body.detail).toContain('would have 3 seats; needed are 4 in use: release 1');
     await server.call('DELETE', `/v1/leases/${leaseId}`);
     expect((await bring(smaller)).status).toBe(201);
   });

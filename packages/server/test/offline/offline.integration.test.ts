@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { armour } from '@evergrant/formats/license/armor';
+import { armor } from '@evergrant/formats/license/armor';
 import { type OfflineRequest, writeOfflineRequest, writeOfflineReturn } from '@evergrant/formats/offline/documents';
 import { verifyOfflineReceipt, verifyOfflineResponse } from '@evergrant/formats/offline/signed';
 import { giveLicenseKey, newRoom, register } from '@evergrant/test-support/server/control-rooms';
@@ -259,7 +259,7 @@ describe('a file', () => {
   it.each<[string, (request: OfflineRequest) => string, RegExp]>([
     ['that is none', () => 'hello', /not whole/],
     [
-      'that is empty of all but its armour',
+      'that is empty of all but its armor',
       () => '-----BEGIN EVERGRANT OFFLINE REQUEST-----\n-----END EVERGRANT OFFLINE REQUEST-----\n',
       /not whole/,
     ],
@@ -276,7 +276,7 @@ describe('a file', () => {
       (request) => writeOfflineRequest({ ...request, wanted: [] }),
       /wanted must be 1 to 100 features/,
     ],
-    ['that is a license', () => armour('EVERGRANT LICENSE', 'e30.e30.e30'), /"evergrant license"/],
+    ['that is a license', () => armor('EVERGRANT LICENSE', 'e30.e30.e30'), /"evergrant license"/],
   ])('%s is refused with a sentence that helps', async (_what, make, sentence) => {
     const guid = await registered();
     const answer = await bring('response', guid, make(requestOf(guid)));

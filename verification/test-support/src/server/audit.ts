@@ -100,7 +100,7 @@ export async function verified(
   const run = verifyLog({
     events: each(events.map((event) => ({ kind: 'event', event }) as const)),
     statements: each([]),
-    readStatement: () => Promise.resolve({ kind: 'forged', because: 'there are no keys' }),
+    readStatement: () => Promise.resolve({ kind: 'forged', reason: 'there are no keys' }),
     whole: true,
     ...options,
   });

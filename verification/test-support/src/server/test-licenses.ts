@@ -1,5 +1,5 @@
 import type { LicenseDocument } from '@evergrant/formats/license/document';
-import { completeDraft } from '@evergrant/formats/license/with-defaults';
+import { withDefaults } from '@evergrant/formats/license/with-defaults';
 import { importLicense } from '@evergrant/server/licenses/sql/import-license';
 import type { Client } from 'pg';
 import { createVendor, type Vendor } from '../vendor';
@@ -56,7 +56,7 @@ export async function importForTest(client: Client, license: LicenseDraft): Prom
 
 /** As it is signed. */
 export function documentForTest(license: LicenseDraft): LicenseDocument {
-  const read = completeDraft({ kind: 'cloud', ...LIFETIME, ...license });
-  if (read.kind === 'mistaken') throw new Error(JSON.stringify(read.mistakes));
+  const read = withDefaults({ kind: 'cloud', ...LIFETIME, ...license });
+  if (read.kind === 'invalid') throw new Error(JSON.stringify(read.errors));
   return read.value;
 }

@@ -1,4 +1,4 @@
-import { type Inspection, inspectLicense } from '@evergrant/formats/license/inspect';
+import { inspectLicense, type LicenseInspection } from '@evergrant/formats/license/inspect';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { CommandError, EXIT } from '../../errors';
@@ -41,16 +41,16 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (!output.json) print(says, output);
 }
 
-function printDocument(file: string, { document, closed }: Inspection): void {
+function printDocument(file: string, { document, closed }: LicenseInspection): void {
   if (document?.kind === 'read') {
     process.stdout.write(`${JSON.stringify(document.value, null, 2)}\n`);
     return;
   }
-  const why = document ? `it is no license document:\n${listed(document.mistakes)}` : `${closed}.`;
+  const why = document ? `it is no license document:\n${listed(document.errors)}` : `${closed}.`;
   throw new CommandError({ exitCode: EXIT.refused, code: 'license_unreadable', message: `${file}: ${why}` });
 }
 
-function print(says: Inspection, output: Output): void {
+function print(says: LicenseInspection, output: Output): void {
   const { document, certificate } = says;
   output.line(
     pc.yellow('Nothing of this has been verified: anyone can write such a file. npx evergrant license verify does.'),
@@ -65,11 +65,11 @@ function print(says: Inspection, output: Output): void {
   }
   output.line();
   if (document?.kind === 'read') for (const line of documentLines(document.value)) output.line(line);
-  if (document?.kind === 'mistaken') output.line(`It is no license document:\n${listed(document.mistakes)}`);
+  if (document?.kind === 'invalid') output.line(`It is no license document:\n${listed(document.errors)}`);
   if (says.closed) output.line(`It cannot be opened: ${says.closed}.`);
   for (const dropped of says.dropped) output.line(`Without counterpart: ${dropped}.`);
 }
 
-function encryption({ encryptedFor }: Inspection): string {
+function encryption({ encryptedFor }: LicenseInspection): string {
   return encryptedFor?.kind === 'deployment' ? `to the deployment key ${encryptedFor.kid}` : 'with its license key';
 }

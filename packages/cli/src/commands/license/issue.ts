@@ -1,6 +1,6 @@
 import { readCertificateFile } from '@evergrant/formats/license/certificate';
 import { type Issue, issueLicense } from '@evergrant/formats/license/issue';
-import { completeDraft } from '@evergrant/formats/license/with-defaults';
+import { withDefaults } from '@evergrant/formats/license/with-defaults';
 import { type Command, Option } from 'commander';
 import { CommandError, EXIT, usageError } from '../../errors';
 import { readJson, readText, writeNewFile } from '../../files';
@@ -53,9 +53,9 @@ export function addIssueCommand(license: Command): void {
 async function run(flags: Flags): Promise<void> {
   const output = createOutput(flags.json === true);
   const licenseKey = readGuidFile(flags.licenseKey);
-  const document = completeDraft(readJson(flags.from), licenseKey);
-  if (document.kind === 'mistaken') {
-    throw usageError('document_not_usable', `${flags.from} is not a license document:\n${listed(document.mistakes)}`);
+  const document = withDefaults(readJson(flags.from), licenseKey);
+  if (document.kind === 'invalid') {
+    throw usageError('document_not_usable', `${flags.from} is not a license document:\n${listed(document.errors)}`);
   }
   const key = await readPrivateKeyFile(flags.key, 'vendor');
   const certificate = readCertificateFile(readText(flags.certificate));

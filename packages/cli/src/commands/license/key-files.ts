@@ -7,7 +7,7 @@ import {
 } from '@evergrant/formats/license/keys';
 import { isGuid } from '@evergrant/formats/license/license-key';
 import type { Read } from '@evergrant/formats/license/parse';
-import { type Mistake, mistakesInWords } from '@evergrant/formats/license/refusal-codes';
+import { describeErrors, type ValidationError } from '@evergrant/formats/license/refusal-codes';
 import { usageError } from '../../errors';
 import { readJson, readText } from '../../files';
 
@@ -22,7 +22,7 @@ export async function readPublicKeyFile(path: string, role: KeyRole): Promise<Pu
 /** @throws CommandError that lists every validation error */
 export function usable<T>(path: string, read: Read<T>): T {
   if (read.kind === 'read') return read.value;
-  throw usageError('not_usable', `${path} is not usable:\n${listed(read.mistakes)}`);
+  throw usageError('not_usable', `${path} is not usable:\n${listed(read.errors)}`);
 }
 
 /** A license key is read from a file, because other users can see command lines. */
@@ -41,6 +41,6 @@ export function readGuidFile(path: string | undefined): string | undefined {
   throw usageError('no_license_key', `${path} does not hold a license key (a GUID). Create one with: ${make}`);
 }
 
-export function listed(mistakes: readonly Mistake[]): string {
-  return mistakes.map((mistake) => `  - ${mistakesInWords([mistake])}`).join('\n');
+export function listed(mistakes: readonly ValidationError[]): string {
+  return mistakes.map((mistake) => `  - ${describeErrors([mistake])}`).join('\n');
 }

@@ -1,9 +1,9 @@
-import { armour, type Block } from '../armor';
+import { armor, type Block } from '../armor';
 import type { Authentic, AuthenticityContext } from '../authenticate';
 import { readCompact } from '../compact';
 import { encryptedFor, encryptToDeployment, openEnvelope } from '../envelope';
-import { readAs } from '../parse';
-import { mistakesInWords, type Refusal, refused } from '../refusal-codes';
+import { parseAs } from '../parse';
+import { describeErrors, type Refusal, refused } from '../refusal-codes';
 import { type Container, contentOf, isEncrypted, readContainer, signerOf } from './container';
 import { mapKeygenLicense } from './mapping';
 import { KeygenDocument } from './resources';
@@ -27,7 +27,7 @@ export async function authenticateKeygen({ file, others, context }: KeygenFile):
   if (!content) return notOpened(licenseKey);
   const document = documentOf(content.json);
   if (document.kind === 'refused') return document;
-  const kept = await keptFile({ file, container: read.container, licenseKey, context });
+  const kept = await storedFile({ file, container: read.container, licenseKey, context });
   if (typeof kept !== 'string') return kept;
   return { ...document, kind: 'authentic', file: kept, signer: { kind: 'keygen', publicKey } };
 }
@@ -71,13 +71,9 @@ function notOpened(licenseKey: string | undefined): Refusal {
 }
 
 function documentOf(json: unknown): (Pick<Authentic, 'document' | 'dropped'> & { kind: 'mapped' }) | Refusal {
-  const source = readAs(KeygenDocument, json);
-  if (source.kind === 'mistaken') {
-    return refused(
-      'license_unreadable',
-      `it is no Keygen license: ${mistakesInWords(source.mistakes)}`,
-      source.mistakes,
-    );
+  const source = parseAs(KeygenDocument, json);
+  if (source.kind === 'invalid') {
+    return refused('license_unreadable', `it is no Keygen license: ${describeErrors(source.errors)}`, source.errors);
   }
   const { status, suspended } = source.value.data.attributes;
   if (suspended === true || status === 'SUSPENDED' || status === 'BANNED') {
@@ -87,9 +83,9 @@ function documentOf(json: unknown): (Pick<Authentic, 'document' | 'dropped'> & {
     );
   }
   const { document, dropped } = mapKeygenLicense(source.value);
-  if (document.kind === 'mistaken') {
-    const what = mistakesInWords(document.mistakes);
-    return refused('license_unreadable', `its license cannot be taken over: ${what}`, document.mistakes);
+  if (document.kind === 'invalid') {
+    const what = describeErrors(document.errors);
+    return refused('license_unreadable', `its license cannot be taken over: ${what}`, document.errors);
   }
   return { kind: 'mapped', document: document.value, dropped };
 }
@@ -102,8 +98,8 @@ interface Kept {
 }
 
 /** An encrypted file is kept with its license key beside it, sealed to the deployment: servers read it again and again. */
-async function keptFile({ file, container, licenseKey, context }: Kept): Promise<string | Refusal> {
-  const itself = armour('LICENSE FILE', file);
+async function storedFile({ file, container, licenseKey, context }: Kept): Promise<string | Refusal> {
+  const itself = armor('LICENSE FILE', file);
   if (!isEncrypted(container) || licenseKey === undefined) return itself;
   const [deployment] = context.deploymentKeys ?? [];
   if (!deployment) {
@@ -112,5 +108,5 @@ async function keptFile({ file, container, licenseKey, context }: Kept): Promise
       'an encrypted Keygen file can only be kept by a deployment with a key of its own (deploymentKeys); or check the license out of Keygen without encryption',
     );
   }
-  return itself + armour('EVERGRANT SEALED KEY', await encryptToDeployment(licenseKey, deployment));
+  return itself + armor('EVERGRANT SEALED KEY', await encryptToDeployment(licenseKey, deployment));
 }

@@ -7,13 +7,13 @@
 import { createDecipheriv, createHash, createPublicKey, verify } from 'node:crypto';
 import { type Static, Type } from '@sinclair/typebox';
 import { parseJson } from '../compact';
-import { readAs } from '../parse';
+import { parseAs } from '../parse';
 import { type Refusal, refused } from '../refusal-codes';
 
 const Container = Type.Object({
-  enc: Type.String({ says: 'text' }),
-  sig: Type.String({ says: 'text' }),
-  alg: Type.String({ says: 'text' }),
+  enc: Type.String({ expected: 'text' }),
+  sig: Type.String({ expected: 'text' }),
+  alg: Type.String({ expected: 'text' }),
 });
 export type Container = Static<typeof Container>;
 
@@ -24,8 +24,8 @@ const TAG_BYTES = 16;
 
 export function readContainer(body: string): { readonly kind: 'read'; readonly container: Container } | Refusal {
   const bytes = canonical(body);
-  const container = readAs(Container, bytes && parseJson(bytes));
-  if (container.kind === 'mistaken') return unreadable('it is not base64 of JSON with enc, sig and alg');
+  const container = parseAs(Container, bytes && parseJson(bytes));
+  if (container.kind === 'invalid') return unreadable('it is not base64 of JSON with enc, sig and alg');
   const { enc, sig, alg } = container.value;
   if (alg !== PLAIN && alg !== ENCRYPTED)
     return unreadable(`its algorithm is "${alg}"; ${PLAIN} and ${ENCRYPTED} are known`);
@@ -75,6 +75,6 @@ function canonical(text: string): Buffer | undefined {
   return text !== '' && bytes.toString('base64') === text ? bytes : undefined;
 }
 
-function unreadable(because: string): Refusal {
-  return refused('license_unreadable', `the Keygen license file cannot be read: ${because}`);
+function unreadable(reason: string): Refusal {
+  return refused('license_unreadable', `the Keygen license file cannot be read: ${reason}`);
 }

@@ -1,7 +1,7 @@
 import type { LicenseDocument } from '../document';
 import { licenseKeySha256 } from '../license-key';
 import type { Read } from '../parse';
-import { completeDraft } from '../with-defaults';
+import { withDefaults } from '../with-defaults';
 import { attributesOf, includedOf, type KeygenAttributes, type KeygenDocument } from './resources';
 
 export interface Mapped {
@@ -47,7 +47,7 @@ export function mapKeygenLicense(source: KeygenDocument): Mapped {
   const customer = text(users.fullName) ?? text(users.email) ?? text(attributes.name) ?? id;
   const product = productOf(source);
   const validity = validityOf(source);
-  const document = completeDraft({
+  const document = withDefaults({
     licenseId: id,
     // Keygen does not count the files of a license; the moment of issue, in seconds, only grows.
     issue: Math.floor(Date.parse(source.meta.issued) / 1000),

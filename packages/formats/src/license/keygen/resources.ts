@@ -6,30 +6,30 @@ const Resource = Type.Object({ id: Type.String(), type: Type.String(), attribute
 
 export const KeygenDocument = Type.Object({
   data: Type.Object({
-    id: Type.String({ says: 'text' }),
-    type: Type.Literal('licenses', { says: 'licenses' }),
+    id: Type.String({ expected: 'text' }),
+    type: Type.Literal('licenses', { expected: 'licenses' }),
     attributes: Type.Object(
       {
-        name: Type.Optional(Type.Union([Type.String(), Type.Null()], { says: 'text or null' })),
-        key: Type.Optional(Type.String({ says: 'text' })),
-        expiry: Type.Optional(Type.Union([Type.String(), Type.Null()], { says: 'a moment or null' })),
-        status: Type.Optional(Type.String({ says: 'text' })),
-        suspended: Type.Optional(Type.Boolean({ says: 'true or false' })),
+        name: Type.Optional(Type.Union([Type.String(), Type.Null()], { expected: 'text or null' })),
+        key: Type.Optional(Type.String({ expected: 'text' })),
+        expiry: Type.Optional(Type.Union([Type.String(), Type.Null()], { expected: 'a moment or null' })),
+        status: Type.Optional(Type.String({ expected: 'text' })),
+        suspended: Type.Optional(Type.Boolean({ expected: 'true or false' })),
         maxMachines: Type.Optional(
-          Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { says: 'a number or null' }),
+          Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { expected: 'a number or null' }),
         ),
       },
-      { says: 'an object' },
+      { expected: 'an object' },
     ),
     relationships: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   }),
-  included: Type.Optional(Type.Array(Resource, { says: 'a list of resources' })),
+  included: Type.Optional(Type.Array(Resource, { expected: 'a list of resources' })),
   meta: Type.Object(
     {
-      issued: Type.String({ says: 'a moment' }),
-      expiry: Type.Optional(Type.Union([Type.String(), Type.Null()], { says: 'a moment or null' })),
+      issued: Type.String({ expected: 'a moment' }),
+      expiry: Type.Optional(Type.Union([Type.String(), Type.Null()], { expected: 'a moment or null' })),
     },
-    { says: 'an object with issued and expiry' },
+    { expected: 'an object with issued and expiry' },
   ),
 });
 

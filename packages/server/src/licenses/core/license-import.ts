@@ -54,8 +54,6 @@ function shrunkPoolText({ product, feature, seats, overdraft, inUse, heldBack, r
   if (reserved > 0) needed.push(`${reserved} reserved by an administrator`);
   const surplus = inUse + heldBack - seats - overdraft;
   const remedy =
-    surplus > 0
-      ? `release ${surplus} seats, or wait until they expire`
-      : 'lower the reservations (PUT /v1/reservations)';
-  return `${product}/${feature} would have ${left}, but ${needed.join(', ')}: ${remedy}, then import again`;
+    surplus > 0 ? `release ${surplus}, or wait until they expire` : 'lower the reservations (PUT /v1/reservations)';
+  return `${product}/${feature} would have ${left}; needed are ${needed.join(', ')}: ${remedy}, then import again`;
 }

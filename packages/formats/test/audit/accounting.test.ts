@@ -1,5 +1,5 @@
 import { drafted } from '@evergrant/test-support/made-log';
-import { Books, type DenialsAccount } from '../../src/audit/accounting';
+import { type DenialsAccount, SeatAccounting } from '../../src/audit/accounting';
 
 /** What the database keeps beside the events, held against them. */
 const CHAIN = 'pool/1';
@@ -26,11 +26,11 @@ const recorded = (over: Partial<DenialsAccount> = {}): DenialsAccount => ({
 /** By default of two denials on a day that is over. */
 function found(
   record: readonly DenialsAccount[],
-  { openFrom = NEXT_DAY, events = denials(DAY, DAY), readUntil = 99 } = {},
+  { firstOpenDay = NEXT_DAY, events = denials(DAY, DAY), readUntil = 99 } = {},
 ): string[] {
-  const books = new Books([{ chain: CHAIN, seq: readUntil, seatsTaken: 0, seatsTakenByLog: 0 }]);
+  const books = new SeatAccounting([{ chain: CHAIN, seq: readUntil, seatsTaken: 0, seatsTakenByLog: 0 }]);
   for (const event of events) books.add(event);
-  return books.check({ usage: [], denials: record }, openFrom).map(({ text }) => text);
+  return books.check({ usage: [], denials: record }, firstOpenDay).map(({ text }) => text);
 }
 
 describe('the record of denials', () => {
@@ -58,7 +58,7 @@ describe('the record of denials', () => {
   });
 
   it('may have more on a day that goes on, and no fewer', () => {
-    const today = { openFrom: DAY };
+    const today = { firstOpenDay: DAY };
     expect(found([recorded({ denials: 9, seatsAsked: 18 })], today)).toEqual([]);
     expect(found([recorded({ denials: 1 })], today)).toHaveLength(1);
     expect(found([recorded({ seatsAsked: 3 })], today)).toHaveLength(1);
@@ -66,7 +66,7 @@ describe('the record of denials', () => {
   });
 
   it('is asked for on every day of an event', () => {
-    const books = new Books([{ chain: CHAIN, seq: 99, seatsTaken: 0, seatsTakenByLog: 0 }]);
+    const books = new SeatAccounting([{ chain: CHAIN, seq: 99, seatsTaken: 0, seatsTakenByLog: 0 }]);
     for (const event of denials(DAY, NEXT_DAY)) books.add(event);
     expect(books.days).toEqual({ first: DAY, last: NEXT_DAY });
   });
