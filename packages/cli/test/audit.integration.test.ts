@@ -146,7 +146,7 @@ describe('evergrant audit export', () => {
     writeFileSync(path('there.csv'), 'mine');
     expect(await evergrant('audit', 'export', '--out', path('there.csv'))).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is there already'),
+      stderr: expect.stringContaining('already exists'),
     });
     expect(readFileSync(path('there.csv'), 'utf8')).toBe('mine');
     expect(existsSync(path('never.jsonl'))).toBe(false);

@@ -12,7 +12,7 @@ export interface KeyRingOptions {
   /** Given with the application: then no others are ever trusted. */
   readonly pinned: readonly LeasePublicKey[] | undefined;
   /** Kept from an earlier life. */
-  readonly kept: readonly LeasePublicKey[];
+  readonly stored: readonly LeasePublicKey[];
   /** Asks the service for its keys. Never rejects. */
   readonly fetchKeys: () => Promise<TransportResult>;
   readonly clock: ClientClock;
@@ -51,7 +51,7 @@ export class KeyRing {
 
   constructor(options: KeyRingOptions) {
     this.#options = options;
-    this.#verifier = new TokenVerifier(options.pinned ?? options.kept);
+    this.#verifier = new TokenVerifier(options.pinned ?? options.stored);
   }
 
   get keys(): readonly LeasePublicKey[] {

@@ -9,20 +9,20 @@ import type { HttpTransport } from '../transport/http-transport';
 
 /** How an installation registers itself as a Control Room. */
 export interface ControlRoomDefinition {
-  /** The Control Room's GUID. @default drawn once and kept in the state file */
+  /** The Control Room's GUID. @default drawn once and stored in the state file */
   readonly guid?: string;
   /** For people, for example `Control Room Kyoto`. */
   readonly name: string;
-  /** A secret of the customer; it is not kept. */
+  /** A secret of the customer; it is not stored. */
   readonly licenseKey: string;
   readonly group?: string;
-  /** At least 128 bits drawn at random, of an installation that keeps its secrets elsewhere. @default drawn once and kept */
+  /** At least 128 bits drawn at random, of an installation that keeps its secrets elsewhere. @default drawn once and stored */
   readonly token?: string;
 }
 
 export interface RegistrationOptions {
   readonly definition: ControlRoomDefinition;
-  readonly kept: StoredControlRoom | undefined;
+  readonly stored: StoredControlRoom | undefined;
   readonly newGuid: () => string;
   readonly http: HttpTransport;
   readonly addresses: AddressBook;
@@ -32,8 +32,8 @@ export interface RegistrationOptions {
   readonly random: () => number;
   readonly signal: AbortSignal;
   readonly onNotice: (notice: ClientNotice) => void;
-  /** Resolves when what the room is now has been kept. */
-  readonly keep: () => Promise<void>;
+  /** Resolves when what the room is now has been stored. */
+  readonly save: () => Promise<void>;
 }
 
 export type RegistrationOutcome =
@@ -59,9 +59,9 @@ export class Registration {
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
-    const { kept, definition } = options;
-    const guid = (definition.guid ?? kept?.guid ?? options.newGuid()).toLowerCase();
-    const same = kept?.guid === guid && kept.token === (definition.token ?? kept.token) ? kept : undefined;
+    const { stored, definition } = options;
+    const guid = (definition.guid ?? stored?.guid ?? options.newGuid()).toLowerCase();
+    const same = stored?.guid === guid && stored.token === (definition.token ?? stored.token) ? stored : undefined;
     const token = definition.token ?? randomBytes(TOKEN_BYTES).toString('base64url');
     this.#room = same ?? { guid, token, licenseId: undefined };
     this.#registered = same?.licenseId !== undefined;
@@ -101,7 +101,7 @@ export class Registration {
   async #register(deadlineMs: number, signal: AbortSignal): Promise<RegistrationOutcome> {
     const { clock, random, backoff } = this.#options;
     // On disk before it is on its way: a registration whose token is forgotten locks the Control Room out.
-    await this.#options.keep();
+    await this.#options.save();
     const endsAtMs = clock.nowMs() + deadlineMs;
     for (let failures = 1; ; failures += 1) {
       const { answer, address } = await this.#ask(this.#registration(), signal);
@@ -142,7 +142,7 @@ export class Registration {
     if (typeof licenseId !== 'string') return { kind: 'unavailable', because: 'the answer is no registration' };
     this.#room = { ...this.#room, licenseId };
     this.#registered = true;
-    void this.#options.keep();
+    void this.#options.save();
     this.#options.onNotice({ kind: 'registered', controlRoom: this.#room.guid, licenseId });
     this.#scheduleHeartbeat(heartbeatIntervalMs(heartbeatAfter));
     return { kind: 'registered' };

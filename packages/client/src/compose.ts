@@ -1,0 +1,321 @@
+import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { type ClientNotice, callListener, type LeaseEventBody } from './events';
+import { KeyRing } from './keys/key-ring';
+import { publicKeysOf } from './keys/lease-proof';
+import { Checkouts, type LeaseSubject } from './leases/checkouts';
+import { LeaseRegistry } from './leases/lease-registry';
+import { PendingReleases } from './leases/pending-releases';
+import { Renewals } from './leases/renewals';
+import { UnclaimedLeases } from './leases/unclaimed-leases';
+import { checkOptions, type LicenseClientOptions } from './options';
+import { Registration } from './registration/registration';
+import { type ClientSettings, settingsOf } from './settings';
+import type { ClientState } from './state/schema';
+import { StateFile } from './state/state-file';
+import type { ClientClock } from './time/clock';
+import { ServerClock } from './time/server-clock';
+import { AddressBook } from './transport/addresses';
+import type { Call, ResponseRecord } from './transport/call';
+import { ConnectionMonitor } from './transport/connection-monitor';
+import { HttpTransport } from './transport/http-transport';
+import { RetryingRequester } from './transport/retrying-requester';
+import { TransportSelector } from './transport/transport-selector';
+import type { Redirect } from './transport/websocket-session';
+
+/** While no server responds, the elapsed time is written to the state file at this interval (S7). */
+const SAVE_EVERY_MS = 60_000;
+/** After a lost session, its leases are renewed at another server within this time. */
+const RECONNECT_WITHIN_MS = 2_000;
+
+/** The parts of a client that its public methods use. */
+export interface ClientParts {
+  readonly registry: LeaseRegistry;
+  readonly checkouts: Checkouts;
+  readonly registration: Registration | undefined;
+  readonly selector: TransportSelector;
+  readonly stateFile: StateFile | undefined;
+  /** Aborted when the client is closed. */
+  readonly closed: AbortController;
+  /** Aborted when the client is closed like a crashed process: no request is sent afterwards. */
+  readonly killed: AbortController;
+  readonly save: () => void;
+  /** Resolves when the leases of the state file are restored. Never rejects. */
+  readonly restored: Promise<void>;
+}
+
+/** What every part needs. */
+interface Context {
+  readonly options: LicenseClientOptions;
+  readonly settings: ClientSettings;
+  readonly closed: AbortController;
+  readonly killed: AbortController;
+  readonly notify: (notice: ClientNotice) => void;
+  readonly emit: (subject: LeaseSubject, event: LeaseEventBody) => void;
+  readonly save: () => void;
+}
+
+/**
+ * Creates the parts of a client and connects them.
+ *
+ * @throws TypeError that lists every error in the options
+ */
+export function composeClient(options: LicenseClientOptions): ClientParts {
+  checkOptions(options);
+  const [closed, killed] = [new AbortController(), new AbortController()];
+  // Every pending call listens to these signals, and there may be many calls.
+  setMaxListeners(0, closed.signal, killed.signal);
+  const settings = settingsOf(options);
+  const { clock } = settings;
+  const notify = (notice: ClientNotice): void => callListener(options.onNotice, notice);
+  const save = (): void =>
+    stateFile?.save(() => ({
+      identity: identity ?? '',
+      room: registration?.room,
+      keys: keys.keys,
+      contact: serverClock.toStored(),
+      leases: registry.toStored(),
+    }));
+  const emit = ({ id: leaseId, product, feature, seats }: LeaseSubject, event: LeaseEventBody): void =>
+    callListener(options.onEvent, { leaseId, product, feature, seats, ...event });
+  const context: Context = { options, settings, closed, killed, notify, emit, save };
+  const token = (): string | undefined => registration?.token ?? options.token;
+  const onResponse = (record: ResponseRecord): void => {
+    if (observeServerTime(record, serverClock)) unclaimed.scheduleRelease();
+    if (record.status === 401 && record.kind !== 'registration') registration?.invalidate();
+    callListener(options.onResponse, record);
+  };
+  const http = new HttpTransport({ token, fetch: settings.fetch, clock, onResponse });
+  const addresses = createAddresses(context, http);
+  const stateFile = createStateFile(context);
+  const stored = openState(stateFile, notify);
+  const identity = options.identity ?? stored?.identity ?? (options.stateFile === undefined ? undefined : randomUUID());
+  const serverClock = new ServerClock(stored?.contact, clock);
+  const keys = createKeyRing(context, { stored, http, addresses });
+  const registration = createRegistration(context, { stored, http, addresses, stateFile });
+  const connection = new ConnectionMonitor(notify);
+  const selector = new TransportSelector({
+    http,
+    sessions: settings.sessions,
+    token,
+    clock,
+    onResponse,
+    onQueueUpdate: (update) => checkouts.queueUpdated(update),
+    onDisconnect: (end) => moveLeases(end, { addresses, registry, checkouts, connection }),
+    onConnection: ({ address, over }) => connection.connected(address, over),
+  });
+  const { requestTimeoutMs, backoff, random } = settings;
+  const requester = new RetryingRequester({ transport: selector, addresses, backoff, clock, requestTimeoutMs, random });
+  const pendingReleases = new PendingReleases({ clock, settleMs: requestTimeoutMs, killed: killed.signal });
+  const transports = { selector, requester, pendingReleases, keys };
+  const registry: LeaseRegistry = createRegistry(context, {
+    ...transports,
+    identity,
+    serverClock,
+    onCallDue: (lease) => renewals.enqueue(lease),
+  });
+  const renewals = createRenewals(context, { ...transports, registry, connection });
+  const checkouts = createCheckouts(context, { ...transports, registry, registration, identity });
+  const unclaimed = new UnclaimedLeases(registry, { clock, keepMs: settings.keepUnclaimedMs });
+  const restored = registry.restore(stored?.leases ?? []).catch(() => undefined);
+  if (stateFile) saveRegularly({ clock, save, isClosed: () => closed.signal.aborted, registry });
+  return { registry, checkouts, registration, selector, stateFile, closed, killed, save, restored };
+}
+
+function createAddresses({ options, settings, closed }: Context, http: HttpTransport): AddressBook {
+  const status: Call = { kind: 'status', method: 'GET', path: '/v1/status', anonymous: true };
+  const terms = { timeoutMs: settings.statusTimeoutMs, stop: closed.signal, background: true };
+  return new AddressBook({
+    addresses: options.addresses,
+    trusted: options.trustedAddresses ?? [],
+    fetchStatus: (address) => http.send(status, address, terms),
+  });
+}
+
+function createStateFile({ options, settings, notify }: Context): StateFile | undefined {
+  if (options.stateFile === undefined) return undefined;
+  return new StateFile({ path: options.stateFile, clock: settings.clock, onNotice: notify });
+}
+
+function openState(stateFile: StateFile | undefined, notify: (notice: ClientNotice) => void): ClientState | undefined {
+  try {
+    return stateFile?.open();
+  } catch (error) {
+    notify({ kind: 'state', problem: 'not_readable', detail: String(error) });
+    return undefined;
+  }
+}
+
+interface HttpParts {
+  readonly stored: ClientState | undefined;
+  readonly http: HttpTransport;
+  readonly addresses: AddressBook;
+}
+
+function createKeyRing(context: Context, { stored, http, addresses }: HttpParts): KeyRing {
+  const { options, settings, closed, save } = context;
+  const call: Call = { kind: 'keys', method: 'GET', path: '/.well-known/jwks.json', anonymous: true };
+  const terms = { timeoutMs: settings.statusTimeoutMs, stop: closed.signal, background: true };
+  return new KeyRing({
+    pinned: options.keys && publicKeysOf(options.keys),
+    stored: stored?.keys ?? [],
+    fetchKeys: async () => http.send(call, await addresses.current(), terms),
+    clock: settings.clock,
+    onChange: save,
+  });
+}
+
+function createRegistration(
+  context: Context,
+  { stored, http, addresses, stateFile }: HttpParts & { readonly stateFile: StateFile | undefined },
+): Registration | undefined {
+  const { options, settings, closed, notify, save } = context;
+  if (!options.controlRoom) return undefined;
+  return new Registration({
+    definition: options.controlRoom,
+    stored: stored?.room,
+    newGuid: randomUUID,
+    http,
+    addresses,
+    requestTimeoutMs: settings.requestTimeoutMs,
+    backoff: settings.backoff,
+    clock: settings.clock,
+    random: settings.random,
+    signal: closed.signal,
+    onNotice: notify,
+    save: () => {
+      save();
+      return stateFile?.flushed() ?? Promise.resolve();
+    },
+  });
+}
+
+interface LeaseParts {
+  readonly selector: TransportSelector;
+  readonly requester: RetryingRequester;
+  readonly pendingReleases: PendingReleases;
+  readonly keys: KeyRing;
+}
+
+function createRegistry(
+  { settings, killed, notify, emit, save }: Context,
+  parts: LeaseParts & {
+    readonly identity: string | undefined;
+    readonly serverClock: ServerClock;
+    readonly onCallDue: (lease: Parameters<Renewals['enqueue']>[0]) => void;
+  },
+): LeaseRegistry {
+  const { requester, pendingReleases, keys, identity, serverClock, onCallDue } = parts;
+  const terms = { deadlineMs: settings.releaseDeadlineMs, signal: killed.signal, background: false };
+  return new LeaseRegistry({
+    installation: identity,
+    serverClock,
+    keys,
+    clock: settings.clock,
+    random: settings.random,
+    newLeaseId: settings.newLeaseId,
+    onLeaseEvent: emit,
+    onCallDue,
+    release: (lease) => pendingReleases.track(lease.id, requester.request(lease.releaseCall, terms)),
+    onDropped: (leaseId, detail) => notify({ kind: 'lease_dropped', leaseId, detail }),
+    onChange: save,
+  });
+}
+
+function createRenewals(
+  { settings, closed, emit }: Context,
+  parts: LeaseParts & { readonly registry: LeaseRegistry; readonly connection: ConnectionMonitor },
+): Renewals {
+  const { requester, selector, keys, registry, connection } = parts;
+  return new Renewals({
+    requester,
+    selector,
+    keys,
+    clock: settings.clock,
+    random: settings.random,
+    backoff: settings.backoff,
+    requestTimeoutMs: settings.requestTimeoutMs,
+    signal: closed.signal,
+    leases: () => registry.leases,
+    onDistrusted: (lease, address) => emit(lease, { kind: 'distrusted', address }),
+    onRound: (answered) => {
+      if (!answered) connection.disconnected();
+    },
+  });
+}
+
+function createCheckouts(
+  { options, settings, closed, killed, emit }: Context,
+  parts: LeaseParts & {
+    readonly registry: LeaseRegistry;
+    readonly registration: Registration | undefined;
+    readonly identity: string | undefined;
+  },
+): Checkouts {
+  const { requester, pendingReleases, keys, registry, registration, identity } = parts;
+  return new Checkouts({
+    requester,
+    registry,
+    pendingReleases,
+    keys,
+    clock: settings.clock,
+    newLeaseId: settings.newLeaseId,
+    holder: options.holder ?? registration?.room.guid ?? identity ?? 'unknown',
+    deadlineMs: settings.checkoutDeadlineMs,
+    releaseDeadlineMs: settings.releaseDeadlineMs,
+    closed: closed.signal,
+    killed: killed.signal,
+    prepare: async (deadlineMs, signal) => {
+      const outcome = await registration?.ready(deadlineMs, signal);
+      return outcome === undefined || outcome.kind === 'registered' ? undefined : outcome;
+    },
+    onLeaseEvent: emit,
+  });
+}
+
+/** @returns false when the response has no server time. */
+function observeServerTime({ body }: ResponseRecord, serverClock: ServerClock): boolean {
+  const { serverTime } = (body ?? {}) as { serverTime?: unknown };
+  const serverTimeMs = typeof serverTime === 'string' ? Date.parse(serverTime) : Number.NaN;
+  if (Number.isNaN(serverTimeMs)) return false;
+  serverClock.observe(serverTimeMs);
+  return true;
+}
+
+/** A session was lost: its leases are renewed soon, at the address of the redirect or at another one. */
+function moveLeases(
+  { address, redirect }: { readonly address: string; readonly redirect: Redirect | undefined },
+  parts: {
+    readonly addresses: AddressBook;
+    readonly registry: LeaseRegistry;
+    readonly checkouts: Checkouts;
+    readonly connection: ConnectionMonitor;
+  },
+): void {
+  const { addresses, registry, checkouts, connection } = parts;
+  const followed = redirect?.address === undefined ? undefined : addresses.follow(redirect.address);
+  if (followed === undefined || followed === 'not_trusted') addresses.leave(address);
+  const when = redirect
+    ? { notBeforeMs: redirect.retryAfterMs, withinMs: RECONNECT_WITHIN_MS / 4 }
+    : { notBeforeMs: 0, withinMs: RECONNECT_WITHIN_MS };
+  for (const lease of registry.leases) lease.disconnected(when);
+  checkouts.sessionLost();
+  connection.disconnected();
+}
+
+interface RegularSave {
+  readonly clock: ClientClock;
+  readonly save: () => void;
+  readonly isClosed: () => boolean;
+  readonly registry: LeaseRegistry;
+}
+
+function saveRegularly(parts: RegularSave): void {
+  const { clock, save, isClosed, registry } = parts;
+  const saveAndRepeat = (): void => {
+    if (isClosed()) return;
+    if (registry.leases.length > 0) save();
+    saveRegularly(parts);
+  };
+  clock.after(SAVE_EVERY_MS, saveAndRepeat, { background: true });
+}
