@@ -70,7 +70,11 @@ function findingsIn({ kind, text, offset }) {
   const flat = text.replace(/\n([ \t]*(\*|\/\/) ?)?/g, (gap) => ' '.padEnd(gap.length));
   const rules = kind === 'name' ? NAMES : PROSE;
   return rules.flatMap(({ find, use }) =>
-    [...flat.matchAll(globally(find))].map((match) => ({ at: offset + match.index, word: match[0].trim(), use })),
+    [...flat.matchAll(globally(find))].map((match) => ({
+      at: offset + match.index,
+      word: match[0].trim().replace(/\s+/g, ' '),
+      use,
+    })),
   );
 }
 
