@@ -27,6 +27,20 @@ const ONLY_COUNTED = [
 ];
 
 /**
+ * Logs keep blocked requests only. A record for each request would cost more than the servers that answer it, and the
+ * rules that are only counted match ordinary calls.
+ */
+const ONLY_BLOCKED = {
+  DefaultBehavior: 'DROP',
+  Filters: [{ Behavior: 'KEEP', Requirement: 'MEETS_ANY', Conditions: [{ ActionCondition: { Action: 'BLOCK' } }] }],
+};
+
+/** Tokens stand in this header: WAF replaces it in logs and in sampled requests. */
+const NO_TOKENS: CfnWebACL.DataProtectionConfigProperty = {
+  dataProtections: [{ action: 'SUBSTITUTION', field: { fieldType: 'SINGLE_HEADER', fieldKeys: ['authorization'] } }],
+};
+
+/**
  * Two web ACLs for one load balancer. Which of them is associated says whether the region lets calls in; that is the
  * controller's, and stands in no template.
  */
@@ -64,6 +78,7 @@ export class WebAcls extends Construct {
         managedRules(3, 'AWSManagedRulesKnownBadInputsRuleSet'),
         managedRules(4, 'AWSManagedRulesCommonRuleSet', ONLY_COUNTED),
       ],
+      dataProtectionConfig: NO_TOKENS,
       customResponseBodies: { 'slow-down': json(SLOW_DOWN) },
     });
     this.fence = new CfnWebACL(this, 'Fence', {
@@ -81,6 +96,7 @@ export class WebAcls extends Construct {
       },
       visibilityConfig: seenAs('fence'),
       rules: [looking(0)],
+      dataProtectionConfig: NO_TOKENS,
       customResponseBodies: { 'go-elsewhere': json(elsewhere(context)) },
     });
     acknowledge(this.fence, { CKV_AWS_192: 'It blocks every request but three looks, whatever is in it.' });
@@ -107,6 +123,7 @@ export class WebAcls extends Construct {
         }),
       ],
       redactedFields: [{ singleHeader: { Name: 'authorization' } }],
+      loggingFilter: ONLY_BLOCKED,
     });
   }
 }

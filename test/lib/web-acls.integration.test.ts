@@ -94,3 +94,30 @@ describe('the web ACL that lets calls in, in our model of AWS', () => {
     }
   });
 });
+
+describe('the web ACLs: logs and samples', () => {
+  it('log blocked requests only', () => {
+    for (const template of [app.templates.oregon, app.templates.virginia]) {
+      const logging = ofType(template, 'AWS::WAFv2::LoggingConfiguration');
+      expect(logging).toHaveLength(2);
+      for (const [, { Properties }] of logging) {
+        expect(Properties.LoggingFilter).toMatchObject({
+          DefaultBehavior: 'DROP',
+          Filters: [{ Behavior: 'KEEP', Conditions: [{ ActionCondition: { Action: 'BLOCK' } }] }],
+        });
+      }
+    }
+  });
+
+  it('replace the header that carries tokens', () => {
+    for (const template of [app.templates.oregon, app.templates.virginia]) {
+      for (const [, { Properties }] of ofType(template, 'AWS::WAFv2::WebACL')) {
+        expect(Properties.DataProtectionConfig).toEqual({
+          DataProtections: [
+            { Action: 'SUBSTITUTION', Field: { FieldType: 'SINGLE_HEADER', FieldKeys: ['authorization'] } },
+          ],
+        });
+      }
+    }
+  });
+});
