@@ -13,7 +13,6 @@ const shared = {
   },
   // jose is published as ES modules only, which Jest's CommonJS loader cannot read.
   transformIgnorePatterns: ['/node_modules/(?!jose/)'],
-  testTimeout: 30_000,
 };
 
 /** *.test.ts: needs neither PostgreSQL nor the bundles in dist/. Runs without a global setup. */
@@ -35,6 +34,8 @@ const integration = {
 
 module.exports = {
   projects: [unit, integration],
+  // Jest ignores this setting inside a project.
+  testTimeout: 30_000,
   // Integration tests mostly wait for processes and databases, so more workers than processors are useful.
   maxWorkers: Math.ceil(1.5 * availableParallelism()),
 };

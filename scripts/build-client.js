@@ -1,19 +1,16 @@
-/**
- * The client as it is shipped: one file without dependencies, its types beside it, for Node 20 and later.
- */
-const { execFileSync } = require('node:child_process');
-const { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } = require('node:fs');
+/** Builds the published package of the client to dist/client: one bundle, one .d.ts file, README, LICENSE and manifest. */
+const { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { build } = require('esbuild');
 
 const root = join(__dirname, '..');
-const source = join(root, 'packages/client/src');
-/** Formats that the client shares with the server. */
-const shared = [join(root, 'packages/formats/src')];
-const target = join(root, 'dist', 'client');
-const types = join(target, 'types/client/src/license-client.d.ts');
+const project = join(root, 'packages/client');
+/** The client bundles the formats that it shares with the server. */
+const sources = [join(project, 'src'), join(root, 'packages/formats/src')];
+const target = join(root, 'dist/client');
+const types = join(target, 'index.d.ts');
 
-/** Accelerators that `ws` uses when they are there. */
+/** Optional accelerators of `ws`. */
 const OPTIONAL = ['bufferutil', 'utf-8-validate'];
 
 function newestMs(folder) {
@@ -21,23 +18,40 @@ function newestMs(folder) {
   return Math.max(...times);
 }
 
-/** Types take a second: they are made anew only when a source has changed. */
+/** Writes the types when a source is newer than them: this takes seconds. */
 function emitTypes() {
-  if (existsSync(types) && statSync(types).mtimeMs > Math.max(...[source, ...shared].map(newestMs))) return;
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'packages/client/tsconfig.build.json')], { stdio: 'inherit' });
+  if (existsSync(types) && statSync(types).mtimeMs > Math.max(...sources.map(newestMs))) return;
+  rmSync(join(target, 'types'), { recursive: true, force: true });
+  require('./api-report').extractApi({ rollup: types });
 }
 
 function writeManifest() {
-  const { name, version, description, license, engines } = require(join(root, 'packages/client/package.json'));
-  const entry = { types: './types/client/src/license-client.d.ts', default: './index.js' };
-  const manifest = {
-    ...{ name, version, description, license, engines },
-    main: 'index.js',
-    types: entry.types,
-    exports: { '.': entry, './package.json': './package.json' },
+  const manifest = require(join(project, 'package.json'));
+  const { name, version, description, keywords, license, repository, engines } = manifest;
+  const published = {
+    name,
+    version,
+    description,
+    keywords,
+    license,
+    repository,
+    engines,
+    main: './index.js',
+    types: './index.d.ts',
+    exports: {
+      '.': { types: './index.d.ts', default: './index.js' },
+      './package.json': './package.json',
+    },
+    files: ['index.js', 'example.js', 'index.d.ts', 'README.md', 'LICENSE'],
+    sideEffects: false,
   };
-  writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeFileSync(join(target, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+}
+
+function copyTexts() {
+  copyFileSync(join(project, 'README.md'), join(target, 'README.md'));
+  const license = join(root, 'LICENSE');
+  if (existsSync(license)) copyFileSync(license, join(target, 'LICENSE'));
 }
 
 async function buildClient() {
@@ -59,6 +73,7 @@ async function buildClient() {
   });
   emitTypes();
   writeManifest();
+  copyTexts();
 }
 
 module.exports = { buildClient };

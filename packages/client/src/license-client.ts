@@ -3,6 +3,7 @@ import type { Lease } from './lease';
 import type { CheckoutOutcome } from './leases/checkouts';
 import type { CheckoutRequest, LicenseClientOptions } from './options';
 
+export type { OutageStage } from './core/grace-period';
 export type { ClientNotice, LicenseEvent } from './events';
 export type { Lease, LeaseState, ReleaseOutcome } from './lease';
 export type { CheckoutOutcome } from './leases/checkouts';

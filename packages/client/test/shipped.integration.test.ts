@@ -38,6 +38,15 @@ describe('the client as it is shipped', () => {
     ).toEqual([]);
   });
 
+  it('has types that import nothing but types of Node', () => {
+    const types = readFileSync(join(SHIPPED, 'index.d.ts'), 'utf8');
+    expect(types).toContain('export declare class LicenseClient');
+    const imported = [...types.matchAll(/\bfrom '([^']+)'|\bimport\('([^']+)'\)/g)].map(
+      ([, from, type]) => from ?? type,
+    );
+    expect(imported.filter((name) => !builtinModules.includes(String(name).replace('node:', '')))).toEqual([]);
+  });
+
   it.each([
     ['CommonJS', 'host.cjs', `const { LicenseClient } = require('@evergrant/client');`],
     ['an ES module', 'host.mjs', `import { LicenseClient } from '@evergrant/client';`],
@@ -49,13 +58,14 @@ describe('the client as it is shipped', () => {
   it('has types that a strict host compiles against', () => {
     writeFileSync(
       join(host, 'host.ts'),
-      `import { type Lease, LicenseClient, type LicenseEvent } from '@evergrant/client';
+      `import { createLicenseClient, type Lease, LicenseClient, type LicenseEvent } from '@evergrant/client';
        const client = new LicenseClient({
          addresses: ['https://licenses.example.com'],
          controlRoom: { name: 'Kyoto', licenseKey: 'key' },
          stateFile: 'license.json',
          onEvent: (event: LicenseEvent) => { if (event.kind === 'lost') console.log(event.code); },
        });
+       export const other: LicenseClient = createLicenseClient({ addresses: ['https://licenses.example.com'], token: 't', holder: 'h' });
        export async function login(): Promise<Lease | undefined> {
          const outcome = await client.checkout({ product: 'p', feature: 'f', queueMs: 1_000 });
          return outcome.kind === 'granted' ? outcome.lease : undefined;
