@@ -1,6 +1,7 @@
 import { AWS_REGION_OF } from '@evergrant/controller/aws/resource-names';
 import { REGIONS } from '@evergrant/core/regions';
-import { readMigrationEnvironment, readServerEnvironment } from '@evergrant/server/config/environment';
+import { readServerEnvironment } from '@evergrant/server/config/environment';
+import { readMigrationEnvironment } from '@evergrant/server/config/migration-environment';
 import { KEEP_ALIVE_MS } from '@evergrant/server/platform/http/create-fastify';
 import { config } from '../../deployment.config';
 import { seedSigningKeys } from '../../lambda/setup/signing-keys';

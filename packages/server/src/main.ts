@@ -1,10 +1,11 @@
 /** A license server: one process, one region. SIGTERM and SIGINT drain it. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { EnvironmentError } from '@evergrant/core/environment/environment-error';
 import { DynamoCheckpointStore } from './audit/dynamodb/checkpoint-store';
 import { DynamoControllerHistory } from './audit/dynamodb/controller-history';
 import { connectCheckpointStore } from './audit/sql/checkpoint-store';
 import { connectControllerHistory } from './audit/sql/controller-history';
-import { EnvironmentError, readServerEnvironment, type ServerEnvironment } from './config/environment';
+import { readServerEnvironment, type ServerEnvironment } from './config/environment';
 import { createServer, type ServerAdapters } from './create-server';
 import { clientSettings, connectDynamoAuthorityStore } from './epochs/dynamodb/authority-store';
 import { connectAuthorityStore } from './epochs/sql/authority-store';

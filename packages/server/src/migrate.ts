@@ -1,15 +1,11 @@
 /** Brings the license database up to date: migrations, then license files, then API tokens. Idempotent. */
 import { readFileSync } from 'node:fs';
+import { EnvironmentError } from '@evergrant/core/environment/environment-error';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { Client } from 'pg';
 import { registerTokenFile } from './api-tokens/sql/token-file';
-import {
-  EnvironmentError,
-  type MigrationEnvironment,
-  readMigrationEnvironment,
-  TOKEN_LENGTH_MIN,
-} from './config/environment';
+import { type MigrationEnvironment, readMigrationEnvironment, TOKEN_LENGTH_MIN } from './config/migration-environment';
 import { importLicenseFiles, LicenseFilesError } from './licenses/import-files';
 import { tlsTo } from './platform/postgres/connection';
 import { migrate } from './platform/postgres/migrations';

@@ -1,4 +1,5 @@
-import { type DatabaseView, followerFact, lsnDistanceBytes } from './database-view';
+import { lsnDistanceBytes } from '@evergrant/core/lsn';
+import { type DatabaseView, followerFact } from './database-view';
 import { classifyDrain } from './drain';
 import { type Context, type Finding, followerEvidence } from './finding';
 import type { Phase } from './operations';

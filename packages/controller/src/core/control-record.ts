@@ -1,7 +1,7 @@
+import type { Lsn } from '@evergrant/core/lsn';
 import type { Region } from '@evergrant/core/regions';
 import type { Alert } from './alerts';
 import type { Confirmation } from './confirmation';
-import type { Lsn } from './database-view';
 import type { FailbackStage, Operation, OperationReport } from './operations';
 import type { AnsweredRequest, OperatorRequest } from './requests';
 import type { Verdict } from './verdicts';

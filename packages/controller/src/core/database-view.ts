@@ -1,8 +1,6 @@
+import type { Lsn } from '@evergrant/core/lsn';
 import { down, type Fact, unknown, up } from './facts';
 import type { Policy } from './policy';
-
-/** A position in the write-ahead log as PostgreSQL prints it, for example `0/3000148`. */
-export type Lsn = string;
 
 /** The newest row of the license database's epoch table. */
 export interface EpochRow {
@@ -99,21 +97,4 @@ export function promotableFact(view: DatabaseView): Fact {
     case 'unknown':
       return unknown(`the follower could not be asked: ${view.reason}`);
   }
-}
-
-/** Orders two positions in the write-ahead log: negative, zero or positive, as for a sort. Throws on a malformed one. */
-export function compareLsn(left: Lsn, right: Lsn): number {
-  const difference = lsnToBytes(left) - lsnToBytes(right);
-  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
-}
-
-/** How many bytes `to` is ahead of `from`; negative when it is behind. */
-export function lsnDistanceBytes(from: Lsn, to: Lsn): number {
-  return Number(lsnToBytes(to) - lsnToBytes(from));
-}
-
-function lsnToBytes(lsn: Lsn): bigint {
-  const match = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(lsn);
-  if (match === null) throw new Error(`"${lsn}" is no position in a write-ahead log`);
-  return (BigInt(`0x${match[1]}`) << 32n) + BigInt(`0x${match[2]}`);
 }

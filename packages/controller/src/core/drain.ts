@@ -1,4 +1,5 @@
-import { compareLsn, type FollowerView, followerFact, type PrimaryView } from './database-view';
+import { compareLsn } from '@evergrant/core/lsn';
+import { type FollowerView, followerFact, type PrimaryView } from './database-view';
 import { type Context, type Finding, followerEvidence } from './finding';
 import type { PhaseViews } from './phase-views';
 

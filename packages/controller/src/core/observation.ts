@@ -1,6 +1,7 @@
+import type { Lsn } from '@evergrant/core/lsn';
 import type { Region } from '@evergrant/core/regions';
 import { type AuthorityView, renewalFact } from './authority';
-import { type DatabaseView, databaseFact, followerFact, type Lsn, promotableFact } from './database-view';
+import { type DatabaseView, databaseFact, followerFact, promotableFact } from './database-view';
 import { down, type Fact, type Facts, unknown, up } from './facts';
 import type { Policy } from './policy';
 

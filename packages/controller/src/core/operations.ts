@@ -1,5 +1,5 @@
+import type { Lsn } from '@evergrant/core/lsn';
 import type { Region } from '@evergrant/core/regions';
-import type { Lsn } from './database-view';
 
 /** The stages of a failback in their order; a human starts each. */
 export const FAILBACK_STAGES = [

@@ -1,3 +1,4 @@
+import { compareLsn, lsnDistanceBytes } from '@evergrant/core/lsn';
 import { POLICY } from '@evergrant/test-support/controller/memory-world';
 import {
   authority,
@@ -10,7 +11,7 @@ import {
 } from '@evergrant/test-support/controller/situations';
 import { authorityStanding, lapsedAtMs } from '../../src/core/advance';
 import { renewalFact } from '../../src/core/authority';
-import { compareLsn, databaseFact, followerFact, lsnDistanceBytes, promotableFact } from '../../src/core/database-view';
+import { databaseFact, followerFact, promotableFact } from '../../src/core/database-view';
 import {
   lastSignOfLifeAtMs,
   type Observation,

@@ -1,4 +1,4 @@
-import { lsnBytes } from '../postgres/lsn';
+import { lsnBytes } from '@evergrant/core/lsn';
 import type { EmitSupervisorEvent } from './events';
 import {
   decideHaPair,

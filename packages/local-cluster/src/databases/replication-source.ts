@@ -1,5 +1,5 @@
+import { lsnBytes } from '@evergrant/core/lsn';
 import { Client, type ClientConfig } from 'pg';
-import { lsnBytes } from '../postgres/lsn';
 import type { Following, ManagedInstance } from './managed-instance';
 import { REPLICATION_ROLE } from './roles';
 

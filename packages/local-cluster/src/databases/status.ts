@@ -1,5 +1,5 @@
+import { lsnBytes } from '@evergrant/core/lsn';
 import type { Region } from '@evergrant/core/regions';
-import { lsnBytes } from '../postgres/lsn';
 import { STANDBY_NAME } from './ha-pair';
 import type { ManagedInstance } from './managed-instance';
 import type { DatabasesState, FollowerName } from './state-file';

@@ -3,7 +3,6 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  compareLsn,
   type DatabaseView,
   databaseFact,
   type FollowerView,
@@ -11,6 +10,7 @@ import {
 } from '@evergrant/controller/core/database-view';
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { LicenseDatabases } from '@evergrant/controller/probes/license-databases';
+import { compareLsn } from '@evergrant/core/lsn';
 import { migrate } from '@evergrant/server/platform/postgres/migrations';
 import { eventually } from '@evergrant/test-support/eventually';
 import { TestDatabase } from '@evergrant/test-support/test-database';

@@ -1,21 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { EnvironmentReader, type Variables } from '@evergrant/core/environment/environment-reader';
+import { integer, json, oneOf, optionalInteger, optionalText, port, text } from '@evergrant/core/environment/variables';
 import type { SigningKey } from '../platform/jws';
 import type { DatabaseAddress } from '../platform/postgres/connection';
+import { readDatabase } from './database';
 import { type Licensing, readLicensing } from './licensing';
-import { readDatabaseCa, readSecurity, type Security } from './security';
-
-/** All mistakes of an environment at once, so that nobody mends them one by one. */
-export class EnvironmentError extends Error {
-  readonly code = 'environment';
-  readonly retryable = false;
-  readonly mistakes: readonly string[];
-
-  constructor(mistakes: readonly string[]) {
-    super(`the environment is not usable:\n${mistakes.map((mistake) => `  - ${mistake}`).join('\n')}`);
-    this.mistakes = mistakes;
-  }
-}
+import { asRecord, readSecrets, secretText, signingKeys } from './secrets';
+import { readSecurity, type Security } from './security';
 
 export interface ServerEnvironment {
   readonly region: string;
@@ -23,26 +15,26 @@ export interface ServerEnvironment {
   readonly host: string;
   readonly port: number;
   readonly database: DatabaseAddress;
-  /** A PostgreSQL, or a DynamoDB global table as seen from an AWS region. */
+  /** A PostgreSQL database, or a DynamoDB global table. */
   readonly authority: DatabaseAddress | DynamoAuthority;
-  /** How the other region's follower calls itself where it follows; a pattern of SQL's LIKE. */
+  /** The `application_name` of the other region's follower; a pattern of SQL's LIKE. */
   readonly followerName?: string | undefined;
   readonly signingKeys: readonly SigningKey[];
   readonly licensing: Licensing;
-  /** Where clients reach this very server. @default where it listens */
+  /** The address at which clients reach this server itself. @default the address that it listens on */
   readonly address?: string | undefined;
   readonly security: Security;
-  /** The public or regional address of each region, by its name. */
+  /** The public or regional address of each region, by region name. */
   readonly regionAddresses: Readonly<Record<string, string>>;
   readonly authorityLeaseMs: number;
   readonly renewalEveryMs: number;
   readonly skewMs: number;
-  /** How often the audit log is signed and stored away, when something changed. */
+  /** How often a changed audit log is signed and stored outside of the database. */
   readonly checkpointEveryMs: number;
-  /** Grants cease to wait for a follower that has been gone for so long (S6). 0: never. */
+  /** Grants no longer wait for a follower that has been gone for this long (S6). 0: they always wait. */
   readonly unprotectedAfterMs: number;
   readonly logLevel: string;
-  /** How often the server's numbers are written into its log. @default never */
+  /** How often the metrics are written into the log. @default never */
   readonly logMetricsEveryMs?: number | undefined;
 }
 
@@ -51,218 +43,118 @@ export interface DynamoAuthority {
   readonly awsRegion: string;
 }
 
-export interface MigrationEnvironment {
-  readonly database: DatabaseAddress;
-  readonly licensing: Licensing;
-  /** Paths of license files, imported in this order. */
-  readonly licenseFiles: readonly string[];
-  /** Roles to be made, or to be given this password, by their names. */
-  readonly rolePasswords: Readonly<Record<string, string>>;
-  readonly tokensFile: string | undefined;
-  /** The token of an administrator, where a container service injects it: the first one, which makes the others. */
-  readonly administratorToken: string | undefined;
-}
-
-type Variables = Readonly<Record<string, string | undefined>>;
-
-/** Reads variables and remembers what is wrong with them; `finish` throws if anything was. */
-export class VariableReader {
-  readonly #variables: Variables;
-  readonly #mistakes: string[] = [];
-
-  constructor(variables: Variables) {
-    this.#variables = variables;
-  }
-
-  text(name: string, fallback?: string): string {
-    const value = this.#variables[name] || fallback;
-    if (value === undefined) this.mistake(`${name} is missing`);
-    return value ?? '';
-  }
-
-  optional(name: string): string | undefined {
-    return this.#variables[name] || undefined;
-  }
-
-  integer(name: string, { min, max, fallback }: { min: number; max: number; fallback?: number }): number {
-    const text = this.text(name, fallback?.toString());
-    const value = Number(text);
-    if (text !== '' && !(Number.isInteger(value) && value >= min && value <= max)) {
-      this.mistake(`${name} must be a whole number from ${min} to ${max}, not "${text}"`);
-    }
-    return value;
-  }
-
-  json(name: string): unknown {
-    const text = this.text(name);
-    try {
-      return text === '' ? undefined : JSON.parse(text);
-    } catch {
-      this.mistake(`${name} is not JSON`);
-      return undefined;
-    }
-  }
-
-  /**
-   * The JSON in the file that a variable names, or, where a container service injects it, in the variable that is named
-   * alike without `_FILE`. The mistake never quotes the content: it may be secret.
-   */
-  jsonFile(name: string): unknown {
-    const injected = name.replace(/_FILE$/, '');
-    if (this.#variables[injected]) return this.json(injected);
-    const path = this.text(name);
-    try {
-      return path === '' ? undefined : JSON.parse(readFileSync(path, 'utf8'));
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      this.mistake(`${name}: ${path} ${code ? `cannot be read (${code})` : 'is not JSON'}`);
-      return undefined;
-    }
-  }
-
-  database(prefix: string, password: string): DatabaseAddress {
-    const host = this.text(`${prefix}_HOST`);
-    const ca = readDatabaseCa(this, prefix, host);
-    return {
-      host,
-      ...(ca === undefined ? {} : { ca }),
-      port: this.integer(`${prefix}_PORT`, { min: 1, max: 65_535 }),
-      name: this.text(`${prefix}_NAME`),
-      user: this.text(`${prefix}_USER`),
-      password,
-    };
-  }
-
-  mistake(text: string): void {
-    this.#mistakes.push(text);
-  }
-
-  finish(): void {
-    if (this.#mistakes.length > 0) throw new EnvironmentError(this.#mistakes);
-  }
-}
-
-export const TOKEN_LENGTH_MIN = 16;
 const HOUR_MS = 3_600_000;
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** Throws `EnvironmentError` with every mistake. */
+const IDENTITY = {
+  region: text('EVERGRANT_REGION', { description: 'the name of the region of this server' }),
+  host: text('EVERGRANT_HOST', { description: 'the address to listen on', default: '127.0.0.1' }),
+  port: port('EVERGRANT_PORT_LISTEN', { description: 'the port to listen on' }),
+};
+
+const SETTINGS = {
+  followerName: optionalText('EVERGRANT_FOLLOWER_NAME', {
+    description: "the application_name of the other region's follower",
+  }),
+  authorityLeaseMs: integer('EVERGRANT_AUTHORITY_LEASE_MS', {
+    description: 'how long a proof of authority is valid, in milliseconds',
+    min: 1,
+    max: HOUR_MS,
+  }),
+  renewalEveryMs: integer('EVERGRANT_RENEWAL_EVERY_MS', {
+    description: 'how often authority is renewed, in milliseconds',
+    min: 1,
+    max: HOUR_MS,
+  }),
+  skewMs: integer('EVERGRANT_SKEW_MS', {
+    description: 'the largest difference between the clocks of two regions, in milliseconds',
+    min: 0,
+    max: HOUR_MS,
+  }),
+  checkpointEveryMs: integer('EVERGRANT_CHECKPOINT_EVERY_MS', {
+    description: 'how often the audit log is signed, in milliseconds',
+    min: 100,
+    max: HOUR_MS,
+    default: 10_000,
+  }),
+  unprotectedAfterMs: integer('EVERGRANT_UNPROTECTED_AFTER_MS', {
+    description: 'after how many milliseconds without a follower grants no longer wait for it; 0 for never',
+    min: 0,
+    max: HOUR_MS,
+    default: 60_000,
+  }),
+  logLevel: oneOf('EVERGRANT_LOG_LEVEL', {
+    description: 'the lowest level that is logged',
+    values: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    default: 'info',
+  }),
+  logMetricsEveryMs: optionalInteger('EVERGRANT_LOG_METRICS_EVERY_MS', {
+    description: 'how often the metrics are logged, in milliseconds',
+    min: 1_000,
+    max: HOUR_MS,
+  }),
+};
+
+const REGION_ADDRESSES = json<Readonly<Record<string, string>>>('EVERGRANT_REGION_ADDRESSES', {
+  description: 'a JSON object of URLs by region name',
+  placeholder: {},
+  parse: (value) => {
+    const addresses = asRecord(value);
+    const isValid = Object.values(addresses).every((url) => typeof url === 'string' && URL.canParse(url));
+    return isValid
+      ? { kind: 'valid', value: addresses as Record<string, string> }
+      : { kind: 'invalid', errors: ['must be a JSON object of URLs by region name'] };
+  },
+});
+
+/** @throws EnvironmentError with every validation error */
 export async function readServerEnvironment(variables: Variables): Promise<ServerEnvironment> {
-  const read = new VariableReader(variables);
-  const secrets = asRecord(read.jsonFile('EVERGRANT_SECRETS_FILE'));
-  const host = read.text('EVERGRANT_HOST', '127.0.0.1');
+  const reader = readerOf(variables);
+  const secrets = readSecrets(reader);
+  const identity = reader.readAll(IDENTITY);
   const environment: ServerEnvironment = {
-    region: read.text('EVERGRANT_REGION'),
-    // Where servers come and go by themselves, each is called after its host.
-    server: read.text('EVERGRANT_SERVER', `${read.optional('EVERGRANT_REGION')}/${hostname()}`),
-    host,
-    port: read.integer('EVERGRANT_PORT_LISTEN', { min: 0, max: 65_535 }),
-    address: address(read),
-    database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
-    authority: authority(read, secrets),
-    followerName: read.optional('EVERGRANT_FOLLOWER_NAME'),
-    signingKeys: signingKeys(read, secrets),
-    licensing: await readLicensing(read, secrets.deploymentKeys),
-    security: readSecurity(read, host),
-    regionAddresses: regionAddresses(read),
-    authorityLeaseMs: read.integer('EVERGRANT_AUTHORITY_LEASE_MS', { min: 1, max: HOUR_MS }),
-    renewalEveryMs: read.integer('EVERGRANT_RENEWAL_EVERY_MS', { min: 1, max: HOUR_MS }),
-    skewMs: read.integer('EVERGRANT_SKEW_MS', { min: 0, max: HOUR_MS }),
-    checkpointEveryMs: read.integer('EVERGRANT_CHECKPOINT_EVERY_MS', { min: 100, max: HOUR_MS, fallback: 10_000 }),
-    unprotectedAfterMs: read.integer('EVERGRANT_UNPROTECTED_AFTER_MS', { min: 0, max: HOUR_MS, fallback: 60_000 }),
-    logLevel: read.text('EVERGRANT_LOG_LEVEL', 'info'),
-    logMetricsEveryMs:
-      read.optional('EVERGRANT_LOG_METRICS_EVERY_MS') === undefined
-        ? undefined
-        : read.integer('EVERGRANT_LOG_METRICS_EVERY_MS', { min: 1_000, max: HOUR_MS }),
+    ...identity,
+    server: reader.read(serverName(identity.region)),
+    address: address(reader),
+    database: readDatabase(reader, 'EVERGRANT_DATABASE', secretText(reader, secrets, 'databasePassword')),
+    authority: authority(reader, secrets),
+    signingKeys: signingKeys(reader, secrets),
+    licensing: await readLicensing(reader, secrets.deploymentKeys),
+    security: readSecurity(reader, identity.host),
+    regionAddresses: reader.read(REGION_ADDRESSES),
+    ...reader.readAll(SETTINGS),
   };
-  if (!LOG_LEVELS.includes(environment.logLevel))
-    read.mistake(`EVERGRANT_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
   if (environment.renewalEveryMs >= environment.authorityLeaseMs) {
-    read.mistake('EVERGRANT_RENEWAL_EVERY_MS must be shorter than EVERGRANT_AUTHORITY_LEASE_MS');
+    reader.addError('EVERGRANT_RENEWAL_EVERY_MS must be shorter than EVERGRANT_AUTHORITY_LEASE_MS');
   }
   if (environment.region && !(environment.region in environment.regionAddresses)) {
-    read.mistake(`EVERGRANT_REGION_ADDRESSES has no address for ${environment.region}`);
+    reader.addError(`EVERGRANT_REGION_ADDRESSES has no address for ${environment.region}`);
   }
-  read.finish();
-  return environment;
+  return reader.complete(environment);
 }
 
-/** The owner's environment. Throws `EnvironmentError` with every mistake. */
-export async function readMigrationEnvironment(variables: Variables): Promise<MigrationEnvironment> {
-  const read = new VariableReader(variables);
-  const secrets = asRecord(read.jsonFile('EVERGRANT_SECRETS_FILE'));
-  const environment: MigrationEnvironment = {
-    database: read.database('EVERGRANT_DATABASE', secretText(read, secrets, 'databasePassword')),
-    licensing: await readLicensing(read, secrets.deploymentKeys),
-    licenseFiles: licenseFiles(read),
-    rolePasswords: rolePasswords(read),
-    tokensFile: read.optional('EVERGRANT_TOKENS_FILE'),
-    administratorToken: read.optional('EVERGRANT_ADMINISTRATOR_TOKEN'),
-  };
-  const { administratorToken } = environment;
-  if (administratorToken !== undefined && administratorToken.length < TOKEN_LENGTH_MIN) {
-    read.mistake(`EVERGRANT_ADMINISTRATOR_TOKEN must have at least ${TOKEN_LENGTH_MIN} characters`);
+export function readerOf(variables: Variables): EnvironmentReader {
+  return new EnvironmentReader(variables, { readFile: (path) => readFileSync(path, 'utf8') });
+}
+
+/** Servers that a container service starts are named after their hosts. */
+function serverName(region: string) {
+  return text('EVERGRANT_SERVER', {
+    description: 'the name of this server, as region/name',
+    default: `${region}/${hostname()}`,
+  });
+}
+
+function authority(reader: EnvironmentReader, secrets: Record<string, unknown>): DatabaseAddress | DynamoAuthority {
+  const table = reader.optional('EVERGRANT_AUTHORITY_TABLE');
+  if (table === undefined) {
+    return readDatabase(reader, 'EVERGRANT_AUTHORITY', secretText(reader, secrets, 'authorityPassword'));
   }
-  read.finish();
-  return environment;
+  const awsRegion = text('EVERGRANT_AUTHORITY_AWS_REGION', { description: 'the AWS region of the authority table' });
+  return { table, awsRegion: reader.read(awsRegion) };
 }
 
-function licenseFiles(read: VariableReader): string[] {
-  const paths = read.optional('EVERGRANT_LICENSE_FILES') === undefined ? [] : read.json('EVERGRANT_LICENSE_FILES');
-  const usable = Array.isArray(paths) && paths.every((path) => typeof path === 'string' && path !== '');
-  if (!usable) read.mistake('EVERGRANT_LICENSE_FILES must be a JSON list of paths');
-  return usable ? paths : [];
-}
-
-function authority(read: VariableReader, secrets: Record<string, unknown>): DatabaseAddress | DynamoAuthority {
-  const table = read.optional('EVERGRANT_AUTHORITY_TABLE');
-  if (table !== undefined) return { table, awsRegion: read.text('EVERGRANT_AUTHORITY_AWS_REGION') };
-  return read.database('EVERGRANT_AUTHORITY', secretText(read, secrets, 'authorityPassword'));
-}
-
-function rolePasswords(read: VariableReader): Record<string, string> {
-  const passwords: Record<string, string> = {};
-  for (const role of ['evergrant_server', 'evergrant_controller']) {
-    const password = read.optional(`${role.toUpperCase()}_PASSWORD`);
-    if (password !== undefined) passwords[role] = password;
-  }
-  return passwords;
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function secretText(read: VariableReader, secrets: Record<string, unknown>, name: string): string {
-  const value = secrets[name];
-  if (typeof value === 'string' && value !== '') return value;
-  read.mistake(`EVERGRANT_SECRETS_FILE: ${name} is missing`);
-  return '';
-}
-
-function signingKeys(read: VariableReader, secrets: Record<string, unknown>): SigningKey[] {
-  const keys = asRecord(secrets.signingKeys).keys;
-  const usable = Array.isArray(keys) && keys.length > 0 && keys.every(isSigningKey);
-  if (!usable)
-    read.mistake('EVERGRANT_SECRETS_FILE: signingKeys.keys must be private Ed25519 JSON Web Keys with a kid');
-  return usable ? keys : [];
-}
-
-function isSigningKey(value: unknown): value is SigningKey {
-  const { kty, crv, kid, x, d } = asRecord(value);
-  return kty === 'OKP' && crv === 'Ed25519' && [kid, x, d].every((part) => typeof part === 'string' && part !== '');
-}
-
-function address(read: VariableReader): string | undefined {
-  const text = read.optional('EVERGRANT_ADDRESS');
-  if (text !== undefined && !URL.canParse(text)) read.mistake(`EVERGRANT_ADDRESS must be a URL, not "${text}"`);
-  return text;
-}
-
-function regionAddresses(read: VariableReader): Record<string, string> {
-  const addresses = asRecord(read.json('EVERGRANT_REGION_ADDRESSES'));
-  const usable = Object.values(addresses).every((address) => typeof address === 'string' && URL.canParse(address));
-  if (!usable) read.mistake('EVERGRANT_REGION_ADDRESSES must be a JSON object of URLs by region');
-  return usable ? (addresses as Record<string, string>) : {};
+function address(reader: EnvironmentReader): string | undefined {
+  const url = reader.optional('EVERGRANT_ADDRESS');
+  if (url !== undefined && !URL.canParse(url)) reader.addError(`EVERGRANT_ADDRESS must be a URL, not "${url}"`);
+  return url;
 }

@@ -1,36 +1,37 @@
+import type { EnvironmentReader } from '@evergrant/core/environment/environment-reader';
 import { type PrivateKey, readPrivateKey } from '@evergrant/formats/license/keys';
 import type { ValidationError } from '@evergrant/formats/license/refusal-codes';
 import { readTrust, type Trust } from '@evergrant/formats/license/trust';
-import type { VariableReader } from './environment';
 
-/** Whose license files count here, and the keys that open those encrypted to this deployment. */
+/** The vendors whose license files are accepted, and the keys that decrypt files for this deployment. */
 export interface Licensing {
   readonly trust: Trust;
   readonly deploymentKeys: readonly PrivateKey[];
 }
 
-const NOBODY: Trust = { roots: [], withdrawnKeys: [], keygenPublicKeys: [] };
+const TRUST_FILE = 'EVERGRANT_LICENSE_TRUST_FILE';
+const NO_TRUST: Trust = { roots: [], withdrawnKeys: [], keygenPublicKeys: [] };
 
-/** Remembers its mistakes in `read`. `keySet` is what the secrets file has under `deploymentKeys`. */
-export async function readLicensing(read: VariableReader, keySet: unknown): Promise<Licensing> {
-  return { trust: await trust(read), deploymentKeys: await deploymentKeys(read, keySet) };
+/** Adds its errors to `reader`. `keySet` is the member `deploymentKeys` of the secrets file. */
+export async function readLicensing(reader: EnvironmentReader, keySet: unknown): Promise<Licensing> {
+  return { trust: await trust(reader), deploymentKeys: await deploymentKeys(reader, keySet) };
 }
 
-async function trust(read: VariableReader): Promise<Trust> {
-  const content = read.jsonFile('EVERGRANT_LICENSE_TRUST_FILE');
-  if (content === undefined) return NOBODY;
+async function trust(reader: EnvironmentReader): Promise<Trust> {
+  const content = reader.jsonFile(TRUST_FILE, { description: "the path of the JSON file with the vendors' root keys" });
+  if (content === undefined) return NO_TRUST;
   const found = await readTrust(content);
   if (found.kind === 'read') return found.value;
-  for (const mistake of found.errors) read.mistake(inWords('EVERGRANT_LICENSE_TRUST_FILE', mistake));
-  return NOBODY;
+  for (const error of found.errors) reader.addError(errorText(TRUST_FILE, error));
+  return NO_TRUST;
 }
 
-/** Optional: a deployment without keys of its own imports what is not encrypted to one. */
-async function deploymentKeys(read: VariableReader, keySet: unknown): Promise<PrivateKey[]> {
+/** Optional: a deployment without keys imports only files that are not encrypted to a deployment. */
+async function deploymentKeys(reader: EnvironmentReader, keySet: unknown): Promise<PrivateKey[]> {
   if (keySet === undefined) return [];
   const given = (keySet as { keys?: unknown } | null)?.keys;
   if (!Array.isArray(given)) {
-    read.mistake('EVERGRANT_SECRETS_FILE: deploymentKeys.keys must be a list of private deployment keys');
+    reader.addError('EVERGRANT_SECRETS_FILE: deploymentKeys.keys must be a list of private deployment keys');
     return [];
   }
   const keys: PrivateKey[] = [];
@@ -38,12 +39,12 @@ async function deploymentKeys(read: VariableReader, keySet: unknown): Promise<Pr
     const key = await readPrivateKey(value, 'deployment');
     if (key.kind === 'read') keys.push(key.value);
     else
-      for (const mistake of key.errors)
-        read.mistake(inWords(`EVERGRANT_SECRETS_FILE: deploymentKeys.keys.${index}`, mistake));
+      for (const error of key.errors)
+        reader.addError(errorText(`EVERGRANT_SECRETS_FILE: deploymentKeys.keys.${index}`, error));
   }
   return keys;
 }
 
-function inWords(where: string, { path, message }: ValidationError): string {
-  return `${[where, path].filter(Boolean).join(': ')} ${message}`;
+function errorText(source: string, { path, message }: ValidationError): string {
+  return `${[source, path].filter(Boolean).join(': ')} ${message}`;
 }

@@ -1,10 +1,10 @@
+import { lsnBytes } from '@evergrant/core/lsn';
 import type { Logger } from 'pino';
 import { AcknowledgedSeqs } from '../granting/core/escrow';
 import { JobFailures } from '../platform/background-job';
 import type { MonotonicClock } from '../platform/clock';
 import type { Metrics } from '../platform/metrics';
 import { PROCESS_TIMERS, type Timers, wait } from '../platform/timers';
-import { walBytes } from './core/lsn';
 import type { FollowerSnapshot, ReplicationStore } from './store';
 
 /** While somebody waits; while nobody does and something is still under way; while the follower is away. */
@@ -75,7 +75,7 @@ export class Acknowledgements {
   /** A commit, after which the pool's number was `seq` and the log was flushed up to `lsn`. */
   note({ epoch, poolId, seq, lsn }: { epoch: number; poolId: number; seq: number; lsn: string }): void {
     if (!this.#options.followerExpected) return;
-    this.#of(epoch).note(poolId, { seq, walBytes: walBytes(lsn) });
+    this.#of(epoch).note(poolId, { seq, walBytes: lsnBytes(lsn) });
     if (!this.#seqs.isComplete) this.#keepLooking();
   }
 
@@ -88,7 +88,7 @@ export class Acknowledgements {
     const stopTimer = metrics.acknowledgementSeconds.startTimer();
     const reached = await new Promise<boolean>((answer) => {
       const untilMs = clock.nowMs() + withinMs;
-      this.#waiting.push({ ...wanted, walBytes: walBytes(wanted.lsn), untilMs, answer });
+      this.#waiting.push({ ...wanted, walBytes: lsnBytes(wanted.lsn), untilMs, answer });
       this.#keepLooking();
     });
     stopTimer({ outcome: reached ? 'reached' : 'too_late' });
@@ -148,7 +148,7 @@ export class Acknowledgements {
     try {
       const lsn = await this.#options.replication.readAcknowledged();
       this.#failures.succeeded();
-      return lsn === undefined ? undefined : walBytes(lsn);
+      return lsn === undefined ? undefined : lsnBytes(lsn);
     } catch (error) {
       this.#failures.failed(error);
       return undefined;

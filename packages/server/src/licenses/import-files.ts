@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { RefusalCode } from '@evergrant/formats/license/refusal-codes';
 import { verifyLicense } from '@evergrant/formats/license/verify';
 import type { Client } from 'pg';
-import type { MigrationEnvironment } from '../config/environment';
+import type { MigrationEnvironment } from '../config/migration-environment';
 import { type ImportRefusal, importRefusalText } from './core/license-import';
 import { importLicense } from './sql/import-license';
 

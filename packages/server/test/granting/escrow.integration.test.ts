@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { lsnBytes } from '@evergrant/core/lsn';
 import { eventually } from '@evergrant/test-support/eventually';
 import { FollowedDatabase } from '@evergrant/test-support/server/followed-database';
 import {
@@ -8,7 +9,6 @@ import {
   type RunningServer,
   TestWorld,
 } from '@evergrant/test-support/server/test-world';
-import { walBytes } from '../../src/epochs/core/lsn';
 import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
 
@@ -170,7 +170,7 @@ describe('without a follower', () => {
         'select flush_lsn::text as lsn from pg_stat_replication',
       );
       const [now] = await databases.primary.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
-      return walBytes(row!.lsn) >= walBytes(now!.lsn);
+      return lsnBytes(row!.lsn) >= lsnBytes(now!.lsn);
     });
     await checkout('long');
     await databases.follower.stop();

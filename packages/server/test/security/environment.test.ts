@@ -1,5 +1,6 @@
+import type { EnvironmentError } from '@evergrant/core/environment/environment-error';
 import { CertificateFolder, type Certified, certify, createAuthority } from '@evergrant/test-support/certificates';
-import { type EnvironmentError, VariableReader } from '../../src/config/environment';
+import { readerOf } from '../../src/config/environment';
 import { readSecurity, SECURITY_DEFAULT, type Security } from '../../src/config/security';
 
 let folder: CertificateFolder;
@@ -12,15 +13,14 @@ beforeAll(async () => {
 
 afterAll(() => folder.remove());
 
-/** What is read, or every mistake. */
+/** The security settings, or every validation error. */
 function read(host: string, variables: Record<string, string> = {}): Security | readonly string[] {
-  const reader = new VariableReader(variables);
+  const reader = readerOf(variables);
   const security = readSecurity(reader, host);
   try {
-    reader.finish();
-    return security;
+    return reader.complete(security);
   } catch (error) {
-    return (error as EnvironmentError).mistakes;
+    return (error as EnvironmentError).errors;
   }
 }
 
@@ -81,9 +81,9 @@ describe('a certificate and a key', () => {
     ],
     ['for clients alone', async () => ({ EVERGRANT_TLS_CLIENT_CA_FILE: '/nowhere/ca.crt' }), /needs/],
   ])('%s are refused, with a word that helps and none of their own', async (_what, variables, message) => {
-    const mistakes = read('127.0.0.1', await variables());
-    expect(mistakes).toEqual([expect.stringMatching(message)]);
-    expect(JSON.stringify(mistakes)).not.toContain('hush-hush');
+    const errors = read('127.0.0.1', await variables());
+    expect(errors).toEqual([expect.stringMatching(message)]);
+    expect(JSON.stringify(errors)).not.toContain('hush-hush');
   });
 });
 

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer, ServerOptions } from 'node:https';
 import type { Logger } from 'pino';
-import { readTlsFiles, type TlsFiles, tlsMistake } from '../../config/security';
+import { readTlsFiles, type TlsFiles, tlsError } from '../../config/security';
 import { BackgroundJob } from '../background-job';
 import type { Metrics } from '../metrics';
 
@@ -71,10 +71,10 @@ export class CertificateWatch {
       log.info({ announce: 'a new TLS certificate is in use', until: new X509Certificate(read.cert).validTo });
     } catch (error) {
       // Certificate and key are seldom written at one stroke: said once, and looked at again.
-      const mistake = tlsMistake(error);
-      if (mistake === this.#said) return;
-      this.#said = mistake;
-      log.error({ mistake }, 'the new TLS certificate is not taken into use');
+      const reason = tlsError(error);
+      if (reason === this.#said) return;
+      this.#said = reason;
+      log.error({ reason }, 'the new TLS certificate is not taken into use');
     }
   }
 }
