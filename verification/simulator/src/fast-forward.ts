@@ -1,55 +1,58 @@
-import { unsettled } from './checkers/liveness-checker';
-import type { World } from './world';
+import { livenessProblem } from './checkers/liveness-checker';
+import type { SimulationContext } from './context';
 
-/** So long nothing must have happened: even an end of a broken stream, which waits longest, has noticed whatever did. */
+/** Time without activity before idle time is skipped; longer than the time-out of a broken replication stream. */
 const CALM_MS = 40_000;
-/** Before a fault time is lived through again: every proof, look and sample has been renewed, as it is without any leap. */
+/** Time before a fault that is not skipped, so that every proof, probe and sample is renewed as without skipping. */
 const LEAD_MS = 20_000;
-/** After a customer's call the servers finish what follows from it. */
-const BREATH_MS = 200;
-const LOOK_AGAIN_MS = 5_000;
+/** Time after a customer's call in which the servers finish their follow-up work. */
+const FOLLOW_UP_MS = 200;
+const CHECK_AGAIN_MS = 5_000;
 
 /**
- * Quiet times: no fault, no operation, nothing lost or owed, nobody asks. What servers, controllers and witness do then
- * they do again and again with the same result; the time until something else is due is leapt over. For them it does not
- * pass, so each takes up where it was; for leases, customers, clocks of day and faults it does.
+ * Skips idle time: no fault is active, no operation is in progress, nothing is lost or pending, and no request is in
+ * flight. Servers, controllers and witness would only repeat their routine with the same result, so skipped time does
+ * not count for them. It counts for leases, customers, wall clocks and faults.
  */
-export class Lull {
-  readonly #world: World;
+export class FastForward {
+  readonly #context: SimulationContext;
   readonly #faultsAtMs: readonly number[];
-  #stirredAtLivedMs = 0;
-  #over = false;
+  #activityAtActiveMs = 0;
+  #disabled = false;
 
-  constructor(world: World) {
-    this.#world = world;
-    this.#faultsAtMs = world.scenario.faults.map(({ when }) => when.atMs).sort((one, other) => one - other);
-    if (world.scenario.leaps) world.clockwork.leapTo = (untilMs) => this.#leapTo(untilMs);
+  constructor(context: SimulationContext) {
+    this.#context = context;
+    this.#faultsAtMs = context.scenario.faults.map(({ when }) => when.atMs).sort((one, other) => one - other);
+    if (context.scenario.skipsIdleTime) context.virtualClock.skipTo = (untilMs) => this.#skipTo(untilMs);
   }
 
-  /** Something has happened that is not always so. */
-  stir(): void {
-    this.#stirredAtLivedMs = this.#world.clockwork.livedMs;
+  /** Restarts the calm period. */
+  noteActivity(): void {
+    this.#activityAtActiveMs = this.#context.virtualClock.elapsedActiveMs;
   }
 
-  /** From here all time is lived through. */
-  end(): void {
-    this.#over = true;
+  /** No time is skipped from now on. */
+  disable(): void {
+    this.#disabled = true;
   }
 
-  #leapTo(untilMs: number): number {
-    const { nowMs, livedMs } = this.#world.clockwork;
-    const busyAtLivedMs = this.#world.network.busyAtLivedMs;
-    if (this.#over || livedMs - this.#stirredAtLivedMs < CALM_MS || livedMs - busyAtLivedMs < BREATH_MS) return nowMs;
+  #skipTo(untilMs: number): number {
+    const { nowMs, elapsedActiveMs } = this.#context.virtualClock;
+    const { busyAtActiveMs } = this.#context.network;
+    const isCalm =
+      elapsedActiveMs - this.#activityAtActiveMs >= CALM_MS && elapsedActiveMs - busyAtActiveMs >= FOLLOW_UP_MS;
+    if (this.#disabled || !isCalm) return nowMs;
     const faultAtMs = this.#faultsAtMs.find((atMs) => atMs >= nowMs) ?? Number.POSITIVE_INFINITY;
     const toMs = Math.min(untilMs, faultAtMs - LEAD_MS);
-    if (toMs <= nowMs || this.#world.hosts.some(({ asking }) => asking > 0)) return nowMs;
-    if (this.#isQuiet) return toMs;
-    this.#stirredAtLivedMs = livedMs - CALM_MS + LOOK_AGAIN_MS;
+    if (toMs <= nowMs || this.#context.hosts.some(({ pendingRequests }) => pendingRequests > 0)) return nowMs;
+    if (this.#isIdle) return toMs;
+    this.#activityAtActiveMs = elapsedActiveMs - CALM_MS + CHECK_AGAIN_MS;
     return nowMs;
   }
 
-  get #isQuiet(): boolean {
-    const { calmSinceMs, ohio } = this.#world;
-    return Number.isFinite(calmSinceMs) && ohio.control.request === null && unsettled(this.#world) === undefined;
+  get #isIdle(): boolean {
+    const { calmSinceMs, authorityStore } = this.#context;
+    const hasRequest = authorityStore.control.request !== null;
+    return Number.isFinite(calmSinceMs) && !hasRequest && livenessProblem(this.#context) === undefined;
   }
 }

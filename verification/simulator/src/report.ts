@@ -1,7 +1,7 @@
 import { RULES, type Rule } from './mutations';
 import type { RunResult } from './run';
 import { drawScenario } from './scenario/draw';
-import type { Theme } from './scenario/profiles';
+import type { Profile } from './scenario/profiles';
 import { FAULT_KINDS, type Fault, type Scenario } from './scenario/scenario';
 import type { Totals } from './totals';
 import type { Failure } from './worker-pool';
@@ -20,14 +20,14 @@ const PHASES = [
 ];
 const NUMBER = new Intl.NumberFormat('en');
 
-/** One line on how far a search has come. */
+/** A line with the counts of a search so far. */
 export function progressLine(totals: Totals, elapsedMs: number): string {
   const seconds = elapsedMs / 1_000;
   const minutes = totals.simulatedMs / 60_000;
   return [
     `${NUMBER.format(totals.seeds)} seeds (${(totals.seeds / seconds).toFixed(1)}/s)`,
     `${NUMBER.format(Math.round(minutes))} simulated minutes (${NUMBER.format(Math.round(minutes / seconds))}/s)`,
-    `${NUMBER.format(Math.round(totals.leaptMs / 60_000))} of them quiet and leapt over`,
+    `${NUMBER.format(Math.round(totals.skippedMs / 60_000))} of them idle and skipped`,
     `${NUMBER.format(totals.steps)} steps, ${NUMBER.format(totals.grants)} grants and renewals`,
     `${NUMBER.format(totals.failovers)} with a failover`,
   ].join(', ');
@@ -35,30 +35,30 @@ export function progressLine(totals: Totals, elapsedMs: number): string {
 
 export interface Search {
   readonly from: number;
-  readonly without: readonly Rule[];
-  readonly theme: Theme | undefined;
+  readonly disabled: readonly Rule[];
+  readonly profile: Profile | undefined;
   readonly elapsedMs: number;
   readonly totals: Totals;
   readonly failures: readonly Failure[];
 }
 
-/** What `--json` prints: what a search came to, and the whole scenario of each failure. */
-export function jsonReport({ from, without, theme, elapsedMs, totals, failures }: Search): string {
-  const scenarios = failures.map((failure) => ({ ...failure, scenario: drawScenario(failure.seed, theme) }));
-  return JSON.stringify({ from, without, elapsedMs, ...totals, failures: scenarios }, null, 2);
+/** The document of `--json`: the counts of a search and the whole scenario of each failure. */
+export function jsonReport({ from, disabled, profile, elapsedMs, totals, failures }: Search): string {
+  const scenarios = failures.map((failure) => ({ ...failure, scenario: drawScenario(failure.seed, profile) }));
+  return JSON.stringify({ from, disabled, elapsedMs, ...totals, failures: scenarios }, null, 2);
 }
 
-/** How often each fault was injected, and in which phases of an operation. */
+/** A table of how often each fault was injected, in total and by phase. */
 export function coverageTable({ faults, coverage }: Totals): string {
   const rows = FAULT_KINDS.map((kind) => {
     const cells = PHASES.map((phase) => String(coverage[`${phase} × ${kind}`] ?? 0).padStart(9));
     return `${kind.padEnd(20)} ${String(faults[kind] ?? 0).padStart(7)} ${cells.join(' ')}`;
   });
-  const head = `${'fault'.padEnd(20)} ${'in all'.padStart(7)} ${PHASES.map((phase) => phase.slice(0, 9).padStart(9)).join(' ')}`;
+  const head = `${'fault'.padEnd(20)} ${'total'.padStart(7)} ${PHASES.map((phase) => phase.slice(0, 9).padStart(9)).join(' ')}`;
   return [head, ...rows].join('\n');
 }
 
-/** A scenario in a few lines. */
+/** A summary of a scenario. */
 export function scenarioText(scenario: Scenario): string {
   const { pools, rooms, serversPerRegion, controllers, leaseTtlMs, unprotectedAfterMs, aheadMs, faults } = scenario;
   const seats = pools.map(
@@ -79,9 +79,11 @@ function faultText({ kind, where, when, forMs, untilPhase, amount }: Fault): str
   return `${at}at ${seconds(when.atMs)}: ${kind} ${where}${much} for ${seconds(forMs)}${until}`;
 }
 
-/** Everything that was told in a run. */
+/** The trace of a run, one line per entry. */
 export function traceText({ trace }: RunResult): string {
-  return trace.map(({ atMs, who, text }) => `${seconds(atMs).padStart(12)}  ${who.padEnd(15)} ${text}`).join('\n');
+  return trace
+    .map(({ atMs, source, text }) => `${seconds(atMs).padStart(12)}  ${source.padEnd(15)} ${text}`)
+    .join('\n');
 }
 
 export const ruleText = (rule: Rule): string => `${rule} (${RULES[rule]})`;

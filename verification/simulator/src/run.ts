@@ -1,148 +1,88 @@
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
-import type { PromiseName } from './checkers/grant-checker';
-import { unsettled } from './checkers/liveness-checker';
-import { NOTHING_LEFT_OUT, type Without } from './mutations';
-import { FAULTS } from './scenario/faults';
-import type { Fault, FaultKind, Scenario } from './scenario/scenario';
-import { type TraceLine, World } from './world';
+import { livenessProblem } from './checkers/liveness-checker';
+import type { InvariantName } from './checkers/violations';
+import type { TraceEntry } from './context';
+import { FaultInjector } from './fault-injector';
+import { type DisabledRules, NONE } from './mutations';
+import type { FaultKind, Scenario } from './scenario/scenario';
+import { World } from './world';
 
 export interface RunResult {
   readonly scenario: Scenario;
-  readonly broken: { readonly promise: PromiseName; readonly detail: string } | undefined;
+  readonly violation: { readonly invariant: InvariantName; readonly detail: string } | undefined;
   readonly simulatedMs: number;
-  /** How much of it was quiet, and leapt over. */
-  readonly leaptMs: number;
+  /** Idle part of `simulatedMs` that was skipped. */
+  readonly skippedMs: number;
   readonly steps: number;
   readonly grants: number;
-  /** The newest epoch in the end. */
+  /** The newest epoch at the end. */
   readonly epoch: number;
-  /** How often each fault began while an operation was in each phase (`watching`: in none). */
+  /** How often each fault began in each phase of an operation (`watching`: no operation). */
   readonly coverage: Readonly<Record<string, number>>;
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
-  readonly trace: readonly TraceLine[];
+  readonly trace: readonly TraceEntry[];
 }
 
 export interface RunOptions {
-  readonly without?: Without;
+  readonly disabled?: DisabledRules;
   readonly tracing?: boolean;
-  /** False: ends with the faults, without asking whether everybody is served afterwards. */
-  readonly mending?: boolean;
+  /** Whether all faults end afterwards and every installation must then be served. @default true */
+  readonly checksLiveness?: boolean;
 }
 
-/** What the failover itself may take, beside the time that leases and unknown grants need to lapse. */
+/** Time that a failover may take, beside the expiry of leases and of unknown grants. */
 const FAILOVER_MS = 300_000;
-/** Seen so often in a row, with nothing amiss, everybody is served. */
-const SETTLED_LOOKS = 5;
-const SETTLED_LOOK_EVERY_MS = 10_000;
+/** Consecutive checks without a problem after which the system counts as converged. */
+const CONVERGED_CHECKS = 5;
+const CONVERGED_CHECK_EVERY_MS = 10_000;
 
-/** Runs a scenario: faults, then everything is mended, then everybody must be served within a bound. */
+/** Runs a scenario: faults first; then all faults end and the system must converge within a bound. */
 export async function run(
   scenario: Scenario,
-  { without = NOTHING_LEFT_OUT, tracing = false, mending = true }: RunOptions = {},
+  { disabled = NONE, tracing = false, checksLiveness = true }: RunOptions = {},
 ): Promise<RunResult> {
-  const world = new World(scenario, { without, tracing });
-  const injector = new Injector(world);
-  const { clockwork, ledger } = world;
-  const goesOn = (): boolean => ledger.broken === undefined;
-  await clockwork.run(scenario.chaosMs, goesOn);
-  if (mending && goesOn()) {
-    injector.mendAll();
-    world.lull.end();
+  const world = new World(scenario, { disabled, tracing });
+  const injector = new FaultInjector(world);
+  const { virtualClock, violations } = world;
+  const continues = (): boolean => violations.first === undefined;
+  await virtualClock.run(scenario.chaosMs, continues);
+  if (checksLiveness && continues()) {
+    injector.endAll();
+    world.fastForward.disable();
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
-    const boundMs = clockwork.nowMs + scenario.leaseTtlMs + authorityLeaseMs + skewMs + FAILOVER_MS;
-    const reason = await converge(world, boundMs, goesOn);
-    if (reason !== undefined) ledger.breaks('not-converged', reason);
+    const boundMs = virtualClock.nowMs + scenario.leaseTtlMs + authorityLeaseMs + skewMs + FAILOVER_MS;
+    const problem = await converge(world, { boundMs, continues });
+    if (problem !== undefined) violations.record('not-converged', problem);
   }
+  const { first } = violations;
   return {
     scenario,
-    broken: ledger.broken && { promise: ledger.broken.promise, detail: ledger.broken.message },
-    simulatedMs: clockwork.nowMs,
-    leaptMs: clockwork.leaptMs,
-    steps: clockwork.steps,
-    grants: ledger.grants,
-    epoch: world.ohio.row.epoch,
+    violation: first && { invariant: first.invariant, detail: first.message },
+    simulatedMs: virtualClock.nowMs,
+    skippedMs: virtualClock.skippedMs,
+    steps: virtualClock.steps,
+    grants: world.grantChecker.grants,
+    epoch: world.authorityStore.row.epoch,
     coverage: injector.coverage,
     faults: injector.counts,
     trace: world.trace,
   };
 }
 
-/** Until everybody has been served for a while, or the bound is over. Resolves to what is not as it should be then. */
-async function converge(world: World, boundMs: number, goesOn: () => boolean): Promise<string | undefined> {
-  const { clockwork } = world;
-  let reason = unsettled(world);
-  for (let settledLooks = 0; settledLooks < SETTLED_LOOKS && clockwork.nowMs < boundMs; ) {
-    await clockwork.run(Math.min(boundMs, clockwork.nowMs + SETTLED_LOOK_EVERY_MS), goesOn);
-    if (!goesOn()) return undefined;
-    reason = unsettled(world);
-    settledLooks = reason === undefined ? settledLooks + 1 : 0;
-  }
-  return reason;
+interface ConvergenceOptions {
+  readonly boundMs: number;
+  readonly continues: () => boolean;
 }
 
-/** Begins faults when their time has come, and ends them. */
-class Injector {
-  readonly coverage: Record<string, number> = {};
-  readonly counts: Partial<Record<FaultKind, number>> = {};
-  readonly #world: World;
-  readonly #active = new Map<Fault, () => void>();
-  readonly #waiting = new Set<Fault>();
-  #over = false;
-
-  constructor(world: World) {
-    this.#world = world;
-    for (const fault of world.scenario.faults) this.#schedule(fault);
-    world.onPhase = (phase) => this.#entered(phase);
+/** Runs until the system has converged or the bound is reached. Resolves to the remaining problem, if any. */
+async function converge(world: World, { boundMs, continues }: ConvergenceOptions): Promise<string | undefined> {
+  const { virtualClock } = world;
+  let problem = livenessProblem(world);
+  for (let checks = 0; checks < CONVERGED_CHECKS && virtualClock.nowMs < boundMs; ) {
+    await virtualClock.run(Math.min(boundMs, virtualClock.nowMs + CONVERGED_CHECK_EVERY_MS), continues);
+    if (!continues()) return undefined;
+    problem = livenessProblem(world);
+    checks = problem === undefined ? checks + 1 : 0;
   }
-
-  mendAll(): void {
-    this.#over = true;
-    for (const fault of [...this.#active.keys()]) this.#end(fault);
-    for (const host of this.#world.hosts) host.resume();
-    this.#world.tell('world', 'everything is mended');
-    this.#world.changed();
-  }
-
-  #schedule(fault: Fault): void {
-    const { clockwork } = this.#world;
-    if (fault.when.phase !== undefined) this.#waiting.add(fault);
-    clockwork.after(fault.when.atMs, () => this.#begin(fault));
-  }
-
-  #entered(phase: string): void {
-    const { clockwork, random } = this.#world;
-    for (const fault of this.#waiting) {
-      if (fault.when.phase !== phase || (fault.when.fromMs ?? 0) > clockwork.nowMs) continue;
-      clockwork.after(fault.when.afterMs ?? random.duration(800, 10_000), () => this.#begin(fault));
-    }
-    for (const fault of this.#active.keys()) {
-      if (fault.untilPhase === phase) clockwork.after(random.duration(800, 10_000), () => this.#end(fault));
-    }
-  }
-
-  #begin(fault: Fault): void {
-    const waits = fault.when.phase !== undefined;
-    if (this.#over || this.#active.has(fault) || (waits && !this.#waiting.delete(fault))) return;
-    const { kind, where, forMs } = fault;
-    this.counts[kind] = (this.counts[kind] ?? 0) + 1;
-    const cell = `${this.#world.phase || 'watching'} × ${kind}`;
-    this.coverage[cell] = (this.coverage[cell] ?? 0) + 1;
-    this.#world.tell('world', `${kind} ${where}${fault.amount ? ` (${Math.round(fault.amount * 100) / 100})` : ''}`);
-    this.#active.set(fault, FAULTS[kind](this.#world, fault));
-    if (kind !== 'operator') this.#world.calmSinceMs = Number.POSITIVE_INFINITY;
-    this.#world.changed();
-    this.#world.clockwork.after(forMs, () => this.#end(fault));
-  }
-
-  #end(fault: Fault): void {
-    const undo = this.#active.get(fault);
-    if (!undo) return;
-    this.#active.delete(fault);
-    undo();
-    if (![...this.#active.keys()].some(({ kind }) => kind !== 'operator')) {
-      this.#world.calmSinceMs = Math.min(this.#world.calmSinceMs, this.#world.clockwork.nowMs);
-    }
-    this.#world.tell('world', `${fault.kind} ${fault.where} is over`);
-    this.#world.changed();
-  }
+  return problem;
 }

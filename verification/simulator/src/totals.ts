@@ -1,31 +1,37 @@
 import type { RunResult } from './run';
 
-/** What many runs came to. */
+/** Sums over many runs. */
 export interface Totals {
   seeds: number;
   simulatedMs: number;
-  /** Quiet times among them, which were leapt over. */
-  leaptMs: number;
+  /** Idle part of `simulatedMs` that was skipped. */
+  skippedMs: number;
   steps: number;
   grants: number;
-  /** Runs in which another region took over at least once. */
+  /** Runs in which the other region took over at least once. */
   failovers: number;
   readonly faults: Record<string, number>;
   readonly coverage: Record<string, number>;
 }
 
 export const noTotals = (): Totals => ({
-  ...{ seeds: 0, simulatedMs: 0, leaptMs: 0, steps: 0, grants: 0, failovers: 0 },
-  ...{ faults: {}, coverage: {} },
+  seeds: 0,
+  simulatedMs: 0,
+  skippedMs: 0,
+  steps: 0,
+  grants: 0,
+  failovers: 0,
+  faults: {},
+  coverage: {},
 });
 
 export function count(
   totals: Totals,
-  { simulatedMs, leaptMs, steps, grants, epoch, faults, coverage }: RunResult,
+  { simulatedMs, skippedMs, steps, grants, epoch, faults, coverage }: RunResult,
 ): void {
   totals.seeds += 1;
   totals.simulatedMs += simulatedMs;
-  totals.leaptMs += leaptMs;
+  totals.skippedMs += skippedMs;
   totals.steps += steps;
   totals.grants += grants;
   totals.failovers += epoch > 1 ? 1 : 0;
@@ -36,7 +42,7 @@ export function count(
 export function merge(totals: Totals, other: Totals): void {
   totals.seeds += other.seeds;
   totals.simulatedMs += other.simulatedMs;
-  totals.leaptMs += other.leaptMs;
+  totals.skippedMs += other.skippedMs;
   totals.steps += other.steps;
   totals.grants += other.grants;
   totals.failovers += other.failovers;

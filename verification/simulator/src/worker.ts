@@ -1,30 +1,30 @@
-/** A thread of the crew: runs its share of the seeds and reports. */
+/** A thread of the worker pool: runs its seeds and reports the counts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { run } from './run';
 import { drawScenario } from './scenario/draw';
 import { count, noTotals } from './totals';
-import type { Failure, Share } from './worker-pool';
+import type { Failure, WorkerTask } from './worker-pool';
 
 const REPORT_EVERY_MS = 1_000;
 
-async function work({ from, to, every, without, theme, mending }: Share): Promise<void> {
-  const rules = new Set(without);
+async function work({ from, to, every, disabled, profile, checksLiveness }: WorkerTask): Promise<void> {
+  const rules = new Set(disabled);
   let report = { totals: noTotals(), failures: [] as Failure[] };
-  let toldAtMs = performance.now();
-  const tell = (): void => {
+  let reportedAtMs = performance.now();
+  const post = (): void => {
     parentPort?.postMessage(report);
     report = { totals: noTotals(), failures: [] };
-    toldAtMs = performance.now();
+    reportedAtMs = performance.now();
   };
   for (let seed = from; seed < to; seed += every) {
-    const result = await run(drawScenario(seed, theme), { without: rules, mending });
+    const result = await run(drawScenario(seed, profile), { disabled: rules, checksLiveness });
     count(report.totals, result);
-    if (result.broken) report.failures.push({ seed, ...result.broken });
-    if (result.broken || performance.now() - toldAtMs > REPORT_EVERY_MS) tell();
+    if (result.violation) report.failures.push({ seed, ...result.violation });
+    if (result.violation || performance.now() - reportedAtMs > REPORT_EVERY_MS) post();
   }
-  tell();
+  post();
 }
 
-// A failure that is expected needs no stack, and making one costs more than all the rest.
+// Violations are expected, and a stack trace costs more than the rest of a run.
 Error.stackTraceLimit = 0;
-void work(workerData as Share);
+void work(workerData as WorkerTask);

@@ -1,287 +1,285 @@
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import type { Region } from '@evergrant/core/regions';
-import type { OpeningOutcome } from '@evergrant/server/epochs/store';
-import { Ohio } from './actors/authority-store';
-import { CheckpointShelf } from './actors/checkpoint-store';
+import { SimulatedAuthorityStore } from './actors/authority-store';
+import { SimulatedCheckpointStore } from './actors/checkpoint-store';
 import { Controller } from './actors/controller';
 import { DatabaseService } from './actors/database-service';
-import { Mint } from './actors/fake-signer';
-import { EDGE_ADDRESS, Installation } from './actors/installation';
-import { LicenseServer, REGION_ADDRESSES } from './actors/license-server';
+import { FakeSigner } from './actors/fake-signer';
+import { EDGE_ADDRESS, REGION_ADDRESSES } from './actors/http';
+import { Installation } from './actors/installation';
+import { LicenseServer } from './actors/license-server';
 import { HumanOperator } from './actors/operator';
-import { Edge, Site } from './actors/region';
+import { Edge, SimulatedRegion } from './actors/region';
 import { Witness } from './actors/witness';
-import { AuditBook } from './checkers/audit-checker';
-import { Sight } from './checkers/failover-checker';
-import { Ledger } from './checkers/grant-checker';
+import { AuditChecker } from './checkers/audit-checker';
+import { FailoverChecker } from './checkers/failover-checker';
+import { GrantChecker } from './checkers/grant-checker';
+import { Violations } from './checkers/violations';
+import type { SimulationContext, TraceEntry } from './context';
 import { Connection } from './database/connection';
 import { DatabaseServer } from './database/database-server';
+import { initialTables } from './database/initial-tables';
 import { SimulatedLicenseDatabase } from './database/license-database';
-import { Tables } from './database/tables';
-import { Lull } from './fast-forward';
-import type { Without } from './mutations';
+import { FastForward } from './fast-forward';
+import type { DisabledRules } from './mutations';
 import { type RoomShape, type Scenario, SKEW_MS } from './scenario/scenario';
 import { Random } from './time/random';
-import { Clockwork } from './time/virtual-clock';
-import { BEGINNING_MS, Host } from './topology/host';
-import { Network, type Place } from './topology/network';
+import { VirtualClock } from './time/virtual-clock';
+import { Host } from './topology/host';
+import { Network } from './topology/network';
+import type { Place } from './topology/place';
 
 const REGIONS: readonly Region[] = ['oregon', 'virginia'];
-/** After a fault everything takes so long at most to be as it was. */
-const CALM_MS_MIN = 60_000;
-const BORROW_SECONDS_MAX = 3_600;
+/** Separate random sequences: the audit log's delays change nothing else in a run. */
+const WORLD_SEED = 0x5eed;
+const AUDIT_SEED = 0xa0d17;
+const RENEWAL_EVERY_MS = 5_000;
 
-export interface TraceLine {
-  readonly atMs: number;
-  readonly who: string;
-  readonly text: string;
-}
-
-/** Two regions, Ohio, the public address and the customers, all in one place and in virtual time. */
-export class World {
-  readonly clockwork = new Clockwork();
+/** Builds one run: two regions, the authority store, the public address, controllers and Control Rooms. */
+export class World implements SimulationContext {
+  readonly scenario: Scenario;
+  readonly disabled: DisabledRules;
+  readonly trace: TraceEntry[] = [];
+  readonly virtualClock = new VirtualClock();
   readonly random: Random;
   readonly network: Network;
-  readonly scenario: Scenario;
-  readonly without: Without;
-  readonly trace: TraceLine[] = [];
-  readonly mint: Mint;
-  readonly ledger: Ledger;
-  readonly sight: Sight;
-  readonly sites: Readonly<Record<Region, Site>>;
+  readonly fakeSigner: FakeSigner;
+  readonly violations = new Violations((violation) => this.record('checker', `VIOLATION ${violation.message}`));
+  readonly grantChecker: GrantChecker;
+  readonly failoverChecker: FailoverChecker;
+  readonly auditChecker: AuditChecker;
+  readonly regions: Readonly<Record<Region, SimulatedRegion>>;
   readonly databases: DatabaseService;
-  readonly ohio: Ohio;
-  readonly auditBook: AuditBook;
+  readonly authorityStore: SimulatedAuthorityStore;
   readonly edge: Edge;
   readonly witness: Witness;
   readonly controllers: readonly Controller[];
   readonly operator: HumanOperator;
-  readonly rooms: readonly Installation[];
-  readonly lull: Lull;
-  /** Told whenever an operation enters a phase. */
+  readonly rooms: Installation[] = [];
+  readonly fastForward: FastForward;
+  /** Called whenever an operation enters a phase. */
   onPhase: (phase: string) => void = () => undefined;
-  /** Since when there is no fault; infinite: there is one. */
   calmSinceMs = 0;
   readonly #tracing: boolean;
   readonly #auditNetwork: Network;
-  readonly #shelf: CheckpointShelf;
+  readonly #checkpoints: SimulatedCheckpointStore;
   #phase = '';
   #ids = 0;
 
-  constructor(scenario: Scenario, { without, tracing }: { without: Without; tracing: boolean }) {
+  constructor(scenario: Scenario, { disabled, tracing }: { disabled: DisabledRules; tracing: boolean }) {
     this.scenario = scenario;
-    this.without = without;
+    this.disabled = disabled;
     this.#tracing = tracing;
-    this.random = new Random(scenario.seed ^ 0x5eed);
-    this.network = new Network(this.clockwork, this.random.fork());
-    this.mint = new Mint(without);
-    this.sites = { oregon: this.#newSite('oregon'), virginia: this.#newSite('virginia') };
-    this.databases = new DatabaseService({
-      ...{ sites: this.sites, clockwork: this.clockwork, network: this.network },
-      newHost: (region) => this.#newHost(`${region}/db`, region),
-    });
-    this.ledger = this.#newLedger();
-    this.ohio = this.#newOhio();
-    this.auditBook = new AuditBook(this.ledger);
-    this.#auditNetwork = this.network.beside(new Random(scenario.seed ^ 0xa0d17));
-    this.#shelf = this.#newShelf();
-    this.#newDatabases();
-    this.edge = new Edge({ host: this.#newHost('edge', 'edge'), network: this.network, sites: this.sites });
-    this.witness = new Witness({
-      ...{
-        host: this.#newHost('witness', 'ohio', { isRoutine: true }),
-        network: this.network,
-        site: this.sites.oregon,
-      },
-    });
-    this.sight = new Sight(this);
+    this.random = new Random(scenario.seed ^ WORLD_SEED);
+    this.network = new Network(this.virtualClock, this.random.fork());
+    this.fakeSigner = new FakeSigner(disabled);
+    this.regions = { oregon: this.#newRegion('oregon'), virginia: this.#newRegion('virginia') };
+    this.databases = this.#newDatabases();
+    this.grantChecker = this.#newGrantChecker();
+    this.authorityStore = this.#newAuthorityStore();
+    this.auditChecker = new AuditChecker(this.violations);
+    this.#auditNetwork = this.network.beside(new Random(scenario.seed ^ AUDIT_SEED));
+    this.#checkpoints = this.#newCheckpointStore();
+    this.edge = new Edge({ host: this.#newHost('edge', 'edge'), network: this.network, regions: this.regions });
+    this.witness = this.#newWitness();
+    this.failoverChecker = new FailoverChecker(this);
     for (const region of REGIONS) this.#newServers(region);
     this.operator = new HumanOperator(this.#newHost('operator', 'field'), this);
     this.controllers = Array.from({ length: scenario.controllers }, (_, index) => {
       return new Controller(this.#newHost(`controller-${index + 1}`, 'virginia', { isRoutine: true }), this);
     });
-    this.rooms = scenario.rooms.map((shape, index) => this.#newRoom(shape, `room-${index + 1}`));
-    this.lull = new Lull(this);
-    this.sight.look();
+    scenario.rooms.forEach((shape, index) => {
+      this.rooms.push(this.#newRoom(shape, `room-${index + 1}`));
+    });
+    this.fastForward = new FastForward(this);
+    this.failoverChecker.observe();
   }
 
+  /** The phase of the operation in progress; empty while there is none. */
   get phase(): string {
     return this.#phase;
   }
 
-  newId(of: string): string {
+  newId(prefix: string): string {
     this.#ids += 1;
-    return `${of}-${this.#ids}`;
+    return `${prefix}-${this.#ids}`;
   }
 
-  tell(who: string, text: string): void {
-    if (this.#tracing) this.trace.push({ atMs: this.clockwork.nowMs, who, text });
+  record(source: string, text: string): void {
+    if (this.#tracing) this.trace.push({ atMs: this.virtualClock.nowMs, source, text });
   }
 
   server(name: string): LicenseServer | undefined {
-    return REGIONS.flatMap((region) => this.sites[region].servers).find(({ host }) => host.name === name);
+    return REGIONS.flatMap((region) => this.regions[region].servers).find(({ host }) => host.name === name);
   }
 
-  /** Any process by its name. */
   host(name: string): Host | undefined {
     return this.hosts.find((host) => host.name === name);
   }
 
   get hosts(): readonly Host[] {
-    const sites = REGIONS.flatMap((region) => {
-      const { router, servers, database } = this.sites[region];
+    const inRegions = REGIONS.flatMap((region) => {
+      const { router, servers, database } = this.regions[region];
       return [router, ...servers.map(({ host }) => host), ...(database ? [database.host] : [])];
     });
-    const { ohio, edge, witness, controllers, rooms } = this;
-    return [...sites, ...[ohio, edge, witness, ...controllers, ...rooms].map(({ host }) => host)];
+    const { authorityStore, edge, witness, controllers, rooms } = this;
+    return [...inRegions, ...[authorityStore, edge, witness, ...controllers, ...rooms].map(({ host }) => host)];
   }
 
-  /** Something outside the processes has changed: lines, databases. */
+  /** Links, databases or processes have changed. */
   changed(): void {
     this.databases.changed();
-    this.sight.look();
-    this.lull.stir();
+    this.failoverChecker.observe();
+    this.fastForward.noteActivity();
   }
 
   #newHost(name: string, place: Place, { late = false, isRoutine = false } = {}): Host {
     const { timersLateMsMax, aheadMs } = this.scenario;
     return new Host({
-      ...{ name, place, clockwork: this.clockwork, random: this.random, aheadMs: aheadMs[name] ?? 0 },
-      ...{ timersLateMsMax: late ? timersLateMsMax : 0, isRoutine },
+      name,
+      place,
+      virtualClock: this.virtualClock,
+      random: this.random,
+      aheadMs: aheadMs[name] ?? 0,
+      timersLateMsMax: late ? timersLateMsMax : 0,
+      isRoutine,
     });
   }
 
-  #newSite(region: Region): Site {
-    return new Site({
-      ...{ region, router: this.#newHost(`${region}/router`, region), network: this.network },
-      ...{ random: this.random, active: region === 'oregon' },
+  #newRegion(region: Region): SimulatedRegion {
+    return new SimulatedRegion({
+      region,
+      router: this.#newHost(`${region}/router`, region),
+      network: this.network,
+      random: this.random,
+      active: region === 'oregon',
     });
   }
 
-  #newLedger(): Ledger {
+  #newDatabases(): DatabaseService {
+    const { pools, leaseTtlMs } = this.scenario;
+    const { regions, virtualClock, network } = this;
+    const newHost = (region: Region): Host => this.#newHost(`${region}/db`, region);
+    const service = new DatabaseService({ regions, virtualClock, network, newHost });
+    for (const region of REGIONS) {
+      const role = region === 'oregon' ? 'primary' : 'follower';
+      const tables = initialTables(pools, leaseTtlMs);
+      regions[region].database = new DatabaseServer({ host: newHost(region), tables, position: 1, era: 1, role });
+    }
+    service.connect('oregon');
+    return service;
+  }
+
+  #newGrantChecker(): GrantChecker {
     const { leaseTtlMs, pools } = this.scenario;
     const { authorityLeaseMs } = DEFAULT_POLICY;
-    return new Ledger({
-      ...{ mint: this.mint, leaseTtlMs, policy: { authorityLeaseMs, skewMs: SKEW_MS } },
-      nowMs: () => this.clockwork.nowMs,
-      holders: () => this.rooms ?? [],
+    return new GrantChecker({
+      fakeSigner: this.fakeSigner,
+      violations: this.violations,
+      leaseTtlMs,
+      policy: { authorityLeaseMs, skewMs: SKEW_MS },
+      nowMs: () => this.virtualClock.nowMs,
+      holders: () => this.rooms,
       capacityOf: (poolId) => {
         const pool = pools[poolId - 1];
         return pool ? pool.seats + pool.overdraft : 0;
       },
-      databaseNowMs: (region) => this.sites[region as Region].database?.host.wallMs(),
-      tell: (who, text) => this.tell(who, text),
+      databaseNowMs: (region) => this.regions[region as Region].database?.host.wallMs(),
+      record: (source, text) => this.record(source, text),
     });
   }
 
-  #newOhio(): Ohio {
-    return new Ohio({
-      ...{ host: this.#newHost('ohio', 'ohio'), network: this.network, without: this.without },
-      news: {
+  #newAuthorityStore(): SimulatedAuthorityStore {
+    return new SimulatedAuthorityStore({
+      host: this.#newHost('ohio', 'ohio'),
+      network: this.network,
+      disabled: this.disabled,
+      observer: {
         latched: (epoch, region, operationId) => {
-          this.tell('ohio', `epoch ${epoch} is ${region}'s`);
-          const { operation } = this.ohio.control;
-          if (operation?.id === operationId && operation.automatic) this.sight.judgeFailover();
+          this.record('ohio', `${region} takes epoch ${epoch}`);
+          const { operation } = this.authorityStore.control;
+          if (operation?.id === operationId && operation.automatic) this.failoverChecker.checkFailover();
         },
         renewed: (region) => {
-          if (region === 'oregon') this.sight.renewed();
+          if (region === 'oregon') this.failoverChecker.renewed();
         },
         opened: (epoch, opensInMs, lapsedInMs) => {
-          this.tell('ohio', `epoch ${epoch} opens in ${Math.round(opensInMs)} ms`);
-          const { nowMs } = this.clockwork;
-          this.ledger.opened(epoch, nowMs + opensInMs, nowMs + lapsedInMs);
+          this.record('ohio', `epoch ${epoch} opens in ${Math.round(opensInMs)} ms`);
+          const { nowMs } = this.virtualClock;
+          this.grantChecker.opened(epoch, nowMs + opensInMs, nowMs + lapsedInMs);
         },
-        controlled: ({ operation }) => {
-          const phase = operation?.phase ?? '';
-          if (phase === this.#phase) return;
-          this.#phase = phase;
-          this.changed();
-          if (phase !== '') this.onPhase(phase);
-        },
+        controlWritten: ({ operation }) => this.#enterPhase(operation?.phase ?? ''),
       },
     });
   }
 
-  #newShelf(): CheckpointShelf {
-    return new CheckpointShelf({
-      ...{ ohio: this.ohio, network: this.#auditNetwork },
+  #enterPhase(phase: string): void {
+    if (phase === this.#phase) return;
+    this.#phase = phase;
+    this.changed();
+    if (phase !== '') this.onPhase(phase);
+  }
+
+  #newCheckpointStore(): SimulatedCheckpointStore {
+    return new SimulatedCheckpointStore({
+      authorityStore: this.authorityStore,
+      network: this.#auditNetwork,
       onStored: (checkpoint, region) => {
-        this.auditBook.stored(checkpoint, this.sites[region as Region].database?.tables);
+        this.auditChecker.stored(checkpoint, this.regions[region as Region].database?.tables);
       },
     });
   }
 
-  /** A hand-over while nothing is wrong, or has been for a while. */
-  #judgeOpening(outcome: OpeningOutcome): void {
-    const { operation } = this.ohio.control;
-    if (outcome.kind !== 'opened' || !operation || operation.automatic) return;
-    const { nowMs } = this.clockwork;
-    const beganAtMs = BEGINNING_MS + nowMs - Math.max(0, this.ohio.host.wallMs() - operation.startedAtMs);
-    const calmMs = beganAtMs - BEGINNING_MS - this.calmSinceMs;
-    if (calmMs < CALM_MS_MIN || outcome.lack === 'nothing') return;
-    this.ledger.breaks('nothing-lost-by-plan', `the opening reckoned with the loss of ${outcome.lack}`);
-  }
-
-  #newDatabases(): void {
-    const { pools, leaseTtlMs } = this.scenario;
-    const tables = new Tables();
-    pools.forEach((pool, index) => {
-      tables.apply({
-        table: 'pool',
-        row: {
-          ...pool,
-          ...{
-            id: index + 1,
-            seatsTaken: 0,
-            seatsHeldBack: 0,
-            seatsAwaited: 0,
-            seatsOver: 0,
-            awaitedUntilMs: undefined,
-          },
-          ...{ grantSeq: 0, ackedSeq: 0, queueSeq: 0, leaseTtlMs, borrowSecondsMax: BORROW_SECONDS_MAX },
-        },
-      });
-    });
-    for (const region of REGIONS) {
-      this.sites[region].database = new DatabaseServer({
-        ...{ host: this.#newHost(`${region}/db`, region), tables: tables.copy(), position: 1, era: 1 },
-        role: region === 'oregon' ? 'primary' : 'follower',
-      });
-    }
-    this.databases.connect('oregon');
+  #newWitness(): Witness {
+    const host = this.#newHost('witness', 'ohio', { isRoutine: true });
+    return new Witness({ host, network: this.network, simulatedRegion: this.regions.oregon });
   }
 
   #newServers(region: Region): void {
-    const { network, random, without, mint, ledger } = this;
-    const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
-    const { unprotectedAfterMs, serversPerRegion, coarse = false, leaps = false } = this.scenario;
-    const site = this.sites[region];
+    const { serversPerRegion } = this.scenario;
     for (let number = 1; number <= serversPerRegion; number++) {
       const host = this.#newHost(`${region}/app-${number}`, region, { late: true, isRoutine: true });
-      const onOpened = (outcome: OpeningOutcome) => this.#judgeOpening(outcome);
-      const endpoint = () => ({ database: site.database, stream: this.databases.stream(region) });
-      const connection = { host, endpoint, network, without, readsPromptly: coarse };
-      site.servers.push(
-        new LicenseServer({
-          ...{ host, region, mint, random, ledger, without },
-          database: new SimulatedLicenseDatabase({
-            ...{ ...connection, onOpened },
-            auditConnection: new Connection({ ...connection, network: this.#auditNetwork }),
-          }),
-          authorityStore: this.ohio.forServer(host),
-          checkpointStore: this.#shelf.forServer(host),
-          policy: { authorityLeaseMs, renewalEveryMs: 5_000, skewMs, unprotectedAfterMs },
-          tell: (text) => this.tell(host.name, text),
-          idles: leaps ? 'seldom' : coarse ? 'less' : 'often',
-        }),
-      );
+      this.regions[region].servers.push(this.#newServer(host, region));
     }
   }
 
-  #newRoom({ place, knowsRegions, ...appetite }: RoomShape, name: string): Installation {
+  #newServer(host: Host, region: Region): LicenseServer {
+    const { network, random, disabled, fakeSigner, grantChecker, violations } = this;
+    const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
+    const { unprotectedAfterMs, coarse = false, skipsIdleTime = false } = this.scenario;
+    const simulatedRegion = this.regions[region];
+    const endpoint = () => ({ database: simulatedRegion.database, stream: this.databases.stream(region) });
+    const connection = { host, endpoint, network, disabled, readsPromptly: coarse };
+    return new LicenseServer({
+      host,
+      region,
+      fakeSigner,
+      random,
+      grantChecker,
+      violations,
+      disabled,
+      database: new SimulatedLicenseDatabase({
+        ...connection,
+        onOpened: (outcome) => this.failoverChecker.checkOpening(outcome),
+        auditConnection: new Connection({ ...connection, network: this.#auditNetwork }),
+      }),
+      authorityStore: this.authorityStore.forServer(host),
+      checkpointStore: this.#checkpoints.forServer(host),
+      policy: { authorityLeaseMs, renewalEveryMs: RENEWAL_EVERY_MS, skewMs, unprotectedAfterMs },
+      record: (text) => this.record(host.name, text),
+      pace: skipsIdleTime ? 'rare' : coarse ? 'reduced' : 'full',
+    });
+  }
+
+  #newRoom({ place, knowsRegions, ...demand }: RoomShape, name: string): Installation {
     const addresses = knowsRegions ? [EDGE_ADDRESS, ...Object.values(REGION_ADDRESSES)] : [EDGE_ADDRESS];
     return new Installation({
-      ...{ host: this.#newHost(name, place), world: this, random: this.random.fork(), name, appetite, addresses },
+      host: this.#newHost(name, place),
+      context: this,
+      random: this.random.fork(),
+      name,
+      demand,
+      addresses,
     });
   }
 }

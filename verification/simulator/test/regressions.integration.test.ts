@@ -1,29 +1,34 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PromiseName } from '../src/checkers/grant-checker';
-import { PUNISHED_IN_THE_END, type Rule } from '../src/mutations';
+import { PHASES_OF } from '@evergrant/controller/core/operations';
+import type { InvariantName } from '../src/checkers/violations';
+import { LIVENESS_ONLY, type Rule } from '../src/mutations';
 import { run } from '../src/run';
 import type { Scenario } from '../src/scenario/scenario';
 
-/** Found by `npm run simulate -- --rules --keep verification/simulator/test/regressions`. */
-const FOLDER = join(__dirname, 'regressions');
-const MENDED = join(__dirname, 'fixed-bugs');
+/** Written by `npm run simulate -- --rules --store verification/simulator/test/regressions`. */
+const REGRESSIONS = join(__dirname, 'regressions');
+const FIXED_BUGS = join(__dirname, 'fixed-bugs');
 
-interface Kept {
+interface Regression {
   readonly rule: Rule;
-  readonly promise: PromiseName;
+  readonly invariant: InvariantName;
   readonly scenario: Scenario;
 }
 
-const KEPT = readdirSync(FOLDER).map((file): [string, Kept] => {
-  const kept = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Kept;
-  return [kept.rule, kept];
+function read<T>(folder: string, file: string): T {
+  return JSON.parse(readFileSync(join(folder, file), 'utf8')) as T;
+}
+
+const regressions = readdirSync(REGRESSIONS).map((file): [string, Regression] => {
+  const regression = read<Regression>(REGRESSIONS, file);
+  return [regression.rule, regression];
 });
 
-/** A machine that does much else at once takes its time. */
+/** Long enough for a busy machine. */
 jest.setTimeout(120_000);
 
-/** A failure that is expected needs no stack, and making one costs more than all the rest. */
+// Violations are expected, and a stack trace costs more than the rest of a run.
 beforeAll(() => {
   Error.stackTraceLimit = 0;
 });
@@ -31,30 +36,44 @@ afterAll(() => {
   Error.stackTraceLimit = 10;
 });
 
-/** Every change of the product moves some moments; what hangs by one is found again in the next random numbers or so. */
+/** A change of the product shifts event times; a violation that needs an exact time recurs within a few seeds. */
 const VARIANTS = 12;
-/** Of what is mended, where each runs to its end. */
-const VARIANTS_MENDED = 4;
+const FIXED_BUG_VARIANTS = 4;
 
 function variantsOf(scenario: Scenario, count: number): readonly Scenario[] {
   return Array.from({ length: count }, (_, number) => ({ ...scenario, seed: scenario.seed + number }));
 }
 
-describe.each(KEPT)('%s', (_name, { rule, promise, scenario }) => {
-  it(`left out, breaks ${promise}; kept, breaks nothing in the same scenario`, async () => {
-    const mending = PUNISHED_IN_THE_END.has(rule);
+describe.each(regressions)('rule %s', (_name, { rule, invariant, scenario }) => {
+  it(`prevents a violation of ${invariant}, which occurs in the same scenario without it`, async () => {
+    const checksLiveness = LIVENESS_ONLY.has(rule);
     for (const variant of variantsOf(scenario, VARIANTS)) {
-      const { broken } = await run(variant, { without: new Set([rule]), mending });
-      if (broken?.promise !== promise) continue;
-      expect((await run(variant, { mending })).broken).toBeUndefined();
+      const { violation } = await run(variant, { disabled: new Set([rule]), checksLiveness });
+      if (violation?.invariant !== invariant) continue;
+      expect((await run(variant, { checksLiveness })).violation).toBeUndefined();
       return;
     }
-    throw new Error(`without ${rule} nothing broke ${promise}: search again with npm run simulate -- --rules --keep`);
+    throw new Error(
+      `no violation of ${invariant} without ${rule}: search again with npm run simulate -- --rules --store`,
+    );
   });
 });
 
-/** What broke a promise once with every rule in place, and is mended: docs/safety.md tells of each. */
-it.each(readdirSync(MENDED))('mended: %s', async (file) => {
-  const { scenario } = JSON.parse(readFileSync(join(MENDED, file), 'utf8')) as { readonly scenario: Scenario };
-  for (const variant of variantsOf(scenario, VARIANTS_MENDED)) expect((await run(variant)).broken).toBeUndefined();
+/** Scenarios that violated an invariant before a fix of the product; docs/safety.md describes each. */
+it.each(readdirSync(FIXED_BUGS))('fixed bug %s: violates no invariant', async (file) => {
+  const { scenario } = read<{ readonly scenario: Scenario }>(FIXED_BUGS, file);
+  for (const variant of variantsOf(scenario, FIXED_BUG_VARIANTS))
+    expect((await run(variant)).violation).toBeUndefined();
+});
+
+it('stored scenarios: name phases that the controller has', () => {
+  const known = new Set<string>(Object.values(PHASES_OF).flat());
+  const files = [REGRESSIONS, FIXED_BUGS].flatMap((folder) =>
+    readdirSync(folder).map((file) => [folder, file] as const),
+  );
+  const phases = files.flatMap(([folder, file]) => {
+    const { scenario } = read<{ readonly scenario: Scenario }>(folder, file);
+    return scenario.faults.flatMap(({ when, untilPhase }) => [when.phase ?? [], untilPhase ?? []].flat());
+  });
+  expect(phases.filter((phase) => !known.has(phase))).toEqual([]);
 });

@@ -6,22 +6,22 @@ import { count, noTotals } from '../src/totals';
 
 jest.setTimeout(120_000);
 
-it('says in JSON what a search came to, with a scenario that breaks the same promise again', async () => {
-  const without = ['S4-extend'] as const;
-  const options = { without: new Set(without), mending: false };
+it('json report: contains the counts and a scenario that violates the same invariant again', async () => {
+  const disabled = ['S4-extend'] as const;
+  const options = { disabled: new Set(disabled), checksLiveness: false };
   const totals = noTotals();
   const failures = [];
   for (let seed = 1; failures.length === 0 && seed < 30; seed++) {
-    const result = await run(drawScenario(seed, 'heartbeats'), options);
+    const result = await run(drawScenario(seed, 'lost-heartbeats'), options);
     count(totals, result);
-    if (result.broken) failures.push({ seed, ...result.broken });
+    if (result.violation) failures.push({ seed, ...result.violation });
   }
-  const text = jsonReport({ from: 1, without, theme: 'heartbeats', elapsedMs: 5, totals, failures });
-  const report = JSON.parse(text) as { failures: { seed: number; promise: string; scenario: Scenario }[] };
-  expect(report).toMatchObject({ from: 1, without: ['S4-extend'], elapsedMs: 5, seeds: totals.seeds });
+  const text = jsonReport({ from: 1, disabled, profile: 'lost-heartbeats', elapsedMs: 5, totals, failures });
+  const report = JSON.parse(text) as { failures: { seed: number; invariant: string; scenario: Scenario }[] };
+  expect(report).toMatchObject({ from: 1, disabled: ['S4-extend'], elapsedMs: 5, seeds: totals.seeds });
   const [failure] = report.failures;
-  if (!failure) throw new Error('without S4-extend nothing broke in the story that is for it');
+  if (!failure) throw new Error('no violation without S4-extend in its own profile');
   const again = await run(failure.scenario, options);
-  expect(again.broken?.promise).toBe(failure.promise);
+  expect(again.violation?.invariant).toBe(failure.invariant);
   expect(again.scenario.seed).toBe(failure.seed);
 });

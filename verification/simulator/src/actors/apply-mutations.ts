@@ -4,56 +4,77 @@ import { down, up } from '@evergrant/controller/core/facts';
 import type { Operation } from '@evergrant/controller/core/operations';
 import type { Policy } from '@evergrant/controller/core/policy';
 import type { Ports } from '@evergrant/controller/ports';
-import type { Without } from '../mutations';
-import type { Ohio } from './authority-store';
+import type { AcknowledgementPolicy } from '@evergrant/server/epochs/replication-tracker';
+import { AUTHORITY_POLICY, type AuthorityPolicy } from '@evergrant/server/epochs/role-monitor';
+import type { DisabledRules } from '../mutations';
+import type { SimulatedAuthorityStore } from './authority-store';
 
-/** What the ports say when a step of the failover order, or a veto, is left out: that it was done, or has no objection. */
-export function portsWithout(ports: Ports, without: Without, ohio: Ohio): Ports {
-  let left = ports;
-  if (without.has('latch')) left = withoutLatch(left);
-  if (without.has('open')) left = withoutOpening(left);
-  if (without.has('fence')) left = withoutFence(left, ohio);
-  if (without.has('drain')) left = withoutDrain(left);
-  if (without.has('promote') || without.has('verify')) left = withoutProofOfWriting(left, without, ohio);
-  if (without.has('switch')) left = withoutSwitch(left, ohio);
-  if (without.has('settle')) left = withoutDisarming(left);
-  return withoutVetoes(left, without, ohio);
+/** S5 without its last check: every committed change is acknowledged. */
+const ACKNOWLEDGE_ALWAYS: AuthorityPolicy = { mayAcknowledge: () => true };
+
+export function authorityPolicy(disabled: DisabledRules): AuthorityPolicy {
+  return disabled.has('S5-acknowledge') ? ACKNOWLEDGE_ALWAYS : AUTHORITY_POLICY;
 }
 
-export function policyWithout(policy: Policy, without: Without): Policy {
+export function acknowledgementPolicy(disabled: DisabledRules): AcknowledgementPolicy {
   return {
-    ...policy,
-    ...(without.has('confirm-window') ? { samplesToConfirm: 1 } : {}),
-    ...(without.has('act-in-time') ? { actWithinMs: Number.MAX_SAFE_INTEGER } : {}),
+    mustReach: ({ grants }) => !disabled.has(grants?.borrowed ? 'S2-borrow' : 'S2'),
+    needsStreaming: !disabled.has('S2'),
   };
 }
 
-/** The epoch is taken only when it is to be opened. */
-function withoutLatch(ports: Ports): Ports {
-  let pretended: { fromEpoch: number; region: Operation['toRegion']; operationId: string } | undefined;
+/** Ports that report a disabled step as done, and a disabled veto as no objection. */
+export function portsWithMutations(
+  ports: Ports,
+  disabled: DisabledRules,
+  authorityStore: SimulatedAuthorityStore,
+): Ports {
+  let mutated = ports;
+  if (disabled.has('latch')) mutated = disableLatch(mutated);
+  if (disabled.has('open')) mutated = disableOpening(mutated);
+  if (disabled.has('fence')) mutated = disableFence(mutated, authorityStore);
+  if (disabled.has('drain')) mutated = disableDrain(mutated);
+  if (disabled.has('promote') || disabled.has('verify'))
+    mutated = disableWriteVerification(mutated, disabled, authorityStore);
+  if (disabled.has('switch')) mutated = disableSwitch(mutated, authorityStore);
+  if (disabled.has('complete')) mutated = disableDisarming(mutated);
+  return disableVetoes(mutated, disabled, authorityStore);
+}
+
+export function policyWithMutations(policy: Policy, disabled: DisabledRules): Policy {
+  return {
+    ...policy,
+    ...(disabled.has('confirm-window') ? { samplesToConfirm: 1 } : {}),
+    ...(disabled.has('act-in-time') ? { actWithinMs: Number.MAX_SAFE_INTEGER } : {}),
+  };
+}
+
+/** Takes the epoch only when it is opened. */
+function disableLatch(ports: Ports): Ports {
+  let delayed: { fromEpoch: number; region: Operation['toRegion']; operationId: string } | undefined;
   const { authority } = ports;
   return {
     ...ports,
     authority: {
       read: async () => {
         const view = await authority.read();
-        if (pretended === undefined || view.epoch !== pretended.fromEpoch) return view;
-        const { region, operationId } = pretended;
+        if (delayed === undefined || view.epoch !== delayed.fromEpoch) return view;
+        const { region, operationId } = delayed;
         return { ...view, epoch: view.epoch + 1, region, operationId, opensAtMs: null };
       },
       latch: async (latch) => {
-        pretended = latch;
+        delayed = latch;
         return 'written';
       },
       open: async (opening) => {
-        if (pretended) await authority.latch(pretended);
+        if (delayed) await authority.latch(delayed);
         return authority.open(opening);
       },
     },
   };
 }
 
-function withoutOpening(ports: Ports): Ports {
+function disableOpening(ports: Ports): Ports {
   const { authority } = ports;
   const asOpen = (view: AuthorityView): AuthorityView => ({ ...view, opensAtMs: view.opensAtMs ?? view.latchedAtMs });
   return {
@@ -62,7 +83,7 @@ function withoutOpening(ports: Ports): Ports {
   };
 }
 
-function withoutFence(ports: Ports, ohio: Ohio): Ports {
+function disableFence(ports: Ports, authorityStore: SimulatedAuthorityStore): Ports {
   const { routers } = ports;
   return {
     ...ports,
@@ -70,7 +91,7 @@ function withoutFence(ports: Ports, ohio: Ohio): Ports {
       ...routers,
       acl: async (region) => {
         const acl = await routers.acl(region);
-        const { region: active } = ohio.row;
+        const { region: active } = authorityStore.row;
         return acl.kind === 'serve' && region !== active ? { kind: 'fence', activeRegion: active } : acl;
       },
       fence: async () => undefined,
@@ -78,12 +99,12 @@ function withoutFence(ports: Ports, ohio: Ohio): Ports {
   };
 }
 
-function operationOf(ohio: Ohio): Operation | null {
-  return ohio.control.operation;
+function operationOf(authorityStore: SimulatedAuthorityStore): Operation | null {
+  return authorityStore.control.operation;
 }
 
-/** Whoever would drain promotes at once: neither is the origin closed, nor is anything waited for. */
-function withoutDrain(ports: Ports): Ports {
+/** Replaces the drain phase by the promotion: the source is not closed, and replay is not awaited. */
+function disableDrain(ports: Ports): Ports {
   const { databases, control } = ports;
   return {
     ...ports,
@@ -92,35 +113,39 @@ function withoutDrain(ports: Ports): Ports {
       ...control,
       write: ({ record, ...write }) => {
         const { operation } = record;
-        const later =
+        const skipped =
           operation?.phase === 'drain' ? { ...operation, phase: 'promote' as const, stuck: null } : operation;
-        return control.write({ ...write, record: { ...record, operation: later } });
+        return control.write({ ...write, record: { ...record, operation: skipped } });
       },
     },
   };
 }
 
-function withoutProofOfWriting(ports: Ports, without: Without, ohio: Ohio): Ports {
+function disableWriteVerification(
+  ports: Ports,
+  disabled: DisabledRules,
+  authorityStore: SimulatedAuthorityStore,
+): Ports {
   const { databases } = ports;
   const asPrimary = (view: DatabaseView): DatabaseView =>
-    view.kind === 'follower' && operationOf(ohio)?.phase === 'promote'
+    view.kind === 'follower' && operationOf(authorityStore)?.phase === 'promote'
       ? { kind: 'primary', serverNowMs: view.serverNowMs, flushedLsn: view.replayedLsn ?? '0/0', epoch: view.epoch }
       : view;
   return {
     ...ports,
     databases: {
       ...databases,
-      ...(without.has('promote')
+      ...(disabled.has('promote')
         ? { promote: async () => undefined, view: async (region) => asPrimary(await databases.view(region)) }
         : {}),
-      verifyWrite: async () => up('not asked'),
+      verifyWrite: async () => up('rule disabled'),
     },
   };
 }
 
-function withoutSwitch(ports: Ports, ohio: Ohio): Ports {
+function disableSwitch(ports: Ports, authorityStore: SimulatedAuthorityStore): Ports {
   const { edge, routers } = ports;
-  const isSwitching = (): boolean => operationOf(ohio)?.phase === 'switch';
+  const isSwitching = (): boolean => operationOf(authorityStore)?.phase === 'switch';
   return {
     ...ports,
     routers: {
@@ -130,11 +155,11 @@ function withoutSwitch(ports: Ports, ohio: Ohio): Ports {
     edge: {
       ...edge,
       target: async () => {
-        const operation = operationOf(ohio);
+        const operation = operationOf(authorityStore);
         return operation && isSwitching() ? { kind: 'points_to', region: operation.toRegion } : edge.target();
       },
       outside: async () => {
-        const operation = operationOf(ohio);
+        const operation = operationOf(authorityStore);
         return operation && isSwitching()
           ? { kind: 'granting', region: operation.toRegion, epoch: operation.toEpoch }
           : edge.outside();
@@ -143,7 +168,7 @@ function withoutSwitch(ports: Ports, ohio: Ohio): Ports {
   };
 }
 
-function withoutDisarming(ports: Ports): Ports {
+function disableDisarming(ports: Ports): Ports {
   const { control } = ports;
   return {
     ...ports,
@@ -158,18 +183,18 @@ function withoutDisarming(ports: Ports): Ports {
   };
 }
 
-function withoutVetoes(ports: Ports, without: Without, ohio: Ohio): Ports {
+function disableVetoes(ports: Ports, disabled: DisabledRules, authorityStore: SimulatedAuthorityStore): Ports {
   const { authority, databases, witness, apps } = ports;
-  const isWatching = (): boolean => operationOf(ohio) === null;
+  const isIdle = (): boolean => operationOf(authorityStore) === null;
   return {
     ...ports,
-    witness: without.has('witness-veto') ? { view: async () => down('not asked') } : witness,
-    authority: without.has('renewal-veto')
+    witness: disabled.has('witness-veto') ? { view: async () => down('rule disabled') } : witness,
+    authority: disabled.has('renewal-veto')
       ? {
           ...authority,
           read: async () => {
             const view = await authority.read();
-            return isWatching() ? { ...view, renewedAtMs: null } : view;
+            return isIdle() ? { ...view, renewedAtMs: null } : view;
           },
         }
       : authority,
@@ -177,15 +202,15 @@ function withoutVetoes(ports: Ports, without: Without, ohio: Ohio): Ports {
       ...databases,
       view: async (region) => {
         const view = await databases.view(region);
-        if (view.kind !== 'follower' || !isWatching()) return view;
-        const deaf = without.has('follower-veto') ? { receiver: null, receivedLsn: null } : {};
-        return { ...view, ...deaf, ...(without.has('gate') ? { replayPaused: false } : {}) };
+        if (view.kind !== 'follower' || !isIdle()) return view;
+        const silenced = disabled.has('follower-veto') ? { receiver: null, receivedLsn: null } : {};
+        return { ...view, ...silenced, ...(disabled.has('gate') ? { replayPaused: false } : {}) };
       },
     },
     apps: {
       probe: async (region) => {
         const fact = await apps.probe(region);
-        return without.has('gate') && region === 'virginia' ? up('not asked') : fact;
+        return disabled.has('gate') && region === 'virginia' ? up('rule disabled') : fact;
       },
     },
   };

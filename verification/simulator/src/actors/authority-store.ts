@@ -5,7 +5,7 @@ import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
 import type { AuthorityAnswer, AuthorityStore as ServerStore } from '@evergrant/server/epochs/store';
 import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
-import type { Without } from '../mutations';
+import type { DisabledRules } from '../mutations';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';
 
@@ -23,35 +23,42 @@ interface AuthorityRow {
 
 const CALL_TIMEOUT_MS = 3_000;
 
-/** What the store tells whoever watches it; times are virtual. */
-export interface StoreNews {
+/** Called on each change of the store. Durations are virtual time. */
+export interface StoreObserver {
   readonly latched: (epoch: number, region: Region, operationId: string) => void;
   readonly renewed: (region: string) => void;
   readonly opened: (epoch: number, opensInMs: number, lapsedInMs: number) => void;
-  readonly controlled: (record: ControlRecord) => void;
+  readonly controlWritten: (record: ControlRecord) => void;
 }
 
 /**
- * The authority store in Ohio: linearizable, since each call happens at one moment, on one row. As
- * packages/local-cluster/src/adapters/sql-stores.ts and packages/server/src/epochs/sql/renew-authority.ts have it in SQL.
+ * The authority store in Ohio. It is linearizable: each call happens at one virtual moment on one row. It follows the SQL
+ * of packages/local-cluster/src/adapters/sql-stores.ts and packages/server/src/epochs/sql/renew-authority.ts.
  */
-export class Ohio {
+export class SimulatedAuthorityStore {
   readonly host: Host;
   readonly #network: Network;
-  readonly #without: Without;
-  readonly #news: StoreNews;
+  readonly #disabled: DisabledRules;
+  readonly #observer: StoreObserver;
   #row: AuthorityRow;
   #control: { version: number; record: ControlRecord };
 
-  constructor(options: { host: Host; network: Network; without: Without; news: StoreNews }) {
+  constructor(options: { host: Host; network: Network; disabled: DisabledRules; observer: StoreObserver }) {
     this.host = options.host;
     this.#network = options.network;
-    this.#without = options.without;
-    this.#news = options.news;
+    this.#disabled = options.disabled;
+    this.#observer = options.observer;
     const nowMs = this.host.wallMs();
     this.#row = {
-      ...{ epoch: 1, region: 'oregon', operationId: null, latchedAtMs: nowMs, opensAtMs: nowMs, lapsedAtMs: null },
-      ...{ renewedAtMs: null, renewedBy: null, unprotected: undefined },
+      epoch: 1,
+      region: 'oregon',
+      operationId: null,
+      latchedAtMs: nowMs,
+      opensAtMs: nowMs,
+      lapsedAtMs: null,
+      renewedAtMs: null,
+      renewedBy: null,
+      unprotected: undefined,
     };
     this.#control = { version: 1, record: initialControl(nowMs) };
   }
@@ -64,13 +71,13 @@ export class Ohio {
     return this.#control.record;
   }
 
-  /** For the servers. */
+  /** The port of a license server. */
   forServer(caller: Host): ServerStore {
-    const ask = <T>(serve: () => T): Promise<T> => this.askedBy(caller, serve);
+    const ask = <T>(serve: () => T): Promise<T> => this.call(caller, serve);
     return {
       renew: ({ region, server, renew }) => ask(() => this.#renew(region, server, renew)),
       recordUnprotected: ({ epoch, region }) => {
-        if (this.#without.has('S6')) return Promise.resolve(true);
+        if (this.#disabled.has('S6')) return Promise.resolve(true);
         return ask(() => {
           if (!this.#isInForce(epoch, region)) return false;
           const since = String(this.host.wallMs());
@@ -90,14 +97,14 @@ export class Ohio {
     };
   }
 
-  /** What a server asks of Ohio, at one moment there. Throws `DatabaseFailure`. */
-  async askedBy<T>(caller: Host, serve: () => T, network = this.#network): Promise<T> {
+  /** Runs `serve` at one moment in Ohio for a server. Rejects with `DatabaseFailure`. */
+  async call<T>(caller: Host, serve: () => T, network = this.#network): Promise<T> {
     const answer = await this.#ask(caller, serve, network);
     if (answer === undefined) throw new DatabaseFailure('unreachable', { cause: 'no answer', outcomeUnknown: true });
     return answer.value;
   }
 
-  /** For the controllers, and for the operator's command. */
+  /** The ports of a controller. */
   forController(caller: Host): { authority: ControllerStore; control: ControlStore } {
     const ask = async <T>(serve: () => T): Promise<T> => {
       const answer = await this.#ask(caller, serve);
@@ -125,9 +132,9 @@ export class Ohio {
   }
 
   writeControl(version: number, record: ControlRecord): 'written' | 'conflict' {
-    if (version !== this.#control.version && !this.#without.has('control-version')) return 'conflict';
+    if (version !== this.#control.version && !this.#disabled.has('control-version')) return 'conflict';
     this.#control = { version: this.#control.version + 1, record };
-    this.#news.controlled(record);
+    this.#observer.controlWritten(record);
     return 'written';
   }
 
@@ -152,7 +159,7 @@ export class Ohio {
     const renewed = renew && this.#row.region === region && open;
     if (renewed) {
       this.#row = { ...this.#row, renewedAtMs: nowMs, renewedBy: server };
-      this.#news.renewed(region);
+      this.#observer.renewed(region);
     }
     const { epoch, region: holder, lapsedAtMs, opensAtMs, unprotected } = this.#row;
     const lapsed = lapsedAtMs ?? opensAtMs;
@@ -174,7 +181,7 @@ export class Ohio {
     const latchedAtMs = this.host.wallMs();
     const epoch = fromEpoch + 1;
     this.#row = { ...this.#row, epoch, region, operationId, latchedAtMs, opensAtMs: null, lapsedAtMs: null };
-    this.#news.latched(epoch, region, operationId);
+    this.#observer.latched(epoch, region, operationId);
     return 'written';
   }
 
@@ -182,10 +189,10 @@ export class Ohio {
     const row = this.#row;
     if (row.epoch !== epoch || row.operationId !== operationId || row.opensAtMs !== null) return 'conflict';
     const nowMs = this.host.wallMs();
-    const lapsed = this.#without.has('S5-lapse') ? nowMs : lapsedAtMs;
+    const lapsed = this.#disabled.has('S5-lapse') ? nowMs : lapsedAtMs;
     const opensAtMs = Math.max(nowMs, lapsed);
     this.#row = { ...row, opensAtMs, lapsedAtMs: lapsed };
-    this.#news.opened(epoch, opensAtMs - nowMs, lapsed - nowMs);
+    this.#observer.opened(epoch, opensAtMs - nowMs, lapsed - nowMs);
     return 'written';
   }
 }

@@ -1,19 +1,19 @@
 import type { CheckpointStore, StoredCheckpoint } from '@evergrant/server/audit/store';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';
-import type { Ohio } from './authority-store';
+import type { SimulatedAuthorityStore } from './authority-store';
 
-export type SimulatedCheckpointStore = Pick<CheckpointStore, 'newest' | 'newestBefore' | 'add'>;
+export type CheckpointPort = Pick<CheckpointStore, 'newest' | 'newestBefore' | 'add'>;
 
-/** By a server of which region. */
+/** `region`: of the server that stored it. */
 type OnStored = (checkpoint: StoredCheckpoint, region: string) => void;
 
 /**
- * Checkpoints beside the authority row in Ohio. As packages/server/src/audit/dynamodb/checkpoint-store.ts, which has no transactions: who
- * holds the epoch is asked first, and each checkpoint is stored at a later moment, if its number is not taken then.
+ * Checkpoints beside the authority row in Ohio. Like packages/server/src/audit/dynamodb/checkpoint-store.ts it has no
+ * transactions: it first reads the epoch's holder, and then stores each checkpoint whose number is still free.
  */
-export class CheckpointShelf {
-  readonly #ohio: Ohio;
+export class SimulatedCheckpointStore {
+  readonly #authorityStore: SimulatedAuthorityStore;
   readonly #network: Network;
   readonly #onStored: OnStored;
   readonly #newest = new Map<string, StoredCheckpoint>();
@@ -21,26 +21,26 @@ export class CheckpointShelf {
   #storedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
-    readonly ohio: Ohio;
+    readonly authorityStore: SimulatedAuthorityStore;
     readonly network: Network;
     readonly onStored: OnStored;
   }) {
-    this.#ohio = options.ohio;
+    this.#authorityStore = options.authorityStore;
     this.#network = options.network;
     this.#onStored = options.onStored;
   }
 
-  forServer(caller: Host): SimulatedCheckpointStore {
+  forServer(caller: Host): CheckpointPort {
     return {
       newest: (chains) =>
         this.#ask(caller, () => ({
           checkpoints: chains.flatMap((chain) => this.#newest.get(chain) ?? []),
-          idleMs: this.#ohio.host.wallMs() - this.#storedAtMs,
+          idleMs: this.#authorityStore.host.wallMs() - this.#storedAtMs,
         })),
       newestBefore: (epoch) =>
         this.#ask(caller, () => [...this.#newestOfEpochs.values()].filter((checkpoint) => checkpoint.epoch < epoch)),
       add: async (checkpoints, expected) => {
-        const { epoch, region } = await this.#ask(caller, () => this.#ohio.row);
+        const { epoch, region } = await this.#ask(caller, () => this.#authorityStore.row);
         if (epoch !== expected.epoch || region !== expected.region) return 0;
         let taken = 0;
         for (const checkpoint of checkpoints)
@@ -55,12 +55,12 @@ export class CheckpointShelf {
     if ((this.#newest.get(chain)?.number ?? 0) >= number) return false;
     this.#newest.set(chain, checkpoint);
     this.#newestOfEpochs.set(`${chain} ${epoch}`, checkpoint);
-    this.#storedAtMs = this.#ohio.host.wallMs();
+    this.#storedAtMs = this.#authorityStore.host.wallMs();
     this.#onStored(checkpoint, region);
     return true;
   }
 
   #ask<T>(caller: Host, serve: () => T): Promise<T> {
-    return this.#ohio.askedBy(caller, serve, this.#network);
+    return this.#authorityStore.call(caller, serve, this.#network);
   }
 }

@@ -4,93 +4,93 @@ import type { AclView, DatabaseServiceView, EdgeView, OutsideView } from '@everg
 import type { Ports } from '@evergrant/controller/ports';
 import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
+import type { SimulationContext } from '../context';
 import { type DatabaseServer, lsnText } from '../database/database-server';
 import { closeEpoch } from '../database/statements';
 import { Transaction } from '../database/tables';
 import { BEGINNING_MS, type Host } from '../topology/host';
-import type { World } from '../world';
-import type { HttpAnswer } from './license-server';
+import type { HttpAnswer } from './http';
 
 const CALL_TIMEOUT_MS = 3_000;
 const PROBES = 3;
 const PROBE_TIMEOUT_MS = 2_000;
 
-/** The controller's ports over the simulated world, as the adapters in packages/local-cluster have them over the real one. */
-export function controllerPorts(host: Host, world: World): Ports {
-  const { ohio, random, clockwork } = world;
+/** The controller's ports over the simulation, like the adapters of packages/local-cluster over processes. */
+export function controllerPorts(host: Host, simulation: SimulationContext): Ports {
+  const { authorityStore, random, virtualClock } = simulation;
   return {
-    ...ohio.forController(host),
-    apps: { probe: (region) => probeApp(host, world, region) },
+    ...authorityStore.forController(host),
+    apps: { probe: (region) => probeApp(host, simulation, region) },
     databases: {
-      view: (region) => viewDatabase(host, world, region),
+      view: (region) => viewDatabase(host, simulation, region),
       promote: (region, epochAtMost) =>
-        act(host, world, region, (database) => {
+        act(host, simulation, region, (database) => {
           const newer = (database.newestEpoch?.epoch ?? 0) > epochAtMost;
-          if (newer && !world.without.has('promote-guard')) return;
-          clockwork.after(random.between(50, 1_500), () => {
+          if (newer && !simulation.disabled.has('promote-guard')) return;
+          virtualClock.after(random.between(50, 1_500), () => {
             if (database.host.state === 'down') return;
             database.promote();
-            world.databases.changed();
+            simulation.databases.changed();
           });
         }),
-      verifyWrite: (region) => verifyWrite(host, world, region),
+      verifyWrite: (region) => verifyWrite(host, simulation, region),
       closeEpoch: (region, epoch) =>
-        act(host, world, region, (database) => {
-          if (database.role !== 'primary') throw new RangeError('it follows');
-          const transaction = new Transaction(database.tables, { lastDefence: true });
-          const { without } = world;
-          closeEpoch({ database, transaction, nowMs: database.host.wallMs(), without }, epoch);
+        act(host, simulation, region, (database) => {
+          if (database.role !== 'primary') throw new RangeError('the database is a follower');
+          const transaction = new Transaction(database.tables, { enforcesConstraint: true });
+          const { disabled } = simulation;
+          closeEpoch({ database, transaction, nowMs: database.host.wallMs(), disabled }, epoch);
           database.commit(transaction.writes);
         }),
     },
-    witness: { view: () => askWitness(host, world) },
+    witness: { view: () => askWitness(host, simulation) },
     routers: {
-      acl: (region) => viewAcl(host, world, region),
+      acl: (region) => viewAcl(host, simulation, region),
       fence: (region, activeRegion) =>
-        setRouter(host, world, region, () => {
-          world.sites[region].acl = { kind: 'fence', activeRegion };
+        setRouter(host, simulation, region, () => {
+          simulation.regions[region].acl = { kind: 'fence', activeRegion };
         }),
       serve: (region) =>
-        setRouter(host, world, region, () => {
-          world.sites[region].acl = { kind: 'serve' };
+        setRouter(host, simulation, region, () => {
+          simulation.regions[region].acl = { kind: 'serve' };
         }),
     },
-    edge: edgePort(host, world),
-    databaseService: servicePort(host, world),
-    alerts: { send: async (alert) => world.tell('alert', `${alert.severity}: ${alert.text}`) },
-    clock: { nowMs: () => Math.round(host.wallMs()), newId: () => world.newId('op') },
+    edge: edgePort(host, simulation),
+    databaseService: servicePort(host, simulation),
+    alerts: { send: async (alert) => simulation.record('alert', `${alert.severity}: ${alert.text}`) },
+    clock: { nowMs: () => Math.round(host.wallMs()), newId: () => simulation.newId('op') },
   };
 }
 
-async function probeApp(host: Host, world: World, region: Region): Promise<Fact> {
-  const site = world.sites[region];
+async function probeApp(host: Host, simulation: SimulationContext, region: Region): Promise<Fact> {
+  const simulatedRegion = simulation.regions[region];
   let seen: Fact | undefined;
-  const looks = await Promise.all(
+  const probes = await Promise.all(
     Array.from({ length: PROBES }, async (_, index): Promise<Fact> => {
       await host.wait((index * PROBE_TIMEOUT_MS) / (2 * PROBES));
-      // One good answer is enough: whoever has it may spare the others.
-      if (seen && world.scenario.leaps) return seen;
-      const answer = await world.network.askHost<HttpAnswer | undefined>(host, site.router, {
+      // One good answer is enough; the other probes are skipped to save time.
+      if (seen && simulation.scenario.skipsIdleTime) return seen;
+      const answer = await simulation.network.askHost<HttpAnswer | undefined>(host, simulatedRegion.router, {
         ...{ timeoutMs: PROBE_TIMEOUT_MS, late: undefined, refused: undefined },
-        serve: (reply) => void site.route({ kind: 'livez' }).then(reply),
+        serve: (reply) => void simulatedRegion.route({ kind: 'livez' }).then(reply),
       });
       if (answer?.status === 200) {
         seen = up('a license server answers');
         return seen;
       }
       if (answer?.body.code === 'not_granting') return unknown('a fence answered');
-      return down('nobody answers');
+      return down('no server answers');
     }),
   );
-  const order = ['up', 'unknown', 'down'] as const;
-  const found = order.flatMap((reading) => looks.find((look) => look.reading === reading) ?? []);
-  return found[0] ?? unknown('no look');
+  const preferred = ['up', 'unknown', 'down'] as const;
+  const found = preferred.flatMap((reading) => probes.find((probe) => probe.reading === reading) ?? []);
+  return found[0] ?? unknown('no probe');
 }
 
-/** Asks the database at a region's endpoint; undefined when there is none or none answers. */
+/** Calls the database at a region's endpoint. Resolves to undefined when none is there or none answers. */
 function askDatabase<T>(
   host: Host,
-  { network, sites }: World,
+  { network, regions }: SimulationContext,
   region: Region,
   serve: (database: DatabaseServer) => T,
 ): Promise<{ value: T } | { failure: unknown } | undefined> {
@@ -98,7 +98,7 @@ function askDatabase<T>(
   return network.ask<Served>(host, region, {
     ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => undefined },
     serve: (answer) => {
-      const { database } = sites[region];
+      const { database } = regions[region];
       if (!database || database.host.state === 'down') return answer(undefined);
       database.host.arrive(database.host.life, () => {
         try {
@@ -111,19 +111,19 @@ function askDatabase<T>(
   });
 }
 
-async function viewDatabase(host: Host, world: World, region: Region): Promise<DatabaseView> {
-  const served = await askDatabase(host, world, region, (database) => viewOf(world, database));
+async function viewDatabase(host: Host, simulation: SimulationContext, region: Region): Promise<DatabaseView> {
+  const served = await askDatabase(host, simulation, region, (database) => viewOf(simulation, database));
   return served && 'value' in served ? served.value : { kind: 'unreachable', reason: 'no answer' };
 }
 
-function viewOf(world: World, database: DatabaseServer): DatabaseView {
+function viewOf(simulation: SimulationContext, database: DatabaseServer): DatabaseView {
   const row = database.newestEpoch;
   const epoch = row ? { epoch: row.epoch, region: row.region, closed: row.closed } : null;
   const serverNowMs = Math.round(database.host.wallMs());
   if (database.role === 'primary') {
     return { kind: 'primary', serverNowMs, flushedLsn: lsnText(database.position), epoch };
   }
-  const stream = Object.values(world.databases.streams).find(({ follower }) => follower === database);
+  const stream = Object.values(simulation.databases.streams).find(({ follower }) => follower === database);
   const heardAtMs = stream?.heardAtMs;
   const receiver =
     heardAtMs === undefined
@@ -136,8 +136,8 @@ function viewOf(world: World, database: DatabaseServer): DatabaseView {
   };
 }
 
-async function verifyWrite(host: Host, world: World, region: Region): Promise<Fact> {
-  const served = await askDatabase(host, world, region, (database) => {
+async function verifyWrite(host: Host, simulation: SimulationContext, region: Region): Promise<Fact> {
+  const served = await askDatabase(host, simulation, region, (database) => {
     if (database.role !== 'primary') return down('it is read-only');
     database.commit([]);
     return up('a write was accepted');
@@ -145,30 +145,40 @@ async function verifyWrite(host: Host, world: World, region: Region): Promise<Fa
   return served && 'value' in served ? served.value : down('no answer');
 }
 
-async function act(host: Host, world: World, region: Region, work: (database: DatabaseServer) => void): Promise<void> {
-  const served = await askDatabase(host, world, region, work);
+async function act(
+  host: Host,
+  simulation: SimulationContext,
+  region: Region,
+  work: (database: DatabaseServer) => void,
+): Promise<void> {
+  const served = await askDatabase(host, simulation, region, work);
   if (served === undefined || 'failure' in served) {
     throw new OperatingError({ code: 'database', message: `${region}: no answer, or a refusal`, retryable: true });
   }
 }
 
-async function askWitness(host: Host, { network, witness }: World): Promise<Fact> {
+async function askWitness(host: Host, { network, witness }: SimulationContext): Promise<Fact> {
   return network.askHost<Fact>(host, witness.host, {
     ...{ timeoutMs: CALL_TIMEOUT_MS, late: unknown('the witness is silent'), refused: unknown('there is no witness') },
     serve: (answer) => answer(witness.view()),
   });
 }
 
-async function viewAcl(host: Host, { network, sites }: World, region: Region): Promise<AclView> {
+async function viewAcl(host: Host, { network, regions }: SimulationContext, region: Region): Promise<AclView> {
   const late: AclView = { kind: 'unreachable', reason: 'no answer' };
-  return network.askHost<AclView>(host, sites[region].router, {
+  return network.askHost<AclView>(host, regions[region].router, {
     ...{ timeoutMs: CALL_TIMEOUT_MS, late, refused: late },
-    serve: (answer) => answer(sites[region].acl),
+    serve: (answer) => answer(regions[region].acl),
   });
 }
 
-async function setRouter(host: Host, { network, sites }: World, region: Region, set: () => void): Promise<void> {
-  const done = await network.askHost<boolean>(host, sites[region].router, {
+async function setRouter(
+  host: Host,
+  { network, regions }: SimulationContext,
+  region: Region,
+  set: () => void,
+): Promise<void> {
+  const done = await network.askHost<boolean>(host, regions[region].router, {
     ...{ timeoutMs: CALL_TIMEOUT_MS, late: false, refused: false },
     serve: (answer) => {
       set();
@@ -178,7 +188,7 @@ async function setRouter(host: Host, { network, sites }: World, region: Region, 
   if (!done) throw new OperatingError({ code: 'router', message: `${region}'s router: no answer`, retryable: true });
 }
 
-function edgePort(host: Host, { network, edge }: World): Ports['edge'] {
+function edgePort(host: Host, { network, edge }: SimulationContext): Ports['edge'] {
   const unreachable = { kind: 'unreachable', reason: 'no answer' } as const;
   return {
     target: () =>
@@ -213,9 +223,9 @@ function outsideView(answer: HttpAnswer | undefined): OutsideView {
   return { kind: 'granting', region, epoch: epoch ?? 0 };
 }
 
-/** The service answers for a region as long as its network does. */
-function servicePort(host: Host, { network, databases }: World): Ports['databaseService'] {
-  const order = async (region: Region, run: () => void): Promise<void> => {
+/** The database service of a region answers while the region's network does. */
+function servicePort(host: Host, { network, databases }: SimulationContext): Ports['databaseService'] {
+  const command = async (region: Region, run: () => void): Promise<void> => {
     const done = await network.ask<boolean>(host, region, {
       ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => false },
       serve: (answer) => {
@@ -231,7 +241,7 @@ function servicePort(host: Host, { network, databases }: World): Ports['database
         ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => ({ kind: 'unreachable', reason: 'no answer' }) },
         serve: (answer) => answer({ kind: databases.stateOf(region) }),
       }),
-    keep: (region) => order(region, () => databases.keep(region)),
-    follow: (region) => order(region, () => databases.follow(region)),
+    keep: (region) => command(region, () => databases.keep(region)),
+    follow: (region) => command(region, () => databases.follow(region)),
   };
 }

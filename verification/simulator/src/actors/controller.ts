@@ -1,24 +1,24 @@
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { type CycleOutcome, runCycle } from '@evergrant/controller/cycle';
 import type { Ports } from '@evergrant/controller/ports';
+import type { SimulationContext } from '../context';
 import type { Host } from '../topology/host';
-import type { World } from '../world';
-import { policyWithout, portsWithout } from './apply-mutations';
+import { policyWithMutations, portsWithMutations } from './apply-mutations';
 import { controllerPorts } from './controller-ports';
 
 const STEP_EVERY_MS = 1_000;
 
-/** The failover controller: the product's own cycle, again and again, over simulated ports. */
+/** The failover controller: repeats the product's own cycle over simulated ports. */
 export class Controller {
   readonly host: Host;
-  readonly #world: World;
+  readonly #simulation: SimulationContext;
   readonly #ports: Ports;
-  #told = '';
+  #lastText = '';
 
-  constructor(host: Host, world: World) {
+  constructor(host: Host, simulation: SimulationContext) {
     this.host = host;
-    this.#world = world;
-    this.#ports = portsWithout(controllerPorts(host, world), world.without, world.ohio);
+    this.#simulation = simulation;
+    this.#ports = portsWithMutations(controllerPorts(host, simulation), simulation.disabled, simulation.authorityStore);
     void this.#run();
   }
 
@@ -28,20 +28,20 @@ export class Controller {
   }
 
   async #run(): Promise<void> {
-    const policy = policyWithout(DEFAULT_POLICY, this.#world.without);
+    const policy = policyWithMutations(DEFAULT_POLICY, this.#simulation.disabled);
     for (;;) {
       const outcome = await runCycle(this.#ports, { controller: this.host.name, policy });
-      this.#tell(outcome);
+      this.#record(outcome);
       const soon = outcome.kind === 'conflict' || ('operating' in outcome && outcome.operating);
-      await this.host.wait(soon ? STEP_EVERY_MS * (1 + this.#world.random.next() / 2) : policy.sampleEveryMs);
+      await this.host.wait(soon ? STEP_EVERY_MS * (1 + this.#simulation.random.next() / 2) : policy.sampleEveryMs);
     }
   }
 
-  #tell(outcome: CycleOutcome): void {
+  #record(outcome: CycleOutcome): void {
     const text = textOf(outcome);
-    if (text === this.#told) return;
-    this.#told = text;
-    this.#world.tell(this.host.name, text);
+    if (text === this.#lastText) return;
+    this.#lastText = text;
+    this.#simulation.record(this.host.name, text);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { LeaseClaim } from '@evergrant/server/granting/core/lease';
 import type { LeaseTokens } from '@evergrant/server/granting/lease-tokens';
 import type { PlaceClaim } from '@evergrant/server/queue/core/queue';
-import type { Without } from '../mutations';
+import type { DisabledRules } from '../mutations';
 
 interface Issued {
   readonly claim: LeaseClaim;
@@ -9,19 +9,19 @@ interface Issued {
 }
 
 /**
- * Lease tokens without cryptography: what was signed is remembered by a number, and nobody can make up one that was not.
- * One set of keys signs in both regions.
+ * Lease tokens without cryptography: a token is the number of a stored claim, and only issued numbers verify. Both regions
+ * share one signer.
  */
-export class Mint {
+export class FakeSigner {
   readonly #leases: Issued[] = [];
   readonly #places: PlaceClaim[] = [];
-  readonly #without: Without;
+  readonly #disabled: DisabledRules;
 
-  constructor(without: Without) {
-    this.#without = without;
+  constructor(disabled: DisabledRules) {
+    this.#disabled = disabled;
   }
 
-  /** What a token says; undefined for anything else. */
+  /** The claim of an issued lease token; undefined for any other value. */
   read(token: unknown): Issued | undefined {
     return typeof token === 'string' && token.startsWith('lease ') ? this.#leases[Number(token.slice(6))] : undefined;
   }
@@ -43,6 +43,6 @@ export class Mint {
       return `place ${this.#places.length - 1}`;
     },
     verifyPlace: async (token) => (token.startsWith('place ') ? this.#places[Number(token.slice(6))] : undefined),
-    verify: async (token) => (this.#without.has('S3') ? undefined : this.read(token)?.claim),
+    verify: async (token) => (this.#disabled.has('S3') ? undefined : this.read(token)?.claim),
   };
 }

@@ -10,20 +10,17 @@ import { ServerClock } from '@evergrant/client/time/server-clock';
 import { AddressBook } from '@evergrant/client/transport/addresses';
 import type { Call, SendTerms, Transport, TransportResult } from '@evergrant/client/transport/call';
 import { RetryingRequester } from '@evergrant/client/transport/retrying-requester';
+import type { SimulationContext } from '../context';
 import { featureOf, PRODUCT } from '../database/statements';
 import type { Random } from '../time/random';
 import type { Host } from '../topology/host';
-import type { World } from '../world';
-import type { HttpAnswer, HttpCall } from './license-server';
-import { REGION_ADDRESSES } from './license-server';
+import { EDGE_ADDRESS, type HttpAnswer, type HttpCall, REGION_ADDRESSES } from './http';
 
-export const EDGE_ADDRESS = 'http://edge.test';
-
-export interface Appetite {
+export interface Demand {
   readonly poolId: number;
   readonly seats: number;
   readonly leasesMax: number;
-  /** How long it thinks before it does something. */
+  /** Mean time between two actions. */
   readonly thinksMs: number;
   readonly releaseShare: number;
   readonly borrowShare: number;
@@ -32,36 +29,36 @@ export interface Appetite {
 
 export interface InstallationOptions {
   readonly host: Host;
-  readonly world: World;
+  readonly context: SimulationContext;
   readonly random: Random;
   readonly name: string;
-  readonly appetite: Appetite;
+  readonly demand: Demand;
   readonly addresses: readonly string[];
 }
 
-/** What an installation starts with: its newest state file, an older copy of it, or none. */
-export type KeptState = 'newest' | 'older' | 'none';
+/** The state file that an installation starts from. */
+export type RestoredState = 'newest' | 'older' | 'none';
 
 const BACKOFF = { baseMs: 250, capMs: 15_000 };
 const STATES_KEPT = 12;
 const CALLS_REMEMBERED = 20;
 const BORROW_SECONDS = 900;
-/** Who was told that a pool is full thinks so much longer before asking again. */
+/** Factor on the wait after a pool was full, while idle time is skipped. */
 const AFTER_FULL_TIMES = 3;
 
 type State = Pick<ClientState, 'leases' | 'contact'>;
 
-/** One life of an installation: the parts of the product's own client, over the simulated network. */
+/** One process life of an installation: parts of the product's client over the simulated network. */
 interface Life {
   readonly book: LeaseRegistry;
   readonly checkouts: Checkouts;
   readonly contact: ServerClock;
   readonly dead: AbortController;
-  /** Leases that a server has confirmed in this life, or that were in the newest state. */
+  /** Leases that a server has confirmed in this life, or that the newest state contained. */
   readonly sure: Set<ManagedLease>;
 }
 
-/** A customer's installation that takes seats, keeps them and gives them back, and now and then dies. */
+/** A Control Room that checks seats out, renews and releases them, and crashes now and then. */
 export class Installation {
   readonly name: string;
   readonly host: Host;
@@ -81,9 +78,9 @@ export class Installation {
     return this.host.state !== 'down';
   }
 
-  /** What it believes to hold, and may: its time is not over. */
+  /** Seats of confirmed leases that have not ended. */
   heldSeats(poolId: number): number {
-    if (!this.isAlive || this.#options.appetite.poolId !== poolId) return 0;
+    if (!this.isAlive || this.#options.demand.poolId !== poolId) return 0;
     let seats = 0;
     for (const keeper of this.#life.sure) if (isHeld(keeper)) seats += keeper.seats;
     return seats;
@@ -99,23 +96,23 @@ export class Installation {
     this.host.crash();
   }
 
-  start(kept: KeptState): void {
+  start(kept: RestoredState): void {
     if (this.isAlive) return;
     this.host.start();
     this.#life = this.#begin(kept);
   }
 
-  /** Something that was sent before is sent once more, as it was. */
+  /** Sends an earlier call again unchanged. */
   replay(): void {
     if (!this.host.isRunning || this.#calls.length === 0) return;
     const call = this.#options.random.pick(this.#calls);
-    const { world } = this.#options;
-    world.tell(this.name, `sends an old ${call.kind} of ${call.leaseId} again`);
+    const { context } = this.#options;
+    context.record(this.name, `repeats an old ${call.kind} of ${call.leaseId}`);
     void this.#send(call, EDGE_ADDRESS, 8_000);
   }
 
-  #begin(kept: KeptState): Life {
-    const { name, world, random, appetite, addresses, host } = this.#options;
+  #begin(kept: RestoredState): Life {
+    const { name, context, random, demand, addresses, host } = this.#options;
     const state = this.#stateOf(kept);
     const clock: ClientClock = {
       nowMs: () => host.nowMs(),
@@ -139,27 +136,27 @@ export class Installation {
       verifyStored: async (token: string, expected: ExpectedLease) => this.#verify(token, expected),
     };
     const sure = new Set<ManagedLease>();
-    // Set back to an older copy of its state it holds again what it has given back: nobody could tell (docs/safety.md).
-    const revived = new Set(
-      state?.leases.map(({ leaseId }) => leaseId).filter((id) => world.ledger.isReleaseAsked(id)),
+    // An older copy of the state contains released leases; no server can detect that (docs/safety.md).
+    const restoredReleased = new Set(
+      state?.leases.map(({ leaseId }) => leaseId).filter((id) => context.grantChecker.isReleaseRequested(id)),
     );
-    const newLeaseId = () => world.newId('lease');
+    const newLeaseId = () => context.newId('lease');
     const contact = new ServerClock(state?.contact, clock);
     const leases: LeaseRegistry = new LeaseRegistry({
       ...{ installation: name, serverClock: contact, keys, clock, random: random.next, newLeaseId },
       onLeaseEvent: (keeper, event) => {
         const { kind } = event;
-        const tells = kind === 'renewed' || kind === 'restored' || kind === 'granted';
-        if (tells && !revived.has(keeper.id)) this.#confirmed(sure, keeper);
-        if (kind !== 'renewed') world.tell(name, `${kind} ${keeper.id}${'code' in event ? `: ${event.code}` : ''}`);
+        const confirms = kind === 'renewed' || kind === 'restored' || kind === 'granted';
+        if (confirms && !restoredReleased.has(keeper.id)) this.#confirmed(sure, keeper);
+        if (kind !== 'renewed') context.record(name, `${kind} ${keeper.id}${'code' in event ? `: ${event.code}` : ''}`);
       },
       onCallDue: (keeper) => renewals.enqueue(keeper),
       release: (keeper) => {
-        world.ledger.releaseAsked(keeper.id);
+        context.grantChecker.releaseRequested(keeper.id);
         const terms = { deadlineMs: 10_000, signal: dead.signal, background: false };
         return pendingReleases.track(keeper.id, requester.request(keeper.releaseCall, terms));
       },
-      onDropped: (leaseId, detail) => world.tell(name, `drops ${leaseId}: ${detail}`),
+      onDropped: (leaseId, detail) => context.record(name, `drops ${leaseId}: ${detail}`),
       onChange: () => this.#keep({ leases: leases.toStored(), contact: contact.toStored() }),
     });
     const renewals = new Renewals({
@@ -175,27 +172,27 @@ export class Installation {
       onLeaseEvent: ({ id }, { kind }) => {
         const keeper = leases.find(id);
         if (kind === 'granted' && keeper) this.#confirmed(sure, keeper);
-        world.tell(name, `${kind} ${id}`);
+        context.record(name, `${kind} ${id}`);
       },
     });
     void leases.restore(state?.leases ?? []).then(() => {
       if (kept === 'newest') for (const keeper of leases.leases) this.#confirmed(sure, keeper);
-      void this.#live({ book: leases, checkouts, contact, dead, sure }, appetite);
+      void this.#live({ book: leases, checkouts, contact, dead, sure }, demand);
     });
     return { book: leases, checkouts, contact, dead, sure };
   }
 
   #confirmed(sure: Set<ManagedLease>, keeper: ManagedLease): void {
-    const { world, appetite } = this.#options;
+    const { context, demand } = this.#options;
     for (const other of sure) if (!isHeld(other)) sure.delete(other);
     sure.add(keeper);
-    world.ledger.held(this, keeper, appetite.poolId);
+    context.grantChecker.held(this, keeper, demand.poolId);
   }
 
-  async #live({ book, checkouts, dead }: Life, appetite: Appetite): Promise<void> {
-    const { random, world } = this.#options;
-    const { leasesMax, releaseShare } = appetite;
-    let { thinksMs } = appetite;
+  async #live({ book, checkouts, dead }: Life, demand: Demand): Promise<void> {
+    const { random, context } = this.#options;
+    const { leasesMax, releaseShare } = demand;
+    let { thinksMs } = demand;
     for (;;) {
       await this.host.wait(random.duration(thinksMs, thinksMs * 6));
       if (dead.signal.aborted) return;
@@ -204,13 +201,13 @@ export class Installation {
       const wantsLess = keepers.length > 0 && (full || random.chance(releaseShare));
       if (wantsLess && random.chance(releaseShare)) await random.pick(keepers).release();
       else if (!full) {
-        const isFull = (await this.#checkout(checkouts, appetite)) === 'no_seat_available';
-        thinksMs = appetite.thinksMs * (isFull && world.scenario.leaps ? AFTER_FULL_TIMES : 1);
+        const isFull = (await this.#checkout(checkouts, demand)) === 'no_seat_available';
+        thinksMs = demand.thinksMs * (isFull && context.scenario.skipsIdleTime ? AFTER_FULL_TIMES : 1);
       }
     }
   }
 
-  async #checkout(checkouts: Checkouts, { poolId, seats, borrowShare, queueShare }: Appetite) {
+  async #checkout(checkouts: Checkouts, { poolId, seats, borrowShare, queueShare }: Demand) {
     const { random } = this.#options;
     const { kind } = await checkouts.checkout({
       ...{ product: PRODUCT, feature: featureOf(poolId), seats },
@@ -230,11 +227,11 @@ export class Installation {
         }
         const sent: HttpCall = { kind, leaseId, body };
         if (kind !== 'status') this.#calls = [...this.#calls, sent].slice(-CALLS_REMEMBERED);
-        if (kind === 'release' && leaseId !== undefined) this.#options.world.ledger.releaseAsked(leaseId);
+        if (kind === 'release' && leaseId !== undefined) this.#options.context.grantChecker.releaseRequested(leaseId);
         const answer = await this.#send(sent, address, timeoutMs);
         if (typeof answer === 'string') return { kind: 'no_response', because: answer };
         const { status, body: answered, retryAfterMs } = answer;
-        // As the client does with the answers of license servers: what it knows of their clock outlives it.
+        // Like the product's client, which stores the server's clock with its state.
         const serverTimeMs = Date.parse(String(answered.serverTime));
         if (Number.isFinite(serverTimeMs)) this.#life.contact.observe(serverTimeMs);
         return { kind: 'response', status, body: answered, retryAfterMs, serverDateMs: undefined, sentAtMs };
@@ -243,25 +240,25 @@ export class Installation {
   }
 
   #send(call: HttpCall, address: string, timeoutMs: number): Promise<HttpAnswer | 'ETIMEDOUT' | 'ECONNREFUSED'> {
-    const { world } = this.#options;
-    const site = address === REGION_ADDRESSES.oregon ? world.sites.oregon : world.sites.virginia;
+    const { context } = this.#options;
+    const simulatedRegion = address === REGION_ADDRESSES.oregon ? context.regions.oregon : context.regions.virginia;
     const isEdge = address === EDGE_ADDRESS;
-    return world.network.askHost<HttpAnswer | 'ETIMEDOUT' | 'ECONNREFUSED'>(
+    return context.network.askHost<HttpAnswer | 'ETIMEDOUT' | 'ECONNREFUSED'>(
       this.host,
-      isEdge ? world.edge.host : site.router,
+      isEdge ? context.edge.host : simulatedRegion.router,
       {
         ...{ timeoutMs, late: 'ETIMEDOUT', refused: 'ECONNREFUSED' },
-        serve: (reply) => void (isEdge ? world.edge.forward(call) : site.route(call)).then(reply),
+        serve: (reply) => void (isEdge ? context.edge.forward(call) : simulatedRegion.route(call)).then(reply),
       },
     );
   }
 
   #verify(token: string, expected: ExpectedLease): LeaseTokenVerdict {
-    const issued = this.#options.world.mint.read(token);
-    if (!issued) return { kind: 'refused', detail: 'it is no token' };
+    const issued = this.#options.context.fakeSigner.read(token);
+    if (!issued) return { kind: 'refused', detail: 'not a token' };
     const { claim, issuedAtMs } = issued;
     const { leaseId, licenseId, product, feature, seats, holder, expiresAtMs } = claim;
-    if (leaseId !== expected.leaseId) return { kind: 'refused', detail: 'it is for another leaseId' };
+    if (leaseId !== expected.leaseId) return { kind: 'refused', detail: 'token of another lease' };
     const proof = { leaseId, licenseId, product, feature, seats, holder, issuedAtMs, expiresAtMs, policy: undefined };
     return { kind: 'proven', proof };
   }
@@ -270,7 +267,7 @@ export class Installation {
     this.#states = [...this.#states, state].slice(-STATES_KEPT);
   }
 
-  #stateOf(kept: KeptState): State | undefined {
+  #stateOf(kept: RestoredState): State | undefined {
     if (kept === 'none') return undefined;
     return kept === 'newest' ? this.#states.at(-1) : this.#states[Math.max(0, this.#states.length - 5)];
   }

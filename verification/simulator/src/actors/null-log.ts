@@ -1,27 +1,32 @@
-import type { Metrics } from '@evergrant/server/platform/metrics';
-import type { Logger } from 'pino';
+import { Metrics } from '@evergrant/server/platform/metrics';
+import { type Logger, pino } from 'pino';
 
-/** Metrics and logs that nobody reads: whatever is called on them does nothing. */
-const NOTHING = (): (() => void) => () => undefined;
+const nothing = (): (() => void) => () => undefined;
 
-/** `metrics.grants.inc()` and `metrics.showPools()` alike. */
-const COUNTER = new Proxy(NOTHING, { get: () => NOTHING });
+/** Accepts `metrics.grants.inc()` and `metrics.showPools()` alike. */
+const NULL_METRIC = new Proxy(nothing, { get: () => nothing });
 
-export const QUIET_METRICS = new Proxy({}, { get: () => COUNTER }) as Metrics;
+/** Metrics that count nothing. */
+export const NULL_METRICS: Metrics = new Proxy(Object.create(Metrics.prototype), { get: () => NULL_METRIC });
 
-/** What must never be found: that somebody has changed the audit log. */
-const TAMPERED: ReadonlySet<unknown> = new Set(['audit-contradicted', 'audit-set-back']);
+/** Alerts that claim a manipulated audit log; no run may raise them. */
+const TAMPERING_ALERTS: ReadonlySet<unknown> = new Set(['audit-contradicted', 'audit-set-back']);
+const ERROR_LEVEL = 50;
 
-/** A log that keeps what is announced to people, and errors. */
-export function quietLog(announce: (text: string) => void, tampered: (text: string) => void): Logger {
-  const tell = (fields: unknown): void => {
-    const { announce: text } = (fields ?? {}) as { announce?: unknown };
-    if (typeof text === 'string') announce(text);
+export interface LogObserver {
+  /** A message for operators, or an error. */
+  readonly announced: (text: string) => void;
+  readonly tamperingAlert: (text: string) => void;
+}
+
+/** A log without output, which reports announcements and errors to `observer`. */
+export function observedLog({ announced, tamperingAlert }: LogObserver): Logger {
+  const logMethod = ([fields, message]: unknown[], _method: unknown, level: number): void => {
+    const { announce, alert } = (fields ?? {}) as { readonly announce?: unknown; readonly alert?: unknown };
+    if (typeof announce === 'string') announced(announce);
+    if (level < ERROR_LEVEL) return;
+    if (TAMPERING_ALERTS.has(alert)) tamperingAlert(String(message));
+    if (message !== undefined) announced(`${String(message)}: ${JSON.stringify(fields)}`);
   };
-  const fault = (fields: unknown, message?: unknown): void => {
-    tell(fields);
-    if (TAMPERED.has((fields as { alert?: unknown } | undefined)?.alert)) tampered(String(message));
-    if (message !== undefined) announce(`${String(message)}: ${JSON.stringify(fields)}`);
-  };
-  return { debug: () => undefined, info: tell, warn: tell, error: fault } as unknown as Logger;
+  return pino({ level: 'info', hooks: { logMethod } }, { write: () => undefined });
 }

@@ -1,28 +1,27 @@
 import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
 import type { Command } from '@evergrant/controller/core/requests';
 import { arm, pause, request } from '@evergrant/controller/operator-commands';
+import type { SimulationContext } from '../context';
+import type { OperatorAction } from '../scenario/scenario';
 import type { Host } from '../topology/host';
-import type { World } from '../world';
 
 const LOOK_EVERY_MS = 3_000;
 const STAGE_MS_MAX = 240_000;
 const WHY = { by: 'operator', reason: 'simulated' };
 
-export type Order = 'pause' | 'arm' | 'failover' | 'abort' | 'failback';
-
-/** A human at the runbook. What is asked for is written in one moment: a human repeats what met a conflict. */
+/** A human who follows the runbook. Requests are written at one moment, because a human repeats one that met a conflict. */
 export class HumanOperator {
   readonly #host: Host;
-  readonly #world: World;
+  readonly #context: SimulationContext;
 
-  constructor(host: Host, world: World) {
+  constructor(host: Host, context: SimulationContext) {
     this.#host = host;
-    this.#world = world;
+    this.#context = context;
   }
 
-  async order(order: Order): Promise<void> {
-    this.#world.tell('operator', order);
-    switch (order) {
+  async perform(action: OperatorAction): Promise<void> {
+    this.#context.record('operator', action);
+    switch (action) {
       case 'pause':
         await pause(this.#ports(), WHY);
         return;
@@ -32,26 +31,26 @@ export class HumanOperator {
       case 'failback':
         return this.#failback();
       default:
-        await this.#ask({ kind: order });
+        await this.#request({ kind: action });
     }
   }
 
-  /** Every stage in its order, until one is refused or takes too long. */
+  /** Requests every stage in order until one is refused or takes too long. */
   async #failback(): Promise<void> {
     for (const stage of FAILBACK_STAGES) {
-      const done = await this.#ask({ kind: 'failback', stage });
-      this.#world.tell('operator', `failback ${stage}: ${done ? 'done' : 'given up'}`);
+      const done = await this.#request({ kind: 'failback', stage });
+      this.#context.record('operator', `failback ${stage}: ${done ? 'done' : 'aborted'}`);
       if (!done) return;
     }
   }
 
-  async #ask(command: Command): Promise<boolean> {
+  async #request(command: Command): Promise<boolean> {
     const { effect, requestId } = await request(this.#ports(), command, WHY);
     if (effect.kind !== 'done') return false;
     const untilMs = this.#host.nowMs() + STAGE_MS_MAX;
     while (this.#host.nowMs() < untilMs) {
       await this.#host.wait(LOOK_EVERY_MS);
-      const { lastAnswer, operation, lastOperation } = this.#world.ohio.control;
+      const { lastAnswer, operation, lastOperation } = this.#context.authorityStore.control;
       if (lastAnswer?.request.id !== requestId) continue;
       if (lastAnswer.outcome === 'refused') return false;
       if (lastAnswer.operationId === null || lastOperation?.id === lastAnswer.operationId) {
@@ -63,16 +62,12 @@ export class HumanOperator {
   }
 
   #ports(): Parameters<typeof pause>[0] {
-    const { ohio } = this.#world;
-    const { row } = ohio;
-    const authority = {
-      ...row,
-      readAtMs: ohio.host.wallMs(),
-    };
+    const { authorityStore } = this.#context;
+    const authority = { ...authorityStore.row, readAtMs: authorityStore.host.wallMs() };
     return {
       control: {
-        read: async () => ohio.readControl(),
-        write: async ({ version, record }) => ohio.writeControl(version, record),
+        read: async () => authorityStore.readControl(),
+        write: async ({ version, record }) => authorityStore.writeControl(version, record),
         history: async () => [],
       },
       authority: {
@@ -80,7 +75,7 @@ export class HumanOperator {
         latch: async () => 'conflict',
         open: async () => 'conflict',
       },
-      clock: { nowMs: () => Math.round(this.#host.wallMs()), newId: () => this.#world.newId('ask') },
+      clock: { nowMs: () => Math.round(this.#host.wallMs()), newId: () => this.#context.newId('request') },
     };
   }
 }

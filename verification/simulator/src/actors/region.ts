@@ -4,8 +4,8 @@ import type { DatabaseServer } from '../database/database-server';
 import type { Random } from '../time/random';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';
-import type { HttpAnswer, HttpCall, LicenseServer } from './license-server';
-import { REGION_ADDRESSES } from './license-server';
+import { type HttpAnswer, type HttpCall, REGION_ADDRESSES } from './http';
+import type { LicenseServer } from './license-server';
 
 export type Acl = { readonly kind: 'serve' } | { readonly kind: 'fence'; readonly activeRegion: Region | null };
 
@@ -14,14 +14,14 @@ const TRIES_MAX = 3;
 
 const problem = (status: number, code: string, more: object = {}): HttpAnswer => ({ status, body: { code, ...more } });
 
-/** One region: its servers behind its router, with the router's fence, and its database at one endpoint. */
-export class Site {
+/** One region: its servers behind a router with a fence, and its database at one endpoint. */
+export class SimulatedRegion {
   readonly region: Region;
   readonly router: Host;
   readonly servers: LicenseServer[] = [];
   acl: Acl;
   database: DatabaseServer | undefined;
-  /** What the database service says of it. */
+  /** State by the database service. */
   service: 'running' | 'kept' | 'building' | 'following';
   readonly #network: Network;
   readonly #random: Random;
@@ -35,17 +35,17 @@ export class Site {
     this.service = options.active ? 'running' : 'following';
   }
 
-  /** At the router. Calls are idempotent, so that the next server may be tried when one refuses. */
+  /** Routes a call. Calls are idempotent, so the router tries the next server when one refuses. */
   async route(call: HttpCall): Promise<HttpAnswer> {
-    // Probes and people may look through the fence, and find whoever is alive.
-    const looks = call.kind === 'livez' || call.kind === 'status';
-    if (this.acl.kind === 'fence' && !looks) {
+    // Probes and status pass the fence.
+    const passesFence = call.kind === 'livez' || call.kind === 'status';
+    if (this.acl.kind === 'fence' && !passesFence) {
       const { activeRegion } = this.acl;
       const address = activeRegion === null ? null : REGION_ADDRESSES[activeRegion];
       return { ...problem(503, 'not_granting', { activeRegion, address }), retryAfterMs: 1_000 };
     }
-    const order = [...this.servers].sort(() => this.#random.next() - 0.5).slice(0, TRIES_MAX);
-    for (const server of order) {
+    const servers = [...this.servers].sort(() => this.#random.next() - 0.5).slice(0, TRIES_MAX);
+    for (const server of servers) {
       const answer = await this.#network.askHost<HttpAnswer | 'late' | 'refused'>(this.router, server.host, {
         ...{ timeoutMs: SERVER_TIMEOUT_MS, late: 'late', refused: 'refused' },
         serve: (reply) => void server.handle(call).then(reply),
@@ -62,19 +62,19 @@ export class Edge {
   readonly host: Host;
   target: Region = 'oregon';
   readonly #network: Network;
-  readonly #sites: Readonly<Record<Region, Site>>;
+  readonly #regions: Readonly<Record<Region, SimulatedRegion>>;
 
-  constructor(options: { host: Host; network: Network; sites: Readonly<Record<Region, Site>> }) {
+  constructor(options: { host: Host; network: Network; regions: Readonly<Record<Region, SimulatedRegion>> }) {
     this.host = options.host;
     this.#network = options.network;
-    this.#sites = options.sites;
+    this.#regions = options.regions;
   }
 
   async forward(call: HttpCall): Promise<HttpAnswer> {
-    const site = this.#sites[this.target];
-    return this.#network.askHost<HttpAnswer>(this.host, site.router, {
+    const simulatedRegion = this.#regions[this.target];
+    return this.#network.askHost<HttpAnswer>(this.host, simulatedRegion.router, {
       ...{ timeoutMs: 8_000, late: problem(504, 'region_unreachable'), refused: problem(502, 'region_unreachable') },
-      serve: (reply) => void site.route(call).then(reply),
+      serve: (reply) => void simulatedRegion.route(call).then(reply),
     });
   }
 }

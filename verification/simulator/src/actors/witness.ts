@@ -1,50 +1,50 @@
 import { down, type Fact, unknown, up } from '@evergrant/controller/core/facts';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';
-import type { HttpAnswer } from './license-server';
-import type { Site } from './region';
+import type { HttpAnswer } from './http';
+import type { SimulatedRegion } from './region';
 
-const LOOK_EVERY_MS = 5_000;
+const PROBE_EVERY_MS = 5_000;
 const TIMEOUT_MS = 2_000;
 const FAILURES_BEFORE_DOWN = 3;
-const STALE_AFTER_MS = 4 * LOOK_EVERY_MS + TIMEOUT_MS;
+const STALE_AFTER_MS = 4 * PROBE_EVERY_MS + TIMEOUT_MS;
 
-/** Sees Oregon's application from outside both regions, as packages/local-cluster/src/proxy/observer.ts does. */
+/** Probes Oregon's application from outside both regions, like packages/local-cluster/src/proxy/observer.ts. */
 export class Witness {
   readonly host: Host;
   readonly #network: Network;
-  readonly #site: Site;
-  #fact: Fact = unknown('it has not looked yet');
+  readonly #simulatedRegion: SimulatedRegion;
+  #fact: Fact = unknown('no probe yet');
   #failures = 0;
   #seenAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: { host: Host; network: Network; site: Site }) {
+  constructor(options: { host: Host; network: Network; simulatedRegion: SimulatedRegion }) {
     this.host = options.host;
     this.#network = options.network;
-    this.#site = options.site;
-    void this.look();
+    this.#simulatedRegion = options.simulatedRegion;
+    void this.#probe();
   }
 
   start(): void {
     this.host.start();
-    this.#fact = unknown('it has not looked yet');
+    this.#fact = unknown('no probe yet');
     this.#failures = 0;
-    void this.look();
+    void this.#probe();
   }
 
   view(): Fact {
-    return this.host.nowMs() - this.#seenAtMs > STALE_AFTER_MS ? unknown('the last look is too old') : this.#fact;
+    return this.host.nowMs() - this.#seenAtMs > STALE_AFTER_MS ? unknown('the last probe is too old') : this.#fact;
   }
 
-  async look(): Promise<void> {
+  async #probe(): Promise<void> {
     for (;;) {
-      const answer = await this.#network.askHost<HttpAnswer | undefined>(this.host, this.#site.router, {
+      const answer = await this.#network.askHost<HttpAnswer | undefined>(this.host, this.#simulatedRegion.router, {
         ...{ timeoutMs: TIMEOUT_MS, late: undefined, refused: undefined },
-        serve: (reply) => void this.#site.route({ kind: 'livez' }).then(reply),
+        serve: (reply) => void this.#simulatedRegion.route({ kind: 'livez' }).then(reply),
       });
       this.#seenAtMs = this.host.nowMs();
       this.#judge(answer);
-      await this.host.wait(LOOK_EVERY_MS);
+      await this.host.wait(PROBE_EVERY_MS);
     }
   }
 
@@ -57,7 +57,7 @@ export class Witness {
       return;
     }
     this.#failures += 1;
-    if (this.#failures >= FAILURES_BEFORE_DOWN) this.#fact = down('nobody answers');
-    else if (this.#fact.reading !== 'down') this.#fact = unknown('an answer was lost');
+    if (this.#failures >= FAILURES_BEFORE_DOWN) this.#fact = down('no server answers');
+    else if (this.#fact.reading !== 'down') this.#fact = unknown('no answer to the last probe');
   }
 }

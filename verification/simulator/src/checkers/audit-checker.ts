@@ -1,37 +1,39 @@
 import type { RememberedEvent, StoredCheckpoint } from '@evergrant/server/audit/store';
-import { statementOf } from '../actors/statements';
+import { statementOf } from '../actors/fake-checkpoint-signer';
 import { isDeclared, isPresent } from '../database/audit-log';
 import type { Tables } from '../database/tables';
-import type { Ledger } from './grant-checker';
+import type { Violations } from './violations';
 
-/** What was signed of the audit log, kept apart from the store that the product asks. */
-export class AuditBook {
-  readonly #ledger: Ledger;
-  /** Of each chain, epoch and era the newest. */
+/** Checks that no signed audit event is lost without a declaration. It keeps its own copy of all checkpoints. */
+export class AuditChecker {
+  readonly #violations: Violations;
+  /** The newest event of each chain, epoch and era. */
   readonly #signed = new Map<string, RememberedEvent>();
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
+  constructor(violations: Violations) {
+    this.#violations = violations;
   }
 
-  /** A checkpoint was stored. Whoever signs for a chain has told before what of its earlier epochs is lost. */
+  /** Checks a stored checkpoint: lost events of earlier epochs of its chain must have been declared before. */
   stored({ jws }: StoredCheckpoint, tables: Tables | undefined): void {
     const event = statementOf(jws);
     const { chain, epoch, era } = event;
-    const untold = tables && this.#untold(tables, (earlier) => earlier.chain === chain && earlier.epoch < epoch);
-    if (untold) this.#ledger.breaks('events-lost-untold', `${untold}, and epoch ${epoch} goes on with the chain`);
+    const undeclared =
+      tables && this.#undeclared(tables, (earlier) => earlier.chain === chain && earlier.epoch < epoch);
+    if (undeclared)
+      this.#violations.record('undeclared-event-loss', `${undeclared}, and epoch ${epoch} continues the chain`);
     this.#signed.set(`${chain} ${epoch} ${era}`, event);
   }
 
-  /** What the log of whoever is active neither has nor says to be lost; undefined: nothing. */
+  /** A signed event that the active region's log neither contains nor declares as lost, if any. */
   unaccounted(activeEpoch: number, tables: Tables): string | undefined {
-    return this.#untold(tables, ({ epoch }) => epoch < activeEpoch);
+    return this.#undeclared(tables, ({ epoch }) => epoch < activeEpoch);
   }
 
-  #untold(tables: Tables, isMeant: (event: RememberedEvent) => boolean): string | undefined {
+  #undeclared(tables: Tables, concerns: (event: RememberedEvent) => boolean): string | undefined {
     for (const event of this.#signed.values()) {
-      if (!isMeant(event) || isPresent(event, tables) || isDeclared(event, tables)) continue;
-      return `event ${event.seq} of ${event.chain} in epoch ${event.epoch} is gone, and nothing declares it as lost`;
+      if (!concerns(event) || isPresent(event, tables) || isDeclared(event, tables)) continue;
+      return `event ${event.seq} of ${event.chain} in epoch ${event.epoch} is lost without a declaration`;
     }
     return undefined;
   }

@@ -1,122 +1,142 @@
-import type { World } from '../world';
+import type { OpeningOutcome } from '@evergrant/server/epochs/store';
+import type { SimulationContext } from '../context';
 
-/** After a decision the latch may be taken this much later: the region may have come back in between. */
+/** Largest time between a decision and its latch. The region may recover in between. */
 const DECISION_AGE_MAX_MS = 60_000;
-/** Twelve samples, no closer together than eight seconds. */
+/** Twelve samples, at least eight seconds apart. */
 const WINDOW_MS_MIN = 80_000;
 
-/** A region that renews does so at least this often. */
+/** Largest gap between two renewals of a region that renews. */
 const RENEWAL_GAP_MS_MAX = 15_000;
 const FOLLOWER_SILENT_MS = 10_000;
+/** Time after the last fault within which replication catches up. */
+const CALM_MS_MIN = 60_000;
 
-/** `unfit`: the region that would take over cannot. */
-type Evidence = 'application' | 'database' | 'witness' | 'follower' | 'unfit';
+/** `standby_not_ready`: the other region cannot take over. */
+type Evidence = 'application' | 'database' | 'witness' | 'follower' | 'standby_not_ready';
 
 /**
- * Who can see Oregon alive, by the truth of the simulation and not by anybody's probes. Asked anew whenever something has
- * changed; a failover is judged by since when the answers have been so.
+ * Checks every failover against the true state of the simulation instead of probes. The state is observed at each change;
+ * a failover is judged by how long each observation has held.
  */
-export class Sight {
-  readonly #world: World;
+export class FailoverChecker {
+  readonly #context: SimulationContext;
   readonly #since = new Map<Evidence, number>();
-  /** The times in which neither application nor database was seen by everybody, as far as a decision may rest on them. */
-  #unseen: readonly { readonly fromMs: number; readonly toMs: number }[] = [];
-  #unseenSinceMs: number | undefined;
+  /** Recent periods in which neither application nor database was up and reachable from all sides. */
+  #outages: readonly { readonly fromMs: number; readonly toMs: number }[] = [];
+  #outageSinceMs: number | undefined;
   #renewals: { sinceMs: number; lastMs: number } | undefined;
 
-  constructor(world: World) {
-    this.#world = world;
+  constructor(context: SimulationContext) {
+    this.#context = context;
   }
 
-  look(): void {
-    const { nowMs } = this.#world.clockwork;
-    const seen = this.#seen();
-    for (const [who, sees] of Object.entries(seen) as [keyof typeof seen, boolean][]) {
-      if (!sees) this.#since.delete(who);
-      else if (!this.#since.has(who)) this.#since.set(who, nowMs);
+  observe(): void {
+    const { nowMs } = this.#context.virtualClock;
+    const evidence = this.#evidence();
+    for (const [name, holds] of Object.entries(evidence) as [keyof typeof evidence, boolean][]) {
+      if (!holds) this.#since.delete(name);
+      else if (!this.#since.has(name)) this.#since.set(name, nowMs);
     }
-    const isSeen = seen.application || seen.database;
-    if (!isSeen) this.#unseenSinceMs ??= nowMs;
-    else if (this.#unseenSinceMs !== undefined) {
-      const recent = this.#unseen.filter(({ toMs }) => nowMs - toMs <= DECISION_AGE_MAX_MS);
-      this.#unseen = [...recent, { fromMs: this.#unseenSinceMs, toMs: nowMs }];
-      this.#unseenSinceMs = undefined;
+    const isSeen = evidence.application || evidence.database;
+    if (!isSeen) this.#outageSinceMs ??= nowMs;
+    else if (this.#outageSinceMs !== undefined) {
+      const recent = this.#outages.filter(({ toMs }) => nowMs - toMs <= DECISION_AGE_MAX_MS);
+      this.#outages = [...recent, { fromMs: this.#outageSinceMs, toMs: nowMs }];
+      this.#outageSinceMs = undefined;
     }
   }
 
-  /** Oregon has renewed its authority. */
+  /** Called when Oregon renews its authority. */
   renewed(): void {
-    const { nowMs } = this.#world.clockwork;
-    const goesOn = this.#renewals !== undefined && nowMs - this.#renewals.lastMs < RENEWAL_GAP_MS_MAX;
-    this.#renewals = { sinceMs: goesOn ? (this.#renewals?.sinceMs ?? nowMs) : nowMs, lastMs: nowMs };
+    const { nowMs } = this.#context.virtualClock;
+    const continues = this.#renewals !== undefined && nowMs - this.#renewals.lastMs < RENEWAL_GAP_MS_MAX;
+    this.#renewals = { sinceMs: continues ? (this.#renewals?.sinceMs ?? nowMs) : nowMs, lastMs: nowMs };
   }
 
   get #renewingForMs(): number {
-    const { nowMs } = this.#world.clockwork;
+    const { nowMs } = this.#context.virtualClock;
     if (this.#renewals === undefined || nowMs - this.#renewals.lastMs > RENEWAL_GAP_MS_MAX) return 0;
     return nowMs - this.#renewals.sinceMs;
   }
 
-  /** An automatic failover has just taken the epoch. */
-  judgeFailover(): void {
-    this.look();
-    const { ledger, clockwork } = this.#world;
-    const { nowMs } = clockwork;
+  /** Called when an automatic failover has taken the epoch. */
+  checkFailover(): void {
+    this.observe();
+    const { violations, virtualClock } = this.#context;
+    const { nowMs } = virtualClock;
     const forMs = (who: Evidence): number => {
       const since = this.#since.get(who);
       return since === undefined ? 0 : nowMs - since;
     };
     for (const who of ['application', 'database'] as const) {
       if (forMs(who) > DECISION_AGE_MAX_MS) {
-        ledger.breaks('failover-of-the-living', `the ${who} had been up for ${Math.round(forMs(who))} ms`);
+        violations.record('failover-of-healthy-region', `the ${who} had been up for ${Math.round(forMs(who))} ms`);
       }
     }
     for (const who of ['witness', 'follower'] as const) {
       if (forMs(who) > DECISION_AGE_MAX_MS) {
-        ledger.breaks('failover-against-evidence', `the ${who} had seen it alive for ${Math.round(forMs(who))} ms`);
+        violations.record(
+          'failover-against-evidence',
+          `the ${who} had seen the region alive for ${Math.round(forMs(who))} ms`,
+        );
       }
     }
     if (this.#renewingForMs > DECISION_AGE_MAX_MS) {
-      ledger.breaks(
+      violations.record(
         'failover-against-evidence',
-        `it had renewed its authority for ${Math.round(this.#renewingForMs)} ms`,
+        `the region had renewed its authority for ${Math.round(this.#renewingForMs)} ms`,
       );
     }
-    if (forMs('unfit') > DECISION_AGE_MAX_MS) {
-      ledger.breaks('failover-to-nobody', `the other region had been unable for ${Math.round(forMs('unfit'))} ms`);
+    if (forMs('standby_not_ready') > DECISION_AGE_MAX_MS) {
+      violations.record(
+        'failover-to-unready-region',
+        `the other region had not been ready for ${Math.round(forMs('standby_not_ready'))} ms`,
+      );
     }
-    this.#judgeWindow(nowMs);
+    this.#checkWindow(nowMs);
   }
 
-  /** It may have come back since the decision, and be gone again. */
-  #judgeWindow(nowMs: number): void {
-    const now = this.#unseenSinceMs === undefined ? [] : [{ fromMs: this.#unseenSinceMs, toMs: nowMs }];
-    const windows = [...this.#unseen, ...now].filter(({ toMs }) => nowMs - toMs <= DECISION_AGE_MAX_MS);
+  /** A switchover that was requested in calm must not reckon with any loss. */
+  checkOpening(outcome: OpeningOutcome): void {
+    const { authorityStore, virtualClock, calmSinceMs, violations } = this.#context;
+    const { operation } = authorityStore.control;
+    if (outcome.kind !== 'opened' || !operation || operation.automatic) return;
+    const sinceStartMs = Math.max(0, authorityStore.host.wallMs() - operation.startedAtMs);
+    const calmMs = virtualClock.nowMs - sinceStartMs - calmSinceMs;
+    if (calmMs < CALM_MS_MIN || outcome.lack === 'nothing') return;
+    violations.record('loss-in-switchover', `the opening reckoned with the loss of ${outcome.lack}`);
+  }
+
+  /** The region may have recovered since the decision and failed again. */
+  #checkWindow(nowMs: number): void {
+    const now = this.#outageSinceMs === undefined ? [] : [{ fromMs: this.#outageSinceMs, toMs: nowMs }];
+    const windows = [...this.#outages, ...now].filter(({ toMs }) => nowMs - toMs <= DECISION_AGE_MAX_MS);
     if (windows.length === 0) return;
     const longestMs = Math.max(...windows.map(({ fromMs, toMs }) => toMs - fromMs));
     if (longestMs < WINDOW_MS_MIN) {
-      this.#world.ledger.breaks('failover-in-haste', `both were down for ${Math.round(longestMs)} ms`);
+      this.#context.violations.record('failover-before-window', `both were down for ${Math.round(longestMs)} ms`);
     }
   }
 
-  #seen(): Record<Evidence, boolean> {
-    const { sites, network, witness, databases } = this.#world;
-    const { router, servers, database } = sites.oregon;
-    const answers = router.isRunning && servers.some(({ host }) => host.isRunning);
-    const witnessed = answers && witness.host.isRunning && network.isClear('oregon', 'ohio');
+  #evidence(): Record<Evidence, boolean> {
+    const { regions, network, witness, databases } = this.#context;
+    const { router, servers, database } = regions.oregon;
+    const isServing = router.isRunning && servers.some(({ host }) => host.isRunning);
+    const isWitnessed = isServing && witness.host.isRunning && network.isClear('oregon', 'ohio');
     const databaseUp = database?.host.isRunning === true && database.role === 'primary';
     const stream = databases.stream('oregon');
     const heardAtMs = stream?.isStreaming === true ? stream.heardAtMs : undefined;
-    const hears = heardAtMs !== undefined && this.#world.clockwork.nowMs - heardAtMs < FOLLOWER_SILENT_MS;
-    const { virginia } = sites;
+    const hearsPrimary = heardAtMs !== undefined && this.#context.virtualClock.nowMs - heardAtMs < FOLLOWER_SILENT_MS;
+    const { virginia } = regions;
     const standby = virginia.database?.host.isRunning === true;
     const clear = network.isClear('oregon', 'virginia');
     return {
-      application: witnessed && clear,
+      application: isWitnessed && clear,
       database: databaseUp && clear,
-      witness: witnessed && network.isClear('ohio', 'virginia'),
-      follower: databaseUp && hears && standby && network.isClear('virginia', 'virginia'),
-      unfit:
+      witness: isWitnessed && network.isClear('ohio', 'virginia'),
+      follower: databaseUp && hearsPrimary && standby && network.isClear('virginia', 'virginia'),
+      standby_not_ready:
         !standby || virginia.database?.replayPaused === true || !virginia.servers.some(({ host }) => host.isRunning),
     };
   }

@@ -1,33 +1,26 @@
-import type { AuditLog, GapVerdict, LogState, RememberedEvent } from '@evergrant/server/audit/store';
-import type { Without } from '../mutations';
-import type { Connection } from './connection';
-import type { DatabaseServer } from './database-server';
-import { ConstraintViolation, type Tables, type Transaction, type Write } from './tables';
+import type { GapVerdict, LogState, RememberedEvent } from '@evergrant/server/audit/store';
+import type { Host } from '../topology/host';
+import { ConstraintViolation, type EventRow, type Gap, type Tables, type Transaction, type Write } from './tables';
 
-/** That events are lost: up to this one of that epoch, as a signed checkpoint knows. */
-export type Gap = Pick<RememberedEvent, 'chain' | 'epoch' | 'era' | 'seq'>;
-
-export interface EventRow {
-  readonly chain: string;
-  readonly seq: number;
-  readonly epoch: number;
+/** The parts of a database server that the audit log depends on. */
+export interface AuditedDatabase {
+  readonly tables: Tables;
   readonly era: number;
-  readonly hash: string;
-  readonly about: string;
-  readonly gap?: Gap;
+  readonly role: 'primary' | 'follower';
+  readonly host: Host;
 }
 
 const SYSTEM = 'system';
 
 const chainOf = (poolId: number): string => `pool/${poolId}`;
 
-export interface Happening {
+export interface AuditedChange {
   readonly chain: string;
   readonly about: string;
 }
 
-/** What the triggers of packages/server/migrations/0007_audit.sql see in a change before it is made; undefined: it is no event. */
-export function happeningOf(write: Write, tables: Tables): Happening | undefined {
+/** The audit event of a write, by the triggers of packages/server/migrations/0007_audit.sql; undefined if there is none. */
+export function auditedChangeOf(write: Write, tables: Tables): AuditedChange | undefined {
   switch (write.table) {
     case 'lease': {
       const { id, state, poolId } = write.row;
@@ -44,10 +37,10 @@ export function happeningOf(write: Write, tables: Tables): Happening | undefined
   }
 }
 
-/** `audit_append`: after the chain's newest event, linked to it. */
+/** `audit_append`: the event after the chain's newest one, linked to it. */
 export function nextEvent(
-  { chain, about }: Happening,
-  { tables, era, host }: Pick<DatabaseServer, 'tables' | 'era' | 'host'>,
+  { chain, about }: AuditedChange,
+  { tables, era, host }: AuditedDatabase,
   gap?: Gap,
 ): EventRow {
   const newest = tables.chains.get(chain)?.at(-1);
@@ -57,33 +50,18 @@ export function nextEvent(
   return { chain, seq, epoch, era, hash, about, ...(gap ? { gap } : {}) };
 }
 
-/** Nobody attacks it: two histories need to look different, and that is all. FNV-1a. */
+/** FNV-1a: it only has to distinguish histories, not resist attacks. */
 function hashed(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return String(hash >>> 0);
 }
 
-export type SimulatedAuditLog = Pick<AuditLog, 'state' | 'missingOf' | 'declareGap'>;
-
-/** The audit log of a region's database, as far as checkpoints and lost events need it. */
-export function auditLogOn(connection: Connection, without: Without): SimulatedAuditLog {
-  return {
-    state: () => connection.look(({ database }) => stateOf(database)),
-    missingOf: (remembered) =>
-      connection.look(({ database: { tables } }) => remembered.filter((event) => !isPresent(event, tables))),
-    declareGap: (lost, expected) =>
-      connection.inEpoch(expected, ({ database, transaction }) => {
-        return without.has('audit-gap') ? 'declared' : declareGap(lost, database, transaction);
-      }),
-  };
-}
-
 export function isPresent({ chain, seq, hash }: RememberedEvent, tables: Tables): boolean {
   return eventAt(chain, seq, tables)?.hash === hash;
 }
 
-/** The log says that it is lost. */
+/** Whether the log declares the event as lost. */
 export function isDeclared({ chain, epoch, era, seq }: Gap, { chains }: Tables): boolean {
   return [chain, SYSTEM].some((inChain) =>
     chains.get(inChain)?.some(({ gap }) => {
@@ -96,7 +74,7 @@ function eventAt(chain: string, seq: number, { chains }: Tables): EventRow | und
   return chains.get(chain)?.[seq - 1];
 }
 
-export function stateOf({ tables, era, role, host }: DatabaseServer): LogState {
+export function stateOf({ tables, era, role, host }: AuditedDatabase): LogState {
   const heads = [...tables.chains.values()].flatMap((events) => events.at(-1) ?? []);
   return {
     at: new Date(host.wallMs()).toISOString(),
@@ -106,9 +84,10 @@ export function stateOf({ tables, era, role, host }: DatabaseServer): LogState {
 }
 
 /** `evergrant_audit_gap` */
-export function declareGap(lost: RememberedEvent, database: DatabaseServer, transaction: Transaction): GapVerdict {
+export function declareGap(lost: RememberedEvent, database: AuditedDatabase, transaction: Transaction): GapVerdict {
   const { tables } = database;
-  if (lost.epoch >= (tables.newestOpened?.epoch ?? 0)) throw new ConstraintViolation(`epoch ${lost.epoch} goes on`);
+  if (lost.epoch >= (tables.newestOpened?.epoch ?? 0))
+    throw new ConstraintViolation(`epoch ${lost.epoch} has not ended`);
   const present = eventAt(lost.chain, lost.seq, tables);
   if (present !== undefined && present.epoch <= lost.epoch && present.era <= lost.era) {
     return present.hash === lost.hash ? 'complete' : 'contradicted';

@@ -1,14 +1,14 @@
 import type { ExpectedEpoch, InEpoch } from '@evergrant/server/epochs/store';
 import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
-import type { Without } from '../mutations';
+import type { DisabledRules } from '../mutations';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';
 import { type DatabaseServer, lsnText } from './database-server';
 import type { Replication } from './replication';
-import { isOpen, type Verb } from './statements';
+import { isOpen, type StatementContext } from './statements';
 import { ConstraintViolation, Transaction, type Write } from './tables';
 
-/** What a region's servers are connected to: the database at its endpoint, and the stream that leaves it. */
+/** A region's database endpoint and the replication stream from it. */
 export interface Endpoint {
   readonly database: DatabaseServer | undefined;
   /** The stream to the other region's follower. */
@@ -16,12 +16,12 @@ export interface Endpoint {
 }
 
 export interface ConnectionOptions {
-  /** The server that asks. */
+  /** The process that connects. */
   readonly host: Host;
   readonly endpoint: () => Endpoint;
   readonly network: Network;
-  readonly without: Without;
-  /** What is only read is answered in the same step. */
+  readonly disabled: DisabledRules;
+  /** Reads are answered in the same step. */
   readonly readsPromptly: boolean;
 }
 
@@ -31,7 +31,7 @@ type Served<T> =
   | { readonly kind: 'done'; readonly value: T; readonly wrote: boolean }
   | { readonly kind: 'failed'; readonly failure: unknown };
 
-/** As packages/server/src/platform/postgres/connection.ts limits a query. */
+/** The query time-out of packages/server/src/platform/postgres/connection.ts. */
 const QUERY_TIMEOUT_MS = 5_000;
 
 /** A server's connection to its region's database, which may die at any step. */
@@ -42,39 +42,39 @@ export class Connection {
     this.#options = options;
   }
 
-  verb(database: DatabaseServer): Verb {
-    const { without, host } = this.#options;
-    const transaction = new Transaction(database.tables, { lastDefence: !without.has('last-defence') });
-    const clock = without.has('S7-expiry') ? host : database.host;
-    return { database, transaction, nowMs: Math.floor(clock.wallMs()), without };
+  context(database: DatabaseServer): StatementContext {
+    const { disabled, host } = this.#options;
+    const transaction = new Transaction(database.tables, { enforcesConstraint: !disabled.has('database-constraint') });
+    const clock = disabled.has('S7-expiry') ? host : database.host;
+    return { database, transaction, nowMs: Math.floor(clock.wallMs()), disabled };
   }
 
-  /** As packages/server/src/platform/postgres/transaction.ts: only while `expected` is the open epoch, all or nothing. */
+  /** A transaction that requires `expected` to be the open epoch, like packages/server/src/platform/postgres/transaction.ts. */
   inEpoch<T>(
     expected: ExpectedEpoch,
-    work: (verb: Verb) => T,
-    how?: { readonly promptly: boolean },
+    work: (context: StatementContext) => T,
+    options?: { readonly promptly: boolean },
   ): Promise<InEpoch<T>> {
     const serve = ({ database }: Connected): InEpoch<T> => {
-      if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'it follows' });
+      if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'the database is a follower' });
       const verdict = isOpen(database, expected);
       if (verdict.kind !== 'open') return verdict;
-      const verb = this.verb(database);
-      const result = work(verb);
-      const { writes } = verb.transaction;
-      // A transaction that wrote nothing has still seen everything up to here.
+      const context = this.context(database);
+      const result = work(context);
+      const { writes } = context.transaction;
+      // A transaction without writes has seen all commits up to here.
       const position = writes.length > 0 ? commit(database, writes) : database.position;
       return { kind: 'done', result, lsn: lsnText(position), unprotected: database.newestEpoch?.unprotected === true };
     };
-    return this.ask(serve, how);
+    return this.ask(serve, options);
   }
 
-  /** A round trip of a query that nothing hangs by but what the server believes. */
-  look<T>(serve: (endpoint: Connected) => T): Promise<T> {
+  /** A read-only query. */
+  read<T>(serve: (endpoint: Connected) => T): Promise<T> {
     return this.ask(serve, { promptly: this.#options.readsPromptly });
   }
 
-  /** One round trip. Whether what was asked has happened is not known when no answer comes. */
+  /** One round trip. Without an answer its outcome is unknown. */
   async ask<T>(
     serve: (endpoint: Connected) => T,
     { promptly = false, timeoutMs = QUERY_TIMEOUT_MS }: { promptly?: boolean; timeoutMs?: number } = {},
@@ -112,6 +112,6 @@ function failed(kind: 'unreachable' | 'fault', cause: string, outcomeUnknown: bo
 }
 
 export function commit(database: DatabaseServer, writes: readonly Write[]): number {
-  if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'it follows' });
+  if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'the database is a follower' });
   return database.commit(writes);
 }

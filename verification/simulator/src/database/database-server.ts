@@ -1,5 +1,5 @@
 import type { Host } from '../topology/host';
-import { happeningOf, nextEvent } from './audit-log';
+import { auditedChangeOf, nextEvent } from './audit-log';
 import type { EpochRow, Tables, Write } from './tables';
 
 interface Commit {
@@ -13,27 +13,24 @@ export const lsnText = (position: number): string => `0/${position.toString(16).
 export const positionOf = (lsn: string): number => Number.parseInt(lsn.slice(lsn.indexOf('/') + 1), 16);
 
 /**
- * One PostgreSQL: committed transactions in their order, and the rows that they make. What is committed is on disk and
- * survives its process. A follower has a prefix of its primary's transactions: received (and flushed), and of these
- * some are replayed.
+ * One PostgreSQL server: committed transactions in order, and the rows that they produce. Commits survive a crash. A
+ * follower has received and flushed a prefix of its primary's transactions, and replayed a prefix of those.
  */
 export class DatabaseServer {
   readonly host: Host;
   tables: Tables;
   role: 'primary' | 'follower';
-  /** How often it, or what it was copied from, was promoted, and one. */
+  /** Timeline: one plus the number of promotions of this server and of those it was copied from. */
   era: number;
   /** Commits up to this position are in `tables`. */
   replayed: number;
   replayPaused = false;
   lastCommitAtMs: number | undefined;
-  /** Told of every commit. */
+  /** Called after every commit. */
   onCommit: () => void = () => undefined;
   readonly #log: Commit[] = [];
-  /** Positions before this one are no longer kept: they came with a copy. */
+  /** Earlier positions came with a base backup and are not in the log. */
   readonly #logFrom: number;
-  /** Those who wait until something is replayed. */
-  replayedBy: (position: number) => void = () => undefined;
 
   constructor(options: {
     readonly host: Host;
@@ -50,7 +47,7 @@ export class DatabaseServer {
     this.replayed = options.position;
   }
 
-  /** The last position that is flushed here. */
+  /** The last flushed position. */
   get position(): number {
     return this.#logFrom + this.#log.length;
   }
@@ -59,16 +56,16 @@ export class DatabaseServer {
     return this.tables.newestEpoch;
   }
 
-  /** A primary database commits, with the events of the audit log; the position after it. */
+  /** Commits on a primary and appends the audit events. Returns the position after the commit. */
   commit(writes: readonly Write[]): number {
-    if (this.role !== 'primary') throw new Error(`${this.host.name} follows: it commits nothing`);
+    if (this.role !== 'primary') throw new Error(`${this.host.name} is a follower and cannot commit`);
     const written: Write[] = [];
     for (const write of writes) {
-      const happening = happeningOf(write, this.tables);
+      const change = auditedChangeOf(write, this.tables);
       this.tables.apply(write);
       written.push(write);
-      if (happening === undefined) continue;
-      const event: Write = { table: 'event', row: nextEvent(happening, this) };
+      if (change === undefined) continue;
+      const event: Write = { table: 'event', row: nextEvent(change, this) };
       this.tables.apply(event);
       written.push(event);
     }
@@ -78,13 +75,13 @@ export class DatabaseServer {
     return this.position;
   }
 
-  /** What comes after a position, up to another; undefined when that is no longer kept. */
+  /** Commits after `from` up to `to`; undefined when they are not in the log. */
   logBetween(from: number, to: number): readonly Commit[] | undefined {
     if (from < this.#logFrom) return undefined;
     return this.#log.slice(from - this.#logFrom, to - this.#logFrom);
   }
 
-  /** A follower receives; it replays when it is told to. */
+  /** Appends received commits without replaying them. */
   receive(commits: readonly Commit[]): void {
     this.#log.push(...commits);
   }
@@ -98,7 +95,7 @@ export class DatabaseServer {
     }
   }
 
-  /** Replays what it has received and follows no more. */
+  /** Replays all received commits and becomes a primary. */
   promote(): void {
     if (this.role !== 'follower' || this.replayPaused) return;
     this.replay();

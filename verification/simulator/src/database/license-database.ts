@@ -9,19 +9,19 @@ import type {
 } from '@evergrant/server/granting/store';
 import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
 import type { LicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
-import { auditLogOn, type SimulatedAuditLog } from './audit-log';
+import { auditLogOn, type SimulatedAuditLog } from './audit-log-port';
 import { Connection, type ConnectionOptions, commit } from './connection';
 import { lsnText, positionOf } from './database-server';
-import * as verbs from './statements';
+import * as statements from './statements';
 import type { PoolRow } from './tables';
 
 export interface LicenseDatabaseOptions extends ConnectionOptions {
-  /** For whoever reads and writes the audit log: on connections of its own, as in the product. */
+  /** The audit log's own connection, as in the product. */
   readonly auditConnection: Connection;
   readonly onOpened: (outcome: OpeningOutcome) => void;
 }
 
-/** As packages/server/src/epochs/sql/open-epoch.ts limits the opening of an epoch. */
+/** The time-out of packages/server/src/epochs/sql/open-epoch.ts. */
 const OPENING_TIMEOUT_MS = 20_000;
 
 export interface SimulatedDatabase
@@ -29,7 +29,7 @@ export interface SimulatedDatabase
   readonly audit: SimulatedAuditLog;
 }
 
-/** The stores of one license server, over a database that may stop at any step. */
+/** The stores of one license server over a simulated database that may fail at any step. */
 export class SimulatedLicenseDatabase implements SimulatedDatabase {
   readonly audit: SimulatedAuditLog;
   readonly #options: LicenseDatabaseOptions;
@@ -38,7 +38,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
   constructor(options: LicenseDatabaseOptions) {
     this.#options = options;
     this.#connection = new Connection(options);
-    this.audit = auditLogOn(options.auditConnection, options.without);
+    this.audit = auditLogOn(options.auditConnection, options.disabled);
   }
 
   readonly epochs: EpochStore = {
@@ -47,9 +47,9 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
     open: (request) =>
       this.#connection.ask(
         ({ database }) => {
-          const verb = this.#connection.verb(database);
-          const outcome = verbs.openEpoch(verb, request);
-          if (outcome.kind === 'opened') commit(database, verb.transaction.writes);
+          const context = this.#connection.context(database);
+          const outcome = statements.openEpoch(context, request);
+          if (outcome.kind === 'opened') commit(database, context.transaction.writes);
           this.#options.onOpened(outcome);
           return outcome;
         },
@@ -59,12 +59,12 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 
   readonly replication: ReplicationStore = {
     readAcknowledged: () =>
-      this.#connection.look(({ stream }) => {
+      this.#connection.read(({ stream }) => {
         const acknowledged = stream?.acknowledged;
         return acknowledged === undefined ? undefined : lsnText(acknowledged);
       }),
     readMode: () =>
-      this.#connection.look(({ database }) => {
+      this.#connection.read(({ database }) => {
         const row = database.newestEpoch;
         return row && { epoch: row.epoch, unprotected: row.unprotected, changes: row.changes };
       }),
@@ -87,17 +87,21 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 
   readonly leases: LeaseStore = {
     grant: (batch) => this.#grant(batch),
-    renew: (requests, expected) => this.#connection.inEpoch(expected, (verb) => verbs.renew(verb, requests, expected)),
-    release: (requests, expected) => this.#connection.inEpoch(expected, (verb) => verbs.release(verb, requests)),
+    renew: (requests, expected) =>
+      this.#connection.inEpoch(expected, (context) => statements.renew(context, requests, expected)),
+    release: (requests, expected) =>
+      this.#connection.inEpoch(expected, (context) => statements.release(context, requests)),
     expire: (expected) =>
-      this.#connection.inEpoch(expected, (verb) => verbs.expire(verb), { promptly: this.#options.readsPromptly }),
+      this.#connection.inEpoch(expected, (context) => statements.expire(context), {
+        promptly: this.#options.readsPromptly,
+      }),
   };
 
   readonly entitlements: EntitlementStore = {
     find: ({ feature }) =>
-      this.#connection.look(({ database }) =>
+      this.#connection.read(({ database }) =>
         [...database.tables.pools.values()]
-          .filter((pool) => verbs.featureOf(pool.id) === feature)
+          .filter((pool) => statements.featureOf(pool.id) === feature)
           .map((pool): ReadEntitlement => ({ ...entitlementOf(pool), licenseKeySha256: undefined, file: undefined })),
       ),
   };
@@ -106,7 +110,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 
   async #observe(beaconLsn: string | undefined): Promise<Observation> {
     try {
-      return await this.#connection.look(({ database, stream }) => {
+      return await this.#connection.read(({ database, stream }) => {
         const { newestEpoch: row, role } = database;
         const epoch = row && { epoch: row.epoch, region: row.region, closed: row.closed };
         const flushed = stream?.acknowledged;
@@ -125,11 +129,16 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 
   async #grant(batch: GrantBatchRequest): ReturnType<LeaseStore['grant']> {
     const { expected } = batch;
-    if (!this.#options.without.has('S1')) return this.#connection.inEpoch(expected, (verb) => verbs.grant(verb, batch));
+    if (!this.#options.disabled.has('S1'))
+      return this.#connection.inEpoch(expected, (context) => statements.grant(context, batch));
     // Without the row lock: the decision uses rows that were read some time before they are written.
     const decided = await this.#connection.ask(({ database }) => {
-      const verb = this.#connection.verb(database);
-      return { verdict: verbs.isOpen(database, expected), result: verbs.grant(verb, batch), writes: verb.transaction };
+      const context = this.#connection.context(database);
+      return {
+        verdict: statements.isOpen(database, expected),
+        result: statements.grant(context, batch),
+        writes: context.transaction,
+      };
     });
     if (decided.verdict.kind !== 'open') return decided.verdict;
     return this.#connection.inEpoch(expected, ({ transaction }) => {
@@ -142,8 +151,8 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 function entitlementOf(pool: PoolRow): Entitlement {
   const { id, seats, overdraft, borrowSecondsMax } = pool;
   return {
-    ...verbs.leasedPool(pool),
+    ...statements.leasedPool(pool),
     ...{ poolId: id, issue: 1, kind: 'cloud', controlRoom: undefined, servers: [] },
-    ...{ seats, overdraft, borrowSecondsMax, validFromMs: 0, validUntilMs: verbs.VALID_UNTIL_MS },
+    ...{ seats, overdraft, borrowSecondsMax, validFromMs: 0, validUntilMs: statements.VALID_UNTIL_MS },
   };
 }

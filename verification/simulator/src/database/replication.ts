@@ -1,33 +1,33 @@
-import type { Clockwork } from '../time/virtual-clock';
+import type { VirtualClock } from '../time/virtual-clock';
 import type { Network } from '../topology/network';
 import type { DatabaseServer } from './database-server';
 
-/** How PostgreSQL's own timers are set. */
+/** PostgreSQL's settings: wal_sender_timeout, wal_receiver_timeout, wal_retrieve_retry_interval. */
 const SENDER_TIMEOUT_MS = 30_000;
 const RECEIVER_TIMEOUT_MS = 30_000;
 const RETRY_EVERY_MS = 5_000;
-const LOOK_EVERY_MS = 2_500;
+const CHECK_EVERY_MS = 2_500;
 
-/** Faults of one stream, beside those of the network that it runs over. */
+/** Faults of one stream in addition to those of the network. */
 export interface StreamFaults {
-  /** The log arrives so much later. */
+  /** Additional delay of the log. */
   lagMs: number;
-  /** Acknowledgements arrive so much later. */
+  /** Additional delay of acknowledgements. */
   acknowledgementLagMs: number;
 }
 
 /**
- * A follower streams from a primary database, asynchronously: what was committed arrives later, or not at all when the
- * connection breaks first; acknowledgements come back later still. The two ends notice a broken line each in its own
- * time. After a break the stream goes on where the follower is.
+ * Asynchronous streaming replication. Commits arrive later, or not at all when the connection breaks first, and
+ * acknowledgements later still. Each end detects a broken connection by its own time-out. A new connection continues at
+ * the follower's position.
  */
 export class Replication {
   readonly primary: DatabaseServer;
   readonly follower: DatabaseServer;
   readonly faults: StreamFaults = { lagMs: 0, acknowledgementLagMs: 0 };
-  readonly #clockwork: Clockwork;
+  readonly #virtualClock: VirtualClock;
   readonly #network: Network;
-  /** Whether each end believes in the connection; messages of an earlier one count for nothing. */
+  /** Whether each end considers the connection open; messages of earlier connections are ignored. */
   #sending = false;
   #receiving = false;
   #connection = 0;
@@ -38,17 +38,22 @@ export class Replication {
   #repliedAtMs = 0;
   #over = false;
 
-  constructor(options: { primary: DatabaseServer; follower: DatabaseServer; clockwork: Clockwork; network: Network }) {
+  constructor(options: {
+    primary: DatabaseServer;
+    follower: DatabaseServer;
+    virtualClock: VirtualClock;
+    network: Network;
+  }) {
     this.primary = options.primary;
     this.follower = options.follower;
-    this.#clockwork = options.clockwork;
+    this.#virtualClock = options.virtualClock;
     this.#network = options.network;
     this.primary.onCommit = () => this.#ship();
     this.#connect();
-    this.#look();
+    this.#check();
   }
 
-  /** `pg_stat_replication` on the primary: up to where the follower has flushed; undefined: it does not stream. */
+  /** `pg_stat_replication` on the primary: the follower's flushed position; undefined while it does not stream. */
   get acknowledged(): number | undefined {
     return this.#sending ? (this.#acknowledged ?? 0) : undefined;
   }
@@ -57,16 +62,16 @@ export class Replication {
     return this.#sending;
   }
 
-  /** `pg_stat_wal_receiver` on the follower: when it last heard its primary, by virtual time. */
+  /** `pg_stat_wal_receiver` on the follower: virtual time of the primary's last message. */
   get heardAtMs(): number | undefined {
     if (!this.#receiving) return undefined;
-    return this.#primaryIsHeard ? this.#clockwork.nowMs : this.#heardAtMs;
+    return this.#primaryIsHeard ? this.#virtualClock.nowMs : this.#heardAtMs;
   }
 
-  /** The line or one of its ends has changed. */
+  /** Called when the link or one of its ends has changed. */
   changed(): void {
     if (this.#over) return;
-    const { nowMs } = this.#clockwork;
+    const { nowMs } = this.#virtualClock;
     if (this.follower.role !== 'follower' || this.follower.host.state === 'down') this.#hangUpReceiver();
     if (this.primary.role !== 'primary' || this.primary.host.state === 'down') this.#hangUpSender();
     if (this.#receiving && this.#primaryIsHeard) this.#heardAtMs = nowMs;
@@ -77,7 +82,7 @@ export class Replication {
     }
   }
 
-  /** One of its ends was taken away. */
+  /** Called when one of its ends was removed. */
   end(): void {
     this.#over = true;
     this.#sending = false;
@@ -108,13 +113,13 @@ export class Replication {
     this.#receiving = true;
     this.#sent = follower.position;
     this.#acknowledged = undefined;
-    this.#heardAtMs = this.#clockwork.nowMs;
-    this.#repliedAtMs = this.#clockwork.nowMs;
+    this.#heardAtMs = this.#virtualClock.nowMs;
+    this.#repliedAtMs = this.#virtualClock.nowMs;
     this.#ship();
     this.#acknowledge();
   }
 
-  /** Everything that is committed goes on its way, in order. */
+  /** Sends all new commits in order. */
   #ship(): void {
     const { primary, follower } = this;
     const to = primary.position;
@@ -124,9 +129,9 @@ export class Replication {
     const from = this.#sent;
     this.#sent = to;
     const connection = this.#connection;
-    const atMs = this.#clockwork.nowMs + this.#network.delayMs(here, there) + this.faults.lagMs;
+    const atMs = this.#virtualClock.nowMs + this.#network.delayMs(here, there) + this.faults.lagMs;
     this.#logArrivesAtMs = Math.max(this.#logArrivesAtMs, atMs);
-    this.#clockwork.after(this.#logArrivesAtMs - this.#clockwork.nowMs, () => {
+    this.#virtualClock.after(this.#logArrivesAtMs - this.#virtualClock.nowMs, () => {
       follower.host.arrive(follower.host.life, () => this.#receive(connection, from, to));
     });
   }
@@ -137,7 +142,7 @@ export class Replication {
     if (follower.position !== from) return;
     follower.receive(primary.logBetween(from, to) ?? []);
     follower.replay();
-    this.#heardAtMs = this.#clockwork.nowMs;
+    this.#heardAtMs = this.#virtualClock.nowMs;
     this.#acknowledge();
   }
 
@@ -148,27 +153,27 @@ export class Replication {
     if (!this.#network.isOpen(here, there)) return;
     const connection = this.#connection;
     const flushed = follower.position;
-    this.#clockwork.after(this.#network.delayMs(here, there) + this.faults.acknowledgementLagMs, () => {
+    this.#virtualClock.after(this.#network.delayMs(here, there) + this.faults.acknowledgementLagMs, () => {
       primary.host.arrive(primary.host.life, () => {
         if (connection !== this.#connection || !this.#sending) return;
         this.#acknowledged = Math.max(this.#acknowledged ?? 0, flushed);
-        this.#repliedAtMs = this.#clockwork.nowMs;
+        this.#repliedAtMs = this.#virtualClock.nowMs;
       });
     });
   }
 
-  /** Each end gives up a line on which nothing comes any more, and the follower tries again now and then. */
-  #look(): void {
+  /** Each end closes a silent connection after its time-out, and the follower reconnects periodically. */
+  #check(): void {
     if (this.#over) return;
-    const { nowMs } = this.#clockwork;
+    const { nowMs } = this.#virtualClock;
     this.changed();
     if (this.#receiving && nowMs - this.#heardAtMs > RECEIVER_TIMEOUT_MS) this.#hangUpReceiver();
     if (this.#sending && nowMs - this.#repliedAtMs > SENDER_TIMEOUT_MS) this.#hangUpSender();
-    if (!this.#receiving && nowMs % RETRY_EVERY_MS < LOOK_EVERY_MS) this.#connect();
-    this.#clockwork.afterLived(LOOK_EVERY_MS, () => this.#look());
+    if (!this.#receiving && nowMs % RETRY_EVERY_MS < CHECK_EVERY_MS) this.#connect();
+    this.#virtualClock.afterActive(CHECK_EVERY_MS, () => this.#check());
   }
 
-  /** The other end hears of it when the line is open. */
+  /** The other end notices at once while the link is open. */
   #hangUpReceiver(): void {
     if (!this.#receiving) return;
     this.#receiving = false;

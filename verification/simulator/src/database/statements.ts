@@ -22,7 +22,7 @@ import type {
   Renewal,
   Sweep,
 } from '@evergrant/server/granting/store';
-import type { Without } from '../mutations';
+import type { DisabledRules } from '../mutations';
 import type { DatabaseServer } from './database-server';
 import type { PoolRow, Transaction } from './tables';
 
@@ -32,20 +32,23 @@ export const VALID_UNTIL_MS = Date.UTC(2100, 0, 1);
 
 export const featureOf = (poolId: number): string => `feature-${poolId}`;
 
-export interface Verb {
+export interface StatementContext {
   readonly database: DatabaseServer;
   readonly transaction: Transaction;
-  /** The clock that decides expiry. */
+  /** The time of the clock that decides expiry. */
   readonly nowMs: number;
-  readonly without: Without;
+  readonly disabled: DisabledRules;
 }
 
-/** What the SQL of server/postgres does, on plain rows: the decisions are the product's own. */
-export function grant(verb: Verb, { entitlement, requests, expected, policy, follower }: GrantBatchRequest) {
-  const { database, transaction, nowMs, without } = verb;
+/** The server's SQL on plain rows; the decisions are the product's own functions. */
+export function grant(
+  context: StatementContext,
+  { entitlement, requests, expected, policy, follower }: GrantBatchRequest,
+) {
+  const { database, transaction, nowMs, disabled } = context;
   const { poolId } = entitlement;
-  releaseHeldBack(verb, poolId);
-  expireDue(verb, poolId);
+  releaseHeldBack(context, poolId);
+  expireDue(context, poolId);
   const row = transaction.pool(poolId);
   const identities = new Set(requests.flatMap(({ identity }) => identity ?? []));
   const byId = requests.flatMap(({ leaseId }) => transaction.lease(leaseId) ?? []);
@@ -61,7 +64,7 @@ export function grant(verb: Verb, { entitlement, requests, expected, policy, fol
   const decision = decideGrants({
     ...{ pool, known: [...known.values()], reserved: NOTHING_RESERVED, places, entitlement, requests, policy },
     ...{ epoch: expected.epoch, nowMs, protection },
-    mustOutliveMs: without.has('S4-doubt') ? undefined : epoch?.mustOutliveMs,
+    mustOutliveMs: disabled.has('S4-doubt') ? undefined : epoch?.mustOutliveMs,
   });
   if (decision.inserted.length > 0) {
     const { grantSeq, seatsAwaited, seatsHeldBack, seatsOver, ackedSeq } = decision.pool;
@@ -78,13 +81,17 @@ export function grant(verb: Verb, { entitlement, requests, expected, policy, fol
   return { verdicts, nowMs, grantSeq: decision.pool.grantSeq, escrow, ackedSeq } satisfies GrantBatchResult;
 }
 
-export function renew(verb: Verb, requests: readonly RenewalRequest[], expected: ExpectedEpoch): Renewal[] {
-  const { transaction, nowMs, without } = verb;
+export function renew(
+  context: StatementContext,
+  requests: readonly RenewalRequest[],
+  expected: ExpectedEpoch,
+): Renewal[] {
+  const { transaction, nowMs, disabled } = context;
   return requests.map((request): Renewal => {
     const found = transaction.lease(request.leaseId);
     if (!found) return { kind: 'unknown' };
     const { leaseTtlMs, ackedSeq, escrow } = transaction.pool(found.poolId);
-    const lease = without.has('S4-doubt') ? { ...found, mustOutliveMs: undefined } : found;
+    const lease = disabled.has('S4-doubt') ? { ...found, mustOutliveMs: undefined } : found;
     const locked = { lease, nowMs, leaseTtlMs, validFromMs: 0, validUntilMs: VALID_UNTIL_MS };
     const verdict = renewalVerdict(request, locked, expected.epoch);
     if (verdict.kind !== 'renewed') return verdict;
@@ -93,67 +100,70 @@ export function renew(verb: Verb, requests: readonly RenewalRequest[], expected:
   });
 }
 
-export function release(verb: Verb, requests: readonly ReleaseRequest[]): ReleaseVerdict[] {
-  const { transaction } = verb;
+export function release(context: StatementContext, requests: readonly ReleaseRequest[]): ReleaseVerdict[] {
+  const { transaction } = context;
   return requests.map((request): ReleaseVerdict => {
     const lease = transaction.lease(request.leaseId);
-    if (lease === undefined) return releaseUnknown(verb, request);
+    if (lease === undefined) return releaseUnknown(context, request);
     if (lease.state === 'live') transaction.putLease({ ...lease, state: 'released' });
     return { kind: lease.state === 'live' ? 'released' : 'already_ended' };
   });
 }
 
-/** Who waits in line here may have been granted the lease in a lost region: its token tells of it. */
-function releaseUnknown({ transaction, database, without }: Verb, { leaseId, proven }: ReleaseRequest): ReleaseVerdict {
+/** A queued request may have been granted in a lost region; then its token proves the lease. */
+function releaseUnknown(
+  { transaction, database, disabled }: StatementContext,
+  { leaseId, proven }: ReleaseRequest,
+): ReleaseVerdict {
   const waits = database.tables.places.has(leaseId);
   if (waits) transaction.put({ table: 'place', gone: leaseId });
   if (!proven) return { kind: waits ? 'left_line' : 'unknown' };
-  if (!without.has('S3-released')) transaction.putLease(releasedLease(proven.claim, proven.poolId));
+  if (!disabled.has('S3-released')) transaction.putLease(releasedLease(proven.claim, proven.poolId));
   return { kind: 'recorded' };
 }
 
-/** A row that only says that it is over. */
+/** The row of a lease that was already released when it became known. */
 function releasedLease(claim: LeaseClaim, poolId: number): Lease {
   const { leaseId: id, holder, controlRoom, seats, seq, epoch, expiresAtMs } = claim;
   const held = { id, poolId, holder, controlRoom, identity: undefined, seats, seq, epoch, expiresAtMs };
   return { ...held, borrowed: false, overdraft: false, state: 'released' };
 }
 
-export function expire(verb: Verb): Sweep {
-  const before = verb.transaction.writes.length;
-  for (const poolId of verb.database.tables.pools.keys()) {
-    releaseHeldBack(verb, poolId);
-    expireDue(verb, poolId);
+export function expire(context: StatementContext): Sweep {
+  const before = context.transaction.writes.length;
+  for (const poolId of context.database.tables.pools.keys()) {
+    releaseHeldBack(context, poolId);
+    expireDue(context, poolId);
   }
-  for (const { leaseId, expiresAtMs } of verb.database.tables.places.values()) {
-    if (expiresAtMs <= verb.nowMs) verb.transaction.put({ table: 'place', gone: leaseId });
+  for (const { leaseId, expiresAtMs } of context.database.tables.places.values()) {
+    if (expiresAtMs <= context.nowMs) context.transaction.put({ table: 'place', gone: leaseId });
   }
-  return { expired: verb.transaction.writes.length - before, more: false, overdraftChanges: [] };
+  return { expired: context.transaction.writes.length - before, more: false, overdraftChanges: [] };
 }
 
-function releaseHeldBack({ transaction, nowMs }: Verb, poolId: number): void {
+function releaseHeldBack({ transaction, nowMs }: StatementContext, poolId: number): void {
   const pool = transaction.pool(poolId);
   if (pool.awaitedUntilMs === undefined || pool.awaitedUntilMs > nowMs) return;
   transaction.putPool({ ...pool, seatsAwaited: 0, seatsHeldBack: 0, awaitedUntilMs: undefined });
 }
 
-function expireDue({ transaction, nowMs }: Verb, poolId: number): void {
+function expireDue({ transaction, nowMs }: StatementContext, poolId: number): void {
   for (const lease of transaction.liveLeases(poolId)) {
     if (lease.expiresAtMs <= nowMs) transaction.putLease({ ...lease, state: 'expired' });
   }
 }
 
-/** S4, as packages/server/src/epochs/sql/open-epoch.ts has it. */
-export function openEpoch(verb: Verb, request: OpeningRequest): OpeningOutcome {
-  const { database, transaction, nowMs, without } = verb;
+/** S4, like packages/server/src/epochs/sql/open-epoch.ts. */
+export function openEpoch(context: StatementContext, request: OpeningRequest): OpeningOutcome {
+  const { database, transaction, nowMs, disabled } = context;
   const newest = database.newestEpoch;
   if (newest && newest.epoch >= request.epoch) return { kind: 'already_known', newest: newest.epoch };
   const opened = database.tables.newestOpened;
   const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
-  const awaited = without.has('S4-hold-back') ? 'nothing' : lack;
+  const awaited = disabled.has('S4-hold-back') ? 'nothing' : lack;
   const mustOutliveMs = lastWordMs(lack, opened, { ...request, nowMs });
   const prepared = [...database.tables.pools.values()].map((pool) =>
-    preparePool(verb, pool, { lack: awaited, mustOutliveMs, policy: request.policy }),
+    preparePool(context, pool, { lack: awaited, mustOutliveMs, policy: request.policy }),
   );
   const { epoch, region } = request;
   transaction.put({
@@ -169,18 +179,18 @@ export function openEpoch(verb: Verb, request: OpeningRequest): OpeningOutcome {
   };
 }
 
-interface Reckoning {
+interface OpeningTerms {
   readonly lack: Lack;
   readonly mustOutliveMs: number | undefined;
   readonly policy: UncertaintyPolicy;
 }
 
 function preparePool(
-  verb: Verb,
+  context: StatementContext,
   pool: PoolRow,
-  { lack, mustOutliveMs, policy }: Reckoning,
+  { lack, mustOutliveMs, policy }: OpeningTerms,
 ): { leasesExtended: number; seatsHeldBack: number } {
-  const { database, transaction, nowMs, without } = verb;
+  const { database, transaction, nowMs, disabled } = context;
   const opening = poolOpening({ ...pool, validUntilMs: VALID_UNTIL_MS }, lack, { nowMs, policy });
   const { seatsAwaited, seatsHeldBack, awaitedUntilMs, placesUntilMs } = opening;
   transaction.putPool({
@@ -192,16 +202,19 @@ function preparePool(
     if (place.poolId !== pool.id || place.expiresAtMs >= placesUntilMs) continue;
     transaction.put({ table: 'place', row: { ...place, expiresAtMs: placesUntilMs } });
   }
-  return { leasesExtended: without.has('S4-extend') ? 0 : extendLeases(verb, opening, mustOutliveMs), seatsHeldBack };
+  return {
+    leasesExtended: disabled.has('S4-extend') ? 0 : extendLeases(context, opening, mustOutliveMs),
+    seatsHeldBack,
+  };
 }
 
-/** How many were extended. */
+/** Returns how many leases were extended. */
 function extendLeases(
-  { transaction, without }: Verb,
+  { transaction, disabled }: StatementContext,
   { poolId, leasesUntilMs, leasesLongerMs }: PoolOpening,
   mustOutliveMs: number | undefined,
 ): number {
-  const terms = { leasesUntilMs, leasesLongerMs: without.has('S4-skew') ? 0 : leasesLongerMs };
+  const terms = { leasesUntilMs, leasesLongerMs: disabled.has('S4-skew') ? 0 : leasesLongerMs };
   const leases = transaction.liveLeases(poolId);
   for (const lease of leases) {
     const doubted = mustOutliveMs !== undefined && lease.expiresAtMs <= mustOutliveMs;
@@ -212,7 +225,7 @@ function extendLeases(
 }
 
 /** `evergrant_close_epoch`: throws when the database knows a newer epoch. */
-export function closeEpoch({ database, transaction }: Verb, epoch: number): void {
+export function closeEpoch({ database, transaction }: StatementContext, epoch: number): void {
   const newest = database.newestEpoch;
   if (newest && newest.epoch > epoch) throw new RangeError(`epoch ${epoch} is not the newest`);
   const row =

@@ -1,8 +1,8 @@
+import type { RememberedEvent } from '@evergrant/server/audit/store';
 import type { Lease } from '@evergrant/server/granting/core/lease';
 import type { Place } from '@evergrant/server/queue/core/queue';
-import type { EventRow } from './audit-log';
 
-/** The rows that the product's SQL keeps, as far as the promises depend on them. Rows never change: they are replaced. */
+/** The rows of the product's tables that the invariants depend on. Rows are immutable and replaced on change. */
 export interface PoolRow {
   readonly id: number;
   readonly seats: number;
@@ -34,6 +34,19 @@ export interface PlaceRow extends Place {
   readonly poolId: number;
 }
 
+/** A declaration of lost events: all of `epoch` and `era` up to `seq`, as a signed checkpoint shows. */
+export type Gap = Pick<RememberedEvent, 'chain' | 'epoch' | 'era' | 'seq'>;
+
+export interface EventRow {
+  readonly chain: string;
+  readonly seq: number;
+  readonly epoch: number;
+  readonly era: number;
+  readonly hash: string;
+  readonly about: string;
+  readonly gap?: Gap;
+}
+
 export type Write =
   | { readonly table: 'pool'; readonly row: PoolRow }
   | { readonly table: 'lease'; readonly row: Lease }
@@ -42,15 +55,15 @@ export type Write =
   | { readonly table: 'place'; readonly gone: string }
   | { readonly table: 'event'; readonly row: EventRow };
 
-/** What is committed. */
+/** Committed rows. */
 export class Tables {
   readonly pools = new Map<number, PoolRow>();
   readonly leases = new Map<string, Lease>();
-  /** Those of `leases` that nobody has ended. */
+  /** The live ones of `leases`. */
   readonly live = new Map<string, Lease>();
   readonly epochs = new Map<number, EpochRow>();
   readonly places = new Map<string, PlaceRow>();
-  /** The chains of the audit log, each from its first event on. */
+  /** The chains of the audit log. */
   readonly chains = new Map<string, EventRow[]>();
   newestEpoch: EpochRow | undefined;
 
@@ -98,20 +111,20 @@ export class Tables {
   }
 }
 
-/** Refused by a constraint: a mistake of ours, or a broken invariant. */
+/** A write that a database constraint refused. */
 export class ConstraintViolation extends Error {}
 
-/** A transaction in the making: it reads what is committed and what it has written itself. */
+/** An open transaction, which reads committed rows and its own writes. */
 export class Transaction {
   readonly writes: Write[] = [];
   readonly #tables: Tables;
-  readonly #lastDefence: boolean;
+  readonly #enforcesConstraint: boolean;
   readonly #pools = new Map<number, PoolRow>();
   readonly #leases = new Map<string, Lease>();
 
-  constructor(tables: Tables, { lastDefence }: { lastDefence: boolean }) {
+  constructor(tables: Tables, { enforcesConstraint }: { enforcesConstraint: boolean }) {
     this.#tables = tables;
-    this.#lastDefence = lastDefence;
+    this.#enforcesConstraint = enforcesConstraint;
   }
 
   /** Throws when there is no such pool. */
@@ -136,7 +149,7 @@ export class Transaction {
 
   putPool(row: PoolRow): void {
     const { seatsTaken, seatsHeldBack, seats, overdraft, seatsOver, seatsAwaited } = row;
-    if (this.#lastDefence && seatsTaken + seatsHeldBack > seats + overdraft + seatsOver) {
+    if (this.#enforcesConstraint && seatsTaken + seatsHeldBack > seats + overdraft + seatsOver) {
       throw new ConstraintViolation('pool_never_oversold');
     }
     if (seatsAwaited < seatsHeldBack || seatsTaken < 0) throw new ConstraintViolation('pool_check');
@@ -144,7 +157,7 @@ export class Transaction {
     this.writes.push({ table: 'pool', row });
   }
 
-  /** As the triggers of the product do it: whatever changes a lease changes its pool's count. */
+  /** Writes a lease and its pool's seat count, like the product's triggers. */
   putLease(row: Lease): void {
     const before = this.lease(row.id);
     this.#leases.set(row.id, row);

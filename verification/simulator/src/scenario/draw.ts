@@ -1,22 +1,22 @@
 import { Random } from '../time/random';
-import { TALES, type Theme } from './profiles';
+import { PROFILES, type Profile } from './profiles';
 import { drawClocks, drawOthers, drawPool, drawRoom, type Scenario } from './scenario';
-import { drawDays } from './soak';
-import type { Draw } from './targeted';
+import { drawSoak } from './soak';
+import type { ScenarioProfile } from './targeted';
 
-export const THEMES: Readonly<Record<Theme, Draw>> = { ...TALES, days: drawDays };
+export const ALL_PROFILES: Readonly<Record<Profile, ScenarioProfile>> = { ...PROFILES, soak: drawSoak };
 
-const TALE_NAMES = Object.keys(TALES) as (keyof typeof TALES)[];
+const PROFILE_NAMES = Object.keys(PROFILES) as (keyof typeof PROFILES)[];
 
-/** Mostly what can break soon; the rest is for what only a long life brings together. */
-const DAYS_SHARE = 0.1;
-/** Of those that are coarse. */
-const LEAPS_SHARE = 0.7;
+/** Share of long runs, in which independent incidents meet. */
+const SOAK_SHARE = 0.1;
+/** Share of the coarse scenarios that skip idle time. */
+const SKIPS_SHARE = 0.7;
 
-/** Draws a scenario from its seed: a theme that is drawn too, unless it is given, and faults that have nothing to do with it. */
-export function drawScenario(seed: number, wanted?: Theme): Scenario {
+/** Draws a scenario from its seed: a profile, unless one is given, and unrelated faults. */
+export function drawScenario(seed: number, profile?: Profile): Scenario {
   const random = new Random(seed * 2_654_435_761);
-  // Mostly a small world in which something happens soon: what can break breaks there, and many fit into a minute.
+  // Mostly small scenarios: faults meet there early, and many fit into a minute.
   const small = random.chance(0.8);
   const pools = Array.from({ length: !small && random.chance(0.4) ? 2 : 1 }, () => drawPool(random, small ? 3 : 5));
   const rooms = Array.from({ length: random.int(3, small ? 5 : 7) }, () => drawRoom(random, pools.length));
@@ -30,12 +30,12 @@ export function drawScenario(seed: number, wanted?: Theme): Scenario {
     timersLateMsMax: random.pick([200, 2_000, 2_000]),
     coarse: random.chance(0.85),
   };
-  const drawn = random.pick(TALE_NAMES);
-  const told = THEMES[wanted ?? drawn](random, plain);
-  const scenario = { ...told, faults: [...told.faults, ...drawOthers(random, told, small ? 3 : 8)] };
-  const isLong = wanted === undefined && random.chance(DAYS_SHARE);
-  if (isLong) return inOrder(drawDays(random, plain));
-  return inOrder(scenario.coarse && random.chance(LEAPS_SHARE) ? { ...scenario, leaps: true } : scenario);
+  const drawn = random.pick(PROFILE_NAMES);
+  const profiled = ALL_PROFILES[profile ?? drawn](random, plain);
+  const scenario = { ...profiled, faults: [...profiled.faults, ...drawOthers(random, profiled, small ? 3 : 8)] };
+  const isLong = profile === undefined && random.chance(SOAK_SHARE);
+  if (isLong) return inOrder(drawSoak(random, plain));
+  return inOrder(scenario.coarse && random.chance(SKIPS_SHARE) ? { ...scenario, skipsIdleTime: true } : scenario);
 }
 
 function inOrder(scenario: Scenario): Scenario {

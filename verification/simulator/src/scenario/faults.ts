@@ -1,28 +1,28 @@
 import type { Region } from '@evergrant/core/regions';
-import type { Order } from '../actors/operator';
 import type { Host } from '../topology/host';
-import { type Link, PLACES, type Place } from '../topology/network';
+import type { Link } from '../topology/network';
+import { PLACES, type Place } from '../topology/place';
 import type { World } from '../world';
-import type { Fault, FaultKind } from './scenario';
+import type { Fault, FaultKind, OperatorAction } from './scenario';
 
-/** Ends the fault; what it hit may have changed meanwhile. */
+/** Ends the fault. Its target may have changed since. */
 type Undo = () => void;
 
 const regionOf = (where: string): Region => (where === 'virginia' ? 'virginia' : 'oregon');
 
-/** What each fault does to the world, and how it ends. */
+/** The effect of each fault; the returned function ends it. */
 export const FAULTS: Readonly<Record<FaultKind, (world: World, fault: Fault) => Undo>> = {
   'region-loss': (world, { where }) => {
     const region = regionOf(where);
-    const { router, servers } = world.sites[region];
+    const { router, servers } = world.regions[region];
     const reachable = cutOff(world, [region]);
     for (const { host } of servers) host.crash();
     router.crash();
-    world.sites[region].database?.host.crash();
+    world.regions[region].database?.host.crash();
     return () => {
       reachable();
       router.start();
-      world.sites[region].database?.host.start();
+      world.regions[region].database?.host.start();
       for (const server of servers) if (server.host.state === 'down') server.start();
     };
   },
@@ -37,13 +37,13 @@ export const FAULTS: Readonly<Record<FaultKind, (world: World, fault: Fault) => 
   },
   'server-pause': (world, { where }) => pause(world.server(where)?.host),
   'database-crash': (world, { where }) => {
-    const database = world.sites[regionOf(where)].database;
+    const database = world.regions[regionOf(where)].database;
     database?.host.crash();
     return () => {
-      if (database === world.sites[regionOf(where)].database) database?.host.start();
+      if (database === world.regions[regionOf(where)].database) database?.host.start();
     };
   },
-  'database-pause': (world, { where }) => pause(world.sites[regionOf(where)].database?.host),
+  'database-pause': (world, { where }) => pause(world.regions[regionOf(where)].database?.host),
   cut: (world, { where }) =>
     change(world, where, (link) => {
       link.cuts += 1;
@@ -75,7 +75,7 @@ export const FAULTS: Readonly<Record<FaultKind, (world: World, fault: Fault) => 
   'stream-lag': (world, { where, amount }) => lag(world, where, 'lagMs', amount),
   'acknowledgement-lag': (world, { where, amount }) => lag(world, where, 'acknowledgementLagMs', amount),
   'replay-pause': (world, { where }) => {
-    const { database } = world.sites[regionOf(where)];
+    const { database } = world.regions[regionOf(where)];
     if (database?.role !== 'follower') return () => undefined;
     database.replayPaused = true;
     return () => {
@@ -99,9 +99,9 @@ export const FAULTS: Readonly<Record<FaultKind, (world: World, fault: Fault) => 
     };
   },
   'controller-pause': (world, { where }) => pause(world.host(where)),
-  'store-crash': (world) => crash(world.ohio.host),
+  'store-crash': (world) => crash(world.authorityStore.host),
   'edge-crash': (world) => crash(world.edge.host),
-  'router-crash': (world, { where }) => crash(world.sites[regionOf(where)].router),
+  'router-crash': (world, { where }) => crash(world.regions[regionOf(where)].router),
   'witness-crash': (world) => {
     world.witness.host.crash();
     return () => {
@@ -109,7 +109,7 @@ export const FAULTS: Readonly<Record<FaultKind, (world: World, fault: Fault) => 
     };
   },
   operator: (world, { where }) => {
-    void world.operator.order(where as Order);
+    void world.operator.perform(where as OperatorAction);
     return () => undefined;
   },
   'installation-crash': (world, { where, amount }) => {
@@ -134,7 +134,7 @@ function crash(host: Host): Undo {
   return () => host.start();
 }
 
-/** Cuts places off from all others; `together`: they still reach each other. */
+/** Cuts places off from all others. `together`: they still reach each other. */
 function cutOff({ network }: World, places: readonly Place[], { together = false } = {}): Undo {
   const links: Link[] = [];
   for (const place of places) {

@@ -1,18 +1,18 @@
 import { drawCut, FAILOVER_PHASES, type Fault } from './scenario';
-import { type Draw, fault, loss, STORIES } from './targeted';
+import { fault, loss, type ScenarioProfile, TARGETED_PROFILES } from './targeted';
 
 const TTL_LONG_MS = 600_000;
 const TTL_SHORT_MS = 60_000;
 
-/** What each theme makes of a plain world: the stories that the rules are for. */
-export const TALES = {
-  ...STORIES,
+/** Each profile adds the conditions and faults of one kind of incident to a plain scenario. */
+export const PROFILES = {
+  ...TARGETED_PROFILES,
 
-  /** Anything may happen. */
+  /** Unrelated faults only. */
   any: (_random, scenario) => scenario,
 
-  /** A region is lost, and with it the last of its log. */
-  tail: (random, scenario) => {
+  /** A region is lost with the last part of its log. */
+  'log-loss': (random, scenario) => {
     const atMs = random.between(60_000, 150_000);
     const lag = random.pick(['stream-lag', 'stream-lag', 'acknowledgement-lag'] as const);
     const lagAtMs = atMs - random.between(10_000, 60_000);
@@ -23,7 +23,7 @@ export const TALES = {
     return { ...scenario, leaseTtlMs: random.pick([TTL_LONG_MS, TTL_LONG_MS, 300_000]), faults };
   },
 
-  /** Oregon lives on, cut off from everybody but its neighbours. */
+  /** Oregon keeps running, reachable only for its neighbours. */
   isolation: (random, scenario) => {
     const atMs = random.between(30_000, 90_000);
     const near = scenario.rooms.map((room, index) => (index < 2 ? { ...room, ...NEIGHBOUR } : room));
@@ -42,7 +42,7 @@ export const TALES = {
     return { ...scenario, rooms: near, faults };
   },
 
-  /** The follower is away for so long that grants go unprotected; then the region is lost. */
+  /** The follower is away until grants go unprotected; then the region is lost. */
   unprotected: (random, scenario) => {
     const cutAtMs = random.between(20_000, 60_000);
     const atMs = cutAtMs + random.between(100_000, 160_000);
@@ -51,27 +51,27 @@ export const TALES = {
     return { ...scenario, leaseTtlMs: TTL_LONG_MS, unprotectedAfterMs: 60_000, faults };
   },
 
-  /** An installation is away while its lease ends and its seat is sold again; then the region is lost. */
-  sleepers: (random, scenario) => {
+  /** An installation is paused while its lease ends and the seat is granted again; then the region is lost. */
+  'paused-installations': (random, scenario) => {
     const atMs = random.between(120_000, 180_000);
-    const asleepAtMs = random.between(10_000, 50_000);
+    const pausedAtMs = random.between(10_000, 50_000);
     const room = `room-${random.int(1, scenario.rooms.length)}`;
     const kind = random.pick(['installation-pause', 'installation-crash'] as const);
-    const cut = fault('cut', 'oregon<>virginia', asleepAtMs + random.between(0, 30_000), atMs);
-    const asleepMs = atMs - asleepAtMs + random.between(20_000, 300_000);
-    const faults = [fault(kind, room, asleepAtMs, asleepMs), cut, loss(random, scenario, atMs)];
+    const cut = fault('cut', 'oregon<>virginia', pausedAtMs + random.between(0, 30_000), atMs);
+    const pausedMs = atMs - pausedAtMs + random.between(20_000, 300_000);
+    const faults = [fault(kind, room, pausedAtMs, pausedMs), cut, loss(random, scenario, atMs)];
     return { ...scenario, leaseTtlMs: TTL_SHORT_MS, faults };
   },
 
-  /** A busy database, and several servers that ask it at once. */
+  /** A slow database under several servers. */
   busy: (random, scenario) => {
     const faults = [fault('slow', 'oregon>oregon', 10_000, 300_000, random.between(500, 3_000))];
     const rooms = scenario.rooms.map((room) => ({ ...room, thinksMs: 3_000, releaseShare: 0.6 }));
     return { ...scenario, serversPerRegion: 2, rooms, faults };
   },
 
-  /** People move the authority there, and back. */
-  plan: (random, scenario) => {
+  /** Operators switch over, and mostly back. */
+  switchover: (random, scenario) => {
     const atMs = random.between(40_000, 90_000);
     const faults = [fault('operator', 'failover', atMs, 1_000)];
     if (random.chance(0.7)) faults.push(fault('operator', 'failback', atMs + random.between(40_000, 120_000), 1_000));
@@ -79,8 +79,8 @@ export const TALES = {
     return { ...scenario, chaosMs: Math.max(scenario.chaosMs, 480_000), faults };
   },
 
-  /** Short outages, and outages that only some can see. */
-  blink: (random, scenario) => {
+  /** Short outages, and outages that only some observers see. */
+  'short-outages': (random, scenario) => {
     const outage = (): Fault => {
       const atMs = random.between(30_000, scenario.chaosMs);
       const kind = random.pick(['region-loss', 'isolation', 'cut', 'cut'] as const);
@@ -90,8 +90,8 @@ export const TALES = {
     return { ...scenario, faults: Array.from({ length: random.int(1, 4) }, outage) };
   },
 
-  /** Two controllers, which stop and go on. */
-  controllers: (random, scenario) => {
+  /** Two controllers that pause in phases of a failover. */
+  'two-controllers': (random, scenario) => {
     const atMs = random.between(30_000, 90_000);
     const stops = ['controller-1', 'controller-2'].map((where): Fault => {
       const phase = random.pick(FAILOVER_PHASES);
@@ -103,9 +103,9 @@ export const TALES = {
     const back = fault('operator', 'failback', atMs + 240_000, 1_000);
     return { ...scenario, controllers: 2, faults: [loss(random, scenario, atMs), ...stops, back] };
   },
-} satisfies Readonly<Record<string, Draw>>;
+} satisfies Readonly<Record<string, ScenarioProfile>>;
 
 const NEIGHBOUR = { place: 'near-oregon', knowsRegions: true, thinksMs: 3_000 } as const;
 
-/** `days`: a long life with several tales in it. */
-export type Theme = keyof typeof TALES | 'days';
+/** `soak`: a long run with several incidents. */
+export type Profile = keyof typeof PROFILES | 'soak';

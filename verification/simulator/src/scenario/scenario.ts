@@ -1,6 +1,6 @@
-import type { Order } from '../actors/operator';
+import type { Phase } from '@evergrant/controller/core/operations';
 import type { Random } from '../time/random';
-import type { Place } from '../topology/network';
+import type { Place } from '../topology/place';
 
 export const FAULT_KINDS = [
   'region-loss',
@@ -29,15 +29,18 @@ export const FAULT_KINDS = [
   'old-call',
 ] as const;
 
+/** An action of an operator at the runbook. */
+export type OperatorAction = 'pause' | 'arm' | 'failover' | 'abort' | 'failback';
+
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** When a fault begins: at a time, or so long after an operation has entered a phase (at the latest at a time). */
+/** Start of a fault: a time, or a delay after an operation has entered a phase, but at the latest that time. */
 export interface When {
   readonly atMs: number;
-  readonly phase?: string;
-  /** Operations before this time do not count. @default 0 */
+  readonly phase?: Phase;
+  /** Earlier operations are ignored. @default 0 */
   readonly fromMs?: number;
-  /** @default drawn */
+  /** @default random */
   readonly afterMs?: number;
 }
 
@@ -45,11 +48,11 @@ export interface Fault {
   readonly kind: FaultKind;
   readonly when: When;
   readonly forMs: number;
-  /** Ends it earlier, when an operation enters this phase: what returns at the worst moment. */
-  readonly untilPhase?: string;
-  /** What it hits: a process, a region, or two places as `from>to`. */
+  /** Ends the fault early, when an operation enters this phase. */
+  readonly untilPhase?: Phase;
+  /** Its target: a process, a region, or two places as `from>to`. */
   readonly where: string;
-  /** How much, in the fault's own unit; from 0 to 1 where it is a share. */
+  /** Strength in the unit of the fault; from 0 to 1 for a share. */
   readonly amount: number;
 }
 
@@ -71,7 +74,7 @@ export interface PoolShape {
   readonly escrow: number;
 }
 
-/** Everything that a run depends on, as plain data: the same scenario is the same run. */
+/** All input of a run as plain data: the same scenario gives the same run. */
 export interface Scenario {
   readonly seed: number;
   readonly leaseTtlMs: number;
@@ -80,18 +83,18 @@ export interface Scenario {
   readonly controllers: number;
   readonly timersLateMsMax: number;
   /**
-   * Faster, and less interleaved: reads of a region's own database take no time on a line without faults, and servers that
-   * grant nothing keep their books less often.
+   * Faster, with fewer interleavings: reads of a region's own database take no time on a link without faults, and servers
+   * that do not grant run their background jobs less often.
    */
   readonly coarse?: boolean;
   /**
-   * Faster still: times in which nothing happens but what happens always are leapt over, nobody looks often at what
-   * hardly changes, and who was turned away at a full pool asks again later.
+   * Faster still: idle time is skipped, rarely changing state is observed rarely, and a Control Room that met a full pool
+   * retries later.
    */
-  readonly leaps?: boolean;
+  readonly skipsIdleTime?: boolean;
   readonly pools: readonly PoolShape[];
   readonly rooms: readonly RoomShape[];
-  /** How far clocks are ahead, in milliseconds. */
+  /** Offsets of wall clocks by process name, in milliseconds. */
   readonly aheadMs: Readonly<Record<string, number>>;
   readonly chaosMs: number;
   readonly faults: readonly Fault[];
@@ -99,9 +102,24 @@ export interface Scenario {
 
 export const SKEW_MS = 5_000;
 
-export const FAILOVER_PHASES = ['latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'complete'];
-const HAND_OVER_PHASES = ['preflight', 'archive_database', 'build_follower', 'catch_up', 'confirm_fence'];
-const ORDERS: readonly Order[] = ['failover', 'failback', 'failback', 'pause', 'arm', 'abort'];
+export const FAILOVER_PHASES: readonly Phase[] = [
+  'latch',
+  'fence',
+  'drain',
+  'promote',
+  'verify',
+  'open',
+  'switch',
+  'complete',
+];
+const FAILBACK_PHASES: readonly Phase[] = [
+  'preflight',
+  'archive_database',
+  'build_follower',
+  'catch_up',
+  'confirm_fence',
+];
+const OPERATOR_ACTIONS: readonly OperatorAction[] = ['failover', 'failback', 'failback', 'pause', 'arm', 'abort'];
 
 export function drawPool(random: Random, seatsMax: number): PoolShape {
   return { seats: random.int(1, seatsMax), overdraft: random.chance(0.15) ? 1 : 0, escrow: random.int(0, 3) };
@@ -121,7 +139,7 @@ export function drawRoom(random: Random, pools: number): RoomShape {
   };
 }
 
-/** Any two clocks that decide something differ by the skew at most. */
+/** Offsets of the clocks that decide something; two of them differ by at most the skew. */
 export function drawClocks(random: Random): Readonly<Record<string, number>> {
   const half = SKEW_MS / 2;
   const names = ['oregon/db', 'virginia/db', 'ohio', 'controller-1', 'controller-2'];
@@ -144,7 +162,7 @@ export function drawCut(random: Random): string {
 export function drawFault(random: Random, shape: FaultShape, kind: FaultKind): Fault {
   const atMs = random.between(20_000, shape.chaosMs);
   const triggered = random.chance(0.5);
-  const phase = random.pick(random.chance(0.8) ? FAILOVER_PHASES : HAND_OVER_PHASES);
+  const phase = random.pick(random.chance(0.8) ? FAILOVER_PHASES : FAILBACK_PHASES);
   return {
     kind,
     when: triggered ? { atMs: shape.chaosMs * 0.9, phase } : { atMs },
@@ -153,7 +171,7 @@ export function drawFault(random: Random, shape: FaultShape, kind: FaultKind): F
   };
 }
 
-/** Faults that have nothing to do with anything else. */
+/** Unrelated faults, at most `most`. */
 export function drawOthers(random: Random, scenario: Scenario, most: number): Fault[] {
   const { serversPerRegion, controllers, rooms, chaosMs } = scenario;
   const shape = { serversPerRegion, controllers, rooms: rooms.length, chaosMs };
@@ -191,13 +209,13 @@ function drawTarget(random: Random, shape: FaultShape, kind: FaultKind): { where
     case 'clock':
       return drawClock(random, [`${region}/db`, 'ohio', server, controller, room]);
     case 'operator':
-      return { where: random.pick(ORDERS), amount: 0 };
+      return { where: random.pick(OPERATOR_ACTIONS), amount: 0 };
     default:
       return { where: region, amount: 0 };
   }
 }
 
-/** Clocks that decide jump within the skew; the others, as far as they like. */
+/** A clock jump: within the skew for clocks that decide something, up to an hour for others. */
 function drawClock(random: Random, names: readonly string[]): { where: string; amount: number } {
   const where = random.pick(names);
   const decides = where.endsWith('/db') || where === 'ohio' || where.startsWith('controller');

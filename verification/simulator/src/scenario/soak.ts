@@ -1,41 +1,55 @@
 import type { Random } from '../time/random';
-import { TALES } from './profiles';
+import { PROFILES } from './profiles';
 import { drawOthers, type Fault, type Scenario } from './scenario';
 import { fault } from './targeted';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** What happens in one misfortune is over by then, if it ends at all. */
-const MISFORTUNE_MS = 8 * MINUTE_MS;
-/** Stories that are told by faults alone. */
-const TOLD_BY_FAULTS: readonly (keyof typeof TALES)[] = [
-  ...(['tail', 'isolation', 'unprotected', 'sleepers', 'busy', 'plan', 'blink', 'controllers'] as const),
-  ...(['stopped', 'severed', 'one-knows', 'unfit', 'late', 'belated', 'clocks', 'returned'] as const),
+/** Duration of an incident, unless its faults last to the end. */
+const INCIDENT_MS = 8 * MINUTE_MS;
+/** Profiles that consist of faults only. */
+const PROFILES_OF_FAULTS: readonly (keyof typeof PROFILES)[] = [
+  'log-loss',
+  'isolation',
+  'unprotected',
+  'paused-installations',
+  'busy',
+  'switchover',
+  'short-outages',
+  'two-controllers',
+  'paused-server',
+  'unreachable-region',
+  'single-observer',
+  'standby-not-ready',
+  'late-latch',
+  'late-promotion',
+  'server-clocks',
+  'late-calls',
 ];
 
 /**
- * A day or so as a deployment has them: leases and customers at the pace of production, hours in which nothing happens,
- * and now and then a misfortune, after which people put things right, or not. What a misfortune leaves behind meets the
- * next one: later epochs, debts, old state, borrows.
+ * Draws a soak run of about a day: production lease times and request rates, idle hours, and an incident now and then,
+ * after which operators mostly repair the deployment. Later incidents meet what earlier ones left: epochs, pending
+ * fences, old client state, borrows.
  */
-export function drawDays(random: Random, plain: Scenario): Scenario {
+export function drawSoak(random: Random, plain: Scenario): Scenario {
   const rooms = plain.rooms.map((room) => ({ ...room, thinksMs: random.pick([1, 5, 15]) * MINUTE_MS }));
-  const shape = { ...plain, rooms, leaseTtlMs: random.pick([10, 15]) * MINUTE_MS, leaps: true, coarse: true };
+  const shape = { ...plain, rooms, leaseTtlMs: random.pick([10, 15]) * MINUTE_MS, skipsIdleTime: true, coarse: true };
   const chaosMs = random.between(8, 30) * HOUR_MS;
   const faults: Fault[] = [];
   for (let atMs = hours(random, 0.1, 2); atMs < chaosMs - HOUR_MS; atMs += hours(random, 1, 4)) {
-    const scenario = { ...shape, chaosMs: MISFORTUNE_MS };
-    const told = TALES[random.pick(TOLD_BY_FAULTS)](random, scenario);
-    faults.push(...[...told.faults, ...drawOthers(random, scenario, 2)].map((each) => later(each, atMs)));
-    if (random.chance(0.8)) faults.push(...putRight(random, atMs));
+    const scenario = { ...shape, chaosMs: INCIDENT_MS };
+    const drawn = PROFILES[random.pick(PROFILES_OF_FAULTS)](random, scenario);
+    faults.push(...[...drawn.faults, ...drawOthers(random, scenario, 2)].map((each) => later(each, atMs)));
+    if (random.chance(0.8)) faults.push(...repair(random, atMs));
   }
   return { ...shape, chaosMs, faults };
 }
 
 const hours = (random: Random, min: number, max: number): number => random.between(min, max) * HOUR_MS;
 
-/** People move the authority back when the region is well again, and let the controller decide by itself again. */
-function putRight(random: Random, atMs: number): Fault[] {
+/** Operators fail back and arm the automation again. */
+function repair(random: Random, atMs: number): Fault[] {
   const backAtMs = atMs + random.between(20, 40) * MINUTE_MS;
   return [
     fault('operator', 'failback', backAtMs, 1_000),
@@ -43,7 +57,7 @@ function putRight(random: Random, atMs: number): Fault[] {
   ];
 }
 
-/** What waits for a phase of an operation waits for one that comes no earlier. */
+/** Shifts a fault in time; a fault that awaits a phase ignores earlier operations. */
 function later(each: Fault, byMs: number): Fault {
   const { when } = each;
   return { ...each, when: { ...when, atMs: when.atMs + byMs, ...(when.phase === undefined ? {} : { fromMs: byMs }) } };

@@ -1,39 +1,39 @@
-export interface Due {
+export interface ScheduledEvent {
   readonly atMs: number;
   readonly number: number;
-  /** Undefined: nobody wants it any more. */
+  /** Undefined: cancelled. */
   run: (() => void) | undefined;
 }
 
-/** What is due when: in the order of the times, and of the numbers where the times are equal. */
-export class Agenda {
-  readonly #heap: Due[] = [];
+/** A binary heap of events, ordered by time and then by number. */
+export class EventQueue {
+  readonly #heap: ScheduledEvent[] = [];
 
-  /** The first that is still wanted. */
-  first(): Due | undefined {
-    let due = this.#heap[0];
-    while (due !== undefined && due.run === undefined) {
+  /** The first event that is not cancelled. */
+  first(): ScheduledEvent | undefined {
+    let event = this.#heap[0];
+    while (event !== undefined && event.run === undefined) {
       this.pop();
-      due = this.#heap[0];
+      event = this.#heap[0];
     }
-    return due;
+    return event;
   }
 
-  push(due: Due): void {
+  push(event: ScheduledEvent): void {
     const heap = this.#heap;
     let at = heap.length;
-    heap.push(due);
+    heap.push(event);
     while (at > 0) {
       const above = (at - 1) >> 1;
-      const parent = heap[above] as Due;
-      if (!isBefore(due, parent)) break;
+      const parent = heap[above] as ScheduledEvent;
+      if (!isBefore(event, parent)) break;
       heap[at] = parent;
       at = above;
     }
-    heap[at] = due;
+    heap[at] = event;
   }
 
-  /** Takes the first away. */
+  /** Removes the first event. */
   pop(): void {
     const heap = this.#heap;
     const last = heap.pop();
@@ -43,15 +43,15 @@ export class Agenda {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
       const right = heap[child + 1];
-      if (right !== undefined && isBefore(right, heap[child] as Due)) child += 1;
-      if (!isBefore(heap[child] as Due, last)) break;
-      heap[at] = heap[child] as Due;
+      if (right !== undefined && isBefore(right, heap[child] as ScheduledEvent)) child += 1;
+      if (!isBefore(heap[child] as ScheduledEvent, last)) break;
+      heap[at] = heap[child] as ScheduledEvent;
       at = child;
     }
     heap[at] = last;
   }
 }
 
-function isBefore(one: Due, other: Due): boolean {
+function isBefore(one: ScheduledEvent, other: ScheduledEvent): boolean {
   return one.atMs < other.atMs || (one.atMs === other.atMs && one.number < other.number);
 }

@@ -14,7 +14,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 
-  /** A whole number; both ends are possible. */
+  /** A whole number from `min` to `max`, both included. */
   int(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }
@@ -30,16 +30,16 @@ export class Random {
   /** Throws for an empty list. */
   pick<T>(list: readonly T[]): T {
     const picked = list[Math.floor(this.next() * list.length)];
-    if (picked === undefined) throw new RangeError('nothing to pick from');
+    if (picked === undefined) throw new RangeError('the list is empty');
     return picked;
   }
 
-  /** Mostly short, now and then very long: how long things last that nobody can predict. */
+  /** An exponentially distributed duration with mean `typicalMs`, at most `maxMs`. */
   duration(typicalMs: number, maxMs: number): number {
     return Math.min(maxMs, -Math.log(1 - this.next()) * typicalMs);
   }
 
-  /** Another sequence of its own, so that who draws more here changes nothing there. */
+  /** An independent sequence: draws from one do not change the other. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 4_294_967_296));
   }

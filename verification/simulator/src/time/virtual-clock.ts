@@ -1,108 +1,104 @@
-import { Agenda, type Due } from './event-queue';
+import { EventQueue, type ScheduledEvent } from './event-queue';
 
 export type Cancel = () => void;
 
-/** How many events are handed to the event loop at once: the microtasks of each are done before the next begins. */
-const EVENTS_A_TURN = 512;
-/** A shorter leap is not worth the look whether it may be made. */
-const LEAP_MS_MIN = 1_000;
+/** Events per batch of `setImmediate` calls. Each event's microtasks end before the next event begins. */
+const EVENTS_PER_BATCH = 512;
+/** Shorter skips cost more than they save. */
+const SKIP_MS_MIN = 1_000;
 
 /**
- * Virtual time: a queue of events, in the order of their times, and of their making where the times are equal. An event
- * is one step of the simulation: it and everything that follows from it without waiting is done before the next.
+ * Runs events in the order of their virtual times, and of their creation where the times are equal. An event and all
+ * microtasks that follow from it are one step.
  *
- * Time may be leapt over while nothing happens but what happens always. For what is due after a time that has to be lived
- * through (`afterLived`) a leap does not count: it is as far ahead as before.
+ * Idle time can be skipped. Timers set with `afterActive` do not advance when time is skipped.
  */
-export class Clockwork {
+export class VirtualClock {
   nowMs = 0;
   steps = 0;
-  /** How much of the time until now was leapt over. */
-  leaptMs = 0;
-  /** Up to when a leap may go that ends at `untilMs` at the latest; by default there are none. */
-  leapTo: (untilMs: number) => number = () => this.nowMs;
-  readonly #events = new Agenda();
-  readonly #duties = new Agenda();
-  #made = 0;
+  /** Part of `nowMs` that was skipped. */
+  skippedMs = 0;
+  /** Returns the time up to which idle time may be skipped, at most `untilMs`. @default no skipping */
+  skipTo: (untilMs: number) => number = () => this.nowMs;
+  readonly #events = new EventQueue();
+  readonly #activeTimeEvents = new EventQueue();
+  #created = 0;
 
-  get livedMs(): number {
-    return this.nowMs - this.leaptMs;
+  get elapsedActiveMs(): number {
+    return this.nowMs - this.skippedMs;
   }
 
   /** Calls `run` after `ms` of virtual time. */
   after(ms: number, run: () => void): Cancel {
-    const due: Due = { atMs: this.nowMs + Math.max(0, ms), number: this.#made++, run };
-    this.#events.push(due);
-    return () => {
-      due.run = undefined;
-    };
+    return this.#schedule(this.#events, this.nowMs + Math.max(0, ms), run);
   }
 
-  /** Calls `run` when `ms` of virtual time have been lived through. */
-  afterLived(ms: number, run: () => void): Cancel {
-    const due: Due = { atMs: this.livedMs + Math.max(0, ms), number: this.#made++, run };
-    this.#duties.push(due);
-    return () => {
-      due.run = undefined;
-    };
+  /** Calls `run` after `ms` of virtual time that was not skipped. */
+  afterActive(ms: number, run: () => void): Cancel {
+    return this.#schedule(this.#activeTimeEvents, this.elapsedActiveMs + Math.max(0, ms), run);
   }
 
-  /**
-   * Runs until `untilMs`, or until `afterStep` says that it is enough. What an event throws, or `afterStep`, ends it.
-   */
-  run(untilMs: number, afterStep: () => boolean): Promise<void> {
+  /** Runs until `untilMs` or until `continues` returns false. Rejects with what an event or `continues` throws. */
+  run(untilMs: number, continues: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      let over = false;
-      const one = (): void => {
-        if (over) return;
+      let ended = false;
+      const runOne = (): void => {
+        if (ended) return;
         try {
-          // The microtasks of the event before are done by now.
-          over = !afterStep() || !this.#step(untilMs);
-          if (over) resolve();
+          ended = !continues() || !this.#step(untilMs);
+          if (ended) resolve();
         } catch (failure) {
-          over = true;
+          ended = true;
           reject(failure);
         }
       };
-      const turn = (): void => {
-        if (over) return;
-        for (let event = 0; event < EVENTS_A_TURN; event++) setImmediate(one);
-        setImmediate(turn);
+      const runBatch = (): void => {
+        if (ended) return;
+        for (let event = 0; event < EVENTS_PER_BATCH; event++) setImmediate(runOne);
+        setImmediate(runBatch);
       };
-      turn();
+      runBatch();
     });
   }
 
-  /** The next event; false: there is none until then. */
+  #schedule(queue: EventQueue, atMs: number, run: () => void): Cancel {
+    const event: ScheduledEvent = { atMs, number: this.#created++, run };
+    queue.push(event);
+    return () => {
+      event.run = undefined;
+    };
+  }
+
+  /** Runs the next event. Returns false when none is due by `untilMs`. */
   #step(untilMs: number): boolean {
     const event = this.#events.first();
-    this.#leap(Math.min(untilMs, event?.atMs ?? untilMs));
-    const duty = this.#duties.first();
-    const dutyAtMs = duty === undefined ? Number.POSITIVE_INFINITY : duty.atMs + this.leaptMs;
-    const isDuty = duty !== undefined && (event === undefined || isFirst(dutyAtMs, duty.number, event));
-    const due = isDuty ? duty : event;
-    const atMs = isDuty ? dutyAtMs : (event?.atMs ?? Number.POSITIVE_INFINITY);
-    if (due === undefined || atMs > untilMs) {
+    this.#skip(Math.min(untilMs, event?.atMs ?? untilMs));
+    const active = this.#activeTimeEvents.first();
+    const activeAtMs = active === undefined ? Number.POSITIVE_INFINITY : active.atMs + this.skippedMs;
+    const isActive = active !== undefined && (event === undefined || isBefore(activeAtMs, active.number, event));
+    const next = isActive ? active : event;
+    const atMs = isActive ? activeAtMs : (event?.atMs ?? Number.POSITIVE_INFINITY);
+    if (next === undefined || atMs > untilMs) {
       this.nowMs = untilMs;
       return false;
     }
-    (isDuty ? this.#duties : this.#events).pop();
-    // What is added to and taken away from a time may come out a trifle smaller.
+    (isActive ? this.#activeTimeEvents : this.#events).pop();
+    // Adding and subtracting skipped time may round a time down.
     this.nowMs = Math.max(this.nowMs, atMs);
     this.steps += 1;
-    due.run?.();
+    next.run?.();
     return true;
   }
 
-  #leap(nextMs: number): void {
-    if (nextMs - this.nowMs < LEAP_MS_MIN) return;
-    const leapMs = this.leapTo(nextMs) - this.nowMs;
-    if (leapMs < LEAP_MS_MIN) return;
-    this.nowMs += leapMs;
-    this.leaptMs += leapMs;
+  #skip(nextMs: number): void {
+    if (nextMs - this.nowMs < SKIP_MS_MIN) return;
+    const skipMs = this.skipTo(nextMs) - this.nowMs;
+    if (skipMs < SKIP_MS_MIN) return;
+    this.nowMs += skipMs;
+    this.skippedMs += skipMs;
   }
 }
 
-function isFirst(atMs: number, number: number, other: Due): boolean {
+function isBefore(atMs: number, number: number, other: ScheduledEvent): boolean {
   return atMs < other.atMs || (atMs === other.atMs && number < other.number);
 }

@@ -1,28 +1,27 @@
 import type { Timers } from '@evergrant/server/platform/timers';
 import type { Random } from '../time/random';
-import type { Cancel, Clockwork } from '../time/virtual-clock';
-import type { Place } from './network';
+import type { Cancel, VirtualClock } from '../time/virtual-clock';
+import type { Place } from './place';
 
-/** The moment, in milliseconds since 1970, at which every simulation begins. */
+/** Start of every simulation, in milliseconds since 1970. */
 export const BEGINNING_MS = Date.UTC(2026, 0, 1);
 
 export interface HostOptions {
   readonly name: string;
   readonly place: Place;
-  readonly clockwork: Clockwork;
+  readonly virtualClock: VirtualClock;
   readonly random: Random;
-  /** How far its wall clock is ahead. */
+  /** Offset of its wall clock. */
   readonly aheadMs?: number;
-  /** How late its timers may be: a busy machine calls nobody on time. */
+  /** Largest delay of its timers, as on a busy machine. */
   readonly timersLateMsMax?: number;
-  /** Does in quiet times what it always does: such times are leapt over, and it does not notice. */
+  /** Repeats the same work while idle; skipped time does not count for its clock and timers. */
   readonly isRoutine?: boolean;
 }
 
 /**
- * A process on a machine of its own. Everything that happens to it from outside comes through `arrive`: while it is
- * paused that waits, and of what was meant for an earlier life nothing arrives any more. So it can be stopped, for ever
- * or for a while, between any two of its steps.
+ * A process on its own machine. Every event from outside passes `arrive`: it waits while the process is paused, and it is
+ * dropped when it was meant for an earlier life. So a process can crash or pause between any two of its steps.
  */
 export class Host {
   readonly name: string;
@@ -31,32 +30,32 @@ export class Host {
   /** Counts its starts. */
   life = 1;
   aheadMs: number;
-  /** Its questions that are not answered yet. */
-  asking = 0;
+  /** Requests without an answer so far. */
+  pendingRequests = 0;
   readonly isRoutine: boolean;
-  readonly #clockwork: Clockwork;
+  readonly #virtualClock: VirtualClock;
   readonly #random: Random;
   readonly #timersLateMsMax: number;
-  #mail: (() => void)[] = [];
+  #arrivals: (() => void)[] = [];
 
-  constructor({ name, place, clockwork, random, aheadMs = 0, timersLateMsMax = 0, isRoutine = false }: HostOptions) {
+  constructor({ name, place, virtualClock, random, aheadMs = 0, timersLateMsMax = 0, isRoutine = false }: HostOptions) {
     this.name = name;
     this.place = place;
     this.aheadMs = aheadMs;
     this.isRoutine = isRoutine;
-    this.#clockwork = clockwork;
+    this.#virtualClock = virtualClock;
     this.#random = random;
     this.#timersLateMsMax = timersLateMsMax;
   }
 
-  /** Its monotonic clock; it counts on while the process is paused. */
+  /** Its monotonic clock, which continues while the process is paused. */
   nowMs(): number {
-    return this.isRoutine ? this.#clockwork.livedMs : this.#clockwork.nowMs;
+    return this.isRoutine ? this.#virtualClock.elapsedActiveMs : this.#virtualClock.nowMs;
   }
 
-  /** Milliseconds since 1970, by its own clock. */
+  /** Its wall clock, in milliseconds since 1970. */
   wallMs(): number {
-    return BEGINNING_MS + this.#clockwork.nowMs + this.aheadMs;
+    return BEGINNING_MS + this.#virtualClock.nowMs + this.aheadMs;
   }
 
   get isRunning(): boolean {
@@ -66,7 +65,7 @@ export class Host {
   arrive(life: number, run: () => void): void {
     if (life !== this.life || this.state === 'down') return;
     if (this.state === 'running') run();
-    else this.#mail.push(run);
+    else this.#arrivals.push(run);
   }
 
   after(ms: number, run: () => void): Cancel {
@@ -75,11 +74,11 @@ export class Host {
 
   #after(ms: number, run: () => void): Cancel {
     const { life } = this;
-    let wanted = true;
-    const arrive = () => this.arrive(life, () => wanted && run());
-    const cancel = this.isRoutine ? this.#clockwork.afterLived(ms, arrive) : this.#clockwork.after(ms, arrive);
+    let isPending = true;
+    const arrive = () => this.arrive(life, () => isPending && run());
+    const cancel = this.isRoutine ? this.#virtualClock.afterActive(ms, arrive) : this.#virtualClock.after(ms, arrive);
     return () => {
-      wanted = false;
+      isPending = false;
       cancel();
     };
   }
@@ -91,16 +90,16 @@ export class Host {
   get timers(): Timers {
     return {
       after: (ms, run) => this.after(ms, run),
-      nextTurn: (run) => void this.#clockwork.after(0, () => run()),
+      nextTurn: (run) => void this.#virtualClock.after(0, () => run()),
     };
   }
 
-  /** Never late: for what is done seldom, so that it changes nobody else's luck. */
+  /** Timers without delay. They draw no random numbers, so rare jobs do not change the rest of a run. */
   get punctualTimers(): Timers {
     return { ...this.timers, after: (ms, run) => this.#after(ms, run) };
   }
 
-  /** Runs nothing from now on, and forgets nothing. */
+  /** Stops the process without losing its memory. */
   pause(): void {
     if (this.state === 'running') this.state = 'paused';
   }
@@ -108,17 +107,17 @@ export class Host {
   resume(): void {
     if (this.state !== 'paused') return;
     this.state = 'running';
-    const mail = this.#mail;
-    this.#mail = [];
+    const arrivals = this.#arrivals;
+    this.#arrivals = [];
     const { life } = this;
-    for (const run of mail) this.#clockwork.after(0, () => this.arrive(life, run));
+    for (const run of arrivals) this.#virtualClock.after(0, () => this.arrive(life, run));
   }
 
   crash(): void {
     this.state = 'down';
     this.life += 1;
-    this.asking = 0;
-    this.#mail = [];
+    this.pendingRequests = 0;
+    this.#arrivals = [];
   }
 
   start(): void {

@@ -1,16 +1,12 @@
 import type { Random } from '../time/random';
-import type { Clockwork } from '../time/virtual-clock';
+import type { VirtualClock } from '../time/virtual-clock';
 import type { Host } from './host';
+import { PLACES, type Place } from './place';
 
-/** Where something stands. `field`: customers everywhere; `near-oregon`: customers who share Oregon's lines. */
-export type Place = 'oregon' | 'virginia' | 'ohio' | 'edge' | 'field' | 'near-oregon';
-
-export const PLACES: readonly Place[] = ['oregon', 'virginia', 'ohio', 'edge', 'field', 'near-oregon'];
-
-/** One direction. Faults may overlap, so they are counted. */
+/** One direction between two places. Overlapping faults are added. */
 export interface Link {
   cuts: number;
-  /** Messages take up to so much longer. */
+  /** Largest additional delay. */
   slowMs: number;
   lossShare: number;
   twiceShare: number;
@@ -19,11 +15,11 @@ export interface Link {
 type Links = ReadonlyMap<Place, ReadonlyMap<Place, Link>>;
 
 function newLinks(): Links {
-  const still = (): Link => ({ cuts: 0, slowMs: 0, lossShare: 0, twiceShare: 0 });
-  return new Map(PLACES.map((from) => [from, new Map(PLACES.map((to) => [to, still()]))]));
+  const clear = (): Link => ({ cuts: 0, slowMs: 0, lossShare: 0, twiceShare: 0 });
+  return new Map(PLACES.map((from) => [from, new Map(PLACES.map((to) => [to, clear()]))]));
 }
 
-export interface Question<T> {
+export interface Request<T> {
   readonly timeoutMs: number;
   readonly late: () => T;
   readonly serve: (answer: (value: T) => void) => void;
@@ -34,24 +30,24 @@ const WITHIN_MS = { min: 0.2, max: 1.5 };
 const BETWEEN_MS = { min: 25, max: 45 };
 
 export class Network {
-  readonly #clockwork: Clockwork;
+  readonly #virtualClock: VirtualClock;
   readonly #random: Random;
   readonly #links: Links;
-  /** Those who ask are called in time when nobody answers. */
+  /** Time-outs are never late. */
   readonly #isPunctual: boolean;
-  /** When somebody was asked or answered last who does not only do what is done always; in lived time. */
-  busyAtLivedMs = 0;
+  /** Active time of the last request or answer of a process that is not routine. */
+  busyAtActiveMs = 0;
 
-  constructor(clockwork: Clockwork, random: Random, beside?: Network) {
-    this.#clockwork = clockwork;
+  constructor(virtualClock: VirtualClock, random: Random, beside?: Network) {
+    this.#virtualClock = virtualClock;
     this.#random = random;
     this.#links = beside === undefined ? newLinks() : beside.#links;
     this.#isPunctual = beside !== undefined;
   }
 
-  /** The same lines, for messages whose delays change nobody else's luck. */
+  /** The same links with an independent random sequence. */
   beside(random: Random): Network {
-    return new Network(this.#clockwork, random, this);
+    return new Network(this.#virtualClock, random, this);
   }
 
   link(from: Place, to: Place): Link {
@@ -64,7 +60,7 @@ export class Network {
     return this.link(from, to).cuts === 0;
   }
 
-  /** Open in both directions, and nothing gets lost. */
+  /** Open in both directions without loss or delay. */
   isClear(one: Place, other: Place): boolean {
     return [this.link(one, other), this.link(other, one)].every(
       ({ cuts, lossShare, slowMs }) => cuts === 0 && lossShare === 0 && slowMs === 0,
@@ -77,13 +73,13 @@ export class Network {
     return this.#random.between(min, max) + (slowMs === 0 ? 0 : this.#random.next() * slowMs);
   }
 
-  /** A message arrives after its delay, or never, or twice. */
+  /** Sends a message, which arrives once, twice or never. */
   send(from: Place, to: Place, arrive: () => void): void {
     const { cuts, lossShare, twiceShare } = this.link(from, to);
     if (cuts > 0) return;
     if (lossShare > 0 && this.#random.chance(lossShare)) return;
-    this.#clockwork.after(this.delayMs(from, to), arrive);
-    if (twiceShare > 0 && this.#random.chance(twiceShare)) this.#clockwork.after(this.delayMs(from, to), arrive);
+    this.#virtualClock.after(this.delayMs(from, to), arrive);
+    if (twiceShare > 0 && this.#random.chance(twiceShare)) this.#virtualClock.after(this.delayMs(from, to), arrive);
   }
 
   #mayLose(from: Place, to: Place): boolean {
@@ -92,28 +88,28 @@ export class Network {
   }
 
   /**
-   * A question from one process to a place. `serve` is called when it arrives there (twice, perhaps) and answers when it
-   * likes. Resolves to `late` when no answer came in time. `promptly`: next door the answer takes no time at all, if it is
-   * given at once; that saves a step where nothing can happen in between that matters.
+   * Sends a request from a process to a place. `serve` is called on each arrival, which may be twice. Resolves to `late`
+   * without an answer in time. Inside one place an immediate answer for which `promptly` returns true takes no time: that
+   * saves steps between which nothing relevant can happen.
    */
-  ask<T>(caller: Host, to: Place, { timeoutMs, late, serve, promptly }: Question<T>): Promise<T> {
+  ask<T>(caller: Host, to: Place, { timeoutMs, late, serve, promptly }: Request<T>): Promise<T> {
     return new Promise((resolve) => {
       const { life, place } = caller;
       let cancel: (() => void) | undefined;
       let answered = false;
-      let asking = true;
+      let sending = true;
       let settled = false;
       const settle = (value: T): void => {
         if (settled) return;
         settled = true;
-        caller.asking -= 1;
-        if (!caller.isRoutine) this.busyAtLivedMs = this.#clockwork.livedMs;
+        caller.pendingRequests -= 1;
+        if (!caller.isRoutine) this.busyAtActiveMs = this.#virtualClock.elapsedActiveMs;
         resolve(value);
       };
-      caller.asking += 1;
+      caller.pendingRequests += 1;
       const answer = (value: T): void => {
         answered = !this.#mayLose(to, place);
-        if (answered && asking && promptly?.(value)) {
+        if (answered && sending && promptly?.(value)) {
           settle(value);
           return;
         }
@@ -124,17 +120,17 @@ export class Network {
           });
         });
       };
-      // Next door a question arrives as it is asked; the answer takes the time of both.
+      // Inside one place a request arrives at once; its answer takes the time of both.
       if (place === to && !this.#mayLose(place, to)) serve(answer);
       else this.send(place, to, () => serve(answer));
-      asking = false;
+      sending = false;
       if (answered) return;
       const { after } = this.#isPunctual ? caller.punctualTimers : caller.timers;
       cancel = after(timeoutMs, () => settle(late()));
     });
   }
 
-  /** The same, to one process: whoever is down refuses at once, whoever is paused hears of it when it wakes. */
+  /** Sends a request to one process. A process that is down refuses at once; a paused one answers when it resumes. */
   askHost<T>(
     caller: Host,
     target: Host,

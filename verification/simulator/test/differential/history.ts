@@ -4,9 +4,9 @@ import type { GrantRequest } from '@evergrant/server/granting/core/grant';
 import type { LeaseClaim } from '@evergrant/server/granting/core/lease';
 import type { PlaceClaim } from '@evergrant/server/queue/core/queue';
 import type { Random } from '../../src/time/random';
-import { BORROW_SECONDS_MAX, type Twin } from './twins';
+import { BORROW_SECONDS_MAX, type DatabaseUnderTest } from './database-pair';
 
-/** What happens next, drawn from a seed: the same call for whichever of the two. */
+/** Draws the calls of a history from a seed; each call can be applied to either database. */
 export class History {
   readonly #random: Random;
   readonly #names: Pick<Entitlement, 'licenseId' | 'product' | 'feature'>;
@@ -18,45 +18,51 @@ export class History {
     this.#names = names;
   }
 
-  next(): { name: string; ask: (twin: Twin) => Promise<unknown> } {
+  next(): { name: string; apply: (database: DatabaseUnderTest) => Promise<unknown> } {
     const draw = this.#random.next();
     if (this.#epoch === 0 || draw < 0.06) return this.#opening();
-    // An old server may still ask for the epoch before.
+    // A server with old state may still use the previous epoch.
     const epoch = this.#random.chance(0.95) ? this.#epoch : this.#epoch - 1;
     const leaseId = this.#lease();
     if (draw < 0.5) {
       const requests = Array.from({ length: this.#random.int(1, 3) }, () => this.#request());
       const ackedSeq = this.#random.int(0, 3);
-      return { name: `grant ${JSON.stringify(requests)}`, ask: (twin) => twin.grant(requests, ackedSeq, epoch) };
+      return {
+        name: `grant ${JSON.stringify(requests)}`,
+        apply: (database) => database.grant(requests, ackedSeq, epoch),
+      };
     }
     if (draw < 0.65) {
       const tokenUntilMs = this.#random.chance(0.5) ? this.#claim(leaseId).expiresAtMs : undefined;
-      return { name: `renew ${leaseId} ${tokenUntilMs}`, ask: (twin) => twin.renew(leaseId, tokenUntilMs, epoch) };
+      return {
+        name: `renew ${leaseId} ${tokenUntilMs}`,
+        apply: (database) => database.renew(leaseId, tokenUntilMs, epoch),
+      };
     }
     if (draw < 0.8) {
       const claim = this.#random.chance(0.5) ? this.#claim(leaseId) : undefined;
-      return { name: `release ${leaseId}`, ask: (twin) => twin.release(leaseId, claim, epoch) };
+      return { name: `release ${leaseId}`, apply: (database) => database.release(leaseId, claim, epoch) };
     }
     if (draw < 0.88) {
-      // What ends in a minute is live, and in doubt when an epoch opens.
+      // A lease that ends in a minute is live, and in doubt when an epoch opens.
       const seconds = this.#random.pick([-1, 60]);
-      return { name: `${leaseId} ends in ${seconds} s`, ask: (twin) => twin.endIn(leaseId, seconds) };
+      return { name: `${leaseId} ends in ${seconds} s`, apply: (database) => database.endIn(leaseId, seconds) };
     }
-    if (draw < 0.95) return { name: 'expire', ask: (twin) => twin.expire(epoch) };
-    return { name: 'the waiting is over', ask: (twin) => twin.endWaiting() };
+    if (draw < 0.95) return { name: 'expire', apply: (database) => database.expire(epoch) };
+    return { name: 'end the hold-back', apply: (database) => database.endWaiting() };
   }
 
-  #opening(): { name: string; ask: (twin: Twin) => Promise<unknown> } {
+  #opening(): { name: string; apply: (database: DatabaseUnderTest) => Promise<unknown> } {
     const closes = this.#epoch > 0 && this.#random.chance(0.3) ? this.#epoch : undefined;
     const unprotected = this.#epoch > 0 && this.#random.chance(0.3) ? this.#epoch : undefined;
-    // Now and then an epoch is skipped: it was opened elsewhere. Now and then somebody opens one that is known.
+    // An epoch may be skipped, because it was opened elsewhere, or opened again.
     this.#epoch += this.#epoch === 0 ? 1 : this.#random.pick([0, 1, 1, 1, 2]);
     const epoch = this.#epoch;
     return {
       name: `open ${epoch}${closes ? ` after ${closes} was closed` : ''}`,
-      ask: async (twin) => {
-        if (closes !== undefined) await twin.closeEpoch(closes);
-        return twin.openEpoch(epoch, unprotected);
+      apply: async (database) => {
+        if (closes !== undefined) await database.closeEpoch(closes);
+        return database.openEpoch(epoch, unprotected);
       },
     };
   }
@@ -97,7 +103,7 @@ export class History {
       ...{ intent, leaseId, seats, holder: 'room', controlRoom: undefined, controlRoomState: 'active' as const },
       ...{ identity: this.#random.chance(0.3) ? `pc-${this.#random.int(1, 3)}` : undefined, grantedBy: 'the test' },
       ...(claim ? { claim } : {}),
-      // The longer one outlasts what an opening extends.
+      // The longer borrow outlasts the extension of an opening.
       ...(borrows ? { borrowSeconds: this.#random.pick([900, BORROW_SECONDS_MAX]) } : {}),
       ...(queues ? { queue: true } : {}),
       ...(queues && this.#random.chance(0.3) ? { placeClaim: this.#placeClaim(leaseId, seats) } : {}),

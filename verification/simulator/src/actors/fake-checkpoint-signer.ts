@@ -1,6 +1,6 @@
 import type { ReadStatement, StatementSigner } from '@evergrant/formats/audit/checkpoint';
 
-/** Checkpoints without cryptography: what was signed can be read, and nobody makes up one that was not. */
+/** Checkpoint statements without cryptography: the statement is its claims as JSON. */
 export const SIGNER: Pick<StatementSigner, 'signCheckpoint'> = {
   signCheckpoint: async (claims) => JSON.stringify(claims),
 };

@@ -9,11 +9,11 @@ import { importForTest } from '@evergrant/test-support/server/test-licenses';
 import { TestDatabase } from '@evergrant/test-support/test-database';
 import { declareGap, isPresent, stateOf } from '../../src/database/audit-log';
 import { DatabaseServer } from '../../src/database/database-server';
-import * as verbs from '../../src/database/statements';
+import * as statements from '../../src/database/statements';
 import { ConstraintViolation, type PoolRow, Tables, Transaction } from '../../src/database/tables';
-import { NOTHING_LEFT_OUT } from '../../src/mutations';
+import { NONE } from '../../src/mutations';
 import { Random } from '../../src/time/random';
-import { Clockwork } from '../../src/time/virtual-clock';
+import { VirtualClock } from '../../src/time/virtual-clock';
 import { Host } from '../../src/topology/host';
 
 /** So long that what an opening adds to the ends of leases and places can be told from the time that a history takes. */
@@ -23,7 +23,7 @@ export const BORROW_SECONDS_MAX = 3_600;
 const REGION = 'oregon';
 
 /** What both are asked alike, and what each has made of it. */
-export interface Twin {
+export interface DatabaseUnderTest {
   grant(requests: readonly GrantRequest[], ackedSeq: number, epoch: number): Promise<unknown>;
   renew(leaseId: string, tokenUntilMs: number | undefined, epoch: number): Promise<unknown>;
   release(leaseId: string, claim: LeaseClaim | undefined, epoch: number): Promise<unknown>;
@@ -82,7 +82,7 @@ function poolHead({ heads, epoch, era }: LogState): RememberedEvent {
   return { chain: head.chain, seq: head.seq, hash: head.hash, epoch, era, jws: 'signed' };
 }
 
-class RealTwin implements Twin {
+class PostgresUnderTest implements DatabaseUnderTest {
   readonly #database: TestDatabase;
   readonly #license: LicenseDatabase;
   readonly #entitlement: Entitlement;
@@ -181,29 +181,29 @@ class RealTwin implements Twin {
   }
 }
 
-class SimulatedTwin implements Twin {
+class ModelUnderTest implements DatabaseUnderTest {
   readonly #server: DatabaseServer;
   readonly #entitlement: Entitlement;
 
   constructor(entitlement: Entitlement, pool: PoolRow) {
-    const clockwork = new Clockwork();
-    const host = new Host({ name: 'db', place: 'oregon', clockwork, random: new Random(1) });
+    const virtualClock = new VirtualClock();
+    const host = new Host({ name: 'db', place: 'oregon', virtualClock, random: new Random(1) });
     const tables = new Tables();
     tables.apply({ table: 'pool', row: pool });
     this.#server = new DatabaseServer({ host, tables, role: 'primary', position: 1, era: 1 });
     this.#entitlement = entitlement;
   }
 
-  #do<T>(work: (verb: verbs.Verb) => T): T {
-    const transaction = new Transaction(this.#server.tables, { lastDefence: true });
-    const verb = { database: this.#server, transaction, nowMs: Date.now(), without: NOTHING_LEFT_OUT };
-    const result = work(verb);
+  #do<T>(work: (context: statements.StatementContext) => T): T {
+    const transaction = new Transaction(this.#server.tables, { enforcesConstraint: true });
+    const context = { database: this.#server, transaction, nowMs: Date.now(), disabled: NONE };
+    const result = work(context);
     this.#server.commit(transaction.writes);
     return result;
   }
 
-  #inEpoch<T>(epoch: number, work: (verb: verbs.Verb) => T): unknown {
-    const verdict = verbs.isOpen(this.#server, { epoch, region: REGION });
+  #inEpoch<T>(epoch: number, work: (context: statements.StatementContext) => T): unknown {
+    const verdict = statements.isOpen(this.#server, { epoch, region: REGION });
     return verdict.kind === 'open' ? this.#do(work) : verdict;
   }
 
@@ -211,32 +211,34 @@ class SimulatedTwin implements Twin {
     const follower = { ackedSeq, streaming: true };
     const expected = { epoch, region: REGION };
     const batch = { entitlement: this.#entitlement, requests, follower, expected, policy: POLICY };
-    return this.#inEpoch(epoch, (verb) => grantShown(verbs.grant(verb, batch) as Granted));
+    return this.#inEpoch(epoch, (context) => grantShown(statements.grant(context, batch) as Granted));
   }
 
   async renew(leaseId: string, tokenUntilMs: number | undefined, epoch: number) {
     const expected = { epoch, region: REGION };
-    return this.#inEpoch(epoch, (verb) => kinds(verbs.renew(verb, [renewalOf(leaseId, tokenUntilMs)], expected)));
+    return this.#inEpoch(epoch, (context) =>
+      kinds(statements.renew(context, [renewalOf(leaseId, tokenUntilMs)], expected)),
+    );
   }
 
   async release(leaseId: string, claim: LeaseClaim | undefined, epoch: number) {
     const request = releaseOf(leaseId, claim, this.#entitlement.poolId);
-    return this.#inEpoch(epoch, (verb) => kinds(verbs.release(verb, [request])));
+    return this.#inEpoch(epoch, (context) => kinds(statements.release(context, [request])));
   }
 
   async expire(epoch: number) {
-    return this.#inEpoch(epoch, (verb) => {
-      verbs.expire(verb);
+    return this.#inEpoch(epoch, (context) => {
+      statements.expire(context);
       return 'swept';
     });
   }
 
   async openEpoch(epoch: number, unprotectedEpoch: number | undefined) {
-    return this.#do((verb) => openingShown(verbs.openEpoch(verb, openingOf(epoch, unprotectedEpoch))));
+    return this.#do((context) => openingShown(statements.openEpoch(context, openingOf(epoch, unprotectedEpoch))));
   }
 
   async closeEpoch(epoch: number) {
-    this.#do((verb) => verbs.closeEpoch(verb, epoch));
+    this.#do((context) => statements.closeEpoch(context, epoch));
   }
 
   async endIn(leaseId: string, seconds: number) {
@@ -309,14 +311,14 @@ class SimulatedTwin implements Twin {
 }
 
 /** The two, with the same pool. */
-export class Twins {
-  readonly real: Twin;
-  readonly simulated: Twin;
+export class DatabasePair {
+  readonly real: DatabaseUnderTest;
+  readonly simulated: DatabaseUnderTest;
   readonly entitlement: Entitlement;
   readonly #database: TestDatabase;
   readonly #license: LicenseDatabase;
 
-  static async create(random: Random): Promise<Twins> {
+  static async create(random: Random): Promise<DatabasePair> {
     const database = await TestDatabase.clone();
     const address = database.address('evergrant_server');
     const license = connectLicenseDatabase(address, { server: 'oregon/app-1', followerName: 'virginia_follower' });
@@ -330,22 +332,22 @@ export class Twins {
     );
     const [entitlement] = await license.entitlements.find({ product: 'Assembler', feature: 'studio' });
     if (!entitlement) throw new Error('there is no entitlement');
-    const simulated = new SimulatedTwin(entitlement, {
+    const simulated = new ModelUnderTest(entitlement, {
       ...{ ...shape, id: entitlement.poolId, leaseTtlMs: TTL_SECONDS * 1_000, borrowSecondsMax: BORROW_SECONDS_MAX },
       ...{ seatsTaken: 0, seatsHeldBack: 0, seatsAwaited: 0, seatsOver: 0, awaitedUntilMs: undefined },
       ...{ grantSeq: 0, ackedSeq: 0, queueSeq: 0 },
     });
-    return new Twins({ database, license, simulated, entitlement });
+    return new DatabasePair({ database, license, simulated, entitlement });
   }
 
   private constructor(made: {
     readonly database: TestDatabase;
     readonly license: LicenseDatabase;
-    readonly simulated: SimulatedTwin;
+    readonly simulated: ModelUnderTest;
     readonly entitlement: Entitlement;
   }) {
     const { database, license, simulated, entitlement } = made;
-    this.real = new RealTwin(database, license, entitlement);
+    this.real = new PostgresUnderTest(database, license, entitlement);
     this.simulated = simulated;
     this.entitlement = entitlement;
     this.#database = database;

@@ -1,0 +1,38 @@
+import type { Rule } from '../mutations';
+import type { Profile } from './profiles';
+
+/** The profile in which a search for a violation starts. @default any */
+export const PROFILE_OF: Readonly<Partial<Record<Rule, Profile>>> = {
+  S1: 'busy',
+  'database-constraint': 'busy',
+  S2: 'log-loss',
+  'S2-borrow': 'lost-borrows',
+  S3: 'log-loss',
+  'S3-released': 'late-calls',
+  'S4-extend': 'lost-heartbeats',
+  'S4-hold-back': 'log-loss',
+  'S4-skew': 'borrow-skew',
+  'S4-doubt': 'expired-in-lost-region',
+  'S5-acknowledge': 'paused-server',
+  'S5-lapse': 'isolation',
+  S6: 'unprotected',
+  'S7-expiry': 'server-clocks',
+  'S7-monotonic': 'isolation',
+  'audit-gap': 'log-loss',
+  latch: 'late-renewal',
+  fence: 'log-loss',
+  drain: 'switchover',
+  promote: 'log-loss',
+  verify: 'log-loss',
+  open: 'log-loss',
+  switch: 'log-loss',
+  complete: 'log-loss',
+  'confirm-window': 'short-outages',
+  'witness-veto': 'single-observer',
+  'follower-veto': 'single-observer',
+  'renewal-veto': 'single-observer',
+  gate: 'standby-not-ready',
+  'act-in-time': 'late-latch',
+  'promote-guard': 'late-promotion',
+  'control-version': 'stale-controller',
+};
