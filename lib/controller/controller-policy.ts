@@ -15,36 +15,37 @@ import {
 import { publicRecordStatements } from '../edge/public-record-policy';
 import { secretArnPattern } from '../secrets/deployment-secrets';
 
-/** A wildcard in a statement, and why it must be there. */
+/** The reason for each statement with a wildcard, by sid. */
 export const CONTROLLER_WILDCARDS: WildcardReasons = {
-  WebAclsOfOregon: 'web ACLs and load balancers end in an identifier that AWS chooses; this stack knows only its own',
+  WebAclsOfOregon:
+    'the ARNs of web ACLs and load balancers end in an identifier that AWS chooses; this stack knows only those of its region',
   SetWebAcl: SET_WEB_ACL_REASON,
   Secret: "a secret's ARN ends in six characters that AWS chooses",
-  DatabasesKeptAside: 'a database kept aside carries the time in its name',
+  DatabasesKeptAside: 'the name of an archived database contains a timestamp',
   FollowerMakingInOregon:
-    'AWS chooses the identifiers of keys, and this stack knows only its own: the alias narrows them',
+    'AWS chooses the identifiers of keys; the alias in the condition restricts the statement to one key',
   FollowerGrantInOregon:
-    'AWS chooses the identifiers of keys, and this stack knows only its own: the alias narrows them',
-  RouteChange: 'the identifier of a change is chosen by Route 53',
-  HeartbeatInOregon: 'writing metrics knows no resources; the condition leaves it one namespace',
+    'AWS chooses the identifiers of keys; the alias in the condition restricts the statement to one key',
+  RouteChange: 'Route 53 chooses the identifier of a change',
+  HeartbeatInOregon: 'PutMetricData has no resource types; the condition restricts it to one namespace',
 };
 
-/** What of its own region the controller's stack knows by name. */
-export interface ControllerPlaces {
+/** Resources of the controller's region, as its stack knows them. */
+export interface ControllerResources {
   readonly alertTopicArn: string;
   readonly healthCheckId: string;
   readonly databaseKeyArn: string;
   readonly edge: EdgeArns;
 }
 
-/** All that the controller may do beside writing its log: each statement names what it touches. */
-export function controllerStatements(context: RegionContext, places: ControllerPlaces): PolicyStatement[] {
+/** The permissions of the controller, except for its log. Each statement names its resources. */
+export function controllerStatements(context: RegionContext, own: ControllerResources): PolicyStatement[] {
   return [
     ...authority(context),
-    ...webAcls(context, places.edge),
-    ...edge(context, places),
+    ...webAcls(context, own.edge),
+    ...edge(context, own),
     ...databases(context),
-    ...followerMaking(context, places.databaseKeyArn),
+    ...followerMaking(context, own.databaseKeyArn),
   ];
 }
 
@@ -94,7 +95,7 @@ function webAcls({ config, names, other }: RegionContext, own: EdgeArns): Policy
   ];
 }
 
-function edge({ config }: RegionContext, { alertTopicArn, healthCheckId }: ControllerPlaces): PolicyStatement[] {
+function edge({ config }: RegionContext, { alertTopicArn, healthCheckId }: ControllerResources): PolicyStatement[] {
   return [
     ...publicRecordStatements(config, 'UPSERT'),
     new PolicyStatement({
@@ -136,7 +137,7 @@ function databases({ config, names }: RegionContext): PolicyStatement[] {
         rds(region, `db:${names.databases[region]}`),
         rds(region, `subgrp:${names.databaseSubnets}`),
         rds(region, `pg:${names.databaseParameters}`),
-        // A database that names no option group has this one, and making a follower asks for it too.
+        // A database without an explicit option group has this one, and creating a follower needs permission for it.
         rds(region, `og:default:${POSTGRES_FAMILY.replace('postgres', 'postgres-')}`),
       ]),
     }),

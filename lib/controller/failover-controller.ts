@@ -33,8 +33,8 @@ export interface FailoverControllerProps {
 }
 
 /**
- * The watcher, in the standby region: a Lambda that a schedule starts every minute, and the witness it asks. A start
- * that comes late is not made up for: probes of a minute ago say nothing.
+ * The failover controller in the standby region: a Lambda function that a schedule starts every minute, and the witness
+ * that it queries. A late start is not repeated, because its samples would be out of date.
  */
 export class FailoverController extends Construct {
   readonly function: IFunction;
@@ -62,8 +62,8 @@ export class FailoverController extends Construct {
       securityGroups: [securityGroup],
       memorySize: 1024,
       timeout: Duration.millis(SCHEDULE.invocationMsMax),
-      // The lock is the conditional write. This only keeps a stuck schedule from eating the account's concurrency;
-      // late starts overlap, up to three at once during an operation, and an order by hand needs room beside them.
+      // The conditional write is the lock. This limit protects the account's concurrency from a stuck schedule:
+      // up to three late starts overlap during an operation, and an operator's request needs one more.
       reservedConcurrentExecutions: 4,
       retryAttempts: 0,
       maxEventAge: Duration.seconds(60),
@@ -76,20 +76,19 @@ export class FailoverController extends Construct {
       retentionPeriod: Duration.days(14),
     }) as IQueue;
     acknowledge(handler, {
-      CKV_AWS_116: 'Late starts go to the queue of the schedule; nothing else calls it without waiting.',
-      CKV_AWS_173: 'The variables are names and thresholds; what is secret is in Secrets Manager.',
+      CKV_AWS_116: 'Late starts go to the queue of the schedule. No other caller invokes the function asynchronously.',
+      CKV_AWS_173: 'The variables are names and thresholds. Secrets are in Secrets Manager.',
     });
     acknowledge(this.lateStarts, {
-      CKV_AWS_27: 'It is encrypted, with the key of SQS.',
-      'AwsSolutions-SQS3':
-        'It is where late starts of the schedule go, and is looked at by an alarm: the end of the line.',
+      CKV_AWS_27: 'The queue is encrypted with the key of SQS.',
+      'AwsSolutions-SQS3': 'The queue is itself the dead-letter queue of the schedule, and an alarm watches it.',
     });
     const schedulerRole = new Role(this, 'SchedulerRole', {
       assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
     });
     acknowledge(schedulerRole, {
       [`AwsSolutions-IAM5[Resource::<${Stack.of(this).getLogicalId(handler.node.defaultChild as CfnElement)}.Arn>:*]`]:
-        'The versions of one function; the library grants the function with them.',
+        'The library grants all versions of this one function.',
     });
     new Schedule(this, 'EveryMinute', {
       scheduleName: context.names.controller,
@@ -112,7 +111,7 @@ export class FailoverController extends Construct {
       edge,
     };
     grantJustified(handler, controllerStatements(context, places), CONTROLLER_WILDCARDS);
-    // The topic is encrypted: who speaks on it needs its key.
+    // Publishing to the encrypted topic needs its key.
     handler.addToRolePolicy(
       new PolicyStatement({
         sid: 'SpeakEncrypted',
@@ -143,7 +142,10 @@ export class FailoverController extends Construct {
   }
 }
 
-/** Checkers all over the world look at Oregon. No record knows of it: attached, it would fail back by itself. */
+/**
+ * Route 53 health checkers in many countries probe Oregon. The health check is attached to no record, because Route 53 would
+ * then fail back automatically.
+ */
 function witness(scope: Construct, { config }: RegionContext): CfnHealthCheck {
   return new CfnHealthCheck(scope, 'Witness', {
     healthCheckConfig: {

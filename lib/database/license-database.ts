@@ -12,8 +12,8 @@ import { type DatabaseFoundation, POSTGRES_PORT, POSTGRES_VERSION } from './data
 import { followerSettings } from './follower-settings';
 
 /**
- * Never both regions at once, and not in the hours of the backups. The one thing that a follower cannot be made with: the
- * runbook gives it back at the end of a failback.
+ * Different days for the two regions, outside of the backup windows. RDS cannot set the window when it creates a
+ * follower, so the runbook restores it at the end of a failback.
  */
 const MAINTENANCE_WINDOWS: Readonly<Record<Region, string>> = {
   oregon: 'tue:09:00-tue:09:30',
@@ -24,14 +24,14 @@ export interface LicenseDatabaseProps {
   readonly context: RegionContext;
   readonly foundation: DatabaseFoundation;
   readonly key: IKey;
-  /** The owner's login; the standby region's database takes it over from the one that it follows. */
+  /** The login of the owner. A follower has the login of its source. */
   readonly owner: ISecret;
 }
 
 /**
- * A region's license database: RDS for PostgreSQL under a fixed identifier. In Oregon it is made as a primary, in
- * Virginia as the follower of Oregon's, whose ARN is written down and not referred to. That is how they *begin*: roles
- * change at run time, and CloudFormation does not look. Nothing here depends on who is active.
+ * A region's license database: RDS for PostgreSQL under a fixed identifier. The first deploy creates Oregon's database as
+ * the primary and Virginia's as its follower, by ARN and without a reference between the stacks. Roles change at run
+ * time, outside of CloudFormation, so this construct does not depend on which region is active.
  */
 export class LicenseDatabase extends Construct {
   readonly instance: CfnDBInstance;
@@ -81,20 +81,19 @@ export class LicenseDatabase extends Construct {
           }),
     });
     this.instance.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    // Named, and not referred to: the names are what a follower that is made later goes by.
+    // The properties use names instead of references, because the controller creates later followers by these names.
     this.instance.addResourceDependency(foundation.subnets);
     this.instance.addResourceDependency(foundation.parameters);
     this.instance.node.addDependency(foundation.monitoringRole);
     acknowledge(this.instance, {
-      CKV_AWS_161:
-        'Passwords over verified TLS: logging in must not depend on another service at the moment of a failover.',
-      'AwsSolutions-RDS11': 'The port is no secret: nobody but the servers and the controller reaches it.',
+      CKV_AWS_161: 'Passwords over verified TLS: a login must not depend on another service during a failover.',
+      'AwsSolutions-RDS11': 'A default port is no risk here: only the servers and the controller can reach it.',
       ...(isPrimary
         ? {}
         : {
-            E3720: 'StorageEncrypted follows from the key; given beside a source, CloudFormation refuses it.',
-            CKV_AWS_16: 'A follower of an encrypted database is encrypted, with the key that is given here.',
-            'AwsSolutions-RDS2': 'A follower of an encrypted database is encrypted, with the key that is given here.',
+            E3720: 'The key implies StorageEncrypted. CloudFormation refuses the property together with a source.',
+            CKV_AWS_16: 'A follower of an encrypted database is encrypted with the key in this template.',
+            'AwsSolutions-RDS2': 'A follower of an encrypted database is encrypted with the key in this template.',
             'AwsSolutions-RDS13': 'A follower takes no backups; the promotion sets their retention.',
           }),
     });

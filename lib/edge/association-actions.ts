@@ -1,8 +1,8 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 
 /**
- * What it takes to see and to change which web ACL a load balancer has. WAF asks the load balancer's service too, under
- * the last three names (service authorization reference, AWS WAF V2).
+ * The actions that read and change the web ACL of a load balancer. WAF also checks the permissions of the load balancer's
+ * service, which are the last actions of the list (service authorization reference, AWS WAF V2).
  */
 export const ASSOCIATION_ACTIONS = [
   'wafv2:AssociateWebACL',
@@ -12,10 +12,10 @@ export const ASSOCIATION_ACTIONS = [
   'elasticloadbalancing:GetLoadBalancerWebACL',
 ] as const;
 
-/** A region's load balancer and the two web ACLs that it may have. */
+/** A region's load balancer and its two web ACLs, of which one is associated. */
 export type EdgeArns = Readonly<Record<'loadBalancerArn' | 'serveAclArn' | 'fenceAclArn', string>>;
 
-/** Why the statement `SetWebAcl` stands on `*`. */
+/** The reason for the wildcard of the statement `SetWebAcl`. */
 export const SET_WEB_ACL_REASON =
   'the action has no resource type, so a statement that names a load balancer never allows it';
 

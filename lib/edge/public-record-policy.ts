@@ -1,7 +1,7 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { DeploymentConfig } from '../config/deployment-config';
 
-/** To see and to change the one public record, in one way: the zone has others, and they are nobody's business here. */
+/** Permissions to read the zone and to change its public record with one action. Other records of the zone are excluded. */
 export function publicRecordStatements({ domain }: DeploymentConfig, action: 'CREATE' | 'UPSERT'): PolicyStatement[] {
   const resources = [`arn:aws:route53:::hostedzone/${domain.hostedZoneId}`];
   return [

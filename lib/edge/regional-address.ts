@@ -3,13 +3,13 @@ import { Construct } from 'constructs';
 import type { RegionContext } from '../config/region-context';
 import type { LoadBalancer } from '../service/load-balancer';
 
-/** The zone, by what the configuration says of it; nothing is looked up. */
+/** The hosted zone from the configuration, without a lookup in the account. */
 export function publicZone(scope: Construct, { config }: RegionContext): IHostedZone {
   const { hostedZoneId, zoneName } = config.domain;
   return PublicHostedZone.fromHostedZoneAttributes(scope, 'Zone', { hostedZoneId, zoneName });
 }
 
-/** `oregon.licenses.example.com`: one region, whichever is active. The public record leads to one of the two. */
+/** The record of one region, `oregon.licenses.example.com`. The public record is an alias of one of the two. */
 export class RegionalAddress extends Construct {
   constructor(
     scope: Construct,
@@ -24,7 +24,7 @@ export class RegionalAddress extends Construct {
       aliasTarget: {
         dnsName: balancer.loadBalancerDnsName,
         hostedZoneId: balancer.loadBalancerCanonicalHostedZoneId,
-        // No health decides here: a fenced region answers, and says where to go.
+        // Health checks must not change this record: a fenced region answers with the address of the active region.
         evaluateTargetHealth: false,
       },
     });

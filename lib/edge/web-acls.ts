@@ -7,42 +7,42 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../config/acknowledged';
 import type { RegionContext } from '../config/region-context';
 
-/** What probes and people may see of a fenced region; the three grant nothing. */
+/** Paths that a fenced region still serves to probes and people. None of them grants a lease. */
 export const PASSES_THE_FENCE = ['/livez', '/readyz', '/v1/status'] as const;
 
 /**
- * Rules of the core set that would block what Evergrant's own callers send, and are only counted. Each call's body is
- * checked against its schema, is never a path or an address to open, and reaches SQL as a parameter only.
+ * Rules of the core rule set that would block valid requests and therefore only count. The server validates each body
+ * against its schema, never opens it as a path or address, and passes it to SQL only as a parameter.
  */
-const ONLY_COUNTED = [
-  // License and offline files are up to 64 KiB; it begins at 8.
+const COUNTED_RULES = [
+  // License and offline files have up to 64 KiB; the rule blocks above 8 KiB.
   'SizeRestrictions_BODY',
-  // Holders, identities, names and reasons are free words: a path with `..`, a ticket's address with an IP, a `<`.
+  // Holders, identities, names and reasons are free text: a path with `..`, an address with an IP, a `<`.
   'GenericLFI_BODY',
   'GenericRFI_BODY',
   'EC2MetaDataSSRF_BODY',
   'CrossSiteScripting_BODY',
-  // What is asked for by name, a product or a holder, may end like a system's file: `agent.log`.
+  // The name of a product or a holder in a query may end like a system file: `agent.log`.
   'RestrictedExtensions_QUERYARGUMENTS',
 ];
 
 /**
- * Logs keep blocked requests only. A record for each request would cost more than the servers that answer it, and the
- * rules that are only counted match ordinary calls.
+ * The logs keep only blocked requests. A record of every request would cost more than the servers, and the counted rules
+ * match valid requests.
  */
-const ONLY_BLOCKED = {
+const BLOCKED_ONLY = {
   DefaultBehavior: 'DROP',
   Filters: [{ Behavior: 'KEEP', Requirement: 'MEETS_ANY', Conditions: [{ ActionCondition: { Action: 'BLOCK' } }] }],
 };
 
-/** Tokens stand in this header: WAF replaces it in logs and in sampled requests. */
+/** WAF replaces the header with the token in logs and in sampled requests. */
 const NO_TOKENS: CfnWebACL.DataProtectionConfigProperty = {
   dataProtections: [{ action: 'SUBSTITUTION', field: { fieldType: 'SINGLE_HEADER', fieldKeys: ['authorization'] } }],
 };
 
 /**
- * Two web ACLs for one load balancer. Which of them is associated says whether the region lets calls in; that is the
- * controller's, and stands in no template.
+ * The two web ACLs of one load balancer: one serves requests and one fences the region. The controller associates one of
+ * them at run time, so no template contains the association.
  */
 export class WebAcls extends Construct {
   readonly serve: CfnWebACL;
@@ -53,12 +53,12 @@ export class WebAcls extends Construct {
     const { names, config } = context;
     this.serve = new CfnWebACL(this, 'Serve', {
       name: names.serveAcl,
-      description: 'Lets calls in, less what is plainly hostile',
+      description: 'Allows requests, except for clearly hostile ones',
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
-      visibilityConfig: seenAs('serve'),
+      visibilityConfig: visibility('serve'),
       rules: [
-        // First, so that it binds whatever is let in below.
+        // First, so that the limit also applies to requests that a later rule allows.
         {
           name: 'rate-limit',
           priority: 0,
@@ -70,20 +70,20 @@ export class WebAcls extends Construct {
               evaluationWindowSec: 300,
             },
           },
-          visibilityConfig: seenAs('rate-limit'),
+          visibilityConfig: visibility('rate-limit'),
         },
-        // Before the rules that others keep: a failover must not wait for what they will think of its looks tomorrow.
-        looking(1),
+        // Before the managed rules, so that a change of these rules cannot block the controller's probes.
+        allowProbes(1),
         managedRules(2, 'AWSManagedRulesAmazonIpReputationList'),
         managedRules(3, 'AWSManagedRulesKnownBadInputsRuleSet'),
-        managedRules(4, 'AWSManagedRulesCommonRuleSet', ONLY_COUNTED),
+        managedRules(4, 'AWSManagedRulesCommonRuleSet', COUNTED_RULES),
       ],
       dataProtectionConfig: NO_TOKENS,
       customResponseBodies: { 'slow-down': json(SLOW_DOWN) },
     });
     this.fence = new CfnWebACL(this, 'Fence', {
       name: names.fenceAcl,
-      description: 'Answers every call with where to go instead',
+      description: 'Answers every request with the address of the active region',
       scope: 'REGIONAL',
       defaultAction: {
         block: {
@@ -94,19 +94,21 @@ export class WebAcls extends Construct {
           },
         },
       },
-      visibilityConfig: seenAs('fence'),
-      rules: [looking(0)],
+      visibilityConfig: visibility('fence'),
+      rules: [allowProbes(0)],
       dataProtectionConfig: NO_TOKENS,
-      customResponseBodies: { 'go-elsewhere': json(elsewhere(context)) },
+      customResponseBodies: { 'go-elsewhere': json(redirection(context)) },
     });
-    acknowledge(this.fence, { CKV_AWS_192: 'It blocks every request but three looks, whatever is in it.' });
+    acknowledge(this.fence, {
+      CKV_AWS_192: 'The web ACL blocks every request except three read-only paths, independent of the content.',
+    });
     this.#log('ServeLog', this.serve, `${names.serveAcl}`, { context, logKey });
     this.#log('FenceLog', this.fence, `${names.fenceAcl}`, { context, logKey });
   }
 
   #log(id: string, acl: CfnWebACL, name: string, { context, logKey }: { context: RegionContext; logKey: IKey }): void {
     const logGroup = new LogGroup(this, id, {
-      // WAF writes to no other names.
+      // WAF requires this prefix.
       logGroupName: `aws-waf-logs-${name}`,
       retention: context.config.logRetentionDays,
       encryptionKey: logKey,
@@ -123,14 +125,14 @@ export class WebAcls extends Construct {
         }),
       ],
       redactedFields: [{ singleHeader: { Name: 'authorization' } }],
-      loggingFilter: ONLY_BLOCKED,
+      loggingFilter: BLOCKED_ONLY,
     });
   }
 }
 
 const SLOW_DOWN = { status: 429, code: 'rate_limited', title: 'Too many requests from this address' };
 
-function elsewhere({ config, region, other }: RegionContext): object {
+function redirection({ config, region, other }: RegionContext): object {
   const address = `https://${regionalName(config.domain.publicName, other)}`;
   return {
     type: 'about:blank',
@@ -149,7 +151,7 @@ function json(content: object): CfnWebACL.CustomResponseBodyProperty {
   return { contentType: 'APPLICATION_JSON', content: JSON.stringify(content) };
 }
 
-function seenAs(metricName: string): CfnWebACL.VisibilityConfigProperty {
+function visibility(metricName: string): CfnWebACL.VisibilityConfigProperty {
   return { cloudWatchMetricsEnabled: true, metricName, sampledRequestsEnabled: true };
 }
 
@@ -165,11 +167,11 @@ function managedRules(priority: number, name: string, counted: readonly string[]
         ruleActionOverrides: counted.map((rule) => ({ name: rule, actionToUse: { count: {} } })),
       },
     },
-    visibilityConfig: seenAs(name),
+    visibilityConfig: visibility(name),
   };
 }
 
-function looking(priority: number): CfnWebACL.RuleProperty {
+function allowProbes(priority: number): CfnWebACL.RuleProperty {
   const path = (searchString: string): CfnWebACL.StatementProperty => ({
     byteMatchStatement: {
       fieldToMatch: { uriPath: {} },
@@ -183,6 +185,6 @@ function looking(priority: number): CfnWebACL.RuleProperty {
     priority,
     action: { allow: {} },
     statement: { orStatement: { statements: PASSES_THE_FENCE.map(path) } },
-    visibilityConfig: seenAs('looking'),
+    visibilityConfig: visibility('looking'),
   };
 }

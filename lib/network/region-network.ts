@@ -21,8 +21,8 @@ export interface RegionNetworkProps {
 }
 
 /**
- * A region's network over three zones: public subnets for the load balancer, private ones with a way out for servers
- * and controller, and isolated ones for the database. The zones are named, so that nothing is looked up to synthesize.
+ * A region's network over three zones: public subnets for the load balancer, private subnets with egress for servers and
+ * controller, and isolated subnets for the database. The configuration names the zones, so synthesis needs no lookup.
  */
 export class RegionNetwork extends Construct {
   readonly vpc: IVpc;
@@ -42,11 +42,11 @@ export class RegionNetwork extends Construct {
     });
     acknowledge(vpc, {
       'CloudFormation-Validate::W3010':
-        'The zones are the configuration: asking the account would take credentials to synthesize.',
+        'The configuration names the zones. A lookup in the account would need credentials to synthesize.',
     });
     // The library's class and interface differ in an optional member only.
     this.vpc = vpc as IVpc;
-    // Both cost nothing, and keep the authority's traffic off the NAT gateways.
+    // Gateway endpoints are free and keep DynamoDB and S3 traffic off the NAT gateways.
     vpc.addGatewayEndpoint('DynamoDb', { service: GatewayVpcEndpointAwsService.DYNAMODB });
     vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 });
     vpc.addFlowLog('Refused', {

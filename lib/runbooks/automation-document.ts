@@ -1,14 +1,14 @@
 import type { OperatorEventResult } from '@evergrant/controller/aws/operator-events';
 import type { FailbackStage } from '@evergrant/controller/core/operations';
 
-/** An order that a document gives to the controller, and what people are asked before. */
+/** An operator's request that a document sends to the controller, and the question to its approvers. */
 export interface DocumentedOrder {
   readonly order: 'failover' | 'failback';
   readonly stage?: FailbackStage;
   readonly description: string;
-  /** What the approver must know. */
+  /** The effects of the request, for the approver. */
   readonly question: string;
-  /** `hours`: a copy of a whole database. It is looked at every ten minutes once it has taken most of an hour. */
+  /** `hours` for a copy of a whole database. After most of an hour the document polls only every ten minutes. */
   readonly takes: 'minutes' | 'hours';
 }
 
@@ -20,35 +20,35 @@ export interface DocumentPlaces {
 
 type Step = Readonly<Record<string, unknown>>;
 
-/** More a loop never does; it then goes on as if its condition had ended it (user guide, aws:loop). */
-const LOOKS_MAX = 100;
-/** A look waits for half a minute by itself: 100 of them are 50 minutes, and with this pause 17 hours. */
-const PAUSE_BETWEEN_LOOKS = 'PT10M';
-/** One order for one execution: sent a second time, it is the same one. */
+/** Maximum of aws:loop. At the maximum the loop ends as if its condition were false (user guide, aws:loop). */
+const POLLS_MAX = 100;
+/** Each poll waits half a minute, so 100 polls take 50 minutes. With this pause they take 17 hours. */
+const PAUSE_BETWEEN_POLLS = 'PT10M';
+/** One request id per execution, so a repeated step sends the same request. */
 const REQUEST_ID = '{{ automation:EXECUTION_ID }}';
 
 /**
- * A Systems Manager Automation document: approval, order, and then looks until it has ended. It gives the same order as
- * the terminal does, to the same core; started a second time, it finds the stage done. It succeeds only when the
- * controller has said that it is done: what is refused, or still under way after the last look, fails it, in words.
+ * A Systems Manager Automation document: approval, request, then polls until the request has ended. It sends the same
+ * request as the `evergrant` command. A second execution finds the stage done. The execution succeeds only when the
+ * controller reports the request as done. A refused or unfinished request fails the execution with its text.
  *
- * Steps read each other's predefined output `Payload`, the text of the answer, and look for its mark.
+ * Steps search the mark of the state in the predefined output `Payload` of an earlier step.
  */
 export function automationDocument(documented: DocumentedOrder, places: DocumentPlaces): object {
   const { order, stage, description, takes } = documented;
   const { functionName, roleArn } = places;
   const what = { order, ...(stage === undefined ? {} : { stage }), by: '{{ By }}', reason: '{{ Reason }}' };
-  const look = (name: string): Step => invocation(name, functionName, { ask: REQUEST_ID });
-  const longer: readonly Step[] = [
-    looks('AwaitLonger', [
-      { name: 'Pause', action: 'aws:sleep', inputs: { Duration: PAUSE_BETWEEN_LOOKS } },
-      look('LookAgain'),
+  const poll = (name: string): Step => invocation(name, functionName, { ask: REQUEST_ID });
+  const slowPolls: readonly Step[] = [
+    pollLoop('AwaitLonger', [
+      { name: 'Pause', action: 'aws:sleep', inputs: { Duration: PAUSE_BETWEEN_POLLS } },
+      poll('LookAgain'),
     ]),
-    look('LastOutcome'),
+    poll('LastOutcome'),
     branch('EndedAfterAll', { step: 'LastOutcome', leads: { done: 'Done' }, otherwise: 'NotDoneAfterAll' }),
     failure('NotDoneAfterAll', 'LastOutcome'),
   ];
-  const patient = takes === 'hours';
+  const isSlow = takes === 'hours';
   return {
     schemaVersion: '0.3',
     description,
@@ -59,28 +59,28 @@ export function automationDocument(documented: DocumentedOrder, places: Document
       { ...invocation('Order', functionName, { ...what, requestId: REQUEST_ID }), onFailure: 'Abort' },
       branch('Taken', { step: 'Order', leads: { done: 'AwaitEnd', 'under-way': 'AwaitEnd' }, otherwise: 'Refused' }),
       failure('Refused', 'Order'),
-      looks('AwaitEnd', [look('Look')]),
-      look('Outcome'),
+      pollLoop('AwaitEnd', [poll('Look')]),
+      poll('Outcome'),
       branch('Ended', {
         step: 'Outcome',
-        leads: { done: 'Done', ...(patient ? { 'under-way': 'AwaitLonger' } : {}) },
+        leads: { done: 'Done', ...(isSlow ? { 'under-way': 'AwaitLonger' } : {}) },
         otherwise: 'NotDone',
       }),
       failure('NotDone', 'Outcome'),
-      ...(patient ? longer : []),
+      ...(isSlow ? slowPolls : []),
       { name: 'Done', action: 'aws:sleep', inputs: { Duration: 'PT1S' }, isEnd: true },
     ],
-    outputs: ['Order.Payload', 'Outcome.Payload', ...(patient ? ['LastOutcome.Payload'] : [])],
+    outputs: ['Order.Payload', 'Outcome.Payload', ...(isSlow ? ['LastOutcome.Payload'] : [])],
   };
 }
 
 const PARAMETERS = {
-  Approvers: { type: 'StringList', description: 'Names or ARNs of those who may approve' },
-  By: { type: 'String', description: 'Who asks; kept in the history', allowedPattern: '^[\\w .@-]{1,60}$' },
+  Approvers: { type: 'StringList', description: 'Names or ARNs of the people who may approve' },
+  By: { type: 'String', description: 'Name of the operator, for the history', allowedPattern: '^[\\w .@-]{1,60}$' },
   Reason: {
     type: 'String',
-    description: 'Why, in one line without quotation marks, backslashes or braces; kept in the history',
-    // It is put into the text of a call: nothing that could end the text, or be taken for one of the document's names.
+    description: 'Reason for the history, in one line without quotation marks, backslashes or braces',
+    // The text is inserted into a JSON payload, so characters that end a string or start a document variable are excluded.
     allowedPattern: '^[^"\\\\{}\\x00-\\x1f\\x7f]{1,200}$',
   },
 };
@@ -110,15 +110,15 @@ function invocation(name: string, functionName: string, payload: Readonly<Record
   };
 }
 
-/** Repeats steps, of which the last one looks, while the answer is that it is under way. */
-function looks(name: string, steps: readonly Step[]): Step {
+/** Repeats steps while the last of them, a poll, reports that the request is in progress. */
+function pollLoop(name: string, steps: readonly Step[]): Step {
   return {
     name,
     action: 'aws:loop',
     inputs: {
       Steps: steps,
-      LoopCondition: says(String(steps.at(-1)?.name), 'under-way'),
-      MaxIterations: LOOKS_MAX,
+      LoopCondition: containsState(String(steps.at(-1)?.name), 'under-way'),
+      MaxIterations: POLLS_MAX,
     },
   };
 }
@@ -135,29 +135,29 @@ function branch(name: string, { step, leads, otherwise }: Branching): Step {
     name,
     action: 'aws:branch',
     inputs: {
-      Choices: choices.map(([state, next]) => ({ NextStep: next, ...says(step, state) })),
+      Choices: choices.map(([state, next]) => ({ NextStep: next, ...containsState(step, state) })),
       Default: otherwise,
     },
   };
 }
 
-function says(
+function containsState(
   step: string,
   state: OperatorEventResult['state'],
 ): { Variable: string; Contains: OperatorEventResult['mark'] } {
   return { Variable: `{{ ${step}.Payload }}`, Contains: `order:${state}` };
 }
 
-/** No step fails with a sentence of its own but a script. */
+/** Fails the execution with the text of an earlier step. Only a script step can fail with a message. */
 function failure(name: string, step: string): Step {
   return {
     name,
     action: 'aws:executeScript',
     inputs: {
       Runtime: 'python3.11',
-      Handler: 'tell',
+      Handler: 'fail',
       InputPayload: { answer: `{{ ${step}.Payload }}` },
-      Script: "def tell(events, context):\n    raise Exception('Not done: ' + str(events['answer']))\n",
+      Script: "def fail(events, context):\n    raise Exception('Not done: ' + str(events['answer']))\n",
     },
     isEnd: true,
   };

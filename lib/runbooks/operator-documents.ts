@@ -17,41 +17,43 @@ export interface OperatorDocumentsProps {
 
 const FAILOVER: DocumentedOrder = {
   order: 'failover',
-  description: 'Evergrant: fail over to Virginia by hand',
+  description: 'Evergrant: manual failover to Virginia',
   question:
-    'Moves authority from Oregon to Virginia, now, whether Oregon is well or not. If its database answers, nothing is lost. Coming back is a failback, stage by stage.',
+    'Moves authority from Oregon to Virginia now, even when Oregon is healthy. Nothing is lost if its database responds. The way back is a failback in stages.',
   takes: 'minutes',
 };
 
-/** What each stage of a failback asks its approver; the runbook has the whole story, under coming-back. */
+/** The question of each failback stage to its approver. The runbook describes the stages. */
 const STAGES: Readonly<Record<FailbackStage, Pick<DocumentedOrder, 'question' | 'takes'>>> = {
-  'confirm-fence': { question: 'Confirms that Oregon is fenced. Customers notice nothing.', takes: 'minutes' },
+  'confirm-fence': { question: 'Confirms that Oregon is fenced. Customers are not affected.', takes: 'minutes' },
   'archive-database': {
-    question: "Renames Oregon's old database, so that it is kept for reconciliation. Its servers lose it.",
+    question: "Renames Oregon's old database and keeps it for reconciliation. Oregon's servers lose their database.",
     takes: 'minutes',
   },
   follow: {
-    question: "Makes a new database in Oregon that follows Virginia's. Customers notice nothing; it may take hours.",
+    question:
+      "Creates a new database in Oregon that follows Virginia's. Customers are not affected. It may take hours.",
     takes: 'hours',
   },
   switchover: {
-    question: 'Virginia stops granting, Oregon takes over, nothing is lost. No new checkouts for some minutes.',
+    question:
+      'Virginia stops granting, Oregon takes over, and nothing is lost. New checkouts are refused for some minutes.',
     takes: 'minutes',
   },
   'restore-follower': {
     question:
-      "Renames Virginia's database and makes it anew as Oregon's follower. Customers notice nothing; it may take hours.",
+      "Renames Virginia's database and creates a new one as Oregon's follower. Customers are not affected. It may take hours.",
     takes: 'hours',
   },
-  arm: { question: 'From here on it fails over by itself again.', takes: 'minutes' },
+  arm: { question: 'Arms the automation: the controller may fail over automatically again.', takes: 'minutes' },
 };
 
-/** The runbook's buttons: a document for the failover by hand, and one for each stage of a failback. */
+/** The Systems Manager documents of the runbook: one for the manual failover and one for each failback stage. */
 export class OperatorDocuments extends Construct {
   constructor(scope: Construct, id: string, { context, controller, key }: OperatorDocumentsProps) {
     super(scope, id);
     const { config } = context;
-    // Systems Manager sends approvals only to topics whose names begin like this.
+    // Systems Manager sends approvals only to topics with this prefix.
     const topic = new Topic(this, 'Approvals', {
       topicName: `Automation-${config.deployment}`,
       displayName: 'Evergrant: approvals',
@@ -59,7 +61,7 @@ export class OperatorDocuments extends Construct {
       masterKey: key,
     });
     for (const email of config.alerts.emails) topic.addSubscription(new EmailSubscription(email));
-    // Only for documents that this account runs: the service runs those of others too.
+    // Only for executions in this account, because the service principal acts for every account.
     const conditions = { StringEquals: { 'aws:SourceAccount': config.account } };
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('ssm.amazonaws.com', { conditions }) });
     role.addToPolicy(

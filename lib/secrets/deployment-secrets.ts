@@ -11,13 +11,13 @@ export interface DeploymentSecrets {
   readonly owner: ISecret;
   readonly server: ISecret;
   readonly controller: ISecret;
-  /** The first API token: with it an administrator makes the others. */
+  /** The first API token. An administrator uses it to create the others. */
   readonly administrator: ISecret;
 }
 
 /**
- * Made in Oregon and replicated to Virginia, whose copy is there when Oregon is not. The follower keeps the passwords
- * of the database it follows, so both regions log in with the same ones.
+ * The secrets, created in Oregon and replicated to Virginia so that Virginia does not depend on Oregon. A follower has the
+ * passwords of its source, so both regions use the same passwords.
  */
 export class PrimarySecrets extends Construct implements DeploymentSecrets {
   readonly owner: ISecret;
@@ -37,27 +37,27 @@ export class PrimarySecrets extends Construct implements DeploymentSecrets {
           excludePunctuation: true,
         },
         replicaRegions: [{ region: AWS_REGION_OF.virginia }],
-        // Not when its own making is rolled back: the name would be taken when it is made again.
+        // A rollback of the creation deletes the secret, because a retained secret would block its name for the next deploy.
         removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       });
       acknowledge(secret, {
         CKV_AWS_149:
-          'Each region encrypts its copy with its own service key: a key of ours would have to be known across the regions.',
+          'Each region encrypts its replica with its own service key. A customer key would couple the regions.',
         'AwsSolutions-SMG4':
-          'A password is changed on two databases of which one cannot be written: docs/deploy.md says how, and a human does it.',
+          'Automatic rotation cannot write to the follower. docs/deploy.md describes the manual rotation.',
       });
       // The library's class and interface differ in an optional member only.
       return secret as ISecret;
     };
     this.owner = make('owner', { username: 'evergrant_owner', dbname: DATABASE_NAME }, 'databasePassword');
-    // The keys that sign lease tokens are added once, by the setup.
+    // The setup function adds the signing keys of lease tokens once.
     this.server = make('server', {}, 'databasePassword');
     this.controller = make('controller', { username: 'evergrant_controller', dbname: DATABASE_NAME }, 'password');
     this.administrator = make('administrator', {}, 'token');
   }
 }
 
-/** The copies in the standby region, under the same names. */
+/** The replicas in the standby region, under the same names. */
 export class ReplicatedSecrets extends Construct implements DeploymentSecrets {
   readonly owner: ISecret;
   readonly server: ISecret;
@@ -73,12 +73,12 @@ export class ReplicatedSecrets extends Construct implements DeploymentSecrets {
   }
 }
 
-/** The owner's password as CloudFormation fetches it when it makes the database; it never stands in a template. */
+/** A dynamic reference to the owner's password. CloudFormation resolves it, so the template never contains the password. */
 export function ownerPassword(secret: ISecret): SecretValue {
   return SecretValue.secretsManager(secret.secretArn, { jsonField: 'databasePassword' });
 }
 
-/** A secret's ARN ends in six characters that nobody predicts. */
+/** The ARN pattern of a secret: Secrets Manager appends six random characters. */
 export function secretArnPattern(awsRegion: string, account: string, name: string): string {
   return `arn:aws:secretsmanager:${awsRegion}:${account}:secret:${name}-??????`;
 }

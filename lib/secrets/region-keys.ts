@@ -4,16 +4,16 @@ import { Alias, Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import type { RegionContext } from '../config/region-context';
 
-/** A region's own keys. Neither region's data needs a key of the other one to be read. */
+/** The keys of a region. The data of one region is readable without the keys of the other region. */
 export class RegionKeys extends Construct {
-  /** Encrypts the database, and the copy of it that a follower is made from. */
+  /** Encrypts the database and the snapshot from which a follower is created. */
   readonly database: Key;
   /** Encrypts logs and alerts. */
   readonly telemetry: Key;
 
   constructor(scope: Construct, id: string, { names, awsRegion, config }: RegionContext) {
     super(scope, id);
-    // Kept, but for one whose own making is rolled back: nothing has been encrypted with it.
+    // Keys are retained, except when their creation is rolled back, because no data is encrypted with them yet.
     const removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
     this.database = new Key(this, 'Database', {
       description: `${config.deployment}: the license database in ${awsRegion}`,
@@ -27,7 +27,7 @@ export class RegionKeys extends Construct {
       removalPolicy,
     });
     this.telemetry.grantEncryptDecrypt(new ServicePrincipal(`logs.${awsRegion}.amazonaws.com`));
-    // Alarms could not speak on an encrypted topic otherwise.
+    // CloudWatch alarms need the key to publish to the encrypted topic.
     this.telemetry.grantEncryptDecrypt(new ServicePrincipal('cloudwatch.amazonaws.com'));
   }
 }

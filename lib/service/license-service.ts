@@ -41,12 +41,12 @@ export interface LicenseServiceProps {
   readonly logKey: IKey;
 }
 
-/** How often a server writes its numbers into its log, where CloudWatch reads them. */
+/** How often a server logs its metrics, from which CloudWatch extracts them. */
 const METRICS_EVERY_MS = 60_000;
 
 /**
- * The license servers of a region. The standby's run all the time, warm, beside their follower: that they grant is their
- * own finding, never something that they are told.
+ * The license servers of a region. The servers of the standby region run all the time beside their follower. A server
+ * decides from its database and its proof of authority whether it grants; no template or command sets it.
  */
 export class LicenseService extends Construct {
   readonly cluster: Cluster;
@@ -119,7 +119,7 @@ export class LicenseService extends Construct {
         sid: 'RenewAuthority',
         actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:PutItem', 'dynamodb:Query'],
         resources: [authorityTableArn(config, awsRegion)],
-        // The servers renew the authority record and add checkpoints; what the controllers remember they only read.
+        // The servers renew the authority record and add checkpoints. They only read the controllers' records.
         conditions: {
           'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['authority', 'checkpoint', 'checkpoint-newest'] },
         },
@@ -136,7 +136,7 @@ export class LicenseService extends Construct {
     return task;
   }
 
-  /** Run by hand, once a release, in the region that is active: docs/deploy.md. */
+  /** The operator runs it once per release in the active region, see docs/deploy.md. */
   #migrationTask(): FargateTaskDefinition {
     const { secrets } = this.#props;
     const task = this.#task('Migration', 256, 512);
@@ -164,8 +164,9 @@ export class LicenseService extends Construct {
       runtimePlatform: { cpuArchitecture: CpuArchitecture.ARM64, operatingSystemFamily: OperatingSystemFamily.LINUX },
     });
     acknowledge(task, {
-      'AwsSolutions-ECS2': 'The variables are names and addresses; what is secret comes from Secrets Manager.',
-      'AwsSolutions-IAM5[Resource::*]': 'ecr:GetAuthorizationToken knows no resources; everything else is named.',
+      'AwsSolutions-ECS2': 'The variables are names and addresses. Secrets come from Secrets Manager.',
+      'AwsSolutions-IAM5[Resource::*]':
+        'ecr:GetAuthorizationToken has no resource types. All other statements name their resources.',
     });
     return task;
   }
@@ -192,13 +193,13 @@ function serverEnvironment({ config, names, region, awsRegion }: RegionContext):
   return {
     EVERGRANT_REGION: region,
     EVERGRANT_HOST: '0.0.0.0',
-    // The load balancer ends TLS; nothing else reaches the servers.
+    // The load balancer terminates TLS, and only the load balancer can reach the servers.
     EVERGRANT_TLS_ENDS_BEFORE: 'yes',
     EVERGRANT_TRUSTED_PROXIES: config.network[region].cidr,
     EVERGRANT_PORT_LISTEN: String(SERVER_PORT),
     EVERGRANT_AUTHORITY_TABLE: names.authorityTable,
     EVERGRANT_AUTHORITY_AWS_REGION: awsRegion,
-    // RDS names the connection of its own follower; nothing else may stream from this database.
+    // RDS chooses the connection name of its follower, and no other client can stream from this database.
     EVERGRANT_FOLLOWER_NAME: '%',
     EVERGRANT_REGION_ADDRESSES: JSON.stringify(addresses),
     EVERGRANT_AUTHORITY_LEASE_MS: String(authorityLeaseMs),
@@ -208,20 +209,20 @@ function serverEnvironment({ config, names, region, awsRegion }: RegionContext):
   };
 }
 
-/** What packages/server/Dockerfile copies. */
+/** The folders and files that packages/server/Dockerfile copies. */
 const IMAGE_FOLDERS = ['authority-store', 'core', 'formats', 'server'].map((name) => `packages/${name}`);
 const IMAGE_FILES = [
   ...['packages', 'scripts', 'scripts/build.js'],
   ...['package.json', 'package-lock.json', '.npmrc', 'tsconfig.base.json'],
 ];
 
-/** An image that is built is described by its sources, so synthesizing needs no Docker: deploying does. */
+/** The container image. An image asset is identified by its sources, so only the deploy needs Docker. */
 function imageOf(image: string): ContainerImage {
   if (image !== 'build') return ContainerImage.fromRegistry(image);
   return ContainerImage.fromAsset(join(__dirname, '../..'), {
     file: 'packages/server/Dockerfile',
     platform: Platform.LINUX_ARM64,
-    // Everything but what the Dockerfile copies; a folder and what is in it are two patterns.
+    // Excludes everything that the Dockerfile does not copy. A folder and its contents are two patterns.
     exclude: [
       '**',
       ...IMAGE_FOLDERS.flatMap((folder) => [`!${folder}`, `!${folder}/**`]),

@@ -26,7 +26,7 @@ export interface LoadBalancerProps {
   readonly zone: IHostedZone;
 }
 
-/** A region's router: TLS in front, and the servers that live behind it. Life is asked of `/livez`, not of the database. */
+/** The router of a region: terminates TLS and forwards to the healthy servers. The health check `/livez` needs no database. */
 export class LoadBalancer extends Construct {
   readonly balancer: ApplicationLoadBalancer;
   readonly listener: ApplicationListener;
@@ -51,10 +51,10 @@ export class LoadBalancer extends Construct {
       deletionProtection: true,
       dropInvalidHeaderFields: true,
       desyncMitigationMode: DesyncMitigationMode.STRICTEST,
-      // A session (WebSocket) is longer silent than a call.
+      // Longer than the keep-alive interval of a WebSocket session.
       idleTimeout: Duration.seconds(120),
     });
-    // When the web ACL cannot be asked, nobody comes in: a fence must not open by itself.
+    // Without an answer of WAF, requests are blocked, so a WAF outage cannot open a fence.
     this.balancer.setAttribute('waf.fail_open.enabled', 'false');
     this.balancer.logAccessLogs(this.#logBucket(context) as IBucket, 'balancer');
     this.targets = new ApplicationTargetGroup(this, 'Servers', {
@@ -87,16 +87,16 @@ export class LoadBalancer extends Construct {
       description: 'the load balancer',
       allowAllOutbound: false,
     });
-    group.addIngressRule(Peer.anyIpv4(), Port.tcp(443), 'Control Rooms call from everywhere');
+    group.addIngressRule(Peer.anyIpv4(), Port.tcp(443), 'Control Rooms connect from any address');
     acknowledge(group, {
-      'AwsSolutions-EC23': 'A public service: Control Rooms all over the world call it, through the web ACL.',
+      'AwsSolutions-EC23': 'The service is public: Control Rooms worldwide call it through the web ACL.',
     });
     return group;
   }
 
   #logBucket({ config }: RegionContext): Bucket {
     const bucket = new Bucket(this, 'AccessLogs', {
-      // The load balancer can write with no other encryption than this.
+      // Access logs support only this encryption.
       encryption: BucketEncryption.S3_MANAGED,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
@@ -106,7 +106,7 @@ export class LoadBalancer extends Construct {
       ],
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    const reason = 'This is where access logs go; a log of the log has no end.';
+    const reason = 'The bucket itself receives the access logs.';
     acknowledge(bucket, { 'AwsSolutions-S1': reason, CKV_AWS_18: reason });
     return bucket;
   }

@@ -12,7 +12,7 @@ import { managedPolicyFinding } from '../config/justified-wildcards';
 const ROOT = join(__dirname, '../..');
 
 export interface BundledFunctionProps extends Omit<NodejsFunctionProps, 'entry' | 'runtime' | 'bundling' | 'logGroup'> {
-  /** Path of the handler's source from the project's folder. */
+  /** Path of the handler's source from the project folder. */
   readonly source: string;
   readonly functionName: string;
   readonly config: DeploymentConfig;
@@ -20,7 +20,7 @@ export interface BundledFunctionProps extends Omit<NodejsFunctionProps, 'entry' 
   readonly logKey?: IKey;
 }
 
-/** A function of this project: bundled by the esbuild that the lock file names, without Docker, and small. */
+/** A Lambda function of this project, bundled without Docker by the esbuild version of the lock file. */
 export function bundledFunction(
   scope: Construct,
   id: string,
@@ -52,19 +52,20 @@ export function bundledFunction(
       metafile: false,
       target: 'node24',
       format: OutputFormat.CJS,
-      // pg tries its native twin first; the SDK comes with the bundle, so that it is the version that was tested.
+      // pg tries to load pg-native first. The bundle contains the SDK, so that the tested version runs.
       externalModules: ['pg-native', 'cloudflare:sockets'],
       mainFields: ['module', 'main'],
     },
   });
-  // The library writes down a dependency that a reference makes already.
-  acknowledge(bundled, { W3005: 'the library' });
+  // The library adds an explicit dependency although a reference implies it.
+  acknowledge(bundled, { W3005: 'The library adds the redundant dependency.' });
   const role = bundled.role;
-  if (role === undefined) throw new Error('a function without a role');
+  if (role === undefined) throw new Error('the function has no role');
   acknowledge(role, {
-    [managedPolicyFinding('service-role/AWSLambdaBasicExecutionRole')]: 'What AWS keeps for writing logs.',
-    [managedPolicyFinding('service-role/AWSLambdaVPCAccessExecutionRole')]: 'What AWS keeps for standing in a network.',
-    'AwsSolutions-IAM5[Resource::*]': `X-Ray's and the network interfaces' actions know no resources (${Stack.of(scope).stackName}).`,
+    [managedPolicyFinding('service-role/AWSLambdaBasicExecutionRole')]: 'The AWS managed policy for writing logs.',
+    [managedPolicyFinding('service-role/AWSLambdaVPCAccessExecutionRole')]:
+      'The AWS managed policy for functions in a VPC.',
+    'AwsSolutions-IAM5[Resource::*]': `The actions of X-Ray and of network interfaces have no resource types (${Stack.of(scope).stackName}).`,
   });
   return bundled;
 }

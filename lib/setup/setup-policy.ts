@@ -13,7 +13,7 @@ import { publicRecordStatements } from '../edge/public-record-policy';
 /** A wildcard in a setup statement, and why it must be there. */
 export const SETUP_WILDCARDS: WildcardReasons = { SetWebAcl: SET_WEB_ACL_REASON };
 
-/** What every setup may do with the authority table: read who is active, and what places say of themselves; say it. */
+/** Permissions of every setup function on the authority table: read the authority record, read and publish region resources. */
 export function introductionStatements(config: DeploymentConfig, awsRegion: string): PolicyStatement[] {
   const resources = [authorityTableArn(config, awsRegion)];
   return [
@@ -32,7 +32,7 @@ export function introductionStatements(config: DeploymentConfig, awsRegion: stri
   ];
 }
 
-/** What only the authority stack's setup does: the first epoch, and the controllers' empty memory. */
+/** Permissions of the authority stack's setup function: create the first epoch and the empty control record. */
 export function seedStatements(config: DeploymentConfig, awsRegion: string): PolicyStatement[] {
   return [
     new PolicyStatement({
@@ -44,7 +44,7 @@ export function seedStatements(config: DeploymentConfig, awsRegion: string): Pol
   ];
 }
 
-/** What a region's setup may do, once: associate a web ACL where there is none. */
+/** Permissions of a region's setup function: associate a web ACL when none is associated. */
 export function associationStatements(edge: EdgeArns): PolicyStatement[] {
   return [
     new PolicyStatement({ sid: 'WebAcls', actions: [...ASSOCIATION_ACTIONS], resources: Object.values(edge) }),
@@ -52,7 +52,7 @@ export function associationStatements(edge: EdgeArns): PolicyStatement[] {
   ];
 }
 
-/** What only Oregon's setup does: the first public record, and the key that signs lease tokens. */
+/** Permissions of Oregon's setup function: create the public record and the signing key of lease tokens. */
 export function primarySetupStatements(config: DeploymentConfig, serverSecretArn: string): PolicyStatement[] {
   return [
     ...publicRecordStatements(config, 'CREATE'),

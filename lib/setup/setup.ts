@@ -11,13 +11,13 @@ import { introductionStatements, SETUP_WILDCARDS } from './setup-policy';
 export interface SetupProps {
   readonly config: DeploymentConfig;
   readonly awsRegion: string;
-  /** Names the function: one a stack. */
+  /** Part of the function's name. Each stack has one setup function. */
   readonly stack: string;
-  /** What this stack's setup may do beside reading and introducing itself in the authority table. */
+  /** Permissions in addition to those of every setup function. */
   readonly statements?: readonly PolicyStatement[];
 }
 
-/** The function behind a stack's custom resources, and the making of them. */
+/** The setup function of a stack and the custom resources that it handles. */
 export class Setup extends Construct {
   readonly #function: IFunction;
   readonly #props: SetupProps;
@@ -30,23 +30,23 @@ export class Setup extends Construct {
       source: 'lambda/setup/handler.ts',
       functionName: `${config.deployment}-setup-${stack}`,
       config,
-      description: 'Seeds, once, what the failover controller changes afterwards',
-      // It tries for three minutes: lambda/setup/retry.ts.
+      description: 'Creates, once, the records that the failover controller changes afterwards',
+      // lambda/setup/retry.ts retries for three minutes.
       timeout: Duration.seconds(240),
     });
     acknowledge(handler, {
-      CKV_AWS_115: 'It runs when a stack changes; a new account has no concurrency to reserve.',
-      CKV_AWS_116: 'CloudFormation waits for its answer and asks again; there is nothing to keep.',
-      CKV_AWS_117: 'It calls AWS services only, and must work before there is a network.',
+      CKV_AWS_115: 'The function runs only when a stack changes, and a new account has no concurrency to reserve.',
+      CKV_AWS_116: 'CloudFormation waits for the response and retries.',
+      CKV_AWS_117: 'The function calls AWS services only and runs before the VPC exists.',
     });
     acknowledge(this.node.findChild('FunctionLog'), {
-      CKV_AWS_158: 'It says what was seeded, under names that stand in the template; the service encrypts it.',
+      CKV_AWS_158: 'The log contains only names that the template contains too. The service encrypts it.',
     });
     grantJustified(handler, [...introductionStatements(config, awsRegion), ...statements], SETUP_WILDCARDS);
     this.#function = handler;
   }
 
-  /** One piece of setup, see lambda/setup. Its properties must not say who is active: they would change with that. */
+  /** One custom resource, see lambda/setup. Its properties must not depend on the active region, which changes at run time. */
   resource(id: string, kind: string, properties: Readonly<Record<string, string>>): CustomResource {
     const { config, awsRegion } = this.#props;
     return new CustomResource(this, id, {
