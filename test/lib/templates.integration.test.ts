@@ -165,7 +165,7 @@ describe('stateful things are kept', () => {
 describe('an account', () => {
   it('has one deployment, and the configuration says so: stacks and metrics are named alike in each', () => {
     const text = readFileSync(join(ROOT, 'deployment.config.ts'), 'utf8');
-    expect(text).toContain('One deployment an account');
+    expect(text).toContain('An account holds one deployment');
     expect(Object.values(STACKS).join(' ')).not.toContain(config.deployment);
   });
 });
@@ -282,10 +282,10 @@ describe('there is an alarm', () => {
 
 describe('dashboards', () => {
   it.each([
-    'Servers that live, servers that grant',
-    'Uptime',
+    'Healthy servers and granting servers',
+    'Availability',
     'Grants and denials',
-    'Calls and failures',
+    'Requests and 5xx responses',
     'Response times',
     'Database',
     'Replication',
