@@ -1,4 +1,4 @@
-/** The public address's process: `GET/PUT /_edge/target`, `/console`; everything else goes to the target region. */
+/** The process of the public address: `GET/PUT /_edge/target`, `/console`; all other requests go to the target region. */
 import { LOOPBACK, REGIONS } from './layout';
 import { PROFILES, type Profile } from './profiles';
 import { EnvironmentReader } from './proxy/environment';
@@ -21,17 +21,17 @@ function readEnvironment() {
 runProcess('edge', async (logger) => {
   const environment = readEnvironment();
   const edge = new PublicEdge({ ...environment, timeouts: EDGE_TIMEOUTS[environment.profile], logger });
-  const service = new ProxyServer({
+  const server = new ProxyServer({
     port: environment.port,
     respond: edge.respond,
     upgrade: edge.upgrade,
     logger,
   });
-  await service.listen();
-  logger.info({ target: edge.target, address: `http://${LOOPBACK}:${service.port}` }, 'listening');
+  await server.listen();
+  logger.info({ target: edge.target, address: `http://${LOOPBACK}:${server.port}` }, 'listening');
   return {
     close: async () => {
-      await service.close();
+      await server.close();
       await edge.close();
     },
   };

@@ -1,4 +1,4 @@
-/** A region's router process: `GET/PUT /_router/acl`, `GET /_router/targets`; everything else goes to the servers. */
+/** The router process of a region: `GET/PUT /_router/acl`, `GET /_router/targets`; all other requests go to servers. */
 import { LOOPBACK, REGIONS } from './layout';
 import { PROFILES, type Profile } from './profiles';
 import { EnvironmentReader } from './proxy/environment';
@@ -26,18 +26,18 @@ function readEnvironment() {
 runProcess('router', async (logger) => {
   const environment = readEnvironment();
   const router = new RegionRouter({ ...environment, timeouts: ROUTER_TIMEOUTS[environment.profile], logger });
-  const service = new ProxyServer({
+  const server = new ProxyServer({
     port: environment.port,
     respond: router.respond,
     upgrade: router.upgrade,
     logger,
   });
-  await service.listen();
+  await server.listen();
   router.start();
-  logger.info({ region: environment.region, address: `http://${LOOPBACK}:${service.port}` }, 'listening');
+  logger.info({ region: environment.region, address: `http://${LOOPBACK}:${server.port}` }, 'listening');
   return {
     close: async () => {
-      await service.close();
+      await server.close();
       await router.close();
     },
   };

@@ -1,4 +1,4 @@
-/** The witness process in Ohio: sees Oregon from outside both regions and says what it sees at `GET /view`. */
+/** The witness process in Ohio: observes Oregon from outside both regions and serves the result at `GET /view`. */
 import { LOOPBACK } from './layout';
 import { PROFILES, type Profile } from './profiles';
 import { EnvironmentReader } from './proxy/environment';
@@ -21,20 +21,20 @@ runProcess('witness', async (logger) => {
   const observer = new WitnessObserver({
     oregonUrl,
     timeouts: WITNESS_TIMEOUTS[profile],
-    onChange: (now, before, because) => {
-      if (now === 'down') logger.warn({ because, announce: `the witness sees Oregon's application down (${because})` });
-      else if (now === 'up') logger.info({ because, announce: "the witness sees Oregon's application up" });
-      else logger.info({ before, because }, 'in doubt');
+    onChange: ({ now, before, reason }) => {
+      if (now === 'down') logger.warn({ reason, announce: `the witness sees Oregon's application down (${reason})` });
+      else if (now === 'up') logger.info({ reason, announce: "the witness sees Oregon's application up" });
+      else logger.info({ before, reason }, 'the state is unknown');
     },
   });
-  const service = new ProxyServer({ port, respond: observer.respond, logger });
-  await service.listen();
+  const server = new ProxyServer({ port, respond: observer.respond, logger });
+  await server.listen();
   observer.start();
-  logger.info({ address: `http://${LOOPBACK}:${service.port}` }, 'listening');
+  logger.info({ address: `http://${LOOPBACK}:${server.port}` }, 'listening');
   return {
     close: async () => {
       observer.stop();
-      await service.close();
+      await server.close();
     },
   };
 });

@@ -4,41 +4,40 @@ import { REGIONS } from '../layout';
 import { writeFileAtomically } from '../world/files';
 
 /**
- * A region's web ACL: `serve` lets requests through, `fence` answers every one of them with where to go instead
- * (the architecture's phase "Fence"). It is kept in a file, so a router that comes back after days is as fenced as the
- * one that went.
+ * The web ACL of a region: `serve` passes requests on, `fence` answers each with the address of the active region (phase
+ * "fence" of a failover). It is stored in a file, so a router that restarts after days is still fenced.
  */
 export interface Acl {
   readonly acl: 'serve' | 'fence';
-  /** Where licenses are granted now, as the last one who set this knew it. */
+  /** The active region, as recorded by the last change of this ACL. */
   readonly activeRegion: Region | null;
   readonly activeAddress: string | null;
 }
 
-export type AclReading =
+export type AclReadResult =
   | { readonly kind: 'read'; readonly acl: Acl }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'unreadable'; readonly because: string };
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
-export type AclParsing =
+export type AclParseResult =
   | { readonly kind: 'parsed'; readonly acl: Acl }
-  | { readonly kind: 'invalid'; readonly field: string; readonly because: string };
+  | { readonly kind: 'invalid'; readonly field: string; readonly reason: string };
 
-const invalid = (field: string, because: string): AclParsing => ({ kind: 'invalid', field, because });
+const invalid = (field: string, reason: string): AclParseResult => ({ kind: 'invalid', field, reason });
 
 const isRegion = (value: unknown): value is Region => REGIONS.some((region) => region === value);
 
-/** Reads an ACL from JSON. An address that is left out is the active region's own. */
-export function parseAcl(value: Record<string, unknown>, addresses: Readonly<Record<Region, string>>): AclParsing {
+/** Parses an ACL from JSON. An omitted address defaults to the active region's address. */
+export function parseAcl(value: Record<string, unknown>, addresses: Readonly<Record<Region, string>>): AclParseResult {
   const { acl, activeRegion = null, activeAddress } = value;
-  if (acl !== 'serve' && acl !== 'fence') return invalid('acl', 'acl is serve or fence.');
+  if (acl !== 'serve' && acl !== 'fence') return invalid('acl', 'acl must be serve or fence.');
   if (activeRegion !== null && !isRegion(activeRegion)) {
-    return invalid('activeRegion', `activeRegion is ${REGIONS.join(' or ')}, or null.`);
+    return invalid('activeRegion', `activeRegion must be ${REGIONS.join(' or ')}, or null.`);
   }
   const address = activeAddress ?? (activeRegion === null ? null : addresses[activeRegion]);
-  if (address !== null && typeof address !== 'string')
-    return invalid('activeAddress', 'activeAddress is a URL or null.');
-  if (address !== null && !URL.canParse(address)) return invalid('activeAddress', 'activeAddress is not a URL.');
+  if (address !== null && (typeof address !== 'string' || !URL.canParse(address))) {
+    return invalid('activeAddress', 'activeAddress must be a URL or null.');
+  }
   return { kind: 'parsed', acl: { acl, activeRegion, activeAddress: address } };
 }
 
@@ -51,20 +50,20 @@ export class AclFile {
     this.#addresses = addresses;
   }
 
-  read(): AclReading {
+  read(): AclReadResult {
     try {
       const value = JSON.parse(readFileSync(this.#file, 'utf8')) as Record<string, unknown>;
-      const parsing = parseAcl(value, this.#addresses);
-      return parsing.kind === 'parsed'
-        ? { kind: 'read', acl: parsing.acl }
-        : { kind: 'unreadable', because: parsing.because };
+      const parsed = parseAcl(value, this.#addresses);
+      return parsed.kind === 'parsed'
+        ? { kind: 'read', acl: parsed.acl }
+        : { kind: 'unreadable', reason: parsed.reason };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
-      return { kind: 'unreadable', because: (error as Error).message };
+      return { kind: 'unreadable', reason: (error as Error).message };
     }
   }
 
-  /** On disk when it returns. */
+  /** The content is on disk when this returns. */
   write(acl: Acl): void {
     writeFileAtomically(this.#file, `${JSON.stringify(acl)}\n`);
   }

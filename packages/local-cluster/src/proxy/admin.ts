@@ -5,9 +5,9 @@ import type { Reply, RequestContext } from './request-context';
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /**
- * Guards the doors through which a region is fenced and traffic is moved.
+ * Protects the administrative routes of the router and the edge.
  *
- * @returns a function that returns a 401 or 403 problem for whoever may not pass, and undefined for the administrator.
+ * @returns a function that returns a 401 or 403 problem, or undefined when the request has the administrator's token.
  */
 export function adminGuard(adminToken: string): (request: RequestContext) => Reply | undefined {
   const expected = digest(adminToken);
@@ -17,13 +17,13 @@ export function adminGuard(adminToken: string): (request: RequestContext) => Rep
       const reply = problem({ status: 401, code: 'unauthenticated', title: 'An administrator token is required' });
       return { ...reply, headers: { ...reply.headers, 'www-authenticate': 'Bearer' } };
     }
-    // Digests have one length and differ everywhere when the tokens differ anywhere: the time tells nothing.
+    // Comparing digests takes constant time and does not depend on the token's length.
     if (timingSafeEqual(digest(token), expected)) return undefined;
-    return problem({ status: 403, code: 'forbidden', title: 'This token may not do that' });
+    return problem({ status: 403, code: 'forbidden', title: 'The token does not permit this operation' });
   };
 }
 
-/** The body as JSON; undefined when it is not a JSON object. */
+/** The body as a JSON object; undefined when it is none. */
 export function jsonBody(request: RequestContext): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(request.body?.toString('utf8') ?? '');

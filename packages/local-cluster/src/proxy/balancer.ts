@@ -1,4 +1,4 @@
-import { Liveness, type LivenessState } from './liveness';
+import { Liveness, type LivenessChange, type LivenessState } from './liveness';
 import { Upstream } from './upstream';
 import type { UpstreamTls } from './upstream-tls';
 
@@ -20,39 +20,43 @@ export interface BalancerOptions {
   readonly probeTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly tls?: UpstreamTls | undefined;
-  readonly onChange: (target: TargetDefinition, now: LivenessState, before: LivenessState, because: string) => void;
+  readonly onChange: (target: TargetDefinition, change: LivenessChange) => void;
 }
 
-/** Failures in a row before a server that accepts connections but does not answer counts as down. */
+/** Consecutive failures after which a server that accepts connections but does not answer is down. */
 const PROBE_FAILURES_BEFORE_DOWN = 2;
 
-/** A server in doubt is tried after those that are up, and one that is said to be down only as a last resort. */
+/** Servers are tried in this order: those that are down come last. */
 const RANK: Record<LivenessState, number> = { up: 0, unknown: 1, down: 2 };
 
-/** The servers of a region: who lives, and whose turn it is. */
+/** Probes the servers of a region and selects the one for the next request. */
 export class Balancer {
   readonly targets: readonly Target[];
   #turn = 0;
 
   constructor(options: BalancerOptions) {
-    this.targets = options.targets.map((definition) => ({
-      name: definition.name,
-      upstream: new Upstream({
-        url: definition.url,
-        proxyName: options.proxyName,
-        connectTimeoutMs: options.connectTimeoutMs,
-        tls: options.tls,
-      }),
-      liveness: new Liveness({
-        url: `${definition.url}/livez`,
-        everyMs: options.probeEveryMs,
-        timeoutMs: options.probeTimeoutMs,
-        tls: options.tls,
-        failuresBeforeDown: PROBE_FAILURES_BEFORE_DOWN,
-        downOnRefusal: true,
-        onChange: (now, before, because) => options.onChange(definition, now, before, because),
-      }),
-    }));
+    this.targets = options.targets.map((definition) => this.#createTarget(definition, options));
+  }
+
+  #createTarget(definition: TargetDefinition, options: BalancerOptions): Target {
+    const { proxyName, connectTimeoutMs, tls } = options;
+    const upstream = new Upstream({ url: definition.url, proxyName, connectTimeoutMs, tls });
+    const liveness = new Liveness({
+      url: `${definition.url}/livez`,
+      everyMs: options.probeEveryMs,
+      timeoutMs: options.probeTimeoutMs,
+      tls,
+      failuresBeforeDown: PROBE_FAILURES_BEFORE_DOWN,
+      downOnRefusal: true,
+      onChange: (change) => {
+        // Requests that wait for a hung server move to another one, if there is another one.
+        const hasAlternative = this.targets.some((target) => target.liveness.state !== 'down');
+        if (change.now === 'down' && hasAlternative)
+          upstream.abandonOutstanding(`the server is down: ${change.reason}`);
+        options.onChange(definition, change);
+      },
+    });
+    return { name: definition.name, upstream, liveness };
   }
 
   start(): void {
@@ -64,7 +68,7 @@ export class Balancer {
     await Promise.all(this.targets.map(({ upstream }) => upstream.close()));
   }
 
-  /** The best server not yet tried: life first, then the least load (outstanding requests, by default), then by turns. */
+  /** The best server not yet tried: by liveness, then by load (outstanding requests by default), then in turn. */
   pick(
     tried: ReadonlySet<Target>,
     loadOf: (target: Target) => number = ({ upstream }) => upstream.outstanding,
@@ -75,7 +79,7 @@ export class Balancer {
     let bestRank = Number.POSITIVE_INFINITY;
     for (let step = 0; step < targets.length; step += 1) {
       const target = targets[(this.#turn + step) % targets.length] as Target;
-      const rank = RANK[target.liveness.reading];
+      const rank = RANK[target.liveness.state];
       if (rank > bestRank || tried.has(target)) continue;
       if (best && rank === bestRank && loadOf(target) >= loadOf(best)) continue;
       best = target;

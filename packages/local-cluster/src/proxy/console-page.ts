@@ -1,4 +1,4 @@
-/** The placeholder of the console: both regions as the edge sees them now, and an honest word about what is missing. */
+/** The interim console page: the state of both regions as the edge sees it. It reads `/console/status.json` every second. */
 export const CONSOLE_PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -20,6 +20,7 @@ export const CONSOLE_PAGE = `<!doctype html>
   article h2 { margin: 0 0 .75rem; font-size: 1.1rem; display: flex; justify-content: space-between; gap: 1rem; }
   .tag { font-size: .75rem; font-weight: 500; color: var(--soft); border: 1px solid var(--line); border-radius: 1rem;
     padding: .1rem .6rem; }
+  .alarm { margin: 0 0 1rem; padding: .6rem 1rem; border-radius: .5rem; background: var(--red); color: #fff; font-weight: 700; }
   .state { font-weight: 600; } .granting { color: var(--green); } .gone { color: var(--red); } .waiting { color: var(--amber); }
   dl { display: grid; grid-template-columns: auto 1fr; gap: .15rem 1rem; margin: .75rem 0 0; font-size: .9rem; }
   dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
@@ -29,28 +30,30 @@ export const CONSOLE_PAGE = `<!doctype html>
 <body>
 <main>
   <h1>Evergrant</h1>
-  <p>License servers that keep granting when their region dies.</p>
+  <p>License servers that keep granting licenses when a region fails.</p>
+  <p class="alarm" id="alarm" role="alert" hidden>NO REGION GRANTS</p>
   <div class="regions" id="regions" aria-live="polite"></div>
-  <footer id="note">The console is not built yet: this page only shows both regions, asked every second.</footer>
+  <footer id="note">This page shows the state of both regions and refreshes every second.</footer>
 </main>
 <script>
-const named = { oregon: 'Oregon', virginia: 'Virginia' };
+const names = { oregon: 'Oregon', virginia: 'Virginia' };
 const make = (tag, text, className) => {
   const node = document.createElement(tag);
   node.textContent = text;
   if (className) node.className = className;
   return node;
 };
-function card(region, seen, target) {
+function card(region, status, target) {
   const article = document.createElement('article');
-  const heading = make('h2', named[region] || region);
+  const heading = make('h2', names[region] || region);
   if (region === target) heading.append(make('span', 'public address', 'tag'));
-  const said = seen.said || {};
-  const state = !seen.reachable || !('granting' in said) ? ['does not answer', 'gone']
-    : said.granting ? ['grants', 'granting'] : ['does not grant', 'waiting'];
+  const answer = status.said || {};
+  const state = !status.reachable || !('granting' in answer) ? ['does not answer', 'gone']
+    : answer.granting ? ['grants licenses', 'granting'] : ['does not grant', 'waiting'];
   const facts = document.createElement('dl');
-  const rows = { server: said.server, epoch: said.epoch, 'active region': named[said.activeRegion] || said.activeRegion,
-    because: said.reason || said.detail || seen.because };
+  const rows = { server: answer.server, epoch: answer.epoch,
+    'active region': names[answer.activeRegion] || answer.activeRegion,
+    reason: answer.reason || answer.detail || status.because };
   for (const [term, value] of Object.entries(rows)) {
     if (value !== undefined && value !== null) facts.append(make('dt', term), make('dd', String(value)));
   }
@@ -62,10 +65,12 @@ async function refresh() {
   try {
     const view = await (await fetch('/console/status.json', { cache: 'no-store' })).json();
     document.getElementById('regions').replaceChildren(
-      ...Object.entries(view.regions).map(([region, seen]) => card(region, seen, view.target)));
-    note.textContent = 'The console is not built yet: this page only shows both regions, asked every second.';
+      ...Object.entries(view.regions).map(([region, status]) => card(region, status, view.target)));
+    const grants = Object.values(view.regions).some(({ said }) => said && said.granting === true);
+    document.getElementById('alarm').hidden = grants;
+    note.textContent = 'This page shows the state of both regions and refreshes every second.';
   } catch {
-    note.textContent = 'The edge does not answer. Trying again…';
+    note.textContent = 'The edge does not answer. The page tries again every second.';
   }
   setTimeout(refresh, 1000);
 }

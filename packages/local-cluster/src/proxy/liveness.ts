@@ -1,32 +1,36 @@
 import { Agent, fetch as fetchThrough } from 'undici';
 import type { UpstreamTls } from './upstream-tls';
 
-/**
- * Watches one address's `GET /livez`. The router watches its servers with it, the witness watches Oregon.
- */
+/** Probes `GET /livez` of one address. The router probes its servers with it, the witness probes Oregon's router. */
 
 export type LivenessState = 'up' | 'down' | 'unknown';
 
+export interface LivenessChange {
+  readonly now: LivenessState;
+  readonly before: LivenessState;
+  readonly reason: string;
+}
+
 export type ProbeResult =
   | { readonly kind: 'answered' }
-  | { readonly kind: 'failed'; readonly because: string; readonly refused: boolean }
-  /** Our own trouble, or an answer that only a wrong configuration gives: evidence of nothing. */
-  | { readonly kind: 'inconclusive'; readonly because: string };
+  | { readonly kind: 'failed'; readonly reason: string; readonly refused: boolean }
+  /** A local fault, or an answer that only a wrong configuration gives: no evidence of liveness. */
+  | { readonly kind: 'inconclusive'; readonly reason: string };
 
 export interface LivenessOptions {
-  /** The whole address that is asked, for example `http://127.0.0.1:8081/livez`. */
+  /** The probed URL, for example `http://127.0.0.1:8081/livez`. */
   readonly url: string;
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly tls?: UpstreamTls | undefined;
-  /** Failures in a row before it is down: one lost packet is no death. */
+  /** Consecutive failures before the state is `down`. */
   readonly failuresBeforeDown: number;
-  /** A refused connection is a dead process, not a lost packet: for a router on the same network that is enough. */
+  /** A refused connection alone means `down`: on the same network, no process listens there. */
   readonly downOnRefusal: boolean;
-  readonly onChange?: (now: LivenessState, before: LivenessState, because: string) => void;
+  readonly onChange?: (change: LivenessChange) => void;
 }
 
-const OUR_OWN_TROUBLE = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EACCES', 'EPERM']);
+const LOCAL_FAULTS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EACCES', 'EPERM']);
 
 function errorCode(error: unknown): string {
   const { cause, name } = error as Error & { cause?: NodeJS.ErrnoException };
@@ -34,29 +38,30 @@ function errorCode(error: unknown): string {
   return cause?.code ?? cause?.message ?? (error as Error).message;
 }
 
-/** Asks once. Never rejects. */
+/** Sends one probe. Never rejects. */
 export async function probe(url: string, timeoutMs: number, agent?: Agent): Promise<ProbeResult> {
   try {
     const options = { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' } as const;
     const response = await (agent ? fetchThrough(url, { ...options, dispatcher: agent }) : fetch(url, options));
     await response.arrayBuffer();
     if (response.ok) return { kind: 'answered' };
-    const because = `answered ${response.status}`;
+    const reason = `answered ${response.status}`;
     return response.status >= 500
-      ? { kind: 'failed', because, refused: false }
-      : { kind: 'inconclusive', because: `${because}, which says nothing about life` };
+      ? { kind: 'failed', reason, refused: false }
+      : { kind: 'inconclusive', reason: `${reason}, which proves neither life nor death` };
   } catch (error) {
-    const because = errorCode(error);
-    if (OUR_OWN_TROUBLE.has(because)) return { kind: 'inconclusive', because };
-    return { kind: 'failed', because, refused: because === 'ECONNREFUSED' };
+    const reason = errorCode(error);
+    if (LOCAL_FAULTS.has(reason)) return { kind: 'inconclusive', reason };
+    return { kind: 'failed', reason, refused: reason === 'ECONNREFUSED' };
   }
 }
 
+/** The state of one address from periodic probes and from the outcome of requests. */
 export class Liveness {
   readonly #options: LivenessOptions;
   readonly #agent: Agent | undefined;
-  #reading: LivenessState = 'unknown';
-  #because = 'not probed yet';
+  #state: LivenessState = 'unknown';
+  #reason = 'not probed yet';
   #failures = 0;
   #observedAt: Date | undefined;
   #observedAtMs = 0;
@@ -69,20 +74,20 @@ export class Liveness {
     this.#agent = options.tls && new Agent({ connect: { ...options.tls } });
   }
 
-  get reading(): LivenessState {
-    return this.#reading;
+  get state(): LivenessState {
+    return this.#state;
   }
 
-  get because(): string {
-    return this.#because;
+  get reason(): string {
+    return this.#reason;
   }
 
-  /** When the last probe ended, by the wall clock; undefined before the first. */
+  /** Wall-clock time at which the last probe ended; undefined before the first. */
   get observedAt(): Date | undefined {
     return this.#observedAt;
   }
 
-  /** How old the last probe's result is, measured monotonically; undefined before the first. */
+  /** Monotonic age of the last probe result; undefined before the first. */
   ageMs(): number | undefined {
     return this.#observedAt === undefined ? undefined : performance.now() - this.#observedAtMs;
   }
@@ -98,7 +103,7 @@ export class Liveness {
     void this.#agent?.destroy();
   }
 
-  /** Asks at once instead of at the next interval; while a probe is on its way, that one is enough. */
+  /** Probes now instead of at the next interval. Does nothing while a probe is in flight. */
   probeNow(): void {
     if (this.#stopped || this.#probing) return;
     clearTimeout(this.#timer);
@@ -108,18 +113,18 @@ export class Liveness {
     });
   }
 
-  /** Passive evidence: a request found nobody there. Down until a probe is answered. */
-  refused(because: string): void {
-    this.#become('down', because);
+  /** Passive evidence: the connection for a request was refused. `down` until a probe is answered. */
+  recordRefusal(reason: string): void {
+    this.#become('down', reason);
     this.probeNow();
   }
 
   /**
-   * Passive evidence of a weaker kind: a request got no answer. The server may be dead, or only what it works with; a
-   * dead database must never look like dead servers, so only the probe may say "down".
+   * Weaker passive evidence: a request got no answer. The server or its database may be at fault. A dead database must
+   * never look like dead servers, so only a probe can set `down`.
    */
-  doubt(because: string): void {
-    if (this.#reading === 'up') this.#become('unknown', because);
+  recordNoAnswer(reason: string): void {
+    if (this.#state === 'up') this.#become('unknown', reason);
     this.probeNow();
   }
 
@@ -127,10 +132,10 @@ export class Liveness {
     const result = await probe(this.#options.url, this.#options.timeoutMs, this.#agent);
     this.#observedAt = new Date();
     this.#observedAtMs = performance.now();
-    this.#consider(result);
+    this.#apply(result);
   }
 
-  #consider(result: ProbeResult): void {
+  #apply(result: ProbeResult): void {
     const { failuresBeforeDown, downOnRefusal } = this.#options;
     switch (result.kind) {
       case 'answered':
@@ -138,23 +143,23 @@ export class Liveness {
         this.#become('up', 'answered');
         break;
       case 'inconclusive':
-        this.#become('unknown', result.because);
+        this.#become('unknown', result.reason);
         break;
       case 'failed': {
         this.#failures += 1;
-        const dead = this.#failures >= failuresBeforeDown || (downOnRefusal && result.refused);
-        const doubt = `${result.because} (${this.#failures} of ${failuresBeforeDown} failures)`;
-        // A doubt between: no longer evidence of life, not yet of death. What was down stays down.
-        if (dead || this.#reading === 'down') this.#become('down', result.because);
-        else this.#become('unknown', doubt);
+        const isDown = this.#failures >= failuresBeforeDown || (downOnRefusal && result.refused);
+        const progress = `${result.reason} (${this.#failures} of ${failuresBeforeDown} failures)`;
+        // Before the threshold the state is unknown. A state that is already down stays down.
+        if (isDown || this.#state === 'down') this.#become('down', result.reason);
+        else this.#become('unknown', progress);
       }
     }
   }
 
-  #become(reading: LivenessState, because: string): void {
-    const before = this.#reading;
-    this.#reading = reading;
-    this.#because = because;
-    if (reading !== before) this.#options.onChange?.(reading, before, because);
+  #become(now: LivenessState, reason: string): void {
+    const before = this.#state;
+    this.#state = now;
+    this.#reason = reason;
+    if (now !== before) this.#options.onChange?.({ now, before, reason });
   }
 }

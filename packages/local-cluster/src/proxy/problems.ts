@@ -5,7 +5,7 @@ export type Members = Readonly<Record<string, string | null>>;
 
 export interface Problem {
   readonly status: number;
-  /** Stable: what programs compare. */
+  /** Stable. Programs compare it. */
   readonly code: string;
   readonly title: string;
   readonly detail?: string;
@@ -29,8 +29,8 @@ export function problem({ status, code, title, detail, retryAfterSeconds, member
 }
 
 /**
- * The members with which every "not served here now" says where licenses are granted, whoever says it: a license server,
- * a router or the edge. Null is "not known".
+ * The members that name the active region. Servers, routers and the edge add them to every answer that sends a client to
+ * another region. Null means unknown.
  */
 export function activeRegionMembers(activeRegion: Region | null, address: string | null): Members {
   return { activeRegion, address };
@@ -48,8 +48,8 @@ export const notFound = (path: string): Reply =>
   problem({
     status: 404,
     code: 'not_found',
-    title: 'There is nothing here',
-    detail: `${path} is not an address here.`,
+    title: 'Not found',
+    detail: `This server has no resource ${path}.`,
   });
 
 export const methodNotAllowed = (allowed: string): Reply => {

@@ -14,7 +14,7 @@ import { problem } from './problems';
 import type { Reply, RequestContext, Responder, UpgradeOutcome, Upgrader } from './request-context';
 import { cut, join, type OpenTunnel } from './tunnel';
 
-/** Checkouts are a few hundred bytes; a body beyond this is a mistake or an attack. */
+/** A checkout has a few hundred bytes, so a larger body is an error or an attack. */
 const BODY_BYTES_MAX = 1024 * 1024;
 const DRAIN_MS_MAX = 5_000;
 
@@ -34,7 +34,7 @@ function readBody(request: IncomingMessage): Promise<Buffer | undefined | typeof
     });
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
     request.once('error', reject);
-    request.once('close', () => reject(new Error('the client went away')));
+    request.once('close', () => reject(new Error('the client closed the connection')));
   });
 }
 
@@ -53,7 +53,7 @@ function requestContextOf(request: IncomingMessage, body: Buffer | undefined): R
 }
 
 async function answer(request: IncomingMessage, respond: Responder): Promise<Reply> {
-  // Anything but an origin-form target (an absolute URL, `*`) could be read differently by the next server.
+  // Only origin-form targets: the next server could interpret an absolute URL or `*` differently.
   if (!request.url?.startsWith('/')) {
     return problem({ status: 400, code: 'invalid_request', title: 'The request target must be a path' });
   }
@@ -69,7 +69,7 @@ function send(response: ServerResponse, reply: Reply, closeConnection: boolean):
   if (response.destroyed) return;
   const headers = { ...reply.headers };
   if (closeConnection) headers.connection = 'close';
-  // A HEAD answer, a 204 and a 304 carry no body; what they say about length is the upstream's word.
+  // Answers to HEAD, 204 and 304 have no body. Their content-length is the upstream's.
   const bodiless = response.req.method === 'HEAD' || reply.status === 204 || reply.status === 304;
   if (!bodiless) headers['content-length'] = reply.body === undefined ? 0 : Buffer.byteLength(reply.body);
   response.writeHead(reply.status, headers);
@@ -83,22 +83,22 @@ function headText(status: number, headers: OutgoingHttpHeaders): string {
   return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', ''].join('\r\n');
 }
 
-/** Refuses an upgrade: there is only the socket to answer on, and it is closed. */
+/** Answers a refused upgrade on the raw socket and closes it. */
 function refuse(socket: Duplex, { status, headers, body = '' }: Reply): void {
-  const said = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' };
-  socket.write(headText(status, said));
+  const responseHeaders = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' };
+  socket.write(headText(status, responseHeaders));
   socket.end(body);
 }
 
 export interface ProxyServerOptions {
   readonly port: number;
   readonly respond: Responder;
-  /** @default no WebSocket is spoken here. */
+  /** @default upgrades are refused */
   readonly upgrade?: Upgrader;
   readonly logger: Logger;
 }
 
-/** A plain HTTP/1.1 server on the loopback address that hands every request to one function. */
+/** An HTTP/1.1 server on the loopback address that passes every request to one function. */
 export class ProxyServer {
   readonly #server: Server;
   readonly #port: number;
@@ -111,17 +111,17 @@ export class ProxyServer {
     this.#port = port;
     this.#upgrade = upgrade;
     this.#logger = logger;
-    // Idle connections are kept longer than any client's heartbeat interval is short: 65 s, as load balancers do.
+    // Longer than a client's heartbeat interval, so that heartbeats reuse their connection.
     this.#server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 10_000 });
     this.#server.on('request', (request, response) => {
       answer(request, respond)
         .catch((error: Error) => {
           if (!request.destroyed) logger.error({ err: error }, 'request failed');
-          return problem({ status: 500, code: 'internal_error', title: 'Something went wrong here' });
+          return problem({ status: 500, code: 'internal_error', title: 'Internal error' });
         })
         .then((reply) => send(response, reply, this.#draining))
         .catch((error: Error) => {
-          logger.error({ err: error }, 'answer could not be sent');
+          logger.error({ err: error }, 'the answer could not be sent');
           response.destroy();
         });
     });
@@ -131,12 +131,12 @@ export class ProxyServer {
     });
   }
 
-  /** The port that is listened on: the one asked for, or the one given when 0 was asked for. */
+  /** The port in use. With port 0 in the options, the one that the system assigned. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** @throws the listener's error, for example EADDRINUSE. */
+  /** @throws the error of the listener, for example EADDRINUSE. */
   listen(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -152,7 +152,7 @@ export class ProxyServer {
       this.#logger.error({ err: error }, 'upgrade failed');
       return {
         kind: 'refused',
-        reply: problem({ status: 500, code: 'internal_error', title: 'Something went wrong here' }),
+        reply: problem({ status: 500, code: 'internal_error', title: 'Internal error' }),
       };
     });
     if (outcome.kind === 'refused') {
@@ -174,7 +174,7 @@ export class ProxyServer {
     return this.#upgrade(requestContextOf(request, undefined));
   }
 
-  /** Takes no new connections, answers what is under way (for at most 5 s), then closes everything. */
+  /** Accepts no new connections, finishes the requests in flight (for at most 5 s), then closes every connection. */
   async close(): Promise<void> {
     this.#draining = true;
     for (const tunnel of this.#tunnels) cut(tunnel);

@@ -11,7 +11,7 @@ import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
 import { type Attempt, Upstream } from './upstream';
 
 export interface PublicEdgeOptions {
-  /** The regions' public addresses: what a caller is told is what the edge itself asks. */
+  /** The regions' public addresses. The edge forwards to them and names them in its answers. */
   readonly routers: Readonly<Record<Region, string>>;
   readonly targetFile: string;
   readonly adminToken: string;
@@ -21,26 +21,26 @@ export interface PublicEdgeOptions {
 
 const PROXY_NAME = 'edge';
 const STATUS_TIMEOUT_MS = 1_000;
-/** Requests in a row without an answer before a region is said not to answer. */
-const FAILURES_BEFORE_TOLD = 3;
+/** Consecutive requests without an answer before the edge logs that a region does not answer. */
+const FAILURES_BEFORE_LOG = 3;
 
 /**
- * The public address: leads every request to the router of one region, asked anew for each request, so that a switch
- * takes hold at once, on open connections too.
+ * The public address. It forwards every request to the router of the target region. The target is read for each request,
+ * so a switch takes effect at once, also on open connections.
  *
- * It decides nothing by itself. A region that does not answer gives a problem document and waits for the controller or
- * a person to switch: an edge that fails over on its own would be a second controller.
+ * The edge never fails over on its own: that would make it a second controller. While the target region does not answer,
+ * it returns a problem document until the controller or an operator switches the target.
  */
 export class PublicEdge {
   readonly #options: PublicEdgeOptions;
   readonly #upstreams: Readonly<Record<Region, Upstream>>;
   readonly #targetFile: TargetFile;
-  readonly #refusal: (request: RequestContext) => Reply | undefined;
+  readonly #checkAdmin: (request: RequestContext) => Reply | undefined;
   readonly #tunnels = new Tunnels<Region>();
   #target: Region;
   readonly #failures: Record<Region, number> = { oregon: 0, virginia: 0 };
 
-  /** @throws when the target file is there and cannot be understood. */
+  /** @throws when the target file exists and is not valid. */
   constructor(options: PublicEdgeOptions) {
     this.#options = options;
     const upstream = (region: Region): Upstream =>
@@ -51,7 +51,7 @@ export class PublicEdge {
       });
     this.#upstreams = { oregon: upstream('oregon'), virginia: upstream('virginia') };
     this.#targetFile = new TargetFile(options.targetFile);
-    this.#refusal = adminGuard(options.adminToken);
+    this.#checkAdmin = adminGuard(options.adminToken);
     this.#target = this.#targetFile.read();
   }
 
@@ -65,7 +65,7 @@ export class PublicEdge {
 
   readonly respond = (request: RequestContext): Promise<Reply> | Reply => {
     const { path, method } = request;
-    // Never passed on: a router's administration is reached at the router, not from the public side.
+    // Never forwarded: the administration of a router is not reachable from the public address.
     if (path.startsWith('/_')) return this.#administer(request);
     if (path === '/console' || path.startsWith('/console/')) {
       return method === 'GET' || method === 'HEAD' ? this.#console(request) : methodNotAllowed('GET');
@@ -73,7 +73,7 @@ export class PublicEdge {
     return this.#forward(request);
   };
 
-  /** A WebSocket leads to the target region, and is cut when the public address leads elsewhere. */
+  /** Opens a WebSocket tunnel to the target region. It is cut when the target changes. */
   readonly upgrade = async (request: RequestContext): Promise<UpgradeOutcome> => {
     const { path } = request;
     if (path.startsWith('/_')) return { kind: 'refused', reply: notFound(path) };
@@ -83,7 +83,7 @@ export class PublicEdge {
     );
     if (attempt.kind !== 'open') return { kind: 'refused', reply: this.#replyOf(attempt, region) };
     this.#tunnels.add(region, attempt);
-    // Switched while the region agreed.
+    // The target may have changed while the region accepted the upgrade.
     if (region !== this.#target) this.#tunnels.cut(region);
     return attempt;
   };
@@ -91,22 +91,22 @@ export class PublicEdge {
   #administer(request: RequestContext): Reply {
     const { path, method } = request;
     if (path !== '/_edge/target') return notFound(path);
-    const refused = this.#refusal(request);
+    const refused = this.#checkAdmin(request);
     if (refused) return refused;
     if (method === 'GET') return json(200, { region: this.#target, sessions: this.#tunnels.count(this.#target) });
     return method === 'PUT' ? this.#setTarget(request) : methodNotAllowed('GET, PUT');
   }
 
   #setTarget(request: RequestContext): Reply {
-    const asked = jsonBody(request)?.region;
-    const region = REGIONS.find((candidate) => candidate === asked);
-    if (!region) return invalid('region', `region is ${REGIONS.join(' or ')}.`);
+    const requested = jsonBody(request)?.region;
+    const region = REGIONS.find((candidate) => candidate === requested);
+    if (!region) return invalid('region', `region must be ${REGIONS.join(' or ')}.`);
     const before = this.#target;
     this.#targetFile.write(region);
     this.#target = region;
     if (region !== before) {
       const sessions = this.#tunnels.cut(before);
-      this.#options.logger.warn({ region, before, sessions, announce: `the public address leads to ${region} now` });
+      this.#options.logger.warn({ region, before, sessions, announce: `the public address now leads to ${region}` });
     }
     return json(200, { region });
   }
@@ -131,8 +131,8 @@ export class PublicEdge {
     const deadlineMs = performance.now() + totalTimeoutMs;
     let region = this.#target;
     let attempt = await this.#try(region, send(region, totalTimeoutMs));
-    // Once more after a dead connection: a kept connection may have ended only because the router was restarted, and
-    // the target may have been switched since. A request that hung has no time left: its client sends it again.
+    // One retry after a broken connection: a reused connection ends when the router restarts, and the target may have
+    // changed. A request that timed out has no time left, so its client must send it again.
     const leftMs = deadlineMs - performance.now();
     if (leftMs > 0 && (attempt.kind === 'broken' || (attempt.kind === 'refused' && this.#target !== region))) {
       region = this.#target;
@@ -143,40 +143,39 @@ export class PublicEdge {
 
   async #try<Outcome extends OpenTunnel | Attempt>(region: Region, sent: Promise<Outcome>): Promise<Outcome> {
     const outcome = await sent;
-    this.#tell(region, outcome);
+    this.#logReachability(region, outcome);
     return outcome;
   }
 
   #regionUnreachable(region: Region, { kind }: Attempt): Reply {
-    const late = kind === 'timed_out';
     return problem({
-      status: late ? 504 : 502,
+      status: kind === 'timed_out' ? 504 : 502,
       code: 'region_unreachable',
       title: 'The active region does not answer',
       detail:
         kind === 'refused'
-          ? `Nobody answers in ${region}.`
-          : `${region} did not answer. Whether the request was carried out is not known; sending it again is safe.`,
+          ? `The router of ${region} refuses connections.`
+          : `${region} did not answer. It is unknown whether the request was carried out. Sending it again is safe.`,
       retryAfterSeconds: 1,
       members: { region, ...activeRegionMembers(this.#target, this.#options.routers[this.#target]) },
     });
   }
 
   /**
-   * Says once that a region is gone and once that it is back, however many requests find out. One slow answer is no
-   * absence: only a refusal is told at once.
+   * Logs once that a region is gone and once that it is back. A refused connection is logged at once, other failures
+   * only after several in a row.
    */
-  #tell(region: Region, attempt: OpenTunnel | Attempt): void {
+  #logReachability(region: Region, attempt: OpenTunnel | Attempt): void {
     const { logger } = this.#options;
     if (attempt.kind === 'answered' || attempt.kind === 'open') {
       const failures = this.#failures[region];
       this.#failures[region] = 0;
-      if (failures >= FAILURES_BEFORE_TOLD) logger.info({ region, announce: `${region} answers the edge again` });
-    } else if (this.#failures[region] < FAILURES_BEFORE_TOLD) {
-      this.#failures[region] += attempt.kind === 'refused' ? FAILURES_BEFORE_TOLD : 1;
-      const { because } = attempt;
-      if (this.#failures[region] < FAILURES_BEFORE_TOLD) return;
-      logger.warn({ region, because, announce: `${region} does not answer the edge (${because})` });
+      if (failures >= FAILURES_BEFORE_LOG) logger.info({ region, announce: `${region} answers the edge again` });
+    } else if (this.#failures[region] < FAILURES_BEFORE_LOG) {
+      this.#failures[region] += attempt.kind === 'refused' ? FAILURES_BEFORE_LOG : 1;
+      const { reason } = attempt;
+      if (this.#failures[region] < FAILURES_BEFORE_LOG) return;
+      logger.warn({ region, reason, announce: `${region} does not answer the edge (${reason})` });
     }
   }
 
@@ -195,12 +194,14 @@ export class PublicEdge {
       };
     }
     if (path !== '/console/status.json') return notFound(path);
-    const asked = REGIONS.map(async (region) => [region, await this.#statusOf(region, { ...request, path })] as const);
-    return json(200, { target: this.#target, regions: Object.fromEntries(await Promise.all(asked)) });
+    const statuses = REGIONS.map(
+      async (region) => [region, await this.#statusOf(region, { ...request, path })] as const,
+    );
+    return json(200, { target: this.#target, regions: Object.fromEntries(await Promise.all(statuses)) });
   }
 
   async #statusOf(region: Region, request: RequestContext): Promise<unknown> {
-    // Nothing of the visitor's request goes along: the page shows what anyone may see.
+    // No header of the visitor is forwarded: the page shows public information only.
     const statusRequest: RequestContext = {
       ...request,
       method: 'GET',
@@ -209,7 +210,7 @@ export class PublicEdge {
       rawHeaders: [],
     };
     const attempt = await this.#upstreams[region].forward({ ...statusRequest, body: undefined }, STATUS_TIMEOUT_MS);
-    if (attempt.kind !== 'answered') return { reachable: false, because: attempt.because };
+    if (attempt.kind !== 'answered') return { reachable: false, because: attempt.reason };
     try {
       return { reachable: true, status: attempt.status, said: JSON.parse(attempt.body.toString('utf8')) as unknown };
     } catch {

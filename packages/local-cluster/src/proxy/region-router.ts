@@ -1,59 +1,49 @@
-import { otherRegion, type Region } from '@evergrant/core/regions';
-import type { Logger } from 'pino';
-import { type Acl, AclFile, parseAcl } from './acl';
-import { adminGuard, jsonBody } from './admin';
+import { AclGate, type AclGateOptions } from './acl-gate';
+import { adminGuard } from './admin';
 import { Balancer, type Target, type TargetDefinition } from './balancer';
 import type { LivenessState } from './liveness';
-import { activeRegionMembers, invalid, json, type Members, methodNotAllowed, notFound, problem } from './problems';
+import { json, methodNotAllowed, notFound, problem } from './problems';
 import { type Reply, type RequestContext, returnedHeaders, type UpgradeOutcome } from './request-context';
 import type { RouterTimeouts } from './timeouts';
 import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
 import type { Attempt } from './upstream';
 import type { UpstreamTls } from './upstream-tls';
 
-export interface RegionRouterOptions {
-  readonly region: Region;
+export interface RegionRouterOptions extends AclGateOptions {
   readonly targets: readonly TargetDefinition[];
-  readonly aclFile: string;
-  /** In force until an ACL is set for the first time. */
-  readonly aclDefault: Acl['acl'];
-  readonly regionAddresses: Readonly<Record<Region, string>>;
   readonly adminToken: string;
   readonly timeouts: RouterTimeouts;
-  /** How the servers are spoken to. @default without TLS: they are on this machine */
+  /** TLS towards the servers. @default no TLS, for servers on this machine */
   readonly tls?: UpstreamTls | undefined;
-  readonly logger: Logger;
 }
 
 type Answered = Extract<Attempt, { kind: 'answered' }>;
+type Unanswered = { readonly kind: 'timed_out' | 'no_server' };
 
-/** What probes and people may see of a fenced region. */
-const OPEN_THROUGH_THE_FENCE = new Set(['/livez', '/readyz', '/v1/status']);
+/** Paths that a fenced region still answers. */
+const ALLOWED_WHILE_FENCED = new Set(['/livez', '/readyz', '/v1/status']);
 
 /**
- * A region's router, the stand-in for its load balancer with its web ACL: sends each request to one living server of
- * the region, or, when the region is fenced, tells where to go instead.
+ * The router of a region: a stand-in for its load balancer with a web ACL. It sends each request to one live server of
+ * the region. When the region is fenced, it answers with the address of the active region.
  *
- * It routes by life alone (`/livez`, which touches no database), as a load balancer does: which server grants is the
- * servers' own knowledge. There is one courtesy: when a server cannot grant at this moment though no other region is
- * the active one (it is starting, draining, waiting for its proof or for a connection to the database), one other server
- * is asked before that answer is passed on.
+ * It selects servers by liveness only (`/livez`, which touches no database), as a load balancer does. One exception:
+ * when a server cannot grant for a temporary reason (starting, draining, waiting for authority or a database
+ * connection) and no other region is active, the router tries one other server before it returns that answer.
  */
 export class RegionRouter {
   readonly #options: RegionRouterOptions;
   readonly #proxyName: string;
   readonly #balancer: Balancer;
-  readonly #aclFile: AclFile;
-  readonly #refusal: (request: RequestContext) => Reply | undefined;
+  readonly #gate: AclGate;
+  readonly #checkAdmin: (request: RequestContext) => Reply | undefined;
   readonly #tunnels = new Tunnels<string>();
-  #acl: Acl;
 
   constructor(options: RegionRouterOptions) {
     this.#options = options;
     this.#proxyName = `${options.region}-router`;
-    this.#aclFile = new AclFile(options.aclFile, options.regionAddresses);
-    this.#refusal = adminGuard(options.adminToken);
-    this.#acl = this.#initialAcl();
+    this.#gate = new AclGate(options);
+    this.#checkAdmin = adminGuard(options.adminToken);
     this.#balancer = new Balancer({
       targets: options.targets,
       proxyName: this.#proxyName,
@@ -61,7 +51,7 @@ export class RegionRouter {
       probeTimeoutMs: options.timeouts.probeTimeoutMs,
       connectTimeoutMs: options.timeouts.connectTimeoutMs,
       tls: options.tls,
-      onChange: (target, now, before, because) => this.#tell(target.name, now, before, because),
+      onChange: (target, change) => this.#onLivenessChange(target.name, change),
     });
   }
 
@@ -76,163 +66,118 @@ export class RegionRouter {
   readonly respond = (request: RequestContext): Promise<Reply> | Reply => {
     const { path, method } = request;
     if (path.startsWith('/_')) return this.#administer(request);
-    const looking = OPEN_THROUGH_THE_FENCE.has(path) && (method === 'GET' || method === 'HEAD');
-    if (this.#acl.acl === 'fence' && !looking) return this.#fenced();
-    return path === '/livez' && looking ? this.#anyoneAlive(request) : this.#forward(request);
+    const isRead = method === 'GET' || method === 'HEAD';
+    if (this.#gate.isFenced && !(isRead && ALLOWED_WHILE_FENCED.has(path))) return this.#gate.fencedReply();
+    return path === '/livez' && isRead ? this.#anyServerLive(request) : this.#forward(request);
   };
 
-  /** A WebSocket goes to one living server, and is cut when that server dies or the region is fenced. */
+  /** Opens a WebSocket tunnel to one live server. It is cut when that server goes down or the region is fenced. */
   readonly upgrade = async (request: RequestContext): Promise<UpgradeOutcome> => {
     if (request.path.startsWith('/_')) return { kind: 'refused', reply: notFound(request.path) };
-    if (this.#isFenced()) return { kind: 'refused', reply: this.#fenced() };
-    const loadOf = ({ name }: Target): number => this.#tunnels.count(name);
-    const outcome = await this.#tryEach<OpenTunnel>(loadOf, async (target, timeoutMs) => {
+    if (this.#gate.isFenced) return { kind: 'refused', reply: this.#gate.fencedReply() };
+    const sessionsOf = ({ name }: Target): number => this.#tunnels.count(name);
+    const outcome = await this.#tryServers<OpenTunnel>(sessionsOf, async (target, timeoutMs) => {
       const { url } = target.upstream;
-      const attempt = await openTunnel(request, {
-        url,
-        proxyName: this.#proxyName,
-        timeoutMs,
-        tls: this.#options.tls,
-      });
+      const options = { url, proxyName: this.#proxyName, timeoutMs, tls: this.#options.tls };
+      const attempt = await openTunnel(request, options);
       if (attempt.kind === 'open') this.#tunnels.add(target.name, attempt);
       return attempt;
     });
     if (outcome.kind !== 'open') return { kind: 'refused', reply: this.#replyOf(outcome) };
-    // Fenced while the server agreed: what is cut above was not yet open then.
-    if (this.#isFenced()) this.#tunnels.cutAll();
+    // The region may have been fenced while the server accepted the upgrade.
+    if (this.#gate.isFenced) this.#tunnels.cutAll();
     return outcome;
   };
-
-  #initialAcl(): Acl {
-    const { logger, region, aclDefault, aclFile, regionAddresses } = this.#options;
-    const reading = this.#aclFile.read();
-    switch (reading.kind) {
-      case 'read':
-        return reading.acl;
-      case 'missing': {
-        // A router that begins fenced is the standby's: until it is told otherwise, licenses are granted next door.
-        const activeRegion = aclDefault === 'serve' ? region : otherRegion(region);
-        return { acl: aclDefault, activeRegion, activeAddress: regionAddresses[activeRegion] };
-      }
-      case 'unreadable':
-        // Missing evidence denies: a router that does not know whether it is fenced stays fenced.
-        logger.error({ announce: `${region} stays fenced: ${aclFile} cannot be read`, because: reading.because });
-        return { acl: 'fence', activeRegion: null, activeAddress: null };
-    }
-  }
 
   #administer(request: RequestContext): Reply {
     const { path, method } = request;
     if (path !== '/_router/acl' && path !== '/_router/targets') return notFound(path);
-    const refused = this.#refusal(request);
+    const refused = this.#checkAdmin(request);
     if (refused) return refused;
     if (path === '/_router/targets') return method === 'GET' ? json(200, this.#targets()) : methodNotAllowed('GET');
-    if (method === 'GET') return json(200, this.#acl);
-    return method === 'PUT' ? this.#setAcl(request) : methodNotAllowed('GET, PUT');
-  }
-
-  #setAcl(request: RequestContext): Reply {
-    const body = jsonBody(request);
-    if (!body) return invalid('', 'The body is not a JSON object.');
-    const parsing = parseAcl(body, this.#options.regionAddresses);
-    if (parsing.kind === 'invalid') return invalid(parsing.field, parsing.because);
-    const before = this.#acl;
-    this.#aclFile.write(parsing.acl);
-    this.#acl = parsing.acl;
-    if (parsing.acl.acl === 'fence') this.#cut(this.#tunnels.cutAll(), 'the region is fenced');
-    if (before.acl !== this.#acl.acl || before.activeRegion !== this.#acl.activeRegion) this.#tellAcl();
-    return json(200, this.#acl);
+    if (method === 'GET') return json(200, this.#gate.current);
+    if (method !== 'PUT') return methodNotAllowed('GET, PUT');
+    const reply = this.#gate.set(request);
+    if (this.#gate.isFenced) this.#logCut(this.#tunnels.cutAll(), 'the region is fenced');
+    return reply;
   }
 
   #targets(): readonly object[] {
     return this.#balancer.targets.map(({ name, upstream, liveness }) => ({
       name,
       url: upstream.url,
-      reading: liveness.reading,
-      because: liveness.because,
+      reading: liveness.state,
+      because: liveness.reason,
       outstanding: upstream.outstanding,
       sessions: this.#tunnels.count(name),
     }));
   }
 
-  #fenced(): Reply {
-    const { activeRegion } = this.#acl;
-    const elsewhere = activeRegion === this.#options.region ? null : activeRegion;
-    return problem({
-      status: 503,
-      code: 'not_granting',
-      title: 'This region does not grant licenses',
-      detail: elsewhere ? `The region is fenced. Go to ${elsewhere}.` : 'The region is fenced.',
-      retryAfterSeconds: 1,
-      members: { reason: 'fenced', region: this.#options.region, ...this.#activeRegionMembers() },
-    });
-  }
-
   /**
-   * The application is down only when no server answers. So this asks all of them at once, whatever was thought of them
-   * a moment ago: a server that hangs delays nobody, and a stale "down" hides nobody.
+   * The application is down only when no server answers. The request goes to all servers at once, whatever their last
+   * probe said, so that neither a hung server nor an outdated probe result hides a live one.
    */
-  async #anyoneAlive(request: RequestContext): Promise<Reply> {
+  async #anyServerLive(request: RequestContext): Promise<Reply> {
     const { livezTimeoutMs } = this.#options.timeouts;
-    const asked = this.#balancer.targets.map(async ({ upstream }) => {
+    const attempts = this.#balancer.targets.map(async ({ upstream }) => {
       const attempt = await upstream.forward(request, livezTimeoutMs);
       if (attempt.kind === 'answered' && attempt.status < 300) return attempt;
-      throw new Error('not alive');
+      throw new Error('not live');
     });
     try {
-      return this.#returned(await Promise.any(asked));
+      return this.#returned(await Promise.any(attempts));
     } catch {
-      return this.#nobody();
+      return this.#noServerReply();
     }
   }
 
   async #forward(request: RequestContext): Promise<Reply> {
-    const outcome = await this.#tryEach<never>(
+    const outcome = await this.#tryServers<never>(
       ({ upstream }) => upstream.outstanding,
       ({ upstream }, timeoutMs) => upstream.forward(request, timeoutMs),
     );
     return this.#replyOf(outcome);
   }
 
-  #replyOf(outcome: Answered | { readonly kind: 'late' | 'nobody' }): Reply {
+  #replyOf(outcome: Answered | Unanswered): Reply {
     if (outcome.kind === 'answered') return this.#returned(outcome);
-    return outcome.kind === 'late' ? this.#late() : this.#nobody();
+    return outcome.kind === 'timed_out' ? this.#timeoutReply() : this.#noServerReply();
   }
 
-  /** One server after the other, the best first, until one does what is asked. */
-  async #tryEach<Success extends OpenTunnel>(
+  /** Tries the servers in turn, the best first, until one succeeds or the total timeout ends. */
+  async #tryServers<Success extends OpenTunnel>(
     loadOf: (target: Target) => number,
     attempt: (target: Target, timeoutMs: number) => Promise<Success | Attempt>,
-  ): Promise<Success | Answered | { readonly kind: 'late' | 'nobody' }> {
+  ): Promise<Success | Answered | Unanswered> {
     const { attemptTimeoutMs, totalTimeoutMs } = this.#options.timeouts;
     const deadlineMs = performance.now() + totalTimeoutMs;
     const tried = new Set<Target>();
     let refusal: Answered | undefined;
-    let timedOut = false;
+    let hasTimedOut = false;
     for (let target = this.#balancer.pick(tried, loadOf); target; target = this.#balancer.pick(tried, loadOf)) {
       const leftMs = deadlineMs - performance.now();
-      // When probes come late because everything is slow, "down" is not the last word: one such server is still asked.
-      const lastResort = target.liveness.reading === 'down';
-      if (leftMs <= 0 || (lastResort && (timedOut || refusal))) break;
+      // Probes can be late when everything is slow, so one server whose state is "down" is still tried.
+      const isLastResort = target.liveness.state === 'down';
+      if (leftMs <= 0 || (isLastResort && (hasTimedOut || refusal))) break;
       tried.add(target);
       const result = await attempt(target, Math.min(attemptTimeoutMs, leftMs));
       if (result.kind === 'open') return result;
-      this.#learn(target, result);
-      timedOut ||= result.kind === 'timed_out';
+      this.#recordEvidence(target, result);
+      hasTimedOut ||= result.kind === 'timed_out';
       if (result.kind !== 'answered') continue;
-      if (refusal || !this.#mayGrantElsewhere(result)) return result;
+      if (refusal || !this.#isTemporaryRefusal(result)) return result;
       refusal = result;
     }
-    return refusal ?? { kind: timedOut ? 'late' : 'nobody' };
+    return refusal ?? { kind: hasTimedOut ? 'timed_out' : 'no_server' };
   }
 
-  #learn(target: Target, attempt: Attempt): void {
-    if (attempt.kind === 'refused') target.liveness.refused(attempt.because);
-    else if (attempt.kind !== 'answered') target.liveness.doubt(attempt.because);
+  #recordEvidence(target: Target, attempt: Attempt): void {
+    if (attempt.kind === 'refused') target.liveness.recordRefusal(attempt.reason);
+    else if (attempt.kind !== 'answered') target.liveness.recordNoAnswer(attempt.reason);
   }
 
-  /** A refusal for which no other region is the reason is a matter of that server's moment: another one may grant. */
-  #mayGrantElsewhere({ status, body }: Answered): boolean {
+  /** A refusal that no other region explains concerns that server only, so another server may grant. */
+  #isTemporaryRefusal({ status, body }: Answered): boolean {
     if (status !== 503) return false;
     try {
       const document = JSON.parse(body.toString('utf8')) as { code?: unknown; activeRegion?: unknown } | null;
@@ -248,55 +193,43 @@ export class RegionRouter {
     return { status, headers: returnedHeaders(headers, this.#proxyName), body };
   }
 
-  #nobody(): Reply {
+  #noServerReply(): Reply {
+    const { region } = this.#options;
     return problem({
       status: 503,
       code: 'no_server_available',
       title: 'No license server answers',
-      detail: `None of the ${this.#balancer.targets.length} license servers in ${this.#options.region} answers.`,
+      detail: `None of the ${this.#balancer.targets.length} license servers in ${region} answers.`,
       retryAfterSeconds: 1,
-      members: { region: this.#options.region, ...this.#activeRegionMembers() },
+      members: { region, ...this.#gate.activeRegionMembers },
     });
   }
 
-  #late(): Reply {
+  #timeoutReply(): Reply {
+    const { region } = this.#options;
     return problem({
       status: 504,
       code: 'server_timeout',
       title: 'The license servers did not answer in time',
-      detail: 'Whether the request was carried out is not known. Sending it again is safe.',
+      detail: 'It is unknown whether the request was carried out. Sending it again is safe.',
       retryAfterSeconds: 1,
-      members: { region: this.#options.region, ...this.#activeRegionMembers() },
+      members: { region, ...this.#gate.activeRegionMembers },
     });
   }
 
-  /** Where licenses are granted now, as far as the router was told. */
-  #activeRegionMembers(): Members {
-    return activeRegionMembers(this.#acl.activeRegion, this.#acl.activeAddress);
-  }
-
-  #tell(name: string, now: LivenessState, before: LivenessState, because: string): void {
+  #onLivenessChange(
+    name: string,
+    { now, before, reason }: { now: LivenessState; before: LivenessState; reason: string },
+  ): void {
     const { logger } = this.#options;
-    // A server that hangs keeps its sockets open: whoever holds a session with it should know now.
-    if (now === 'down') this.#cut(this.#tunnels.cut(name), `${name} is down`);
-    if (now === 'down') logger.warn({ target: name, because, announce: `${name} does not answer (${because})` });
+    // A hung server keeps its sockets open, so its sessions are cut here.
+    if (now === 'down') this.#logCut(this.#tunnels.cut(name), `${name} is down`);
+    if (now === 'down') logger.warn({ target: name, reason, announce: `${name} does not answer (${reason})` });
     else if (now === 'up' && before === 'down') logger.info({ target: name, announce: `${name} answers again` });
-    else logger.info({ target: name, now, because }, 'target changed');
+    else logger.info({ target: name, now, reason }, 'target changed');
   }
 
-  #cut(count: number, because: string): void {
-    if (count > 0) this.#options.logger.warn({ sessions: count, because }, 'sessions were cut');
-  }
-
-  #isFenced(): boolean {
-    return this.#acl.acl === 'fence';
-  }
-
-  #tellAcl(): void {
-    const { logger, region } = this.#options;
-    const { acl, activeRegion } = this.#acl;
-    const announce =
-      acl === 'serve' ? `${region} is served` : `${region} is fenced${activeRegion ? `; go to ${activeRegion}` : ''}`;
-    logger.warn({ acl, activeRegion, announce });
+  #logCut(sessions: number, reason: string): void {
+    if (sessions > 0) this.#options.logger.warn({ sessions, reason }, 'sessions were cut');
   }
 }

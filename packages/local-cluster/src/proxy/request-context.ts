@@ -2,18 +2,18 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { OpenTunnel } from './tunnel';
 
 /**
- * One request, wholly read: its body is buffered so that it can be offered to another server when the first one dies
- * with it. That is sound because every call of the contract is idempotent (a checkout carries the lease id its client
+ * One complete request. The body is buffered so that the request can be sent to another server when the first one fails.
+ * A repeated request is safe, because every call of the API is idempotent (a checkout carries a lease id that its client
  * chose).
  */
 export interface RequestContext {
   readonly method: string;
-  /** The request target as it came, in origin form: path and query. */
+  /** The request target as received, in origin form: path and query. */
   readonly target: string;
-  /** The path alone, without the query. */
+  /** The path without the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** Name, value, name, value …, as they came. */
+  /** Name, value, name, value …, as received. */
   readonly rawHeaders: readonly string[];
   readonly body: Buffer | undefined;
   readonly remoteAddress: string;
@@ -25,14 +25,14 @@ export interface Reply {
   readonly body: Buffer | string | undefined;
 }
 
-/** What becomes of a wish for a WebSocket: a refusal in words, or a tunnel to whoever speaks it. */
+/** The outcome of an upgrade request: a refusal or an open tunnel. */
 export type UpgradeOutcome = { readonly kind: 'refused'; readonly reply: Reply } | OpenTunnel;
 
 export type Upgrader = (request: RequestContext) => Promise<UpgradeOutcome>;
 
 export type Responder = (request: RequestContext) => Promise<Reply> | Reply;
 
-/** Headers that speak about one connection, not about the message: they end at each hop (RFC 9110, section 7.6.1). */
+/** Headers that concern one connection only. A proxy does not forward them (RFC 9110, section 7.6.1). */
 const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
@@ -45,7 +45,7 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
-/** Set anew by whoever sends the message on: the length from the buffered body; `expect` was already answered here. */
+/** Headers that this proxy replaces: the length comes from the buffered body, and `expect` was answered here. */
 const REPLACED_HEADERS = new Set(['content-length', 'expect', 'x-forwarded-for', 'via']);
 
 function connectionOptions(connection: string | string[] | undefined): ReadonlySet<string> {
@@ -57,7 +57,7 @@ function connectionOptions(connection: string | string[] | undefined): ReadonlyS
 const appended = (before: string | string[] | undefined, value: string): string =>
   before === undefined ? value : `${Array.isArray(before) ? before.join(', ') : before}, ${value}`;
 
-/** The headers with which a request travels on: name, value, name, value … `proxyName` is this hop's name in `via`. */
+/** The headers of the forwarded request: name, value, name, value … `proxyName` is the name of this hop in `via`. */
 export function forwardedHeaders(request: RequestContext, proxyName: string): string[] {
   const dropped = connectionOptions(request.headers.connection);
   const headers: string[] = [];
@@ -72,7 +72,7 @@ export function forwardedHeaders(request: RequestContext, proxyName: string): st
   return headers;
 }
 
-/** The headers with which an upstream's answer travels back. */
+/** The headers of an upstream's answer, for the client. */
 export function returnedHeaders(upstream: IncomingHttpHeaders, proxyName: string): OutgoingHttpHeaders {
   const dropped = connectionOptions(upstream.connection);
   const headers: OutgoingHttpHeaders = {};

@@ -3,7 +3,7 @@ import type { Region } from '@evergrant/core/regions';
 import { REGIONS } from '../layout';
 import { writeFileAtomically } from '../world/files';
 
-/** Which region the public address leads to, kept in a file: what the public DNS record is in the cloud. */
+/** The target region of the public address, stored in a file. On AWS, the public DNS record has this role. */
 export class TargetFile {
   readonly #file: string;
 
@@ -12,8 +12,8 @@ export class TargetFile {
   }
 
   /**
-   * @returns the region last written, or the primary region when none ever was.
-   * @throws when the file is there and cannot be understood: guessing would lead traffic anywhere.
+   * @returns the stored region, or the primary region when the file does not exist.
+   * @throws when the file exists and is not valid. The target is never guessed.
    */
   read(): Region {
     let text: string;
@@ -28,7 +28,7 @@ export class TargetFile {
     throw new Error(`${this.#file} names no region; write {"region":"oregon"} or {"region":"virginia"} into it`);
   }
 
-  /** On disk when it returns. */
+  /** The content is on disk when this returns. */
   write(region: Region): void {
     writeFileAtomically(this.#file, `${JSON.stringify({ region })}\n`);
   }

@@ -6,68 +6,68 @@ import { forwardedHeaders, type RequestContext, returnedHeaders } from './reques
 import { type Attempt, failed } from './upstream';
 import type { UpstreamTls } from './upstream-tls';
 
-/** A connection that an upstream has agreed to speak WebSocket on. */
+/** A connection whose upgrade to WebSocket the upstream accepted. */
 export interface OpenTunnel {
   readonly kind: 'open';
-  /** Those that travel back to the client. */
+  /** Headers of the upstream's answer, for the client. */
   readonly headers: OutgoingHttpHeaders;
   readonly socket: Socket;
-  /** What the upstream said beyond its agreement. */
+  /** Bytes that the upstream sent after its answer. */
   readonly head: Buffer;
-  /** Who asked for it, once both are joined. */
+  /** The client's socket, once both are joined. */
   client?: Duplex;
 }
 
 export interface TunnelOptions {
   readonly url: string;
-  /** This hop's name in the `via` header. */
+  /** The name of this hop in the `via` header. */
   readonly proxyName: string;
-  /** Until the upstream has agreed or refused. */
+  /** For the upstream's answer to the upgrade. */
   readonly timeoutMs: number;
   readonly tls?: UpstreamTls | undefined;
 }
 
 /**
- * The close frame of a client that is going away (RFC 6455: code 1001, masked with zeros). A server that gets it knows
- * that somebody on the way ended the session on purpose, and does not take its client for dead.
+ * A client's close frame with code 1001 "going away" (RFC 6455, section 7.4.1), masked with zeros. It tells the server
+ * that a proxy ended the session on purpose, so the server does not treat the client as dead.
  */
 const GOING_AWAY_FRAME = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
 const GOING_AWAY_TIMEOUT_MS = 1_000;
 
-/** A refusal larger than this is no answer of Evergrant's. */
+/** No refusal of Evergrant is larger than this. */
 const REFUSAL_BYTES_MAX = 64 * 1024;
 
-/** Asks an upstream for an upgrade; never rejects. `answered`: it refused, in words. */
+/** Requests an upgrade from an upstream. Never rejects. `answered`: the upstream refused with a response. */
 export function openTunnel(request: RequestContext, options: TunnelOptions): Promise<OpenTunnel | Attempt> {
   const { url, proxyName, timeoutMs, tls } = options;
   const send = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve) => {
-    const asking = send(new URL(url), {
-      // A connection of its own: none is kept for later, none is waited for.
+    const upgrade = send(new URL(url), {
+      // A dedicated connection: tunnels never share the pool.
       agent: false,
       ...tls,
       path: request.target,
       headers: [...forwardedHeaders(request, proxyName), 'connection', 'Upgrade', 'upgrade', 'websocket'],
     });
     const timer = setTimeout(() => {
-      resolve({ kind: 'timed_out', because: `no answer within ${Math.round(timeoutMs)} ms` });
-      asking.destroy();
+      resolve({ kind: 'timed_out', reason: `no answer within ${Math.round(timeoutMs)} ms` });
+      upgrade.destroy();
     }, timeoutMs);
     const settle = (outcome: OpenTunnel | Attempt): void => {
       clearTimeout(timer);
       resolve(outcome);
     };
-    asking.on('error', (error) => settle(failed(error)));
-    asking.on('upgrade', ({ headers }, socket, head) => {
+    upgrade.on('error', (error) => settle(failed(error)));
+    upgrade.on('upgrade', ({ headers }, socket, head) => {
       socket.on('error', () => undefined);
       settle({ kind: 'open', headers: returnedHeaders(headers, proxyName), socket: socket as Socket, head });
     });
-    asking.on('response', (response) => {
+    upgrade.on('response', (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > REFUSAL_BYTES_MAX) asking.destroy(new Error('the answer is too large'));
+        if (bytes > REFUSAL_BYTES_MAX) upgrade.destroy(new Error('the answer is too large'));
         else chunks.push(chunk);
       });
       response.on('error', (error) => settle(failed(error)));
@@ -76,11 +76,11 @@ export function openTunnel(request: RequestContext, options: TunnelOptions): Pro
         settle({ kind: 'answered', status, headers, body: Buffer.concat(chunks) });
       });
     });
-    asking.end();
+    upgrade.end();
   });
 }
 
-/** Both ways, until either side ends; what happens to one socket happens to the other. */
+/** Connects both sockets until either side ends. Closing one closes the other. */
 export function join(client: Duplex, tunnel: OpenTunnel, clientHead: Buffer): void {
   const { socket: upstream, head } = tunnel;
   tunnel.client = client;
@@ -90,20 +90,20 @@ export function join(client: Duplex, tunnel: OpenTunnel, clientHead: Buffer): vo
   upstream.pipe(client);
   client.pipe(upstream);
   upstream.on('close', () => client.destroy());
-  // A cut tunnel still has its farewell to deliver.
+  // A cut tunnel still has to send its close frame.
   client.on('close', () => upstream.writableEnded || upstream.destroy());
   if (upstream.destroyed) client.destroy();
   if (client.destroyed) upstream.destroy();
 }
 
-/** Ends a tunnel on purpose. Its client is dropped as soon as the upstream has the farewell, or at once if it hangs. */
+/** Ends a tunnel on purpose: sends the close frame upstream, then closes both sockets, at the latest after 1 s. */
 export function cut({ socket, client }: OpenTunnel): void {
   client?.unpipe(socket);
   socket.end(GOING_AWAY_FRAME, () => socket.destroy());
   setTimeout(() => socket.destroy(), GOING_AWAY_TIMEOUT_MS).unref();
 }
 
-/** The tunnels that are open, by what they lead to. */
+/** The open tunnels by destination. */
 export class Tunnels<To> {
   readonly #open = new Map<To, Set<OpenTunnel>>();
 
@@ -117,7 +117,7 @@ export class Tunnels<To> {
     return this.#open.get(to)?.size ?? 0;
   }
 
-  /** Ends every tunnel to there at once. @returns how many there were. */
+  /** Ends every tunnel to a destination. @returns their number. */
   cut(to: To): number {
     const tunnels = [...(this.#open.get(to) ?? [])];
     for (const tunnel of tunnels) cut(tunnel);

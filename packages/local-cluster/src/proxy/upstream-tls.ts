@@ -1,25 +1,25 @@
 import { readFileSync } from 'node:fs';
 import type { EnvironmentReader } from './environment';
 
-/** How a proxy shows itself to the servers behind it, and whom it believes there. PEM. */
+/** TLS between a proxy and the servers behind it, as PEM texts. */
 export interface UpstreamTls {
-  /** Who vouches for the servers. */
+  /** The certificate authority of the servers. */
   readonly ca: string;
-  /** The proxy's own certificate and key: mutual TLS. */
+  /** The proxy's certificate and key, for mutual TLS. */
   readonly cert?: string;
   readonly key?: string;
 }
 
-/** Undefined: the servers are on this machine and need no TLS. */
+/** Undefined when no CA file is set: servers on this machine need no TLS. */
 export function readUpstreamTls(reader: EnvironmentReader): UpstreamTls | undefined {
   const ca = pem(reader, 'EVERGRANT_UPSTREAM_CA_FILE');
   const cert = pem(reader, 'EVERGRANT_UPSTREAM_CERTIFICATE_FILE');
   const key = pem(reader, 'EVERGRANT_UPSTREAM_KEY_FILE');
   if ((cert === undefined) !== (key === undefined)) {
-    reader.mistake('EVERGRANT_UPSTREAM_CERTIFICATE_FILE and EVERGRANT_UPSTREAM_KEY_FILE go together');
+    reader.mistake('EVERGRANT_UPSTREAM_CERTIFICATE_FILE and EVERGRANT_UPSTREAM_KEY_FILE must be set together');
   }
   if (cert !== undefined && ca === undefined) {
-    reader.mistake('EVERGRANT_UPSTREAM_CERTIFICATE_FILE needs EVERGRANT_UPSTREAM_CA_FILE');
+    reader.mistake('EVERGRANT_UPSTREAM_CERTIFICATE_FILE requires EVERGRANT_UPSTREAM_CA_FILE');
   }
   if (ca === undefined) return undefined;
   return { ca, ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };

@@ -4,38 +4,38 @@ import { forwardedHeaders, type RequestContext } from './request-context';
 import type { UpstreamTls } from './upstream-tls';
 
 /**
- * What became of one try at one upstream.
+ * The outcome of one attempt at one upstream.
  *
- * - `refused`: no connection could be made, so the upstream saw nothing of the request;
- * - `broken`: the connection died with the request on it, so whether it was carried out is not known;
- * - `timed-out`: no complete answer in time; not known either.
+ * - `refused`: no connection was made, so the upstream did not receive the request;
+ * - `broken`: the connection failed after the request was sent, so the outcome of the request is unknown;
+ * - `timed_out`: no complete answer arrived in time; the outcome is unknown, too.
  */
 export type Attempt =
   | { readonly kind: 'answered'; readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
-  | { readonly kind: 'refused' | 'broken' | 'timed_out'; readonly because: string };
+  | { readonly kind: 'refused' | 'broken' | 'timed_out'; readonly reason: string };
 
 export interface UpstreamOptions {
   readonly url: string;
-  /** This hop's name in the `via` header. */
+  /** The name of this hop in the `via` header. */
   readonly proxyName: string;
   readonly connectTimeoutMs: number;
-  /** @default as the system trusts */
+  /** @default the certificate authorities of the system */
   readonly tls?: UpstreamTls | undefined;
 }
 
-/** An answer larger than this is no answer of Evergrant's. */
+/** No answer of Evergrant is larger than this. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
 const REFUSALS = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EADDRNOTAVAIL']);
 
-/** What an error of a connection says about its upstream. */
+/** Classifies a connection error. */
 export function failed(error: Error): Attempt {
   const code = (error as NodeJS.ErrnoException).code ?? error.name;
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') return { kind: 'timed_out', because: 'no connection in time' };
-  return { kind: REFUSALS.has(code) ? 'refused' : 'broken', because: code };
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return { kind: 'timed_out', reason: 'no connection in time' };
+  return { kind: REFUSALS.has(code) ? 'refused' : 'broken', reason: code };
 }
 
-/** Reads one answer and settles once, whatever undici, the deadline or the peer does afterwards. */
+/** Reads one answer. Settles exactly once, whatever undici, the deadline or the peer does afterwards. */
 class AttemptReader implements Dispatcher.DispatchHandler {
   readonly #settle: (attempt: Attempt) => void;
   readonly #timer: NodeJS.Timeout;
@@ -54,14 +54,14 @@ class AttemptReader implements Dispatcher.DispatchHandler {
     );
   }
 
-  abandon(kind: 'timed_out' | 'broken', because: string): void {
-    this.#finish({ kind, because });
-    this.#controller?.abort(new Error(because));
+  abandon(kind: 'timed_out' | 'broken', reason: string): void {
+    this.#finish({ kind, reason });
+    this.#controller?.abort(new Error(reason));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    // The deadline may have passed while the request was waiting for a connection: it is not sent any more.
+    // The deadline can pass while the request waits for a connection. Then it is not sent.
     if (this.#settled) controller.abort(new Error('the deadline has passed'));
   }
 
@@ -93,33 +93,33 @@ class AttemptReader implements Dispatcher.DispatchHandler {
   }
 }
 
-/** One server behind a proxy, with connections that are kept and a deadline on everything: a hang holds nothing. */
+/** One server behind a proxy. Connections are reused, and every attempt has one deadline for its whole length. */
 export class Upstream {
   readonly url: string;
   readonly #pool: Pool;
   readonly #proxyName: string;
-  #outstanding = 0;
+  readonly #outstanding = new Set<AttemptReader>();
 
   constructor({ url, proxyName, connectTimeoutMs, tls }: UpstreamOptions) {
     this.url = url;
     this.#proxyName = proxyName;
-    // The one deadline of an attempt covers connecting, waiting and reading; undici's own clocks tick in half seconds.
+    // The attempt's deadline covers connecting, waiting and reading. undici's own timers have a resolution of 0.5 s.
     this.#pool = new Pool(url, { connect: { timeout: connectTimeoutMs, ...tls }, headersTimeout: 0, bodyTimeout: 0 });
   }
 
-  /** Requests sent and not yet answered. */
+  /** The number of requests sent and not yet answered. */
   get outstanding(): number {
-    return this.#outstanding;
+    return this.#outstanding.size;
   }
 
-  /** Tries once; never rejects. */
+  /** Makes one attempt. Never rejects. */
   forward(request: RequestContext, timeoutMs: number): Promise<Attempt> {
-    this.#outstanding += 1;
     return new Promise<Attempt>((resolve) => {
       const reader = new AttemptReader(timeoutMs, (attempt) => {
-        this.#outstanding -= 1;
+        this.#outstanding.delete(reader);
         resolve(attempt);
       });
+      this.#outstanding.add(reader);
       try {
         this.#pool.dispatch(
           {
@@ -134,6 +134,11 @@ export class Upstream {
         reader.abandon('broken', (error as Error).message);
       }
     });
+  }
+
+  /** Ends every outstanding attempt as `timed_out`. */
+  abandonOutstanding(reason: string): void {
+    for (const reader of [...this.#outstanding]) reader.abandon('timed_out', reason);
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,11 @@
-import { Liveness, type LivenessState } from './liveness';
+import { Liveness, type LivenessChange, type LivenessState } from './liveness';
 import { json, methodNotAllowed, notFound } from './problems';
 import type { Reply, RequestContext } from './request-context';
 import type { WitnessTimeouts } from './timeouts';
 
-/** Lost answers in a row before the witness says "down". */
+/** Consecutive failures before the witness reports `down`. */
 const FAILURES_BEFORE_DOWN = 3;
-/** A view older than this many intervals (and a time-out) is not a view any more. */
+/** A result older than this many intervals plus one probe timeout is stale. */
 const STALE_AFTER_INTERVALS = 4;
 
 export interface WitnessSnapshot {
@@ -15,13 +15,13 @@ export interface WitnessSnapshot {
 }
 
 export interface WitnessObserverOptions {
-  /** Oregon's router, as it is seen from outside both regions. */
+  /** Oregon's router, reached from outside both regions. */
   readonly oregonUrl: string;
   readonly timeouts: WitnessTimeouts;
-  readonly onChange?: (now: LivenessState, before: LivenessState, because: string) => void;
+  readonly onChange?: (change: LivenessChange) => void;
 }
 
-/** What somebody outside both regions sees of Oregon's application: `GET /view`. It decides nothing. */
+/** Observes Oregon's application from outside both regions and serves the result at `GET /view`. It decides nothing. */
 export class WitnessObserver {
   readonly #liveness: Liveness;
   readonly #staleAfterMs: number;
@@ -33,7 +33,7 @@ export class WitnessObserver {
       everyMs: timeouts.probeEveryMs,
       timeoutMs: timeouts.probeTimeoutMs,
       failuresBeforeDown: FAILURES_BEFORE_DOWN,
-      // A refusal over a network between regions may be that network's word and not Oregon's: it counts as one failure.
+      // Between regions, the network can refuse a connection that Oregon would accept, so a refusal is one failure.
       downOnRefusal: false,
       ...(onChange ? { onChange } : {}),
     });
@@ -48,15 +48,15 @@ export class WitnessObserver {
   }
 
   view(): WitnessSnapshot {
-    const { reading, because, observedAt } = this.#liveness;
+    const { state, reason, observedAt } = this.#liveness;
     const ageMs = this.#liveness.ageMs();
     if (observedAt === undefined || ageMs === undefined) {
-      return { app: { reading: 'unknown', because }, observedAt: null, ageMs: null };
+      return { app: { reading: 'unknown', because: reason }, observedAt: null, ageMs: null };
     }
-    // After a pause of this very process the last reading may be from another time of day.
-    const stale = ageMs > this.#staleAfterMs;
+    // After this process was suspended, the last result can be arbitrarily old.
+    const isStale = ageMs > this.#staleAfterMs;
     return {
-      app: stale ? { reading: 'unknown', because: 'the last probe is too old' } : { reading, because },
+      app: isStale ? { reading: 'unknown', because: 'the last probe is too old' } : { reading: state, because: reason },
       observedAt: observedAt.toISOString(),
       ageMs: Math.round(ageMs),
     };

@@ -26,11 +26,11 @@ describe('liveness', () => {
       timeoutMs: 100,
       failuresBeforeDown: 2,
       downOnRefusal: true,
-      onChange: (now) => changes.push(now),
+      onChange: ({ now }) => changes.push(now),
       ...options,
     });
     liveness.start();
-    await eventually('up', WITHIN_MS, () => liveness.reading === 'up');
+    await eventually('up', WITHIN_MS, () => liveness.state === 'up');
   }
 
   const probed = async (): Promise<void> => {
@@ -40,33 +40,33 @@ describe('liveness', () => {
 
   it('is doubted, never denied, when a request got no answer: only a probe may say down', async () => {
     await watched();
-    liveness.doubt('no answer within 300 ms');
-    expect(liveness.reading).toBe('unknown');
-    await eventually('up again', WITHIN_MS, () => liveness.reading === 'up');
+    liveness.recordNoAnswer('no answer within 300 ms');
+    expect(liveness.state).toBe('unknown');
+    await eventually('up again', WITHIN_MS, () => liveness.state === 'up');
     expect(changes).toEqual(['up', 'unknown', 'up']);
   });
 
   it('is down at once when a request was refused, until a probe is answered', async () => {
     await watched();
-    liveness.refused('ECONNREFUSED');
-    expect(liveness.reading).toBe('down');
-    await eventually('up again', WITHIN_MS, () => liveness.reading === 'up');
+    liveness.recordRefusal('ECONNREFUSED');
+    expect(liveness.state).toBe('down');
+    await eventually('up again', WITHIN_MS, () => liveness.state === 'up');
   });
 
   it('is not revived by a doubt', async () => {
     await watched({ everyMs: 60_000 });
     await server.die();
-    liveness.refused('ECONNREFUSED');
-    liveness.doubt('no answer');
-    expect(liveness.reading).toBe('down');
+    liveness.recordRefusal('ECONNREFUSED');
+    liveness.recordNoAnswer('no answer');
+    expect(liveness.state).toBe('down');
   });
 
   it('asks no more once it is stopped', async () => {
     await watched();
     await probed();
     liveness.stop();
-    liveness.doubt('no answer');
-    liveness.refused('ECONNREFUSED');
+    liveness.recordNoAnswer('no answer');
+    liveness.recordRefusal('ECONNREFUSED');
     const { length } = server.seen;
     await watched({ url: `${server.url}/livez?another` });
     await probed();
@@ -76,7 +76,7 @@ describe('liveness', () => {
   it('learns nothing about life from an answer that only a wrong configuration gives', async () => {
     expect(await probe('http://no-such-host.invalid/livez', 2_000)).toMatchObject({ kind: 'inconclusive' });
     server.behavior = 'elsewhere';
-    expect(await probe(`${server.url}/other`, 1_000)).toMatchObject({ kind: 'failed', because: 'answered 503' });
+    expect(await probe(`${server.url}/other`, 1_000)).toMatchObject({ kind: 'failed', reason: 'answered 503' });
     await watched();
   });
 });

@@ -13,7 +13,11 @@ describe('the witness', () => {
   beforeEach(async () => {
     oregon = await new FakeServer('oregon').start();
     changes.length = 0;
-    observer = new WitnessObserver({ oregonUrl: oregon.url, timeouts: TIMEOUTS, onChange: (now) => changes.push(now) });
+    observer = new WitnessObserver({
+      oregonUrl: oregon.url,
+      timeouts: TIMEOUTS,
+      onChange: ({ now }) => changes.push(now),
+    });
   });
 
   afterEach(async () => {
