@@ -11,14 +11,14 @@ import {
 
 export interface BootstrapInput {
   readonly primary: PostgresInstance;
-  /** Made as copies of the primary database, so that they can follow it. */
+  /** Created as copies of the primary database, so that they can follow it. */
   readonly followers: readonly PostgresInstance[];
   readonly store: PostgresInstance;
   readonly databasePasswords: Passwords<LicenseRole>;
   readonly authorityPasswords: Passwords<AuthorityRole>;
 }
 
-/** Makes the clusters of a fresh world; whatever an interrupted attempt left is removed. Nothing runs afterwards. */
+/** Creates the clusters of a new state directory and removes remains of an interrupted attempt. None runs afterwards. */
 export async function createClusters(input: BootstrapInput): Promise<void> {
   await Promise.all([createLicenseClusters(input), createStore(input)]);
 }

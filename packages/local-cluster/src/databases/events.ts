@@ -1,11 +1,11 @@
 import type { EventLevel } from '../world/events';
 
-/** Something people should know, said once. */
+/** An event of the database supervisor, for the event log. */
 export interface SupervisorEvent {
-  /** `oregon/db-b`, or `databases` for what concerns none of them alone. */
+  /** `oregon/db-b`, or `databases` for an event that concerns no single instance. */
   readonly source: string;
   readonly level: EventLevel;
   readonly text: string;
 }
 
-export type EmitSupervisorEvent = (announcement: SupervisorEvent) => void;
+export type EmitSupervisorEvent = (event: SupervisorEvent) => void;

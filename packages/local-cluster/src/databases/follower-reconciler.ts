@@ -3,32 +3,38 @@ import { join } from 'node:path';
 import type { EmitSupervisorEvent } from './events';
 import { decideFollower, type FollowerRule, type FollowingFact } from './follower-rules';
 import type { ManagedInstance } from './managed-instance';
-import { isAhead, isReachable, readSwitches, type Source, type Switches } from './replication-source';
+import {
+  isAhead,
+  isReachable,
+  type ReplicationSource,
+  readSwitchPoints,
+  type SwitchPoints,
+} from './replication-source';
 import type { FollowerName, StateFile } from './state-file';
 import type { SupervisorTimeouts } from './timeouts';
 
-/** A follower that keeps failing is left alone after so many attempts. */
+/** After this many failed attempts the follower is no longer started. */
 const ATTEMPTS_MAX = 3;
 const RETRY_AFTER_MS = 2_000;
 
 export interface FollowerReconcilerOptions {
   readonly instance: ManagedInstance;
-  readonly record: StateFile;
+  readonly state: StateFile;
   readonly timeouts: SupervisorTimeouts;
-  readonly announce: EmitSupervisorEvent;
+  readonly emit: EmitSupervisorEvent;
 }
 
-/** Takes care of one instance that is to follow another: launches it and builds it anew, as the rules say. */
+/** Keeps one instance following its source: launches or rebuilds it as the rules decide. */
 export class FollowerReconciler {
   readonly #instance: ManagedInstance;
   readonly #options: FollowerReconcilerOptions;
-  /** Since when it has not streamed although its source is up. */
+  /** Start of the time without streaming although the source is up. */
   #brokenSince: number | undefined;
-  /** The way to the source was open when it was last found lost. */
+  /** The source was reachable at the last check. */
   #wasReachable = false;
   #attempts = 0;
   #notBefore = 0;
-  #switches: { readonly timeline: number; readonly points: Switches } | undefined;
+  #history: { readonly timeline: number; readonly switchPoints: SwitchPoints } | undefined;
   #lastRule: FollowerRule | undefined;
 
   constructor(options: FollowerReconcilerOptions) {
@@ -36,31 +42,31 @@ export class FollowerReconciler {
     this.#options = options;
   }
 
-  /** Why the last step did what it did: for people who ask why an instance does not start. */
+  /** The reason of the last decision. */
   get why(): string {
-    return this.#lastRule?.why ?? 'nothing has been decided yet';
+    return this.#lastRule?.why ?? 'no decision yet';
   }
 
-  /** Somebody asks for it: earlier failures are forgiven. */
+  /** Allows attempts again after earlier failures. */
   resetBackoff(): void {
     this.#attempts = 0;
     this.#notBefore = 0;
   }
 
-  /** One look, one action. Resolves to whether something was done. */
-  async step(source: Source): Promise<boolean> {
+  /** Decides once and takes at most one action. Resolves to whether it took one. */
+  async step(source: ReplicationSource): Promise<boolean> {
     const instance = this.#instance;
-    const { record } = this.#options;
+    const { state } = this.#options;
     const name = instance.name as FollowerName;
-    // Files that are not there (a rebuild was cut short between two renames) cannot go on either.
+    // The files are missing when the process was killed between the two renames of a rebuild.
     const isUseless = instance.hasFailed || !instance.postgres.isInitialised;
-    if (isUseless && record.current.lineages[name] === 'current') record.writeLineage(name, 'stale');
+    if (isUseless && state.current.lineages[name] === 'current') state.writeLineage(name, 'stale');
     const primary = source.primary();
     const following = await this.#following(primary);
     const rule = decideFollower({
       isRunning: instance.postgres.isRunning,
       isWanted: instance.isWanted,
-      lineage: record.current.lineages[name],
+      lineage: state.current.lineages[name],
       isSourceUp: primary?.isWritable === true,
       following,
     });
@@ -69,11 +75,11 @@ export class FollowerReconciler {
       if (instance.isStreaming) this.#attempts = 0;
       return false;
     }
-    if (following === 'lost' && rule.action === 'rebuild' && !(await this.#isSettledWay(source))) return false;
+    if (following === 'lost' && rule.action === 'rebuild' && !(await this.#isStablyReachable(source))) return false;
     return this.#attempt(rule, source);
   }
 
-  async #attempt(rule: FollowerRule, source: Source): Promise<boolean> {
+  async #attempt(rule: FollowerRule, source: ReplicationSource): Promise<boolean> {
     if (performance.now() < this.#notBefore) return false;
     this.#attempts += 1;
     this.#notBefore = performance.now() + RETRY_AFTER_MS;
@@ -82,21 +88,21 @@ export class FollowerReconciler {
       else await this.#rebuild(rule, source);
       return true;
     } catch (error) {
-      this.#failed(error as Error);
+      this.#recordFailure(error as Error);
       return false;
     }
   }
 
-  #failed(error: Error): void {
-    const { announce } = this.#options;
+  #recordFailure(error: Error): void {
+    const { emit } = this.#options;
     const { name } = this.#instance;
     if (this.#attempts < ATTEMPTS_MAX) {
-      announce({ source: name, level: 'warning', text: `${name}: ${error.message}` });
+      emit({ source: name, level: 'warning', text: `${name}: ${error.message}` });
       return;
     }
     this.#instance.isWanted = false;
-    const text = `${name} is left alone after ${this.#attempts} failures: ${error.message}`;
-    announce({ source: name, level: 'alarm', text });
+    const text = `${name} is no longer started after ${this.#attempts} failed attempts: ${error.message}`;
+    emit({ source: name, level: 'alarm', text });
   }
 
   async #following(primary: ManagedInstance | undefined): Promise<FollowingFact> {
@@ -117,49 +123,49 @@ export class FollowerReconciler {
     const timeline = this.#instance.lastTimeline;
     const sourceTimeline = primary.health.latest?.timeline;
     if (!lsn || timeline === undefined || !sourceTimeline || sourceTimeline <= timeline) return false;
-    if (this.#switches?.timeline !== sourceTimeline) {
+    if (this.#history?.timeline !== sourceTimeline) {
       try {
-        this.#switches = { timeline: sourceTimeline, points: await readSwitches(primary, sourceTimeline) };
+        this.#history = { timeline: sourceTimeline, switchPoints: await readSwitchPoints(primary, sourceTimeline) };
       } catch {
         return false;
       }
     }
-    return isAhead({ timeline, lsn }, this.#switches.points);
+    return isAhead({ timeline, lsn }, this.#history.switchPoints);
   }
 
-  /** A cut link is waited for; after its repair a follower gets the time to reconnect by itself. */
-  async #isSettledWay(source: Source): Promise<boolean> {
-    const isOpen = await isReachable(source);
-    const isSettled = isOpen && this.#wasReachable;
-    this.#wasReachable = isOpen;
-    if (!isSettled) this.#brokenSince = undefined;
-    return isSettled;
+  /** A follower behind a cut link is not rebuilt. After the repair it gets time to reconnect. */
+  async #isStablyReachable(source: ReplicationSource): Promise<boolean> {
+    const isReachableNow = await isReachable(source);
+    const isStable = isReachableNow && this.#wasReachable;
+    this.#wasReachable = isReachableNow;
+    if (!isStable) this.#brokenSince = undefined;
+    return isStable;
   }
 
-  async #launch(source: Source): Promise<void> {
+  async #launch(source: ReplicationSource): Promise<void> {
     this.#instance.following = source.following;
     await this.#instance.launch();
   }
 
-  async #rebuild(rule: FollowerRule, source: Source): Promise<void> {
+  async #rebuild(rule: FollowerRule, source: ReplicationSource): Promise<void> {
     const instance = this.#instance;
-    const { announce, record } = this.#options;
+    const { emit, state } = this.#options;
     const name = instance.name as FollowerName;
-    if (!(await isReachable(source))) throw new Error(`cannot be built anew: the way to its source is closed`);
-    announce({ source: name, level: 'info', text: `${name} is built anew. ${rule.why}` });
+    if (!(await isReachable(source))) throw new Error('cannot be rebuilt: its source is not reachable');
+    emit({ source: name, level: 'info', text: `${name} is being rebuilt. ${rule.why}` });
     const outcome = await instance.rebuild(source.connection, () => this.#mayReplace(source));
     if (outcome === 'given_up') return;
-    record.writeLineage(name, 'current');
+    state.writeLineage(name, 'current');
     this.#brokenSince = undefined;
     await this.#launch(source);
-    announce({ source: name, level: 'good', text: `${name} has a new copy and follows.` });
+    emit({ source: name, level: 'good', text: `${name} was rebuilt and follows.` });
   }
 
-  /** Asked at the last moment: what has been promoted meanwhile, or is all that is left, is not thrown away. */
-  #mayReplace(source: Source): boolean {
+  /** Last check before the files are replaced: a promoted instance, or the only remaining one, is kept. */
+  #mayReplace(source: ReplicationSource): boolean {
     const instance = this.#instance;
     const isPromoted = instance.isWritable || !existsSync(join(instance.postgres.directory, 'standby.signal'));
-    const isStale = this.#options.record.current.lineages[instance.name as FollowerName] === 'stale';
+    const isStale = this.#options.state.current.lineages[instance.name as FollowerName] === 'stale';
     return instance.isWanted && source.primary()?.isWritable === true && (isStale || !isPromoted);
   }
 }

@@ -15,26 +15,27 @@ import type { SupervisorTimeouts } from './timeouts';
 
 export const STANDBY_NAME = 'oregon_standby';
 
-/** So little is missing that a commit may wait for it. */
+/** A standby that lacks at most this much is close enough for commits to wait for it. */
 const CLOSE_BYTES = 1024n * 1024n;
-/** A standby whose connection broke usually reconnects at once. */
+/** A standby whose connection breaks usually reconnects within this time. */
 const RECONNECT_TOLERATED_MS = 500;
-const BOTH_DIE_TOGETHER_MS = 25;
+/** When both instances die together, the second exit event arrives within this time. */
+const SIMULTANEOUS_EXIT_MS = 25;
 const STEP_LIMIT_MS = 2_000;
 
 export interface HaPairOptions {
   readonly instances: Readonly<Record<HaPairMemberName, ManagedInstance>>;
-  readonly record: StateFile;
+  readonly state: StateFile;
   readonly timeouts: SupervisorTimeouts;
-  readonly announce: EmitSupervisorEvent;
-  /** Takes the endpoint away from the primary database that is being replaced. */
+  readonly emit: EmitSupervisorEvent;
+  /** Closes the endpoint before the primary database is replaced. */
   readonly closeEndpoint: () => void;
 }
 
-/** Oregon's primary database and its synchronous standby: gathers the facts, and does what the rules say. */
-export class Pair {
+/** Oregon's primary database and its synchronous standby: gathers facts, decides by the rules, takes one step. */
+export class HaPair {
   readonly #options: HaPairOptions;
-  /** Everything up to here was committed before commits waited for the standby. */
+  /** WAL position up to which commits did not wait for the standby. */
   #proofLsn: bigint | undefined;
   #unconnectedSince: number | undefined;
   #reply: { readonly time: string | null; readonly at: number } | undefined;
@@ -45,7 +46,7 @@ export class Pair {
   }
 
   get primary(): ManagedInstance {
-    return this.#options.instances[this.#options.record.current.primary];
+    return this.#options.instances[this.#options.state.current.primary];
   }
 
   get standby(): ManagedInstance {
@@ -53,20 +54,20 @@ export class Pair {
   }
 
   get standbyName(): HaPairMemberName {
-    return this.#options.record.current.primary === 'oregon/db-a' ? 'oregon/db-b' : 'oregon/db-a';
+    return this.#options.state.current.primary === 'oregon/db-a' ? 'oregon/db-b' : 'oregon/db-a';
   }
 
   get why(): string {
-    return this.#lastRule?.why ?? 'nothing has been decided yet';
+    return this.#lastRule?.why ?? 'no decision yet';
   }
 
-  /** One look, one action. Resolves to whether something was done. */
+  /** Decides once and takes at most one action. Resolves to whether it took one. */
   async step(): Promise<boolean> {
-    this.primary.insistOnSynchronousStandby();
+    this.primary.reapplySynchronousStandby();
     const rule = decideHaPair(this.#facts());
     this.#lastRule = rule;
     if (rule.action === 'none') return false;
-    await this.#act(rule.action);
+    await this.#execute(rule.action);
     return true;
   }
 
@@ -75,7 +76,7 @@ export class Pair {
       primary: this.#primaryFact(),
       standby: this.#standbyFact(),
       stream: this.#streamFact(),
-      isEligible: this.#options.record.current.isStandbyEligible,
+      isEligible: this.#options.state.current.isStandbyEligible,
       isRequired: this.primary.synchronousStandby !== '',
       isPrimaryWanted: this.primary.isWanted,
     };
@@ -109,16 +110,16 @@ export class Pair {
     }
     this.#unconnectedSince = undefined;
     if (this.#reply?.time !== sender.replyTime) this.#reply = { time: sender.replyTime, at: now };
-    // While the primary database says nothing new, its standby's silence cannot be measured.
-    const unseenMs = this.primary.health.silentMs;
-    if (now - this.#reply.at - unseenMs > this.#options.timeouts.standbySilentAfterMs) return 'silent';
+    // The standby's silence cannot be measured while the primary database does not answer.
+    const unobservedMs = this.primary.health.silentMs;
+    if (now - this.#reply.at - unobservedMs > this.#options.timeouts.standbySilentAfterMs) return 'silent';
     if (sender.state !== 'streaming' || sender.flushLsn === null || answer.lsn === null) return 'behind';
     const flushed = lsnBytes(sender.flushLsn);
     if (this.#proofLsn !== undefined && sender.sync === 'sync' && flushed >= this.#proofLsn) return 'proven';
     return lsnBytes(answer.lsn) - flushed <= CLOSE_BYTES ? 'close' : 'behind';
   }
 
-  async #act(action: Exclude<HaPairAction, 'none'>): Promise<void> {
+  async #execute(action: Exclude<HaPairAction, 'none'>): Promise<void> {
     switch (action) {
       case 'take_over':
         return this.#takeOver();
@@ -131,34 +132,34 @@ export class Pair {
       case 'require_standby':
         return this.#require();
       case 'record_eligible':
-        this.#options.record.write({ isStandbyEligible: true });
-        return this.#say('good', `${this.standby.name} is in sync: every commit from now on is in both.`);
+        this.#options.state.write({ isStandbyEligible: true });
+        return this.#emit('good', `${this.standby.name} is in sync: commits wait for it.`);
     }
   }
 
   async #takeOver(): Promise<void> {
-    const { record, closeEndpoint } = this.#options;
-    const [old, heir] = [this.primary, this.standby];
-    const oldName = record.current.primary;
-    const was = old.postgres.isRunning ? 'hangs' : 'is dead';
-    // The last moment to turn back: the heir itself has to say that it is there and still a follower.
-    const [said] = await heir.postgres.query<{ inRecovery: boolean }>(
+    const { state, closeEndpoint } = this.#options;
+    const [old, successor] = [this.primary, this.standby];
+    const oldName = state.current.primary;
+    const cause = old.postgres.isRunning ? 'hangs' : 'is dead';
+    // Last check before the point of no return: the successor must answer and still be a follower.
+    const [answer] = await successor.postgres.query<{ inRecovery: boolean }>(
       'select pg_is_in_recovery() as "inRecovery"',
       [],
       { connectionTimeoutMillis: STEP_LIMIT_MS, query_timeout: STEP_LIMIT_MS },
     );
-    if (said?.inRecovery !== true) throw new Error(`${heir.name} is no follower and cannot take over`);
+    if (answer?.inRecovery !== true) throw new Error(`${successor.name} is not a follower and cannot take over`);
     closeEndpoint();
     await old.postgres.kill();
-    record.write({
+    state.write({
       primary: this.standbyName,
       isStandbyEligible: false,
-      lineages: { ...record.current.lineages, [oldName]: 'stale' },
+      lineages: { ...state.current.lineages, [oldName]: 'stale' },
     });
-    this.#forgetProof();
-    this.#say(
+    this.#resetProof();
+    this.#emit(
       'warning',
-      `${old.name} ${was}: ${heir.name}, which has every commit, takes over behind the same endpoint.`,
+      `${old.name} ${cause}: ${successor.name} has every commit and takes over behind the same endpoint.`,
     );
   }
 
@@ -166,33 +167,33 @@ export class Pair {
     const { primary } = this;
     primary.setSynchronousStandby('');
     await primary.postgres.query('select pg_promote(true, 10)', [], { query_timeout: 12_000 });
-    await primary.health.look();
-    if (primary.isWritable) this.#say('good', `${primary.name} is Oregon's primary database now.`);
+    await primary.health.checkNow();
+    if (primary.isWritable) this.#emit('good', `${primary.name} is now Oregon's primary database.`);
   }
 
   async #launchPrimary(): Promise<void> {
     const { primary } = this;
-    // It recovers what was never acknowledged, too, and lets it be seen: the standby may not have it.
-    this.#options.record.write({ isStandbyEligible: false });
+    // Crash recovery also shows commits that were never acknowledged. The standby may not have them.
+    this.#options.state.write({ isStandbyEligible: false });
     primary.following = undefined;
-    this.#forgetProof();
+    this.#resetProof();
     await primary.launch();
   }
 
   async #release(): Promise<void> {
-    // When both die together the news come in any order, and a dead primary has acknowledged nothing without it.
-    await new Promise((resume) => setTimeout(resume, BOTH_DIE_TOGETHER_MS));
+    // When both die together, the exit events arrive in any order. A dead primary acknowledged nothing without it.
+    await new Promise((resume) => setTimeout(resume, SIMULTANEOUS_EXIT_MS));
     if (!this.primary.postgres.isRunning) return;
-    this.#options.record.write({ isStandbyEligible: false });
-    this.#forgetProof();
+    this.#options.state.write({ isStandbyEligible: false });
+    this.#resetProof();
     this.primary.setSynchronousStandby('');
-    this.#say('warning', `${this.standby.name} is gone or silent: commits go on without it, unprotected.`);
+    this.#emit('warning', `${this.standby.name} is gone or silent: commits no longer wait for it and are unprotected.`);
   }
 
   /**
-   * Sets synchronous_standby_names and finds the position that proves the standby complete. A session opened after
-   * the postmaster has read the new value knows that the checkpointer, which makes commits wait, has been told; a
-   * checkpoint asked for then begins after it has listened. What was flushed until then is the proof.
+   * Sets synchronous_standby_names and finds the WAL position that proves the standby complete. When a new session shows
+   * the new value, the postmaster has signalled the checkpointer, which makes commits wait. A checkpoint requested then
+   * starts after the checkpointer has read the value. The position flushed at that time is the proof.
    */
   async #require(): Promise<void> {
     const { primary } = this;
@@ -207,7 +208,7 @@ export class Pair {
           limits,
         );
         isSet = row?.names === STANDBY_NAME;
-        if (!isSet && performance.now() > deadline) throw new Error('the new setting was not read in time');
+        if (!isSet && performance.now() > deadline) throw new Error('the new setting was not applied in time');
         if (!isSet) await new Promise((resume) => setTimeout(resume, 10));
       }
       await primary.postgres.query('checkpoint', [], limits);
@@ -223,13 +224,13 @@ export class Pair {
     }
   }
 
-  #forgetProof(): void {
+  #resetProof(): void {
     this.#proofLsn = undefined;
     this.#reply = undefined;
     this.#unconnectedSince = undefined;
   }
 
-  #say(level: 'good' | 'warning', text: string): void {
-    this.#options.announce({ source: 'databases', level, text });
+  #emit(level: 'good' | 'warning', text: string): void {
+    this.#options.emit({ source: 'databases', level, text });
   }
 }

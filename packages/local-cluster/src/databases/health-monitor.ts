@@ -1,29 +1,29 @@
 import { Client } from 'pg';
 import type { PostgresInstance } from '../postgres/instance';
 
-/** One row of pg_stat_replication: somebody who streams from this instance. */
-export interface Sender {
+/** One row of pg_stat_replication: a receiver that streams from this instance. */
+export interface ReplicationSender {
   readonly name: string;
   readonly state: string;
   readonly sync: string;
   readonly flushLsn: string | null;
-  /** The other side's clock at its last reply; only its changing says anything. */
+  /** The receiver's clock at its last reply. Only a change of it is meaningful. */
   readonly replyTime: string | null;
 }
 
-/** What an instance says about itself. */
-export interface Answer {
+/** The answer to the health query. */
+export interface HealthReport {
   readonly inRecovery: boolean;
   /** Flushed (primary), or the larger of received and replayed (follower). */
   readonly lsn: string | null;
   readonly timeline: number | null;
   readonly synchronousStandbyNames: string;
-  readonly senders: readonly Sender[];
+  readonly senders: readonly ReplicationSender[];
   /** The follower's connection to its source; null when it has none. */
   readonly receiver: { readonly status: string } | null;
 }
 
-const LOOK = `
+const HEALTH_QUERY = `
   select pg_is_in_recovery() as "inRecovery",
     case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
       else pg_current_wal_flush_lsn() end::text as lsn,
@@ -34,10 +34,10 @@ const LOOK = `
       'flushLsn', flush_lsn, 'replyTime', reply_time)), '[]') from pg_stat_replication) as senders,
     (select json_build_object('status', status) from pg_stat_wal_receiver) as receiver`;
 
-/** "Starting up", "shutting down", "in recovery", "too many connections", "not allowed": somebody is there. */
+/** SQLSTATEs of refusals that prove a running server: starting up, shutting down, too many connections, not allowed. */
 const ANSWERING_REFUSALS = new Set(['57P03', '53300', '28P01', '28000', '3D000']);
 
-/** Time in which this process itself did not run says nothing about what it watches. */
+/** A longer delay of this process's own timer is not counted as silence of the instance. */
 const OWN_DELAY_TOLERATED_MS = 250;
 
 export interface HealthMonitorOptions {
@@ -48,9 +48,9 @@ export interface HealthMonitorOptions {
 }
 
 /**
- * Looks at one instance without ever waiting for it, in two ways: a statement in a session that stays open, and a new
- * session. It answers only while both do. A postmaster that is suspended keeps its sessions alive and lets nobody in:
- * for clients that have to reconnect it hangs.
+ * Monitors one instance in two ways that never block: a statement in an open session, and a new session. The instance
+ * answers only while both succeed. A suspended postmaster keeps open sessions working but accepts no new ones, so for
+ * clients that have to reconnect it hangs.
  */
 export class HealthMonitor {
   readonly #postgres: PostgresInstance;
@@ -58,18 +58,18 @@ export class HealthMonitor {
   #timer: NodeJS.Timeout | undefined;
   #tickedAt = 0;
   #session: Client | undefined;
-  #asking: symbol | undefined;
-  #knocking: symbol | undefined;
-  #knockedAt = 0;
-  #latest: Answer | undefined;
-  #saidAt = 0;
-  #letInAt = 0;
+  #queryTurn: symbol | undefined;
+  #connectTurn: symbol | undefined;
+  #connectStartedAt = 0;
+  #latest: HealthReport | undefined;
+  #queryAnsweredAt = 0;
+  #connectAnsweredAt = 0;
   #steadySince: number | undefined;
 
   constructor(postgres: PostgresInstance, options: HealthMonitorOptions) {
     this.#postgres = postgres;
     this.#options = options;
-    postgres.onExit(() => this.#forget());
+    postgres.onExit(() => this.#reset());
   }
 
   start(): void {
@@ -79,33 +79,33 @@ export class HealthMonitor {
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#forget();
+    this.#reset();
   }
 
-  /** The instance has just been launched: its silence is counted from now. */
-  expect(): void {
-    this.#forget();
-    this.#saidAt = performance.now();
-    this.#letInAt = performance.now();
+  /** Called after a launch. Silence is counted from now. */
+  resetAfterLaunch(): void {
+    this.#reset();
+    this.#queryAnsweredAt = performance.now();
+    this.#connectAnsweredAt = performance.now();
     this.#tick();
   }
 
-  /** Asks now, out of turn. */
-  async look(): Promise<void> {
-    await this.#ask();
+  /** Runs the health query now. */
+  async checkNow(): Promise<void> {
+    await this.#query();
   }
 
-  /** The last answer since the launch. */
-  get latest(): Answer | undefined {
+  /** The last report since the launch. */
+  get latest(): HealthReport | undefined {
     return this.#latest;
   }
 
-  /** For how long at least one of the two ways has not been answered. */
+  /** Time since the older of the two last answers. */
   get silentMs(): number {
-    return performance.now() - Math.min(this.#saidAt, this.#letInAt);
+    return performance.now() - Math.min(this.#queryAnsweredAt, this.#connectAnsweredAt);
   }
 
-  /** For how long it has been answering without a noticeable pause; 0 while it does not. */
+  /** Time for which the instance has answered without a long pause; 0 while it does not answer. */
   get steadyMs(): number {
     return this.#steadySince === undefined || this.#isUnsteady() ? 0 : performance.now() - this.#steadySince;
   }
@@ -114,9 +114,9 @@ export class HealthMonitor {
     return this.silentMs > this.#options.hangAfterMs / 2;
   }
 
-  #forget(): void {
+  #reset(): void {
     this.#dropSession();
-    this.#knocking = undefined;
+    this.#connectTurn = undefined;
     this.#latest = undefined;
     this.#steadySince = undefined;
   }
@@ -126,33 +126,33 @@ export class HealthMonitor {
     const ownDelayMs = now - this.#tickedAt - this.#options.pollEveryMs;
     this.#tickedAt = now;
     if (ownDelayMs > OWN_DELAY_TOLERATED_MS) {
-      this.#saidAt += ownDelayMs;
-      this.#letInAt += ownDelayMs;
+      this.#queryAnsweredAt += ownDelayMs;
+      this.#connectAnsweredAt += ownDelayMs;
     }
     if (!this.#postgres.isRunning) return;
     if (this.#isUnsteady()) this.#steadySince = undefined;
-    if (this.#asking === undefined) void this.#ask();
-    else if (now - this.#saidAt > this.#options.hangAfterMs * 2) this.#dropSession();
-    const knockEveryMs = this.#options.pollEveryMs * 4;
-    if (this.#knocking === undefined && now - this.#knockedAt > knockEveryMs) void this.#knock();
+    if (this.#queryTurn === undefined) void this.#query();
+    else if (now - this.#queryAnsweredAt > this.#options.hangAfterMs * 2) this.#dropSession();
+    const connectEveryMs = this.#options.pollEveryMs * 4;
+    if (this.#connectTurn === undefined && now - this.#connectStartedAt > connectEveryMs) void this.#connect();
   }
 
-  /** A statement in the session that stays open. */
-  async #ask(): Promise<void> {
+  /** Runs the health query in the open session. */
+  async #query(): Promise<void> {
     const turn = Symbol('turn');
-    this.#asking = turn;
+    this.#queryTurn = turn;
     try {
       this.#session ??= await this.#openSession(turn);
-      const { rows } = await this.#session.query<Answer>(LOOK);
-      if (this.#asking !== turn) return;
+      const { rows } = await this.#session.query<HealthReport>(HEALTH_QUERY);
+      if (this.#queryTurn !== turn) return;
       this.#latest = rows[0];
-      this.#heard({ said: true });
+      this.#recordAnswer({ query: true });
     } catch (error) {
-      if (this.#asking !== turn) return;
-      if (isRefusal(error)) this.#heard({ said: true });
+      if (this.#queryTurn !== turn) return;
+      if (isRefusal(error)) this.#recordAnswer({ query: true });
       this.#dropSession();
     } finally {
-      if (this.#asking === turn) this.#asking = undefined;
+      if (this.#queryTurn === turn) this.#queryTurn = undefined;
     }
   }
 
@@ -160,32 +160,32 @@ export class HealthMonitor {
     const session = new Client(this.#postgres.connection({ connectionTimeoutMillis: this.#options.hangAfterMs }));
     session.on('error', () => undefined);
     await session.connect();
-    if (this.#asking === turn) return session;
+    if (this.#queryTurn === turn) return session;
     await session.end();
-    throw new Error('nobody waits for this session any more');
+    throw new Error('this session is no longer needed');
   }
 
-  /** A new session, opened and closed. */
-  async #knock(): Promise<void> {
+  /** Opens and closes a new session. */
+  async #connect(): Promise<void> {
     const turn = Symbol('turn');
-    this.#knocking = turn;
-    this.#knockedAt = performance.now();
-    const visitor = new Client(this.#postgres.connection({ connectionTimeoutMillis: this.#options.hangAfterMs }));
-    visitor.on('error', () => undefined);
+    this.#connectTurn = turn;
+    this.#connectStartedAt = performance.now();
+    const session = new Client(this.#postgres.connection({ connectionTimeoutMillis: this.#options.hangAfterMs }));
+    session.on('error', () => undefined);
     try {
-      await visitor.connect();
-      if (this.#knocking === turn) this.#heard({ letIn: true });
+      await session.connect();
+      if (this.#connectTurn === turn) this.#recordAnswer({ connection: true });
     } catch (error) {
-      if (this.#knocking === turn && isRefusal(error)) this.#heard({ letIn: true });
+      if (this.#connectTurn === turn && isRefusal(error)) this.#recordAnswer({ connection: true });
     } finally {
-      if (this.#knocking === turn) this.#knocking = undefined;
-      visitor.end().catch(() => undefined);
+      if (this.#connectTurn === turn) this.#connectTurn = undefined;
+      session.end().catch(() => undefined);
     }
   }
 
-  #heard(what: { said?: true; letIn?: true }): void {
-    if (what.said) this.#saidAt = performance.now();
-    if (what.letIn) this.#letInAt = performance.now();
+  #recordAnswer(by: { query?: true; connection?: true }): void {
+    if (by.query) this.#queryAnsweredAt = performance.now();
+    if (by.connection) this.#connectAnsweredAt = performance.now();
     if (!this.#isUnsteady()) this.#steadySince ??= performance.now();
     this.#options.onAnswer();
   }
@@ -193,7 +193,7 @@ export class HealthMonitor {
   #dropSession(): void {
     const session = this.#session;
     this.#session = undefined;
-    this.#asking = undefined;
+    this.#queryTurn = undefined;
     session?.end().catch(() => undefined);
   }
 }

@@ -9,11 +9,11 @@ import { HealthMonitor } from './health-monitor';
 import { REPLICATION_ROLE } from './roles';
 import type { SupervisorTimeouts } from './timeouts';
 
-/** Read by PostgreSQL from its own directory, which is where it runs. */
+/** Relative to the cluster's directory, which is PostgreSQL's working directory. */
 const PASSWORD_FILE = 'replication.password';
-const INSIST_AFTER_MS = 1_000;
+const REAPPLY_AFTER_MS = 1_000;
 
-/** Whom a instance follows when it follows, and under which name. */
+/** The port of the replication source and this instance's application_name there. */
 export interface Following {
   readonly port: number;
   readonly applicationName: string;
@@ -23,25 +23,25 @@ export interface ManagedInstanceOptions {
   readonly postgres: PostgresInstance;
   readonly timeouts: SupervisorTimeouts;
   readonly replicationPassword: string;
-  /** Settings this instance always has. */
+  /** Settings that this instance always has. */
   readonly settings?: Settings;
   readonly onAnswer: () => void;
   readonly onLaunch: () => void;
-  /** Called after the instance itself knows. */
+  /** Called after the instance has updated its own state. */
   readonly onExit: (notice: ExitNotice) => void;
 }
 
-/** One PostgreSQL instance under supervision: what it is wanted for, and what is known about it. */
+/** One supervised PostgreSQL instance: its wanted state and its observed state. */
 export class ManagedInstance {
   readonly postgres: PostgresInstance;
   readonly health: HealthMonitor;
   readonly #options: ManagedInstanceOptions;
-  /** Somebody wants it to run. An end from outside withdraws that. */
+  /** Whether the instance should run. An end from outside sets it to false. */
   isWanted = false;
-  /** It ended by itself, with an error: nobody killed it. Cleared by a launch. */
+  /** The instance exited with an error and was not killed. A launch resets it. */
   hasFailed = false;
   following: Following | undefined;
-  /** The last timeline it was seen to receive; it is unknown while it is not connected. */
+  /** The last timeline that it received. It is not updated while the instance is not connected. */
   lastTimeline: number | undefined;
   #synchronousStandby = '';
   #configuredAt = 0;
@@ -64,12 +64,12 @@ export class ManagedInstance {
     return this.postgres.name;
   }
 
-  /** The standby that commits on this instance are to wait for; empty for none. */
+  /** The standby for which commits on this instance should wait; empty for none. */
   get synchronousStandby(): string {
     return this.#synchronousStandby;
   }
 
-  /** It answers as a primary database, as far as is known. */
+  /** The last health report shows a primary database. */
   get isWritable(): boolean {
     return this.postgres.isRunning && this.health.latest?.inRecovery === false;
   }
@@ -83,8 +83,8 @@ export class ManagedInstance {
   }
 
   /**
-   * Starts it as its files say: as a primary database, or, with standby.signal among them, as a follower. Commits wait
-   * for nobody at first: who was waited for earlier may be gone.
+   * Starts the instance: as a follower if standby.signal exists, else as a primary database. Commits wait for no standby
+   * at first, because the earlier one may be gone.
    */
   async launch(): Promise<void> {
     this.hasFailed = false;
@@ -93,7 +93,7 @@ export class ManagedInstance {
     this.lastTimeline = undefined;
     this.#writePasswordFile();
     await this.postgres.launch(this.#settings());
-    this.health.expect();
+    this.health.resetAfterLaunch();
     this.#options.onLaunch();
   }
 
@@ -104,16 +104,16 @@ export class ManagedInstance {
     this.postgres.reconfigure(this.#settings());
   }
 
-  /** Says it again to an instance that has not taken it up, so that no commit ever waits for nobody. */
-  insistOnSynchronousStandby(): void {
+  /** Applies the setting again if the instance has not adopted it, so that no commit waits for a missing standby. */
+  reapplySynchronousStandby(): void {
     const actual = this.health.latest?.synchronousStandbyNames;
-    const isOverdue = performance.now() - this.#configuredAt > INSIST_AFTER_MS;
+    const isOverdue = performance.now() - this.#configuredAt > REAPPLY_AFTER_MS;
     if (actual !== undefined && actual !== this.#synchronousStandby && isOverdue) {
       this.setSynchronousStandby(this.#synchronousStandby);
     }
   }
 
-  /** Replaces its files by a copy of a running source; the old ones stay usable until the copy is complete. */
+  /** Replaces the files by a copy of a running source. The old files stay usable until the copy is complete. */
   async rebuild(source: ClientConfig, mayReplace: () => boolean): Promise<'rebuilt' | 'given_up'> {
     await copyRunning(source, this.postgres, { silentAfterMs: this.#options.timeouts.hangAfterMs });
     const copy = unfinishedCopy(this.postgres);
@@ -122,9 +122,9 @@ export class ManagedInstance {
       return 'given_up';
     }
     await this.postgres.kill();
-    // This end was ours: it withdraws nothing.
+    // The exit handler has set this to false, but this exit was intended.
     this.isWanted = true;
-    // Two renames leave hardly a moment without files, should this very process be killed.
+    // With two renames, the time without files is minimal if this process is killed here.
     const replaced = `${this.postgres.directory}.replaced`;
     rmSync(replaced, { recursive: true, force: true });
     if (existsSync(this.postgres.directory)) renameSync(this.postgres.directory, replaced);
@@ -133,14 +133,14 @@ export class ManagedInstance {
     return 'rebuilt';
   }
 
-  /** Stops it and moves its files aside. Resolves to where they are; undefined when there were none. */
-  async keep(label: string): Promise<string | undefined> {
+  /** Stops the instance and renames its directory. Resolves to the new path; undefined when there were no files. */
+  async archive(label: string): Promise<string | undefined> {
     this.isWanted = false;
     await this.postgres.stop('fast', 5_000);
     if (!this.postgres.isInitialised) return undefined;
-    const kept = freeName(`${this.postgres.directory}-kept-${label}`);
-    renameSync(this.postgres.directory, kept);
-    return kept;
+    const archived = unusedPath(`${this.postgres.directory}-kept-${label}`);
+    renameSync(this.postgres.directory, archived);
+    return archived;
   }
 
   #exited(notice: ExitNotice): void {
@@ -173,13 +173,13 @@ export class ManagedInstance {
 function conninfo({ port, applicationName }: Following): string {
   return [
     `host=127.0.0.1 port=${port} user=${REPLICATION_ROLE} passfile=${PASSWORD_FILE}`,
-    // A link that is cut accepts connections and says nothing.
+    // A cut link accepts connections and never answers.
     `application_name=${applicationName} connect_timeout=3`,
   ].join(' ');
 }
 
-function freeName(wished: string): string {
-  let name = wished;
-  for (let n = 2; existsSync(name); n += 1) name = `${wished}-${n}`;
-  return name;
+function unusedPath(wanted: string): string {
+  let path = wanted;
+  for (let n = 2; existsSync(path); n += 1) path = `${wanted}-${n}`;
+  return path;
 }

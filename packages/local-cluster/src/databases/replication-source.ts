@@ -3,12 +3,12 @@ import { Client, type ClientConfig } from 'pg';
 import type { Following, ManagedInstance } from './managed-instance';
 import { REPLICATION_ROLE } from './roles';
 
-/** Whom a follower follows, and the way there: directly, or over a link between the regions. */
-export interface Source {
+/** The primary database that an instance follows, and the connection to it: direct or through a network link. */
+export interface ReplicationSource {
   readonly following: Following;
-  /** For copies: the same way, by the replication role. */
+  /** Connection of the replication role, for copies. */
   readonly connection: ClientConfig;
-  /** The primary database behind it; undefined while there is none. */
+  /** The primary database; undefined while there is none. */
   readonly primary: () => ManagedInstance | undefined;
 }
 
@@ -16,7 +16,7 @@ export function createReplicationSource(
   port: number,
   applicationName: string,
   options: { readonly replicationPassword: string; readonly primary: () => ManagedInstance | undefined },
-): Source {
+): ReplicationSource {
   const connection: ClientConfig = {
     host: '127.0.0.1',
     port,
@@ -27,25 +27,25 @@ export function createReplicationSource(
   return { following: { port, applicationName }, connection, primary: options.primary };
 }
 
-/** Whether the source lets a follower in by that way now. */
-export async function isReachable({ connection }: Source): Promise<boolean> {
-  const visitor = new Client({ ...connection, connectionTimeoutMillis: 2_000, replication: 'true' } as ClientConfig);
-  visitor.on('error', () => undefined);
+/** Whether the source accepts a replication connection now. */
+export async function isReachable({ connection }: ReplicationSource): Promise<boolean> {
+  const client = new Client({ ...connection, connectionTimeoutMillis: 2_000, replication: 'true' } as ClientConfig);
+  client.on('error', () => undefined);
   try {
-    await visitor.connect();
+    await client.connect();
     return true;
   } catch {
     return false;
   } finally {
-    visitor.end().catch(() => undefined);
+    client.end().catch(() => undefined);
   }
 }
 
-/** Where a primary database's history left each earlier timeline, by timeline. */
-export type Switches = ReadonlyMap<number, bigint>;
+/** By timeline: the WAL position at which the primary database's history left it. */
+export type SwitchPoints = ReadonlyMap<number, bigint>;
 
-/** Reads the history of the timeline that a primary database is on. Empty for a timeline without a history. */
-export async function readSwitches(primary: ManagedInstance, timeline: number): Promise<Switches> {
+/** Reads the history of a primary database's current timeline. Empty for the first timeline. */
+export async function readSwitchPoints(primary: ManagedInstance, timeline: number): Promise<SwitchPoints> {
   if (timeline === 1) return new Map();
   const file = `pg_wal/${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
   const [row] = await primary.postgres.query<{ history: string }>('select pg_read_file($1) as history', [file], {
@@ -55,18 +55,18 @@ export async function readSwitches(primary: ManagedInstance, timeline: number): 
   return parseHistory(row?.history ?? '');
 }
 
-/** Lines of `timeline <tab> switch point <tab> reason`. */
-export function parseHistory(history: string): Switches {
-  const switches = new Map<number, bigint>();
+/** Parses a timeline history file: lines of `timeline <tab> switch point <tab> reason`. */
+export function parseHistory(history: string): SwitchPoints {
+  const switchPoints = new Map<number, bigint>();
   for (const line of history.split('\n')) {
     const [timeline, switchPoint] = line.trim().split(/\s+/);
-    if (timeline && switchPoint && /^\d+$/.test(timeline)) switches.set(Number(timeline), lsnBytes(switchPoint));
+    if (timeline && switchPoint && /^\d+$/.test(timeline)) switchPoints.set(Number(timeline), lsnBytes(switchPoint));
   }
-  return switches;
+  return switchPoints;
 }
 
-/** A follower on a timeline that its source left before that point holds what the source never had. */
-export function isAhead(follower: { timeline: number; lsn: string }, switches: Switches): boolean {
-  const leftAt = switches.get(follower.timeline);
+/** A follower is ahead when it holds WAL of a timeline beyond the point at which its source left that timeline. */
+export function isAhead(follower: { timeline: number; lsn: string }, switchPoints: SwitchPoints): boolean {
+  const leftAt = switchPoints.get(follower.timeline);
   return leftAt !== undefined && lsnBytes(follower.lsn) > leftAt;
 }

@@ -15,7 +15,7 @@ export type LicenseRole =
 
 export type AuthorityRole = 'evergrant_admin' | 'evergrant_server' | 'evergrant_controller';
 
-/** The roles of a license database and the database itself, empty: the schema is the migrations' work. */
+/** Creates the roles of a license database and the empty database. Migrations create the schema. */
 export async function createLicenseDatabase(admin: ClientConfig, passwords: Passwords<LicenseRole>): Promise<void> {
   await run(admin, [
     createLogin('evergrant_owner', passwords.evergrant_owner),
@@ -31,7 +31,7 @@ export async function createLicenseDatabase(admin: ClientConfig, passwords: Pass
   ]);
 }
 
-/** The roles of the authority store and its database, empty. */
+/** Creates the roles of the authority store and its empty database. */
 export async function createAuthorityDatabase(admin: ClientConfig, passwords: Passwords<AuthorityRole>): Promise<void> {
   await run(admin, [
     createLogin('evergrant_server', passwords.evergrant_server),
@@ -56,7 +56,7 @@ async function run(config: ClientConfig, statements: readonly string[]): Promise
   const client = new Client(config);
   await client.connect();
   try {
-    // A statement that fails is logged by default, and these hold passwords.
+    // PostgreSQL logs failed statements by default, and these contain passwords.
     await client.query("set log_min_error_statement = 'panic'");
     for (const statement of statements) await client.query(statement);
   } finally {

@@ -1,22 +1,22 @@
-/** Does one thing after the other: everything that changes a region's databases goes through its queue. */
+/** Runs tasks one after the other. Every task that changes a region's databases runs in the queue of that region. */
 export class SerialQueue {
   #tail: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  #pending = 0;
 
   get isBusy(): boolean {
-    return this.#waiting > 0;
+    return this.#pending > 0;
   }
 
   run<T>(task: () => Promise<T>): Promise<T> {
-    this.#waiting += 1;
+    this.#pending += 1;
     const done = this.#tail.then(task).finally(() => {
-      this.#waiting -= 1;
+      this.#pending -= 1;
     });
     this.#tail = done.catch(() => undefined);
     return done;
   }
 
-  /** Resolves when everything that is in the queue now has been done. */
+  /** Resolves when every task that is in the queue now has ended. */
   async idle(): Promise<void> {
     await this.#tail;
   }

@@ -7,23 +7,24 @@ export type HaPairMemberName = 'oregon/db-a' | 'oregon/db-b';
 export type FollowerName = HaPairMemberName | 'virginia/db';
 
 /**
- * What a region's databases are for.
+ * The role of a region's databases.
  *
- * - `running`: a primary database of its own stands there.
- * - `kept`: put aside under `label`; the place is free.
- * - `building`, `following`: a follower of the other region is being made, stands there.
+ * - `running`: the region has a primary database of its own.
+ * - `kept`: the databases are archived under `label`, and the region is free.
+ * - `building`: a follower of the other region is being built.
+ * - `following`: a follower of the other region exists.
  */
 export interface RegionState {
   readonly state: 'running' | 'kept' | 'building' | 'following';
   readonly label: string;
 }
 
-/** What must survive the supervisor. Written before any step that depends on it. */
+/** State that must survive the supervisor. It is written before any step that depends on it. */
 export interface DatabasesState {
   readonly regions: Readonly<Record<Region, RegionState>>;
-  /** Oregon's primary database; while Oregon follows, the instance that will be it. */
+  /** Oregon's primary database. While Oregon follows, the instance that will become it. */
   readonly primary: HaPairMemberName;
-  /** The other one of the pair has every acknowledged commit, and commits wait for it. */
+  /** The other instance of the pair has every acknowledged commit, and commits wait for it. */
   readonly isStandbyEligible: boolean;
   readonly lineages: Readonly<Record<FollowerName, Lineage>>;
 }
@@ -35,14 +36,14 @@ export const INITIAL_STATE: DatabasesState = {
   lineages: { 'oregon/db-a': 'current', 'oregon/db-b': 'current', 'virginia/db': 'current' },
 };
 
-/** The record in its file. */
+/** The supervisor's state and the file that holds it. */
 export class StateFile {
   readonly #file: string;
-  #record: DatabasesState = INITIAL_STATE;
+  #current: DatabasesState = INITIAL_STATE;
 
   constructor(file: string) {
     this.#file = file;
-    if (existsSync(file)) this.#record = JSON.parse(readFileSync(file, 'utf8')) as DatabasesState;
+    if (existsSync(file)) this.#current = JSON.parse(readFileSync(file, 'utf8')) as DatabasesState;
   }
 
   get exists(): boolean {
@@ -50,22 +51,22 @@ export class StateFile {
   }
 
   get current(): DatabasesState {
-    return this.#record;
+    return this.#current;
   }
 
   /** Writes the change to the file, then to memory. */
   write(change: Partial<DatabasesState>): void {
-    const next = { ...this.#record, ...change };
+    const next = { ...this.#current, ...change };
     writeFileAtomically(this.#file, `${JSON.stringify(next, undefined, 2)}\n`);
-    this.#record = next;
+    this.#current = next;
   }
 
-  writeRegion(region: Region, state: RegionState['state'], label = this.#record.regions[region].label): void {
-    this.write({ regions: { ...this.#record.regions, [region]: { state, label } } });
+  writeRegion(region: Region, state: RegionState['state'], label = this.#current.regions[region].label): void {
+    this.write({ regions: { ...this.#current.regions, [region]: { state, label } } });
   }
 
   writeLineage(name: FollowerName, lineage: Lineage): void {
-    if (this.#record.lineages[name] === lineage) return;
-    this.write({ lineages: { ...this.#record.lineages, [name]: lineage } });
+    if (this.#current.lineages[name] === lineage) return;
+    this.write({ lineages: { ...this.#current.lineages, [name]: lineage } });
   }
 }

@@ -4,29 +4,29 @@ import { STANDBY_NAME } from './ha-pair';
 import type { ManagedInstance } from './managed-instance';
 import type { DatabasesState, FollowerName } from './state-file';
 
-/** What a region's databases are for, as an order's progress is asked for. `failed`: the last order failed. */
+/** The role of a region's databases. `building`: an operation is running; `failed`: the last operation failed. */
 export interface RegionDatabases {
   readonly region: Region;
   readonly state: 'running' | 'kept' | 'building' | 'following' | 'failed';
-  /** Why it failed. */
+  /** The reason of the failure. */
   readonly because?: string;
 }
 
-/** One instance, for programs and, in `summary`, for people. */
+/** The status of one instance. `summary` is for people. */
 export interface DatabaseStatus {
   readonly name: string;
   readonly role: 'primary' | 'standby' | 'follower' | 'store' | 'none';
-  /** `starting`: it runs and has not answered yet; `hanging`: it has not answered for long. */
+  /** `starting`: it runs but has not answered yet; `hanging`: it has not answered for a long time. */
   readonly state: 'running' | 'starting' | 'hanging' | 'ended';
   readonly pid: number | undefined;
   readonly port: number;
-  /** Undefined while it does not answer. */
+  /** Undefined before the first answer. */
   readonly inRecovery: boolean | undefined;
-  /** It receives WAL from its source now. */
+  /** It is receiving WAL from its source. */
   readonly isStreaming: boolean;
-  /** Commits wait for it and it has all of them: it may take over. */
+  /** Commits wait for it and it has every acknowledged commit, so it may take over. */
   readonly isInSync: boolean;
-  /** What it has not received yet of its source's WAL, where both are known. */
+  /** WAL of its source that it has not received; undefined when one of the positions is unknown. */
   readonly lagBytes: number | undefined;
   readonly isHealthy: boolean;
   /** For example `standby, in sync`. */
@@ -35,18 +35,18 @@ export interface DatabaseStatus {
 
 export interface StatusInput {
   readonly instance: ManagedInstance;
-  readonly record: DatabasesState;
-  /** The primary database it follows or is; undefined when there is none. */
+  readonly state: DatabasesState;
+  /** The primary database that it follows or is; undefined when there is none. */
   readonly source: ManagedInstance | undefined;
   readonly hangAfterMs: number;
 }
 
 export function statusOf(input: StatusInput): DatabaseStatus {
-  const { instance, record } = input;
+  const { instance, state: databases } = input;
   const role = roleOf(input);
   const state = stateOf(input);
   const isInSync =
-    role === 'standby' && record.isStandbyEligible && input.source?.health.latest?.senders.some(isStandby) === true;
+    role === 'standby' && databases.isStandbyEligible && input.source?.health.latest?.senders.some(isStandby) === true;
   const facts = {
     name: instance.name,
     role,
@@ -65,15 +65,15 @@ const isStandby = ({ name, state }: { name: string; state: string }) => name ===
 
 type Facts = Omit<DatabaseStatus, 'isHealthy' | 'summary'>;
 
-function roleOf({ instance, record }: StatusInput): DatabaseStatus['role'] {
+function roleOf({ instance, state: databases }: StatusInput): DatabaseStatus['role'] {
   if (instance.name === 'ohio/db') return 'store';
   const region: Region = instance.name === 'virginia/db' ? 'virginia' : 'oregon';
-  const { state } = record.regions[region];
+  const { state } = databases.regions[region];
   if (state === 'kept' || state === 'building') return 'none';
   if (region === 'virginia') return state === 'running' ? 'primary' : 'follower';
-  if (state === 'following') return instance.name === record.primary ? 'follower' : 'none';
-  if (instance.name === record.primary) return 'primary';
-  return record.lineages[instance.name as FollowerName] === 'stale' && !instance.postgres.isRunning
+  if (state === 'following') return instance.name === databases.primary ? 'follower' : 'none';
+  if (instance.name === databases.primary) return 'primary';
+  return databases.lineages[instance.name as FollowerName] === 'stale' && !instance.postgres.isRunning
     ? 'none'
     : 'standby';
 }
@@ -85,9 +85,9 @@ function stateOf({ instance, hangAfterMs }: StatusInput): DatabaseStatus['state'
 }
 
 function lagOf({ instance, source }: StatusInput): number | undefined {
-  const [theirs, ours] = [source?.health.latest?.lsn, instance.health.latest?.lsn];
-  if (source === instance || !theirs || !ours) return undefined;
-  return Math.max(0, Number(lsnBytes(theirs) - lsnBytes(ours)));
+  const [sourceLsn, lsn] = [source?.health.latest?.lsn, instance.health.latest?.lsn];
+  if (source === instance || !sourceLsn || !lsn) return undefined;
+  return Math.max(0, Number(lsnBytes(sourceLsn) - lsnBytes(lsn)));
 }
 
 function isHealthy({ role, state, inRecovery, isStreaming }: Facts): boolean {

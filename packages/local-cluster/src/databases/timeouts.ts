@@ -1,16 +1,16 @@
 import type { Profile } from '../profiles';
 
 export interface SupervisorTimeouts {
-  /** How often each database is looked at. */
+  /** Interval of the health checks. */
   readonly pollEveryMs: number;
-  /** A primary database that answers nothing for so long is replaced: slow is as dead as dead. */
+  /** A primary database that does not answer for this long is hung and will be replaced. */
   readonly hangAfterMs: number;
   /**
-   * A standby that acknowledges nothing for so long is let go: commits wait for it. Shorter than `hangAfterMs`,
-   * because letting go costs only protection, not a database.
+   * Commits stop waiting for a standby that acknowledges nothing for this long. Shorter than `hangAfterMs`, because it
+   * costs only protection and not a database.
    */
   readonly standbySilentAfterMs: number;
-  /** A follower that does not stream twice as long, although its source is up and lets it in, is built anew. */
+  /** A follower that has not streamed for twice this time, although its source is reachable, is rebuilt. */
   readonly rebuildAfterMs: number;
   readonly walSenderTimeoutMs: number;
   readonly walReceiverTimeoutMs: number;

@@ -2,7 +2,7 @@ import type { Region } from '@evergrant/core/regions';
 import type { Layout } from '../layout';
 import { STANDBY_NAME } from './ha-pair';
 import type { ManagedInstance } from './managed-instance';
-import { createReplicationSource, type Source } from './replication-source';
+import { createReplicationSource, type ReplicationSource } from './replication-source';
 import type { FollowerName, StateFile } from './state-file';
 
 export const DATABASE_NAMES = ['oregon/db-a', 'oregon/db-b', 'virginia/db', 'ohio/db'] as const;
@@ -10,12 +10,12 @@ export type DatabaseName = (typeof DATABASE_NAMES)[number];
 
 export interface TopologyOptions {
   readonly layout: Layout;
-  readonly record: StateFile;
+  readonly state: StateFile;
   readonly instances: Readonly<Record<DatabaseName, ManagedInstance>>;
   readonly replicationPassword: string;
 }
 
-/** Who is whose source now, and over which way: read off the record at every question. */
+/** The replication topology: which instance follows which, through which port. Derived from the state file on each call. */
 export class Topology {
   readonly #options: TopologyOptions;
 
@@ -23,17 +23,17 @@ export class Topology {
     this.#options = options;
   }
 
-  /** A region's primary database, running or not; undefined while the region has none of its own. */
+  /** The primary database of a region, running or not; undefined while the region has none. */
   primaryOf(region: Region): ManagedInstance | undefined {
-    const { regions, primary } = this.#options.record.current;
+    const { regions, primary } = this.#options.state.current;
     if (regions[region].state !== 'running') return undefined;
     return this.#options.instances[region === 'oregon' ? primary : 'virginia/db'];
   }
 
-  /** Whom an instance follows when it follows; its primary database may be itself. */
-  sourceOf(name: FollowerName): Source {
-    const { layout, record } = this.#options;
-    const { regions, primary } = record.current;
+  /** The replication source of an instance. The primary database may be the instance itself. */
+  sourceOf(name: FollowerName): ReplicationSource {
+    const { layout, state } = this.#options;
+    const { regions, primary } = state.current;
     if (name === 'virginia/db') {
       const port = layout.linkPort('virginia-oregon/replication');
       return this.#source(port, 'virginia_follower', () => this.primaryOf('oregon'));
@@ -45,15 +45,15 @@ export class Topology {
     return this.#source(port, 'oregon_follower', () => this.primaryOf('virginia'));
   }
 
-  /** Whether an instance has a part to play: files of its own, or a source to get them from. */
+  /** Whether an instance has files of its own or a source for them. */
   isInUse(name: DatabaseName): boolean {
-    const { regions, primary } = this.#options.record.current;
+    const { regions, primary } = this.#options.state.current;
     if (name === 'ohio/db') return true;
     if (name === 'virginia/db') return regions.virginia.state === 'running' || regions.virginia.state === 'following';
     return regions.oregon.state === 'running' || (regions.oregon.state === 'following' && name === primary);
   }
 
-  #source(port: number, applicationName: string, primary: () => ManagedInstance | undefined): Source {
+  #source(port: number, applicationName: string, primary: () => ManagedInstance | undefined): ReplicationSource {
     return createReplicationSource(port, applicationName, {
       replicationPassword: this.#options.replicationPassword,
       primary,

@@ -26,10 +26,10 @@ export interface DatabasesOptions {
   readonly onChange: () => void;
 }
 
-/** The database supervisor as the rest of the world sees it: its names, its words, its errors. */
+/** Adapts the database supervisor to the process table, the state view and the control API. */
 export class Databases implements DatabaseProcesses {
   private readonly supervisor: DatabaseSupervisor;
-  /** Kept after an end: scripts that hold an old pid can still tell whose it was. */
+  /** The last pid of each database, also after its end, so that scripts can still attribute an old pid. */
   private readonly lastPids = new Map<string, number>();
 
   constructor({ home, layout, profile, secrets, events, onChange }: DatabasesOptions) {
@@ -39,28 +39,28 @@ export class Databases implements DatabaseProcesses {
       profile,
       databasePasswords: secrets.databasePasswords,
       authorityPasswords: secrets.authorityPasswords,
-      announce: ({ source, level, text }) => events.add(source, text, level),
+      emit: ({ source, level, text }) => events.add(source, text, level),
       onProcessChange: onChange,
     });
   }
 
-  /** Ends and removes the databases that an earlier world left in this folder. */
-  static async forget(home: string): Promise<void> {
+  /** Ends and removes the databases that an earlier run left in this directory. */
+  static async remove(home: string): Promise<void> {
     const directory = clusterHome(home);
     for (const name of DATABASE_NAMES) await endCluster(join(directory, name.replace('/', '-')));
     rmSync(directory, { recursive: true, force: true });
   }
 
-  /** Fresh or recovered: resolves when the databases can be used. */
-  bringUp(): Promise<void> {
+  /** Creates or recovers the databases. Resolves when they can be used. */
+  startAll(): Promise<void> {
     return this.supervisor.bootstrap();
   }
 
-  bringDown(): Promise<void> {
+  stopAll(): Promise<void> {
     return this.supervisor.stop();
   }
 
-  /** Schema and seed of the authority store on ohio/db; running it again changes nothing. */
+  /** Creates the schema and the first records of the authority store on ohio/db. Idempotent. */
   async prepareAuthorityStore(passwords: AuthorityPasswords): Promise<void> {
     const client = new Client(this.supervisor.adminConnection('ohio/db'));
     await client.connect();
@@ -71,7 +71,7 @@ export class Databases implements DatabaseProcesses {
     }
   }
 
-  /** Whether a primary database answers in the region. */
+  /** Whether the region has a writable primary database. */
   isWritable(region: Region): boolean {
     return this.supervisor
       .status()
@@ -86,22 +86,20 @@ export class Databases implements DatabaseProcesses {
       .map(({ name, summary, isHealthy }) => ({ name, role: summary, healthy: isHealthy }));
   }
 
-  /** One region's databases as the controller asks for them, or every instance. */
+  /** The databases of one region, as the controller reads them, or the status of every instance. */
   report(region?: Region): unknown {
     return region ? this.supervisor.region(region) : { databases: this.supervisor.status() };
   }
 
-  /** Begins to put a region's databases aside. @throws ControlError when that cannot be done now. */
-  keep(region: Region, label: string): unknown {
-    return asControlError(() => this.supervisor.keep(region, label));
+  /** Starts to archive the databases of a region. @throws ControlError when the state does not allow it. */
+  archive(region: Region, label: string): unknown {
+    return asControlError(() => this.supervisor.archive(region, label));
   }
 
-  /** Begins to build a follower in a region. @throws ControlError when that cannot be done now. */
+  /** Starts to build a follower in a region. @throws ControlError when the state does not allow it. */
   follow(region: Region): unknown {
     return asControlError(() => this.supervisor.follow(region));
   }
-
-  // As processes.
 
   freezableProcesses(): { name: string; pid(): number | undefined; processTree(): readonly number[] }[] {
     return DATABASE_NAMES.map((name) => ({
@@ -140,9 +138,9 @@ function databaseName(name: string): DatabaseName {
   return known;
 }
 
-function asControlError<T>(order: () => T): T {
+function asControlError<T>(operation: () => T): T {
   try {
-    return order();
+    return operation();
   } catch (error) {
     throw translated(error);
   }

@@ -67,7 +67,7 @@ export class World implements WorldControl {
     const components = await this.assemble();
     await components.links.listen();
     this.progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
-    await this.orAlarm(components.databases.bringUp());
+    await this.orAlarm(components.databases.startAll());
     components.freezePropagation.start();
     this.stopIfEnding();
     this.progress('preparing the license database and the authority store');
@@ -94,11 +94,11 @@ export class World implements WorldControl {
     await this.control?.close();
     await this.components?.nodes.stopAll();
     await this.sqlStores?.close();
-    await this.components?.databases.bringDown();
+    await this.components?.databases.stopAll();
     await this.components?.links.close();
     // A world that could not be recovered loses nothing: what went wrong may be mended and tried again.
     const keepAll = keep || (this.isRecovered && !this.isUp);
-    if (!keepAll) await Databases.forget(this.home);
+    if (!keepAll) await Databases.remove(this.home);
     releaseStateDirectory(this.home, keepAll);
   }
 
@@ -192,7 +192,7 @@ export class World implements WorldControl {
   }
 
   keepDatabase(region: Region, label: string): unknown {
-    return this.require().databases.keep(region, label);
+    return this.require().databases.archive(region, label);
   }
 
   followDatabase(region: Region): unknown {
@@ -219,7 +219,7 @@ export class World implements WorldControl {
   }
 
   private async claim(): Promise<{ recovering: boolean }> {
-    const forget = this.options.fresh ? () => Databases.forget(this.home) : undefined;
+    const forget = this.options.fresh ? () => Databases.remove(this.home) : undefined;
     const { recovering, ended } = await claimStateDirectory(this.home, forget);
     this.isClaimed = true;
     this.isRecovered = recovering;

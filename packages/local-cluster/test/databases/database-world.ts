@@ -15,12 +15,12 @@ const PASSWORDS = {
   evergrant_replication: 'replication',
 };
 
-/** The databases of a two-region world with their links, without anything else of it. */
+/** The databases of a local cluster and their network links, without the other processes. */
 export class DatabaseWorld {
   readonly layout: Layout;
   readonly home: string;
   readonly links: Readonly<Record<LinkName, TcpProxy>>;
-  readonly said: SupervisorEvent[] = [];
+  readonly events: SupervisorEvent[] = [];
   supervisor: DatabaseSupervisor;
 
   constructor(basePort: number) {
@@ -42,7 +42,7 @@ export class DatabaseWorld {
       profile: 'fast',
       databasePasswords: PASSWORDS,
       authorityPasswords: { ...PASSWORDS, evergrant_admin: 'another' },
-      announce: (announcement) => this.said.push(announcement),
+      emit: (event) => this.events.push(event),
     });
   }
 
@@ -58,7 +58,7 @@ export class DatabaseWorld {
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  /** As a new main process would find things after kill -9 of the old one and of every database. */
+  /** Simulates a new main process after kill -9 of the old one and of every database. */
   async crashAndRestart(): Promise<void> {
     for (const name of ['oregon/db-a', 'oregon/db-b', 'virginia/db', 'ohio/db'] as const) this.kill(name);
     await this.supervisor.stop();
@@ -66,7 +66,7 @@ export class DatabaseWorld {
     await this.supervisor.bootstrap();
   }
 
-  /** kill -9 of the postmaster alone, as scripts outside do. */
+  /** kill -9 of the postmaster only, as an external script does. */
   kill(name: DatabaseName): void {
     const pid = this.supervisor.pid(name);
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
@@ -90,9 +90,9 @@ export class DatabaseWorld {
   async until(what: string, holds: () => boolean | Promise<boolean>, deadlineMs = 20_000): Promise<void> {
     const deadline = performance.now() + deadlineMs;
     const holdsNow = async () => holds();
-    // A database that is about to die or to come back may well refuse to be asked.
+    // A database that is ending or starting may refuse the query.
     while (!(await holdsNow().catch(() => false))) {
-      if (performance.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}\n${this.#story()}`);
+      if (performance.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}\n${this.#history()}`);
       await new Promise((resume) => setTimeout(resume, 20));
     }
   }
@@ -101,12 +101,12 @@ export class DatabaseWorld {
     await this.until(`${name}: ${summary}`, () => this.summary(name) === summary, deadlineMs);
   }
 
-  #story(): string {
+  #history(): string {
     const states = this.supervisor.status().map(({ name, summary }) => `${name}: ${summary}`);
-    return [...states, ...this.said.map(({ text }) => `- ${text}`)].join('\n');
+    return [...states, ...this.events.map(({ text }) => `- ${text}`)].join('\n');
   }
 
-  /** One session as the database's owner, by default through Oregon's endpoint. */
+  /** Runs work in one session of the database owner, by default through Oregon's endpoint. */
   async owner<T>(work: (client: Client) => Promise<T>, port = this.layout.oregonDatabasePort): Promise<T> {
     const client = new Client({
       host: '127.0.0.1',
@@ -130,7 +130,7 @@ export class DatabaseWorld {
     await this.owner((client) => client.query('insert into kept values ($1)', [n]));
   }
 
-  /** The rows that a database has, past the endpoint. */
+  /** The rows of a database, read directly and not through the endpoint. */
   async rows(name: DatabaseName): Promise<number[]> {
     const { rows } = await this.owner(
       (client) => client.query<{ n: string }>('select n from kept'),
@@ -140,7 +140,7 @@ export class DatabaseWorld {
   }
 }
 
-/** Writes as fast as one session can, reconnects when it breaks, and remembers what was acknowledged. */
+/** Writes as fast as one session allows, reconnects after errors, and records the acknowledged rows. */
 export class Writer {
   readonly acknowledged: number[] = [];
   /** The longest time between two acknowledgements. */

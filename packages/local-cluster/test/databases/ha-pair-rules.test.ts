@@ -38,88 +38,98 @@ const CALM: HaPairFacts = {
   isPrimaryWanted: true,
 };
 
-it.each<[string, Partial<HaPairFacts>, string]>([
-  ['leaves a pair in sync alone', {}, 'none'],
-  ['fails over when the primary dies and the standby has every commit', { primary: 'exited' }, 'take_over'],
-  [
-    'fails over at once, however shortly the standby has been steady',
-    { primary: 'exited', standby: 'following' },
-    'take_over',
-  ],
-  [
-    'stays down when the standby may miss commits',
-    { primary: 'exited', isEligible: false, isPrimaryWanted: false },
-    'none',
-  ],
-  ['stays down when both are dead', { primary: 'exited', standby: 'exited', isPrimaryWanted: false }, 'none'],
-  [
-    'waits for a standby that does not answer yet',
-    { primary: 'exited', standby: 'silent', isPrimaryWanted: false },
-    'none',
-  ],
-  ['starts the last primary when it is asked for', { primary: 'exited', standby: 'exited' }, 'launch_primary'],
-  [
-    'starts the last primary beside a standby that may miss commits',
-    { primary: 'exited', isEligible: false },
-    'launch_primary',
-  ],
-  ['replaces a primary that hangs beside a steady standby', { primary: 'hung' }, 'take_over'],
-  ['ends nothing when both hang', { primary: 'hung', standby: 'silent' }, 'none'],
-  ['ends nothing when the standby has only just come back, too', { primary: 'hung', standby: 'following' }, 'none'],
-  ['ends nothing before a silence counts as a hang', { primary: 'silent' }, 'none'],
-  ['keeps a hanging primary when the standby may miss commits', { primary: 'hung', isEligible: false }, 'none'],
-  ['finishes a promotion that was begun', { primary: 'in_recovery', standby: 'exited', isEligible: false }, 'promote'],
-  ['lets a dead standby go', { standby: 'exited' }, 'release_standby'],
-  ['lets a standby go that acknowledges nothing', { stream: 'silent' }, 'release_standby'],
-  ['lets a standby go whose connection is gone', { stream: 'none' }, 'release_standby'],
-  ['lets a standby go that was not proven yet', { stream: 'none', isEligible: false }, 'release_standby'],
-  ['has nothing to let go twice', { standby: 'exited', stream: 'none', isEligible: false, isRequired: false }, 'none'],
-  ['waits until a standby has caught up', { stream: 'behind', isEligible: false, isRequired: false }, 'none'],
-  [
-    'makes commits wait for a standby that has caught up',
-    { stream: 'close', isEligible: false, isRequired: false },
-    'require_standby',
-  ],
-  [
-    'does not wait for a standby that has just died, whatever the connection still looks like',
-    { standby: 'exited', stream: 'close', isEligible: false, isRequired: false },
-    'none',
-  ],
-  ['does not trust it before the proof', { stream: 'close', isEligible: false }, 'none'],
-  ['trusts it with the proof', { isEligible: false }, 'record_eligible'],
-])('%s', (_rule, facts, action) => {
-  expect(decideHaPair({ ...CALM, ...facts }).action).toBe(action);
-});
+describe('HA pair rules', () => {
+  it.each<[string, Partial<HaPairFacts>, string]>([
+    ['take no action on a pair in sync', {}, 'none'],
+    ['take over when the primary dies and the standby has every commit', { primary: 'exited' }, 'take_over'],
+    [
+      'take over at once, even if the standby is not steady yet',
+      { primary: 'exited', standby: 'following' },
+      'take_over',
+    ],
+    [
+      'stay down when the standby may miss commits',
+      { primary: 'exited', isEligible: false, isPrimaryWanted: false },
+      'none',
+    ],
+    ['stay down when both are dead', { primary: 'exited', standby: 'exited', isPrimaryWanted: false }, 'none'],
+    [
+      'wait for a standby that does not answer yet',
+      { primary: 'exited', standby: 'silent', isPrimaryWanted: false },
+      'none',
+    ],
+    ['launch the last primary when it should run', { primary: 'exited', standby: 'exited' }, 'launch_primary'],
+    [
+      'launch the last primary when the standby may miss commits',
+      { primary: 'exited', isEligible: false },
+      'launch_primary',
+    ],
+    ['take over from a hung primary when the standby is steady', { primary: 'hung' }, 'take_over'],
+    ['take no action when both hang', { primary: 'hung', standby: 'silent' }, 'none'],
+    ['take no action when the standby is not steady yet', { primary: 'hung', standby: 'following' }, 'none'],
+    ['take no action before silence counts as a hang', { primary: 'silent' }, 'none'],
+    ['keep a hung primary when the standby may miss commits', { primary: 'hung', isEligible: false }, 'none'],
+    [
+      'finish a promotion that was started',
+      { primary: 'in_recovery', standby: 'exited', isEligible: false },
+      'promote',
+    ],
+    ['release a dead standby', { standby: 'exited' }, 'release_standby'],
+    ['release a standby that acknowledges nothing', { stream: 'silent' }, 'release_standby'],
+    ['release a standby without a connection', { stream: 'none' }, 'release_standby'],
+    ['release a standby that is not proven yet', { stream: 'none', isEligible: false }, 'release_standby'],
+    [
+      'do not release a standby twice',
+      { standby: 'exited', stream: 'none', isEligible: false, isRequired: false },
+      'none',
+    ],
+    ['wait until a standby has caught up', { stream: 'behind', isEligible: false, isRequired: false }, 'none'],
+    [
+      'require a standby that has caught up',
+      { stream: 'close', isEligible: false, isRequired: false },
+      'require_standby',
+    ],
+    [
+      'do not require a dead standby, even if its connection still looks open',
+      { standby: 'exited', stream: 'close', isEligible: false, isRequired: false },
+      'none',
+    ],
+    ['do not record a standby as eligible before the proof', { stream: 'close', isEligible: false }, 'none'],
+    ['record a proven standby as eligible', { isEligible: false }, 'record_eligible'],
+  ])('%s', (_rule, facts, action) => {
+    expect(decideHaPair({ ...CALM, ...facts }).action).toBe(action);
+  });
 
-it('never promotes a standby that may miss commits', () => {
-  expect(doing('take_over').filter(({ isEligible }) => !isEligible)).toEqual([]);
-});
+  it('never take over with a standby that may miss commits', () => {
+    expect(doing('take_over').filter(({ isEligible }) => !isEligible)).toEqual([]);
+  });
 
-it('never takes over from a primary that answers, or for a standby that does not', () => {
-  for (const { primary, standby } of doing('take_over')) {
-    expect(['exited', 'hung']).toContain(primary);
-    expect(['following', 'following_steady']).toContain(standby);
-  }
-});
+  it('never take over from a primary that answers or with a standby that does not', () => {
+    for (const { primary, standby } of doing('take_over')) {
+      expect(['exited', 'hung']).toContain(primary);
+      expect(['following', 'following_steady']).toContain(standby);
+    }
+  });
 
-it('trusts a standby only while commits wait for it', () => {
-  expect(doing('record_eligible').filter(({ isRequired, stream }) => !isRequired || stream !== 'proven')).toEqual([]);
-});
+  it('record a standby as eligible only while commits wait for it', () => {
+    expect(doing('record_eligible').filter(({ isRequired, stream }) => !isRequired || stream !== 'proven')).toEqual([]);
+  });
 
-it('never leaves commits waiting for a standby that is gone', () => {
-  const waiting = situations.filter(
-    ({ primary, standby, stream, isRequired }) =>
-      primary === 'writable' && isRequired && (standby === 'exited' || stream === 'none' || stream === 'silent'),
-  );
-  expect(waiting.every((facts) => decideHaPair(facts).action === 'release_standby')).toBe(true);
-});
+  it('never leave commits waiting for a missing standby', () => {
+    const waiting = situations.filter(
+      ({ primary, standby, stream, isRequired }) =>
+        primary === 'writable' && isRequired && (standby === 'exited' || stream === 'none' || stream === 'silent'),
+    );
+    expect(waiting.every((facts) => decideHaPair(facts).action === 'release_standby')).toBe(true);
+  });
 
-it('starts nothing that nobody asked for', () => {
-  expect(doing('launch_primary').filter(({ isPrimaryWanted }) => !isPrimaryWanted)).toEqual([]);
-});
+  it('never launch a primary that should not run', () => {
+    expect(doing('launch_primary').filter(({ isPrimaryWanted }) => !isPrimaryWanted)).toEqual([]);
+  });
 
-it('uses every rule, and gives each a reason', () => {
-  const used = new Set(situations.map(decideHaPair));
-  expect(HA_PAIR_RULES.filter((rule) => !used.has(rule))).toEqual([]);
-  expect(HA_PAIR_RULES.filter(({ why }) => why.length < 20)).toEqual([]);
+  it('are all reachable and all have a reason', () => {
+    const used = new Set(situations.map(decideHaPair));
+    expect(HA_PAIR_RULES.filter((rule) => !used.has(rule))).toEqual([]);
+    expect(HA_PAIR_RULES.filter(({ why }) => why.length < 20)).toEqual([]);
+  });
 });

@@ -2,15 +2,24 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 
 /**
- * - `grants`: answers everything with 200 and what it saw;
- * - `hangs`: accepts and never answers, as a stopped process does;
+ * - `grants`: answers every request with 200 and an echo of the request;
+ * - `hangs`: accepts connections and never answers, as a suspended process does;
  * - `half-dead`: answers `/livez` and hangs on everything else, as a server whose database hangs;
- * - `overloaded`: answers, but its `/livez` comes too late for any probe;
- * - `breaks`: closes the connection with the request on it;
- * - `not-granting`: says that its region is the active one, but it does not grant at this moment;
- * - `elsewhere`: says that another region is the active one.
+ * - `overloaded`: answers, but never on `/livez`;
+ * - `breaks`: closes the connection after receiving the request;
+ * - `not-granting`: answers that it does not grant at this moment although its own region is active;
+ * - `not-protected`: answers 503 `not_protected`;
+ * - `elsewhere`: answers that another region is active.
  */
-export type Behavior = 'grants' | 'hangs' | 'half-dead' | 'overloaded' | 'breaks' | 'not-granting' | 'elsewhere';
+export type Behavior =
+  | 'grants'
+  | 'hangs'
+  | 'half-dead'
+  | 'overloaded'
+  | 'breaks'
+  | 'not-granting'
+  | 'not-protected'
+  | 'elsewhere';
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -19,12 +28,14 @@ export interface ReceivedRequest {
   readonly body: string;
 }
 
-/** A real HTTP server on a free port that stands for a license server or a router. */
+/** An HTTP server on a free port that replaces a license server or a router in tests. */
 export class FakeServer {
   readonly name: string;
   behavior: Behavior = 'grants';
-  /** So many of the next requests end with their connection, whatever the mood. */
+  /** The number of requests whose connection will be closed, whatever the behavior. */
   breaksLeft = 0;
+  /** Delays every answer except those of `/livez`. */
+  answerAfterMs = 0;
   readonly seen: ReceivedRequest[] = [];
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
@@ -42,7 +53,7 @@ export class FakeServer {
     return this.#port;
   }
 
-  /** What it was asked, without the probes. */
+  /** The received requests without the probes. */
   get requests(): ReceivedRequest[] {
     return this.seen.filter(({ url }) => url !== '/livez');
   }
@@ -59,7 +70,7 @@ export class FakeServer {
     return this;
   }
 
-  /** Dies as by SIGKILL: every connection is cut, nobody listens any more. A later start takes the same port. */
+  /** Ends as after SIGKILL: closes every connection and stops listening. A later start uses the same port. */
   async die(): Promise<void> {
     const server = this.#server;
     if (!server) return;
@@ -80,7 +91,8 @@ export class FakeServer {
         body: Buffer.concat(chunks).toString('utf8'),
       };
       this.seen.push(seen);
-      this.#reply(seen, response);
+      if (this.answerAfterMs === 0 || seen.url === '/livez') this.#reply(seen, response);
+      else setTimeout(() => this.#reply(seen, response), this.answerAfterMs);
     });
   }
 
@@ -90,6 +102,11 @@ export class FakeServer {
     if (!probe && (this.behavior === 'breaks' || this.breaksLeft > 0)) {
       this.breaksLeft -= 1;
       response.destroy();
+      return;
+    }
+    if (this.behavior === 'not-protected' && !probe) {
+      response.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '1' });
+      response.end(JSON.stringify({ code: 'not_protected', servedBy: this.name }));
       return;
     }
     const refusal =

@@ -2,13 +2,13 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-/** A license server that speaks WebSocket, from memory: answers each text with its own name before it. */
+/** An in-memory license server with WebSocket sessions. It answers each text with its name and that text. */
 export class FakeSessionServer {
   readonly name: string;
-  /** `hangs`: as a stopped process; `not-granting`: refuses upgrades though its own region is the active one. */
+  /** `hangs`: never answers; `not-granting`: refuses upgrades although its own region is active. */
   behavior: 'serves' | 'hangs' | 'not-granting' = 'serves';
   readonly upgrades: IncomingMessage[] = [];
-  /** How each session ended, by the close code its server saw. */
+  /** The close code of each ended session. */
   readonly ends: number[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new WebSocketServer({ noServer: true, handleProtocols: () => 'evergrant.v1' });

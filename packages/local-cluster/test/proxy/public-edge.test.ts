@@ -8,13 +8,17 @@ import { ProxyServer } from '../../src/proxy/proxy-server';
 import { PublicEdge } from '../../src/proxy/public-edge';
 import { FakeServer } from './fake-server';
 
+jest.setTimeout(60_000);
+
 const WITHIN_MS = 15_000;
-/** Longer than a busy machine forgets a process. */
-const TOTAL_TIMEOUT_MS = 3_000;
+/** Never reached by a test that is not about the timeout, however slow the machine is. */
+const UNREACHED_TIMEOUT_MS = 120_000;
+const SHORT_TIMEOUT_MS = 1_000;
+const ATTEMPTS_MAX = 5;
 const ADMIN = { authorization: 'Bearer admin-token' };
 const logger = pino({ level: 'silent' });
 
-describe('the edge', () => {
+describe('public edge', () => {
   let dir: string;
   let oregon: FakeServer;
   let virginia: FakeServer;
@@ -32,12 +36,12 @@ describe('the edge', () => {
     rmSync(dir, { recursive: true });
   });
 
-  async function start(): Promise<string> {
+  async function start({ totalTimeoutMs = UNREACHED_TIMEOUT_MS } = {}): Promise<string> {
     const edge = new PublicEdge({
       routers: { oregon: oregon.url, virginia: virginia.url },
       targetFile: join(dir, 'target.json'),
       adminToken: 'admin-token',
-      timeouts: { connectTimeoutMs: 1_500, totalTimeoutMs: TOTAL_TIMEOUT_MS },
+      timeouts: { connectTimeoutMs: UNREACHED_TIMEOUT_MS, totalTimeoutMs },
       logger,
     });
     const service = new ProxyServer({ port: 0, respond: edge.respond, logger });
@@ -59,21 +63,21 @@ describe('the edge', () => {
   const servedBy = async (response: Response): Promise<string | undefined> =>
     ((await response.json()) as { servedBy?: string }).servedBy;
 
-  it('leads to the primary region until it is told otherwise', async () => {
+  it('forwards to the primary region by default', async () => {
     expect(await servedBy(await checkout(await start()))).toBe('oregon');
   });
 
-  it('remembers where it leads over a restart', async () => {
+  it('keeps its target across a restart', async () => {
     await lead(await start(), 'virginia');
     expect(await servedBy(await checkout(await start()))).toBe('virginia');
   });
 
-  it('does not start on a target it cannot understand: guessing would lead traffic anywhere', async () => {
+  it('does not start with an invalid target file', async () => {
     writeFileSync(join(dir, 'target.json'), '{"region":"atl');
     await expect(start()).rejects.toThrow(/names no region/);
   });
 
-  it('moves a connection that is kept open, with its next request', async () => {
+  it('switches an open connection with its next request', async () => {
     const base = await start();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const ask = (): Promise<string> =>
@@ -89,7 +93,7 @@ describe('the edge', () => {
     agent.destroy();
   });
 
-  it('loses no request when it switches under load', async () => {
+  it('loses no request when the target switches under load', async () => {
     const base = await start();
     const answers: { status: number; by: string | undefined }[] = [];
     let stopped = false;
@@ -99,17 +103,17 @@ describe('the edge', () => {
         answers.push({ status: response.status, by: await servedBy(response) });
       }
     });
-    await eventually('load runs', WITHIN_MS, () => answers.length > 100);
+    await eventually('the load runs', WITHIN_MS, () => answers.length > 100);
     await lead(base, 'virginia');
     const atSwitch = answers.length;
-    await eventually('load went on', WITHIN_MS, () => answers.length > atSwitch + 200);
+    await eventually('the load continues', WITHIN_MS, () => answers.length > atSwitch + 200);
     stopped = true;
     await Promise.all(clients);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(answers.slice(-100).map(({ by }) => by))).toEqual(new Set(['virginia']));
   });
 
-  it('answers every request while its region dies under load and the other takes over: a lease or a problem', async () => {
+  it('answers every request with a lease or a problem while the region dies under load and the other takes over', async () => {
     const base = await start();
     const answers: { status: number; code: string | undefined }[] = [];
     let stopped = false;
@@ -119,12 +123,12 @@ describe('the edge', () => {
         answers.push({ status: response.status, code: ((await response.json()) as { code?: string }).code });
       }
     });
-    await eventually('load runs', WITHIN_MS, () => answers.length > 100);
+    await eventually('the load runs', WITHIN_MS, () => answers.length > 100);
     await oregon.die();
     await eventually('the death is seen', WITHIN_MS, () => answers.some(({ status }) => status === 502));
     await lead(base, 'virginia');
     const atSwitch = answers.length;
-    await eventually('load went on', WITHIN_MS, () => answers.length > atSwitch + 200);
+    await eventually('the load continues', WITHIN_MS, () => answers.length > atSwitch + 200);
     stopped = true;
     await Promise.all(clients);
     for (const { status, code } of answers) {
@@ -133,7 +137,7 @@ describe('the edge', () => {
     expect(answers.slice(-100).every(({ status }) => status === 200)).toBe(true);
   });
 
-  it('answers 502 region_unreachable at once when nobody listens there', async () => {
+  it('answers 502 region_unreachable when the router refuses connections', async () => {
     const base = await start();
     await oregon.die();
     const response = await checkout(base);
@@ -148,13 +152,20 @@ describe('the edge', () => {
     });
   });
 
-  it('names the region that it was led to meanwhile, when a request that hung is given up', async () => {
-    const base = await start();
+  it('names the new target when a request times out after the target has switched', async () => {
+    const base = await start({ totalTimeoutMs: SHORT_TIMEOUT_MS });
     oregon.behavior = 'hangs';
-    const underWay = checkout(base);
-    await eventually('it hangs', WITHIN_MS, () => oregon.requests.length === 1);
-    await lead(base, 'virginia');
-    expect(await (await underWay).json()).toMatchObject({
+    let answer: { activeRegion?: string } = {};
+    // On a slow machine the timeout can end before the switch. Then the test tries again.
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX && answer.activeRegion !== 'virginia'; attempt += 1) {
+      await lead(base, 'oregon');
+      const received = oregon.requests.length;
+      const inFlight = checkout(base);
+      await eventually('it hangs', WITHIN_MS, () => oregon.requests.length > received);
+      await lead(base, 'virginia');
+      answer = (await (await inFlight).json()) as typeof answer;
+    }
+    expect(answer).toMatchObject({
       code: 'region_unreachable',
       region: 'oregon',
       activeRegion: 'virginia',
@@ -162,8 +173,8 @@ describe('the edge', () => {
     });
   });
 
-  it('answers 504 region_unreachable in time when the region hangs', async () => {
-    const base = await start();
+  it('answers 504 region_unreachable after its timeout when the region hangs', async () => {
+    const base = await start({ totalTimeoutMs: SHORT_TIMEOUT_MS });
     oregon.behavior = 'hangs';
     const startedAtMs = performance.now();
     const response = await checkout(base);
@@ -174,22 +185,29 @@ describe('the edge', () => {
       activeRegion: 'oregon',
       address: oregon.url,
     });
-    expect(performance.now() - startedAtMs).toBeLessThan(TOTAL_TIMEOUT_MS * 2);
+    expect(performance.now() - startedAtMs).toBeGreaterThanOrEqual(SHORT_TIMEOUT_MS);
+    expect(oregon.requests).toHaveLength(1);
   });
 
-  it('serves the other region at once, however many requests hang in the first', async () => {
+  it('serves the other region while requests hang in the first', async () => {
     const base = await start();
     oregon.behavior = 'hangs';
-    const hanging = Array.from({ length: 200 }, () => checkout(base));
+    let answered = 0;
+    const hanging = Array.from({ length: 200 }, async () => {
+      const response = await checkout(base);
+      answered += 1;
+      return response;
+    });
     await eventually('they hang', WITHIN_MS, () => oregon.requests.length >= 100);
     await lead(base, 'virginia');
-    const startedAtMs = performance.now();
     expect(await servedBy(await checkout(base))).toBe('virginia');
-    expect(performance.now() - startedAtMs).toBeLessThan(TOTAL_TIMEOUT_MS);
-    for (const response of await Promise.all(hanging)) expect([200, 504]).toContain(response.status);
+    expect(answered).toBe(0);
+    // The hanging requests end with their connections and are retried in the new target region.
+    await oregon.die();
+    for (const response of await Promise.all(hanging)) expect(response.status).toBe(200);
   });
 
-  it('goes on with a router that was restarted, though its kept connections are dead', async () => {
+  it('reconnects to a router that was restarted', async () => {
     const base = await start();
     await Promise.all(Array.from({ length: 5 }, () => checkout(base)));
     await oregon.die();
@@ -198,7 +216,7 @@ describe('the edge', () => {
     expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
   });
 
-  it('tries once more when the connection ends with the request on it, and only once', async () => {
+  it('retries a broken request exactly once', async () => {
     const base = await start();
     oregon.breaksLeft = 1;
     expect((await checkout(base)).status).toBe(200);
@@ -206,14 +224,14 @@ describe('the edge', () => {
     expect((await checkout(base)).status).toBe(502);
   });
 
-  it('never forwards what begins with /_, and opens its own door to the administrator alone', async () => {
+  it('never forwards paths that begin with /_, and admits only the administrator to its own', async () => {
     const base = await start();
     for (const path of ['/_router/acl', '/_router/targets', '/_anything']) {
       expect((await fetch(base + path, { headers: ADMIN })).status).toBe(404);
     }
     expect((await fetch(`${base}/_edge/target`)).status).toBe(401);
-    const stranger = { method: 'PUT', headers: { authorization: 'Bearer x' }, body: '{"region":"virginia"}' };
-    expect((await fetch(`${base}/_edge/target`, stranger)).status).toBe(403);
+    const unknownToken = { method: 'PUT', headers: { authorization: 'Bearer x' }, body: '{"region":"virginia"}' };
+    expect((await fetch(`${base}/_edge/target`, unknownToken)).status).toBe(403);
     expect(await (await fetch(`${base}/_edge/target`, { headers: ADMIN })).json()).toEqual({
       region: 'oregon',
       sessions: 0,
@@ -221,7 +239,7 @@ describe('the edge', () => {
     expect(oregon.seen).toEqual([]);
   });
 
-  it('refuses a request target that the next server could read differently', async () => {
+  it('refuses a request target in absolute form', async () => {
     const base = await start();
     const { port } = new URL(base);
     const status = await new Promise<number | undefined>((resolve, reject) => {
@@ -236,24 +254,24 @@ describe('the edge', () => {
     expect(oregon.seen).toEqual([]);
   });
 
-  it('names a region that is none', async () => {
+  it('answers 422 for an unknown region', async () => {
     const response = await lead(await start(), 'atlantis');
     expect(response.status).toBe(422);
     expect(await response.json()).toMatchObject({ field: 'region' });
   });
 
-  it('drains: a request that is under way is answered, then nobody listens', async () => {
-    const base = await start();
+  it('answers the requests in flight before it closes', async () => {
+    const base = await start({ totalTimeoutMs: SHORT_TIMEOUT_MS });
     oregon.behavior = 'hangs';
-    const underWay = checkout(base);
-    await eventually('it is under way', WITHIN_MS, () => oregon.requests.length === 1);
+    const inFlight = checkout(base);
+    await eventually('it is in flight', WITHIN_MS, () => oregon.requests.length === 1);
     const drained = stop(running.splice(0)[0] as (typeof running)[number]);
-    expect((await underWay).status).toBe(504);
+    expect((await inFlight).status).toBe(504);
     await drained;
     await expect(checkout(base)).rejects.toThrow();
   });
 
-  it('shows both regions on the console, the dead one too, and takes nothing of the visitor along', async () => {
+  it('shows both regions on the console, also a dead one, and forwards no header of the visitor', async () => {
     const base = await start();
     await virginia.die();
     const view = await fetch(`${base}/console/status.json`, { headers: { authorization: 'Bearer visitor' } });
@@ -265,6 +283,8 @@ describe('the edge', () => {
     expect(oregon.seen[0]?.headers.authorization).toBeUndefined();
     const page = await fetch(`${base}/console`);
     expect(page.headers.get('content-type')).toContain('text/html');
-    expect(await page.text()).not.toMatch(/(src|href)=/);
+    const html = await page.text();
+    expect(html).not.toMatch(/(src|href)=/);
+    expect(html).toContain('NO REGION GRANTS');
   });
 });

@@ -2,10 +2,12 @@ import { eventually } from '@evergrant/drills/eventually';
 import { WitnessObserver } from '../../src/proxy/witness-observer';
 import { FakeServer } from './fake-server';
 
+jest.setTimeout(60_000);
+
 const WITHIN_MS = 15_000;
 const TIMEOUTS = { probeEveryMs: 60, probeTimeoutMs: 150 };
 
-describe('the witness', () => {
+describe('witness observer', () => {
   let oregon: FakeServer;
   let observer: WitnessObserver;
   const changes: string[] = [];
@@ -28,11 +30,11 @@ describe('the witness', () => {
   const reads = (reading: string) =>
     eventually(`it reads ${reading}`, WITHIN_MS, () => observer.view().app.reading === reading);
 
-  it('knows nothing before it has looked', () => {
+  it('reports unknown before the first probe', () => {
     expect(observer.view()).toMatchObject({ app: { reading: 'unknown' }, observedAt: null, ageMs: null });
   });
 
-  it('sees life, and how long ago', async () => {
+  it('reports up and the age of the probe', async () => {
     observer.start();
     await reads('up');
     const { observedAt, ageMs } = observer.view();
@@ -40,7 +42,7 @@ describe('the witness', () => {
     expect(ageMs).toBeLessThan(TIMEOUTS.probeEveryMs + TIMEOUTS.probeTimeoutMs);
   });
 
-  it('doubts before it says down: death comes after doubt, never straight after life', async () => {
+  it('reports unknown between up and down', async () => {
     observer.start();
     await reads('up');
     await oregon.die();
@@ -48,7 +50,7 @@ describe('the witness', () => {
     expect(changes).toEqual(['up', 'unknown', 'down']);
   });
 
-  it('sees one that hangs as down, and one that answers again as up at once', async () => {
+  it('reports a hung router as down and one that answers again as up', async () => {
     observer.start();
     await reads('up');
     oregon.behavior = 'hangs';
@@ -58,7 +60,7 @@ describe('the witness', () => {
     expect(changes).toEqual(['up', 'unknown', 'down', 'up']);
   });
 
-  it('takes one lost answer for no death', async () => {
+  it('does not report down after one lost answer', async () => {
     observer.start();
     await reads('up');
     oregon.behavior = 'hangs';
@@ -68,7 +70,7 @@ describe('the witness', () => {
     expect(changes).not.toContain('down');
   });
 
-  it('does not present an old view as a view', async () => {
+  it('reports unknown when the last probe is too old', async () => {
     observer.start();
     await reads('up');
     observer.stop();
@@ -76,7 +78,7 @@ describe('the witness', () => {
     expect(observer.view().app.because).toBe('the last probe is too old');
   });
 
-  it('answers only what it is there for', async () => {
+  it('serves only GET /view and /livez', async () => {
     const ask = (method: string, path: string) =>
       observer.respond({ method, path, target: path, headers: {}, rawHeaders: [], body: undefined, remoteAddress: '' });
     expect(ask('GET', '/view').status).toBe(200);

@@ -45,7 +45,7 @@ interface Shown {
 
 const HEARTBEATS_PER_TTL = 3;
 /** Some round trips between regions; every caller waits longer than this. */
-const ACKNOWLEDGED_WITHIN_MS = 5_000;
+export const ACKNOWLEDGED_WITHIN_MS = 5_000;
 const HEARTBEAT_JITTER = 0.1;
 /** Who comes next asks about once a second, who is far back a few times within the life of a place. */
 const RETRY_AFTER_SECONDS_FIRST = 0.9;

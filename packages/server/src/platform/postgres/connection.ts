@@ -32,7 +32,7 @@ interface TimeLimits {
  */
 const CONNECTION_LIFETIME_SECONDS = 60;
 
-const TIME_LIMITS: TimeLimits = {
+export const TIME_LIMITS: TimeLimits = {
   connectionTimeoutMillis: 2_000,
   query_timeout: 2_500,
   statement_timeout: 2_500,
