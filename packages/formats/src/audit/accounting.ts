@@ -1,7 +1,7 @@
 import type { AuditEvent } from './event';
 import { type Finding, finding } from './finding';
 
-/** How the database stands by its own account: the rows of a pool, and what it keeps of its events. */
+/** The seat counts that the database reports for a pool: from the rows of the pool, and from its event counters. */
 export interface PoolAccount {
   readonly chain: string;
   readonly seq: number;
@@ -25,7 +25,7 @@ export interface DenialsAccount {
   readonly seatsAsked: number;
 }
 
-/** What the database keeps of its events for reports. */
+/** The daily counters that the database keeps for reports. */
 export interface DailyRecords {
   readonly usage: readonly DayAccount[];
   readonly denials: readonly DenialsAccount[];
@@ -36,7 +36,7 @@ interface Counted {
   readonly peaks: Map<string, number>;
 }
 
-/** Counts the seats and the denials of each pool from its events alone, to be held against what the database says of itself. */
+/** Counts seats and denials of each pool from its events, and compares the counts with those of the database. */
 export class SeatAccounting {
   readonly #accounts: ReadonlyMap<string, PoolAccount>;
   readonly #counted = new Map<string, Counted>();
@@ -46,7 +46,7 @@ export class SeatAccounting {
     this.#accounts = new Map(accounts.map((account) => [account.chain, account]));
   }
 
-  /** The days on which anything was counted, the first and the last; undefined when there is none. */
+  /** The first and the last day with any count; undefined when there is none. */
   get days(): { readonly first: string; readonly last: string } | undefined {
     const ofSeats = [...this.#counted.values()].flatMap(({ peaks }) => [...peaks.keys()]);
     const ofDenials = [...this.#denials.values()].map(({ day }) => day);
@@ -56,7 +56,7 @@ export class SeatAccounting {
     return first === undefined || last === undefined ? undefined : { first, last };
   }
 
-  /** Events in the order of their chain. */
+  /** Events must be added in the order of their chain. */
   add(event: AuditEvent): void {
     const account = this.#accounts.get(event.chain);
     if (!account || event.seq > account.seq) return;
@@ -82,7 +82,7 @@ export class SeatAccounting {
     this.#denials.set(keyOf(none), { ...before, denials: before.denials + 1, seatsAsked });
   }
 
-  /** `firstOpenDay`: the first of the days on which more may have come since the events were read. */
+  /** @param firstOpenDay the first day whose counters may have grown since the events were read */
   check({ usage, denials }: DailyRecords, firstOpenDay: string): Finding[] {
     return [
       ...this.#checkPools(),
@@ -95,11 +95,11 @@ export class SeatAccounting {
     for (const { chain, seq, seatsTaken, seatsTakenByLog } of this.#accounts.values()) {
       const counted = this.#counted.get(chain)?.seatsTaken ?? 0;
       if (seatsTaken !== counted) {
-        yield disagreement(chain, seq, `its rows count ${seatsTaken} seats taken, its events ${counted}`);
+        yield mismatch(chain, seq, `its rows count ${seatsTaken} seats taken, its events count ${counted}`);
       }
       if (seatsTakenByLog !== counted) {
-        const text = `its record of usage ends with ${seatsTakenByLog} seats taken, its events with ${counted}`;
-        yield disagreement(chain, seq, text);
+        const text = `its usage counters end with ${seatsTakenByLog} seats taken, its events with ${counted}`;
+        yield mismatch(chain, seq, text);
       }
     }
   }
@@ -107,11 +107,11 @@ export class SeatAccounting {
   #checkUsage({ chain, day, seatsPeak }: DayAccount, firstOpenDay: string): Finding[] {
     const peak = this.#counted.get(chain)?.peaks.get(day);
     if (day >= firstOpenDay || peak === undefined || peak === seatsPeak) return [];
-    const text = `its record of usage has a peak of ${seatsPeak} on ${day}, its events ${peak}`;
-    return [disagreement(chain, null, text)];
+    const text = `its usage counters have a peak of ${seatsPeak} on ${day}, its events ${peak}`;
+    return [mismatch(chain, null, text)];
   }
 
-  /** What is recorded is in the events and the other way round; on a day that is open, more may be recorded by now. */
+  /** Both sides must match. On an open day the counters may be ahead of the events. */
   *#checkDenials(recorded: readonly DenialsAccount[], firstOpenDay: string): Generator<Finding> {
     const byRecord = new Map(recorded.map((account) => [keyOf(account), account]));
     for (const [key, { chain, day, code }] of new Map([...byRecord, ...this.#denials])) {
@@ -121,8 +121,8 @@ export class SeatAccounting {
       const more = record.denials - counted.denials;
       const moreSeats = record.seatsAsked - counted.seatsAsked;
       if (day >= firstOpenDay ? more >= 0 && moreSeats >= 0 : more === 0 && moreSeats === 0) continue;
-      const text = `its record has ${sum(record)} denied with ${code} on ${day}, its events ${sum(counted)}`;
-      yield disagreement(chain, null, text);
+      const text = `its counters have ${sum(record)} denied with ${code} on ${day}, its events ${sum(counted)}`;
+      yield mismatch(chain, null, text);
     }
   }
 }
@@ -135,7 +135,7 @@ const keyOf = ({ chain, day, code }: DenialsAccount): string => `${day} ${chain}
 
 const dayOf = (at: string): string => at.slice(0, 10);
 
-function disagreement(chain: string, seq: number | null, text: string): Finding {
+function mismatch(chain: string, seq: number | null, text: string): Finding {
   return finding('accounting_mismatch', chain, seq, `${chain}: ${text}`);
 }
 

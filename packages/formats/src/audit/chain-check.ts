@@ -8,36 +8,36 @@ import type { CheckedStatement } from './statement-check';
 export interface ChainCheckOptions {
   readonly chain: string;
   readonly whole: boolean;
-  readonly losses: LostRanges;
-  /** The next believed statement of the chain in their order; undefined at the end. */
+  readonly lostRanges: LostRanges;
+  /** Returns the next checked statement of the chain, in order; undefined at the end. */
   readonly nextStatement: () => Promise<CheckedStatement | undefined>;
 }
 
-/** The newest events of a chain that no checkpoint covers yet. */
-export interface Unproven {
+/** The newest events of a chain, which no checkpoint covers yet. */
+export interface UnprovenEvents {
   readonly chain: string;
   readonly firstSeq: number;
   readonly lastSeq: number;
-  /** When the first of them happened. */
+  /** The time of the first of these events. */
   readonly since: string;
 }
 
 /**
- * One chain: its events, and the signed statements about them in step. A statement about an event that is not there
- * means a loss when a later epoch has gone on without it, and a truncation otherwise.
+ * Checks one chain: its events and, in step with them, the signed statements about them. A statement about a missing
+ * event means a loss if a later epoch continued without that event, and a truncation otherwise.
  */
 export class ChainCheck {
   readonly #options: ChainCheckOptions;
   readonly #links: LinkCheck;
   #pending: Statement | undefined;
-  #unproven: Unproven | undefined;
+  #unproven: UnprovenEvents | undefined;
 
   constructor(options: ChainCheckOptions) {
     this.#options = options;
     this.#links = new LinkCheck(options.chain, options);
   }
 
-  get unproven(): Unproven | undefined {
+  get unproven(): UnprovenEvents | undefined {
     return this.#unproven;
   }
 
@@ -57,37 +57,37 @@ export class ChainCheck {
       findings.push(...this.#compare(this.#pending, event));
       findings.push(...(await this.#advance()));
     }
-    if (event.kind === 'audit_gap') await this.#options.losses.declared(event);
+    if (event.kind === 'audit_gap') await this.#options.lostRanges.addDeclaration(event);
     return findings;
   }
 
   async end(): Promise<Finding[]> {
-    const { chain, whole, losses } = this.#options;
+    const { chain, whole, lostRanges } = this.#options;
     const findings = await this.#fill();
     const last = this.#links.last;
     let beyond: Statement | undefined;
     while (this.#pending) {
-      if (!last && whole) losses.lost(this.#pending, 0);
+      if (!last && whole) lostRanges.addLost(this.#pending, 0);
       else if (last && this.#pending.seq > Math.max(last.seq, beyond?.seq ?? 0)) beyond = this.#pending;
       findings.push(...(await this.#advance()));
     }
     findings.push(...this.#links.end());
     if (beyond && last && whole) {
       const what = beyond.kind === 'head' ? 'the signed head' : `checkpoint ${beyond.number}`;
-      const text = `${chain}: ends with event ${last.seq}, but ${what} knows event ${beyond.seq}`;
+      const text = `${chain}: ends with event ${last.seq}, but ${what} covers event ${beyond.seq}`;
       findings.push(finding('chain_truncated', chain, last.seq + 1, text));
     }
     return findings;
   }
 
-  /** Statements whose event should have come by before this one. */
+  /** Processes the statements whose event should precede this one. */
   async #statementsBefore(event: AuditEvent, lastSeq: number): Promise<Finding[]> {
     const findings = await this.#fill();
     for (let pending = this.#pending; pending; pending = this.#pending) {
       const lost = pending.seq >= event.seq && precedes(pending, event);
-      // One that points into a hole says nothing new: the hole is told.
+      // A statement about a missing range adds nothing: LinkCheck reports the range.
       if (!lost && pending.seq >= event.seq) break;
-      if (lost) this.#options.losses.lost(pending, lastSeq);
+      if (lost) this.#options.lostRanges.addLost(pending, lastSeq);
       findings.push(...(await this.#advance()));
     }
     return findings;
@@ -98,7 +98,7 @@ export class ChainCheck {
     if (statement.hash === event.hash) return [];
     const what = statement.kind === 'head' ? 'the signed head' : `checkpoint ${statement.number}`;
     const code: FindingCode = 'chain_rewritten';
-    const text = `${event.chain}: event ${event.seq} is another one than ${what} of ${statement.at} says`;
+    const text = `${event.chain}: event ${event.seq} differs from the one that ${what} of ${statement.at} signed`;
     return [finding(code, event.chain, event.seq, text)];
   }
 
@@ -106,7 +106,7 @@ export class ChainCheck {
     return this.#pending ? [] : this.#advance();
   }
 
-  /** Makes the next statement that can be believed the pending one. */
+  /** Makes the next valid statement the pending one. */
   async #advance(): Promise<Finding[]> {
     const findings: Finding[] = [];
     for (;;) {

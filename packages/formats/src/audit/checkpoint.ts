@@ -6,27 +6,27 @@ import { CompactSign, type CryptoKey, compactVerify, decodeProtectedHeader, impo
 const ALGORITHM = 'EdDSA';
 const ISSUER = 'evergrant';
 
-/** Says that a chain had this event as its newest; kept where the chain is not. */
+/** States that a chain had this event as its newest. Statements are stored away from the chain. */
 const HeadClaims = Type.Object({
   iss: Type.Literal(ISSUER),
   chain: Type.String(),
   seq: Type.Integer({ minimum: 1 }),
   hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-  /** Of the server that signed; the event may be of an earlier one. */
+  /** The epoch of the signing server. The event may belong to an earlier epoch. */
   epoch: Type.Integer({ minimum: 0 }),
-  /** Of the database then. */
+  /** The era of the database at that time. */
   era: Type.Integer({ minimum: 1 }),
   region: Type.String(),
   server: Type.String(),
-  /** When it was signed, by the license database's clock. */
+  /** The time of the signature, by the license database's clock. */
   at: Type.String(),
 });
 const CheckpointClaims = Type.Composite([
   HeadClaims,
   Type.Object({
-    /** Counts the checkpoints of a chain, from 1. */
+    /** The number of the checkpoint in its chain, from 1. */
     number: Type.Integer({ minimum: 1 }),
-    /** The SHA-256 of the checkpoint before, as base64url of its compact text; null for the first. */
+    /** SHA-256 of the previous checkpoint's compact text, in base64url; null for the first. */
     previous: Type.Union([Type.String(), Type.Null()]),
   }),
 ]);
@@ -34,7 +34,7 @@ const CheckpointClaims = Type.Composite([
 export type HeadClaims = Omit<Static<typeof HeadClaims>, 'iss'>;
 export type CheckpointClaims = Omit<Static<typeof CheckpointClaims>, 'iss'>;
 
-/** A statement about a chain's newest event: a numbered one from the store, or one made for an export. */
+/** A statement about a chain's newest event: a numbered checkpoint from the store, or a head signed for an export. */
 export type Statement =
   | ({ readonly kind: 'checkpoint'; readonly jws: string } & CheckpointClaims)
   | ({ readonly kind: 'head'; readonly jws: string } & HeadClaims);
@@ -48,7 +48,7 @@ export interface StatementSigner {
   signHead(claims: HeadClaims): Promise<string>;
 }
 
-/** Signs with the first of the Ed25519 private keys, named by its `kid`. */
+/** Signs with the first of the Ed25519 private keys; the header names the key by `kid`. */
 export async function createStatementSigner(keys: readonly (JWK & { kid: string })[]): Promise<StatementSigner> {
   const [key] = keys;
   if (!key) throw new TypeError('there is no signing key');
@@ -63,14 +63,14 @@ export async function createStatementSigner(keys: readonly (JWK & { kid: string 
   };
 }
 
-/** What the next checkpoint of the chain calls `previous`. */
+/** The hash that the next checkpoint of the chain carries as `previous`. */
 export function checkpointHash(jws: string): string {
   return createHash('sha256').update(jws).digest('base64url');
 }
 
 export type ReadStatement = (jws: string) => Promise<StatementVerdict>;
 
-/** Reads statements that one of the keys of a JSON Web Key Set signed. Keys of other kinds are passed over. */
+/** Verifies statements with the Ed25519 keys of a JSON Web Key Set. Keys of other types are ignored. */
 export async function createStatementReader(jwks: { readonly keys: readonly JWK[] }): Promise<ReadStatement> {
   const keys = new Map<string, CryptoKey | Uint8Array>();
   for (const key of jwks.keys) {
@@ -83,11 +83,11 @@ export async function createStatementReader(jwks: { readonly keys: readonly JWK[
       const { kid = '', typ } = decodeProtectedHeader(jws);
       const key = keys.get(kid);
       if (!key)
-        return { kind: 'forged', reason: `it is signed with the key ${kid || 'without a name'}, which is unknown` };
+        return { kind: 'forged', reason: kid ? `it is signed with the unknown key ${kid}` : 'it names no signing key' };
       const { payload } = await compactVerify(jws, key, { algorithms: [ALGORITHM] });
       return statementOf(jws, typ, JSON.parse(Buffer.from(payload).toString('utf8')));
     } catch {
-      return { kind: 'forged', reason: 'its signature does not belong to it' };
+      return { kind: 'forged', reason: 'its signature is invalid' };
     }
   };
 }
@@ -95,10 +95,10 @@ export async function createStatementReader(jwks: { readonly keys: readonly JWK[
 function statementOf(jws: string, typ: string | undefined, claims: unknown): StatementVerdict {
   if (typ === TYPES.checkpoint && Value.Check(CheckpointClaims, claims)) return { kind: 'checkpoint', jws, ...claims };
   if (typ === TYPES.head && Value.Check(HeadClaims, claims)) return { kind: 'head', jws, ...claims };
-  return { kind: 'forged', reason: 'it is signed, but it is no checkpoint' };
+  return { kind: 'forged', reason: 'it is signed, but it is not a checkpoint' };
 }
 
-/** Whether what a statement speaks of was written before this event's database became what it is. */
+/** Whether a statement belongs to an earlier epoch or era than an event. */
 export function precedes(statement: Pick<Statement, 'epoch' | 'era'>, event: { epoch: number; era: number }): boolean {
   return statement.epoch < event.epoch || statement.era < event.era;
 }

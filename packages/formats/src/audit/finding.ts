@@ -1,38 +1,37 @@
-/** What a verification found, for programs by its code and for people in a sentence. */
+/** A result of a verification: a code for programs and a sentence for people. */
 export interface Finding {
   readonly code: FindingCode;
   readonly chain: string;
-  /** The event it is about, or the first of several. */
+  /** The event concerned, or the first of several. */
   readonly seq: number | null;
   readonly text: string;
 }
 
-/** What each finding means, beyond the sentence that names the place; docs/audit.md says what to do. */
+/** The meaning of each finding code. docs/audit.md explains what to do. */
 export const FINDING_MEANINGS = {
-  unreadable: 'a line of the export is damaged, or was written by something else',
-  event_changed: 'somebody changed an event after it was written, without hiding it',
-  link_broken: 'an event was replaced, or the history before it was written anew',
+  unreadable: 'a line of the export is damaged, or another program wrote it',
+  event_changed: 'an event was changed after it was written, and its hash was not',
+  link_broken: 'an event was replaced, or the history before it was rewritten',
   events_missing: 'events were removed',
-  event_duplicated: 'an event stands there twice',
-  events_reordered: 'events do not stand in the order in which they happened',
-  epoch_backwards: 'an event claims an older epoch than the one before it: it was not written by the database',
-  chain_headless: 'the beginning of the chain was removed',
-  chain_rewritten: 'the history was written anew: a signed checkpoint remembers another one',
-  chain_truncated: 'the newest events were removed, or an older copy of the database was put in its place',
-  chain_missing: 'a whole chain was removed, or an older copy of the database was put in its place',
-  loss_undeclared:
-    'events of an earlier epoch were lost with a region, and nothing says so; or a failover hides a removal',
-  loss_misdeclared: 'what is declared as lost does not agree with what is missing',
+  event_duplicated: 'an event appears twice',
+  events_reordered: 'events are not in the order in which they happened',
+  epoch_backwards: 'an event has an older epoch than the one before it: the database did not write it',
+  chain_headless: 'the first events of the chain were removed',
+  chain_rewritten: 'the history was rewritten: a signed checkpoint covers a different event',
+  chain_truncated: 'the newest events were removed, or the database was replaced with an older copy',
+  chain_missing: 'a whole chain was removed, or the database was replaced with an older copy',
+  loss_undeclared: 'events of an earlier epoch were lost with a region and not declared, or a failover hides a removal',
+  loss_misdeclared: 'a declared loss does not match the missing events',
   checkpoint_forged: 'a checkpoint was not signed by a license server, or was changed',
   checkpoint_missing: 'a checkpoint was removed from the authority store',
-  checkpoint_reordered: 'the checkpoints contradict each other: the chain was set back in between',
-  checkpoint_overdue: 'events have waited for their checkpoint for too long: until it is there, nothing proves them',
-  accounting_mismatch: 'rows were changed past the triggers that write the log, or the counts were',
+  checkpoint_reordered: 'the checkpoints contradict each other: the chain was set back between them',
+  checkpoint_overdue: 'events have waited too long for a checkpoint; until then no signature covers them',
+  accounting_mismatch: 'rows or counters were changed without the triggers that write the log',
 } as const satisfies Record<string, string>;
 
 export type FindingCode = keyof typeof FINDING_MEANINGS;
 
-/** A loss that the log itself declares: no finding, and still worth a look. */
+/** A loss that the log itself declares. It is not a finding, but it is reported. */
 export interface DeclaredLoss {
   readonly chain: string;
   readonly epoch: number;

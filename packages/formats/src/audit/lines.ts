@@ -5,11 +5,11 @@ const NEWLINE = 0x0a;
 
 export interface Line {
   readonly bytes: Buffer;
-  /** False for what stands behind the last newline. */
+  /** False for the bytes after the last newline. */
   readonly ended: boolean;
 }
 
-/** Splits a stream of bytes at its newlines, and nowhere else. */
+/** Splits a stream of bytes at its newlines only. */
 export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Line> {
   let rest: Buffer[] = [];
   for await (const chunk of chunks) {
@@ -24,7 +24,7 @@ export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Li
   if (rest.length > 0) yield { bytes: Buffer.concat(rest), ended: false };
 }
 
-/** The events of an export. A last line without an end is told: the export was cut off. */
+/** Yields the events of an export. A last line without a newline is unreadable, because the export was cut off. */
 export async function* eventsOf(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<ExportLine> {
   let number = 0;
   for await (const { bytes, ended } of linesOf(chunks)) {
@@ -32,7 +32,7 @@ export async function* eventsOf(chunks: AsyncIterable<Buffer>, name: string): As
     const where = `line ${number} of ${name}`;
     const line = ended
       ? readBytes(bytes)
-      : { kind: 'unreadable' as const, reason: 'it has no end: the export was cut off' };
+      : { kind: 'unreadable' as const, reason: 'it has no newline: the export was cut off' };
     yield line.kind === 'event' ? line : { ...line, where };
   }
 }

@@ -1,7 +1,7 @@
 import { type AuditEvent, GENESIS_HASH, hashOf } from './event';
 import { type Finding, type FindingCode, finding } from './finding';
 
-const RANGES_KEPT_MAX = 1_000;
+const PENDING_RANGES_MAX = 1_000;
 
 interface Range {
   readonly first: number;
@@ -9,8 +9,8 @@ interface Range {
 }
 
 /**
- * Follows one chain from event to event: the hash of each, its link to the one before, and its number. What is missing
- * is told at the end, because it may only stand in the wrong place.
+ * Checks one chain event by event: the hash, the link to the previous event, and the number. Missing ranges are reported
+ * at the end, because their events may follow out of order.
  */
 export class LinkCheck {
   readonly #chain: string;
@@ -18,7 +18,7 @@ export class LinkCheck {
   #last: { readonly event: AuditEvent; readonly rightHash: string } | undefined;
   #missing: Range[] = [];
 
-  /** `whole`: the chain is expected from its first event on; a section may begin anywhere. */
+  /** @param whole whether the chain must start with its first event; a section may start anywhere */
   constructor(chain: string, { whole }: { whole: boolean }) {
     this.#chain = chain;
     this.#whole = whole;
@@ -35,17 +35,17 @@ export class LinkCheck {
     const rightHash = hashOf(event);
     if (rightHash === event.hash) findings.push(...this.#link(event));
     else {
-      const text = 'is not what was written: its content and its hash do not belong together';
+      const text = 'was changed: its content does not match its hash';
       findings.push(this.#finding('event_changed', event.seq, text));
     }
     const expected = this.last ? this.last.seq + 1 : this.#whole ? 1 : event.seq;
     if (event.seq > expected) this.#missing.push({ first: expected, last: event.seq - 1 });
     this.#last = { event, rightHash };
-    if (this.#missing.length > RANGES_KEPT_MAX) findings.push(...this.end());
+    if (this.#missing.length > PENDING_RANGES_MAX) findings.push(...this.end());
     return findings;
   }
 
-  /** What is missing for good. */
+  /** Reports the ranges that are still missing. */
   end(): Finding[] {
     const missing = this.#missing;
     this.#missing = [];
@@ -60,17 +60,13 @@ export class LinkCheck {
     const last = this.#last;
     if (!last) {
       const begins = event.seq === 1 && event.previousHash !== GENESIS_HASH;
-      return begins
-        ? [this.#finding('link_broken', 1, 'is the first, and claims that another one came before it')]
-        : [];
+      return begins ? [this.#finding('link_broken', 1, 'is the first, but links to an event before it')] : [];
     }
     if (event.seq !== last.event.seq + 1) return [];
     const findings: Finding[] = [];
-    // A changed event was told already, and what follows it still continues what had been written.
+    // A changed event was reported already. Its successor still links to the original content.
     if (event.previousHash !== last.event.hash && event.previousHash !== last.rightHash) {
-      findings.push(
-        this.#finding('link_broken', event.seq, `does not continue event ${last.event.seq} as it stands here`),
-      );
+      findings.push(this.#finding('link_broken', event.seq, `does not link to event ${last.event.seq}`));
     }
     if (event.epoch < last.event.epoch || event.era < last.event.era) {
       const text = `is of epoch ${event.epoch}, era ${event.era}, after one of epoch ${last.event.epoch}, era ${last.event.era}`;
@@ -81,9 +77,9 @@ export class LinkCheck {
 
   #outOfPlace(event: AuditEvent, last: AuditEvent): Finding {
     const missed = this.#missing.some((range) => range.first <= event.seq && event.seq <= range.last);
-    if (!missed) return this.#finding('event_duplicated', event.seq, 'stands there once more');
+    if (!missed) return this.#finding('event_duplicated', event.seq, 'appears again');
     this.#missing = this.#missing.flatMap((range) => without(range, event.seq));
-    return this.#finding('events_reordered', event.seq, `stands after event ${last.seq}`);
+    return this.#finding('events_reordered', event.seq, `appears after event ${last.seq}`);
   }
 
   #finding(code: FindingCode, seq: number, text: string): Finding {

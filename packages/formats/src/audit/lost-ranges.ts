@@ -16,12 +16,12 @@ const Gap = Type.Object({
 });
 type Gap = Static<typeof Gap>;
 
-interface Loss {
+interface LostRange {
   readonly chain: string;
   readonly epoch: number;
-  /** The newest event of the epoch that is present; 0: none. */
+  /** The newest present event of the epoch; 0 when there is none. */
   readonly lastSeq: number;
-  /** The newest lost event that a statement knows. */
+  /** The newest lost event that a statement covers. */
   readonly checkpointSeq: number;
 }
 
@@ -31,12 +31,12 @@ interface Declaration {
 }
 
 /**
- * Events of an epoch that signed statements know and the log lacks, against those that the log declares as lost: each
- * failover may lose the tail of the epoch before it, and the next epoch has to say so.
+ * Compares the events that signed statements cover but the log lacks with the losses that the log declares. Each failover
+ * may lose the tail of the previous epoch, and the next epoch must declare it.
  */
 export class LostRanges {
   readonly #read: ReadStatement;
-  readonly #losses = new Map<string, Loss>();
+  readonly #ranges = new Map<string, LostRange>();
   readonly #declarations: Declaration[] = [];
   readonly #findings: Finding[] = [];
 
@@ -44,20 +44,20 @@ export class LostRanges {
     this.#read = read;
   }
 
-  /** A statement of an epoch whose event is not there. */
-  lost(statement: Statement, lastSeq: number): void {
+  /** Adds a statement whose event is missing. */
+  addLost(statement: Statement, lastSeq: number): void {
     const { chain, epoch, seq } = statement;
     const key = keyOf(statement);
-    const before = this.#losses.get(key);
-    this.#losses.set(key, { chain, epoch, lastSeq, checkpointSeq: Math.max(seq, before?.checkpointSeq ?? 0) });
+    const before = this.#ranges.get(key);
+    this.#ranges.set(key, { chain, epoch, lastSeq, checkpointSeq: Math.max(seq, before?.checkpointSeq ?? 0) });
   }
 
-  /** An event `audit_gap`. */
-  async declared(event: AuditEvent): Promise<void> {
+  /** Adds an event of kind `audit_gap`. */
+  async addDeclaration(event: AuditEvent): Promise<void> {
     const gap: unknown = JSON.parse(event.body);
-    const believed = Value.Check(Gap, gap) && (await this.#agrees(event, gap));
-    if (believed) this.#declarations.push({ event, gap });
-    else this.#misdeclared(event, 'declares a loss that no signed checkpoint shows');
+    const isValid = Value.Check(Gap, gap) && (await this.#agrees(event, gap));
+    if (isValid) this.#declarations.push({ event, gap });
+    else this.#misdeclared(event, 'declares a loss that no signed checkpoint proves');
   }
 
   async #agrees({ epoch }: AuditEvent, gap: Gap): Promise<boolean> {
@@ -73,19 +73,19 @@ export class LostRanges {
     );
   }
 
-  /** Settles each loss with its declaration. */
+  /** Matches the lost ranges with the declarations. */
   end(): { readonly findings: readonly Finding[]; readonly declared: readonly DeclaredLoss[] } {
-    const open = new Map(this.#losses);
+    const open = new Map(this.#ranges);
     const declared: DeclaredLoss[] = [];
     for (const { event, gap } of this.#declarations) {
       const key = keyOf(gap);
-      const loss = this.#losses.get(key);
-      if (!loss || loss.lastSeq !== gap.lastSeq) {
+      const range = this.#ranges.get(key);
+      if (!range || range.lastSeq !== gap.lastSeq) {
         this.#misdeclared(
           event,
-          `declares that ${gap.chain} was lost after event ${gap.lastSeq} of epoch ${gap.epoch}, and that is not so`,
+          `declares that ${gap.chain} was lost after event ${gap.lastSeq} of epoch ${gap.epoch}, which does not match the log`,
         );
-      } else if (gap.checkpointSeq >= loss.checkpointSeq) {
+      } else if (gap.checkpointSeq >= range.checkpointSeq) {
         open.delete(key);
         declared.push({ chain: gap.chain, epoch: gap.epoch, lastSeq: gap.lastSeq, checkpointSeq: gap.checkpointSeq });
       }
@@ -104,20 +104,15 @@ function keyOf({ chain, epoch, era }: Pick<Gap, 'chain' | 'epoch' | 'era'>): str
   return `${chain} ${epoch} ${era}`;
 }
 
-function undeclared({ chain, epoch, lastSeq, checkpointSeq }: Loss): Finding {
+function undeclared({ chain, epoch, lastSeq, checkpointSeq }: LostRange): Finding {
   if (lastSeq === 0) {
-    return finding(
-      'chain_missing',
-      chain,
-      1,
-      `${chain}: nothing is left of its ${checkpointSeq} events of epoch ${epoch}`,
-    );
+    return finding('chain_missing', chain, 1, `${chain}: all ${checkpointSeq} events of epoch ${epoch} are missing`);
   }
   const events = lastSeq + 1 === checkpointSeq ? `event ${checkpointSeq}` : `events ${lastSeq + 1} to ${checkpointSeq}`;
   return finding(
     'loss_undeclared',
     chain,
     lastSeq + 1,
-    `${chain}: ${events} of epoch ${epoch} are gone, and nothing declares them as lost`,
+    `${chain}: ${events} of epoch ${epoch} are missing and not declared as lost`,
   );
 }

@@ -1,4 +1,4 @@
-/** An asynchronous sequence whose next element can be looked at before it is taken. */
+/** An asynchronous sequence whose next element can be read without consuming it. */
 export class Peekable<T> {
   readonly #iterator: AsyncIterator<T>;
   #next: Promise<IteratorResult<T>> | undefined;

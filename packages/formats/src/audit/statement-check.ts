@@ -1,7 +1,7 @@
 import { checkpointHash, precedes, type ReadStatement, type Statement } from './checkpoint';
 import { type Finding, type FindingCode, finding } from './finding';
 
-/** A statement as it is stored; a head has no number. */
+/** A statement from the store. A head has no number. */
 export interface StoredStatement {
   readonly chain: string;
   readonly number: number | null;
@@ -10,15 +10,15 @@ export interface StoredStatement {
 
 export interface CheckedStatement {
   readonly findings: readonly Finding[];
-  /** Undefined when nothing can be believed of it. */
+  /** Undefined when the statement is invalid. */
   readonly statement: Statement | undefined;
 }
 
-/** Follows the checkpoints of one chain: signatures, numbers without gaps, each linked to the one before. */
+/** Checks the checkpoints of one chain: signatures, numbers without gaps, and the link of each to the previous one. */
 export class StatementCheck {
   readonly #chain: string;
   readonly #read: ReadStatement;
-  #last: { readonly number: number; readonly jws: string; readonly believed: Statement | undefined } | undefined;
+  #last: { readonly number: number; readonly jws: string; readonly verified: Statement | undefined } | undefined;
 
   constructor(chain: string, read: ReadStatement) {
     this.#chain = chain;
@@ -34,7 +34,7 @@ export class StatementCheck {
     }
     if (verdict.kind === 'head') return { findings: [], statement: verdict };
     const findings = this.#continuity(verdict);
-    this.#last = { number: verdict.number, jws: stored.jws, believed: verdict };
+    this.#last = { number: verdict.number, jws: stored.jws, verified: verdict };
     return { findings, statement: verdict };
   }
 
@@ -43,7 +43,7 @@ export class StatementCheck {
     const { number, seq } = checkpoint;
     if (last && number <= last.number) {
       return [
-        this.#finding('checkpoint_reordered', seq, `checkpoint ${number} stands after checkpoint ${last.number}`),
+        this.#finding('checkpoint_reordered', seq, `checkpoint ${number} appears after checkpoint ${last.number}`),
       ];
     }
     const expected = (last?.number ?? 0) + 1;
@@ -53,10 +53,10 @@ export class StatementCheck {
     }
     const findings: Finding[] = [];
     if (checkpoint.previous !== (last ? checkpointHash(last.jws) : null)) {
-      const text = `checkpoint ${number} does not continue checkpoint ${number - 1} as it stands here`;
+      const text = `checkpoint ${number} does not link to checkpoint ${number - 1}`;
       findings.push(this.#finding('checkpoint_missing', seq, text));
     }
-    const before = last?.believed;
+    const before = last?.verified;
     if (before && (precedes(checkpoint, before) || (checkpoint.epoch === before.epoch && seq < before.seq))) {
       const text = `checkpoint ${number} is of event ${seq} in epoch ${checkpoint.epoch}, the one before of event ${before.seq} in epoch ${before.epoch}`;
       findings.push(this.#finding('checkpoint_reordered', seq, text));
@@ -66,10 +66,10 @@ export class StatementCheck {
 
   #forged(stored: StoredStatement, reason: string): CheckedStatement {
     const what = stored.number === null ? 'the signed head' : `checkpoint ${stored.number}`;
-    // The next one is still expected to follow it.
-    if (stored.number !== null) this.#last = { number: stored.number, jws: stored.jws, believed: undefined };
+    // The next checkpoint is still expected to link to this one.
+    if (stored.number !== null) this.#last = { number: stored.number, jws: stored.jws, verified: undefined };
     return {
-      findings: [this.#finding('checkpoint_forged', null, `${what} cannot be believed: ${reason}`)],
+      findings: [this.#finding('checkpoint_forged', null, `${what} is invalid: ${reason}`)],
       statement: undefined,
     };
   }

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import { type AuditEvent, lineOf } from './event';
 
-/** JSON Lines: exactly what `evergrant audit verify` reads. */
+/** JSON Lines, the input format of `evergrant audit verify`. */
 export function toJsonLines(events: AsyncIterable<AuditEvent>): Readable {
   return Readable.from(linesOf(events));
 }
@@ -11,15 +11,15 @@ async function* linesOf(events: AsyncIterable<AuditEvent>): AsyncGenerator<strin
   for await (const event of events) yield `${lineOf(event)}\n`;
 }
 
-const OF_EVENT = ['chain', 'seq', 'epoch', 'era', 'at', 'kind', 'actor'] as const;
-const OF_BODY = ['lease', 'holder', 'seats', 'seatsTaken', 'controlRoom', 'code', 'because', 'reason'] as const;
+const EVENT_COLUMNS = ['chain', 'seq', 'epoch', 'era', 'at', 'kind', 'actor'] as const;
+const BODY_COLUMNS = ['lease', 'holder', 'seats', 'seatsTaken', 'controlRoom', 'code', 'because', 'reason'] as const;
 
 /**
- * For spreadsheets: the members of the body that most events have in columns of their own. A cell that a spreadsheet
- * would take for a formula is written as text, so what stands here cannot be verified any more.
+ * CSV for spreadsheets. The most frequent fields of the body have columns of their own. A cell that a spreadsheet would
+ * interpret as a formula is escaped, so the CSV cannot be verified.
  */
 export function toCsv(events: AsyncIterable<AuditEvent>): Readable {
-  const columns = [...OF_EVENT, ...OF_BODY, 'body', 'previousHash', 'hash'];
+  const columns = [...EVENT_COLUMNS, ...BODY_COLUMNS, 'body', 'previousHash', 'hash'];
   const csv = stringify({ header: true, columns, escape_formulas: true });
   const source = Readable.from(rowsOf(events));
   source.on('error', (error) => csv.destroy(error));
@@ -30,6 +30,6 @@ export function toCsv(events: AsyncIterable<AuditEvent>): Readable {
 async function* rowsOf(events: AsyncIterable<AuditEvent>): AsyncGenerator<Record<string, unknown>> {
   for await (const event of events) {
     const body = JSON.parse(event.body) as Record<string, unknown>;
-    yield { ...Object.fromEntries(OF_BODY.map((name) => [name, body[name]])), ...event };
+    yield { ...Object.fromEntries(BODY_COLUMNS.map((name) => [name, body[name]])), ...event };
   }
 }

@@ -1,4 +1,4 @@
-import { ChainCheck, type Unproven } from './chain-check';
+import { ChainCheck, type UnprovenEvents } from './chain-check';
 import type { ReadStatement } from './checkpoint';
 import type { AuditEvent } from './event';
 import { type DeclaredLoss, type Finding, finding } from './finding';
@@ -6,22 +6,22 @@ import { LostRanges } from './lost-ranges';
 import { Peekable } from './peekable';
 import { type CheckedStatement, StatementCheck, type StoredStatement } from './statement-check';
 
-/** An element of what is verified: an event, or something where an event should be. */
+/** One line of an export: an event, or a line that is not one. */
 export type ExportLine =
   | { readonly kind: 'event'; readonly event: AuditEvent }
   | { readonly kind: 'unreadable'; readonly where: string; readonly reason: string };
 
 export interface VerificationInput {
-  /** By chain in the order of their names, in each by seq: the order of an export. */
+  /** Sorted by chain name, then by seq, as in an export. */
   readonly events: AsyncIterable<ExportLine>;
-  /** By chain in the same order, in each by number, a head last. */
+  /** Sorted by chain name, then by number; a head is last. */
   readonly statements: AsyncIterable<StoredStatement>;
   readonly readStatement: ReadStatement;
-  /** False when the events are a section of the log: then chains may begin anywhere. */
+  /** False when the events are a section of the log, in which chains may start anywhere. */
   readonly whole: boolean;
-  /** Events that have waited longer than this for a checkpoint are a finding; undefined: they never are. */
+  /** Events that wait longer than this for a checkpoint are a finding. Undefined disables the check. */
   readonly overdue?: { readonly nowMs: number; readonly afterMs: number };
-  /** Sees each event; for what is counted along the way. */
+  /** Receives each event, for counting. */
   readonly onEvent?: (event: AuditEvent) => void;
 }
 
@@ -30,13 +30,13 @@ export interface VerificationSummary {
   readonly chains: number;
   readonly statements: number;
   readonly findings: number;
-  readonly unproven: readonly Unproven[];
+  readonly unproven: readonly UnprovenEvents[];
   readonly declaredLosses: readonly DeclaredLoss[];
 }
 
 /**
- * Verifies a log, told as two sequences in the same order, in memory that does not grow with them: findings as they
- * turn up, the summary in the end.
+ * Verifies a log from two sequences in the same order: events and statements. Yields findings as they occur and returns a
+ * summary. Memory use does not depend on the length of the sequences.
  */
 export async function* verifyLog(input: VerificationInput): AsyncGenerator<Finding, VerificationSummary> {
   const run = new Run(input);
@@ -45,7 +45,7 @@ export async function* verifyLog(input: VerificationInput): AsyncGenerator<Findi
     if (chain === undefined) break;
     yield* run.verifyChain(chain);
   }
-  yield* run.settle();
+  yield* run.finish();
   return run.summary();
 }
 
@@ -53,8 +53,8 @@ class Run {
   readonly #input: VerificationInput;
   readonly #events: Peekable<ExportLine>;
   readonly #statements: Peekable<StoredStatement>;
-  readonly #losses: LostRanges;
-  readonly #unproven: Unproven[] = [];
+  readonly #lostRanges: LostRanges;
+  readonly #unproven: UnprovenEvents[] = [];
   #declaredLosses: readonly DeclaredLoss[] = [];
   #counts = { events: 0, chains: 0, statements: 0, findings: 0 };
   #chain = '';
@@ -63,7 +63,7 @@ class Run {
     this.#input = input;
     this.#events = new Peekable(input.events);
     this.#statements = new Peekable(input.statements);
-    this.#losses = new LostRanges(input.readStatement);
+    this.#lostRanges = new LostRanges(input.readStatement);
   }
 
   /** The chain that comes next by its name, in either sequence. */
@@ -77,11 +77,11 @@ class Run {
 
   async *verifyChain(chain: string): AsyncGenerator<Finding> {
     if (chain < this.#chain) {
-      yield* this.#passOver(chain);
+      yield* this.#outOfOrder(chain);
       return;
     }
     if (chain === this.#chain && chain !== '') {
-      yield* this.#passOver(chain);
+      yield* this.#outOfOrder(chain);
       return;
     }
     this.#chain = chain;
@@ -90,7 +90,7 @@ class Run {
     const check = new ChainCheck({
       chain,
       whole,
-      losses: this.#losses,
+      lostRanges: this.#lostRanges,
       nextStatement: () => this.#nextStatement(statements),
     });
     let present = false;
@@ -108,17 +108,17 @@ class Run {
     }
     for (const found of await check.end()) yield this.#count(found);
     if (present) this.#counts.chains += 1;
-    if (check.unproven) yield* this.#judgeUnproven(check.unproven);
+    if (check.unproven) yield* this.#checkOverdue(check.unproven);
   }
 
-  /** What stands behind the chain that it should stand in front of. */
-  async *#passOver(chain: string): AsyncGenerator<Finding> {
+  /** Reports an element of a chain that appears after a later chain. */
+  async *#outOfOrder(chain: string): AsyncGenerator<Finding> {
     const next = await this.#events.peek();
     if (next?.kind === 'event' && next.event.chain === chain) {
       await this.#events.take();
       this.#counts.events += 1;
       const { seq } = next.event;
-      yield this.#count(finding('events_reordered', chain, seq, `${chain}: event ${seq} stands behind another chain`));
+      yield this.#count(finding('events_reordered', chain, seq, `${chain}: event ${seq} appears after another chain`));
       return;
     }
     if (next?.kind === 'unreadable') {
@@ -129,11 +129,11 @@ class Run {
     const statement = await this.#statements.take();
     this.#counts.statements += 1;
     const what = `checkpoint ${statement?.number ?? 'of the head'}`;
-    yield this.#count(finding('checkpoint_reordered', chain, null, `${chain}: ${what} stands behind another chain`));
+    yield this.#count(finding('checkpoint_reordered', chain, null, `${chain}: ${what} appears after another chain`));
   }
 
-  async *settle(): AsyncGenerator<Finding> {
-    const { findings, declared } = this.#losses.end();
+  async *finish(): AsyncGenerator<Finding> {
+    const { findings, declared } = this.#lostRanges.end();
     this.#declaredLosses = declared;
     for (const found of findings) yield this.#count(found);
   }
@@ -150,13 +150,13 @@ class Run {
     return statements.next(next);
   }
 
-  *#judgeUnproven(unproven: Unproven): Generator<Finding> {
+  *#checkOverdue(unproven: UnprovenEvents): Generator<Finding> {
     this.#unproven.push(unproven);
     const { overdue } = this.#input;
     if (!overdue || overdue.nowMs - Date.parse(unproven.since) <= overdue.afterMs) return;
     const { chain, firstSeq, lastSeq, since } = unproven;
     const events = firstSeq === lastSeq ? `event ${firstSeq} has` : `events ${firstSeq} to ${lastSeq} have`;
-    const text = `${chain}: ${events} waited for a checkpoint since ${since}`;
+    const text = `${chain}: ${events} been waiting for a checkpoint since ${since}`;
     yield this.#count(finding('checkpoint_overdue', chain, firstSeq, text));
   }
 

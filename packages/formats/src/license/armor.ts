@@ -1,4 +1,4 @@
-/** What may stand between the lines of an armor. */
+/** The labels of armored blocks. */
 export const LABELS = [
   'EVERGRANT LICENSE',
   'EVERGRANT CERTIFICATE',
@@ -13,7 +13,7 @@ export type Label = (typeof LABELS)[number];
 
 export interface Block {
   readonly label: Label;
-  /** Without its line ends. */
+  /** The body without line breaks. */
   readonly body: string;
 }
 
@@ -21,22 +21,22 @@ export type ArmorBlocks =
   | { readonly kind: 'blocks'; readonly blocks: readonly Block[] }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
-/** Bytes of the largest file that is read. */
+/** Maximum size of a file, in bytes. */
 export const FILE_BYTES_MAX = 64 * 1024;
 
 const COLUMNS = 64;
 const BEGIN = /^-----BEGIN ([A-Z ]+)-----$/;
 const BODY = /^[A-Za-z0-9+/=_.-]+$/;
 
-/** Wraps text of the base64 and base64url alphabets (and dots) into lines that survive mail and terminals. */
+/** Wraps base64 or base64url text (and dots) into short lines that survive mail and terminals. */
 export function armor(label: Label, body: string): string {
   const lines = body.match(new RegExp(`.{1,${COLUMNS}}`, 'g')) ?? [];
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
 }
 
 /**
- * Takes text apart into its armoured blocks. Nothing else may stand in it but empty lines before, after and between:
- * unsigned words beside a signed license would be believed.
+ * Splits text into its armored blocks. Only empty lines may appear outside of the blocks, because readers could trust
+ * unsigned text beside a signed license.
  */
 export function dearmor(text: string): ArmorBlocks {
   if (text.length > FILE_BYTES_MAX) return unreadable(`it is longer than ${FILE_BYTES_MAX / 1024} KiB`);
@@ -63,19 +63,19 @@ type FoundBlock =
 function readBlock(lines: readonly string[], start: number): FoundBlock {
   const label = labelOf(lines[start]);
   if (!label)
-    return unreadable(`line ${start + 1} is not the first line of a license file (-----BEGIN EVERGRANT LICENSE-----)`);
+    return unreadable(`line ${start + 1} is not the start of a license file (-----BEGIN EVERGRANT LICENSE-----)`);
   const end = lines.indexOf(`-----END ${label}-----`, start);
-  if (end < 0) return unreadable(`the line -----END ${label}----- is missing: the file is cut off`);
+  if (end < 0) return unreadable(`the line -----END ${label}----- is missing; the file is truncated`);
   const body = lines.slice(start + 1, end);
   const bad = body.findIndex((line) => !BODY.test(line));
-  if (bad >= 0) return unreadable(`line ${start + bad + 2} has a character that does not belong there`);
-  if (body.length === 0) return unreadable('there is nothing between its first and its last line');
+  if (bad >= 0) return unreadable(`line ${start + bad + 2} contains an invalid character`);
+  if (body.length === 0) return unreadable('the block is empty');
   return { kind: 'block', block: { label, body: body.join('') }, next: end + 1 };
 }
 
 function labelOf(line = ''): Label | undefined {
-  const written = BEGIN.exec(line)?.[1];
-  return LABELS.find((label) => label === written);
+  const text = BEGIN.exec(line)?.[1];
+  return LABELS.find((label) => label === text);
 }
 
 function unreadable(reason: string): { kind: 'unreadable'; reason: string } {

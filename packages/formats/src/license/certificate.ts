@@ -7,16 +7,16 @@ import { describeErrors, type Refusal, refused } from './refusal-codes';
 import { signJson, TYPES, verifiedJson } from './signing';
 import type { Trust } from './trust';
 
-const Instant = Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, { expected: 'a moment in UTC' });
+const Instant = Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, { expected: 'an instant in UTC' });
 const Statement = Type.Object(
   { version: Type.Literal(1, { expected: '1' }), key: Type.Unknown(), validFrom: Instant, validUntil: Instant },
   { additionalProperties: false, expected: 'a certificate' },
 );
 
-/** What a root says of a vendor key: that it may sign license files, and in which time. */
+/** A root's statement that a vendor key may sign license files for a period. */
 export interface Certificate {
   readonly key: PublicKey;
-  /** The kid of the root. */
+  /** The kid of the root key. */
   readonly signedBy: string;
   readonly validFrom: string;
   readonly validUntil: string;
@@ -39,16 +39,16 @@ export function certificateFile(certificate: string): string {
   return armor('EVERGRANT CERTIFICATE', certificate);
 }
 
-/** The compact JWS in a certificate's file. */
+/** Returns the compact JWS in a certificate file. */
 export function readCertificateFile(text: string): { readonly kind: 'read'; readonly certificate: string } | Refusal {
   const file = dearmor(text);
   if (file.kind === 'unreadable') return unreadable(file.reason);
   const [block] = file.blocks;
-  if (block?.label !== 'EVERGRANT CERTIFICATE') return unreadable('it holds something else');
+  if (block?.label !== 'EVERGRANT CERTIFICATE') return unreadable('it is not a certificate');
   return { kind: 'read', certificate: block.body };
 }
 
-/** What a certificate says, whether anyone is to believe it or not. */
+/** Parses a certificate without verifying it. */
 export async function readCertificate(certificate: string): Promise<Certificate | Refusal> {
   const compact = readCompact(certificate);
   if (compact.kind === 'unreadable') return unreadable(compact.reason);
@@ -56,31 +56,31 @@ export async function readCertificate(certificate: string): Promise<Certificate 
   return statementOf(unverifiedPayload(certificate), String(compact.header.kid));
 }
 
-/** What a certificate of a trusted root says. Whether it is valid at some time is another question. */
+/** Verifies that a trusted root signed a certificate. Its period of validity is checked separately. */
 export async function trustedCertificate(
   certificate: string,
   { roots, withdrawnKeys }: Trust,
 ): Promise<{ readonly kind: 'trusted'; readonly certificate: Certificate } | Refusal> {
-  const said = await readCertificate(certificate);
-  if ('kind' in said) return said;
-  const root = roots.find(({ kid }) => kid === said.signedBy);
+  const parsed = await readCertificate(certificate);
+  if ('kind' in parsed) return parsed;
+  const root = roots.find(({ kid }) => kid === parsed.signedBy);
   if (!root) {
     return refused(
       'license_unknown_key',
-      `the signing key ${said.key.kid} was certified by the root ${said.signedBy}, which is not trusted here; ` +
-        `trusted: ${roots.map(({ kid }) => kid).join(', ')}`,
+      `the signing key ${parsed.key.kid} is certified by the root ${parsed.signedBy}, which is not trusted here; ` +
+        `trusted roots: ${roots.map(({ kid }) => kid).join(', ')}`,
     );
   }
   if ((await verifiedJson(certificate, { key: root, typ: TYPES.certificate })) === undefined) {
-    return refused('license_tampered', 'the certificate of its signing key was changed after the root had signed it');
+    return refused('license_tampered', 'the certificate of its signing key was changed after the root signed it');
   }
-  if (withdrawnKeys.includes(said.key.kid)) {
+  if (withdrawnKeys.includes(parsed.key.kid)) {
     return refused(
       'license_unknown_key',
-      `the signing key ${said.key.kid} has been withdrawn; ask the vendor for a file signed with a newer one`,
+      `the signing key ${parsed.key.kid} is withdrawn; ask the vendor for a file signed with a newer key`,
     );
   }
-  return { kind: 'trusted', certificate: said };
+  return { kind: 'trusted', certificate: parsed };
 }
 
 async function statementOf(payload: unknown, signedBy: string): Promise<Certificate | Refusal> {

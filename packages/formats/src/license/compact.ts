@@ -5,14 +5,14 @@ export type Compact =
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 /**
- * Looks at the compact serialization of a JWS (three parts) or JWE (five). Each part must be base64url as it is
- * written: spare bits in a last character would let two texts mean the same bytes, and a changed file go unnoticed.
+ * Parses the compact serialization of a JWS (three parts) or JWE (five parts). Each part must be canonical base64url.
+ * Otherwise unused bits in the last character would let two texts encode the same bytes, and a change go unnoticed.
  */
 export function readCompact(text: string): Compact {
   const parts = text.split('.');
   if (parts.length !== 3 && parts.length !== 5) return { kind: 'unreadable', reason: 'it is neither a JWS nor a JWE' };
   if (!parts.every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)) {
-    return { kind: 'unreadable', reason: 'it is not base64url' };
+    return { kind: 'unreadable', reason: 'it is not canonical base64url' };
   }
   try {
     const header = decodeProtectedHeader(text) as Record<string, unknown>;
@@ -22,7 +22,7 @@ export function readCompact(text: string): Compact {
   }
 }
 
-/** The payload of a JWS as JSON, whether its signature holds or not; undefined when it is no JSON. */
+/** Returns the JSON payload of a JWS without verifying the signature; undefined when it is not JSON. */
 export function unverifiedPayload(jws: string): unknown {
   return parseJson(Buffer.from(jws.split('.')[1] ?? '', 'base64url'));
 }

@@ -3,14 +3,14 @@ import type { ValidationError } from './refusal-codes';
 
 const SEATS_MAX = 2_147_483_647;
 
-/** What holds between the members of a document whose shape is right. */
+/** Checks the rules between the fields of a document that matches the schema. */
 export function documentRules(document: LicenseDocument): ValidationError[] {
   return [
     ...validityRules(document),
     ...kindRules(document),
     ...repeated(document.entitlements.map(({ feature }) => feature)).map((feature) => ({
       path: 'entitlements',
-      message: `name the feature ${feature} more than once`,
+      message: `must not name the feature ${feature} more than once`,
     })),
     ...document.entitlements.flatMap((entitlement, index) => entitlementRules(entitlement, `entitlements.${index}`)),
   ];
@@ -19,7 +19,7 @@ export function documentRules(document: LicenseDocument): ValidationError[] {
 function validityRules({ validFrom, validUntil, policy }: LicenseDocument): ValidationError[] {
   const errors: ValidationError[] = (['validFrom', 'validUntil'] as const)
     .filter((path) => !isOnTheCalendar({ validFrom, validUntil }[path]))
-    .map((path) => ({ path, message: 'is no day of the calendar' }));
+    .map((path) => ({ path, message: 'is not a date of the calendar' }));
   if (errors.length === 0 && Date.parse(validUntil) <= Date.parse(validFrom)) {
     errors.push({ path: 'validUntil', message: 'must be after validFrom' });
   }
@@ -29,7 +29,7 @@ function validityRules({ validFrom, validUntil, policy }: LicenseDocument): Vali
   return errors;
 }
 
-/** `Date` turns the 30th of February into the 2nd of March without a word. */
+/** `Date.parse` silently turns 30 February into 2 March. */
 function isOnTheCalendar(instant: string): boolean {
   const time = Date.parse(instant);
   return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 19) === instant.slice(0, 19);
@@ -38,24 +38,23 @@ function isOnTheCalendar(instant: string): boolean {
 function kindRules({ kind, controlRoom, servers, entitlements }: LicenseDocument): ValidationError[] {
   const errors: ValidationError[] = [];
   if ((kind === 'guid') !== (controlRoom !== undefined)) {
-    const message = kind === 'guid' ? 'is missing: a license of kind guid names its Control Room' : onlyFor('guid');
+    const message = kind === 'guid' ? 'is required for a license of kind guid' : onlyFor('guid');
     errors.push({ path: 'controlRoom', message });
   }
   if ((kind === 'redundant') !== (servers !== undefined)) {
-    const message =
-      kind === 'redundant' ? 'is missing: a license of kind redundant names its three servers' : onlyFor('redundant');
+    const message = kind === 'redundant' ? 'is required for a license of kind redundant' : onlyFor('redundant');
     errors.push({ path: 'servers', message });
   }
   if (kind === 'guid' && entitlements.some(({ reservations }) => reservations.length > 0)) {
     errors.push({
       path: 'entitlements',
-      message: 'reserve seats, and all seats of a license of kind guid are its Control Room’s',
+      message: 'must not reserve seats: a license of kind guid belongs to one Control Room',
     });
   }
   return errors;
 }
 
-const onlyFor = (kind: string): string => `is only for a license of kind ${kind}`;
+const onlyFor = (kind: string): string => `is only allowed for a license of kind ${kind}`;
 
 function entitlementRules({ seats, overdraft, reservations }: LicenseEntitlement, path: string): ValidationError[] {
   const errors: ValidationError[] = [];
@@ -67,12 +66,15 @@ function entitlementRules({ seats, overdraft, reservations }: LicenseEntitlement
       errors.push({ path: `${path}.reservations.${index}`, message: 'must name either controlRoom or group' });
     }
   });
-  for (const whom of repeated(reservations.map((each) => JSON.stringify([each.controlRoom, each.group])))) {
-    errors.push({ path: `${path}.reservations`, message: `name ${JSON.parse(whom).find(Boolean)} more than once` });
+  for (const holder of repeated(reservations.map((each) => JSON.stringify([each.controlRoom, each.group])))) {
+    errors.push({
+      path: `${path}.reservations`,
+      message: `must not name ${JSON.parse(holder).find(Boolean)} more than once`,
+    });
   }
   const reserved = reservations.reduce((sum, each) => sum + each.seats, 0);
   if (reserved > seats) {
-    errors.push({ path: `${path}.reservations`, message: `reserve ${reserved} seats of ${seats}` });
+    errors.push({ path: `${path}.reservations`, message: `must not reserve ${reserved} of ${seats} seats` });
   }
   return errors;
 }

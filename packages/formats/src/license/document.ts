@@ -14,13 +14,13 @@ const oneOf = <T extends string[]>(...values: [...T]) =>
   ) as unknown as ReturnType<typeof Type.Unsafe<T[number]>>;
 
 const Text = Type.RegExp(/^(?!\s)[^\p{Cc}\p{Cs}]{1,200}(?<!\s)$/u, {
-  expected: 'text of 1 to 200 characters, without control characters and without a space at either end',
+  expected: 'text of 1 to 200 characters, without control characters and without spaces at either end',
 });
 const Guid = Type.RegExp(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, {
   expected: 'a GUID, such as 5f0f7f1e-6d0c-4d4d-9a55-0c6f6f2d9b10',
 });
 const Instant = Type.RegExp(/^(19[7-9]\d|[2-9]\d{3})-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, {
-  expected: 'a moment in UTC, such as 2027-12-31T23:59:59Z',
+  expected: 'an instant in UTC, such as 2027-12-31T23:59:59Z',
 });
 const ServerName = Type.RegExp(/^[a-z0-9-]{1,63}\/[a-z0-9-]{1,63}$/, { expected: 'a server as region/name' });
 
@@ -37,14 +37,14 @@ const Entitlement = Type.Object(
   {
     feature: Text,
     seats: integer(0),
-    /** Seats that may be taken beyond those sold. */
+    /** Seats that may be granted beyond those sold. */
     overdraft: integer(0),
-    /** How many seats may be granted without the follower's acknowledgement (S2 in docs/architecture.md). */
+    /** Maximum number of granted seats that the follower may not have yet (S2 in docs/architecture.md). */
     escrow: integer(0),
     leaseTtlSeconds: integer(1, YEAR_SECONDS),
-    /** 0: seats cannot be borrowed for offline use. */
+    /** 0 disables borrowing for offline use. */
     borrowSecondsMax: integer(0, YEAR_SECONDS),
-    /** What becomes of a session's leases when its connection ends unasked. */
+    /** What happens to a session's leases when its connection breaks. */
     onDisconnect: oneOf('keep', 'release'),
     reservations: Type.Array(Reservation, { maxItems: 1_000, expected: 'a list of at most 1000 reservations' }),
   },
@@ -52,19 +52,19 @@ const Entitlement = Type.Object(
 );
 
 /**
- * What a vendor signs. Complete: nothing in it is left to a default of whoever reads it, so that two releases never
- * understand one file differently.
+ * The document that a vendor signs. It is complete: no reader applies a default, so that two releases never interpret one
+ * file differently.
  */
 export const LicenseDocument = Type.Object(
   {
-    version: Type.Literal(1, { expected: '1, the only version there is' }),
+    version: Type.Literal(1, { expected: '1, the only version' }),
     licenseId: Text,
-    /** Counts the files of one license; a server never goes back to an earlier one. */
+    /** The number of this file of the license. A server never imports a lower number than the one in force. */
     issue: integer(1),
     customer: Text,
     product: Text,
     kind: oneOf('cloud', 'guid', 'redundant'),
-    /** Control Rooms register with the license key itself, which no file and no database holds. */
+    /** Control Rooms register with the license key itself, which is never stored in files or databases. */
     licenseKeySha256: Type.Optional(Type.RegExp(/^[0-9a-f]{64}$/, { expected: 'a SHA-256 in hex' })),
     /** The one Control Room of a license of kind guid. */
     controlRoom: Type.Optional(Guid),
@@ -81,9 +81,9 @@ export const LicenseDocument = Type.Object(
     validUntil: Instant,
     policy: Type.Object(
       {
-        /** How long a Control Room that reaches no server works without limits. */
+        /** Seconds for which a Control Room without a server works without limits. */
         graceSeconds: integer(0, 10 * YEAR_SECONDS),
-        /** After how long it is suspended. */
+        /** Seconds after which it is suspended. */
         suspendAfterSeconds: integer(0, 10 * YEAR_SECONDS),
       },
       { additionalProperties: false, expected: 'an object with graceSeconds and suspendAfterSeconds' },
@@ -101,12 +101,12 @@ export type LicenseDocument = Static<typeof LicenseDocument>;
 export type LicenseKind = LicenseDocument['kind'];
 export type LicenseEntitlement = LicenseDocument['entitlements'][number];
 
-/** Milliseconds since 1970 of a moment in a document. */
+/** Milliseconds since 1970 of an instant in a document. */
 export function instantMs(instant: string): number {
   return Date.parse(instant);
 }
 
-/** A document from outside, or every mistake in it. */
+/** Parses a document, or returns every validation error. */
 export function readDocument(value: unknown): Read<LicenseDocument> {
   const read = parseAs(LicenseDocument, value);
   if (read.kind === 'invalid') return read;

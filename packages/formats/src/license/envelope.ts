@@ -6,18 +6,18 @@ import { type Refusal, refused } from './refusal-codes';
 const TO_DEPLOYMENT = 'ECDH-ES';
 const FROM_LICENSE_KEY = 'PBES2-HS512+A256KW';
 const CONTENT = 'A256GCM';
-/** OWASP's figure for PBKDF2 with SHA-512 (Password Storage Cheat Sheet); also the most that is ever computed. */
+/** OWASP's recommendation for PBKDF2 with SHA-512 (Password Storage Cheat Sheet); also the maximum that is accepted. */
 const PBKDF2_ROUNDS = 210_000;
 const TYPE = 'evergrant-envelope+jwe';
 
-/** Resolves to a compact JWE that only the deployment can open. */
+/** Resolves to a compact JWE that only the deployment can decrypt. */
 export async function encryptToDeployment(content: string, deployment: PublicKey): Promise<string> {
   return new CompactEncrypt(Buffer.from(content))
     .setProtectedHeader({ alg: TO_DEPLOYMENT, enc: CONTENT, kid: deployment.kid, typ: TYPE })
     .encrypt(await importJWK(publicPart(deployment), TO_DEPLOYMENT));
 }
 
-/** Resolves to a compact JWE that whoever has the license key can open. */
+/** Resolves to a compact JWE that any holder of the license key can decrypt. */
 export function encryptWithLicenseKey(content: string, licenseKey: string): Promise<string> {
   return new CompactEncrypt(Buffer.from(content))
     .setProtectedHeader({ alg: FROM_LICENSE_KEY, enc: CONTENT, typ: TYPE })
@@ -30,10 +30,12 @@ export interface DecryptionKeys {
   readonly licenseKey?: string | undefined;
 }
 
-export type EncryptedFor = { readonly kind: 'deployment'; readonly kid: string } | { readonly kind: 'license_key' };
+export type EnvelopeRecipient =
+  | { readonly kind: 'deployment'; readonly kid: string }
+  | { readonly kind: 'license_key' };
 
-/** Who can open an envelope, by its header. */
-export function encryptedFor(header: Readonly<Record<string, unknown>>): EncryptedFor | undefined {
+/** Returns the recipient of an envelope, from its header. */
+export function encryptedFor(header: Readonly<Record<string, unknown>>): EnvelopeRecipient | undefined {
   if (header.typ !== TYPE || header.enc !== CONTENT) return undefined;
   if (header.alg === FROM_LICENSE_KEY) return { kind: 'license_key' };
   return header.alg === TO_DEPLOYMENT && typeof header.kid === 'string'
@@ -43,23 +45,23 @@ export function encryptedFor(header: Readonly<Record<string, unknown>>): Encrypt
 
 export async function openEnvelope(
   jwe: string,
-  whom: EncryptedFor,
-  opener: DecryptionKeys,
+  recipient: EnvelopeRecipient,
+  keys: DecryptionKeys,
 ): Promise<{ readonly kind: 'opened'; readonly content: string } | Refusal> {
-  return whom.kind === 'deployment' ? openAsDeployment(jwe, whom.kid, opener) : openWithLicenseKey(jwe, opener);
+  return recipient.kind === 'deployment' ? openAsDeployment(jwe, recipient.kid, keys) : openWithLicenseKey(jwe, keys);
 }
 
 async function openAsDeployment(jwe: string, kid: string, { deploymentKeys = [] }: DecryptionKeys) {
   const key = deploymentKeys.find((candidate) => candidate.kid === kid);
   if (!key) {
-    const ours = deploymentKeys.length > 0 ? deploymentKeys.map((each) => each.kid).join(', ') : 'none';
+    const available = deploymentKeys.length > 0 ? deploymentKeys.map((each) => each.kid).join(', ') : 'none';
     return refused(
       'license_not_for_this_deployment',
-      `it is encrypted to the deployment key ${kid}; keys here: ${ours}. Ask the vendor for a file for this deployment`,
+      `it is encrypted to the deployment key ${kid}; keys of this deployment: ${available}. Ask the vendor for a file for this deployment`,
     );
   }
   const content = await decrypted(jwe, await importJWK(key, TO_DEPLOYMENT), TO_DEPLOYMENT);
-  return content ?? refused('license_tampered', 'it was changed after it had been encrypted to this deployment');
+  return content ?? refused('license_tampered', 'it was changed after it was encrypted to this deployment');
 }
 
 async function openWithLicenseKey(jwe: string, { licenseKey }: DecryptionKeys) {
@@ -72,7 +74,7 @@ async function openWithLicenseKey(jwe: string, { licenseKey }: DecryptionKeys) {
   const content = await decrypted(jwe, Buffer.from(normalizedLicenseKey(licenseKey)), FROM_LICENSE_KEY);
   return (
     content ??
-    refused('license_not_for_this_deployment', 'the license key that was given does not open it, or it was changed')
+    refused('license_not_for_this_deployment', 'the given license key does not decrypt it, or it was changed')
   );
 }
 

@@ -9,7 +9,7 @@ import { signJson, TYPES } from './signing';
 export interface Issue {
   readonly document: LicenseDocument;
   readonly key: PrivateKey;
-  /** The certificate of the key, a compact JWS; it travels in the file. */
+  /** The certificate of the key, a compact JWS. It is part of the file. */
   readonly certificate: string;
   readonly encryptTo?:
     | { readonly kind: 'deployment'; readonly key: PublicKey }
@@ -17,17 +17,17 @@ export interface Issue {
 }
 
 /**
- * Signs a document, and encrypts it if asked. A file that is encrypted to a deployment is bound to it too, in what is
- * signed: taken out of its envelope it is of no use elsewhere.
+ * Signs a document and optionally encrypts it. A file that is encrypted to a deployment is also bound to it in the signed
+ * header, so its content is useless elsewhere without the envelope too.
  */
 export async function issueLicense(
   issue: Issue,
 ): Promise<{ readonly kind: 'issued'; readonly file: string } | Refusal> {
   const { document, key, certificate, encryptTo } = issue;
-  const said = await readCertificate(certificate);
-  if ('kind' in said) return said;
-  if (said.key.kid !== key.kid) {
-    return refused('license_unknown_key', `the certificate is for the key ${said.key.kid}, not for ${key.kid}`);
+  const parsed = await readCertificate(certificate);
+  if ('kind' in parsed) return parsed;
+  if (parsed.key.kid !== key.kid) {
+    return refused('license_unknown_key', `the certificate is for the key ${parsed.key.kid}, not for ${key.kid}`);
   }
   const header = { certificate, ...(encryptTo?.kind === 'deployment' ? { deployment: encryptTo.key.kid } : {}) };
   const signed = await signJson(document, { key, typ: TYPES.license, header });

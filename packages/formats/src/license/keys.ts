@@ -3,9 +3,9 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import { parseAs, type Read } from './parse';
 
 /**
- * - `root`: certifies vendor keys; lives offline.
- * - `vendor`: signs license files, while its certificate lasts.
- * - `deployment`: opens license files that were encrypted for one deployment.
+ * - `root`: certifies vendor keys; kept offline.
+ * - `vendor`: signs license files while its certificate is valid.
+ * - `deployment`: decrypts license files that are encrypted to one deployment.
  */
 export const KEY_ROLES = ['root', 'vendor', 'deployment'] as const;
 export type KeyRole = (typeof KEY_ROLES)[number];
@@ -15,18 +15,17 @@ const PUBLIC_MEMBERS = {
   kty: Type.Literal('OKP', { expected: 'OKP' }),
   crv: Type.Union([Type.Literal('Ed25519'), Type.Literal('X25519')], { expected: 'Ed25519 or X25519' }),
   x: Base64Url,
-  /** The thumbprint of RFC 7638, so that no two keys can go by one name. */
+  /** The thumbprint of RFC 7638, so that two keys never share a name. */
   kid: Base64Url,
   role: Type.Union(
     KEY_ROLES.map((role) => Type.Literal(role)),
     { expected: KEY_ROLES.join(' or ') },
   ),
 };
-const WHOLE = { additionalProperties: false, expected: 'a JSON Web Key that evergrant license keygen made' };
+const KEY_OPTIONS = { additionalProperties: false, expected: 'a JSON Web Key made by evergrant license keygen' };
 
-/** A key of ours as a JSON Web Key. */
-const PublicKeySchema = Type.Object(PUBLIC_MEMBERS, WHOLE);
-const PrivateKeySchema = Type.Object({ ...PUBLIC_MEMBERS, d: Base64Url }, WHOLE);
+const PublicKeySchema = Type.Object(PUBLIC_MEMBERS, KEY_OPTIONS);
+const PrivateKeySchema = Type.Object({ ...PUBLIC_MEMBERS, d: Base64Url }, KEY_OPTIONS);
 
 type Role = { readonly role: KeyRole };
 export type PublicKey = Readonly<Omit<Static<typeof PublicKeySchema>, 'role'>> & Role;
@@ -49,9 +48,9 @@ export function publicPart({ kty, crv, x, kid, role }: PublicKey): PublicKey {
   return { kty, crv, x, kid, role };
 }
 
-/** A public key from outside; a private one given instead is refused, because it is in the wrong place. */
+/** Parses a public key. A private key is rejected, because it must not be in that place. */
 export async function readPublicKey(value: unknown, role: KeyRole): Promise<Read<PublicKey>> {
-  if (isObject(value) && 'd' in value) return invalid(`must be a public key: this is the private half of a key`);
+  if (isObject(value) && 'd' in value) return invalid(`must be a public key, but it is a private key`);
   const read = parseAs(PublicKeySchema, value);
   return read.kind === 'read' ? checked(read.value as PublicKey, role) : read;
 }
@@ -62,9 +61,9 @@ export async function readPrivateKey(value: unknown, role: KeyRole): Promise<Rea
 }
 
 async function checked<K extends PublicKey>(key: K, role: KeyRole): Promise<Read<K>> {
-  if (key.role !== role) return invalid(`must be a ${role} key: this is a ${key.role} key`);
-  if (key.crv !== CURVES[role]) return invalid(`must be of the curve ${CURVES[role]}`);
-  if (key.kid !== (await thumbprint(key))) return invalid('has a kid that is not the thumbprint of the key');
+  if (key.role !== role) return invalid(`must be a ${role} key, but it is a ${key.role} key`);
+  if (key.crv !== CURVES[role]) return invalid(`must use the curve ${CURVES[role]}`);
+  if (key.kid !== (await thumbprint(key))) return invalid('must have the thumbprint of the key as its kid');
   return { kind: 'read', value: key };
 }
 

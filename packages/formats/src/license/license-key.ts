@@ -6,13 +6,13 @@ export function isGuid(text: string): boolean {
   return GUID.test(text.trim());
 }
 
-/** A GUID means the same in either case; any other key (of an imported license) is taken to the letter. */
+/** GUIDs are case-insensitive. Any other license key (of an imported license) is compared exactly. */
 export function normalizedLicenseKey(licenseKey: string): string {
   const trimmed = licenseKey.trim();
   return GUID.test(trimmed) ? trimmed.toLowerCase() : trimmed;
 }
 
-/** SHA-256 in hex: what license files and databases hold of a license key. */
+/** SHA-256 in hex. License files and databases hold only this hash of a license key. */
 export function licenseKeySha256(licenseKey: string): string {
   return createHash('sha256').update(normalizedLicenseKey(licenseKey)).digest('hex');
 }

@@ -1,29 +1,29 @@
 /**
- * Why a license file is refused. Codes are a contract: scripts branch on them. The detail is a sentence for the person
- * who has the file in hand, and says what to do.
+ * Reasons to refuse a license file. The codes are a published contract. The `detail` of a refusal explains the reason to
+ * the person who uses the file, and what to do.
  */
 export const REFUSAL_CODES = [
-  /** It is no license file, or what was signed is no license document. */
+  /** The file is not a license file, or the signed content is not a license document. */
   'license_unreadable',
-  /** It was changed after it had been signed. */
+  /** The file was changed after it was signed. */
   'license_tampered',
-  /** It was signed by nobody who is trusted here. */
+  /** No trusted key signed the file. */
   'license_unknown_key',
-  /** The certificate of the key that signed it is not valid now. */
+  /** The certificate of the signing key is not valid now. */
   'license_key_expired',
   'license_expired',
   'license_not_yet_valid',
-  /** It is dedicated to other servers. */
+  /** The license is dedicated to other servers. */
   'license_wrong_server',
-  /** It cannot be decrypted here, or is bound to another deployment. */
+  /** The file cannot be decrypted here, or is bound to another deployment. */
   'license_not_for_this_deployment',
-  /** Of Keygen's files only: it was suspended or banned when the file was made. */
+  /** Keygen files only: the license was suspended or banned when the file was checked out. */
   'license_suspended',
 ] as const;
 
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
-/** One thing that is wrong, at its place: `entitlements.0.seats` must be a whole number from 0 to 2147483647. */
+/** An error at a path, such as `entitlements.0.seats` with the message `must be a whole number from 0 to 2147483647`. */
 export interface ValidationError {
   readonly path: string;
   readonly message: string;
@@ -33,7 +33,7 @@ export interface Refusal {
   readonly kind: 'refused';
   readonly code: RefusalCode;
   readonly detail: string;
-  /** All that is wrong with a document, when that is why. */
+  /** The validation errors of the document, if there are any. */
   readonly errors: readonly ValidationError[];
 }
 

@@ -10,7 +10,7 @@ export const TYPES = {
 } as const;
 export type SignedType = (typeof TYPES)[keyof typeof TYPES];
 
-/** A compact JWS over JSON. Its `typ` keeps what was signed as one thing from being taken for another. */
+/** Signs JSON as a compact JWS. The header `typ` prevents that one type of document is accepted as another. */
 export async function signJson(
   payload: object,
   { key, typ, header = {} }: { key: PrivateKey; typ: SignedType; header?: Readonly<Record<string, string>> },
@@ -20,7 +20,7 @@ export async function signJson(
     .sign(await importJWK(key, ALGORITHM));
 }
 
-/** The JSON that `key` signed, or undefined when the signature does not hold. */
+/** Returns the JSON that `key` signed, or undefined when the signature is invalid. */
 export async function verifiedJson(
   jws: string,
   { key, typ }: { key: PublicKey; typ: SignedType },

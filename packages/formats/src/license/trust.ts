@@ -3,11 +3,11 @@ import { type PublicKey, readPublicKey } from './keys';
 import { parseAs, type Read } from './parse';
 import type { ValidationError } from './refusal-codes';
 
-/** Whose signature counts. Nothing of it is secret. */
+/** The keys whose signatures are accepted. Nothing in it is secret. */
 export interface Trust {
-  /** Roots that certify vendor keys; two while one follows the other. */
+  /** Roots that certify vendor keys; two during a key rotation. */
   readonly roots: readonly PublicKey[];
-  /** Vendor keys that are not to be believed any more, whatever their certificate expected: lost or stolen ones. */
+  /** Kids of lost or stolen vendor keys. They are rejected although their certificates are valid. */
   readonly withdrawnKeys: readonly string[];
   /** Ed25519 public keys of Keygen accounts, in hex, whose license files are imported. */
   readonly keygenPublicKeys: readonly string[];
@@ -28,7 +28,7 @@ const TrustSchema = Type.Object(
   { additionalProperties: false, expected: 'a JSON object with roots' },
 );
 
-/** All of it together: a world's own root, and whatever else it is told to trust. */
+/** Combines several trust files into one. */
 export function mergeTrust(parts: readonly Trust[]): Trust {
   return {
     roots: parts.flatMap(({ roots }) => roots),
@@ -37,7 +37,7 @@ export function mergeTrust(parts: readonly Trust[]): Trust {
   };
 }
 
-/** Trust from outside, or every mistake in it. */
+/** Parses a trust file, or returns every validation error. */
 export async function readTrust(value: unknown): Promise<Read<Trust>> {
   const read = parseAs(TrustSchema, value);
   if (read.kind === 'invalid') return read;

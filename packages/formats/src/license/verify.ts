@@ -4,7 +4,7 @@ import { type Refusal, refused } from './refusal-codes';
 
 export interface VerificationContext extends AuthenticityContext {
   readonly nowMs: number;
-  /** The server's name as region/name; without it a license may be dedicated to any servers. */
+  /** The server's name as region/name. Without it, the servers of a redundant license are not checked. */
   readonly server?: string | undefined;
 }
 
@@ -12,34 +12,34 @@ export interface ValidLicense extends Omit<Authentic, 'kind'> {
   readonly kind: 'valid';
 }
 
-/** Is this file to be believed, here and now? Never throws. */
+/** Verifies that a license file is authentic and valid here and now. Never throws. */
 export async function verifyLicense(text: string, context: VerificationContext): Promise<ValidLicense | Refusal> {
   const authentic = await authenticate(text, context);
   if (authentic.kind === 'refused') return authentic;
   const { document, signer } = authentic;
   return (
-    signedOutOfTime(signer, context.nowMs) ??
-    outOfTime(document, context.nowMs) ??
-    dedicatedElsewhere(document, context.server) ?? { ...authentic, kind: 'valid' }
+    certificateRefusal(signer, context.nowMs) ??
+    validityRefusal(document, context.nowMs) ??
+    serverRefusal(document, context.server) ?? { ...authentic, kind: 'valid' }
   );
 }
 
-/** A certificate has to be valid when its file is imported. A license that is in force outlives it. */
-function signedOutOfTime(signer: Signer, nowMs: number): Refusal | undefined {
+/** A certificate must be valid when its file is imported. A license in force outlives its certificate. */
+function certificateRefusal(signer: Signer, nowMs: number): Refusal | undefined {
   if (signer.kind !== 'vendor') return undefined;
   const { key, validFrom, validUntil } = signer.certificate;
   if (nowMs >= Date.parse(validFrom) && nowMs < Date.parse(validUntil)) return undefined;
   return refused(
     'license_key_expired',
-    `its signing key ${key.kid} is certified from ${validFrom} to ${validUntil}; ask the vendor for a file signed with a key that is valid today`,
+    `its signing key ${key.kid} is certified from ${validFrom} to ${validUntil}; ask the vendor for a file signed with a currently valid key`,
   );
 }
 
-function outOfTime({ validFrom, validUntil }: LicenseDocument, nowMs: number): Refusal | undefined {
+function validityRefusal({ validFrom, validUntil }: LicenseDocument, nowMs: number): Refusal | undefined {
   if (nowMs < Date.parse(validFrom)) {
     return refused(
       'license_not_yet_valid',
-      `it is valid from ${validFrom}; import it then. An issue that is in force meanwhile stays in force`,
+      `it is valid from ${validFrom}; import it then. An issue that is in force stays in force until then`,
     );
   }
   if (nowMs >= Date.parse(validUntil)) {
@@ -48,7 +48,7 @@ function outOfTime({ validFrom, validUntil }: LicenseDocument, nowMs: number): R
   return undefined;
 }
 
-function dedicatedElsewhere({ servers }: LicenseDocument, server: string | undefined): Refusal | undefined {
+function serverRefusal({ servers }: LicenseDocument, server: string | undefined): Refusal | undefined {
   if (!servers || server === undefined || servers.includes(server)) return undefined;
-  return refused('license_wrong_server', `it is dedicated to ${servers.join(', ')}; this is ${server}`);
+  return refused('license_wrong_server', `it is dedicated to ${servers.join(', ')}; this server is ${server}`);
 }

@@ -13,17 +13,17 @@ const ENTITLEMENT_DEFAULT = {
 };
 
 /**
- * What a vendor writes: a document in which most may be left out, and that may hold the license key itself. Completes it
- * for signing: every default is spelled out, the license key becomes its hash. Or names every mistake.
+ * Completes a vendor's draft to a document for signing, or returns every validation error. A draft may leave out fields
+ * with defaults and may contain the license key itself, which is replaced with its hash.
  *
- * @param licenseKey instead of one in the draft.
+ * @param licenseKey overrides the license key in the draft
  */
 export function withDefaults(draft: unknown, licenseKey?: string): Read<LicenseDocument> {
   if (!isRecord(draft)) return readDocument(draft);
   const { licenseKey: keyInDraft, ...rest } = draft;
   const key = licenseKey ?? keyInDraft;
   if (key !== undefined && !(typeof key === 'string' && isGuid(key))) {
-    // The key is a secret: it is not quoted.
+    // The license key is a secret, so the error does not quote it.
     const errors = [
       { path: 'licenseKey', message: 'must be a GUID; make one with: npx evergrant license keygen license-key' },
     ];
@@ -55,7 +55,7 @@ function lowerCased(value: unknown): unknown {
   return isRecord(value) ? withLowerCaseGuid(value) : value;
 }
 
-/** GUIDs are compared as text. */
+/** GUIDs are compared as text, so they are stored in lower case. */
 function withLowerCaseGuid(value: Record<string, unknown>): Record<string, unknown> {
   return typeof value.controlRoom === 'string' ? { ...value, controlRoom: value.controlRoom.toLowerCase() } : value;
 }

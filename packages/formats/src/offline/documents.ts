@@ -3,12 +3,12 @@ import { readUnsigned, type UnsignedFile, writeUnsigned } from './unsigned';
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const YEAR_SECONDS = 31_536_000;
-const WHOLE = { additionalProperties: false, expected: 'a document of evergrant control-room' };
+const DOCUMENT_OPTIONS = { additionalProperties: false, expected: 'a document of evergrant control-room' };
 
 const Guid = Type.RegExp(GUID, { expected: 'a GUID in lower case' });
 const Text = Type.RegExp(/^[^\p{Cc}\p{Cs}]{1,200}$/u, { expected: 'up to 200 characters' });
 
-/** What an offline Control Room asks for. The nonce makes it one request, however often it is brought. */
+/** The request of an offline Control Room. The nonce identifies it, so that submitting it again is idempotent. */
 const OfflineRequestSchema = Type.Object(
   {
     version: Type.Literal(1, { expected: '1' }),
@@ -21,7 +21,7 @@ const OfflineRequestSchema = Type.Object(
           feature: Text,
           seats: Type.Integer({ minimum: 1, maximum: 2_147_483_647, expected: 'a whole number from 1' }),
         },
-        WHOLE,
+        DOCUMENT_OPTIONS,
       ),
       { minItems: 1, maxItems: 100, expected: '1 to 100 features' },
     ),
@@ -31,20 +31,20 @@ const OfflineRequestSchema = Type.Object(
       expected: 'seconds, from a minute to ten years',
     }),
   },
-  WHOLE,
+  DOCUMENT_OPTIONS,
 );
 export type OfflineRequest = Static<typeof OfflineRequestSchema>;
 
-/** What an offline Control Room gives back: all that one response had brought it. */
+/** The return of an offline Control Room. It returns all seats of one response. */
 const OfflineReturnSchema = Type.Object(
   {
     version: Type.Literal(1, { expected: '1' }),
     controlRoom: Guid,
     nonce: Guid,
-    /** Of the response as it was signed: who makes this has had it. */
+    /** SHA-256 of the signed response; it proves that the sender has the response. */
     responseSha256: Type.RegExp(/^[0-9a-f]{64}$/, { expected: 'a SHA-256 in hex' }),
   },
-  WHOLE,
+  DOCUMENT_OPTIONS,
 );
 export type OfflineReturn = Static<typeof OfflineReturnSchema>;
 
@@ -57,7 +57,7 @@ export function readOfflineRequest(text: string): UnsignedFile<OfflineRequest> {
   if (read.kind === 'unreadable') return read;
   const features = read.document.wanted.map(({ feature }) => feature);
   const twice = features.find((feature, index) => features.indexOf(feature) !== index);
-  return twice === undefined ? read : { kind: 'unreadable', reason: `it asks for "${twice}" twice` };
+  return twice === undefined ? read : { kind: 'unreadable', reason: `it requests the feature "${twice}" twice` };
 }
 
 export function writeOfflineReturn(given: OfflineReturn): string {

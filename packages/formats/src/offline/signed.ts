@@ -10,7 +10,7 @@ export const RECEIPT_TYPE = 'evergrant-offline-receipt+jwt';
 const LEASE_TYPE = 'evergrant-lease+jwt';
 const ISSUER = 'evergrant';
 
-/** What a license server answers an offline request with. `leases` are lease tokens, as online ones get them. */
+/** A license server's response to an offline request. `leases` holds ordinary lease tokens. */
 const ResponseClaims = Type.Object({
   iss: Type.Literal(ISSUER),
   room: Type.String(),
@@ -20,18 +20,18 @@ const ResponseClaims = Type.Object({
   request: Type.String(),
   leases: Type.Array(Type.String()),
   iat: Type.Integer(),
-  /** When the first of the leases ends. */
+  /** When the first of the leases expires. */
   exp: Type.Integer(),
 });
 export type OfflineResponse = Static<typeof ResponseClaims>;
 
-/** That the seats of a response are given back. */
+/** Confirms that the seats of a response are returned. */
 const ReceiptClaims = Type.Object({
   iss: Type.Literal(ISSUER),
   room: Type.String(),
   nonce: Type.String(),
   license: Type.String(),
-  /** Their ids. */
+  /** The ids of the leases. */
   leases: Type.Array(Type.String()),
 });
 export type OfflineReceipt = Static<typeof ReceiptClaims>;
@@ -59,7 +59,7 @@ export type ResponseVerdict =
       readonly kind: 'valid';
       readonly response: OfflineResponse;
       readonly leases: readonly OfflineLease[];
-      /** What a return of it names. */
+      /** The hash that a return of this response names. */
       readonly sha256: string;
     }
   | Unreadable
@@ -67,48 +67,48 @@ export type ResponseVerdict =
 
 export type ResponseRefusal = 'untrusted' | 'of_another_control_room' | 'of_another_request' | 'expired';
 
-/** @param jws as the license server signed it */
+/** @param jws the signed response or receipt */
 export function writeOfflineResponse(jws: string): string {
   return armor('EVERGRANT OFFLINE RESPONSE', jws);
 }
 
-/** @param jws as the license server signed it */
+/** @param jws the signed response or receipt */
 export function writeOfflineReceipt(jws: string): string {
   return armor('EVERGRANT OFFLINE RECEIPT', jws);
 }
 
 export interface ResponseContext {
-  /** The license servers' public keys, as they were pinned while there was a network. */
+  /** The license servers' public keys, pinned while a network was available. */
   readonly keys: JSONWebKeySet;
   readonly controlRoom: string;
-  /** The request that was sent, if it is at hand. */
+  /** The nonce of the request, if it is known. */
   readonly nonce?: string | undefined;
   readonly nowMs: number;
 }
 
-/** Verifies a response without any network: its signature, whom it is for, and every lease in it. Never throws. */
+/** Verifies a response offline: its signature, its Control Room and every lease in it. Never throws. */
 export async function verifyOfflineResponse(text: string, context: ResponseContext): Promise<ResponseVerdict> {
   const body = bodyOf(text, 'EVERGRANT OFFLINE RESPONSE');
   if (body.kind === 'unreadable') return body;
   const response = await verified(body.body, { type: RESPONSE_TYPE, schema: ResponseClaims, keys: context.keys });
-  if (!response) return refusal('untrusted', 'no license server that is trusted here has signed it as it is');
+  if (!response) return refusal('untrusted', 'no trusted license server signed it, or it was changed');
   if (response.room !== context.controlRoom) {
     return refusal('of_another_control_room', `it is for the Control Room ${response.room}`);
   }
   if (context.nonce !== undefined && response.nonce !== context.nonce) {
-    return refusal('of_another_request', 'it answers another request than this one');
+    return refusal('of_another_request', 'it answers a different request');
   }
   const leases: OfflineLease[] = [];
   for (const token of response.leases) {
     const lease = await verified(token, { type: LEASE_TYPE, schema: LeaseClaims, keys: context.keys });
     if (lease?.room !== context.controlRoom)
-      return refusal('untrusted', 'a lease in it is not signed, or not for here');
+      return refusal('untrusted', 'a lease in it is not signed, or belongs to another Control Room');
     const { jti: leaseId, pool, seats, exp } = lease;
     const { license: licenseId, product, feature } = pool;
     leases.push({ leaseId, licenseId, product, feature, seats, expiresAtMs: exp * 1_000, token });
   }
   if (leases.every(({ expiresAtMs }) => expiresAtMs <= context.nowMs)) {
-    return refusal('expired', `it ended on ${new Date(response.exp * 1_000).toISOString()}; make a new request`);
+    return refusal('expired', `it expired at ${new Date(response.exp * 1_000).toISOString()}; make a new request`);
   }
   return { kind: 'valid', response, leases, sha256: sha256(body.body) };
 }
@@ -126,7 +126,7 @@ export async function verifyOfflineReceipt(text: string, keys: JSONWebKeySet): P
   return {
     kind: 'refused',
     code: 'untrusted',
-    reason: 'no license server that is trusted here has signed it as it is',
+    reason: 'no trusted license server signed it, or it was changed',
   };
 }
 

@@ -6,13 +6,13 @@ import { describeErrors } from '../license/refusal-codes';
 
 export interface Unreadable {
   readonly kind: 'unreadable';
-  /** A sentence for the person who has the file in hand. */
+  /** An explanation for the person who uses the file. */
   readonly reason: string;
 }
 
 /**
- * What travels from the Control Room is not signed: the administrator who brings it answers for it. A checksum finds
- * what mail and terminals do to a text.
+ * Files from a Control Room are not signed: the administrator who submits them vouches for them. A checksum detects damage
+ * by mail programs and terminals.
  */
 export function writeUnsigned(label: Label, document: object): string {
   const json = Buffer.from(JSON.stringify(document));
@@ -27,21 +27,21 @@ export function readUnsigned<T extends TSchema>(text: string, label: Label, sche
   const [encoded = '', sum] = body.body.split('.');
   const json = Buffer.from(encoded, 'base64url');
   if (sum !== checksum(json))
-    return unreadable('it was changed on its way: its checksum does not match. Send it again');
+    return unreadable('it was changed in transit: its checksum does not match. Send it again');
   const read = parseAs(schema, parsed(json));
   if (read.kind === 'invalid') return unreadable(describeErrors(read.errors));
   return { kind: 'read', document: read.value, sha256: sha256(json) };
 }
 
-/** The one block of a file, if it is of this kind. */
+/** Returns the body of the only block of a file, if it has the expected label. */
 export function bodyOf(text: string, label: Label): { readonly kind: 'body'; readonly body: string } | Unreadable {
   const file = dearmor(text);
-  if (file.kind === 'unreadable') return unreadable(`it is not whole: ${file.reason}`);
+  if (file.kind === 'unreadable') return unreadable(`it is damaged: ${file.reason}`);
   const [first, ...others] = file.blocks;
   if (first?.label !== label) {
-    return unreadable(`it holds "${first?.label.toLowerCase()}" and not "${label.toLowerCase()}"`);
+    return unreadable(`it contains "${first?.label.toLowerCase()}" instead of "${label.toLowerCase()}"`);
   }
-  return others.length === 0 ? { kind: 'body', body: first.body } : unreadable('it holds more than one file');
+  return others.length === 0 ? { kind: 'body', body: first.body } : unreadable('it contains more than one file');
 }
 
 export function unreadable(reason: string): Unreadable {

@@ -1,7 +1,6 @@
 import { drafted } from '@evergrant/test-support/made-log';
 import { type DenialsAccount, SeatAccounting } from '../../src/audit/accounting';
 
-/** What the database keeps beside the events, held against them. */
 const CHAIN = 'pool/1';
 const DAY = '2026-03-02';
 const NEXT_DAY = '2026-03-03';
@@ -23,41 +22,41 @@ const recorded = (over: Partial<DenialsAccount> = {}): DenialsAccount => ({
   ...over,
 });
 
-/** By default of two denials on a day that is over. */
+/** By default the events are two denials on a closed day. */
 function found(
   record: readonly DenialsAccount[],
   { firstOpenDay = NEXT_DAY, events = denials(DAY, DAY), readUntil = 99 } = {},
 ): string[] {
-  const books = new SeatAccounting([{ chain: CHAIN, seq: readUntil, seatsTaken: 0, seatsTakenByLog: 0 }]);
-  for (const event of events) books.add(event);
-  return books.check({ usage: [], denials: record }, firstOpenDay).map(({ text }) => text);
+  const accounting = new SeatAccounting([{ chain: CHAIN, seq: readUntil, seatsTaken: 0, seatsTakenByLog: 0 }]);
+  for (const event of events) accounting.add(event);
+  return accounting.check({ usage: [], denials: record }, firstOpenDay).map(({ text }) => text);
 }
 
-describe('the record of denials', () => {
-  it('agrees with the events when it has each of them', () => {
+describe('SeatAccounting: denials', () => {
+  it('accepts counters that match the events', () => {
     expect(found([recorded()])).toEqual([]);
     expect(found([recorded({ denials: 1, seatsAsked: 2 })], { readUntil: 1 })).toEqual([]);
   });
 
-  it('names the day, the code and both counts when it does not', () => {
+  it('reports the day, the code and both counts of a mismatch', () => {
     expect(found([recorded({ denials: 7 })])).toEqual([
-      `pool/1: its record has 7 checkouts of 4 seats denied with no_seat_available on ${DAY}, its events 2 checkouts of 4 seats`,
+      `pool/1: its counters have 7 checkouts of 4 seats denied with no_seat_available on ${DAY}, its events 2 checkouts of 4 seats`,
     ]);
   });
 
   it.each<[string, DenialsAccount[]]>([
-    ['too few', [recorded({ denials: 1 })]],
-    ['too many', [recorded({ denials: 3 })]],
+    ['too few denials', [recorded({ denials: 1 })]],
+    ['too many denials', [recorded({ denials: 3 })]],
     ['fewer seats', [recorded({ seatsAsked: 3 })]],
     ['more seats', [recorded({ seatsAsked: 5 })]],
-    ['none', []],
-    ['such as never were', [recorded(), recorded({ code: 'lease_conflict' })]],
-    ['such as never were, on a day without any', [recorded(), recorded({ day: '2026-02-02' })]],
-  ])('%s on a day that is over are found', (_what, record) => {
+    ['no counter', []],
+    ['a counter without events', [recorded(), recorded({ code: 'lease_conflict' })]],
+    ['a counter on a day without events', [recorded(), recorded({ day: '2026-02-02' })]],
+  ])('reports a mismatch on a closed day: %s', (_what, record) => {
     expect(found(record)).toHaveLength(1);
   });
 
-  it('may have more on a day that goes on, and no fewer', () => {
+  it('accepts counters ahead of the events on an open day only', () => {
     const today = { firstOpenDay: DAY };
     expect(found([recorded({ denials: 9, seatsAsked: 18 })], today)).toEqual([]);
     expect(found([recorded({ denials: 1 })], today)).toHaveLength(1);
@@ -65,9 +64,9 @@ describe('the record of denials', () => {
     expect(found([], today)).toHaveLength(1);
   });
 
-  it('is asked for on every day of an event', () => {
-    const books = new SeatAccounting([{ chain: CHAIN, seq: 99, seatsTaken: 0, seatsTakenByLog: 0 }]);
-    for (const event of denials(DAY, NEXT_DAY)) books.add(event);
-    expect(books.days).toEqual({ first: DAY, last: NEXT_DAY });
+  it('spans all days with events', () => {
+    const accounting = new SeatAccounting([{ chain: CHAIN, seq: 99, seatsTaken: 0, seatsTakenByLog: 0 }]);
+    for (const event of denials(DAY, NEXT_DAY)) accounting.add(event);
+    expect(accounting.days).toEqual({ first: DAY, last: NEXT_DAY });
   });
 });

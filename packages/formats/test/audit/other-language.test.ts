@@ -51,13 +51,13 @@ function verdictOn({
 const linesOf = (events: readonly AuditEvent[]): string[] => events.map(lineOf);
 
 (hasPython ? describe : describe.skip)('a verifier in Python', () => {
-  it('finds nothing in a log that nobody touched', () => {
+  it('finds nothing in an unchanged log', () => {
     expect(verdictOn({ lines: linesOf(log.events), statements: log.statements })).toEqual(['intact']);
   });
 
   it.each<[string, (lines: string[]) => string[], string]>([
     ['changed', (lines) => lines.with(2, lines[2]!.replace('room', 'roof')), 'pool/1 3 changed'],
-    ['written with a blank more', (lines) => lines.with(2, lines[2]!.replace(',', ', ')), '- 3 unreadable'],
+    ['written with an extra space', (lines) => lines.with(2, lines[2]!.replace(',', ', ')), '- 3 unreadable'],
     ['missing', (lines) => lines.toSpliced(2, 1), 'pool/1 3 missing'],
     ['out of order', (lines) => lines.toSpliced(2, 2, lines[3]!, lines[2]!), 'pool/1 3 out of order'],
     ['cut off', (lines) => lines.toSpliced(4, 2), 'pool/1 5 truncated'],
@@ -65,7 +65,7 @@ const linesOf = (events: readonly AuditEvent[]): string[] => events.map(lineOf);
     expect(verdictOn({ lines: edit(linesOf(log.events)), statements: log.statements })).toContain(expected);
   });
 
-  it('finds a history that was written anew, with all hashes right', () => {
+  it('finds a rewritten history with consistent hashes', () => {
     const [first, second, ...rest] = drafted({ chain: 'pool/1', epochs: [0, 1, 1, 1, 1, 1] });
     const anew = chained([first!, { ...second!, actor: 'nobody' }, ...rest]);
     const others = log.events.filter(({ chain }) => chain !== 'pool/1');
@@ -73,7 +73,7 @@ const linesOf = (events: readonly AuditEvent[]): string[] => events.map(lineOf);
     expect(said).toEqual(['pool/1 2 rewritten', 'pool/1 5 rewritten', 'pool/1 6 rewritten']);
   });
 
-  it('finds a checkpoint that is missing, and one that was changed', () => {
+  it('finds a missing and a changed checkpoint', () => {
     const lines = linesOf(log.events);
     expect(verdictOn({ lines, statements: log.statements.slice(1) })).toEqual(['pool/1 2 checkpoint missing']);
     const [one, ...others] = log.statements;
@@ -85,7 +85,7 @@ const linesOf = (events: readonly AuditEvent[]): string[] => events.map(lineOf);
     );
   });
 
-  it('accepts the loss of a region that is declared, and no other', async () => {
+  it('accepts only a declared loss of a region', async () => {
     const oregon = drafted({ chain: 'system', epochs: [1, 1, 1, 1] });
     const statements = await checkpointsOf(oregon, [2, 4]);
     const lost = oregon[3]!;

@@ -38,7 +38,7 @@ async function found(log: MadeLog, mutate: (log: MadeLog) => MadeLog): Promise<b
   return (await verdictOn(mutate(log))).findings.length > 0;
 }
 
-it('finds nothing in a log that nobody touched', async () => {
+it('verifyLog: finds nothing in an unchanged log', async () => {
   await fc.assert(
     fc.asyncProperty(drafts, async (draft) => {
       const log = await madeLog(draft);
@@ -50,7 +50,7 @@ it('finds nothing in a log that nobody touched', async () => {
   );
 });
 
-it('finds any byte of an export that became another', async () => {
+it('verifyLog: finds any changed byte of an export', async () => {
   await fc.assert(
     fc.asyncProperty(drafts, share, fc.integer({ min: 1, max: 255 }), async (draft, where, change) => {
       const log = await madeLog(draft);
@@ -63,7 +63,7 @@ it('finds any byte of an export that became another', async () => {
   );
 });
 
-it('finds an export that was cut off after any byte, and one with any byte left out or put in', async () => {
+it('verifyLog: finds a truncated export, a removed byte and an inserted byte', async () => {
   await fc.assert(
     fc.asyncProperty(drafts, share, fc.integer({ min: 0, max: 255 }), async (draft, where, added) => {
       const log = await madeLog(draft);
@@ -80,7 +80,7 @@ it('finds an export that was cut off after any byte, and one with any byte left 
   );
 });
 
-it('finds any two events that changed places, any that is missing and any that is there twice', async () => {
+it('verifyLog: finds swapped, missing and duplicate events', async () => {
   await fc.assert(
     fc.asyncProperty(drafts, share, share, async (draft, first, second) => {
       const log = await madeLog(draft);
@@ -96,7 +96,7 @@ it('finds any two events that changed places, any that is missing and any that i
   );
 });
 
-it('finds any field that was changed, also when the event, or all that follow, were hashed anew', async () => {
+it('verifyLog: finds any changed field, also when hashes were recomputed', async () => {
   const change = fc.constantFrom<(event: AuditEvent) => AuditEvent>(
     (event) => ({ ...event, epoch: event.epoch + 1 }),
     (event) => ({ ...event, at: event.at.replace('2026', '2025') }),
@@ -137,7 +137,7 @@ function relink(events: AuditEvent[], from: number): void {
   }
 }
 
-it('finds any checkpoint that is missing before another, changed, or in another place', async () => {
+it('verifyLog: finds missing, changed and misplaced checkpoints', async () => {
   await fc.assert(
     fc.asyncProperty(drafts, share, share, async (draft, first, second) => {
       const log = await madeLog(draft, { heads: false });

@@ -23,12 +23,12 @@ function replaced(events: readonly AuditEvent[], seq: number, change: Partial<Au
   return events.map((event) => (event.seq === seq ? { ...event, ...change } : event));
 }
 
-describe('one change is one finding, and names its place', () => {
+describe('verifyLog: reports one change as one finding at its place', () => {
   const whole = ten();
   it.each<[string, AuditEvent[], [string, number | null][]]>([
-    ['a body that was changed', replaced(whole, 4, { body: '{}' }), [['event_changed', 4]]],
-    ['a hash that was changed', replaced(whole, 4, { hash: 'ab'.repeat(32) }), [['event_changed', 4]]],
-    ['a link that was changed', replaced(whole, 4, { previousHash: 'ab'.repeat(32) }), [['event_changed', 4]]],
+    ['a changed body', replaced(whole, 4, { body: '{}' }), [['event_changed', 4]]],
+    ['a changed hash', replaced(whole, 4, { hash: 'ab'.repeat(32) }), [['event_changed', 4]]],
+    ['a changed link', replaced(whole, 4, { previousHash: 'ab'.repeat(32) }), [['event_changed', 4]]],
     [
       'an event that was replaced by a proper one',
       whole.map((event) => {
@@ -38,17 +38,17 @@ describe('one change is one finding, and names its place', () => {
       }),
       [['link_broken', 5]],
     ],
-    ['one that is missing', whole.filter(({ seq }) => seq !== 4), [['events_missing', 4]]],
-    ['several that are missing', whole.filter(({ seq }) => seq < 4 || seq > 7), [['events_missing', 4]]],
-    ['a beginning that is missing', whole.slice(3), [['chain_headless', 1]]],
-    ['one that stands there twice', [...whole.slice(0, 4), whole[3]!, ...whole.slice(4)], [['event_duplicated', 4]]],
+    ['a missing event', whole.filter(({ seq }) => seq !== 4), [['events_missing', 4]]],
+    ['several missing events', whole.filter(({ seq }) => seq < 4 || seq > 7), [['events_missing', 4]]],
+    ['a missing start', whole.slice(3), [['chain_headless', 1]]],
+    ['a duplicate event', [...whole.slice(0, 4), whole[3]!, ...whole.slice(4)], [['event_duplicated', 4]]],
     [
       'one that stands too late',
       [...whole.slice(0, 3), whole[4]!, whole[3]!, ...whole.slice(5)],
       [['events_reordered', 4]],
     ],
-    ['an end that is missing', whole.slice(0, 7), [['chain_truncated', 8]]],
-    ['a chain that is missing', [], [['chain_missing', 1]]],
+    ['a missing end', whole.slice(0, 7), [['chain_truncated', 8]]],
+    ['a missing chain', [], [['chain_missing', 1]]],
   ])('%s', async (_what, events, expected) => {
     const statements = [...(await checkpointsOf(whole, [5, 9])), await headOf(whole[9]!)];
     const verdict = await verdictOn({ events, statements });
@@ -56,7 +56,7 @@ describe('one change is one finding, and names its place', () => {
     expect(verdict.findings[0]?.text).toContain(CHAIN);
   });
 
-  it('a history that was written anew, from its first changed event on', async () => {
+  it('a history that was rewritten from its first changed event on', async () => {
     const statements = [...(await checkpointsOf(whole, [3, 6, 9]))];
     const anew = chained(whole.map((event) => (event.seq === 5 ? { ...event, actor: 'another' } : event)));
     expect(codes(await verdictOn({ events: anew, statements }))).toEqual([
@@ -65,7 +65,7 @@ describe('one change is one finding, and names its place', () => {
     ]);
   });
 
-  it('an epoch that goes back', async () => {
+  it('a decreasing epoch', async () => {
     const events = drafted({ chain: CHAIN, epochs: [1, 2, 1, 2] });
     expect(codes(await verdictOn({ events, statements: [] }))).toEqual([['epoch_backwards', 3]]);
   });
@@ -81,31 +81,31 @@ describe('one change is one finding, and names its place', () => {
   });
 });
 
-describe('a line of an export', () => {
+describe('readLine', () => {
   const [event] = ten() as [AuditEvent];
 
-  it('is read back as it was written', () => {
+  it('reads what lineOf wrote', () => {
     expect(readLine(lineOf(event))).toEqual({ kind: 'event', event });
   });
 
   it.each([
-    ['that is no JSON', 'nonsense'],
+    ['that is not JSON', 'nonsense'],
     ['that is another document', '{"events":[]}'],
-    ['with a member too many', lineOf(event).replace('{', '{"more":1,')],
-    ['that says the same in other bytes', lineOf(event).replace('{"chain"', '{ "chain"')],
-    ['with a number written otherwise', lineOf(event).replace('"seq":1', '"seq":1.0')],
+    ['with an unknown field', lineOf(event).replace('{', '{"more":1,')],
+    ['with other whitespace', lineOf(event).replace('{"chain"', '{ "chain"')],
+    ['with another number format', lineOf(event).replace('"seq":1', '"seq":1.0')],
   ])('%s is refused', (_what, line) => {
     expect(readLine(line).kind).toBe('unreadable');
   });
 
-  it('that has no end is told, with its number', async () => {
+  it('reports a line without a newline, with its number', async () => {
     const bytes = exportOf(ten());
     const { findings } = await verdictOnBytes(bytes.subarray(0, -1), []);
     expect(findings).toMatchObject([{ code: 'unreadable', text: expect.stringContaining('line 10 of export') }]);
   });
 });
 
-describe('a tail that was lost with a region', () => {
+describe('verifyLog: events lost with a region', () => {
   /** Epoch 1 had eight events, and checkpoints know of all; the database that went on had six. */
   const before = drafted({ chain: CHAIN, epochs: Array(8).fill(1) });
   let checkpoints: StoredStatement[];
@@ -146,27 +146,27 @@ describe('a tail that was lost with a region', () => {
     return verdictOn({ events, statements: [...checkpoints, ...later, await headOf(events.at(-1)!)] });
   }
 
-  it('and is declared is no finding, and is told', async () => {
+  it('lists a declared loss without a finding', async () => {
     const { findings, summary } = await verdict(afterwards({}));
     expect(findings).toEqual([]);
     expect(summary.declaredLosses).toEqual([{ chain: CHAIN, epoch: 1, lastSeq: 6, checkpointSeq: 8 }]);
   });
 
-  it('and is not declared is a finding', async () => {
+  it('reports an undeclared loss', async () => {
     expect(codes(await verdict(afterwards(undefined)))).toEqual([['loss_undeclared', 7]]);
   });
 
-  it('cannot be told from a removal when no new epoch has begun', async () => {
+  it('reports a truncation when no later epoch exists', async () => {
     expect(codes(await verdictOn({ events: before.slice(0, 6), statements: checkpoints }))).toEqual([
       ['chain_truncated', 7],
     ]);
   });
 
   it.each<[string, () => GapDraft]>([
-    ['less than what is missing', () => ({ lastSeq: 7 })],
-    ['more than what is missing', () => ({ lastSeq: 5 })],
-    ['with a signature that is none', () => ({ checkpoint: checkpoints[2]!.jws.replace(/.{4}$/, 'AAAA') })],
-    ['by another checkpoint than it says', () => ({ checkpointSeq: 9 })],
+    ['that covers too few events', () => ({ lastSeq: 7 })],
+    ['that covers too many events', () => ({ lastSeq: 5 })],
+    ['with an invalid signature', () => ({ checkpoint: checkpoints[2]!.jws.replace(/.{4}$/, 'AAAA') })],
+    ['with another checkpoint', () => ({ checkpointSeq: 9 })],
     [
       'by a checkpoint of a lower event',
       () => ({ checkpoint: checkpoints[1]!.jws, checkpointSeq: 7, hash: before[6]!.hash }),
@@ -176,12 +176,12 @@ describe('a tail that was lost with a region', () => {
     expect(found).toContain('loss_undeclared');
   });
 
-  it('cannot be declared in the same epoch', async () => {
+  it('reports a declaration in the same epoch', async () => {
     const events = afterwards({}, 1);
     expect((await verdict(events)).findings).not.toEqual([]);
   });
 
-  it('that was declared, but was there, is a finding', async () => {
+  it('reports a declared loss of present events', async () => {
     const checkpoint = checkpoints.at(-1)!.jws;
     const body = JSON.stringify({
       chain: CHAIN,
@@ -196,7 +196,7 @@ describe('a tail that was lost with a region', () => {
     expect(codes(await verdictOn({ events, statements: checkpoints }))).toEqual([['loss_misdeclared', 9]]);
   });
 
-  it('and with it the whole chain, is declared in another one', async () => {
+  it('accepts the declared loss of a whole chain', async () => {
     const checkpoint = checkpoints.at(-1)!.jws;
     const body = JSON.stringify({
       chain: CHAIN,
@@ -214,10 +214,10 @@ describe('a tail that was lost with a region', () => {
   });
 });
 
-describe('checkpoints', () => {
+describe('verifyLog: checkpoints', () => {
   const whole = ten();
 
-  it('of a key that nobody knows, and of no key, are forged', async () => {
+  it('reports an unknown key and a missing key as forged', async () => {
     const signer = await createStatementSigner([{ ...KEY, kid: 'unknown' }]);
     const { seq, epoch, era, hash } = whole[2]!;
     const claims = {
@@ -238,7 +238,7 @@ describe('checkpoints', () => {
     }
   });
 
-  it('that are no checkpoints, though one of our keys signed them, are forged', async () => {
+  it('reports other signed documents as forged', async () => {
     const [checkpoint] = await checkpointsOf(whole, [3]);
     const head = await headOf(whole[2]!);
     for (const stored of [
@@ -253,7 +253,7 @@ describe('checkpoints', () => {
     }
   });
 
-  it('are missed when there is a number too few, also the first', async () => {
+  it('reports a missing number, including the first', async () => {
     const [, second, third, fourth] = await checkpointsOf(whole, [2, 4, 6, 8]);
     expect(codes(await verdictOn({ events: whole, statements: [second!, fourth!] }))).toEqual([
       ['checkpoint_missing', 4],
@@ -272,7 +272,7 @@ describe('checkpoints', () => {
     expect(third).toBeDefined();
   });
 
-  it('that go back within an epoch tell of a chain that was set back', async () => {
+  it('reports checkpoints that go back within an epoch', async () => {
     const first = await checkpointsOf(whole, [8]);
     const second = await checkpointsOf(whole, [6], first);
     expect(codes(await verdictOn({ events: whole, statements: [...first, ...second] }))).toEqual([
@@ -280,7 +280,7 @@ describe('checkpoints', () => {
     ]);
   });
 
-  it('may be late, but not for long', async () => {
+  it('reports events that wait too long for a checkpoint', async () => {
     const statements = await checkpointsOf(whole, [6]);
     const nowMs = Date.parse(whole[9]!.at);
     const late = await verdictOn({ events: whole, statements }, { overdue: { nowMs, afterMs: 1_000 } });
@@ -290,7 +290,7 @@ describe('checkpoints', () => {
     expect(inTime.summary.unproven).toEqual([{ chain: CHAIN, firstSeq: 7, lastSeq: 10, since: whole[6]!.at }]);
   });
 
-  it('are linked by what was signed before', async () => {
+  it('links each checkpoint to the previous one', async () => {
     const [first, second] = await checkpointsOf(whole, [2, 4]);
     const claims = JSON.parse(Buffer.from(second!.jws.split('.')[1]!, 'base64url').toString());
     expect(claims).toMatchObject({
@@ -303,7 +303,7 @@ describe('checkpoints', () => {
   });
 });
 
-it('a section of a log may begin and end anywhere, and is held to the rest', async () => {
+it('verifyLog: accepts a section that starts and ends anywhere, and applies the other checks', async () => {
   const whole = ten();
   const statements = [...(await checkpointsOf(whole, [2, 5, 9])), await headOf(whole[9]!)];
   const section = whole.slice(3, 7);

@@ -8,8 +8,8 @@ function errors(draft: unknown): string[] {
   return read.kind === 'invalid' ? read.errors.map(({ path, message }) => `${path} ${message}`) : [];
 }
 
-describe('a draft', () => {
-  it('is completed with every default spelled out', () => {
+describe('withDefaults', () => {
+  it('writes every default explicitly', () => {
     const { issue, ...draft } = DRAFT;
     expect(issue).not.toBe(1);
     expect(documentOf({ ...draft, licenseKey: LICENSE_KEY.toUpperCase() })).toEqual({
@@ -33,22 +33,22 @@ describe('a draft', () => {
     });
   });
 
-  it('keeps GUIDs in lower case, as they are compared', () => {
+  it('converts GUIDs to lower case', () => {
     const reservations = [{ controlRoom: GUID.toUpperCase(), seats: 1 }];
     const cloud = documentOf({ ...DRAFT, entitlements: [{ feature: 'studio', seats: 2, reservations }] });
     expect(cloud.entitlements[0]?.reservations).toEqual([{ controlRoom: GUID, seats: 1 }]);
     expect(documentOf({ ...DRAFT, kind: 'guid', controlRoom: GUID.toUpperCase() }).controlRoom).toBe(GUID);
   });
 
-  it('that is signed needs nothing more', () => {
+  it('leaves a complete document unchanged', () => {
     const document = documentOf(DRAFT);
     expect(readDocument(document)).toEqual({ kind: 'read', value: document });
     expect(withDefaults(document)).toEqual({ kind: 'read', value: document });
   });
 });
 
-describe('every mistake is named at its place', () => {
-  it('of shape, all at once', () => {
+describe('document validation', () => {
+  it('reports every schema error with its path', () => {
     const draft = {
       licenseId: '',
       issue: 1.5,
@@ -79,24 +79,24 @@ describe('every mistake is named at its place', () => {
       ].sort(),
     );
     expect(named).toContain(
-      'customer is missing: text of 1 to 200 characters, without control characters and without a space at either end',
+      'customer is missing; it must be text of 1 to 200 characters, without control characters and without spaces at either end',
     );
     expect(named.join()).not.toContain('secret-and-no-guid');
   });
 
   it.each<[string, object, string]>([
-    ['an end before its beginning', { validUntil: DRAFT.validFrom }, 'validUntil must be after validFrom'],
-    ['a day that is none', { validUntil: '2026-02-30T00:00:00Z' }, 'validUntil is no day of the calendar'],
+    ['an end before the start', { validUntil: DRAFT.validFrom }, 'validUntil must be after validFrom'],
+    ['a date that does not exist', { validUntil: '2026-02-30T00:00:00Z' }, 'validUntil is not a date of the calendar'],
+    ['a guid license without its Control Room', { kind: 'guid' }, 'controlRoom is required for a license of kind guid'],
     [
-      'a guid license without its Control Room',
-      { kind: 'guid' },
-      'controlRoom is missing: a license of kind guid names its Control Room',
+      'a cloud license with a Control Room',
+      { controlRoom: GUID },
+      'controlRoom is only allowed for a license of kind guid',
     ],
-    ['a cloud license with a Control Room', { controlRoom: GUID }, 'controlRoom is only for a license of kind guid'],
     [
       'a redundant license without servers',
       { kind: 'redundant' },
-      'servers is missing: a license of kind redundant names its three servers',
+      'servers is required for a license of kind redundant',
     ],
     [
       'two servers',
@@ -104,7 +104,7 @@ describe('every mistake is named at its place', () => {
       'servers must be a list of three different servers',
     ],
     [
-      'a server twice',
+      'a repeated server',
       { kind: 'redundant', servers: ['a/b', 'c/d', 'a/b'] },
       'servers must be a list of three different servers',
     ],
@@ -114,53 +114,53 @@ describe('every mistake is named at its place', () => {
       'policy.suspendAfterSeconds must not be less than policy.graceSeconds',
     ],
     [
-      'a feature twice',
+      'a repeated feature',
       { entitlements: [...DRAFT.entitlements, ...DRAFT.entitlements] },
-      'entitlements name the feature studio more than once',
+      'entitlements must not name the feature studio more than once',
     ],
     ['no entitlement', { entitlements: [] }, 'entitlements must be a list of 1 to 1000 entitlements'],
     [
-      'seats beyond counting',
+      'too many seats',
       { entitlements: [{ feature: 'studio', seats: 2 ** 31 - 1, overdraft: 1 }] },
       'entitlements.0.overdraft and seats together must not exceed 2147483647',
     ],
-  ])('%s', (_what, changed, expected) => {
+  ])('reports %s', (_what, changed, expected) => {
     expect(errors({ ...DRAFT, ...changed })).toEqual([expected]);
   });
 
   it.each<[string, object[], string]>([
     [
-      'more than there are',
+      'beyond the seats of the entitlement',
       [
         { group: 'a', seats: 20 },
         { group: 'b', seats: 6 },
       ],
-      'entitlements.0.reservations reserve 26 seats of 25',
+      'entitlements.0.reservations must not reserve 26 of 25 seats',
     ],
-    ['for nobody', [{ seats: 1 }], 'entitlements.0.reservations.0 must name either controlRoom or group'],
+    ['without a holder', [{ seats: 1 }], 'entitlements.0.reservations.0 must name either controlRoom or group'],
     [
-      'for both',
+      'for a Control Room and a group at once',
       [{ group: 'a', controlRoom: GUID, seats: 1 }],
       'entitlements.0.reservations.0 must name either controlRoom or group',
     ],
     [
-      'twice for one',
+      'twice for one group',
       [
         { group: 'a', seats: 1 },
         { group: 'a', seats: 2 },
       ],
-      'entitlements.0.reservations name a more than once',
+      'entitlements.0.reservations must not name a more than once',
     ],
-  ])('seats reserved %s', (_what, reservations, expected) => {
+  ])('reports seats reserved %s', (_what, reservations, expected) => {
     expect(errors({ ...DRAFT, entitlements: [{ feature: 'studio', seats: 25, reservations }] })).toEqual([expected]);
   });
 
-  it('a license of kind guid reserves nothing', () => {
+  it('reports reservations in a license of kind guid', () => {
     const entitlements = [{ feature: 'studio', seats: 5, reservations: [{ group: 'a', seats: 1 }] }];
     expect(errors({ ...DRAFT, kind: 'guid', controlRoom: GUID, entitlements })).toHaveLength(1);
   });
 
-  it.each([null, 7, 'text', []])('a draft that is %p', (draft) => {
+  it.each([null, 7, 'text', []])('reports a draft that is %p', (draft) => {
     expect(errors(draft)).not.toEqual([]);
   });
 });

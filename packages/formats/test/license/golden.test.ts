@@ -21,12 +21,12 @@ it.each(['cloud', 'guid', 'redundant'])('reads the license of kind %s', async (k
   expect(verdict).toHaveProperty('file', read(`${kind}.license`));
 });
 
-it('opens what was encrypted to the deployment', async () => {
+it('decrypts a file that is encrypted to the deployment', async () => {
   const verdict = await verifyLicense(read('cloud-to-deployment.license'), context);
   expect(verdict).toMatchObject({ kind: 'valid', document: documents.cloud });
 });
 
-it('opens what was encrypted with the license key', async () => {
+it('decrypts a file that is encrypted with the license key', async () => {
   const verdict = await verifyLicense(read('cloud-with-license-key.license'), {
     ...context,
     licenseKey: keys.licenseKey,
@@ -34,7 +34,7 @@ it('opens what was encrypted with the license key', async () => {
   expect(verdict).toMatchObject({ kind: 'valid', document: documents.cloud });
 });
 
-it.each(['keygen-plain.lic', 'keygen-encrypted.lic'])('takes the license of %s over', async (name) => {
+it.each(['keygen-plain.lic', 'keygen-encrypted.lic'])('converts the license of %s', async (name) => {
   const verdict = await verifyLicense(read(name), { ...context, licenseKey: keys.keygenLicenseKey });
   expect(verdict).toMatchObject({
     kind: 'valid',
@@ -55,12 +55,12 @@ it.each(['keygen-plain.lic', 'keygen-encrypted.lic'])('takes the license of %s o
       'a limit of users (maxUsers: 7)',
       'a limit of CPU cores (maxCores: 64)',
       'metadata (region)',
-      'the groups that the file includes',
+      'the included groups',
     ],
   });
 });
 
-it('signs exactly what the other implementation signs', async () => {
+it('produces the same signatures as the other implementation', async () => {
   const certificate = readCertificateFile(read('vendor.certificate'));
   if (certificate.kind === 'refused') throw new Error(certificate.detail);
   const issued = await issueLicense({
@@ -71,7 +71,7 @@ it('signs exactly what the other implementation signs', async () => {
   expect(issued).toEqual({ kind: 'issued', file: read('cloud.license') });
 });
 
-it('reads its keys', async () => {
+it('reads the keys of the other implementation', async () => {
   expect((await readPublicKey(keys.root, 'root')).kind).toBe('read');
   expect((await readPrivateKey(keys.vendor, 'vendor')).kind).toBe('read');
   expect((await readPrivateKey(keys.deployment, 'deployment')).kind).toBe('read');

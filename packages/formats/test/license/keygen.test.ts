@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { createVendor, NOW_MS, type Vendor } from '@evergrant/test-support/vendor';
 import { verifyLicense } from '../../src/license/verify';
 
-/** Keygen's license files, made as its API makes them; what came out of another implementation is in golden.test.ts. */
+/** Files in the format of Keygen's API. golden.test.ts covers files that another implementation made. */
 let vendor: Vendor;
 let account: { privateKey: KeyObject; hex: string };
 
@@ -47,8 +47,8 @@ async function mapped(parts: Parts) {
   return { ...verdict.document, entitlement: verdict.document.entitlements[0], dropped: verdict.dropped };
 }
 
-describe('a Keygen license becomes one of kind cloud', () => {
-  it('with the seats of its own limit, or of its policy', async () => {
+describe('Keygen mapping', () => {
+  it('takes the seats from the license, or from its policy', async () => {
     expect((await mapped({ policy: { maxMachines: 3 } })).entitlement).toMatchObject({ feature: 'license', seats: 8 });
     expect((await mapped({ attributes: { maxMachines: null }, policy: { maxMachines: 3 } })).entitlement?.seats).toBe(
       3,
@@ -61,13 +61,13 @@ describe('a Keygen license becomes one of kind cloud', () => {
     ['ALLOW_1_25X_OVERAGE', 2],
     ['ALLOW_1_5X_OVERAGE', 4],
     ['ALLOW_2X_OVERAGE', 8],
-  ])('whose overdraft follows %s', async (overageStrategy, overdraft) => {
+  ])('maps the overage strategy %s to overdraft', async (overageStrategy, overdraft) => {
     const { entitlement, dropped } = await mapped({ policy: { overageStrategy } });
     expect(entitlement?.overdraft).toBe(overdraft);
     expect(dropped.join()).not.toContain('overage');
   });
 
-  it('that ends when the license or its file ends, whichever is first; never, when neither does', async () => {
+  it('ends the license at the earlier expiry of license and file', async () => {
     const until = async (expiry: string | null, file: string | null) =>
       (await mapped({ attributes: { expiry }, meta: { expiry: file } })).validUntil;
     expect(await until('2026-09-01T00:00:00Z', '2027-05-01T00:00:00Z')).toBe('2026-09-01T00:00:00.000Z');
@@ -75,7 +75,7 @@ describe('a Keygen license becomes one of kind cloud', () => {
     expect(await until(null, null)).toBe('9999-12-31T23:59:59Z');
   });
 
-  it('and says what had no counterpart', async () => {
+  it('lists the parts without a counterpart', async () => {
     const { entitlement, dropped } = await mapped({
       attributes: {
         maxMachines: null,
@@ -90,44 +90,44 @@ describe('a Keygen license becomes one of kind cloud', () => {
     });
     expect(entitlement).toMatchObject({ seats: 1_000_000, overdraft: 1_000_000 });
     expect(dropped).toEqual([
-      'machines without limit: 1000000 seats stand for it',
-      'overage without limit (ALWAYS_ALLOW_OVERAGE): as many seats again may be taken as overdraft',
-      'the license names no entitlements: its seats are of the feature "license"',
+      'unlimited machines: mapped to 1000000 seats',
+      'unlimited overage (ALWAYS_ALLOW_OVERAGE): mapped to an overdraft of as many seats again',
+      'the license has no entitlements: its seats are mapped to the feature "license"',
       'a limit of CPU cores (maxCores: 4)',
       'a limit of uses (maxUses: 10)',
       'metadata (a)',
-      'the groups that the file includes',
+      'the included groups',
     ]);
   });
 });
 
-describe('a Keygen license file is refused', () => {
+describe('Keygen verification', () => {
   const refusal = async (file: string, keys?: string[]) => {
     const verdict = await verdictOf(file, keys);
     return verdict.kind === 'refused' ? verdict.code : 'valid';
   };
 
-  it('when no Keygen account is trusted, or another one', async () => {
+  it('refuses a file when its Keygen account is not trusted', async () => {
     expect(await refusal(keygenFile(), [])).toBe('license_unknown_key');
     expect(await refusal(keygenFile(), ['ab'.repeat(32)])).toBe('license_tampered');
   });
 
-  it.each(['SUSPENDED', 'BANNED'])('when its license was %s', async (status) => {
+  it.each(['SUSPENDED', 'BANNED'])('refuses a license that is %s', async (status) => {
     expect(await refusal(keygenFile({ attributes: { status } }))).toBe('license_suspended');
   });
 
-  it('when its license or itself has expired', async () => {
+  it('refuses an expired license and an expired file', async () => {
     expect(await refusal(keygenFile({ attributes: { expiry: '2026-05-20T00:00:00Z' } }))).toBe('license_expired');
     expect(await refusal(keygenFile({ meta: { expiry: '2026-05-20T00:00:00Z' } }))).toBe('license_expired');
   });
 
-  it('when it is of an algorithm that is not known, or no license at all', async () => {
+  it('refuses an unsupported algorithm and other content', async () => {
     expect(await refusal(signedFile('QUJD', 'base64+rsa-sha256'))).toBe('license_unreadable');
     expect(await refusal(signedFile('QUJD'))).toBe('license_unreadable');
     expect(await refusal(keygenFile({ meta: { issued: 'yesterday' } }))).toBe('license_unreadable');
   });
 
-  it('when a byte of what was signed has changed', async () => {
+  it('refuses a file whose signed content was changed', async () => {
     const container = JSON.parse(Buffer.from(keygenFile().split('\n').slice(1, -2).join(''), 'base64').toString());
     const document = Buffer.from(container.enc, 'base64').toString().replace('"maxMachines":8', '"maxMachines":9');
     const enc = Buffer.from(document).toString('base64');

@@ -23,20 +23,23 @@ async function refusal(file: string, changed: Partial<VerificationContext> = {})
   return verdict.kind === 'refused' ? [verdict.code, verdict.detail] : ['valid', ''];
 }
 
-describe('a license file is unreadable', () => {
+describe('verifyLicense: reports an unreadable file', () => {
   const cases: Record<string, [(file: string) => string, RegExp]> = {
     'when it is empty': [() => '', /is empty/],
-    'when it is something else': [() => '{"licenseId": "lic-1"}', /line 1 is not the first line of a license file/],
-    'when its end is missing': [(file) => file.slice(0, -40), /cut off/],
-    'when words stand beside it': [(file) => `${file}Seats: 1000\n`, /is not the first line/],
-    'when two stand together': [(file) => file + file, /one license at a time/],
-    'when it has a character too many': [(file) => file.replace('\ney', '\n!ey'), /line 2 has a character/],
-    'when nothing is in it': [
-      () => '-----BEGIN EVERGRANT LICENSE-----\n-----END EVERGRANT LICENSE-----',
-      /nothing between/,
+    'when it is JSON': [() => '{"licenseId": "lic-1"}', /line 1 is not the start of a license file/],
+    'when it is truncated': [(file) => file.slice(0, -40), /truncated/],
+    'when it contains text outside of the block': [(file) => `${file}Seats: 1000\n`, /is not the start/],
+    'when it contains two licenses': [(file) => file + file, /one license at a time/],
+    'when it contains an invalid character': [
+      (file) => file.replace('\ney', '\n!ey'),
+      /line 2 contains an invalid character/,
     ],
-    'when it is larger than any': [(file) => file + '\n'.repeat(70_000), /longer than 64 KiB/],
-    'when it is a certificate': [() => armor('EVERGRANT CERTIFICATE', vendor.certificate), /holds a certificate/],
+    'when its block is empty': [
+      () => '-----BEGIN EVERGRANT LICENSE-----\n-----END EVERGRANT LICENSE-----',
+      /block is empty/,
+    ],
+    'when it is too large': [(file) => file + '\n'.repeat(70_000), /longer than 64 KiB/],
+    'when it is a certificate': [() => armor('EVERGRANT CERTIFICATE', vendor.certificate), /contains a certificate/],
   };
 
   it.each(Object.keys(cases))('%s', async (name) => {
@@ -45,7 +48,7 @@ describe('a license file is unreadable', () => {
     expect([code, detail]).toEqual(['license_unreadable', expect.stringMatching(why)]);
   });
 
-  it('when what was signed is no license document, and names every mistake', async () => {
+  it('when the signed content is not a license document, with every validation error', async () => {
     const header = { certificate: vendor.certificate };
     const signed = await signJson(
       { ...DOCUMENT, issue: 0, kind: 'site', seats: 7 },
@@ -57,12 +60,12 @@ describe('a license file is unreadable', () => {
       errors: expect.arrayContaining([
         { path: 'issue', message: 'must be a whole number from 1 to 2147483647' },
         { path: 'kind', message: 'must be cloud or guid or redundant' },
-        { path: 'seats', message: 'is not known here' },
+        { path: 'seats', message: 'is an unknown property' },
       ]),
     });
   });
 
-  it('survives what mail does to it: other line ends, other widths, empty lines around it', async () => {
+  it('but accepts other line endings, other line widths and surrounding empty lines', async () => {
     const file = await vendor.issue(DOCUMENT);
     expect(await refusal(`\r\n${file.replaceAll('\n', '\r\n')}\r\n\r\n`)).toEqual(['valid', '']);
     const [first, ...lines] = file.trim().split('\n');
@@ -71,8 +74,8 @@ describe('a license file is unreadable', () => {
   });
 });
 
-describe('a license file was tampered with', () => {
-  it('when its document was changed and its signature left', async () => {
+describe('verifyLicense: reports tampering', () => {
+  it('when the document was changed but not the signature', async () => {
     const file = await vendor.issue(DOCUMENT);
     const [head = '', , signature = ''] = file.split('\n').slice(1, -2).join('').split('.');
     const richer = { ...DOCUMENT, entitlements: [{ ...DOCUMENT.entitlements[0], seats: 9_999 }] };
@@ -80,13 +83,13 @@ describe('a license file was tampered with', () => {
     expect((await refusal(armor('EVERGRANT LICENSE', forged)))[0]).toBe('license_tampered');
   });
 
-  it('when its signature is of another thing that the same key signed', async () => {
+  it('when the signature belongs to another type of document', async () => {
     const header = { certificate: vendor.certificate };
     const other = await signJson(DOCUMENT, { key: vendor.key, typ: TYPES.certificate, header });
     expect((await refusal(armor('EVERGRANT LICENSE', other)))[0]).toBe('license_tampered');
   });
 
-  it('when a thief put a key of his own into the certificate', async () => {
+  it('when the key in the certificate was replaced', async () => {
     const thief = await generateKey('vendor');
     const [head, , signature] = vendor.certificate.split('.');
     const statement = {
@@ -104,8 +107,8 @@ describe('a license file was tampered with', () => {
   });
 });
 
-describe('a key is unknown', () => {
-  it('when another root certified it; both roots are named', async () => {
+describe('verifyLicense: reports an unknown key', () => {
+  it('when an untrusted root certified it, and names both roots', async () => {
     const stranger = await createVendor();
     const [code, detail] = await refusal(await stranger.issue(DOCUMENT));
     expect(code).toBe('license_unknown_key');
@@ -113,22 +116,22 @@ describe('a key is unknown', () => {
     expect(detail).toContain(vendor.root.kid);
   });
 
-  it('when it was withdrawn, though its certificate lasts', async () => {
+  it('when the key is withdrawn although its certificate is valid', async () => {
     const trust = { ...vendor.trust, withdrawnKeys: [vendor.key.kid] };
     expect(await refusal(await vendor.issue(DOCUMENT), { trust })).toEqual([
       'license_unknown_key',
-      expect.stringContaining('has been withdrawn'),
+      expect.stringContaining('is withdrawn'),
     ]);
   });
 
-  it('when it certified itself', async () => {
+  it('when the key certified itself', async () => {
     const validity = { validFrom: '2026-01-01T00:00:00Z', validUntil: '2030-01-01T00:00:00Z' };
     const certificate = await certify({ root: vendor.key, key: vendor.key, ...validity });
     expect((await refusal(await vendor.issue(DOCUMENT, { certificate })))[0]).toBe('license_unknown_key');
   });
 });
 
-it('two keys overlap: files of the old one and of the new one are both good until the old certificate ends', async () => {
+it('verifyLicense: accepts files of the old and the new key until the old certificate expires', async () => {
   const next = await generateKey('vendor');
   const validity = { validFrom: '2026-05-01T00:00:00Z', validUntil: '2028-01-01T00:00:00Z' };
   const certificate = await certify({ root: vendor.root, key: publicPart(next), ...validity });
@@ -140,47 +143,47 @@ it('two keys overlap: files of the old one and of the new one are both good unti
   expect([await at(old, '2027-06-01'), await at(fresh, '2027-06-01')]).toEqual(['license_key_expired', 'valid']);
 });
 
-it('two roots overlap: a file of either is good while both are trusted', async () => {
+it('verifyLicense: accepts files of both roots while both are trusted', async () => {
   const next = await createVendor();
   const trust = { ...vendor.trust, roots: [...vendor.trust.roots, ...next.trust.roots] };
   expect(await refusal(await vendor.issue(DOCUMENT), { trust })).toEqual(['valid', '']);
   expect(await refusal(await next.issue(DOCUMENT), { trust })).toEqual(['valid', '']);
 });
 
-describe('a license is out of its time', () => {
+describe('verifyLicense: checks the period of validity', () => {
   it.each([
     ['2025-12-31T23:59:59.999Z', 'license_not_yet_valid'],
     ['2026-01-01T00:00:00Z', 'valid'],
     ['2026-12-31T23:59:59.999Z', 'valid'],
     ['2027-01-01T00:00:00Z', 'license_expired'],
-  ])('at %s it is %s', async (moment, expected) => {
+  ])('at %s with the result %s', async (instant, expected) => {
     const certificate = await certify({
       root: vendor.root,
       key: publicPart(vendor.key),
       validFrom: '2020-01-01T00:00:00Z',
       validUntil: '2030-01-01T00:00:00Z',
     });
-    const [code] = await refusal(await vendor.issue(DOCUMENT, { certificate }), { nowMs: Date.parse(moment) });
+    const [code] = await refusal(await vendor.issue(DOCUMENT, { certificate }), { nowMs: Date.parse(instant) });
     expect(code).toBe(expected);
   });
 });
 
-it('is dedicated to its three servers alone', async () => {
+it('verifyLicense: accepts a redundant license on its three servers only', async () => {
   const servers = ['site/alpha', 'site/beta', 'site/gamma'];
   const file = await vendor.issue(documentOf({ ...DRAFT, kind: 'redundant', servers }));
   expect(await refusal(file, { server: 'site/beta' })).toEqual(['valid', '']);
   expect(await refusal(file, { server: 'site/delta' })).toEqual([
     'license_wrong_server',
-    'it is dedicated to site/alpha, site/beta, site/gamma; this is site/delta',
+    'it is dedicated to site/alpha, site/beta, site/gamma; this server is site/delta',
   ]);
 });
 
-describe('a license is not for this deployment', () => {
+describe('verifyLicense: refuses a license for another deployment', () => {
   const toDeployment = () => vendor.issue(DOCUMENT, { encryptTo: { kind: 'deployment', key: vendor.deployment } });
   const withLicenseKey = () => vendor.issue(DOCUMENT, { encryptTo: { kind: 'license_key', licenseKey: LICENSE_KEY } });
   const CODE = 'license_not_for_this_deployment';
 
-  it('when it was encrypted to another one', async () => {
+  it('when it is encrypted to another deployment', async () => {
     const deploymentKeys = [await generateKey('deployment')];
     expect(await refusal(await toDeployment(), { deploymentKeys })).toEqual([
       CODE,
@@ -192,24 +195,24 @@ describe('a license is not for this deployment', () => {
     ]);
   });
 
-  it('when it was taken out of the envelope that another deployment could open', async () => {
+  it('when it was extracted from the envelope of another deployment', async () => {
     const verdict = await verifyLicense(await toDeployment(), context());
     const kept = verdict.kind === 'valid' ? verdict.file : '';
     expect(await refusal(kept)).toEqual(['valid', '']);
     expect((await refusal(kept, { deploymentKeys: [await generateKey('deployment')] }))[0]).toBe(CODE);
   });
 
-  it('when its license key is missing, or is another', async () => {
+  it('when the license key is missing or wrong', async () => {
     const file = await withLicenseKey();
     expect(await refusal(file)).toEqual([CODE, expect.stringContaining('was not given')]);
     expect(await refusal(file, { licenseKey: '00000000-0000-4000-8000-000000000000' })).toEqual([
       CODE,
-      expect.stringContaining('does not open it'),
+      expect.stringContaining('does not decrypt it'),
     ]);
     expect(await refusal(file, { licenseKey: ` ${LICENSE_KEY.toUpperCase()}\n` })).toEqual(['valid', '']);
   });
 
-  it('says nothing to whoever has not the key: neither customer nor seats nor license key', async () => {
+  it('and an encrypted file reveals neither customer nor features', async () => {
     for (const file of [await toDeployment(), await withLicenseKey()]) {
       const readable = file
         .split('\n')
@@ -224,7 +227,7 @@ describe('a license is not for this deployment', () => {
   });
 });
 
-it('no file holds its license key', async () => {
+it('issueLicense: stores only the hash of the license key', async () => {
   const file = await vendor.issue(documentOf({ ...DRAFT, licenseKey: LICENSE_KEY }));
   const readable = file
     .split('\n')
@@ -237,7 +240,7 @@ it('no file holds its license key', async () => {
   expect(readable).not.toContain(LICENSE_KEY);
 });
 
-it('is not signed with a key that its certificate is not for', async () => {
+it('issueLicense: refuses a certificate of another key', async () => {
   await expect(vendor.issue(DOCUMENT, { key: await generateKey('vendor') })).rejects.toThrow(
     /the certificate is for the key/,
   );

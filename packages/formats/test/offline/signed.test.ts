@@ -70,30 +70,30 @@ const keysOf = async (...signers: SigningKey[]) => (await createLeaseTokens(sign
 const verify = async (text: string, { signers = [ours], nonce = NONCE, nowMs = NOW_MS } = {}) =>
   verifyOfflineResponse(text, { keys: await keysOf(...signers), controlRoom: ROOM, nonce, nowMs });
 
-describe('a response is verified without a network', () => {
-  it('and says what was lent until when', async () => {
+describe('verifyOfflineResponse', () => {
+  it('returns the lent seats and their expiry', async () => {
     expect(await verify(await responseOf())).toMatchObject({
       kind: 'valid',
       leases: [{ product: 'Navigator', feature: 'chart', seats: 3, expiresAtMs: NOW_MS + 86_400_000 }],
     });
   });
 
-  it('by a key that has been retired since, while it is still published', async () => {
+  it('accepts a retired key that is still published', async () => {
     expect((await verify(await responseOf(), { signers: [key('newer'), ours] })).kind).toBe('valid');
   });
 
   it.each<[string, () => Promise<string>, Parameters<typeof verify>[1], string]>([
-    ['that somebody else signed', () => responseOf({ signer: key('theirs') }), {}, 'untrusted'],
-    ['that somebody else signed under our key’s name', () => responseOf({ signer: key('ours') }), {}, 'untrusted'],
+    ['signed with another key', () => responseOf({ signer: key('theirs') }), {}, 'untrusted'],
+    ['signed with another key under the same kid', () => responseOf({ signer: key('ours') }), {}, 'untrusted'],
     ['for another Control Room', () => responseOf({ room: OTHER_ROOM }), {}, 'of_another_control_room'],
-    ['with the lease of another Control Room in it', () => responseOf({ leaseRoom: OTHER_ROOM }), {}, 'untrusted'],
+    ['with the lease of another Control Room', () => responseOf({ leaseRoom: OTHER_ROOM }), {}, 'untrusted'],
     ['to another request', () => responseOf(), { nonce: randomUUID() }, 'of_another_request'],
-    ['whose time has passed', () => responseOf(), { nowMs: NOW_MS + 86_400_000 }, 'expired'],
-  ])('and is refused when it is one %s', async (_what, make, context, code) => {
+    ['that has expired', () => responseOf(), { nowMs: NOW_MS + 86_400_000 }, 'expired'],
+  ])('refuses a response %s', async (_what, make, context, code) => {
     expect(await verify(await make(), context)).toMatchObject({ kind: 'refused', code });
   });
 
-  it('and no letter of it can be changed', async () => {
+  it('refuses any changed character', async () => {
     const text = await responseOf();
     const at = [...text].flatMap((letter, index) =>
       /[A-Za-z0-9_-]/.test(letter) && text.lastIndexOf('\n', index) > 10 ? [index] : [],
@@ -108,7 +108,7 @@ describe('a response is verified without a network', () => {
     );
   });
 
-  it('nor its last letter, some of whose bits say nothing', async () => {
+  it('refuses a changed last character, including its unused bits', async () => {
     const text = await responseOf();
     const last = text.indexOf('\n-----END') - 1;
     for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
@@ -118,7 +118,7 @@ describe('a response is verified without a network', () => {
   });
 });
 
-it('a receipt is no response, and a response no receipt', async () => {
+it('verifyOfflineResponse and verifyOfflineReceipt: each refuses the other document', async () => {
   const receipt = await createOfflineTokens([ours]).signReceipt({
     controlRoom: ROOM,
     nonce: NONCE,
@@ -131,7 +131,7 @@ it('a receipt is no response, and a response no receipt', async () => {
   expect(await verifyOfflineReceipt(response, await keysOf(ours))).toMatchObject({ kind: 'refused' });
 });
 
-it('every request that can be made can be read again, as it was', () => {
+it('readOfflineRequest: returns any request that writeOfflineRequest wrote', () => {
   const uuid = fc.uuid().map((text) => text.toLowerCase());
   const text = fc
     .string({ minLength: 1, maxLength: 100, unit: 'grapheme' })

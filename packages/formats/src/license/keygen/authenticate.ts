@@ -10,12 +10,12 @@ import { KeygenDocument } from './resources';
 
 interface KeygenFile {
   readonly file: string;
-  /** In a file that was imported before: its license key, sealed to the deployment that keeps it. */
+  /** In a stored file: its license key, encrypted to the deployment that stores it. */
   readonly others: readonly Block[];
   readonly context: AuthenticityContext;
 }
 
-/** A Keygen license file, as an Evergrant license. The same path as our own files: signature first, then content. */
+/** Converts a Keygen license file to an Evergrant license. The signature is verified before the content is parsed. */
 export async function authenticateKeygen({ file, others, context }: KeygenFile): Promise<Authentic | Refusal> {
   const read = readContainer(file);
   if (read.kind === 'refused') return read;
@@ -27,25 +27,25 @@ export async function authenticateKeygen({ file, others, context }: KeygenFile):
   if (!content) return notOpened(licenseKey);
   const document = documentOf(content.json);
   if (document.kind === 'refused') return document;
-  const kept = await storedFile({ file, container: read.container, licenseKey, context });
-  if (typeof kept !== 'string') return kept;
-  return { ...document, kind: 'authentic', file: kept, signer: { kind: 'keygen', publicKey } };
+  const stored = await storedFile({ file, container: read.container, licenseKey, context });
+  if (typeof stored !== 'string') return stored;
+  return { ...document, kind: 'authentic', file: stored, signer: { kind: 'keygen', publicKey } };
 }
 
 function genuineSigner(container: Container, { trust }: AuthenticityContext): string | Refusal {
   if (trust.keygenPublicKeys.length === 0) {
     return refused(
       'license_unknown_key',
-      'it is a Keygen license file, and no Keygen public key is trusted here (keygenPublicKeys in the trust file)',
+      'it is a Keygen license file, but no Keygen public key is trusted here (keygenPublicKeys in the trust file)',
     );
   }
   return (
     signerOf(container, trust.keygenPublicKeys) ??
-    refused('license_tampered', 'no Keygen account that is trusted here signed it, or it was changed afterwards')
+    refused('license_tampered', 'no trusted Keygen account signed it, or it was changed afterwards')
   );
 }
 
-/** Given by whoever imports, or sealed beside the file at an earlier import. */
+/** The license key is given by the caller, or was sealed beside the file at an earlier import. */
 async function licenseKeyFor(
   others: readonly Block[],
   context: AuthenticityContext,
@@ -53,12 +53,12 @@ async function licenseKeyFor(
   const [sealed, ...more] = others;
   if (!sealed) return context.licenseKey;
   if (sealed.label !== 'EVERGRANT SEALED KEY' || more.length > 0) {
-    return refused('license_unreadable', 'something follows the license; import one license at a time');
+    return refused('license_unreadable', 'it contains more than one license; import one license at a time');
   }
   const compact = readCompact(sealed.body);
-  const whom = compact.kind === 'jwe' ? encryptedFor(compact.header) : undefined;
-  if (!whom) return refused('license_unreadable', 'the sealed license key beside it cannot be read');
-  const opened = await openEnvelope(sealed.body, whom, context);
+  const recipient = compact.kind === 'jwe' ? encryptedFor(compact.header) : undefined;
+  if (!recipient) return refused('license_unreadable', 'the sealed license key beside it cannot be read');
+  const opened = await openEnvelope(sealed.body, recipient, context);
   return opened.kind === 'opened' ? opened.content : opened;
 }
 
@@ -66,14 +66,14 @@ function notOpened(licenseKey: string | undefined): Refusal {
   const why =
     licenseKey === undefined
       ? 'which was not given (npx evergrant license import --license-key FILE)'
-      : 'and the one that was given does not open it';
+      : 'and the given key does not decrypt it';
   return refused('license_not_for_this_deployment', `it is encrypted with its license key, ${why}`);
 }
 
 function documentOf(json: unknown): (Pick<Authentic, 'document' | 'dropped'> & { kind: 'mapped' }) | Refusal {
   const source = parseAs(KeygenDocument, json);
   if (source.kind === 'invalid') {
-    return refused('license_unreadable', `it is no Keygen license: ${describeErrors(source.errors)}`, source.errors);
+    return refused('license_unreadable', `it is not a Keygen license: ${describeErrors(source.errors)}`, source.errors);
   }
   const { status, suspended } = source.value.data.attributes;
   if (suspended === true || status === 'SUSPENDED' || status === 'BANNED') {
@@ -85,27 +85,27 @@ function documentOf(json: unknown): (Pick<Authentic, 'document' | 'dropped'> & {
   const { document, dropped } = mapKeygenLicense(source.value);
   if (document.kind === 'invalid') {
     const what = describeErrors(document.errors);
-    return refused('license_unreadable', `its license cannot be taken over: ${what}`, document.errors);
+    return refused('license_unreadable', `its license cannot be converted: ${what}`, document.errors);
   }
   return { kind: 'mapped', document: document.value, dropped };
 }
 
-interface Kept {
+interface FileToStore {
   readonly file: string;
   readonly container: Container;
   readonly licenseKey: string | undefined;
   readonly context: AuthenticityContext;
 }
 
-/** An encrypted file is kept with its license key beside it, sealed to the deployment: servers read it again and again. */
-async function storedFile({ file, container, licenseKey, context }: Kept): Promise<string | Refusal> {
+/** An encrypted file is stored with its license key, sealed to the deployment, because servers decrypt it again later. */
+async function storedFile({ file, container, licenseKey, context }: FileToStore): Promise<string | Refusal> {
   const itself = armor('LICENSE FILE', file);
   if (!isEncrypted(container) || licenseKey === undefined) return itself;
   const [deployment] = context.deploymentKeys ?? [];
   if (!deployment) {
     return refused(
       'license_not_for_this_deployment',
-      'an encrypted Keygen file can only be kept by a deployment with a key of its own (deploymentKeys); or check the license out of Keygen without encryption',
+      'only a deployment with a key of its own (deploymentKeys) can store an encrypted Keygen file; alternatively check the license out of Keygen without encryption',
     );
   }
   return itself + armor('EVERGRANT SEALED KEY', await encryptToDeployment(licenseKey, deployment));

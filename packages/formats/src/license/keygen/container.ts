@@ -28,7 +28,7 @@ export function readContainer(body: string): { readonly kind: 'read'; readonly c
   if (container.kind === 'invalid') return unreadable('it is not base64 of JSON with enc, sig and alg');
   const { enc, sig, alg } = container.value;
   if (alg !== PLAIN && alg !== ENCRYPTED)
-    return unreadable(`its algorithm is "${alg}"; ${PLAIN} and ${ENCRYPTED} are known`);
+    return unreadable(`its algorithm is "${alg}"; ${PLAIN} and ${ENCRYPTED} are supported`);
   if (![sig, ...enc.split('.')].every((part) => canonical(part))) return unreadable('its parts are not base64');
   return { kind: 'read', container: container.value };
 }
@@ -37,7 +37,7 @@ export function isEncrypted({ alg }: Container): boolean {
   return alg === ENCRYPTED;
 }
 
-/** The one of the public keys (hex) that signed it. */
+/** Returns the public key (hex) that signed the container. */
 export function signerOf({ enc, sig }: Container, publicKeys: readonly string[]): string | undefined {
   return publicKeys.find((hex) => {
     const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(hex, 'hex').toString('base64url') };
@@ -46,7 +46,7 @@ export function signerOf({ enc, sig }: Container, publicKeys: readonly string[])
   });
 }
 
-/** The signed JSON; undefined when the license key does not open it. */
+/** Returns the signed JSON; undefined when the license key does not decrypt it. */
 export function contentOf(
   container: Container,
   licenseKey: string | undefined,
@@ -69,7 +69,7 @@ function decrypted(enc: string, licenseKey: string): Buffer | undefined {
   }
 }
 
-/** Base64 exactly as it is written, so that no two texts mean the same bytes. */
+/** Decodes canonical base64 only, so that two texts never encode the same bytes. */
 function canonical(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return text !== '' && bytes.toString('base64') === text ? bytes : undefined;

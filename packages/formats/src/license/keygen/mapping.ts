@@ -4,14 +4,14 @@ import type { Read } from '../parse';
 import { withDefaults } from '../with-defaults';
 import { attributesOf, includedOf, type KeygenAttributes, type KeygenDocument } from './resources';
 
-export interface Mapped {
+export interface MappedLicense {
   readonly document: Read<LicenseDocument>;
-  /** What had no counterpart, each in a sentence. */
+  /** Descriptions of the parts that have no counterpart in Evergrant. */
   readonly dropped: readonly string[];
 }
 
-/** The feature of a license that names no entitlements. */
-const FEATURE_OF_A_BARE_LICENSE = 'license';
+/** The feature name for a license without entitlements. */
+const DEFAULT_FEATURE = 'license';
 const SEATS_WHEN_UNLIMITED = 1_000_000;
 const FOREVER = '9999-12-31T23:59:59Z';
 const YEAR_SECONDS = 366 * 86_400;
@@ -24,7 +24,7 @@ const OVERDRAFT_BY_STRATEGY: Readonly<Record<string, number>> = {
   ALWAYS_ALLOW_OVERAGE: 1,
 };
 
-/** Limits and demands that Evergrant does not know; told when a license has them. */
+/** Keygen limits without a counterpart in Evergrant. They are listed when a license has them. */
 const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
   maxProcesses: 'a limit of processes a machine',
   maxUsers: 'a limit of users',
@@ -37,10 +37,10 @@ const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
 };
 
 /**
- * A Keygen license as one of kind cloud: a migration path. Each entitlement becomes a feature with as many seats as
- * the license has machines; the license key stays the license key. What has no counterpart is listed.
+ * Maps a Keygen license to a license of kind cloud, as a migration path. Each entitlement becomes a feature with as many
+ * seats as the license has machines. The license key stays the same. Parts without a counterpart are listed in `dropped`.
  */
-export function mapKeygenLicense(source: KeygenDocument): Mapped {
+export function mapKeygenLicense(source: KeygenDocument): MappedLicense {
   const { attributes, id } = source.data;
   const seats = seatsOf(source);
   const users = attributesOf(source, 'users');
@@ -49,7 +49,7 @@ export function mapKeygenLicense(source: KeygenDocument): Mapped {
   const validity = validityOf(source);
   const document = withDefaults({
     licenseId: id,
-    // Keygen does not count the files of a license; the moment of issue, in seconds, only grows.
+    // Keygen does not number the files of a license. The time of issue, in seconds, increases.
     issue: Math.floor(Date.parse(source.meta.issued) / 1000),
     customer,
     product,
@@ -61,14 +61,14 @@ export function mapKeygenLicense(source: KeygenDocument): Mapped {
   return { document, dropped: [...seatsDropped(source), ...attributesDropped(source), ...resourcesDropped(source)] };
 }
 
-/** A license without the limit is for one machine, unless it floats. */
+/** A license without a machine limit allows one machine, unless it is floating. */
 function seatsOf(source: KeygenDocument): number {
   const { maxMachines, floating } = limitsOf(source);
   if (typeof maxMachines === 'number') return maxMachines;
   return floating === true ? SEATS_WHEN_UNLIMITED : 1;
 }
 
-/** A license's own limits go before those of its policy. */
+/** The limits of the license override those of its policy. */
 function limitsOf(source: KeygenDocument): KeygenAttributes {
   const own = Object.entries(source.data.attributes).filter(([, value]) => value !== null && value !== undefined);
   return { ...attributesOf(source, 'policies'), ...Object.fromEntries(own) };
@@ -83,7 +83,7 @@ function leaseRulesOf(source: KeygenDocument, seats: number): { overdraft: numbe
 
 function featuresOf(source: KeygenDocument): string[] {
   const codes = includedOf(source, 'entitlements').flatMap(({ attributes }) => text(attributes?.code) ?? []);
-  return codes.length > 0 ? [...new Set(codes)].sort() : [FEATURE_OF_A_BARE_LICENSE];
+  return codes.length > 0 ? [...new Set(codes)].sort() : [DEFAULT_FEATURE];
 }
 
 function productOf(source: KeygenDocument): string {
@@ -91,7 +91,7 @@ function productOf(source: KeygenDocument): string {
   return text(attributesOf(source, 'products').name) ?? text(related?.data?.id) ?? 'unknown product';
 }
 
-/** A Keygen file has an end of its own, besides the license's: the nearer one counts. */
+/** Both the Keygen file and the license may expire; the earlier time counts. */
 function validityOf(source: KeygenDocument): { validFrom: string; validUntil: string } {
   const ends = [source.data.attributes.expiry, source.meta.expiry]
     .filter((end) => typeof end === 'string')
@@ -100,10 +100,10 @@ function validityOf(source: KeygenDocument): { validFrom: string; validUntil: st
   return { validFrom: inUtc(source.meta.issued), validUntil: ends[0] ?? FOREVER };
 }
 
-/** As it is written when it is no moment: the document's own check names it then. */
-function inUtc(moment: string): string {
-  const time = Date.parse(moment);
-  return Number.isNaN(time) ? moment : new Date(time).toISOString();
+/** Returns an invalid time unchanged, so that the validation of the document reports it. */
+function inUtc(time: string): string {
+  const parsed = Date.parse(time);
+  return Number.isNaN(parsed) ? time : new Date(parsed).toISOString();
 }
 
 function seatsDropped(source: KeygenDocument): string[] {
@@ -111,15 +111,15 @@ function seatsDropped(source: KeygenDocument): string[] {
   const { overageStrategy } = attributesOf(source, 'policies');
   const dropped: string[] = [];
   if (typeof maxMachines !== 'number' && floating === true) {
-    dropped.push(`machines without limit: ${SEATS_WHEN_UNLIMITED} seats stand for it`);
+    dropped.push(`unlimited machines: mapped to ${SEATS_WHEN_UNLIMITED} seats`);
   }
   if (overageStrategy === 'ALWAYS_ALLOW_OVERAGE') {
-    dropped.push('overage without limit (ALWAYS_ALLOW_OVERAGE): as many seats again may be taken as overdraft');
+    dropped.push('unlimited overage (ALWAYS_ALLOW_OVERAGE): mapped to an overdraft of as many seats again');
   } else if (typeof overageStrategy === 'string' && !(overageStrategy in OVERDRAFT_BY_STRATEGY)) {
-    dropped.push(`the overage strategy ${overageStrategy}: no overdraft`);
+    dropped.push(`the overage strategy ${overageStrategy}: mapped to no overdraft`);
   }
   if (includedOf(source, 'entitlements').length === 0) {
-    dropped.push(`the license names no entitlements: its seats are of the feature "${FEATURE_OF_A_BARE_LICENSE}"`);
+    dropped.push(`the license has no entitlements: its seats are mapped to the feature "${DEFAULT_FEATURE}"`);
   }
   return dropped;
 }
@@ -137,7 +137,7 @@ const RESOURCES_WITH_COUNTERPART = ['products', 'policies', 'entitlements', 'use
 
 function resourcesDropped({ included = [] }: KeygenDocument): string[] {
   const types = new Set(included.map(({ type }) => type).filter((type) => !RESOURCES_WITH_COUNTERPART.includes(type)));
-  return [...types].sort().map((type) => `the ${type} that the file includes`);
+  return [...types].sort().map((type) => `the included ${type}`);
 }
 
 function text(value: unknown): string | undefined {

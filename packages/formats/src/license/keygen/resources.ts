@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 
-/** The part of Keygen's JSON:API document that is understood here; the rest of it is looked at by name only. */
+/** The part of Keygen's JSON:API document that is mapped. Other parts are only listed by name. */
 const Attributes = Type.Record(Type.String(), Type.Unknown());
 const Resource = Type.Object({ id: Type.String(), type: Type.String(), attributes: Type.Optional(Attributes) });
 
@@ -12,7 +12,7 @@ export const KeygenDocument = Type.Object({
       {
         name: Type.Optional(Type.Union([Type.String(), Type.Null()], { expected: 'text or null' })),
         key: Type.Optional(Type.String({ expected: 'text' })),
-        expiry: Type.Optional(Type.Union([Type.String(), Type.Null()], { expected: 'a moment or null' })),
+        expiry: Type.Optional(Type.Union([Type.String(), Type.Null()], { expected: 'an instant or null' })),
         status: Type.Optional(Type.String({ expected: 'text' })),
         suspended: Type.Optional(Type.Boolean({ expected: 'true or false' })),
         maxMachines: Type.Optional(
@@ -26,8 +26,8 @@ export const KeygenDocument = Type.Object({
   included: Type.Optional(Type.Array(Resource, { expected: 'a list of resources' })),
   meta: Type.Object(
     {
-      issued: Type.String({ expected: 'a moment' }),
-      expiry: Type.Optional(Type.Union([Type.String(), Type.Null()], { expected: 'a moment or null' })),
+      issued: Type.String({ expected: 'an instant' }),
+      expiry: Type.Optional(Type.Union([Type.String(), Type.Null()], { expected: 'an instant or null' })),
     },
     { expected: 'an object with issued and expiry' },
   ),
