@@ -180,11 +180,11 @@ describe('a mistake is named', () => {
     const wrong = await license('issue', '--from', at('fine.json'), ...signer, '--out', at('x.license'));
     expect([wrong.code, wrong.stderr]).toEqual([
       2,
-      expect.stringContaining('must be a vendor key: this is a root key'),
+      expect.stringContaining('must be a vendor key, but it is a root key'),
     ]);
     const certify = ['--root', at('root.private.jwk'), '--valid-until', '1d', '--out', at('x.certificate')];
     const secret = await license('certify', '--key', at('vendor.private.jwk'), ...certify);
-    expect(secret.stderr).toContain('this is the private half of a key');
+    expect(secret.stderr).toContain('it is a private key');
     expect(secret.stderr).not.toContain(JSON.parse(read('vendor.private.jwk')).d);
   });
 

@@ -87,9 +87,11 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       clearTimeout(closeAll);
     });
     await controlRooms.stop();
-    const { checkpoints, controllerHistory: bringingIn } = auditing;
+    const { checkpointWriter, controllerHistoryImporter } = auditing;
     await Promise.all(
-      [role, triads, sweeper, protection, licenses, checkpoints, bringingIn].map((duty) => duty.stop()),
+      [role, triads, sweeper, protection, licenses, checkpointWriter, controllerHistoryImporter].map((duty) =>
+        duty.stop(),
+      ),
     );
     await Promise.all([certificates?.stop(), metricsLog?.stop()]);
     // A database that hangs does not say goodbye.
@@ -113,8 +115,8 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
       metricsLog?.start();
       controlRooms.start();
       certificates?.start();
-      auditing.checkpoints.start();
-      auditing.controllerHistory.start();
+      auditing.checkpointWriter.start();
+      auditing.controllerHistoryImporter.start();
       licenses.start();
       return address;
     },

@@ -17,7 +17,7 @@ const TAGS = ['audit'];
 const SECURITY = [{ bearer: [] }];
 const PROBLEMS = problemResponses('unauthenticated', 'forbidden', 'invalid_request', 'database_unreachable');
 
-/** The audit log, to read. A token that is bound to a license sees the chains of its pools alone. */
+/** Routes that read the audit log. A token that is bound to a license sees only the chains of its pools. */
 export function auditRoutes(routes: FastifyInstance, options: AuditRouteOptions): void {
   eventsRoute(routes, options);
   headsRoute(routes, options);
@@ -30,18 +30,18 @@ function eventsRoute(routes: FastifyInstance, { database, authenticate }: AuditR
     {
       schema: {
         tags: TAGS,
-        summary: 'What happened',
+        summary: 'Read audit events',
         description:
-          'By chain and seq, from the cursor on. Verify with what `/v1/audit/checkpoints` and `/.well-known/jwks.json` say.',
+          'Sorted by chain and seq, from the cursor on. Use `/v1/audit/checkpoints` and `/.well-known/jwks.json` to verify.',
         security: SECURITY,
         querystring: EventsQuery,
         response: {
           200: {
-            description: 'Events in their order',
+            description: 'Events, sorted by chain and seq',
             content: {
               'application/json': { schema: Events },
-              'application/jsonl': { schema: Type.String({ description: 'One event a line' }) },
-              'text/csv': { schema: Type.String({ description: 'For spreadsheets; formulas are made harmless' }) },
+              'application/jsonl': { schema: Type.String({ description: 'One event per line' }) },
+              'text/csv': { schema: Type.String({ description: 'For spreadsheets; formulas are escaped' }) },
             },
           },
           ...PROBLEMS,
@@ -73,9 +73,9 @@ function headsRoute(routes: FastifyInstance, options: AuditRouteOptions): void {
     {
       schema: {
         tags: TAGS,
-        summary: 'Where the log stands',
+        summary: 'Read the heads of the audit log',
         description:
-          'The newest event of each chain, signed. Read it before the events: what comes later is not in it.',
+          'The newest event of each chain, signed. Read the heads before the events: they do not cover later events.',
         security: SECURITY,
         response: { 200: Heads, ...problemResponses('unauthenticated', 'forbidden', 'database_unreachable') },
       },
@@ -103,7 +103,7 @@ function checkpointsRoute(routes: FastifyInstance, options: AuditRouteOptions): 
     {
       schema: {
         tags: TAGS,
-        summary: 'What was signed of the log and stored away from it',
+        summary: 'Read the signed checkpoints of the audit log',
         security: SECURITY,
         querystring: CheckpointsQuery,
         response: { 200: Checkpoints, ...PROBLEMS },
@@ -177,7 +177,7 @@ function cursorOf(text: string | undefined): EventFilter['after'] {
   return { chain: text.slice(0, colon), seq: Number(text.slice(colon + 1)) };
 }
 
-/** Offsets that PostgreSQL does not know are none to JavaScript. */
-function utc(moment: string | undefined): string | undefined {
-  return moment === undefined ? undefined : new Date(moment).toISOString();
+/** Normalizes to UTC, because PostgreSQL rejects some offsets that JavaScript accepts. */
+function utc(instant: string | undefined): string | undefined {
+  return instant === undefined ? undefined : new Date(instant).toISOString();
 }

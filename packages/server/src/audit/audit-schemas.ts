@@ -1,41 +1,40 @@
 import { AuditEvent } from '@evergrant/formats/audit/event';
 import { Type } from '@sinclair/typebox';
-import { feature, instant, PLAIN_TEXT, product, UUID } from '../platform/http/schemas';
+import { licenseId, nullable } from '../platform/http/fields';
+import { feature, instant, product, UUID } from '../platform/http/schemas';
 
 const EVENTS_MAX = 5_000;
-const licenseId = Type.String({ ...PLAIN_TEXT, description: 'The license' });
 const chain = Type.String({ pattern: '^(system|pool/[1-9][0-9]{0,17})$', description: '`system`, or `pool/<id>`' });
 const cursor = Type.String({
   pattern: '^(system|pool/[1-9][0-9]{0,17}):[1-9][0-9]{0,14}$',
-  description: '`nextCursor` of the page before',
+  description: '`nextCursor` of the previous page',
 });
 const limit = Type.String({ pattern: '^([1-9][0-9]{0,2}|[1-4][0-9]{3}|5000)$', description: `1 to ${EVENTS_MAX}` });
-/** What PostgreSQL and JavaScript both understand, and people mean: no leap second, no offset of a day. */
-const MOMENT =
+/** Accepts only instants that PostgreSQL and JavaScript interpret the same: no leap second, no offset beyond 14 hours. */
+const INSTANT_PATTERN =
   '^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$';
-const moment = (description: string) =>
-  Type.String({ format: 'date-time', pattern: MOMENT, description: `${description}, ISO 8601` });
+const instantParameter = (description: string) =>
+  Type.String({ format: 'date-time', pattern: INSTANT_PATTERN, description: `${description}, ISO 8601` });
 const day = (description: string) =>
   Type.String({ format: 'date', pattern: '^(19|20|21)', description: `${description}, UTC, as 2026-11-22` });
-const orNull = <T extends ReturnType<typeof Type.String>>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const EventsQuery = Type.Object({
   format: Type.Optional(
     Type.Union([Type.Literal('json'), Type.Literal('jsonl'), Type.Literal('csv')], {
-      description: 'json: a page. jsonl, csv: all there is, as a stream',
+      description: '`json` returns a page; `jsonl` and `csv` stream all events',
     }),
   ),
   chain: Type.Optional(chain),
   kind: Type.Optional(Type.String({ pattern: '^[a-z_]{1,60}$' })),
-  since: Type.Optional(moment('Only what happened then or later')),
-  until: Type.Optional(moment('Only what happened before')),
+  since: Type.Optional(instantParameter('Only events at or after this instant')),
+  until: Type.Optional(instantParameter('Only events before this instant')),
   cursor: Type.Optional(cursor),
   limit: Type.Optional(limit),
 });
 
 export const Events = Type.Object(
-  { events: Type.Array(AuditEvent), nextCursor: orNull(cursor) },
-  { description: 'By chain in the order of their names, in each by seq' },
+  { events: Type.Array(AuditEvent), nextCursor: nullable(cursor) },
+  { description: 'A page of events, sorted by chain name and seq' },
 );
 
 export const Heads = Type.Object(
@@ -43,18 +42,18 @@ export const Heads = Type.Object(
     at: instant,
     epoch: Type.Integer(),
     era: Type.Integer(),
-    writable: Type.Boolean({ description: 'False where the database follows another: its log may lag behind' }),
+    writable: Type.Boolean({ description: 'False on a follower, whose log may lag behind' }),
     heads: Type.Array(
       Type.Object({
         chain,
         seq: Type.Integer(),
         hash: Type.String(),
-        licenseId: orNull(licenseId),
-        product: orNull(product),
-        feature: orNull(feature),
-        seatsTaken: Type.Union([Type.Integer(), Type.Null()], { description: 'As the rows of the pool count them' }),
-        seatsTakenByLog: Type.Union([Type.Integer(), Type.Null()], { description: 'As the events count them' }),
-        jws: Type.String({ description: 'Signed by this server: evergrant-head+jwt' }),
+        licenseId: nullable(licenseId),
+        product: nullable(product),
+        feature: nullable(feature),
+        seatsTaken: Type.Union([Type.Integer(), Type.Null()], { description: 'Counted from the rows of the pool' }),
+        seatsTakenByLog: Type.Union([Type.Integer(), Type.Null()], { description: 'Counted from the events' }),
+        jws: Type.String({ description: 'Signed by this server; type evergrant-head+jwt' }),
       }),
     ),
   },
@@ -62,7 +61,7 @@ export const Heads = Type.Object(
 );
 
 export const CheckpointsQuery = Type.Object({
-  until: Type.Optional(moment('`asOf` of the first page: later checkpoints are left out')),
+  until: Type.Optional(instantParameter('`asOf` of the first page; later checkpoints are left out')),
   cursor: Type.Optional(cursor),
   limit: Type.Optional(limit),
 });
@@ -72,14 +71,14 @@ export const Checkpoints = Type.Object(
     checkpoints: Type.Array(
       Type.Object({
         chain,
-        number: Type.Integer({ description: 'Counts the checkpoints of a chain' }),
-        jws: Type.String({ description: 'Signed by a license server: evergrant-checkpoint+jwt' }),
+        number: Type.Integer({ description: 'The number of the checkpoint in its chain' }),
+        jws: Type.String({ description: 'Signed by a license server; type evergrant-checkpoint+jwt' }),
       }),
     ),
     asOf: instant,
-    nextCursor: orNull(cursor),
+    nextCursor: nullable(cursor),
   },
-  { description: 'By chain in the order of their names, in each by number' },
+  { description: 'A page of checkpoints, sorted by chain name and number' },
 );
 
 export const DaysQuery = Type.Object({
@@ -97,13 +96,13 @@ export const Usage = Type.Object(
       Type.Object({
         day: Type.String(),
         ...pool,
-        seats: Type.Integer({ description: 'As many as the pool has now' }),
-        seatsPeak: Type.Integer({ description: 'The most that were taken at one time' }),
-        seatsAverage: Type.Number({ description: 'Over the whole day; today, until now' }),
+        seats: Type.Integer({ description: 'Current seats of the pool' }),
+        seatsPeak: Type.Integer({ description: 'Maximum of seats taken at one time' }),
+        seatsAverage: Type.Number({ description: 'Average over the whole day; for today, until now' }),
       }),
     ),
   },
-  { description: 'How full each pool was, day by day' },
+  { description: 'Use of each pool, by day' },
 );
 
 export const Denials = Type.Object(
@@ -114,18 +113,18 @@ export const Denials = Type.Object(
       Type.Object({
         day: Type.String(),
         ...pool,
-        code: Type.String({ description: 'Of the answer' }),
+        code: Type.String({ description: 'Problem code of the answer' }),
         denials: Type.Integer(),
         seatsAsked: Type.Number(),
       }),
     ),
   },
-  { description: 'How often seats were denied, day by day' },
+  { description: 'Denied checkouts, by day' },
 );
 
 export const HoldersQuery = Type.Object({
-  at: Type.Optional(moment('The moment; now by default')),
-  cursor: Type.Optional(Type.String({ ...UUID, description: '`nextCursor` of the page before' })),
+  at: Type.Optional(instantParameter('The instant; now by default')),
+  cursor: Type.Optional(Type.String({ ...UUID, description: '`nextCursor` of the previous page' })),
   limit: Type.Optional(limit),
 });
 
@@ -138,14 +137,16 @@ export const Holders = Type.Object(
         ...pool,
         holder: Type.String(),
         seats: Type.Integer(),
-        controlRoom: orNull(Type.String()),
-        identity: orNull(Type.String()),
+        controlRoom: nullable(Type.String()),
+        identity: nullable(Type.String()),
         from: instant,
-        until: orNull(instant),
-        ended: orNull(Type.String({ description: 'The kind of the event that ended it; null: it is held still' })),
+        until: nullable(instant),
+        ended: nullable(
+          Type.String({ description: 'The kind of the event that ended the lease; null while it is held' }),
+        ),
       }),
     ),
-    nextCursor: orNull(Type.String()),
+    nextCursor: nullable(Type.String()),
   },
-  { description: 'Who held seats at a moment, in the order of the lease ids' },
+  { description: 'The leases held at an instant, sorted by lease id' },
 );

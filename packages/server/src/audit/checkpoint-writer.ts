@@ -10,9 +10,9 @@ import { type DueCheckpoint, planCheckpoints } from './core/checkpointing';
 import type { AuditLog, CheckpointStore, LogState, RememberedEvent, StoredCheckpoint } from './store';
 
 export interface CheckpointPolicy {
-  /** How often what changed is signed. */
+  /** Interval between checkpoints of changed chains. */
   readonly everyMs: number;
-  /** When nothing could be stored for so long, it is an alert. */
+  /** An alert is raised when no checkpoint was stored for this long. */
   readonly lateAfterMs: number;
 }
 
@@ -34,32 +34,33 @@ export interface CheckpointWriterOptions {
   readonly timers?: Timers | undefined;
 }
 
-/** Another server's checkpoint younger than this share of the interval is enough. */
-const ENOUGH_SHARE = 0.8;
+/** No checkpoint is due while another server's newest one is younger than this share of the interval. */
+const RECENT_SHARE = 0.8;
 
 /**
- * Signs the heads of the chains that have changed and stores them away from the database, so that a log that is cut off,
- * set back or written anew can be told from what was there. One server at a time does: whoever finds that another one
- * has been there lately waits. Before the first checkpoint of an epoch it declares what was lost with the one before; and
- * before it follows a checkpoint of an earlier epoch it looks again, for a number that is followed is taken by nobody else.
+ * Signs the heads of changed chains and stores them outside of the license database. The checkpoints make a log that was
+ * truncated, set back or rewritten detectable. A server skips its turn when another server has stored a checkpoint
+ * recently. Before the first checkpoint of an epoch, the writer declares the events that were lost with the previous
+ * epoch. It compares again before it continues a checkpoint of an earlier epoch, because the number of a continued
+ * checkpoint cannot be used a second time.
  */
 export class CheckpointWriter {
   readonly #options: CheckpointWriterOptions;
   readonly #job: BackgroundJob;
   #comparedEpoch = 0;
-  #provenMs: number;
+  #coveredAtMs: number;
   #late = false;
   #setBack: ReadonlySet<string> = new Set();
 
   constructor(options: CheckpointWriterOptions) {
     this.#options = options;
-    this.#provenMs = options.clock.nowMs();
+    this.#coveredAtMs = options.clock.nowMs();
     const { policy, log, metrics, timers } = options;
     this.#job = new BackgroundJob({
       name: 'checkpoints',
       everyMs: policy.everyMs,
       step: () => this.#step(),
-      failureMessage: 'no checkpoint of the audit log could be stored',
+      failureMessage: 'no checkpoint of the audit log could be stored; the next attempt follows',
       retryableLevel: 'warn',
       log,
       metrics,
@@ -79,43 +80,43 @@ export class CheckpointWriter {
     const { role, region, clock, store } = this.#options;
     const verdict = role.verdict();
     if (verdict.kind !== 'granting') {
-      this.#provenMs = clock.nowMs();
+      this.#coveredAtMs = clock.nowMs();
       return;
     }
     const expected = { epoch: verdict.epoch, region };
     try {
       if (this.#comparedEpoch !== expected.epoch) {
-        if (!(await this.#declareLosses(await store.newestBefore(expected.epoch), expected))) return;
+        if (!(await this.#declareLostEvents(await store.newestBefore(expected.epoch), expected))) return;
         this.#comparedEpoch = expected.epoch;
       }
-      if (await this.#checkpoint(expected)) this.#provenMs = clock.nowMs();
+      if (await this.#checkpoint(expected)) this.#coveredAtMs = clock.nowMs();
     } finally {
-      this.#tellWhenLate();
+      this.#reportLateness();
     }
   }
 
-  /** False when another epoch has begun meanwhile. */
-  async #declareLosses(inherited: readonly StoredCheckpoint[], expected: ExpectedEpoch): Promise<boolean> {
+  /** Resolves to false when another epoch has started in between. */
+  async #declareLostEvents(inherited: readonly StoredCheckpoint[], expected: ExpectedEpoch): Promise<boolean> {
     const { audit, log, server } = this.#options;
     if (inherited.length === 0) return true;
-    const remembered = await this.#believed(inherited);
+    const remembered = await this.#verified(inherited);
     for (const lost of await audit.missingOf(remembered)) {
       const outcome = await audit.declareGap(lost, expected);
       if (outcome.kind !== 'done') return false;
       const { chain, epoch, seq } = lost;
       if (outcome.result === 'declared') {
-        const announce = `${server} declares audit events of ${chain} up to ${seq} in epoch ${epoch} as lost with a region`;
+        const announce = `${server} declared audit events of ${chain} up to ${seq} in epoch ${epoch} as lost with a region`;
         log.warn({ announce, audit: 'audit_gap', chain, epoch, seq });
       } else if (outcome.result === 'contradicted') {
-        const text = `the audit log has another event ${seq} of ${chain} than a checkpoint of epoch ${epoch} says: verify it`;
+        const text = `event ${seq} of ${chain} in the audit log differs from a checkpoint of epoch ${epoch}; verify the log`;
         log.error({ alert: 'audit-contradicted', chain, epoch, seq }, text);
       }
     }
     return true;
   }
 
-  /** Only what our own keys signed is evidence of a loss. */
-  async #believed(checkpoints: readonly StoredCheckpoint[]): Promise<RememberedEvent[]> {
+  /** Only checkpoints with a valid signature of this deployment prove a loss. */
+  async #verified(checkpoints: readonly StoredCheckpoint[]): Promise<RememberedEvent[]> {
     const remembered: RememberedEvent[] = [];
     for (const { jws } of checkpoints) {
       const statement = await this.#options.readStatement(jws);
@@ -126,25 +127,25 @@ export class CheckpointWriter {
     return remembered;
   }
 
-  /** True when everything is covered that there was. */
+  /** Resolves to true when checkpoints cover every event. */
   async #checkpoint(expected: ExpectedEpoch): Promise<boolean> {
     const { audit, store, policy } = this.#options;
     let state = await audit.state();
     const { checkpoints, idleMs } = await store.newest(state.heads.map(({ chain }) => chain));
     let plan = planCheckpoints(state.heads, checkpoints, expected.epoch);
     if (plan.setBack.length > 0) {
-      // Another server may have signed more since the log was looked at: what is shorter after that is set back.
+      // Another server may have signed newer events after the log was read. Only a chain that is still shorter is set back.
       state = await audit.state();
       plan = planCheckpoints(state.heads, checkpoints, expected.epoch);
     }
     const { due, setBack } = plan;
-    this.#tellSetBack(setBack.map(({ head }) => head.chain));
+    this.#reportSetBack(setBack.map(({ head }) => head.chain));
     if (due.length === 0) return true;
-    // Another server has been here; its next round, or ours, covers the rest.
-    if (idleMs < policy.everyMs * ENOUGH_SHARE) return true;
-    // A server of an earlier epoch may have stored one since the losses were declared: its last word was on its way.
+    // Another server has stored checkpoints recently. The next run of either server covers the rest.
+    if (idleMs < policy.everyMs * RECENT_SHARE) return true;
+    // A server of an earlier epoch may have stored a delayed checkpoint after the lost events were declared.
     const inherited = due.flatMap(({ follows }) => (follows && follows.epoch < expected.epoch ? follows : []));
-    if (!(await this.#declareLosses(inherited, expected))) return false;
+    if (!(await this.#declareLostEvents(inherited, expected))) return false;
     const signed = await Promise.all(due.map((one) => this.#sign(one, state, expected)));
     return (await store.add(signed, expected)) > 0;
   }
@@ -161,19 +162,19 @@ export class CheckpointWriter {
     return { chain, number, epoch, seq, jws };
   }
 
-  #tellSetBack(chains: readonly string[]): void {
+  #reportSetBack(chains: readonly string[]): void {
     const { log } = this.#options;
     for (const chain of chains) {
       if (this.#setBack.has(chain)) continue;
-      const text = `${chain} of the audit log is shorter than a checkpoint of this epoch says: it was cut off or set back`;
+      const text = `chain ${chain} of the audit log ends before a checkpoint of this epoch; it was truncated or set back`;
       log.error({ alert: 'audit-set-back', chain }, text);
     }
     this.#setBack = new Set(chains);
   }
 
-  #tellWhenLate(): void {
+  #reportLateness(): void {
     const { clock, policy, metrics, log } = this.#options;
-    const unprovenMs = clock.nowMs() - this.#provenMs;
+    const unprovenMs = clock.nowMs() - this.#coveredAtMs;
     metrics.auditUnproven.set(unprovenMs / 1000);
     const late = unprovenMs > policy.lateAfterMs;
     if (late && !this.#late) {

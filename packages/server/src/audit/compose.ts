@@ -16,26 +16,26 @@ type Shared = Omit<CheckpointWriterOptions, 'policy' | 'store' | 'audit' | 'sign
   readonly controllerHistory: ControllerHistory;
 };
 
-export interface Auditing {
+export interface AuditServices {
   readonly signer: StatementSigner;
-  readonly checkpoints: CheckpointWriter;
-  readonly controllerHistory: ControllerHistoryImporter;
+  readonly checkpointWriter: CheckpointWriter;
+  readonly controllerHistoryImporter: ControllerHistoryImporter;
 }
 
 /**
- * What a server does about the audit log, which the database itself writes: it signs where the log stands, and brings in
- * what happened outside the database.
+ * The database writes the audit log itself. A server signs checkpoints of it and imports the failover controller's
+ * history, which happens outside of the database.
  */
 export async function createAuditing(
   { signingKeys, checkpointEveryMs: everyMs }: Pick<ServerEnvironment, 'signingKeys' | 'checkpointEveryMs'>,
   { checkpointStore: store, controllerHistory: history, leaseTokens, ...shared }: Shared,
-): Promise<Auditing> {
+): Promise<AuditServices> {
   const signer = await createStatementSigner(signingKeys);
   const readStatement = await createStatementReader(leaseTokens.jwks);
   const policy = { ...CHECKPOINT_POLICY, everyMs };
   return {
     signer,
-    checkpoints: new CheckpointWriter({ ...shared, policy, store, signer, readStatement }),
-    controllerHistory: new ControllerHistoryImporter({ ...shared, everyMs, history }),
+    checkpointWriter: new CheckpointWriter({ ...shared, policy, store, signer, readStatement }),
+    controllerHistoryImporter: new ControllerHistoryImporter({ ...shared, everyMs, history }),
   };
 }

@@ -14,11 +14,12 @@ export interface ControllerHistoryImporterOptions {
   readonly log: Logger;
 }
 
-const ENTRIES_AT_ONCE = 200;
+const BATCH_SIZE = 200;
 
 /**
- * Brings what the failover controller and its operators did from the authority store into the audit log. Every server that
- * grants does: the log takes each entry once. What is lost with a region is brought into the log of the next one again.
+ * Imports the history of the failover controller and its operators from the authority store into the audit log. Every
+ * granting server does so, and the log stores each entry once. Entries that are lost with a region are imported again into
+ * the log of the next active region.
  */
 export class ControllerHistoryImporter {
   readonly #options: ControllerHistoryImporterOptions;
@@ -49,10 +50,10 @@ export class ControllerHistoryImporter {
 
   async #import(epoch: number): Promise<void> {
     const { region, audit, history } = this.#options;
-    const entries = await history.after(await audit.newestControllerEntry(), ENTRIES_AT_ONCE);
+    const entries = await history.after(await audit.newestControllerEntry(), BATCH_SIZE);
     if (entries.length === 0) return;
     const added = await audit.addControllerEntries(entries, { epoch, region });
-    // There may be more; after a change of epoch the next round finds out who is asked.
+    // There may be more entries. If the epoch has changed, the next run checks the role again.
     if (added.kind === 'done') this.#job.kick();
   }
 }

@@ -10,15 +10,15 @@ export interface EventFilter {
   readonly until?: string | undefined;
   /** Only chains of pools of this license. */
   readonly licenseId?: string | undefined;
-  /** Only what comes after this event. */
+  /** Only events after this one. */
   readonly after?: { readonly chain: string; readonly seq: number } | undefined;
 }
 
 const SECTION_EVENTS = 2_000;
 
 /**
- * The events of the log as it stood when the reading began: by chain in the order of their names, in each by seq. Read in
- * short sections, so that neither memory nor any transaction grows with the log.
+ * Yields the events that exist at the start of the call, sorted by chain name and seq. It reads short sections, so that
+ * neither memory nor a transaction grows with the log.
  */
 export async function* readEvents(audit: AuditLog, filter: EventFilter): AsyncGenerator<AuditEvent> {
   const { since, until, kind, after } = filter;

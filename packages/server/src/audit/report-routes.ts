@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
 const DAYS_DEFAULT = 30;
 const DAYS_MAX = 3_660;
 
-/** What a vendor asks of the audit log. A token that is bound to a license sees its own pools alone. */
+/** Routes for reports from the audit log. A token that is bound to a license sees only the pools of that license. */
 export function reportRoutes(routes: FastifyInstance, options: ReportRouteOptions): void {
   usageRoute(routes, options);
   denialsRoute(routes, options);
@@ -29,9 +29,9 @@ function usageRoute(routes: FastifyInstance, { database, authenticate }: ReportR
     {
       schema: {
         tags: TAGS,
-        summary: 'Peak and average use, by pool and day',
+        summary: 'Report peak and average use, by pool and day',
         description:
-          'A pool appears from its first event on; days on which nothing happened are as full as they began.',
+          'A pool appears from its first event on. On a day without events, use is the same as at its start.',
         security: SECURITY,
         querystring: DaysQuery,
         response: { 200: Usage, ...PROBLEMS },
@@ -40,7 +40,7 @@ function usageRoute(routes: FastifyInstance, { database, authenticate }: ReportR
     },
     async (request, reply) => {
       const range = daysOf(request.query);
-      if (range.kind === 'refused') return sendRefused(reply, range);
+      if (range.kind === 'invalid') return sendInvalidField(reply, range);
       const { since, until } = range;
       return { since, until, usage: await database.audit.usage({ since, until, licenseId: request.caller.licenseId }) };
     },
@@ -53,7 +53,7 @@ function denialsRoute(routes: FastifyInstance, { database, authenticate }: Repor
     {
       schema: {
         tags: TAGS,
-        summary: 'Denied checkouts, by pool, day and code',
+        summary: 'Report denied checkouts, by pool, day and code',
         security: SECURITY,
         querystring: DaysQuery,
         response: { 200: Denials, ...PROBLEMS },
@@ -62,7 +62,7 @@ function denialsRoute(routes: FastifyInstance, { database, authenticate }: Repor
     },
     async (request, reply) => {
       const range = daysOf(request.query);
-      if (range.kind === 'refused') return sendRefused(reply, range);
+      if (range.kind === 'invalid') return sendInvalidField(reply, range);
       const { since, until } = range;
       const { licenseId } = request.caller;
       return { since, until, denials: await database.audit.denials({ since, until, licenseId }) };
@@ -76,7 +76,7 @@ function holdersRoute(routes: FastifyInstance, { database, authenticate }: Repor
     {
       schema: {
         tags: TAGS,
-        summary: 'Who held what at a moment',
+        summary: 'Report the leases held at an instant',
         security: SECURITY,
         querystring: HoldersQuery,
         response: { 200: Holders, ...PROBLEMS },
@@ -89,7 +89,7 @@ function holdersRoute(routes: FastifyInstance, { database, authenticate }: Repor
       const state = await database.audit.state();
       const at = request.query.at === undefined ? state.at : new Date(request.query.at).toISOString();
       if (Date.parse(at) > Date.parse(state.at)) {
-        return sendRefused(reply, { field: 'at', detail: 'lies in the future, which nobody can tell' });
+        return sendInvalidField(reply, { field: 'at', detail: 'must not be in the future' });
       }
       const { licenseId } = request.caller;
       const holders = await database.audit.holders({ at, licenseId, after: cursor, limit });
@@ -100,15 +100,15 @@ function holdersRoute(routes: FastifyInstance, { database, authenticate }: Repor
 
 type RangeVerdict =
   | ({ readonly kind: 'days' } & Pick<DayRange, 'since' | 'until'>)
-  | { readonly kind: 'refused'; readonly field: string; readonly detail: string };
+  | { readonly kind: 'invalid'; readonly field: string; readonly detail: string };
 
 function daysOf(query: Static<typeof DaysQuery>): RangeVerdict {
   const until = query.until ?? dayOf(Date.now());
   const since = query.since ?? dayOf(Date.parse(until) - (DAYS_DEFAULT - 1) * DAY_MS);
   const days = (Date.parse(until) - Date.parse(since)) / DAY_MS + 1;
-  if (days < 1) return { kind: 'refused', field: 'since', detail: `must not be after until, ${until}` };
+  if (days < 1) return { kind: 'invalid', field: 'since', detail: `must not be after until, ${until}` };
   if (days > DAYS_MAX)
-    return { kind: 'refused', field: 'since', detail: `must not be more than ${DAYS_MAX} days before ${until}` };
+    return { kind: 'invalid', field: 'since', detail: `must not be more than ${DAYS_MAX} days before ${until}` };
   return { kind: 'days', since, until };
 }
 
@@ -116,7 +116,7 @@ function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
-function sendRefused(reply: FastifyReply, { field, detail }: { field: string; detail: string }): FastifyReply {
+function sendInvalidField(reply: FastifyReply, { field, detail }: { field: string; detail: string }): FastifyReply {
   return sendProblem(reply, 'invalid_request', {
     detail: `${field} ${detail}`,
     members: { field, errors: [{ field, detail }] },

@@ -1,16 +1,12 @@
-/**
- * The audit log and its checkpoints, as the duties and the HTTP side need them. Like every port: expected outcomes are
- * return values, and a call may reject with `DatabaseFailure`.
- */
 import type { AuditEvent } from '@evergrant/formats/audit/event';
 import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 
-/** Where a chain stands. The books of a pool: seats taken by its events, and by its rows. */
+/** The newest event of a chain. For the chain of a pool, also the seats taken by its rows and by its events. */
 export interface ChainHead {
   readonly chain: string;
   readonly seq: number;
   readonly hash: string;
-  /** Undefined for the chain `system`, and where the pool is gone. */
+  /** Undefined for the chain `system`, and when the pool was removed. */
   readonly pool:
     | {
         readonly licenseId: string;
@@ -27,15 +23,15 @@ export interface LogState {
   readonly at: string;
   /** The newest epoch that was opened; 0 before the first. */
   readonly epoch: number;
-  /** How often the database that the log is in was promoted, and one. */
+  /** Number of promotions of this database, plus one. */
   readonly era: number;
-  /** False where the database follows another one: its log may lag behind. */
+  /** False on a follower, whose log may lag behind. */
   readonly writable: boolean;
-  /** In the order of their names; chains without any event are left out. */
+  /** Sorted by chain name; chains without events are left out. */
   readonly heads: readonly ChainHead[];
 }
 
-/** Part of one chain, and what is wanted of it. */
+/** A section of one chain, with filters. */
 export interface ChainSection {
   readonly chain: string;
   /** Only events after this one. */
@@ -49,7 +45,7 @@ export interface ChainSection {
   readonly until?: string | undefined;
 }
 
-/** What a checkpoint of an earlier epoch says of an event that may be lost. */
+/** An event that a checkpoint of an earlier epoch covers, and that may be lost. */
 export interface RememberedEvent {
   readonly chain: string;
   readonly epoch: number;
@@ -60,15 +56,15 @@ export interface RememberedEvent {
 }
 
 /**
- * - `complete`: the event is there.
- * - `declared`: it is lost, and the log says so now; `declared_before`: it did already.
- * - `contradicted`: another event of that epoch stands in its place, which is no loss.
+ * - `complete`: the event is present.
+ * - `declared`: the event is lost, and the log now declares it; `declared_before`: the log declared it earlier.
+ * - `contradicted`: the log has a different event of that epoch in its place, which is not a loss.
  */
 export type GapVerdict = 'complete' | 'declared' | 'declared_before' | 'contradicted';
 
-/** Days are UTC; both ends belong to the range. */
+/** Days in UTC; the range includes both ends. */
 export interface DayRange {
-  /** As 2026-11-22. */
+  /** Such as 2026-11-22. */
   readonly since: string;
   readonly until: string;
   /** Only pools of this license. */
@@ -84,10 +80,10 @@ interface PoolName {
 
 export interface DayOfUse extends PoolName {
   readonly day: string;
-  /** Seats as the pool has them today. */
+  /** Current seats of the pool. */
   readonly seats: number;
   readonly seatsPeak: number;
-  /** Over the whole day; today, until now. */
+  /** Average over the whole day; for today, until now. */
   readonly seatsAverage: number;
 }
 
@@ -102,12 +98,12 @@ export interface HolderFilter {
   /** ISO 8601. */
   readonly at: string;
   readonly licenseId?: string | undefined;
-  /** Only leases whose id comes after this one. */
+  /** Only leases whose id sorts after this one. */
   readonly after?: string | undefined;
   readonly limit: number;
 }
 
-/** What the failover controller or its operators did, as the authority store has it. */
+/** An action of the failover controller or its operators, from the authority store. */
 export interface ControllerEntry {
   /** Counts from 1. */
   readonly id: number;
@@ -117,7 +113,7 @@ export interface ControllerEntry {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-/** Who held seats at a moment, since when and until when. */
+/** A lease held at an instant, with its start and end. */
 export interface Holding extends PoolName {
   readonly leaseId: string;
   readonly holder: string;
@@ -125,39 +121,40 @@ export interface Holding extends PoolName {
   readonly controlRoom: string | null;
   readonly identity: string | null;
   readonly from: string;
-  /** Null: it is held still. */
+  /** Null while the lease is held. */
   readonly until: string | null;
-  /** The kind of the event that ended it. */
+  /** The kind of the event that ended the lease. */
   readonly ended: string | null;
 }
 
+/** The audit log in the license database. Each call may reject with `DatabaseFailure`. */
 export interface AuditLog {
-  /** As of one moment. */
+  /** Returns the heads of all chains, read at one instant. */
   state(): Promise<LogState>;
-  /** Where to begin and to end in each chain to meet what happened in a time. */
+  /** Returns, per chain, the range of numbers that contains every event of a period. */
   bounds(time: {
     since: string | undefined;
     until: string | undefined;
   }): Promise<Map<string, { first: number; last: number }>>;
-  /** The events of a section, in their order. A section is as long as its numbers say: keep it short. */
+  /** Returns the events of a section, sorted by number. The caller keeps sections short. */
   readSection(section: ChainSection): Promise<AuditEvent[]>;
-  /** Those of the remembered events that this log does not have as they are remembered. */
+  /** Returns the remembered events that are missing or different in this log. */
   missingOf(remembered: readonly RememberedEvent[]): Promise<readonly RememberedEvent[]>;
-  /** Says in the log that an event is lost, if it is. */
+  /** Declares in the log that an event is lost, if it is. */
   declareGap(lost: RememberedEvent, expected: ExpectedEpoch): Promise<InEpoch<GapVerdict>>;
-  /** Number of the newest entry of the controller's history that the log has; 0: none. */
+  /** Returns the id of the newest controller entry in the log; 0 when there is none. */
   newestControllerEntry(): Promise<number>;
-  /** Adds those of the entries that the log does not have yet, in the order of their numbers. Resolves to how many. */
+  /** Adds the entries that the log does not have yet, sorted by id. Resolves to their number. */
   addControllerEntries(entries: readonly ControllerEntry[], expected: ExpectedEpoch): Promise<InEpoch<number>>;
   usage(range: DayRange): Promise<DayOfUse[]>;
   denials(range: DayRange): Promise<DayOfDenials[]>;
-  /** In the order of the lease ids. */
+  /** Sorted by lease id. */
   holders(filter: HolderFilter): Promise<Holding[]>;
 }
 
 export interface StoredCheckpoint {
   readonly chain: string;
-  /** Counts the checkpoints of a chain, from 1. */
+  /** The number of the checkpoint in its chain, from 1. */
   readonly number: number;
   readonly epoch: number;
   readonly seq: number;
@@ -166,38 +163,38 @@ export interface StoredCheckpoint {
 
 export interface CheckpointPage {
   readonly checkpoints: readonly { readonly chain: string; readonly number: number; readonly jws: string }[];
-  /** The store's clock when it was read, ISO 8601. */
+  /** The store's clock at the time of the read, ISO 8601. */
   readonly asOf: string;
 }
 
 export interface CheckpointFilter {
-  /** Only chains that are named here; undefined: all. */
+  /** Only these chains; undefined selects all. */
   readonly chains?: readonly string[] | undefined;
   readonly after?: { readonly chain: string; readonly number: number } | undefined;
-  /** Only what was stored until then, by the store's clock. */
+  /** Only checkpoints stored until then, by the store's clock. */
   readonly until?: string | undefined;
   readonly limit: number;
 }
 
-/** Checkpoints, kept where the loss of a region cannot reach them. They are added and never changed. */
+/** Append-only store of checkpoints in the authority store, which survives the loss of a region. */
 export interface CheckpointStore {
-  /** The newest checkpoint of each of the chains, and how long ago anything was stored. */
+  /** Returns the newest checkpoint of each chain, and the time since any checkpoint was stored. */
   newest(chains: readonly string[]): Promise<{ checkpoints: readonly StoredCheckpoint[]; idleMs: number }>;
-  /** The newest checkpoint of each chain in each epoch before this one. */
+  /** Returns the newest checkpoint of each chain in each earlier epoch. */
   newestBefore(epoch: number): Promise<readonly StoredCheckpoint[]>;
   /**
-   * Stores what the region that holds the epoch has signed. The store refuses any other region, and a number that is
-   * taken. Resolves to how many it took.
+   * Stores checkpoints of the region that holds the epoch. The store rejects any other region, and a number that is already
+   * used. Resolves to the number of stored checkpoints.
    */
   add(checkpoints: readonly StoredCheckpoint[], expected: ExpectedEpoch): Promise<number>;
-  /** By chain, in each by number. */
+  /** Sorted by chain, then by number. */
   read(filter: CheckpointFilter): Promise<CheckpointPage>;
   close(): Promise<void>;
 }
 
-/** The failover controller's history, in the authority store. It is only added to. */
+/** The failover controller's append-only history in the authority store. */
 export interface ControllerHistory {
-  /** The entries that follow this one, oldest first; none is left out that is older than the last of them. */
+  /** Returns the entries after this id, oldest first and without gaps. */
   after(id: number, limit: number): Promise<readonly ControllerEntry[]>;
   close(): Promise<void>;
 }

@@ -257,13 +257,13 @@ describe('a return', () => {
 
 describe('a file', () => {
   it.each<[string, (request: OfflineRequest) => string, RegExp]>([
-    ['that is none', () => 'hello', /not whole/],
+    ['that is none', () => 'hello', /is damaged/],
     [
       'that is empty of all but its armor',
       () => '-----BEGIN EVERGRANT OFFLINE REQUEST-----\n-----END EVERGRANT OFFLINE REQUEST-----\n',
-      /not whole/,
+      /is damaged/,
     ],
-    ['that was cut off', (request) => writeOfflineRequest(request).split('\n').slice(0, 3).join('\n'), /cut off/],
+    ['that was cut off', (request) => writeOfflineRequest(request).split('\n').slice(0, 3).join('\n'), /truncated/],
     ['of which a letter was changed', (request) => writeOfflineRequest(request).replace(/^e/m, 'f'), /checksum/],
     ['of another kind', (request) => returnOf(request, 'ab'.repeat(32)), /"evergrant offline return"/],
     [

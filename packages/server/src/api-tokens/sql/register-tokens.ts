@@ -8,7 +8,7 @@ export interface TokenFileEntry {
   readonly scopes: readonly Scope[];
 }
 
-/** Registers tokens by name; only their hashes are stored. A token of the same name is replaced. */
+/** Stores the hashes of tokens by name. A token of the same name is replaced. */
 export async function registerTokens(client: Client, tokens: readonly TokenFileEntry[]): Promise<void> {
   for (const { name, token, scopes } of tokens) {
     await client.query(

@@ -3,9 +3,9 @@ import type { Client } from 'pg';
 import type { TokenFileEntry } from './register-tokens';
 
 export interface TokenFileOutcome {
-  /** Came from the file before and are not in it any more. */
+  /** Tokens that were in the file before and no longer are. */
   readonly revoked: readonly string[];
-  /** Are in the file, but an administrator revoked them: the file does not bring them back. */
+  /** Tokens in the file that an administrator revoked. The file does not restore them. */
   readonly stayRevoked: readonly string[];
 }
 
@@ -13,8 +13,8 @@ const SOURCE = 'token-file';
 const ABSENT = 'absent from the token file';
 
 /**
- * A token of the same name is replaced, and works again; the very token that an administrator revoked stays revoked.
- * Tokens without a maker are from before makers were written down, when there was only the file.
+ * Replaces a token of the same name, which then is valid again. A token that an administrator revoked stays revoked unless
+ * its hash changes. Tokens without `created_by` predate that column, when only the file created tokens.
  */
 const REGISTER = `
 insert into api_token (name, token_sha256, scopes, created_by) values ($1, $2, $3, '${SOURCE}')
@@ -35,8 +35,8 @@ where coalesce(created_by, '${SOURCE}') = '${SOURCE}' and revoked_at is null and
 returning name`;
 
 /**
- * Makes the tokens that come from the file match it; only their hashes are stored. Those that administrators and
- * Control Rooms made are left alone. Throws, with nothing changed, when names are taken by such tokens.
+ * Synchronizes the tokens of the file with the database, which stores only their hashes. Tokens that administrators or
+ * Control Rooms created stay unchanged. Throws, without any change, when one of them has a name from the file.
  */
 export async function registerTokenFile(client: Client, tokens: readonly TokenFileEntry[]): Promise<TokenFileOutcome> {
   await client.query('begin');
@@ -45,7 +45,9 @@ export async function registerTokenFile(client: Client, tokens: readonly TokenFi
     const { stayRevoked, taken } = await register(client, tokens);
     if (taken.length > 0) {
       const names = taken.map((name) => `"${name}"`).join(', ');
-      throw new Error(`the token file uses names of tokens that an administrator made: ${names}. Choose other names`);
+      throw new Error(
+        `the token file uses names of tokens that an administrator created: ${names}. Choose other names`,
+      );
     }
     const revoked = await client.query<{ name: string }>(REVOKE_ABSENT, [tokens.map(({ name }) => name)]);
     await client.query('commit');

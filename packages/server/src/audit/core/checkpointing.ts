@@ -1,4 +1,4 @@
-/** Which chains need a checkpoint: the heads of the log against the newest checkpoints in the store. Pure. */
+/** Compares the heads of the log with the newest checkpoints in the store. */
 
 export interface Head {
   readonly chain: string;
@@ -17,15 +17,15 @@ export interface NewestCheckpoint {
 export interface DueCheckpoint {
   readonly head: Head;
   readonly number: number;
-  /** The checkpoint that it follows; undefined for the first of a chain. */
+  /** The previous checkpoint of the chain; undefined for the first one. */
   readonly follows: NewestCheckpoint | undefined;
 }
 
 export interface CheckpointPlan {
   readonly due: readonly DueCheckpoint[];
   /**
-   * Chains that are shorter than a checkpoint of this very epoch says. Nothing is signed for them: a checkpoint of less
-   * would speak for whoever set them back.
+   * Chains that end before a checkpoint of the same epoch. No checkpoint is signed for them, because a shorter checkpoint
+   * would confirm the manipulated chain.
    */
   readonly setBack: readonly { readonly head: Head; readonly checkpoint: NewestCheckpoint }[];
 }
@@ -40,7 +40,7 @@ export function planCheckpoints(
   const setBack: { head: Head; checkpoint: NewestCheckpoint }[] = [];
   for (const head of heads) {
     const follows = byChain.get(head.chain);
-    // Whoever holds a later epoch signs; the log that is seen here is that of a region which has lost its own.
+    // A later epoch exists, so this region has lost its epoch and must not sign.
     if (follows && follows.epoch > epoch) continue;
     if (follows?.epoch === epoch && follows.seq > head.seq) setBack.push({ head, checkpoint: follows });
     else if (follows?.seq !== head.seq || follows.epoch < epoch) {

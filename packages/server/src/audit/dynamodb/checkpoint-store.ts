@@ -27,8 +27,8 @@ const LAST_STORED = { pk: text(NEWEST), sk: text('#last-stored') };
 
 const placed = (chain: string, value: number): string => `${chain}#${String(value).padStart(15, '0')}`;
 
-/** Queries that are under way at one time. */
-const AT_ONCE_MAX = 25;
+/** Maximum number of concurrent queries. */
+const CONCURRENT_QUERIES_MAX = 25;
 
 interface Range {
   readonly from: string;
@@ -40,7 +40,7 @@ interface Section extends Range {
   readonly newestFirst?: boolean;
 }
 
-/** Before and after every name of a chain. */
+/** Bounds that sort before and after every chain name. */
 const EVERY_CHAIN: Range = { from: '\u0001', to: '\uffff' };
 
 const rangeOf = (chain: string): Range => ({ from: `${chain}#`, to: endOf(chain) });
@@ -48,8 +48,8 @@ const endOf = (chain: string): string => `${chain}#~`;
 const latest = (left: string, right: string): string => (left > right ? left : right);
 
 /**
- * Checkpoints in the authority table, as a port. The table has no transactions: the epoch is looked up in the latest
- * version right before, and what a region stores in the moment in which it loses its epoch is signed in that epoch.
+ * Checkpoints in the authority table. The table has no transactions, so `add` reads the epoch consistently right before
+ * it writes. A checkpoint that a region stores while it loses its epoch is still signed in that epoch.
  */
 export class DynamoCheckpointStore implements CheckpointStore {
   readonly #client: DynamoDBClient;
@@ -63,8 +63,8 @@ export class DynamoCheckpointStore implements CheckpointStore {
   async newest(chains: readonly string[]): Promise<{ checkpoints: readonly StoredCheckpoint[]; idleMs: number }> {
     const last = await this.#item(LAST_STORED);
     const found: StoredCheckpoint[][] = [];
-    for (let first = 0; first < chains.length; first += AT_ONCE_MAX) {
-      const some = chains.slice(first, first + AT_ONCE_MAX);
+    for (let first = 0; first < chains.length; first += CONCURRENT_QUERIES_MAX) {
+      const some = chains.slice(first, first + CONCURRENT_QUERIES_MAX);
       found.push(...(await Promise.all(some.map((chain) => this.#newestOf(chain)))));
     }
     const storedAtMs = numberOf(last, 'storedAtMs');
@@ -143,10 +143,10 @@ export class DynamoCheckpointStore implements CheckpointStore {
 
   async #item(key: Item): Promise<Item | undefined> {
     const get = new GetItemCommand({ TableName: this.#table, Key: { ...key }, ConsistentRead: true });
-    return (await asked(this.#client.send(get))).Item;
+    return (await sendRequest(this.#client.send(get))).Item;
   }
 
-  /** One page of the checkpoints between two places, both ends included. */
+  /** Reads one page of checkpoints between two sort keys, both included. */
   async #section({ from, to, limit, newestFirst = false }: Section): Promise<{ items: Item[]; isLast: boolean }> {
     const query = new QueryCommand({
       TableName: this.#table,
@@ -156,11 +156,11 @@ export class DynamoCheckpointStore implements CheckpointStore {
       ScanIndexForward: !newestFirst,
       Limit: limit,
     });
-    const { Items: items = [], LastEvaluatedKey: more } = await asked(this.#client.send(query));
+    const { Items: items = [], LastEvaluatedKey: more } = await sendRequest(this.#client.send(query));
     return { items, isLast: more === undefined };
   }
 
-  /** One for each chain and epoch: as many as there were pools and failovers. */
+  /** Reads the newest checkpoint of each chain and epoch. Their number grows only with pools and failovers. */
   async #newestOfAll(): Promise<Item[]> {
     const query: QueryCommandInput = {
       TableName: this.#table,
@@ -170,13 +170,13 @@ export class DynamoCheckpointStore implements CheckpointStore {
     };
     const items: Item[] = [];
     const pages = paginateQuery({ client: this.#client }, query)[Symbol.asyncIterator]();
-    for (let page = await asked(pages.next()); page.done !== true; page = await asked(pages.next())) {
+    for (let page = await sendRequest(pages.next()); page.done !== true; page = await sendRequest(pages.next())) {
       items.push(...(page.value.Items ?? []));
     }
     return items;
   }
 
-  /** False: the condition did not hold. */
+  /** Resolves to false when the condition was not met. */
   async #putIf(condition: string | undefined, item: Item, place?: number): Promise<boolean> {
     const put = new PutItemCommand({
       TableName: this.#table,
@@ -190,7 +190,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
           }),
     });
     try {
-      await asked(this.#client.send(put));
+      await sendRequest(this.#client.send(put));
       return true;
     } catch (failure) {
       if (failure instanceof ConditionalCheckFailedException) return false;
@@ -199,7 +199,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
   }
 }
 
-async function asked<Answer>(call: Promise<Answer>): Promise<Answer> {
+async function sendRequest<Answer>(call: Promise<Answer>): Promise<Answer> {
   try {
     return await call;
   } catch (cause) {

@@ -4,9 +4,9 @@ import { DatabaseFailure } from '../../platform/database-failure';
 import type { ControllerEntry, ControllerHistory } from '../store';
 
 /**
- * The controller's history in the authority table. What its last write added may still ride in the control item and be
- * filed only in part (packages/controller/src/aws/control-store.ts): so that item is read first, everything before its entries
- * has been filed by then, and what is filed after them is left for the next time.
+ * The controller history in the authority table. The entries of the last write may still be in the control item and be
+ * filed only in part (packages/controller/src/aws/control-store.ts). Therefore the control item is read first. All entries
+ * before those in the item are filed by then, and entries that are filed later are left for the next read.
  */
 export class DynamoControllerHistory implements ControllerHistory {
   readonly #client: DynamoDBClient;
@@ -18,23 +18,23 @@ export class DynamoControllerHistory implements ControllerHistory {
   }
 
   async after(id: number, limit: number): Promise<readonly ControllerEntry[]> {
-    const { lastId, riding } = await this.#control();
+    const { lastId, pending } = await this.#control();
     if (lastId <= id) return [];
-    const lastFiled = (riding[0]?.id ?? lastId + 1) - 1;
+    const lastFiled = (pending[0]?.id ?? lastId + 1) - 1;
     const filed = id < lastFiled ? await this.#filed(id + 1, lastFiled, limit) : [];
-    // A page may end early; what rides follows only the last of those that are filed.
+    // A page may end early. Pending entries may only follow the last filed entry.
     const isWhole = Math.max(id, filed.at(-1)?.id ?? 0) >= lastFiled;
-    return isWhole ? [...filed, ...riding.filter((entry) => entry.id > id)].slice(0, limit) : filed;
+    return isWhole ? [...filed, ...pending.filter((entry) => entry.id > id)].slice(0, limit) : filed;
   }
 
   async close(): Promise<void> {
     this.#client.destroy();
   }
 
-  async #control(): Promise<{ lastId: number; riding: readonly ControllerEntry[] }> {
+  async #control(): Promise<{ lastId: number; pending: readonly ControllerEntry[] }> {
     const get = new GetItemCommand({ TableName: this.#table, Key: CONTROL_KEY, ConsistentRead: true });
-    const { Item: item } = await asked(this.#client.send(get));
-    return { lastId: numberOf(item, 'lastId') ?? 0, riding: JSON.parse(textOf(item, 'tail') ?? '[]') };
+    const { Item: item } = await sendRequest(this.#client.send(get));
+    return { lastId: numberOf(item, 'lastId') ?? 0, pending: JSON.parse(textOf(item, 'tail') ?? '[]') };
   }
 
   async #filed(first: number, last: number, limit: number): Promise<ControllerEntry[]> {
@@ -49,12 +49,12 @@ export class DynamoControllerHistory implements ControllerHistory {
       ConsistentRead: true,
       Limit: limit,
     });
-    const { Items: items = [] } = await asked(this.#client.send(query));
+    const { Items: items = [] } = await sendRequest(this.#client.send(query));
     return items.map((item) => JSON.parse(textOf(item, 'entry') ?? '') as ControllerEntry);
   }
 }
 
-async function asked<Answer>(call: Promise<Answer>): Promise<Answer> {
+async function sendRequest<Answer>(call: Promise<Answer>): Promise<Answer> {
   try {
     return await call;
   } catch (cause) {

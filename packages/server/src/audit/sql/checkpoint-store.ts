@@ -4,7 +4,7 @@ import { type DatabaseAddress, openPool, withConnection } from '../../platform/p
 import type { CheckpointFilter, CheckpointPage, CheckpointStore, StoredCheckpoint } from '../store';
 import { instant } from './read-log';
 
-/** Checkpoints in the authority store on PostgreSQL (packages/local-cluster/src/adapters/checkpoint-store.sql), as a port. */
+/** Checkpoints in the PostgreSQL authority store (packages/local-cluster/src/adapters/checkpoint-store.sql). */
 export function connectCheckpointStore(address: DatabaseAddress, server: string): CheckpointStore {
   const pool = openPool(address, { applicationName: `${server} checkpoints`, connectionsMax: 1 });
   return {
@@ -40,7 +40,7 @@ async function newest(
   };
 }
 
-/** From one pair of chain and epoch to the next by the index: however many checkpoints there are, few are read. */
+/** A loose index scan: it reads one row per chain and epoch, however many checkpoints exist. */
 const NEWEST_BEFORE = `
 with recursive newest as (
   (select chain, epoch, number, seq, jws from audit_checkpoint order by chain, epoch, number desc limit 1)
@@ -57,7 +57,7 @@ async function newestBefore(store: Pool, epoch: number): Promise<StoredCheckpoin
   return rows;
 }
 
-/** The store refuses the stale writer: whoever does not hold the epoch any more stores nothing. */
+/** The store rejects the stale writer: a region that no longer holds the epoch stores nothing. */
 const ADD = `
 insert into audit_checkpoint (chain, number, epoch, seq, jws)
 select signed.* from unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])

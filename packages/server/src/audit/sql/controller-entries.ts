@@ -4,7 +4,7 @@ import { withConnection } from '../../platform/postgres/connection';
 import { inEpoch } from '../../platform/postgres/transaction';
 import type { ControllerEntry } from '../store';
 
-/** Number of the newest entry of the controller's history that the log has. */
+/** Returns the id of the newest controller entry in the log. */
 export async function newestControllerEntry(database: Pool): Promise<number> {
   const { rows } = await withConnection(database, (client) =>
     client.query<{ newest: number }>('select newest_entry as newest from audit_controller_history'),
@@ -12,7 +12,7 @@ export async function newestControllerEntry(database: Pool): Promise<number> {
   return rows[0]?.newest ?? 0;
 }
 
-/** Adds what is new of these entries, in the epoch: a region that has lost it adds nothing to a log that is over. */
+/** Adds new entries in the expected epoch. A region that has lost its epoch adds nothing to its abandoned log. */
 export async function addControllerEntries(
   database: Pool,
   entries: readonly ControllerEntry[],

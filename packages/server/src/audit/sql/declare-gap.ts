@@ -11,7 +11,7 @@ left join audit_event present on present.chain = remembered.chain and present.se
 where encode(present.hash, 'hex') is distinct from remembered.hash
 order by number`;
 
-/** Those of the remembered events that the log does not have as they are remembered. */
+/** Returns the remembered events that are missing or different in the log. */
 export async function missingOf(database: Pool, remembered: readonly RememberedEvent[]): Promise<RememberedEvent[]> {
   const values = [
     remembered.map(({ chain }) => chain),
@@ -22,7 +22,7 @@ export async function missingOf(database: Pool, remembered: readonly RememberedE
   return rows.flatMap(({ number }) => remembered[number - 1] ?? []);
 }
 
-/** Says in the log that an event is lost, if it is; in the epoch, so that nothing is added to one that was closed. */
+/** Declares in the log that an event is lost, if it is. Runs in the expected epoch, so a closed epoch gets no event. */
 export async function declareGap(
   database: Pool,
   { chain, epoch, era, seq, hash, jws }: RememberedEvent,
@@ -34,7 +34,7 @@ export async function declareGap(
       [chain, epoch, era, seq, hash, jws],
     );
     const [row] = rows;
-    if (!row) throw new TypeError('the audit log gave no verdict on a gap');
+    if (!row) throw new TypeError('evergrant_audit_gap returned no verdict');
     return row.verdict;
   });
 }

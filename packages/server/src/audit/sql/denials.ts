@@ -4,10 +4,10 @@ import type { Statement } from '../../platform/postgres/transaction';
 const NO_DENIALS: ReadonlySet<GrantVerdict['kind']> = new Set(['granted', 'queued']);
 
 /**
- * The statement that tells the denials of a batch to the audit log, in the transaction that decided them; undefined
- * when there are none. A heartbeat that finds no lease to adopt is no denial.
+ * Returns the statement that records the denials of a batch in the audit log, for the transaction that decided them.
+ * Undefined when there are none. A heartbeat without a lease to adopt is not a denial.
  */
-export function tellDenials(
+export function recordDenials(
   poolId: number,
   requests: readonly GrantRequest[],
   verdicts: readonly GrantVerdict[],
@@ -21,7 +21,7 @@ export function tellDenials(
   });
   if (denials.length === 0) return undefined;
   return {
-    name: 'tell-denials',
+    name: 'record-denials',
     text: 'select evergrant_audit_denials($1, $2)',
     values: [poolId, JSON.stringify(denials)],
   };

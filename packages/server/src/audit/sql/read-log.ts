@@ -3,12 +3,12 @@ import type { Pool } from 'pg';
 import { withConnection } from '../../platform/postgres/connection';
 import type { ChainHead, ChainSection, LogState } from '../store';
 
-/** As it is hashed: UTC, microseconds. */
+/** Formats a timestamp as in the hashed content: UTC with microseconds. */
 export function instant(expression: string): string {
   return `to_char(${expression} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }
 
-/** How full a pool is by its events stands in the newest row of its usage. */
+/** The newest usage row of a pool holds its seats taken by events. */
 const READ_STATE = `
 select ${instant('clock_timestamp()')} as at, pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as "readOnly",
   (select coalesce(max(epoch), 0) from epoch where opened_at is not null) as epoch, (select era from audit_era) as era,
@@ -23,7 +23,7 @@ order by head.chain`;
 type StateRow = { at: string; readOnly: boolean; epoch: number; era: number } & Omit<ChainHead, 'chain' | 'pool'> &
   NonNullable<ChainHead['pool']> & { chain: string | null; licenseId: string | null };
 
-/** Where every chain stands, as of one moment. */
+/** Reads the heads of all chains at one instant. */
 export async function readLogState(database: Pool): Promise<LogState> {
   const { rows } = await withConnection(database, (client) =>
     client.query<StateRow>({ name: 'audit-state', text: READ_STATE }),
@@ -62,7 +62,7 @@ where chain = $1 and seq > $2 and seq <= $3 and ($4::text is null or kind = $4)
   and ($5::timestamptz is null or at >= $5) and ($6::timestamptz is null or at < $6)
 order by seq`;
 
-/** The events of a part of one chain. A chain has no gaps, so the numbers bound what is read. */
+/** Reads a section of one chain. A chain has no gaps, so the numbers bound the size of the result. */
 export async function readSection(database: Pool, section: ChainSection): Promise<AuditEvent[]> {
   const { chain, afterSeq, untilSeq, kind, since, until } = section;
   const { rows } = await withConnection(database, (client) =>

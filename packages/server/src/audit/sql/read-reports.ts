@@ -3,9 +3,7 @@ import { withConnection } from '../../platform/postgres/connection';
 import type { DayOfDenials, DayOfUse, DayRange, HolderFilter, Holding } from '../store';
 import { instant } from './read-log';
 
-/**
- * A day without any event is as full as the day before it ended. A pool appears from its first event on.
- */
+/** On a day without events, use is the same as at the end of the previous day. A pool appears from its first event on. */
 const READ_USAGE = `
 select to_char(day at time zone 'UTC', 'YYYY-MM-DD') as day, 'pool/' || pool.id as chain, license_id as "licenseId", product, feature, seats,
   greatest(used.seats_peak, used.seats_taken_before)::integer as "seatsPeak",
@@ -29,7 +27,7 @@ cross join lateral (
 where $3::text is null or license_id = $3
 order by day, license_id, product, feature`;
 
-/** Peak and average of the seats taken, by pool and day. */
+/** Peak and average of seats taken, by pool and day. */
 export async function readUsage(database: Pool, { since, until, licenseId }: DayRange): Promise<DayOfUse[]> {
   const { rows } = await withConnection(database, (client) =>
     client.query<DayOfUse>({ name: 'audit-usage', text: READ_USAGE, values: [since, until, licenseId ?? null] }),
@@ -37,7 +35,7 @@ export async function readUsage(database: Pool, { since, until, licenseId }: Day
   return rows;
 }
 
-/** Counted with the events as they are written: a day of a hundred thousand denials is a row. */
+/** Denials are counted as their events are written, so any number of denials per day, pool and code is one row. */
 export const READ_DENIALS = `
 select to_char(day, 'YYYY-MM-DD') as day, chain, license_id as "licenseId", product, feature, code,
   denials::float8 as denials, seats_asked::float8 as "seatsAsked"
@@ -46,7 +44,7 @@ join pool on chain = 'pool/' || pool.id
 where day between $1::date and $2::date and ($3::text is null or license_id = $3)
 order by day, license_id, product, feature, code`;
 
-/** How often seats were denied, by pool, day and code. */
+/** Number of denied checkouts, by pool, day and code. */
 export async function readDenials(database: Pool, { since, until, licenseId }: DayRange): Promise<DayOfDenials[]> {
   const { rows } = await withConnection(database, (client) =>
     client.query<DayOfDenials>(READ_DENIALS, [since, until, licenseId ?? null]),
@@ -56,13 +54,13 @@ export async function readDenials(database: Pool, { since, until, licenseId }: D
 
 const HELD_CLASS_MAX = 48;
 
-/** As the index has it. */
+/** Must match the expression of the index. */
 const HELD_CLASS = `ceil(ln((body ->> 'heldMs')::float8 + 1) / ln(2::float8))::smallint`;
 
 /**
- * Leases that ended after the moment, from the log: in each class of how long they were held, no event later than that
- * length can matter. And leases that are held still. The moment between an event's own clock and its neighbours' is
- * covered by a second.
+ * Unites leases that ended after the instant, from the log, with leases that are still held. The log is searched by
+ * class of duration: an event can only matter within the maximum duration of its class after the instant. One extra
+ * second covers the difference between the clock readings of neighbouring events.
  */
 const READ_HOLDERS = `
 select "leaseId", chain, license_id as "licenseId", product, feature, holder, held.seats, "controlRoom", identity,
@@ -88,7 +86,7 @@ where ($2::text is null or license_id = $2) and ($3::uuid is null or "leaseId" >
 order by "leaseId"
 limit $4`;
 
-/** Who held seats at a moment. */
+/** Reads the leases held at an instant. */
 export async function readHolders(database: Pool, { at, licenseId, after, limit }: HolderFilter): Promise<Holding[]> {
   const { rows } = await withConnection(database, (client) =>
     client.query<Holding>(READ_HOLDERS, [at, licenseId ?? null, after ?? null, limit]),

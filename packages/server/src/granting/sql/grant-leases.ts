@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { tellDenials } from '../../audit/sql/denials';
+import { recordDenials } from '../../audit/sql/denials';
 import type { FollowerSnapshot, InEpoch } from '../../epochs/store';
 import { batchInEpoch, type Row, type Statement, type Transaction } from '../../platform/postgres/transaction';
 import { loadLine, writeLine } from '../../queue/sql/queue';
@@ -59,7 +59,7 @@ async function decideAndWrite(
   const decision = decideGrants({ ...facts, ...moment, entitlement, requests, policy, protection });
   if (decision.inserted.length > 0) transaction.write(insertLeases({ decision, requests, nowMs }));
   await writeLine(client, pool.id, decision.line);
-  const denials = tellDenials(pool.id, requests, decision.verdicts);
+  const denials = recordDenials(pool.id, requests, decision.verdicts);
   if (denials !== undefined) transaction.write(denials);
   const { escrow, ackedSeq } = pool;
   return { verdicts: decision.verdicts, nowMs, grantSeq: decision.pool.grantSeq, escrow, ackedSeq };

@@ -1,7 +1,7 @@
 import { type SeatCount, seatsFree } from '../../granting/core/seats';
 import { OpenSeats, type Reservation, type RoomUse } from './reservations';
 
-/** The reservations of a pool, and the use of every Control Room that one of them is for. */
+/** The reservations of a pool, and the use of every Control Room that has one. */
 export interface ReservedSeats {
   readonly reservations: readonly Reservation[];
   readonly uses: readonly RoomUse[];
@@ -15,15 +15,15 @@ export interface ReservationChange {
 
 export type ReservationVerdict =
   | { readonly kind: 'reserved'; readonly seatsReserved: number }
-  /** A reservation is a promise of seats that were sold: overdraft promises nothing. */
+  /** Only sold seats can be reserved; overdraft does not count. */
   | { readonly kind: 'more_reserved_than_sold'; readonly seats: number; readonly seatsReserved: number }
-  /** Others have taken so many seats that what is reserved could not be had now. */
+  /** Others hold so many seats that the reservation could not be used now. */
   | { readonly kind: 'reserved_seats_in_use'; readonly seatsFree: number; readonly seatsMissing: number };
 
 /**
- * Whether reservations may become what they are to be. Who has a reservation may take its seats at any moment: so what
- * is reserved and not used must be free now. Nobody is driven out for it; it is refused, and asked again when enough
- * was given back. What makes a shortage smaller is never refused.
+ * Decides whether the reservations of a pool may change. The holder of a reservation can take its seats at any moment, so
+ * reserved and unused seats must be free now. No lease is ended for a reservation; the change is refused until enough
+ * seats are released. A change that reduces an existing shortage is always accepted.
  */
 export function reservationVerdict({ pool, before, after }: ReservationChange): ReservationVerdict {
   const seatsReserved = after.reservations.reduce((sum, { seats }) => sum + seats, 0);

@@ -5,7 +5,7 @@ export interface Reservation {
   readonly seats: number;
 }
 
-/** A Control Room and its group, as far as it has any. */
+/** A Control Room and its group; each may be undefined. */
 export interface Room {
   readonly controlRoom: string | undefined;
   readonly group: string | undefined;
@@ -16,12 +16,11 @@ export interface RoomUse extends Room {
 }
 
 /**
- * Who may take which of the free seats. A Control Room's use counts first against its own reservation, then against
- * its group's, then against the rest that nobody has reserved; and so does what it takes next. What others have
- * reserved and not used is not for it.
+ * Tracks which free seats each Control Room may take. Its use counts first against its own reservation, then against the
+ * reservation of its group, then against the unreserved rest. Unused reservations of others are not available to it.
  *
- * More may be reserved than is free: seats were in use before they were reserved, or are held back after the loss of a
- * region. Then every reservation may draw on what is free, in the order of asking, and the rest is empty.
+ * More seats may be reserved than are free, because seats were in use before they were reserved, or are held back after
+ * the loss of a region. Then each reservation may use the free seats, first come first served, and the rest is empty.
  */
 export class OpenSeats {
   readonly #byRoom = new Map<string, number>();
@@ -39,18 +38,18 @@ export class OpenSeats {
     this.#rest = Math.max(0, free - sum(this.#byRoom) - sum(this.#byGroup));
   }
 
-  /** How many seats a Control Room may take now. */
+  /** The number of seats that a Control Room may take now. */
   openTo(room: Room): number {
     return Math.min(this.#free, this.#ofRoom(room) + this.#ofGroup(room) + this.#rest);
   }
 
-  /** Takes seats that are open to the Control Room. */
+  /** Takes seats that are available to the Control Room. */
   take(room: Room, seats: number): void {
     this.#rest -= this.#useReservations(room, seats);
     this.#free -= seats;
   }
 
-  /** Keeps for the Control Room everything that it may draw on: nobody else gets any of it. */
+  /** Sets aside every seat that the Control Room may take, so that no other one gets it. */
   close(room: Room): void {
     const closed = this.#ofRoom(room) + this.#ofGroup(room) + this.#rest;
     this.#useReservations(room, closed);
@@ -58,7 +57,7 @@ export class OpenSeats {
     this.#free = Math.max(0, this.#free - closed);
   }
 
-  /** Seats that are reserved and not used; they may be more than are free. */
+  /** Reserved and unused seats; they may exceed the free seats. */
   get reservedUnused(): number {
     return sum(this.#byRoom) + sum(this.#byGroup);
   }
@@ -75,7 +74,7 @@ export class OpenSeats {
     return group === undefined ? 0 : (this.#byGroup.get(group) ?? 0);
   }
 
-  /** Resolves to the seats that no reservation covers. */
+  /** Returns the number of seats that no reservation covers. */
   #useReservations(room: Room, seats: number): number {
     const ofRoom = Math.min(seats, this.#ofRoom(room));
     const ofGroup = Math.min(seats - ofRoom, this.#ofGroup(room));
@@ -85,7 +84,7 @@ export class OpenSeats {
   }
 }
 
-/** The most seats that a Control Room could ever take, were nobody holding any. */
+/** The maximum number of seats that a Control Room could take if no seat were in use. */
 export function openAtMost(capacity: number, reservations: readonly Reservation[], room: Room): number {
   return new OpenSeats(capacity, reservations, []).openTo(room);
 }

@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { Reserved } from '../../granting/core/pool-ledger';
 import type { Reservation, RoomUse } from '../core/reservations';
 
-/** Read under the pool's row lock, in one round trip: nulls are left out, as the core has it. */
+/** Read under the pool's row lock, in one round trip. Null fields are left out. */
 const LOAD_RESERVED = `
 select
   (select json_agg(json_strip_nulls(json_build_object('controlRoom', control_room, 'group', group_name, 'seats', seats)))
@@ -22,14 +22,18 @@ interface ReservedRow {
   readonly groups: Readonly<Record<string, string>> | null;
 }
 
-interface Asking {
+interface Requester {
   readonly controlRoom: string | undefined;
   readonly claim?: { readonly controlRoom: string | undefined };
 }
 
-/** What is reserved in a pool, what of it is used, and the groups of those who ask. */
-export async function loadReserved(client: PoolClient, poolId: number, asking: readonly Asking[]): Promise<Reserved> {
-  const rooms = asking.flatMap(({ controlRoom, claim }) => [controlRoom ?? [], claim?.controlRoom ?? []].flat());
+/** Loads the reservations of a pool, their use, and the groups of the requesting Control Rooms. */
+export async function loadReserved(
+  client: PoolClient,
+  poolId: number,
+  requesters: readonly Requester[],
+): Promise<Reserved> {
+  const rooms = requesters.flatMap(({ controlRoom, claim }) => [controlRoom ?? [], claim?.controlRoom ?? []].flat());
   const found = await client.query<ReservedRow>({
     name: 'load-reserved',
     text: LOAD_RESERVED,
