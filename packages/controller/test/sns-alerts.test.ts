@@ -25,7 +25,7 @@ describe('an alert by e-mail', () => {
   it.each([
     ['withheld', 'withheld'],
     ['failover-done', 'failover-done'],
-    ['failover-started', 'begun-and-ended'],
+    ['failover-started', 'operation-started-or-ended'],
     ['standby-both-down', 'standby-down'],
     ['pending-fence-applied', 'fence-applied'],
   ])('%s links to the runbook’s section %s', async (code, section) => {

@@ -14,5 +14,5 @@ export function runbookSection(code: string): string {
   const own = SECTIONS[code];
   if (own !== undefined) return own;
   if (code.endsWith('-superseded')) return 'superseded';
-  return /-(started|done|abandoned)$/.test(code) ? 'begun-and-ended' : code;
+  return /-(started|done|abandoned)$/.test(code) ? 'operation-started-or-ended' : code;
 }
