@@ -9,10 +9,10 @@ import { createAuditing } from './audit/compose';
 import type { CheckpointStore, ControllerHistory } from './audit/store';
 import type { ServerEnvironment } from './config/environment';
 import { createControlRooms } from './control-rooms/compose';
-import { EpochWork } from './epochs/epoch-transactions';
-import { ProtectionDuty } from './epochs/replication-mode-controller';
-import { Acknowledgements } from './epochs/replication-tracker';
-import { RoleDuty } from './epochs/role-monitor';
+import { EpochTransactions } from './epochs/epoch-transactions';
+import { ReplicationModeController } from './epochs/replication-mode-controller';
+import { ReplicationTracker } from './epochs/replication-tracker';
+import { RoleMonitor } from './epochs/role-monitor';
 import type { AuthorityStore } from './epochs/store';
 import { createGranting } from './granting/compose';
 import { createLeaseTokens } from './granting/lease-tokens';
@@ -31,16 +31,16 @@ import { TriadElection } from './redundancy/election';
 import { ReservationService } from './reservations/reservation-service';
 import { RECLAIM_POLICY } from './sessions/core/reclaim';
 import { SESSION_POLICY, type SessionPolicy } from './sessions/policy';
-import { Reclaim } from './sessions/seat-reclaimer';
+import { SeatReclaimer } from './sessions/seat-reclaimer';
 
 export interface LicenseServer {
   readonly app: FastifyInstance;
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   readonly tokenVerifier: ApiTokenVerifier;
   readonly triads: TriadElection;
-  /** Begins to watch database and authority, and listens. Resolves to the address. */
+  /** Starts to listen and to observe database and authority. Resolves to the address. */
   start(): Promise<string>;
-  /** Says that it does not grant any more, finishes what is in flight and lets everything go; once. */
+  /** Stops granting, finishes the requests in flight and closes every connection. Repeated calls have no effect. */
   stop(): Promise<void>;
 }
 
@@ -54,50 +54,35 @@ export interface ServerAdapters {
   readonly clock?: MonotonicClock;
   /** @default the signed files in the database */
   readonly integrityChecks?: IntegrityChecks;
-  /** @default SESSION_POLICY; a test makes it smaller. */
+  /** @default SESSION_POLICY */
   readonly sessionPolicy?: SessionPolicy;
 }
 
 const CLOSE_IDLE_EVERY_MS = 50;
-/** A connection on which no request ever came is not idle to Node, and no longer timed once the closing has begun. */
+/** Node does not count a connection without any request as idle, and does not time it out while closing. */
 const CLOSE_ALL_AFTER_MS = 6_000;
 const CLOSE_DATABASES_MS = 1_000;
 
 const PROCESS_CLOCK: MonotonicClock = { nowMs: () => performance.now() };
 
-/** One license server, wired. Several can live in one process. */
+/** Composes one license server. Several can run in one process. */
 export async function createServer(environment: ServerEnvironment, adapters: ServerAdapters): Promise<LicenseServer> {
-  const { database, authorityStore, checkpointStore, controllerHistory, log } = adapters;
-  const { app, role, tokenVerifier, triads, sweeper, protection, controlRooms, auditing, licenses, metrics } =
-    await assemble(environment, adapters);
-
+  const { log } = adapters;
+  const { app, jobs, role, tokenVerifier, triads, controlRooms, metrics } = await assemble(environment, adapters);
   const { tls } = environment.security;
   const { logMetricsEveryMs: everyMs } = environment;
-  const metricsLog = everyMs === undefined ? undefined : new MetricsLog({ metrics, log, everyMs });
-  const certificates = tls && new CertificateWatch({ server: app.server as HttpsServer, files: tls, log, metrics });
+  const optionalJobs = [
+    everyMs === undefined ? undefined : new MetricsLog({ metrics, log, everyMs }),
+    tls && new CertificateWatch({ server: app.server as HttpsServer, files: tls, log, metrics }),
+  ].filter((job) => job !== undefined);
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     role.drain();
-    // A connection that was busy when the closing began stays open when it turns idle, unless it is looked for.
-    const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-    const closeAll = setTimeout(() => app.server.closeAllConnections(), CLOSE_ALL_AFTER_MS);
-    await app.close().finally(() => {
-      clearInterval(closeIdle);
-      clearTimeout(closeAll);
-    });
+    await closeListener(app);
     await controlRooms.stop();
-    const { checkpointWriter, controllerHistoryImporter } = auditing;
-    await Promise.all(
-      [role, triads, sweeper, protection, licenses, checkpointWriter, controllerHistoryImporter].map((duty) =>
-        duty.stop(),
-      ),
-    );
-    await Promise.all([certificates?.stop(), metricsLog?.stop()]);
-    // A database that hangs does not say goodbye.
-    const stores = [database, authorityStore, checkpointStore, controllerHistory];
-    const closed = Promise.all(stores.map((store) => store.close()));
-    await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
+    await Promise.all([...jobs, triads, ...optionalJobs].map((job) => job.stop()));
+    await closeStores(adapters);
   };
   return {
     app,
@@ -105,19 +90,12 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
     tokenVerifier,
     triads,
     start: async () => {
-      // Listens first: whoever asks during the start is told that it is starting.
+      // The server listens first, so that requests during the start get the answer `starting`.
       const address = await app.listen({ host: environment.host, port: environment.port });
       log.info({ announce: `${environment.server} started`, address });
-      void role.start();
       triads.start(environment.address ?? address);
-      sweeper.start();
-      protection.start();
-      metricsLog?.start();
       controlRooms.start();
-      certificates?.start();
-      auditing.checkpointWriter.start();
-      auditing.controllerHistoryImporter.start();
-      licenses.start();
+      for (const job of [...jobs, ...optionalJobs]) void job.start();
       return address;
     },
     stop: () => {
@@ -127,69 +105,100 @@ export async function createServer(environment: ServerEnvironment, adapters: Ser
   };
 }
 
-async function assemble(environment: ServerEnvironment, adapters: ServerAdapters) {
-  const { database, authorityStore, checkpointStore, controllerHistory, log } = adapters;
-  const { epochs, replication } = database;
-  const { clock = PROCESS_CLOCK, sessionPolicy = SESSION_POLICY } = adapters;
-  const { region, server, regionAddresses, signingKeys, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
-  const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
-  const random = Math.random;
+async function closeListener(app: FastifyInstance): Promise<void> {
+  // A connection that was busy when closing started stays open when it becomes idle, unless it is closed here.
+  const closeIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+  const closeAll = setTimeout(() => app.server.closeAllConnections(), CLOSE_ALL_AFTER_MS);
+  await app.close().finally(() => {
+    clearInterval(closeIdle);
+    clearTimeout(closeAll);
+  });
+}
 
+/** A database that hangs does not confirm the end of a connection, so the wait is bounded. */
+async function closeStores({ database, authorityStore, checkpointStore, controllerHistory }: ServerAdapters) {
+  const stores = [database, authorityStore, checkpointStore, controllerHistory];
+  const closed = Promise.all(stores.map((store) => store.close()));
+  await Promise.race([closed, wait(CLOSE_DATABASES_MS, undefined, { ref: false })]);
+}
+
+type Core = ReturnType<typeof createCore>;
+
+/** What every feature uses: the role, the transactions of the epoch, and the callers. */
+function createCore(environment: ServerEnvironment, adapters: ServerAdapters) {
+  const { database, authorityStore, log, clock = PROCESS_CLOCK } = adapters;
+  const { epochs, replication } = database;
+  const { region, server, regionAddresses, authorityLeaseMs, renewalEveryMs, skewMs } = environment;
+  const policy = { authorityLeaseMs, renewalEveryMs, skewMs };
   const metrics = new Metrics();
-  const leaseTokens = await createLeaseTokens(signingKeys);
-  const role = new RoleDuty({ region, server, policy, epochs, authorityStore, clock, log, metrics });
+  const random = Math.random;
+  const role = new RoleMonitor({ region, server, policy, epochs, authorityStore, clock, log, metrics });
   const databaseAnswers = (): boolean => role.database.kind !== 'unreachable';
   const tokenVerifier = new ApiTokenVerifier({ store: database.apiTokens, clock, log, databaseAnswers });
   const triads = new TriadElection({ server, role, store: database.triads, clock, metrics, log });
   const triadClaims = (): TriadClaims => triads.claims();
-  const work = new EpochWork({ region, role, triadClaims, metrics, log, random });
+  const transactions = new EpochTransactions({ region, role, triadClaims, metrics, log, random });
   const followerExpected = Object.keys(regionAddresses).length > 1;
-  const acknowledgements = new Acknowledgements({ replication, followerExpected, clock, metrics, log });
-  const shared = { region, server, role, work, tokenVerifier, clock, metrics, log };
-  const licenses = createLicenses({ ...shared, licensing: environment.licensing, store: database.licenses });
-  const integrityChecks = adapters.integrityChecks ?? licenses.integrityChecks;
-  const { leases, entitlements, queries } = database;
-  const { desk, sweeper } = createGranting({
-    ...{
-      ...shared,
-      policy,
-      leases,
-      entitlements,
-      queries,
-      integrityChecks,
-      tokens: leaseTokens,
-      acknowledgements,
-      triadClaims,
-    },
-    random,
-  });
-  const protection = new ProtectionDuty({
-    ...{ ...shared, replication, authorityStore, acknowledgements },
+  const replicationTracker = new ReplicationTracker({ replication, followerExpected, clock, metrics, log });
+  const modeController = new ReplicationModeController({
+    ...{ region, server, role, replication, authorityStore, replicationTracker, clock, metrics, log },
     policy: { authorityLeaseMs, unprotectedAfterMs: followerExpected ? environment.unprotectedAfterMs : 0 },
   });
+  const shared = { region, server, role, transactions, tokenVerifier, triads, clock, metrics, log, random };
+  return { shared, policy, triadClaims, replicationTracker, modeController };
+}
+
+async function createFeatures(environment: ServerEnvironment, adapters: ServerAdapters, core: Core) {
+  const { shared, policy, triadClaims, replicationTracker } = core;
+  const { database, checkpointStore, controllerHistory } = adapters;
+  const { licensing, signingKeys } = environment;
+  const tokens = await createLeaseTokens(signingKeys);
+  const licenses = createLicenses({ ...shared, licensing, store: database.licenses });
+  const granting = createGranting({
+    ...shared,
+    ...{ policy, triadClaims, replicationTracker, tokens },
+    leases: database.leases,
+    entitlements: database.entitlements,
+    queries: database.queries,
+    integrityChecks: adapters.integrityChecks ?? licenses.integrityChecks,
+  });
   const controlRooms = createControlRooms({ ...shared, store: database.controlRooms });
-  const offlineTokens = createOfflineTokens(signingKeys);
-  const reclaim = new Reclaim({ store: database.sessions, work, metrics, log, clock, policy: RECLAIM_POLICY });
   const stores = { audit: database.audit, checkpointStore, controllerHistory };
-  const auditing = await createAuditing(environment, { ...shared, ...stores, leaseTokens });
+  const auditing = await createAuditing(environment, { ...shared, ...stores, leaseTokens: tokens });
+  return { tokens, licenses, granting, controlRooms, auditing };
+}
+
+async function assemble(environment: ServerEnvironment, adapters: ServerAdapters) {
+  const core = createCore(environment, adapters);
+  const features = await createFeatures(environment, adapters, core);
+  const { shared, modeController } = core;
+  const { transactions } = shared;
+  const { tokens, licenses, granting, controlRooms, auditing } = features;
+  const { leaseService, sweeper } = granting;
+  const { database, checkpointStore, sessionPolicy = SESSION_POLICY } = adapters;
   const app = await createApp({
     ...shared,
-    triads,
-    regionAddresses,
-    desk,
-    licenseImports: licenses.imports,
     ...controlRooms,
+    regionAddresses: environment.regionAddresses,
+    leaseService,
+    licenseImports: licenses.imports,
     apiTokenService: new ApiTokenService({ ...shared, store: database.apiTokens }),
-    reservationService: new ReservationService({ store: database.reservations, work }),
-    offlineService: new OfflineService({ store: database.offline, work, leases: desk, tokens: offlineTokens }),
-    leaseTokens,
+    reservationService: new ReservationService({ store: database.reservations, transactions }),
+    offlineService: new OfflineService({
+      store: database.offline,
+      transactions,
+      leases: leaseService,
+      tokens: createOfflineTokens(environment.signingKeys),
+    }),
+    leaseTokens: tokens,
     database,
-    reclaim,
+    seatReclaimer: new SeatReclaimer({ ...shared, store: database.sessions, policy: RECLAIM_POLICY }),
     checkpointStore,
     signer: auditing.signer,
-    random,
     sessionPolicy,
     security: environment.security,
   });
-  return { app, role, tokenVerifier, triads, sweeper, protection, controlRooms, auditing, licenses, metrics };
+  const { checkpointWriter, controllerHistoryImporter } = auditing;
+  const jobs = [shared.role, sweeper, modeController, licenses, checkpointWriter, controllerHistoryImporter];
+  return { app, jobs, controlRooms, ...shared };
 }

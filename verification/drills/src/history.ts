@@ -214,7 +214,7 @@ export function peaks(holdings: Iterable<Holding>): Map<string, { held: number; 
   return result;
 }
 
-/** Acknowledgements of an older epoch whose request was sent after a newer epoch had already been acknowledged. */
+/** ReplicationTracker of an older epoch whose request was sent after a newer epoch had already been acknowledged. */
 export function staleAcknowledgements(exchanges: readonly Exchange[]): Exchange[] {
   const acknowledged = exchanges.filter(
     ({ status, epoch }) => (status === 201 || status === 200) && epoch !== undefined,

@@ -1,12 +1,12 @@
 import type { Attribution } from '../audit/attribution';
 import { acknowledgedVerdict } from '../epochs/acknowledged-change';
-import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
 import type { ApiTokenVerifier } from './api-token-verifier';
 import type { ApiTokenCreation, ApiTokenRevocation, ApiTokenStore, NewApiToken } from './store';
 
 export interface ApiTokenServiceOptions {
   readonly store: Pick<ApiTokenStore, 'create' | 'revoke'>;
-  readonly work: EpochWork;
+  readonly transactions: EpochTransactions;
   readonly tokenVerifier: ApiTokenVerifier;
 }
 
@@ -19,8 +19,8 @@ export class ApiTokenService {
   }
 
   create(token: NewApiToken, attribution: Attribution): Promise<ApiTokenCreation | Refusal> {
-    const { store, work, tokenVerifier } = this.#options;
-    return acknowledgedVerdict(work, {
+    const { store, transactions, tokenVerifier } = this.#options;
+    return acknowledgedVerdict(transactions, {
       verb: 'registry',
       transact: (expected) => store.create(token, attribution, expected),
       onCommit: () => tokenVerifier.forget(token.tokenSha256),
@@ -28,8 +28,8 @@ export class ApiTokenService {
   }
 
   revoke(name: string, attribution: Attribution): Promise<ApiTokenRevocation | Refusal> {
-    const { store, work, tokenVerifier } = this.#options;
-    return acknowledgedVerdict(work, {
+    const { store, transactions, tokenVerifier } = this.#options;
+    return acknowledgedVerdict(transactions, {
       verb: 'registry',
       transact: (expected) => store.revoke(name, attribution, expected),
       // The hash of the revoked token is unknown here.

@@ -1,6 +1,6 @@
 import { checkpointHash, type ReadStatement, type StatementSigner } from '@evergrant/formats/audit/checkpoint';
 import type { Logger } from 'pino';
-import type { RoleDuty } from '../epochs/role-monitor';
+import type { RoleMonitor } from '../epochs/role-monitor';
 import type { ExpectedEpoch } from '../epochs/store';
 import { BackgroundJob } from '../platform/background-job';
 import type { MonotonicClock } from '../platform/clock';
@@ -22,7 +22,7 @@ export interface CheckpointWriterOptions {
   readonly region: string;
   readonly server: string;
   readonly policy: CheckpointPolicy;
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   readonly audit: Pick<AuditLog, 'state' | 'missingOf' | 'declareGap'>;
   readonly store: Pick<CheckpointStore, 'newest' | 'newestBefore' | 'add'>;
   readonly signer: Pick<StatementSigner, 'signCheckpoint'>;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { RoleDuty } from '../epochs/role-monitor';
+import type { RoleMonitor } from '../epochs/role-monitor';
 import { BackgroundJob } from '../platform/background-job';
 import type { Metrics } from '../platform/metrics';
 import type { AuditLog, ControllerHistory } from './store';
@@ -7,7 +7,7 @@ import type { AuditLog, ControllerHistory } from './store';
 export interface ControllerHistoryImporterOptions {
   readonly region: string;
   readonly everyMs: number;
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   readonly audit: Pick<AuditLog, 'newestControllerEntry' | 'addControllerEntries'>;
   readonly history: ControllerHistory;
   readonly metrics: Metrics;

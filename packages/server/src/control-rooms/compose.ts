@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { ApiTokenVerifier } from '../api-tokens/api-token-verifier';
-import type { EpochWork } from '../epochs/epoch-transactions';
-import type { RoleDuty } from '../epochs/role-monitor';
+import type { EpochTransactions } from '../epochs/epoch-transactions';
+import type { RoleMonitor } from '../epochs/role-monitor';
 import type { MonotonicClock } from '../platform/clock';
 import type { Metrics } from '../platform/metrics';
 import { HeartbeatRecorder } from './heartbeat-recorder';
@@ -23,8 +23,8 @@ export function createControlRooms(options: {
   readonly region: string;
   readonly server: string;
   readonly store: ControlRoomStore;
-  readonly role: RoleDuty;
-  readonly work: EpochWork;
+  readonly role: RoleMonitor;
+  readonly transactions: EpochTransactions;
   readonly tokenVerifier: ApiTokenVerifier;
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;

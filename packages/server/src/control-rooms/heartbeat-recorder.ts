@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Caller, ControlRoomState } from '../auth/core/caller';
-import type { EpochWork } from '../epochs/epoch-transactions';
+import type { EpochTransactions } from '../epochs/epoch-transactions';
 import { BackgroundJob, JobFailures } from '../platform/background-job';
 import { Batcher } from '../platform/batcher';
 import type { MonotonicClock } from '../platform/clock';
@@ -11,7 +11,7 @@ import type { ControlRoomStore } from './store';
 
 export interface HeartbeatRecorderOptions {
   readonly store: Pick<ControlRoomStore, 'recordHeartbeats'>;
-  readonly work: EpochWork;
+  readonly transactions: EpochTransactions;
   readonly clock: MonotonicClock;
   readonly changeLogger: StateChangeLogger;
   readonly metrics: Metrics;
@@ -101,9 +101,9 @@ export class HeartbeatRecorder {
   }
 
   async #write(controlRooms: readonly string[]): Promise<ReadonlyMap<string, ControlRoomState>> {
-    const { store, work, clock, changeLogger } = this.#options;
+    const { store, transactions, clock, changeLogger } = this.#options;
     try {
-      const outcome = await work.run('room_heartbeat', controlRooms.length, (expected) =>
+      const outcome = await transactions.execute('room_heartbeat', controlRooms.length, (expected) =>
         store.recordHeartbeats(controlRooms, expected),
       );
       this.#failures.succeeded();

@@ -1,7 +1,7 @@
 import type { ApiTokenVerifier } from '../api-tokens/api-token-verifier';
 import type { Attribution } from '../audit/attribution';
 import { acknowledgedVerdict } from '../epochs/acknowledged-change';
-import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
 import type {
   ControlRoomStore,
   GroupAssignment,
@@ -16,7 +16,7 @@ import type {
 
 export interface RegistrationServiceOptions {
   readonly store: Pick<ControlRoomStore, 'register' | 'rotateToken' | 'recover' | 'assignGroup'>;
-  readonly work: EpochWork;
+  readonly transactions: EpochTransactions;
   readonly tokenVerifier: ApiTokenVerifier;
 }
 
@@ -33,12 +33,12 @@ export class RegistrationService {
 
   /** Returns the refusal that a change would get now, if any. */
   refusal(): Refusal | undefined {
-    return this.#options.work.refusal();
+    return this.#options.transactions.precheck();
   }
 
   register(registration: Registration): Promise<RegistrationVerdict | Refusal> {
-    const { store, work, tokenVerifier } = this.#options;
-    return acknowledgedVerdict(work, {
+    const { store, transactions, tokenVerifier } = this.#options;
+    return acknowledgedVerdict(transactions, {
       verb: 'registry',
       transact: (expected) => store.register(registration, expected),
       onCommit: () => tokenVerifier.forget(registration.tokenSha256),
@@ -46,8 +46,8 @@ export class RegistrationService {
   }
 
   rotateToken(rotation: Rotation, attribution: Attribution): Promise<RotationVerdict | Refusal> {
-    const { store, work, tokenVerifier } = this.#options;
-    return acknowledgedVerdict(work, {
+    const { store, transactions, tokenVerifier } = this.#options;
+    return acknowledgedVerdict(transactions, {
       verb: 'registry',
       transact: (expected) => store.rotateToken(rotation, attribution, expected),
       onCommit: () => tokenVerifier.forget(rotation.tokenSha256),
@@ -55,8 +55,8 @@ export class RegistrationService {
   }
 
   recover(recovery: Recovery, attribution: Attribution): Promise<RecoveryVerdict | Refusal> {
-    const { store, work, tokenVerifier } = this.#options;
-    return acknowledgedVerdict(work, {
+    const { store, transactions, tokenVerifier } = this.#options;
+    return acknowledgedVerdict(transactions, {
       verb: 'registry',
       transact: (expected) => store.recover(recovery, attribution, expected),
       // Recovery revokes every token of the Control Room; their hashes are unknown here.
@@ -65,8 +65,8 @@ export class RegistrationService {
   }
 
   assignGroup(assignment: GroupAssignment, attribution: Attribution): Promise<GroupAssignmentVerdict | Refusal> {
-    const { store, work } = this.#options;
-    return acknowledgedVerdict(work, {
+    const { store, transactions } = this.#options;
+    return acknowledgedVerdict(transactions, {
       verb: 'registry',
       transact: (expected) => store.assignGroup(assignment, attribution, expected),
     });

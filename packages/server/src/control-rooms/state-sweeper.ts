@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { RoleDuty } from '../epochs/role-monitor';
+import type { RoleMonitor } from '../epochs/role-monitor';
 import { BackgroundJob } from '../platform/background-job';
 import type { Metrics } from '../platform/metrics';
 import type { StateChangeLogger } from './state-change-logger';
@@ -15,7 +15,7 @@ export class StateSweeper {
 
   constructor(options: {
     readonly region: string;
-    readonly role: RoleDuty;
+    readonly role: RoleMonitor;
     readonly store: Pick<ControlRoomStore, 'sweepStates'>;
     readonly changeLogger: StateChangeLogger;
     readonly metrics: Metrics;

@@ -1,5 +1,5 @@
 import type { ExpectedEpoch, InEpoch } from '../epochs/store';
-import type { EpochWork, Refusal } from './epoch-transactions';
+import type { EpochTransactions, Refusal } from './epoch-transactions';
 
 export interface AcknowledgedChange<Result> {
   /** Label of the batch metrics. */
@@ -14,22 +14,22 @@ export interface AcknowledgedChange<Result> {
  * once more right before the result is returned (S5).
  */
 export async function acknowledgedChange<Result>(
-  work: EpochWork,
+  transactions: EpochTransactions,
   { verb, transact, onCommit }: AcknowledgedChange<Result>,
 ): Promise<{ readonly kind: 'done'; readonly result: Result } | Refusal> {
-  const refusal = work.refusal();
+  const refusal = transactions.precheck();
   if (refusal) return refusal;
-  const outcome = await work.run(verb, 1, transact);
+  const outcome = await transactions.execute(verb, 1, transact);
   if (outcome.kind !== 'done') return outcome;
   onCommit?.();
-  return work.refusalToAcknowledge(outcome.epoch) ?? { kind: 'done', result: outcome.result };
+  return transactions.recheckBeforeAck(outcome.epoch) ?? { kind: 'done', result: outcome.result };
 }
 
 /** The same for a transaction whose result is a verdict with a `kind` of its own. */
 export async function acknowledgedVerdict<Verdict>(
-  work: EpochWork,
+  transactions: EpochTransactions,
   change: AcknowledgedChange<Verdict>,
 ): Promise<Verdict | Refusal> {
-  const outcome = await acknowledgedChange(work, change);
+  const outcome = await acknowledgedChange(transactions, change);
   return outcome.kind === 'done' ? outcome.result : outcome;
 }

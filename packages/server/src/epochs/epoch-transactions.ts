@@ -4,7 +4,7 @@ import type { Metrics } from '../platform/metrics';
 import { PROCESS_TIMERS, type Timers, wait } from '../platform/timers';
 import type { TriadClaims, TriadRefusal } from '../redundancy/core/triad';
 import type { NotGrantingReason } from './core/role';
-import { type RoleDuty, reasonOf } from './role-monitor';
+import { type RoleMonitor, reasonOf } from './role-monitor';
 import type { CommittedAt, ExpectedEpoch, InEpoch } from './store';
 
 /** Why nothing was decided. Asking again, here or elsewhere, is safe: every request is idempotent. */
@@ -26,9 +26,9 @@ export interface Committed<T> extends CommittedAt {
 const ATTEMPTS_MAX = 5;
 const BACKOFF_MS = 5;
 
-interface EpochWorkOptions {
+interface EpochTransactionsOptions {
   readonly region: string;
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   /** What this server holds of the triads of redundant licenses. */
   readonly triadClaims: () => TriadClaims;
   readonly metrics: Metrics;
@@ -39,26 +39,26 @@ interface EpochWorkOptions {
 }
 
 /** Runs transactions in the epoch that this server grants in, and turns what goes wrong into refusals. */
-export class EpochWork {
-  readonly #options: EpochWorkOptions;
+export class EpochTransactions {
+  readonly #options: EpochTransactionsOptions;
 
-  constructor(options: EpochWorkOptions) {
+  constructor(options: EpochTransactionsOptions) {
     this.#options = options;
   }
 
   /** The refusal that a request meets before any work is done for it, if any. */
-  refusal(): Refusal | undefined {
+  precheck(): Refusal | undefined {
     const verdict = this.#options.role.verdictOnRequest();
     return verdict.kind === 'granting' ? undefined : { kind: 'not_granting', because: reasonOf(verdict) };
   }
 
   /** Asked at the last moment before an answer that somebody will rely on (S5). */
-  refusalToAcknowledge(epoch: number): Refusal | undefined {
+  recheckBeforeAck(epoch: number): Refusal | undefined {
     if (this.#options.role.mayAcknowledge(epoch)) return undefined;
-    return this.refusal() ?? { kind: 'not_granting', because: 'authority_unproven' };
+    return this.precheck() ?? { kind: 'not_granting', because: 'authority_unproven' };
   }
 
-  async run<T>(
+  async execute<T>(
     verb: string,
     size: number,
     transact: (expected: ExpectedEpoch) => Promise<InEpoch<T>>,
@@ -81,7 +81,7 @@ export class EpochWork {
       try {
         const outcome = await transact({ epoch: verdict.epoch, region, triads: triadClaims() });
         if (outcome.kind === 'done') return { ...outcome, epoch: verdict.epoch };
-        role.lookAgain();
+        role.refresh();
         return outcome;
       } catch (error) {
         if (!(error instanceof DatabaseFailure) || error.kind === 'fault') throw error;
@@ -97,7 +97,7 @@ export class EpochWork {
     if (failure.kind === 'fault') throw failure;
     const { role, log } = this.#options;
     log.warn({ failure: failure.message, outcomeUnknown: failure.outcomeUnknown }, 'a transaction failed');
-    role.lookAgain();
+    role.refresh();
     if (failure.outcomeUnknown) return { kind: 'outcome_unknown' };
     switch (failure.kind) {
       case 'contention':

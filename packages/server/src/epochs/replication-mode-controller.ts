@@ -4,21 +4,21 @@ import type { MonotonicClock } from '../platform/clock';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
 import { protectionStep } from './core/replication-mode';
-import type { Acknowledgements } from './replication-tracker';
-import type { RoleDuty } from './role-monitor';
+import type { ReplicationTracker } from './replication-tracker';
+import type { RoleMonitor } from './role-monitor';
 import type { AuthorityStore, EpochOfRegion, ReplicationStore } from './store';
 
 const STEP_EVERY_MS = 500;
 /** The follower has just acknowledged a beacon: it is no further behind than a few round trips. */
 const CAUGHT_UP_WITHIN_MS = 10_000;
 
-interface ProtectionDutyOptions {
+interface ReplicationModeControllerOptions {
   readonly region: string;
   readonly server: string;
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   readonly replication: ReplicationStore;
   readonly authorityStore: AuthorityStore;
-  readonly acknowledgements: Acknowledgements;
+  readonly replicationTracker: ReplicationTracker;
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -31,14 +31,14 @@ interface ProtectionDutyOptions {
  * Lets grants go without waiting for a follower that is gone for long, once the authority store has it on record, and
  * makes them wait again when the follower is back (S6). Every server does it; the stores reject whoever comes too late.
  */
-export class ProtectionDuty {
-  readonly #options: ProtectionDutyOptions;
+export class ReplicationModeController {
+  readonly #options: ReplicationModeControllerOptions;
   readonly #job: BackgroundJob;
   /** The record that is cleared already, while the role has read none newer. */
   #cleared: string | undefined;
   #loggedUnprotected = false;
 
-  constructor(options: ProtectionDutyOptions) {
+  constructor(options: ReplicationModeControllerOptions) {
     this.#options = options;
     const { role, log, metrics, timers } = options;
     this.#job = new BackgroundJob({
@@ -85,11 +85,11 @@ export class ProtectionDuty {
   }
 
   async #protect(epoch: EpochOfRegion, since: string | undefined): Promise<void> {
-    const { authorityStore, replication, acknowledgements } = this.#options;
+    const { authorityStore, replication, replicationTracker } = this.#options;
     const lsn = await replication.protectGrants(epoch);
     this.#logMode(false, epoch.epoch);
     if (lsn === undefined || since === undefined) return;
-    if (!(await acknowledgements.reached({ ...epoch, lsn }, { withinMs: CAUGHT_UP_WITHIN_MS }))) return;
+    if (!(await replicationTracker.waitFor({ ...epoch, lsn }, { withinMs: CAUGHT_UP_WITHIN_MS }))) return;
     await authorityStore.clearUnprotected(epoch, since);
     this.#cleared = since;
   }

@@ -8,10 +8,10 @@ import { PROCESS_TIMERS, type Timers, wait } from '../platform/timers';
 import type { FollowerSnapshot, ReplicationStore } from './store';
 
 /** While somebody waits; while nobody does and something is still under way; while the follower is away. */
-const LOOK_EVERY_MS = { waitedFor: 5, underWay: 20, gone: 250 };
+const POLL_EVERY_MS = { waitedFor: 5, underWay: 20, gone: 250 };
 
 /** What is wanted of the follower: a position of the log, or a pool's grants up to a number. */
-interface Wanted {
+interface ReplicationTarget {
   readonly epoch: number;
   readonly lsn: string;
   readonly grants?: { readonly poolId: number; readonly seq: number; readonly borrowed: boolean };
@@ -20,20 +20,20 @@ interface Wanted {
 /** Which answers depend on the follower (S2). */
 export interface AcknowledgementPolicy {
   /** Whether an answer waits until the follower has flushed the target. */
-  mustReach(target: Wanted): boolean;
+  mustReach(target: ReplicationTarget): boolean;
   /** Whether a follower that does not stream limits what is granted. */
   readonly needsStreaming: boolean;
 }
 
 export const ACKNOWLEDGEMENT_POLICY: AcknowledgementPolicy = { mustReach: () => true, needsStreaming: true };
 
-interface Waiting extends Wanted {
+interface WaitingTarget extends ReplicationTarget {
   readonly walBytes: bigint;
   readonly untilMs: number;
   readonly answer: (reached: boolean) => void;
 }
 
-interface AcknowledgementsOptions {
+interface ReplicationTrackerOptions {
   readonly replication: Pick<ReplicationStore, 'readAcknowledged'>;
   /** False when there is no other region to lose anything to. */
   readonly followerExpected: boolean;
@@ -50,16 +50,16 @@ interface AcknowledgementsOptions {
  * What the other region's follower has flushed (S2): remembered by pool and number for the present epoch, and waited for.
  * One look answers all who wait. While nothing is under way nothing is looked at.
  */
-export class Acknowledgements {
-  readonly #options: AcknowledgementsOptions;
+export class ReplicationTracker {
+  readonly #options: ReplicationTrackerOptions;
   readonly #failures: JobFailures;
   #epoch = 0;
   #seqs = new AcknowledgedSeqs();
-  #waiting: Waiting[] = [];
+  #waiting: WaitingTarget[] = [];
   #streaming = true;
-  #looking = false;
+  #polling = false;
 
-  constructor(options: AcknowledgementsOptions) {
+  constructor(options: ReplicationTrackerOptions) {
     this.#options = options;
     const { log, metrics } = options;
     const failureMessage = "the follower's position could not be read";
@@ -67,29 +67,29 @@ export class Acknowledgements {
   }
 
   /** What is known now; until a look has shown otherwise, the follower is taken to be there. */
-  knowledge(epoch: number, poolId: number): FollowerSnapshot {
+  snapshot(epoch: number, poolId: number): FollowerSnapshot {
     const { policy = ACKNOWLEDGEMENT_POLICY } = this.#options;
     return { ackedSeq: this.#of(epoch).of(poolId), streaming: this.#streaming || !policy.needsStreaming };
   }
 
   /** A commit, after which the pool's number was `seq` and the log was flushed up to `lsn`. */
-  note({ epoch, poolId, seq, lsn }: { epoch: number; poolId: number; seq: number; lsn: string }): void {
+  recordCommit({ epoch, poolId, seq, lsn }: { epoch: number; poolId: number; seq: number; lsn: string }): void {
     if (!this.#options.followerExpected) return;
     this.#of(epoch).note(poolId, { seq, walBytes: lsnBytes(lsn) });
-    if (!this.#seqs.isComplete) this.#keepLooking();
+    if (!this.#seqs.isComplete) this.#poll();
   }
 
   /** Resolves to whether it was acknowledged in time. Without evidence it was not. */
-  async reached(wanted: Wanted, { withinMs }: { withinMs: number }): Promise<boolean> {
+  async waitFor(wanted: ReplicationTarget, { withinMs }: { withinMs: number }): Promise<boolean> {
     const { clock, metrics, followerExpected, policy = ACKNOWLEDGEMENT_POLICY } = this.#options;
     if (!policy.mustReach(wanted)) return true;
     // What was known when the grant was decided is a transaction old: it may have been acknowledged meanwhile.
-    if (!followerExpected || this.#knows(wanted)) return true;
+    if (!followerExpected || this.#isAcknowledged(wanted)) return true;
     const stopTimer = metrics.acknowledgementSeconds.startTimer();
     const reached = await new Promise<boolean>((answer) => {
       const untilMs = clock.nowMs() + withinMs;
       this.#waiting.push({ ...wanted, walBytes: lsnBytes(wanted.lsn), untilMs, answer });
-      this.#keepLooking();
+      this.#poll();
     });
     stopTimer({ outcome: reached ? 'reached' : 'too_late' });
     return reached;
@@ -104,25 +104,25 @@ export class Acknowledgements {
     return epoch === this.#epoch ? this.#seqs : new AcknowledgedSeqs();
   }
 
-  #keepLooking(): void {
-    if (!this.#looking) void this.#lookWhileNeeded();
+  #poll(): void {
+    if (!this.#polling) void this.#pollWhileNeeded();
   }
 
-  async #lookWhileNeeded(): Promise<void> {
-    this.#looking = true;
+  async #pollWhileNeeded(): Promise<void> {
+    this.#polling = true;
     while (this.#waiting.length > 0 || !this.#seqs.isComplete) {
-      this.#take(await this.#look());
+      this.#apply(await this.#readFlushed());
       await wait(this.#options.timers ?? PROCESS_TIMERS, this.#pauseMs(), { background: true });
     }
-    this.#looking = false;
+    this.#polling = false;
   }
 
   #pauseMs(): number {
-    if (this.#waiting.length > 0) return LOOK_EVERY_MS.waitedFor;
-    return this.#streaming ? LOOK_EVERY_MS.underWay : LOOK_EVERY_MS.gone;
+    if (this.#waiting.length > 0) return POLL_EVERY_MS.waitedFor;
+    return this.#streaming ? POLL_EVERY_MS.underWay : POLL_EVERY_MS.gone;
   }
 
-  #take(flushed: bigint | undefined): void {
+  #apply(flushed: bigint | undefined): void {
     this.#streaming = flushed !== undefined;
     if (flushed !== undefined) this.#seqs.advance(flushed);
     const nowMs = this.#options.clock.nowMs();
@@ -135,16 +135,16 @@ export class Acknowledgements {
     }
   }
 
-  #has(wanted: Waiting, flushed: bigint | undefined): boolean {
-    return (flushed !== undefined && wanted.walBytes <= flushed) || this.#knows(wanted);
+  #has(wanted: WaitingTarget, flushed: bigint | undefined): boolean {
+    return (flushed !== undefined && wanted.walBytes <= flushed) || this.#isAcknowledged(wanted);
   }
 
-  #knows({ epoch, grants }: Wanted): boolean {
+  #isAcknowledged({ epoch, grants }: ReplicationTarget): boolean {
     return grants !== undefined && this.#of(epoch).of(grants.poolId) >= grants.seq;
   }
 
   /** Whatever keeps us from knowing, what is not known is not acknowledged. */
-  async #look(): Promise<bigint | undefined> {
+  async #readFlushed(): Promise<bigint | undefined> {
     try {
       const lsn = await this.#options.replication.readAcknowledged();
       this.#failures.succeeded();

@@ -22,14 +22,14 @@ export interface RolePolicy extends UncertaintyPolicy {
   readonly renewalEveryMs: number;
 }
 
-/** The rule of S5 that `RoleDuty` applies immediately before an answer. */
+/** The rule of S5 that `RoleMonitor` applies immediately before an answer. */
 export interface AuthorityPolicy {
   mayAcknowledge(epoch: number, facts: RoleFacts, freshness: Freshness): boolean;
 }
 
 export const AUTHORITY_POLICY: AuthorityPolicy = { mayAcknowledge };
 
-export interface RoleDutyOptions {
+export interface RoleMonitorOptions {
   readonly region: string;
   readonly server: string;
   readonly policy: RolePolicy;
@@ -63,8 +63,8 @@ interface Beacon {
  * must never delay the other. Freshness is judged anew at every question, so a process that was stopped in
  * between finds its proof lapsed.
  */
-export class RoleDuty {
-  readonly #options: RoleDutyOptions;
+export class RoleMonitor {
+  readonly #options: RoleMonitorOptions;
   readonly #observation: BackgroundJob;
   readonly #renewal: BackgroundJob;
   readonly #beacons: BackgroundJob;
@@ -77,7 +77,7 @@ export class RoleDuty {
   #beacon: Beacon | undefined;
   #told = '';
 
-  constructor(options: RoleDutyOptions) {
+  constructor(options: RoleMonitorOptions) {
     this.#options = options;
     this.#startedAtMs = options.clock.nowMs();
     this.#streamedAtMs = this.#startedAtMs;
@@ -187,7 +187,7 @@ export class RoleDuty {
   }
 
   /** A request met something that the facts do not show yet. */
-  lookAgain(): void {
+  refresh(): void {
     this.#observation.kick();
   }
 

@@ -3,7 +3,7 @@ import type { UncertaintyPolicy } from '../granting/core/adoption';
 import type { DatabaseFailure } from '../platform/database-failure';
 import type { TriadClaims } from '../redundancy/core/triad';
 import type { AuthorityRecord } from './core/authority';
-import type { Lack } from './core/epoch-opening';
+import type { PossibleLoss } from './core/epoch-opening';
 import type { UnprotectedRecord } from './core/replication-mode';
 import type { DatabaseFact, EpochVerdict } from './core/role';
 
@@ -49,7 +49,7 @@ export interface OpeningRequest extends ExpectedEpoch {
 export type OpeningOutcome =
   | {
       readonly kind: 'opened';
-      readonly lack: Lack;
+      readonly lack: PossibleLoss;
       readonly leasesExtended: number;
       readonly seatsHeldBack: number;
       readonly awaitedUntilMs: number | undefined;

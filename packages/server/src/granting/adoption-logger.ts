@@ -4,7 +4,7 @@ import type { Lease, LeaseClaim } from './core/lease';
 const SAID_EVERY_MS = 1_000;
 
 /** Audits each adoption, and says once a second how many there were: after a failover they come in hundreds. */
-export class AdoptionReport {
+export class AdoptionLogger {
   readonly #log: Logger;
   readonly #server: string;
   #leases = 0;

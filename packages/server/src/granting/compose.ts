@@ -1,12 +1,12 @@
 import type { IntegrityChecks } from '../licenses/integrity-checks';
 import type { MonotonicClock } from '../platform/clock';
-import { AdoptionReport } from './adoption-logger';
+import { AdoptionLogger } from './adoption-logger';
 import { Entitlements } from './entitlements';
-import { LeaseDesk, type LeaseDeskOptions } from './lease-service';
+import { LeaseService, type LeaseServiceOptions } from './lease-service';
 import type { EntitlementStore } from './store';
 import { Sweeper, type SweeperOptions } from './sweeper';
 
-type GrantingOptions = Omit<LeaseDeskOptions, 'entitlements' | 'onAdopted'> &
+type GrantingOptions = Omit<LeaseServiceOptions, 'entitlements' | 'onAdopted'> &
   SweeperOptions & {
     readonly entitlements: EntitlementStore;
     readonly integrityChecks: IntegrityChecks;
@@ -15,16 +15,20 @@ type GrantingOptions = Omit<LeaseDeskOptions, 'entitlements' | 'onAdopted'> &
   };
 
 export interface Granting {
-  readonly desk: LeaseDesk;
+  readonly leaseService: LeaseService;
   readonly sweeper: Sweeper;
 }
 
 /** Wires what checks leases out and ends them. */
 export function createGranting(options: GrantingOptions): Granting {
-  const adoptions = new AdoptionReport(options);
+  const adoptions = new AdoptionLogger(options);
   const entitlements = new Entitlements({ ...options, store: options.entitlements });
   return {
-    desk: new LeaseDesk({ ...options, entitlements, onAdopted: (lease, claim) => adoptions.add(lease, claim) }),
+    leaseService: new LeaseService({
+      ...options,
+      entitlements,
+      onAdopted: (lease, claim) => adoptions.add(lease, claim),
+    }),
     sweeper: new Sweeper(options),
   };
 }

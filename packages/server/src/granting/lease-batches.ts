@@ -1,5 +1,5 @@
-import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
-import type { Acknowledgements } from '../epochs/replication-tracker';
+import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
+import type { ReplicationTracker } from '../epochs/replication-tracker';
 import type { CommittedAt, ExpectedEpoch, InEpoch } from '../epochs/store';
 import { Batcher, type BatchOutcome } from '../platform/batcher';
 import type { Timers } from '../platform/timers';
@@ -30,8 +30,8 @@ interface Wanted {
 interface LeaseBatchesOptions {
   readonly policy: UncertaintyPolicy;
   readonly leases: LeaseStore;
-  readonly work: EpochWork;
-  readonly acknowledgements: Acknowledgements;
+  readonly transactions: EpochTransactions;
+  readonly replicationTracker: ReplicationTracker;
   /** @default the process's own */
   readonly timers?: Timers | undefined;
 }
@@ -72,7 +72,9 @@ export class LeaseBatches {
       ...BATCHING,
       timers: this.#options.timers,
       run: async (requests) => {
-        const outcome = await this.#options.work.run(verb, requests.length, (expected) => transact(requests, expected));
+        const outcome = await this.#options.transactions.execute(verb, requests.length, (expected) =>
+          transact(requests, expected),
+        );
         if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
         const { result, ...committed } = outcome;
         return { kind: 'each', answers: result.map((verdict) => ({ ...committed, verdict })) };
@@ -90,15 +92,15 @@ export class LeaseBatches {
   }
 
   async #runGrants(wanted: readonly Wanted[]): Promise<BatchOutcome<GrantAnswer>> {
-    const { work, leases, policy, acknowledgements } = this.#options;
+    const { transactions, leases, policy, replicationTracker } = this.#options;
     // All are of one pool, so the one that was looked up last speaks for all.
     const entitlement = wanted.at(-1)?.entitlement;
     if (!entitlement) return { kind: 'each', answers: [] };
     const requests = wanted.map(({ request }) => request);
-    const outcome = await work.run('checkout', requests.length, (expected) =>
+    const outcome = await transactions.execute('checkout', requests.length, (expected) =>
       leases.grant({
         ...{ entitlement, requests, expected, policy },
-        follower: acknowledgements.knowledge(expected.epoch, entitlement.poolId),
+        follower: replicationTracker.snapshot(expected.epoch, entitlement.poolId),
       }),
     );
     if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
@@ -106,7 +108,7 @@ export class LeaseBatches {
     if (typeof result === 'object' && 'kind' in result) return { kind: 'all', answer: result };
     if (typeof result === 'string') return { kind: 'each', answers: wanted.map(() => ({ kind: result })) };
     const { verdicts, grantSeq, ...facts } = result;
-    acknowledgements.note({ ...committed, poolId: entitlement.poolId, seq: grantSeq });
+    replicationTracker.recordCommit({ ...committed, poolId: entitlement.poolId, seq: grantSeq });
     return { kind: 'each', answers: verdicts.map((verdict) => ({ ...committed, ...facts, verdict })) };
   }
 }

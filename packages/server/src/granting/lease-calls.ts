@@ -13,7 +13,7 @@ import type {
 } from '../platform/http/schemas';
 import type { LeaseEnd } from './core/lease';
 import type { HeldLease, HeldPlace, LeaseAnswer, ReleaseAnswer } from './lease-answers';
-import type { LeaseDesk } from './lease-service';
+import type { LeaseService } from './lease-service';
 
 type CheckoutCall = Static<typeof LeaseParams> & Static<typeof CheckoutBody>;
 type ReleaseCall = Static<typeof LeaseParams> & Static<typeof ReleaseBody>;
@@ -21,7 +21,7 @@ type LeaseCall = Static<typeof LeaseParams> & Static<typeof TokenBody>;
 
 export interface LeaseCallOptions extends WhereToGo {
   readonly server: string;
-  readonly desk: LeaseDesk;
+  readonly leaseService: LeaseService;
 }
 
 /**
@@ -36,11 +36,11 @@ export class LeaseCalls {
   }
 
   async checkout(call: CheckoutCall, caller: Caller): Promise<Reply> {
-    return leaseReply(201, await this.#options.desk.checkout(withPlainId(call), caller), this.#options);
+    return leaseReply(201, await this.#options.leaseService.checkout(withPlainId(call), caller), this.#options);
   }
 
   async heartbeat(call: LeaseCall, caller: Caller): Promise<Reply> {
-    return leaseReply(200, await this.#options.desk.heartbeat(withPlainId(call), caller), this.#options);
+    return leaseReply(200, await this.#options.leaseService.heartbeat(withPlainId(call), caller), this.#options);
   }
 
   /** An administrator takes seats back from whoever holds them, and says why. */
@@ -49,7 +49,7 @@ export class LeaseCalls {
     if (reason === undefined && !allows(caller.scopes, ['lease'])) return REASON_MISSING;
     if (reason !== undefined && !allows(caller.scopes, ['admin'])) return REASON_FORBIDDEN;
     const end: LeaseEnd = reason === undefined ? { kind: 'released' } : { kind: 'forced', reason };
-    return endedReply(await this.#options.desk.release({ leaseId, token, end }, caller), this.#options);
+    return endedReply(await this.#options.leaseService.release({ leaseId, token, end }, caller), this.#options);
   }
 }
 
@@ -63,7 +63,7 @@ const REASON_FORBIDDEN = problemReply('forbidden', {
 });
 
 /** What is wrong in detail is for whoever reads the server's log. */
-const UNPROVEN =
+const LICENSE_UNPROVEN_DETAIL =
   'what the database says of this license is not proven by its signed file; an administrator imports the license file again';
 
 /** The same UUID may be written in two ways; it is one lease. */
@@ -113,7 +113,7 @@ export function leaseReply(
       });
     }
     case 'license_integrity_failed':
-      return problemReply(answer.code, { detail: UNPROVEN, members: { licenseId: answer.licenseId } });
+      return problemReply(answer.code, { detail: LICENSE_UNPROVEN_DETAIL, members: { licenseId: answer.licenseId } });
     case 'wrong_license':
       return problemReply(answer.kind, { detail: `this token acts within the license ${answer.licenseId} alone` });
     case 'license_not_valid':

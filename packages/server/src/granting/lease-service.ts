@@ -1,6 +1,6 @@
 import type { Caller } from '../auth/core/caller';
-import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
-import type { Acknowledgements } from '../epochs/replication-tracker';
+import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
+import type { ReplicationTracker } from '../epochs/replication-tracker';
 import type { CommittedAt } from '../epochs/store';
 import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
@@ -17,13 +17,13 @@ import { LeaseBatches } from './lease-batches';
 import type { LeaseTokens } from './lease-tokens';
 import type { GrantBatchResult, LeasedPool, LeaseStore } from './store';
 
-export interface LeaseDeskOptions {
+export interface LeaseServiceOptions {
   readonly policy: UncertaintyPolicy;
   readonly leases: LeaseStore;
-  readonly work: EpochWork;
+  readonly transactions: EpochTransactions;
   readonly entitlements: Entitlements;
   readonly tokens: LeaseTokens;
-  readonly acknowledgements: Acknowledgements;
+  readonly replicationTracker: ReplicationTracker;
   readonly metrics: Metrics;
   /** From 0 to 1; spreads the heartbeats of leases that were granted together. */
   readonly random: () => number;
@@ -57,32 +57,32 @@ const RETRY_JITTER = 0.1;
  * Where leases are checked out, renewed and released. Nothing is acknowledged whose epoch is not proven at the moment
  * of the answer, though it was when the transaction began: the process may have been stopped in between (S5).
  */
-export class LeaseDesk {
-  readonly #options: LeaseDeskOptions;
+export class LeaseService {
+  readonly #options: LeaseServiceOptions;
   readonly #batches: LeaseBatches;
 
-  constructor(options: LeaseDeskOptions) {
+  constructor(options: LeaseServiceOptions) {
     this.#options = options;
     this.#batches = new LeaseBatches(options);
   }
 
   /** Takes seats, or finds that this very request took them before. */
   async checkout(request: Checkout, caller: Caller): Promise<LeaseAnswer> {
-    const answer = this.#options.work.refusal() ?? (await this.#checkout(request, caller));
+    const answer = this.#options.transactions.precheck() ?? (await this.#checkout(request, caller));
     if (answer.kind !== 'held' && answer.kind !== 'queued') this.#options.metrics.denials.inc({ code: answer.kind });
     return answer;
   }
 
   /** Renews; a lease that this database does not know is adopted if its token proves it (S3). */
   async heartbeat(request: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
-    const answer = this.#options.work.refusal() ?? (await this.#heartbeat(request, caller));
+    const answer = this.#options.transactions.precheck() ?? (await this.#heartbeat(request, caller));
     this.#options.metrics.heartbeats.inc({ outcome: answer.kind === 'held' ? 'renewed' : answer.kind });
     return answer;
   }
 
   /** Gives seats back; doing it twice is doing it once. */
   async release(request: Release, caller: Caller): Promise<ReleaseAnswer> {
-    const answer = this.#options.work.refusal() ?? (await this.#release(request, caller));
+    const answer = this.#options.transactions.precheck() ?? (await this.#release(request, caller));
     this.#options.metrics.releases.inc({ outcome: answer.kind });
     return answer;
   }
@@ -119,10 +119,10 @@ export class LeaseDesk {
       case 'unknown':
         return this.#adopt({ leaseId, token }, caller);
       case 'in_doubt':
-        return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'lease_expired' };
+        return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? { kind: 'lease_expired' };
       default:
         // Its holder gives the lease up on this word: it takes as much authority as a renewal.
-        return this.#options.work.refusalToAcknowledge(answer.epoch) ?? renewal;
+        return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? renewal;
     }
   }
 
@@ -151,7 +151,7 @@ export class LeaseDesk {
     const gone =
       leftLine || answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
     if (!gone) return { kind: 'lease_not_found' };
-    return this.#options.work.refusalToAcknowledge(answer.epoch) ?? { kind: 'ended' };
+    return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? { kind: 'ended' };
   }
 
   /** What a token proves of a lease that the database does not know; undefined when it proves nothing. */
@@ -217,7 +217,7 @@ export class LeaseDesk {
     pool: LeasedPool,
     { nowMs, epoch }: Decision,
   ): Promise<LeaseAnswer> {
-    const { tokens, work, metrics, random } = this.#options;
+    const { tokens, transactions, metrics, random } = this.#options;
     metrics.queued.inc({ how });
     const token = await tokens.signPlace(place, pool, { epoch, atMs: nowMs });
     const spread = 1 + RETRY_JITTER * (2 * random() - 1);
@@ -227,12 +227,12 @@ export class LeaseDesk {
     );
     const retryAfterSeconds = Math.round(afterSeconds * spread * 1000) / 1000;
     return (
-      work.refusalToAcknowledge(epoch) ?? { kind: 'queued', place, position, pool, token, retryAfterSeconds, nowMs }
+      transactions.recheckBeforeAck(epoch) ?? { kind: 'queued', place, position, pool, token, retryAfterSeconds, nowMs }
     );
   }
 
   async #held(lease: Lease, pool: LeasedPool, decision: Decision & Shown): Promise<LeaseAnswer> {
-    const { tokens, work, random } = this.#options;
+    const { tokens, transactions, random } = this.#options;
     if (!(await this.#mayAnswerFor(lease, decision))) return { kind: 'not_protected' };
     const { nowMs } = decision;
     const token = await tokens.sign(lease, pool, nowMs);
@@ -240,7 +240,9 @@ export class LeaseDesk {
     const jitter = 1 + HEARTBEAT_JITTER * (2 * random() - 1);
     const heartbeatAfterSeconds = Math.max(0, Math.round((lifeMs / HEARTBEATS_PER_TTL) * jitter)) / 1000;
     // The last thing before the answer.
-    return work.refusalToAcknowledge(lease.epoch) ?? { kind: 'held', lease, pool, token, heartbeatAfterSeconds, nowMs };
+    return (
+      transactions.recheckBeforeAck(lease.epoch) ?? { kind: 'held', lease, pool, token, heartbeatAfterSeconds, nowMs }
+    );
   }
 
   /** S2: waits until the follower has so much that this answer is within the escrow. */
@@ -253,7 +255,7 @@ export class LeaseDesk {
     if (shown?.seq === lease.seq) return true;
     const { poolId, borrowed } = lease;
     const grants = { poolId, seq: answerableFrom(lease, escrow), borrowed };
-    return this.#options.acknowledgements.reached({ epoch, lsn, grants }, { withinMs: ACKNOWLEDGED_WITHIN_MS });
+    return this.#options.replicationTracker.waitFor({ epoch, lsn, grants }, { withinMs: ACKNOWLEDGED_WITHIN_MS });
   }
 
   /** The claim of a token, if one of our keys signed it for this very lease. */
@@ -289,7 +291,7 @@ export class LeaseDesk {
       return await this.#options.entitlements.find(name);
     } catch (error) {
       if (!(error instanceof DatabaseFailure)) throw error;
-      return this.#options.work.refused(error);
+      return this.#options.transactions.refused(error);
     }
   }
 }

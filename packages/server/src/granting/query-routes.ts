@@ -15,14 +15,14 @@ import {
   QueueQuery,
 } from '../platform/http/schemas';
 
-type ReadingRouteOptions = AppOptions & { readonly authenticate: Authenticate };
+type QueryRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 
 const TAGS = ['reading'];
 const SECURITY = [{ bearer: [] }];
 const PROBLEMS = ['unauthenticated', 'forbidden', 'database_unreachable'] as const;
 
 /** Reading works wherever a database answers; a standby's answers lag behind by what it has not replayed. */
-export function readingRoutes(routes: FastifyInstance, options: ReadingRouteOptions): void {
+export function readingRoutes(routes: FastifyInstance, options: QueryRouteOptions): void {
   const { database, authenticate } = options;
 
   routes.get(

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { RoleDuty } from '../epochs/role-monitor';
+import type { RoleMonitor } from '../epochs/role-monitor';
 import { BackgroundJob } from '../platform/background-job';
 import type { Metrics } from '../platform/metrics';
 import type { Timers } from '../platform/timers';
@@ -12,7 +12,7 @@ const POOLS_SHOWN_EVERY_SWEEPS = 5;
 
 export interface SweeperOptions {
   readonly region: string;
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   readonly triadClaims: () => TriadClaims;
   readonly leases: Pick<LeaseStore, 'expire'>;
   readonly queries: Pick<LeaseQueries, 'readPools'>;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';
-import type { EpochWork } from '../epochs/epoch-transactions';
-import type { RoleDuty } from '../epochs/role-monitor';
+import type { EpochTransactions } from '../epochs/epoch-transactions';
+import type { RoleMonitor } from '../epochs/role-monitor';
 import type { Metrics } from '../platform/metrics';
 import { ExpiryWarnings } from './expiry-warnings';
 import { LicenseImportService } from './import-service';
@@ -21,8 +21,8 @@ export function createLicenses(options: {
   readonly server: string;
   readonly licensing: Licensing;
   readonly store: LicenseStore;
-  readonly role: RoleDuty;
-  readonly work: EpochWork;
+  readonly role: RoleMonitor;
+  readonly transactions: EpochTransactions;
   readonly metrics: Metrics;
   readonly log: Logger;
 }): LicenseServices {

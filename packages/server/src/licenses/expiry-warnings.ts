@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { RoleDuty } from '../epochs/role-monitor';
+import type { RoleMonitor } from '../epochs/role-monitor';
 import { BackgroundJob } from '../platform/background-job';
 import type { Metrics } from '../platform/metrics';
 import type { ExpiryWarning, LicenseStore } from './store';
@@ -11,7 +11,7 @@ const DAY_SECONDS = 86_400;
 
 interface ExpiryWarningsOptions {
   readonly region: string;
-  readonly role: Pick<RoleDuty, 'verdict'>;
+  readonly role: Pick<RoleMonitor, 'verdict'>;
   readonly store: Pick<LicenseStore, 'read' | 'claimExpiryWarnings'>;
   readonly metrics: Pick<Metrics, 'showValidity' | 'jobFailures'>;
   readonly log: Pick<Logger, 'warn' | 'error' | 'info' | 'debug'>;

@@ -3,7 +3,7 @@ import type { Refusal as FileRefusal } from '@evergrant/formats/license/refusal-
 import { verifyLicense } from '@evergrant/formats/license/verify';
 import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';
-import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
 import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
 import type { ImportRefusal, ImportSuccess } from './core/license-import';
@@ -13,7 +13,7 @@ export interface LicenseImportServiceOptions {
   readonly server: string;
   readonly licensing: Licensing;
   readonly store: Pick<LicenseStore, 'import' | 'nowMs'>;
-  readonly work: EpochWork;
+  readonly transactions: EpochTransactions;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -46,26 +46,26 @@ export class LicenseImportService {
   }
 
   async import(file: SubmittedFile): Promise<ImportAnswer> {
-    const { work, metrics } = this.#options;
-    const answer = work.refusal() ?? (await this.#import(file));
+    const { transactions, metrics } = this.#options;
+    const answer = transactions.precheck() ?? (await this.#import(file));
     metrics.licenseImports.inc({ outcome: outcomeOf(answer) });
     return answer;
   }
 
   async #import({ text, licenseKey, submittedBy }: SubmittedFile): Promise<ImportAnswer> {
-    const { licensing, server, store, work } = this.#options;
+    const { licensing, server, store, transactions } = this.#options;
     const nowMs = await this.#databaseTime();
     if (typeof nowMs === 'object') return nowMs;
     const verdict = await verifyLicense(text, { ...licensing, nowMs, server, licenseKey });
     if (verdict.kind === 'refused') return { kind: 'file_refused', refusal: verdict };
     const { document, file, dropped } = verdict;
-    const committed = await work.run('import', 1, (expected) =>
+    const committed = await transactions.execute('import', 1, (expected) =>
       store.import({ document, file, importedBy: submittedBy }, expected),
     );
     if (committed.kind !== 'done') return committed;
     const { result } = committed;
     // The last check of authority before the answer (S5).
-    const refusal = work.refusalToAcknowledge(committed.epoch);
+    const refusal = transactions.recheckBeforeAck(committed.epoch);
     if (refusal) return refusal;
     if (result.outcome !== 'imported' && result.outcome !== 'unchanged') {
       return { kind: 'import_refused', refusal: result, document };
@@ -79,7 +79,7 @@ export class LicenseImportService {
       return await this.#options.store.nowMs();
     } catch (error) {
       if (!(error instanceof DatabaseFailure)) throw error;
-      return this.#options.work.refused(error);
+      return this.#options.transactions.refused(error);
     }
   }
 

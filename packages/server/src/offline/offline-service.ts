@@ -3,17 +3,17 @@ import { type OfflineRequest, readOfflineRequest, readOfflineReturn } from '@eve
 import { sha256 } from '@evergrant/formats/offline/unsigned';
 import type { Caller } from '../auth/core/caller';
 import { acknowledgedChange } from '../epochs/acknowledged-change';
-import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
 import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 import type { HeldLease, LeaseAnswer } from '../granting/lease-answers';
-import type { LeaseDesk } from '../granting/lease-service';
+import type { LeaseService } from '../granting/lease-service';
 import type { OfflineTokens } from './offline-tokens';
 import type { ExchangeStart, OfflineStore, StartedExchange } from './store';
 
 export interface OfflineServiceOptions {
   readonly store: OfflineStore;
-  readonly work: EpochWork;
-  readonly leases: LeaseDesk;
+  readonly transactions: EpochTransactions;
+  readonly leases: LeaseService;
   readonly tokens: OfflineTokens;
 }
 
@@ -88,7 +88,7 @@ export class OfflineService {
     if (file.document.controlRoom !== controlRoom) {
       return { kind: 'offline_file_of_another', controlRoom: file.document.controlRoom };
     }
-    const refusal = this.#options.work.refusal();
+    const refusal = this.#options.transactions.precheck();
     if (refusal) return refusal;
     const exchange = await this.#options.store.find(nonce);
     if (exchange?.controlRoom !== controlRoom || sha256(exchange.response) !== responseSha256) {
@@ -168,8 +168,8 @@ export class OfflineService {
   #change<T>(
     transact: (store: OfflineStore, expected: ExpectedEpoch) => Promise<InEpoch<T>>,
   ): Promise<{ readonly kind: 'done'; readonly result: T } | Refusal> {
-    const { store, work } = this.#options;
-    return acknowledgedChange(work, { verb: 'offline', transact: (expected) => transact(store, expected) });
+    const { store, transactions } = this.#options;
+    return acknowledgedChange(transactions, { verb: 'offline', transact: (expected) => transact(store, expected) });
   }
 }
 

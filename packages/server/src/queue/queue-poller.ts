@@ -1,10 +1,10 @@
 /** A checkout that stands in line. */
-export interface Wait {
+export interface QueuedCheckout {
   /** Asks again; the next time is due after so many seconds, or never when it stands in line no more. Never rejects. */
   readonly ask: () => Promise<number | undefined>;
 }
 
-interface Watched extends Wait {
+interface Watched extends QueuedCheckout {
   dueAtMs: number;
 }
 
@@ -12,9 +12,9 @@ interface Watched extends Wait {
  * Asks again for the checkouts that stand in line, each at its time, so that their clients are told when seats come free
  * and do not have to ask. The line itself is the database's: a place that nobody asks for lapses.
  */
-export class LineWatch {
+export class QueuePoller {
   readonly #nowMs: () => number;
-  readonly #watched = new Map<Wait, Watched>();
+  readonly #watched = new Map<QueuedCheckout, Watched>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -24,11 +24,11 @@ export class LineWatch {
     return this.#watched.size;
   }
 
-  watch(wait: Wait, afterSeconds: number): void {
+  watch(wait: QueuedCheckout, afterSeconds: number): void {
     this.#watched.set(wait, { ...wait, dueAtMs: this.#nowMs() + afterSeconds * 1_000 });
   }
 
-  forget(wait: Wait): void {
+  forget(wait: QueuedCheckout): void {
     this.#watched.delete(wait);
   }
 
@@ -42,7 +42,7 @@ export class LineWatch {
     }
   }
 
-  async #ask(wait: Wait, watched: Watched): Promise<void> {
+  async #ask(wait: QueuedCheckout, watched: Watched): Promise<void> {
     const afterSeconds = await watched.ask();
     // Forgotten while it was asked for.
     if (this.#watched.get(wait) !== watched) return;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { RoleDuty } from '../epochs/role-monitor';
+import type { RoleMonitor } from '../epochs/role-monitor';
 import { BackgroundJob, JobFailures, type JobReport } from '../platform/background-job';
 import type { MonotonicClock } from '../platform/clock';
 import type { Metrics } from '../platform/metrics';
@@ -20,7 +20,7 @@ import { TriadMetrics } from './triad-metrics';
 
 interface TriadElectionOptions {
   readonly server: string;
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   readonly store: TriadStore;
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;

@@ -1,11 +1,11 @@
 import type { Attribution } from '../audit/attribution';
 import { acknowledgedVerdict } from '../epochs/acknowledged-change';
-import type { EpochWork, Refusal } from '../epochs/epoch-transactions';
+import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
 import type { ReservationOrder, ReservationOutcome, ReservationStore } from './store';
 
 export interface ReservationServiceOptions {
   readonly store: Pick<ReservationStore, 'set'>;
-  readonly work: EpochWork;
+  readonly transactions: EpochTransactions;
 }
 
 /** Sets and removes reservations. Only a granting server does so: a change outside its epoch would be lost. */
@@ -17,8 +17,8 @@ export class ReservationService {
   }
 
   set(order: ReservationOrder, attribution: Attribution): Promise<ReservationOutcome | Refusal> {
-    const { store, work } = this.#options;
-    return acknowledgedVerdict(work, {
+    const { store, transactions } = this.#options;
+    return acknowledgedVerdict(transactions, {
       verb: 'registry',
       transact: (expected) => store.set(order, attribution, expected),
     });

@@ -1,9 +1,9 @@
 import type { Reply } from '../platform/http/reply';
-import type { LineWatch, Wait } from '../queue/queue-poller';
+import type { QueuedCheckout, QueuePoller } from '../queue/queue-poller';
 import { answerOf, type QueueEvent, type SessionMessage } from './messages';
 
 export interface SessionLineOptions {
-  readonly watch: LineWatch;
+  readonly watch: QueuePoller;
   readonly placesMax: number;
   /** Carries the checkout out once more. Never rejects. */
   readonly ask: (checkout: Checkout) => Promise<Reply>;
@@ -12,7 +12,7 @@ export interface SessionLineOptions {
 
 type Checkout = Extract<SessionMessage, { op: 'checkout' }>;
 
-interface Standing extends Wait {
+interface Standing extends QueuedCheckout {
   /** The question that is under way. */
   asking: Promise<unknown> | undefined;
   left: boolean;
@@ -23,7 +23,7 @@ export const IN_LINE = 202;
 const RETRY_AFTER_SECONDS = 1;
 
 /** The checkouts of one session that stand in line: asked for again, and told of when something changes. */
-export class SessionLine {
+export class QueuedCheckouts {
   readonly #options: SessionLineOptions;
   readonly #standing = new Map<string, Standing>();
 

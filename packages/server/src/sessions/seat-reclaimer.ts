@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { EpochWork } from '../epochs/epoch-transactions';
+import type { EpochTransactions } from '../epochs/epoch-transactions';
 import type { MonotonicClock } from '../platform/clock';
 import type { Metrics } from '../platform/metrics';
 import { type Closing, type ReclaimPolicy, reclaimVerdict } from './core/reclaim';
@@ -7,7 +7,7 @@ import type { ReclaimRequest, ReclaimStore } from './store';
 
 export interface ReclaimOptions {
   readonly store: ReclaimStore;
-  readonly work: EpochWork;
+  readonly transactions: EpochTransactions;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: MonotonicClock;
@@ -26,7 +26,7 @@ const LEASES_MAX = 200;
  * Takes back the seats of clients that died, where the license says `onDisconnect: release`. Whoever closes a session
  * reports every unasked closing, also of sessions without such leases: they are what a crowd is known by.
  */
-export class Reclaim {
+export class SeatReclaimer {
   readonly #options: ReclaimOptions;
   #closings: Closing[] = [];
   #pending: Pending[] = [];
@@ -43,12 +43,12 @@ export class Reclaim {
 
   /** Decides about what has waited long enough; called at an interval, several times in `companyMs`. */
   async consider(sessionsOpen: number): Promise<void> {
-    const { clock, policy, work, metrics } = this.#options;
+    const { clock, policy, transactions, metrics } = this.#options;
     const nowMs = clock.nowMs();
     const oldestMs = nowMs - 2 * Math.max(policy.silentCompanyMs, policy.companyMs + policy.lookBackMs);
     this.#closings = this.#closings.filter(({ atMs }) => atMs >= oldestMs);
     if (this.#pending.length === 0) return;
-    const granting = work.refusal() === undefined;
+    const granting = transactions.precheck() === undefined;
     const due: ReclaimRequest[] = [];
     this.#pending = this.#pending.filter(({ closing, leases }) => {
       const facts = { closing, closings: this.#closings, sessionsOpen, granting, nowMs };
@@ -63,9 +63,11 @@ export class Reclaim {
 
   /** What fails is not tried again: the leases expire by themselves. */
   async #reclaim(requests: readonly ReclaimRequest[]): Promise<void> {
-    const { store, work, metrics, log } = this.#options;
+    const { store, transactions, metrics, log } = this.#options;
     try {
-      const outcome = await work.run('reclaim', requests.length, (expected) => store.reclaim(requests, expected));
+      const outcome = await transactions.execute('reclaim', requests.length, (expected) =>
+        store.reclaim(requests, expected),
+      );
       const reclaimed = outcome.kind === 'done' ? outcome.result : 0;
       metrics.reclaims.inc({ outcome: 'reclaimed' }, reclaimed);
       metrics.reclaims.inc({ outcome: 'renewed_elsewhere' }, requests.length - reclaimed);

@@ -5,15 +5,15 @@ import type { Caller } from '../auth/core/caller';
 import type { LeaseCalls } from '../granting/lease-calls';
 import { faultReply } from '../platform/http/errors';
 import type { Reply } from '../platform/http/reply';
-import type { LineWatch } from '../queue/queue-poller';
+import type { QueuePoller } from '../queue/queue-poller';
 import type { Closing } from './core/reclaim';
 import { type Answer, answerOf, type Id, type MessageReader, type ServerEvent, type SessionMessage } from './messages';
 import type { SessionPolicy } from './policy';
-import { IN_LINE, SessionLine } from './queued-checkouts';
+import { IN_LINE, QueuedCheckouts } from './queued-checkouts';
 import { SessionLeases } from './session-leases';
 import type { SessionMetrics } from './session-metrics';
 import type { ReclaimRequest } from './store';
-import { Allowance } from './token-bucket';
+import { TokenBucket } from './token-bucket';
 
 /**
  * Why a session ended.
@@ -41,7 +41,7 @@ export interface SessionContext {
   readonly calls: LeaseCalls;
   readonly metrics: SessionMetrics;
   readonly log: Logger;
-  readonly line: LineWatch;
+  readonly queuePoller: QueuePoller;
   readonly nowMs: () => number;
   readonly authorize: (tokenSha256: string | undefined) => Promise<CallerVerdict>;
   /** These leases' session closed unasked. */
@@ -58,9 +58,9 @@ export class Session {
   readonly #context: SessionContext;
   readonly #socket: WebSocket;
   readonly #tokenSha256: string | undefined;
-  readonly #allowance: Allowance;
+  readonly #allowance: TokenBucket;
   readonly #leases: SessionLeases;
-  #line: SessionLine | undefined;
+  #queued: QueuedCheckouts | undefined;
   #unanswered = 0;
   #heard = true;
   #sentAway = false;
@@ -73,7 +73,7 @@ export class Session {
     const { messagesPerSecondMax: perSecond, messagesBurstMax: burstMax } = context.policy;
     const { calls, orphaned } = context;
     this.#leases = new SessionLeases({ calls, orphaned, leasesMax: context.policy.leasesMax });
-    this.#allowance = new Allowance({ perSecond, burstMax }, context.nowMs());
+    this.#allowance = new TokenBucket({ perSecond, burstMax }, context.nowMs());
   }
 
   /** `onEnd` is called once, when the socket has closed. */
@@ -92,7 +92,7 @@ export class Session {
       if (end === 'vanished' || end === 'silent') {
         this.#leases.abandon({ how: end, atMs: this.#context.nowMs() });
       }
-      this.#line?.end();
+      this.#queued?.end();
       onEnd(end);
     });
   }
@@ -124,7 +124,7 @@ export class Session {
   sendAway(event: ServerEvent): void {
     if (this.#sentAway) return;
     this.#sentAway = true;
-    this.#line?.end();
+    this.#queued?.end();
     this.tell(event);
     if (this.#unanswered === 0) this.closeSentAway();
   }
@@ -178,17 +178,17 @@ export class Session {
 
   async #carryOut(message: SessionMessage, caller: Caller): Promise<Reply> {
     if (message.op === 'heartbeat') return this.#leases.carryOut(message, caller);
-    await this.#line?.leave(message.leaseId);
+    await this.#queued?.leave(message.leaseId);
     const reply = await this.#leases.carryOut(message, caller);
     if (message.op === 'checkout' && reply.status === IN_LINE) this.#lineOfOwn().join(message, reply);
     return reply;
   }
 
   /** Most sessions never stand in line. */
-  #lineOfOwn(): SessionLine {
-    const { line, policy, log } = this.#context;
-    this.#line ??= new SessionLine({
-      watch: line,
+  #lineOfOwn(): QueuedCheckouts {
+    const { queuePoller, policy, log } = this.#context;
+    this.#queued ??= new QueuedCheckouts({
+      watch: queuePoller,
       placesMax: policy.leasesMax,
       ask: (checkout) =>
         this.#authorized((caller) => this.#leases.carryOut(checkout, caller)).catch((error) =>
@@ -196,7 +196,7 @@ export class Session {
         ),
       tell: (event) => this.#send(event),
     });
-    return this.#line;
+    return this.#queued;
   }
 
   /** A token that was revoked ends its sessions; one that cannot be checked now is answered so. */

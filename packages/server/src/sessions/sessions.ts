@@ -5,18 +5,18 @@ import type { WebSocket } from 'ws';
 import type { ApiTokenVerifier } from '../api-tokens/api-token-verifier';
 import { bearerSha256, callerVerdict } from '../auth/authentication';
 import type { HeartbeatRecorder } from '../control-rooms/heartbeat-recorder';
-import { type RoleDuty, reasonOf } from '../epochs/role-monitor';
+import { type RoleMonitor, reasonOf } from '../epochs/role-monitor';
 import type { LeaseCalls } from '../granting/lease-calls';
 import type { MonotonicClock } from '../platform/clock';
 import { refusalReply, whereToGo } from '../platform/http/problem-mapping';
 import { problemReply } from '../platform/http/problems';
 import type { Reply } from '../platform/http/reply';
 import type { Metrics } from '../platform/metrics';
-import { LineWatch } from '../queue/queue-poller';
-import { farewellVerdict } from './core/disconnect-policy';
+import { QueuePoller } from '../queue/queue-poller';
+import { disconnectVerdict } from './core/disconnect-policy';
 import { MessageReader, type ServerEvent } from './messages';
 import type { SessionPolicy } from './policy';
-import type { Reclaim } from './seat-reclaimer';
+import type { SeatReclaimer } from './seat-reclaimer';
 import { Session, type SessionContext } from './session';
 import { SessionMetrics } from './session-metrics';
 
@@ -24,11 +24,11 @@ export interface SessionsOptions {
   readonly region: string;
   readonly server: string;
   readonly regionAddresses: Readonly<Record<string, string>>;
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   readonly tokenVerifier: ApiTokenVerifier;
   readonly heartbeats: HeartbeatRecorder;
   readonly calls: LeaseCalls;
-  readonly reclaim: Reclaim;
+  readonly seatReclaimer: SeatReclaimer;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: MonotonicClock;
@@ -47,7 +47,7 @@ export class Sessions {
   /** Sessions by the moment of their next ping, so that thousands are not pinged at once. */
   readonly #wheel: readonly Set<Session>[];
   readonly #metrics: SessionMetrics;
-  readonly #line: LineWatch;
+  readonly #queuePoller: QueuePoller;
   #context: SessionContext | undefined;
   #turn = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -58,7 +58,7 @@ export class Sessions {
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#metrics = new SessionMetrics(options.metrics.registry, () => this.#open.size);
-    this.#line = new LineWatch(() => options.clock.nowMs());
+    this.#queuePoller = new QueuePoller(() => options.clock.nowMs());
     const turns = Math.max(1, Math.round(options.policy.pingEveryMs / TICK_MS));
     this.#wheel = Array.from({ length: turns }, () => new Set());
   }
@@ -110,17 +110,17 @@ export class Sessions {
 
   /** Compiled once, by the framework that also compiles the schemas of HTTP. */
   #contextFor(request: FastifyRequest): SessionContext {
-    const { policy, calls, log, clock, reclaim } = this.#options;
+    const { policy, calls, log, clock, seatReclaimer } = this.#options;
     this.#context ??= {
       policy,
       calls,
       log,
       metrics: this.#metrics,
       nowMs: () => clock.nowMs(),
-      line: this.#line,
+      queuePoller: this.#queuePoller,
       reader: new MessageReader((schema: TSchema) => request.compileValidationSchema(schema)),
       authorize: (sha256) => callerVerdict(this.#options, sha256, ['lease']),
-      orphaned: (closing, leases) => reclaim.closed(closing, leases),
+      orphaned: (closing, leases) => seatReclaimer.closed(closing, leases),
       refusalWhenSentAway: () => this.#notGranting(),
     };
     return this.#context;
@@ -152,12 +152,12 @@ export class Sessions {
     this.#tickedAtMs = nowMs;
     this.#turn = (this.#turn + 1) % this.#wheel.length;
     for (const session of this.#wheel[this.#turn] ?? []) session.checkPulse();
-    this.#considerFarewell();
-    this.#line.tick();
-    void this.#options.reclaim.consider(this.#open.size);
+    this.#disconnectIfNeeded();
+    this.#queuePoller.tick();
+    void this.#options.seatReclaimer.consider(this.#open.size);
   }
 
-  #considerFarewell(): void {
+  #disconnectIfNeeded(): void {
     const { role, clock, policy } = this.#options;
     const asked = role.verdict();
     const verdict =
@@ -168,7 +168,7 @@ export class Sessions {
       this.#told = said;
       this.#toldAtMs = nowMs;
     }
-    const farewell = farewellVerdict({ verdict, sinceMs: nowMs - this.#toldAtMs }, policy.patienceMs);
+    const farewell = disconnectVerdict({ verdict, sinceMs: nowMs - this.#toldAtMs }, policy.patienceMs);
     if (farewell.kind === 'leave' && this.#open.size > 0) this.#sendAllAway(farewell.event, farewell.because);
   }
 

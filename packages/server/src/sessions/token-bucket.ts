@@ -1,15 +1,15 @@
-export interface AllowanceRate {
+export interface TokenBucketRate {
   readonly perSecond: number;
   readonly burstMax: number;
 }
 
 /** A bucket of tokens: lets bursts pass and refuses what is too much for too long. Times are monotonic milliseconds. */
-export class Allowance {
-  readonly #rate: AllowanceRate;
+export class TokenBucket {
+  readonly #rate: TokenBucketRate;
   #left: number;
   #atMs: number;
 
-  constructor(rate: AllowanceRate, nowMs: number) {
+  constructor(rate: TokenBucketRate, nowMs: number) {
     this.#rate = rate;
     this.#left = rate.burstMax;
     this.#atMs = nowMs;

@@ -1,13 +1,13 @@
 import {
   type EpochsBefore,
   extendedUntilMs,
-  type Lack,
   lackAt,
-  lastWordMs,
+  lastAckDeadlineMs,
   type OpeningPool,
+  type PossibleLoss,
   poolOpening,
 } from '../../src/epochs/core/epoch-opening';
-import { NUMBERS_LEFT_TO_LOST_PLACES, PLACE_TTL_MS } from '../../src/queue/core/queue';
+import { NUMBERS_RESERVED_FOR_LOST_PLACES, PLACE_TTL_MS } from '../../src/queue/core/queue';
 
 const NOW_MS = 1_000_000;
 const POLICY = { authorityLeaseMs: 30_000, skewMs: 5_000 };
@@ -24,7 +24,7 @@ const POOL: OpeningPool = {
   awaitedUntilMs: undefined,
 };
 
-function open(pool: Partial<OpeningPool>, lack: Lack = 'escrow') {
+function open(pool: Partial<OpeningPool>, lack: PossibleLoss = 'escrow') {
   return poolOpening({ ...POOL, ...pool }, lack, { nowMs: NOW_MS, policy: POLICY });
 }
 
@@ -37,7 +37,7 @@ it('holds back the escrow and extends leases over everything a lost heartbeat ma
     leasesUntilMs: NOW_MS + WINDOW_MS,
     leasesLongerMs: 5_000,
     placesUntilMs: NOW_MS + PLACE_TTL_MS + 35_000,
-    numbersLeft: NUMBERS_LEFT_TO_LOST_PLACES,
+    numbersLeft: NUMBERS_RESERVED_FOR_LOST_PLACES,
   });
 });
 
@@ -96,16 +96,16 @@ describe('the last word of the lost region', () => {
   const at = { nowMs: NOW_MS, lapsedAgoMs: 90_000, policy: POLICY };
 
   it('is told by the authority store, and judged with the skew of two clocks', () => {
-    expect(lastWordMs('escrow', { mustOutliveMs: undefined }, at)).toBe(NOW_MS - 85_000);
+    expect(lastAckDeadlineMs('escrow', { mustOutliveMs: undefined }, at)).toBe(NOW_MS - 85_000);
   });
 
   it('is nothing to ask for when nothing was before, or all of it is here', () => {
-    expect(lastWordMs('nothing', undefined, at)).toBeUndefined();
-    expect(lastWordMs('nothing', { mustOutliveMs: undefined }, at)).toBeUndefined();
+    expect(lastAckDeadlineMs('nothing', undefined, at)).toBeUndefined();
+    expect(lastAckDeadlineMs('nothing', { mustOutliveMs: undefined }, at)).toBeUndefined();
   });
 
   it('stays what an earlier opening made it, over a hand-over that loses nothing', () => {
-    expect(lastWordMs('nothing', { mustOutliveMs: 7 }, at)).toBe(7);
+    expect(lastAckDeadlineMs('nothing', { mustOutliveMs: 7 }, at)).toBe(7);
   });
 });
 
@@ -114,7 +114,7 @@ describe('what a database may lack', () => {
   const open1 = { epoch: 1, closed: false };
   const recorded = (epoch: number) => ({ epoch, since: 'then' });
 
-  it.each<[string, number, EpochsBefore, Lack]>([
+  it.each<[string, number, EpochsBefore, PossibleLoss]>([
     ['the very first epoch', 1, { opened: undefined, newest: undefined, unprotected: undefined }, 'nothing'],
     ['an epoch whose end it has not seen', 2, { opened: open1, newest: 1, unprotected: undefined }, 'escrow'],
     ['an epoch that was closed here', 2, { opened: closed(1), newest: 1, unprotected: undefined }, 'nothing'],

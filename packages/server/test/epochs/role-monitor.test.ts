@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { RoleDuty } from '../../src/epochs/role-monitor';
+import { RoleMonitor } from '../../src/epochs/role-monitor';
 import type { AuthorityAnswer, AuthorityStore, EpochStore, Observation } from '../../src/epochs/store';
 import { Metrics } from '../../src/platform/metrics';
 
@@ -68,7 +68,7 @@ class StandInStore implements Pick<AuthorityStore, 'renew'> {
 function oregon() {
   const database = new StandInDatabase();
   const store = new StandInStore();
-  const role = new RoleDuty({
+  const role = new RoleMonitor({
     region: 'oregon',
     server: 'oregon/app-1',
     policy: { authorityLeaseMs: LEASE_MS, renewalEveryMs: RENEWAL_EVERY_MS, skewMs: 500 },
@@ -82,7 +82,7 @@ function oregon() {
 }
 
 /** What the server says of itself during `durationMs`, each verdict once. */
-async function verdictsDuring(role: RoleDuty, durationMs: number): Promise<Set<string>> {
+async function verdictsDuring(role: RoleMonitor, durationMs: number): Promise<Set<string>> {
   const verdicts = new Set<string>();
   for (let passedMs = 0; passedMs < durationMs; passedMs += STEP_MS) {
     await jest.advanceTimersByTimeAsync(STEP_MS);
@@ -92,14 +92,14 @@ async function verdictsDuring(role: RoleDuty, durationMs: number): Promise<Set<s
   return verdicts;
 }
 
-async function stopped(role: RoleDuty): Promise<void> {
+async function stopped(role: RoleMonitor): Promise<void> {
   const stop = role.stop();
   await jest.advanceTimersByTimeAsync(2 * STORE_GIVES_UP_MS);
   await stop;
 }
 
 describe('each proof of authority stays fresh by itself', () => {
-  it('by acknowledgements, while the authority store accepts and never answers', async () => {
+  it('by replicationTracker, while the authority store accepts and never answers', async () => {
     const { store, role } = oregon();
     void role.start();
     await jest.advanceTimersByTimeAsync(1_000);

@@ -5,7 +5,7 @@ import { decideGrants, type GrantRequest } from '../../src/granting/core/grant';
 import { NOTHING_RESERVED, type PoolCount } from '../../src/granting/core/pool-ledger';
 
 /**
- * A pool whose last grants and releases were lost with a region, told by two books: what holders truly hold, and what
+ * A pool whose last grants and releases were lost with a region, told by two ledger: what holders truly hold, and what
  * the surviving database counts. The promise: true holders never exceed the seats, and nobody who holds a lease of
  * the lost part is turned away while the lost part is within the escrow.
  */
@@ -112,10 +112,10 @@ function opened(told: Story): Books {
 type Event = Story['after'][number];
 type Release = (pool: PoolCount) => PoolCount;
 
-const EVENTS: Record<Event, (books: Books, id: string, release: Release) => void> = {
-  adopt: (books, id) => {
-    if (books.waitingToBeAdopted === 0) return;
-    books.waitingToBeAdopted -= 1;
+const EVENTS: Record<Event, (ledger: Books, id: string, release: Release) => void> = {
+  adopt: (ledger, id) => {
+    if (ledger.waitingToBeAdopted === 0) return;
+    ledger.waitingToBeAdopted -= 1;
     const claim = {
       leaseId: id,
       licenseId: 'lic-1',
@@ -130,38 +130,38 @@ const EVENTS: Record<Event, (books: Books, id: string, release: Release) => void
       epoch: 1,
       expiresAtMs: NOW_MS,
     };
-    const answer = grant(books.pool, { ...ANYONE, intent: 'adopt', leaseId: id, seats: 1, holder: 'h', claim });
-    books.pool = answer.pool;
-    books[answer.granted ? 'adopted' : 'turnedAway'] += 1;
+    const answer = grant(ledger.pool, { ...ANYONE, intent: 'adopt', leaseId: id, seats: 1, holder: 'h', claim });
+    ledger.pool = answer.pool;
+    ledger[answer.granted ? 'adopted' : 'turnedAway'] += 1;
   },
-  retry_release: (books, _id, release) => {
-    if (books.lostReleases === 0) return;
-    books.lostReleases -= 1;
-    books.pool = release(books.pool);
+  retry_release: (ledger, _id, release) => {
+    if (ledger.lostReleases === 0) return;
+    ledger.lostReleases -= 1;
+    ledger.pool = release(ledger.pool);
   },
-  release: (books, _id, release) => {
-    if (books.trulyHeldReplicated === 0) return;
-    books.trulyHeldReplicated -= 1;
-    books.pool = release(books.pool);
+  release: (ledger, _id, release) => {
+    if (ledger.trulyHeldReplicated === 0) return;
+    ledger.trulyHeldReplicated -= 1;
+    ledger.pool = release(ledger.pool);
   },
-  sell: (books, id) => {
-    const answer = grant(books.pool, { ...ANYONE, intent: 'checkout', leaseId: id, seats: 1, holder: 'h' });
-    books.pool = answer.pool;
-    if (answer.granted) books.sold += 1;
+  sell: (ledger, id) => {
+    const answer = grant(ledger.pool, { ...ANYONE, intent: 'checkout', leaseId: id, seats: 1, holder: 'h' });
+    ledger.pool = answer.pool;
+    if (answer.granted) ledger.sold += 1;
   },
 };
 
 function tell(told: Story, release: Release = released): { holdersMax: number; turnedAway: number } {
-  const books = opened(told);
+  const ledger = opened(told);
   let holdersMax = 0;
   told.after.forEach((event, index) => {
-    EVENTS[event](books, `lease-${index}`, release);
+    EVENTS[event](ledger, `lease-${index}`, release);
     holdersMax = Math.max(
       holdersMax,
-      books.trulyHeldReplicated + books.waitingToBeAdopted + books.adopted + books.sold,
+      ledger.trulyHeldReplicated + ledger.waitingToBeAdopted + ledger.adopted + ledger.sold,
     );
   });
-  return { holdersMax, turnedAway: books.turnedAway };
+  return { holdersMax, turnedAway: ledger.turnedAway };
 }
 
 it('never exceeds the seats and turns no holder away, whatever was lost', () => {

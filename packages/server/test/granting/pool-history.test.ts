@@ -86,7 +86,7 @@ class Database {
     });
     for (const lease of decision.inserted) this.leases.set(lease.id, lease);
     this.grantSeq = decision.pool.grantSeq;
-    const { written, left, lastNumber } = decision.line;
+    const { written, left, lastNumber } = decision.queue;
     const changed = new Set([...left, ...written.map((place) => place.leaseId)]);
     this.places = [...this.places.filter(({ leaseId }) => !changed.has(leaseId)), ...written];
     this.queueSeq = lastNumber;

@@ -63,22 +63,22 @@ describe('a checkout that finds no seat', () => {
   it('gets the next number and the place behind all others', () => {
     const decision = decide([waiting('x'), waiting('y')], { places: [place('a', 7)] });
     expect(decision.verdicts).toMatchObject([{ position: 2 }, { position: 3 }]);
-    expect(decision.line.written).toMatchObject([
+    expect(decision.queue.written).toMatchObject([
       { leaseId: 'x', number: 10, expiresAtMs: NOW_MS + PLACE_TTL_MS },
       { leaseId: 'y', number: 11 },
     ]);
-    expect(decision.line.lastNumber).toBe(11);
+    expect(decision.queue.lastNumber).toBe(11);
   });
 
   it('keeps its place and its number by asking again', () => {
-    const { verdicts, line } = decide([waiting('b')], { places: [place('a', 7), place('b', 8)] });
+    const { verdicts, queue } = decide([waiting('b')], { places: [place('a', 7), place('b', 8)] });
     expect(verdicts).toMatchObject([{ kind: 'queued', how: 'again', position: 2 }]);
-    expect(line.written).toMatchObject([{ leaseId: 'b', number: 8, expiresAtMs: NOW_MS + PLACE_TTL_MS }]);
+    expect(queue.written).toMatchObject([{ leaseId: 'b', number: 8, expiresAtMs: NOW_MS + PLACE_TTL_MS }]);
   });
 
   it('asking again at once writes nothing', () => {
-    const { line } = decide([waiting('b')], { places: [place('b', 8, 1, { expiresAtMs: NOW_MS + PLACE_TTL_MS })] });
-    expect(line.written).toEqual([]);
+    const { queue } = decide([waiting('b')], { places: [place('b', 8, 1, { expiresAtMs: NOW_MS + PLACE_TTL_MS })] });
+    expect(queue.written).toEqual([]);
   });
 
   it('is not taken in for what it could never get', () => {
@@ -156,8 +156,8 @@ describe('seats that come free', () => {
   });
 
   it('take the place out of the line', () => {
-    const { line, inserted } = decide([waiting('a')], { free: 1, places: [place('a', 7)] });
-    expect(line.left).toEqual(['a']);
+    const { queue, inserted } = decide([waiting('a')], { free: 1, places: [place('a', 7)] });
+    expect(queue.left).toEqual(['a']);
     expect(inserted).toMatchObject([{ id: 'a' }]);
   });
 });
@@ -179,9 +179,9 @@ describe('a place that was lost with a region', () => {
   const places = [place('a', 7), place('b', 1_000_010)];
 
   it('is taken up again under its number, before all that are newer than the loss', () => {
-    const { verdicts, line } = decide([waiting('lost', 1, { placeClaim: claim })], { places, queueSeq: 1_000_010 });
+    const { verdicts, queue } = decide([waiting('lost', 1, { placeClaim: claim })], { places, queueSeq: 1_000_010 });
     expect(verdicts).toMatchObject([{ kind: 'queued', how: 'taken_up', position: 2 }]);
-    expect(line).toMatchObject({ written: [{ leaseId: 'lost', number: 12 }], lastNumber: 1_000_010 });
+    expect(queue).toMatchObject({ written: [{ leaseId: 'lost', number: 12 }], lastNumber: 1_000_010 });
   });
 
   it('is a new place when its token is of this epoch: then it has merely lapsed', () => {

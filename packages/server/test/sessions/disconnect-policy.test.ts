@@ -1,17 +1,17 @@
 import type { NotGrantingReason } from '../../src/epochs/core/role';
-import { farewellVerdict } from '../../src/sessions/core/disconnect-policy';
+import { disconnectVerdict } from '../../src/sessions/core/disconnect-policy';
 
 const PATIENCE_MS = 5_000;
 
 const eventAfter = (because: NotGrantingReason, sinceMs: number): string => {
-  const verdict = farewellVerdict({ verdict: { kind: 'not_granting', because }, sinceMs }, PATIENCE_MS);
+  const verdict = disconnectVerdict({ verdict: { kind: 'not_granting', because }, sinceMs }, PATIENCE_MS);
   return verdict.kind === 'leave' ? verdict.event : verdict.kind;
 };
 
 describe('sessions stay', () => {
   it('while their server grants', () => {
     const verdict = { kind: 'granting', epoch: 1 } as const;
-    expect(farewellVerdict({ verdict, sinceMs: 10 * PATIENCE_MS }, PATIENCE_MS)).toEqual({ kind: 'stay' });
+    expect(disconnectVerdict({ verdict, sinceMs: 10 * PATIENCE_MS }, PATIENCE_MS)).toEqual({ kind: 'stay' });
   });
 
   const BLIND = [

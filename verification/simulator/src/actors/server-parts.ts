@@ -1,12 +1,12 @@
 import { CHECKPOINT_POLICY, CheckpointWriter } from '@evergrant/server/audit/checkpoint-writer';
-import { EpochWork } from '@evergrant/server/epochs/epoch-transactions';
-import { ProtectionDuty } from '@evergrant/server/epochs/replication-mode-controller';
-import { Acknowledgements } from '@evergrant/server/epochs/replication-tracker';
-import { RoleDuty } from '@evergrant/server/epochs/role-monitor';
+import { EpochTransactions } from '@evergrant/server/epochs/epoch-transactions';
+import { ReplicationModeController } from '@evergrant/server/epochs/replication-mode-controller';
+import { ReplicationTracker } from '@evergrant/server/epochs/replication-tracker';
+import { RoleMonitor } from '@evergrant/server/epochs/role-monitor';
 import type { AuthorityStore } from '@evergrant/server/epochs/store';
 import { Entitlements } from '@evergrant/server/granting/entitlements';
 import { LeaseCalls } from '@evergrant/server/granting/lease-calls';
-import { LeaseDesk } from '@evergrant/server/granting/lease-service';
+import { LeaseService } from '@evergrant/server/granting/lease-service';
 import { Sweeper } from '@evergrant/server/granting/sweeper';
 import type { MonotonicClock } from '@evergrant/server/platform/clock';
 import type { Timers, WaitPurpose } from '@evergrant/server/platform/timers';
@@ -46,10 +46,10 @@ export interface ServerPartsOptions {
 }
 
 export interface ServerParts {
-  readonly role: RoleDuty;
+  readonly role: RoleMonitor;
   readonly calls: LeaseCalls;
   readonly sweeper: Sweeper;
-  readonly protection: ProtectionDuty;
+  readonly protection: ReplicationModeController;
   readonly checkpoints: CheckpointWriter;
 }
 
@@ -71,7 +71,7 @@ export function assembleServer(options: ServerPartsOptions): ServerParts {
     tamperingAlert: (text) => violations.record('audit-contradicted', text),
   });
   const shared = { region, server: host.name, clock, log, metrics: NULL_METRICS, timers };
-  const role: RoleDuty = new RoleDuty({
+  const role: RoleMonitor = new RoleMonitor({
     ...shared,
     policy,
     authorityStore,
@@ -80,26 +80,33 @@ export function assembleServer(options: ServerPartsOptions): ServerParts {
     authorityPolicy: authorityPolicy(disabled),
   });
   const triadClaims = () => ({ server: host.name, terms: new Map<string, number>() });
-  const work = new EpochWork({ ...shared, role, triadClaims, random: random.next });
-  const acknowledgements = new Acknowledgements({
+  const transactions = new EpochTransactions({ ...shared, role, triadClaims, random: random.next });
+  const replicationTracker = new ReplicationTracker({
     ...shared,
     replication,
     followerExpected: true,
     policy: acknowledgementPolicy(disabled),
   });
-  const desk = new LeaseDesk({
+  const leaseService = new LeaseService({
     ...shared,
     policy,
     leases,
-    work,
+    transactions,
     tokens: fakeSigner.tokens,
     random: random.next,
     onAdopted: () => undefined,
-    acknowledgements,
+    replicationTracker,
     entitlements: new Entitlements({ store: entitlements, clock, integrityChecks: { check: async () => undefined } }),
   });
   const paced = { ...shared, timers: slowed(timers, role, BACKGROUND_TIMES[pace]) };
-  const protection = new ProtectionDuty({ ...paced, replication, authorityStore, acknowledgements, role, policy });
+  const protection = new ReplicationModeController({
+    ...paced,
+    replication,
+    authorityStore,
+    replicationTracker,
+    role,
+    policy,
+  });
   const sweeper = new Sweeper({ ...paced, leases, queries, role, triadClaims });
   const checkpoints = new CheckpointWriter({
     ...shared,
@@ -111,7 +118,7 @@ export function assembleServer(options: ServerPartsOptions): ServerParts {
     signer: SIGNER,
     readStatement: READ_STATEMENT,
   });
-  const calls = new LeaseCalls({ server: host.name, desk, role, regionAddresses: REGION_ADDRESSES });
+  const calls = new LeaseCalls({ server: host.name, leaseService, role, regionAddresses: REGION_ADDRESSES });
   return { role, calls, sweeper, protection, checkpoints };
 }
 
@@ -122,7 +129,7 @@ const BACKGROUND_TIMES = {
   rare: { granting: 4, notGranting: 16 },
 } as const;
 
-function slowed(timers: Timers, role: RoleDuty, times: { granting: number; notGranting: number }): Timers {
+function slowed(timers: Timers, role: RoleMonitor, times: { granting: number; notGranting: number }): Timers {
   const factor = (): number => (role.verdict().kind === 'granting' ? times.granting : times.notGranting);
   return { ...timers, after: (ms, run, options) => timers.after(ms * factor(), run, options) };
 }
@@ -134,7 +141,7 @@ const PROMPT_BEACON_WAITS = 3;
 const LATE_BEACON_TIMES = 5;
 
 /** Stretches the waits of the role monitor: beside a follower only a promotion changes anything. */
-function rarelyObserving(timers: Timers, role: () => RoleDuty): Timers {
+function rarelyObserving(timers: Timers, role: () => RoleMonitor): Timers {
   let beaconWaits = 0;
   const times = (purpose: WaitPurpose | undefined): number => {
     if (purpose === 'await_beacon') return ++beaconWaits > PROMPT_BEACON_WAITS ? LATE_BEACON_TIMES : 1;

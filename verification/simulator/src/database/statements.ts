@@ -1,9 +1,9 @@
 import {
   extendedUntilMs,
-  type Lack,
   lackAt,
-  lastWordMs,
+  lastAckDeadlineMs,
   type PoolOpening,
+  type PossibleLoss,
   poolOpening,
 } from '@evergrant/server/epochs/core/epoch-opening';
 import { epochVerdict } from '@evergrant/server/epochs/core/role';
@@ -71,7 +71,7 @@ export function grant(
     transaction.putPool({ ...row, grantSeq, seatsAwaited, seatsHeldBack, seatsOver, ackedSeq });
     for (const lease of decision.inserted) transaction.putLease(lease);
   }
-  const { written, left, lastNumber } = decision.line;
+  const { written, left, lastNumber } = decision.queue;
   for (const place of written) transaction.put({ table: 'place', row: { ...place, poolId } });
   for (const gone of left) transaction.put({ table: 'place', gone });
   const moved = written.length > 0 || left.length > 0;
@@ -161,7 +161,7 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
   const opened = database.tables.newestOpened;
   const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
   const awaited = disabled.has('S4-hold-back') ? 'nothing' : lack;
-  const mustOutliveMs = lastWordMs(lack, opened, { ...request, nowMs });
+  const mustOutliveMs = lastAckDeadlineMs(lack, opened, { ...request, nowMs });
   const prepared = [...database.tables.pools.values()].map((pool) =>
     preparePool(context, pool, { lack: awaited, mustOutliveMs, policy: request.policy }),
   );
@@ -180,7 +180,7 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
 }
 
 interface OpeningTerms {
-  readonly lack: Lack;
+  readonly lack: PossibleLoss;
   readonly mustOutliveMs: number | undefined;
   readonly policy: UncertaintyPolicy;
 }

@@ -1,6 +1,6 @@
 import { type UncertaintyPolicy, uncertaintyWindowMs } from '../../granting/core/adoption';
 import { capacityOf } from '../../granting/core/seats';
-import { NUMBERS_LEFT_TO_LOST_PLACES, PLACE_TTL_MS } from '../../queue/core/queue';
+import { NUMBERS_RESERVED_FOR_LOST_PLACES, PLACE_TTL_MS } from '../../queue/core/queue';
 import type { UnprotectedRecord } from './replication-mode';
 
 export interface OpeningPool {
@@ -22,7 +22,7 @@ export interface OpeningPool {
  * database, after its last grant. `escrow`: what had been answered and not acknowledged (S2). `anything`: grants went
  * without waiting for the follower (S6).
  */
-export type Lack = 'nothing' | 'escrow' | 'anything';
+export type PossibleLoss = 'nothing' | 'escrow' | 'anything';
 
 /** The newest epoch that was opened, as the database has it. */
 export interface OpenedEpoch {
@@ -41,7 +41,7 @@ export interface EpochsBefore {
 }
 
 /** What the opening of `epoch` must reckon with: where the evidence of an end is missing, there was more (S4, S6). */
-export function lackAt(epoch: number, { opened, newest, unprotected }: EpochsBefore): Lack {
+export function lackAt(epoch: number, { opened, newest, unprotected }: EpochsBefore): PossibleLoss {
   const seenToItsEnd = opened?.closed ? opened.epoch : (opened?.epoch ?? 0) - 1;
   if (unprotected && unprotected.epoch < epoch && unprotected.epoch > seenToItsEnd) return 'anything';
   if (opened === undefined && epoch === 1) return 'nothing';
@@ -50,7 +50,7 @@ export function lackAt(epoch: number, { opened, newest, unprotected }: EpochsBef
   return opened?.closed && everyOneKnown ? 'nothing' : 'escrow';
 }
 
-function unknownGrantsMax(pool: OpeningPool, lack: Lack): number {
+function unknownGrantsMax(pool: OpeningPool, lack: PossibleLoss): number {
   switch (lack) {
     case 'nothing':
       return 0;
@@ -82,8 +82,8 @@ export interface PoolOpening {
  * the region could still decide has no claim to it. What an earlier opening doubted stays doubted. Undefined: nothing
  * is unknown.
  */
-export function lastWordMs(
-  lack: Lack,
+export function lastAckDeadlineMs(
+  lack: PossibleLoss,
   opened: Pick<OpenedEpoch, 'mustOutliveMs'> | undefined,
   { nowMs, lapsedAgoMs, policy }: { nowMs: number; lapsedAgoMs: number; policy: UncertaintyPolicy },
 ): number | undefined {
@@ -96,7 +96,7 @@ const SEATS_MAX = 2_147_483_647;
 /** What opening an epoch does to a pool (S4). What an earlier opening still awaits stays awaited. */
 export function poolOpening(
   pool: OpeningPool,
-  lack: Lack,
+  lack: PossibleLoss,
   { nowMs, policy }: { nowMs: number; policy: UncertaintyPolicy },
 ): PoolOpening {
   const untilMs = nowMs + uncertaintyWindowMs(pool.leaseTtlMs, policy);
@@ -112,7 +112,7 @@ export function poolOpening(
     leasesUntilMs: Math.min(untilMs, pool.validUntilMs),
     leasesLongerMs: policy.skewMs,
     placesUntilMs: nowMs + uncertaintyWindowMs(PLACE_TTL_MS, policy),
-    numbersLeft: lack !== 'nothing' ? NUMBERS_LEFT_TO_LOST_PLACES : 0,
+    numbersLeft: lack !== 'nothing' ? NUMBERS_RESERVED_FOR_LOST_PLACES : 0,
   };
 }
 

@@ -2,7 +2,14 @@ import type { Pool, PoolClient } from 'pg';
 import { milliseconds } from '../../granting/sql/rows';
 import { commit, withConnection } from '../../platform/postgres/connection';
 import { EPOCH_LOCK } from '../../platform/postgres/transaction';
-import { type Lack, lackAt, lastWordMs, type OpenedEpoch, type OpeningPool, poolOpening } from '../core/epoch-opening';
+import {
+  lackAt,
+  lastAckDeadlineMs,
+  type OpenedEpoch,
+  type OpeningPool,
+  type PossibleLoss,
+  poolOpening,
+} from '../core/epoch-opening';
 import type { EpochRow } from '../core/role';
 import type { OpeningOutcome, OpeningRequest } from '../store';
 
@@ -20,7 +27,7 @@ export async function openEpoch(database: Pool, request: OpeningRequest): Promis
     }
     const opened = await newestOpened(client);
     const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
-    const mustOutliveMs = lastWordMs(lack, opened, { ...request, nowMs: await readClock(client) });
+    const mustOutliveMs = lastAckDeadlineMs(lack, opened, { ...request, nowMs: await readClock(client) });
     const outcome = await prepareForEpoch(client, lack, { ...request, mustOutliveMs });
     await client.query(INSERT_EPOCH, [request.epoch, request.region, request.openedBy, mustOutliveMs ?? null]);
     await commit(client);
@@ -84,7 +91,7 @@ where queue_place.pool_id = opening.pool_id and expires_at < to_timestamp(openin
 
 async function prepareForEpoch(
   client: PoolClient,
-  lack: Lack,
+  lack: PossibleLoss,
   { policy, mustOutliveMs }: OpeningRequest & { mustOutliveMs: number | undefined },
 ): Promise<OpeningOutcome> {
   const pools = await client.query<

@@ -1,9 +1,16 @@
-import { type Line, lostNumber, PLACE_TTL_MS, PLACES_MAX, type Place, type PlaceClaim } from '../../queue/core/queue';
+import {
+  PLACE_TTL_MS,
+  PLACES_MAX,
+  type Place,
+  type PlaceClaim,
+  type Queue,
+  recoveredPosition,
+} from '../../queue/core/queue';
 import { type AdoptionVerdict, adoptionVerdict, type UncertaintyPolicy } from './adoption';
 import { type Entitlement, type Requester, type TakingRefusal, takingRefusal } from './entitlement';
 import { type Protection, waitsForFollower } from './escrow';
 import { grantedUntilMs, isProven, type Lease, type LeaseClaim, standingOf } from './lease';
-import { PoolBooks, type PoolCount, type PoolFacts } from './pool-ledger';
+import { type PoolCount, type PoolFacts, PoolLedger } from './pool-ledger';
 import { isOverdrawn } from './seats';
 
 /** `adopt` never sells a seat: it only takes over what the claim proves (a heartbeat of an unknown lease). */
@@ -21,7 +28,7 @@ export interface GrantRequest extends Requester {
   readonly borrowSeconds?: number;
   /** Waits in line when no seat is free. */
   readonly queue?: boolean;
-  /** Where it stood in line before the loss of a region. */
+  /** Where it was queued before the loss of a region. */
   readonly placeClaim?: PlaceClaim;
 }
 
@@ -62,7 +69,7 @@ export interface GrantDecision {
   readonly inserted: readonly Lease[];
   /** The pool after the inserts. `seatsTaken` is what the database's own count must arrive at. */
   readonly pool: PoolCount;
-  readonly line: Line['changes'];
+  readonly queue: Queue['changes'];
 }
 
 /**
@@ -70,17 +77,17 @@ export interface GrantDecision {
  * batch is one lease.
  */
 export function decideGrants(batch: GrantBatch): GrantDecision {
-  const books = new PoolBooks(batch);
-  const verdicts = batch.requests.map((request) => verdictOn(request, books, batch));
-  return { verdicts, inserted: books.inserted, pool: books.pool, line: books.line.changes };
+  const ledger = new PoolLedger(batch);
+  const verdicts = batch.requests.map((request) => verdictOn(request, ledger, batch));
+  return { verdicts, inserted: ledger.inserted, pool: ledger.pool, queue: ledger.queue.changes };
 }
 
-function verdictOn(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
-  const lease = books.lease(request.leaseId);
+function verdictOn(request: GrantRequest, ledger: PoolLedger, batch: GrantBatch): GrantVerdict {
+  const lease = ledger.lease(request.leaseId);
   if (lease) return verdictOnKnown(lease, request, batch);
-  const sameInstallation = leaseOfInstallation(request, books, batch);
+  const sameInstallation = leaseOfInstallation(request, ledger, batch);
   if (sameInstallation) return verdictOnKnown(sameInstallation, { ...request, holder: sameInstallation.holder }, batch);
-  return verdictOnUnknown(request, books, batch);
+  return verdictOnUnknown(request, ledger, batch);
 }
 
 /**
@@ -90,11 +97,11 @@ function verdictOn(request: GrantRequest, books: PoolBooks, batch: GrantBatch): 
  */
 function leaseOfInstallation(
   { intent, identity, controlRoom, seats, borrowSeconds, claim }: GrantRequest,
-  books: PoolBooks,
+  ledger: PoolLedger,
   { nowMs, epoch, mustOutliveMs }: GrantBatch,
 ): Lease | undefined {
   if (intent !== 'checkout' || identity === undefined) return undefined;
-  return books.findLease(
+  return ledger.findLease(
     (lease) =>
       lease.identity === identity &&
       lease.controlRoom === controlRoom &&
@@ -123,60 +130,60 @@ function isSameWish(lease: Lease, request: GrantRequest, { pool }: GrantBatch): 
   return lease.poolId === pool.id && lease.seats === seats && lease.holder === holder && sameEnd;
 }
 
-function verdictOnUnknown(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
-  const taken = request.claim ? takeOver(request.claim, request, books, batch) : undefined;
+function verdictOnUnknown(request: GrantRequest, ledger: PoolLedger, batch: GrantBatch): GrantVerdict {
+  const taken = request.claim ? takeOver(request.claim, request, ledger, batch) : undefined;
   if (taken) return taken;
   if (request.intent === 'adopt') return { kind: 'lease_not_found' };
   const { borrowSecondsMax } = batch.entitlement;
   const refusal = takingRefusal(batch.entitlement, request, batch.nowMs);
   if (refusal) return refusal;
   if ((request.borrowSeconds ?? 0) > borrowSecondsMax) return { kind: 'borrow_too_long', borrowSecondsMax };
-  return takeSeats(request, books, batch);
+  return takeSeats(request, ledger, batch);
 }
 
 /** Undefined when a checkout whose claim proves nothing any more may take a new seat instead. */
 function takeOver(
   claim: LeaseClaim,
   request: GrantRequest,
-  books: PoolBooks,
+  ledger: PoolLedger,
   batch: GrantBatch,
 ): GrantVerdict | undefined {
   const refusal = refusedToAdopt(claim, request, batch);
   if (refusal) return refusal;
   const { leaseTtlMs } = batch.entitlement;
-  const adoption = adoptionVerdict({ ...batch, claim, count: books.pool, leaseTtlMs });
+  const adoption = adoptionVerdict({ ...batch, claim, count: ledger.pool, leaseTtlMs });
   if (adoption.kind === 'refuse') return request.intent === 'adopt' ? refusedAdoption(adoption.because) : undefined;
-  const taken = newLease({ ...claim, leaseId: request.leaseId }, books, batch);
+  const taken = newLease({ ...claim, leaseId: request.leaseId }, ledger, batch);
   const { validUntilMs } = batch.entitlement;
   const lease = claim.borrowed
     ? { ...taken, borrowed: true, expiresAtMs: Math.min(claim.expiresAtMs, validUntilMs) }
     : taken;
-  books.enter(lease, adoption.count);
+  ledger.enter(lease, adoption.count);
   // The lost region granted what it waits for here.
-  const place = books.line.find(({ leaseId }) => leaseId === request.leaseId);
-  if (place) books.line.leave(place);
+  const place = ledger.queue.find(({ leaseId }) => leaseId === request.leaseId);
+  if (place) ledger.queue.leave(place);
   return { kind: 'granted', lease, how: 'adopted' };
 }
 
-function takeSeats(request: GrantRequest, books: PoolBooks, batch: GrantBatch): GrantVerdict {
-  const { pool, line } = books;
-  const place = placeOf(request, line);
+function takeSeats(request: GrantRequest, ledger: PoolLedger, batch: GrantBatch): GrantVerdict {
+  const { pool, queue } = ledger;
+  const place = placeOf(request, queue);
   if (place && !maySpeakFor(place, request)) return { kind: 'lease_conflict' };
   // The lease is the one that was waited for: under the place's id, and its Control Room's.
   const asked = place ? { ...request, leaseId: place.leaseId, controlRoom: place.controlRoom } : request;
-  const open = books.openTo(books.roomOf(asked.controlRoom), line.aheadOf(place));
+  const open = ledger.openTo(ledger.roomOf(asked.controlRoom), queue.aheadOf(place));
   if (asked.seats > open) {
-    const waiting = asked.queue ? wait(asked, place, books, batch) : undefined;
+    const waiting = asked.queue ? wait(asked, place, ledger, batch) : undefined;
     return waiting ?? { kind: 'no_seat_available', seats: pool.seats, seatsFree: open };
   }
   const count = { ...pool, seatsTaken: pool.seatsTaken + asked.seats };
-  const lease = { ...newLease(asked, books, batch), ...lentUntil(asked, batch), overdraft: isOverdrawn(count) };
+  const lease = { ...newLease(asked, ledger, batch), ...lentUntil(asked, batch), overdraft: isOverdrawn(count) };
   if (batch.protection === 'cut_off' && waitsForFollower(lease, { ...batch, ...pool })) {
-    if (place) line.renew(place, batch.nowMs);
+    if (place) queue.renew(place, batch.nowMs);
     return { kind: 'not_protected' };
   }
-  if (place) line.leave(place);
-  books.enter(lease, count);
+  if (place) queue.leave(place);
+  ledger.enter(lease, count);
   return { kind: 'granted', lease, how: 'new' };
 }
 
@@ -186,10 +193,10 @@ function lentUntil({ borrowSeconds }: GrantRequest, { nowMs, entitlement }: Gran
   return { borrowed: true, expiresAtMs: Math.min(nowMs + borrowSeconds * 1000, entitlement.validUntilMs) };
 }
 
-function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, line: Line): Place | undefined {
-  const own = line.find((place) => place.leaseId === leaseId);
+function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, queue: Queue): Place | undefined {
+  const own = queue.find((place) => place.leaseId === leaseId);
   if (own || identity === undefined) return own;
-  return line.find(
+  return queue.find(
     (place) => place.identity === identity && place.controlRoom === controlRoom && place.seats === seats,
   );
 }
@@ -203,23 +210,23 @@ function maySpeakFor(place: Place, { seats, controlRoom }: GrantRequest): boolea
 function wait(
   request: GrantRequest,
   place: Place | undefined,
-  books: PoolBooks,
+  ledger: PoolLedger,
   batch: GrantBatch,
 ): GrantVerdict | undefined {
-  const { line } = books;
-  const room = books.roomOf(request.controlRoom);
-  if (request.seats > books.openAtMostTo(room)) return undefined;
-  if (place) return queued(line.renew(place, batch.nowMs), 'again', line);
-  if (line.isFull) return { kind: 'queue_full', places: PLACES_MAX };
+  const { queue } = ledger;
+  const room = ledger.roomOf(request.controlRoom);
+  if (request.seats > ledger.openAtMostTo(room)) return undefined;
+  if (place) return queued(queue.renew(place, batch.nowMs), 'again', queue);
+  if (queue.isFull) return { kind: 'queue_full', places: PLACES_MAX };
   const { leaseId, seats, holder, identity, grantedBy } = request;
   const wish = { leaseId, seats, holder, identity, requestedBy: grantedBy, ...room };
-  const number = lostNumber(request.placeClaim, batch);
-  const joined = line.join({ ...wish, expiresAtMs: batch.nowMs + PLACE_TTL_MS }, number);
-  return queued(joined, number === undefined ? 'new' : 'taken_up', line);
+  const number = recoveredPosition(request.placeClaim, batch);
+  const joined = queue.join({ ...wish, expiresAtMs: batch.nowMs + PLACE_TTL_MS }, number);
+  return queued(joined, number === undefined ? 'new' : 'taken_up', queue);
 }
 
-function queued(place: Place, how: Queueing, line: Line): GrantVerdict {
-  return { kind: 'queued', place, position: line.aheadOf(place).length + 1, how };
+function queued(place: Place, how: Queueing, queue: Queue): GrantVerdict {
+  return { kind: 'queued', place, position: queue.aheadOf(place).length + 1, how };
 }
 
 /** A Control Room takes over only what was its own; one that is suspended, nothing. */
@@ -250,7 +257,7 @@ function refusedAdoption(because: RefusalReason): GrantVerdict {
 
 function newLease(
   request: Pick<GrantRequest, 'leaseId' | 'holder' | 'controlRoom' | 'identity' | 'seats'>,
-  { pool }: PoolBooks,
+  { pool }: PoolLedger,
   batch: GrantBatch,
 ): Lease {
   return {

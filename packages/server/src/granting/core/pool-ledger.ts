@@ -1,4 +1,4 @@
-import { Line, type Place, setAside } from '../../queue/core/queue';
+import { type Place, Queue, reserveAhead } from '../../queue/core/queue';
 import { OpenSeats, openAtMost, type Reservation, type Room, type RoomUse } from '../../reservations/core/reservations';
 import type { Lease } from './lease';
 import { capacityOf, type SeatCount, seatsFree } from './seats';
@@ -10,7 +10,7 @@ export interface PoolCount extends SeatCount {
   /** How many granted seats may be answered for that the follower has not (S2), and up to where it has them. */
   readonly escrow: number;
   readonly ackedSeq: number;
-  /** The last number that a place in the line was given. */
+  /** The last number that a place in the queue was given. */
   readonly queueSeq: number;
 }
 
@@ -19,7 +19,7 @@ export interface Reserved {
   readonly reservations: readonly Reservation[];
   /** The use of every Control Room that a reservation is for. */
   readonly uses: readonly RoomUse[];
-  /** The groups of the Control Rooms that ask, or stand in line. */
+  /** The groups of the Control Rooms that ask, or stand in queue. */
   readonly groups: ReadonlyMap<string, string>;
 }
 
@@ -30,13 +30,13 @@ export interface PoolFacts {
   /** The leases that the requests name, by id or by identity. */
   readonly known: readonly Lease[];
   readonly reserved: Reserved;
-  /** The live places in line. */
+  /** The live places in queue. */
   readonly places: readonly Place[];
 }
 
-/** The books of one pool while a batch is decided: each decision finds what the ones before it entered. */
-export class PoolBooks {
-  readonly line: Line;
+/** The ledger of one pool while a batch is decided: each decision finds what the ones before it entered. */
+export class PoolLedger {
+  readonly queue: Queue;
   readonly #reserved: Reserved;
   readonly #leases = new Map<string, Lease>();
   readonly #uses: RoomUse[];
@@ -45,7 +45,7 @@ export class PoolBooks {
 
   constructor({ pool, known, reserved, places }: PoolFacts) {
     this.#pool = pool;
-    this.line = new Line(places, pool.queueSeq);
+    this.queue = new Queue(places, pool.queueSeq);
     this.#reserved = reserved;
     this.#uses = [...reserved.uses];
     for (const lease of known) this.#leases.set(lease.id, lease);
@@ -75,11 +75,11 @@ export class PoolBooks {
     return { controlRoom, group: controlRoom === undefined ? undefined : this.#reserved.groups.get(controlRoom) };
   }
 
-  /** How many seats a Control Room may take now, behind those who are ahead of it in line. */
+  /** How many seats a Control Room may take now, behind those who are ahead of it in queue. */
   openTo(room: Room, ahead: readonly Place[]): number {
     const { reservations } = this.#reserved;
     const open = new OpenSeats(seatsFree(this.#pool), reservations, this.#uses);
-    setAside(open, ahead, { capacity: capacityOf(this.#pool), reservations });
+    reserveAhead(open, ahead, { capacity: capacityOf(this.#pool), reservations });
     return open.openTo(room);
   }
 

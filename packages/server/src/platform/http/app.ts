@@ -6,7 +6,7 @@ import { reportRoutes } from '../../audit/report-routes';
 import { authentication } from '../../auth/authentication';
 import { controlRoomRoutes } from '../../control-rooms/control-room-routes';
 import { registrationRoutes } from '../../control-rooms/registration-routes';
-import type { RoleDuty } from '../../epochs/role-monitor';
+import type { RoleMonitor } from '../../epochs/role-monitor';
 import { LeaseCalls } from '../../granting/lease-calls';
 import { leaseRoutes } from '../../granting/lease-routes';
 import { readingRoutes } from '../../granting/query-routes';
@@ -19,9 +19,9 @@ import type { Metrics } from '../metrics';
 import type { AppOptions } from './app-options';
 import { framework } from './create-fastify';
 import { answerErrors } from './errors';
-import { stateRoutes } from './health-routes';
+import { healthRoutes } from './health-routes';
 import { limitConnections } from './listener';
-import { refuseOtherMethods } from './method-not-allowed';
+import { methodNotAllowed } from './method-not-allowed';
 import { withOptionalBodies } from './openapi';
 import { problemResponses, sendReply } from './problems';
 import { RateLimits } from './rate-limits';
@@ -51,7 +51,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await sendSecurityHeaders(app, { tls: security.tls !== undefined });
   const limits = await RateLimits.create(app, security.rateLimits, metrics);
   limitAddresses(app, limits);
-  const refuseTheRest = refuseOtherMethods(app);
+  const refuseTheRest = methodNotAllowed(app);
   await addRoutes(app, options, limits);
   refuseTheRest();
   await app.ready();
@@ -65,7 +65,7 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
   app.addHook('onReady', async () => sessions.start());
   const shared = { ...options, authenticate };
   const rooms: Record<string, (routes: FastifyInstance) => void | Promise<void>> = {
-    state: (routes) => stateRoutes(routes, options),
+    state: (routes) => healthRoutes(routes, options),
     leases: (routes) => leaseRoutes(routes, { ...shared, calls }),
     session: (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }),
     reading: (routes) => readingRoutes(routes, shared),
@@ -127,7 +127,7 @@ function describeRefusals(app: FastifyInstance): void {
 }
 
 /** Tells the caller to come back over another connection, which will find another server. */
-function endConnectionsWhileDraining(app: FastifyInstance, role: RoleDuty): void {
+function endConnectionsWhileDraining(app: FastifyInstance, role: RoleMonitor): void {
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (role.isDraining) reply.header('connection', 'close');
     done();

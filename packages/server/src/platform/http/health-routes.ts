@@ -9,9 +9,9 @@ import { Status } from './schemas';
 const TAGS = ['state'];
 
 /** What anyone may ask, without a token; none of it touches the database. */
-export function stateRoutes(routes: FastifyInstance, options: AppOptions): void {
+export function healthRoutes(routes: FastifyInstance, options: AppOptions): void {
   const { leaseTokens, metrics } = options;
-  healthRoutes(routes, options);
+  probeRoutes(routes, options);
 
   routes.get(
     '/v1/status',
@@ -54,7 +54,7 @@ export function stateRoutes(routes: FastifyInstance, options: AppOptions): void 
   routes.get('/openapi.json', { schema: { hide: true } }, async () => routes.swagger());
 }
 
-function healthRoutes(routes: FastifyInstance, { role }: AppOptions): void {
+function probeRoutes(routes: FastifyInstance, { role }: AppOptions): void {
   const healthy = Type.Object({ status: Type.Literal('ok') }, { description: 'Yes' });
   routes.get(
     '/livez',

@@ -5,7 +5,7 @@ import { sendProblem } from './problems';
  * An address that exists answers every other method with 405 and the methods it takes (RFC 9110, 15.5.6). Call
  * the function that this one returns when every route is registered.
  */
-export function refuseOtherMethods(app: FastifyInstance): () => void {
+export function methodNotAllowed(app: FastifyInstance): () => void {
   const methodsByUrl = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     const known = methodsByUrl.get(url) ?? new Set<string>();

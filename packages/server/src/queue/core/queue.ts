@@ -37,10 +37,10 @@ const RENEWED_WHEN_LEFT_MS = 45_000;
 /** Every wait is bounded: a line that is longer than this takes nobody in. */
 export const PLACES_MAX = 5_000;
 /** An opening leaves this many numbers to places of the lost region, which come before all that are new. */
-export const NUMBERS_LEFT_TO_LOST_PLACES = 1_000_000;
+export const NUMBERS_RESERVED_FOR_LOST_PLACES = 1_000_000;
 
 /** The live places of one pool, in order, while a batch is decided. */
-export class Line {
+export class Queue {
   readonly #places: Place[];
   readonly #written = new Map<string, Place>();
   readonly #left = new Set<string>();
@@ -107,7 +107,7 @@ export class Line {
  * place may draw on is kept for it: a wish for many seats is not starved by many for one. A place that could not be
  * served even were nobody holding anything keeps nobody waiting.
  */
-export function setAside(
+export function reserveAhead(
   open: OpenSeats,
   ahead: readonly Place[],
   { capacity, reservations }: { capacity: number; reservations: readonly Reservation[] },
@@ -124,7 +124,7 @@ export function setAside(
  * The number under which a place is taken up again that was lost with a region: its token is of an earlier epoch, so
  * that here the place has not merely lapsed, and is not older than a place can be that was waited for till the end.
  */
-export function lostNumber(
+export function recoveredPosition(
   claim: PlaceClaim | undefined,
   { epoch, nowMs, policy }: { epoch: number; nowMs: number; policy: UncertaintyPolicy },
 ): number | undefined {

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { milliseconds } from '../../granting/sql/rows';
-import type { Line, Place } from '../core/queue';
+import type { Place, Queue } from '../core/queue';
 
 const LOAD_LINE = `
 select place.lease_id as "leaseId", number, holder, seats, place.control_room as "controlRoom", room.group_name as "group",
@@ -16,7 +16,7 @@ type PlaceRow = Omit<Place, 'controlRoom' | 'group' | 'identity'> & {
 };
 
 /** The live places of a pool, in order. Read under the pool's row lock. */
-export async function loadLine(client: PoolClient, poolId: number): Promise<Place[]> {
+export async function loadQueue(client: PoolClient, poolId: number): Promise<Place[]> {
   const found = await client.query<PlaceRow>({ name: 'load-line', text: LOAD_LINE, values: [poolId] });
   return found.rows.map(({ controlRoom, group, identity, ...place }) => ({
     ...place,
@@ -46,10 +46,10 @@ on conflict (lease_id) do update set pool_id = excluded.pool_id, number = exclud
                      else excluded.enqueued_at end`;
 
 /** Writes what a batch changed in the line; nothing, in a pool that nobody waits for. */
-export async function writeLine(
+export async function saveQueue(
   client: PoolClient,
   poolId: number,
-  { written, left, lastNumber }: Line['changes'],
+  { written, left, lastNumber }: Queue['changes'],
 ): Promise<void> {
   if (written.length === 0 && left.length === 0) return;
   await client.query({

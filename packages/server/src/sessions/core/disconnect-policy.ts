@@ -1,12 +1,12 @@
 import type { NotGrantingReason, RoleVerdict } from '../../epochs/core/role';
 
-export interface FarewellFacts {
+export interface DisconnectFacts {
   readonly verdict: Exclude<RoleVerdict, { kind: 'must_open_epoch' }>;
   /** For how long the verdict has been the same, with the same reason. */
   readonly sinceMs: number;
 }
 
-export type FarewellVerdict =
+export type DisconnectVerdict =
   | { readonly kind: 'stay' }
   | { readonly kind: 'leave'; readonly event: 'draining' | 'not_granting'; readonly because: NotGrantingReason };
 
@@ -18,7 +18,7 @@ export type FarewellVerdict =
  * `patienceMs`: the other servers of the region would be as blind, and thousands of sessions that come back at once
  * help nobody.
  */
-export function farewellVerdict({ verdict, sinceMs }: FarewellFacts, patienceMs: number): FarewellVerdict {
+export function disconnectVerdict({ verdict, sinceMs }: DisconnectFacts, patienceMs: number): DisconnectVerdict {
   if (verdict.kind === 'granting') return { kind: 'stay' };
   const { because } = verdict;
   switch (because) {
