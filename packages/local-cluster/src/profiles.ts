@@ -1,26 +1,33 @@
 import { DEFAULT_POLICY, type Policy } from '@evergrant/controller/core/policy';
+import { oneOf } from '@evergrant/core/environment/variables';
 
 /**
- * The world's two tempos: `default`, as in production, and `fast`, for drills. Durations are milliseconds.
+ * The two sets of durations: `default`, as in production, and `fast`, for drills.
  */
 export type Profile = 'default' | 'fast';
-export const PROFILES: readonly Profile[] = ['default', 'fast'];
+export const PROFILES = ['default', 'fast'] as const satisfies readonly Profile[];
+
+export const PROFILE_VARIABLE = oneOf('EVERGRANT_PROFILE', {
+  values: PROFILES,
+  default: 'default',
+  description: 'the durations to use',
+});
 
 export interface ProfileDurations {
   readonly authorityLeaseMs: number;
   readonly renewalEveryMs: number;
   readonly skewMs: number;
-  /** Grants cease to wait for a follower that has been gone for so long. */
+  /** Grants stop waiting for a follower that has been disconnected for this long. */
   readonly unprotectedAfterMs: number;
-  /** The controller's pace while an operation is in progress. */
+  /** Interval of the controller's cycles during an operation. */
   readonly stepEveryMs: number;
-  /** One GET of one application probe; a probe makes three of them. */
+  /** One GET of an application probe. A probe makes three. */
   readonly appProbeTimeoutMs: number;
-  /** One look at a database, connecting included. */
+  /** One database probe, including the connection. */
   readonly sqlProbeTimeoutMs: number;
   /** One call to a router, the edge, the witness, the authority store or the database service. */
   readonly callTimeoutMs: number;
-  /** A witness that has not looked for longer has no view. */
+  /** An older result of the witness counts as unknown. */
   readonly witnessAgeMaxMs: number;
   readonly policy: Policy;
 }

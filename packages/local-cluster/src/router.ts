@@ -1,7 +1,8 @@
 /** The router process of a region: `GET/PUT /_router/acl`, `GET /_router/targets`; all other requests go to servers. */
+import { oneOf, port, text } from '@evergrant/core/environment/variables';
 import { LOOPBACK, REGIONS } from './layout';
-import { PROFILES, type Profile } from './profiles';
-import { EnvironmentReader } from './proxy/environment';
+import { PROFILE_VARIABLE } from './profiles';
+import { createEnvironmentReader, namedUrls, originsByName, secret } from './proxy/environment';
 import { ProxyServer } from './proxy/proxy-server';
 import { RegionRouter } from './proxy/region-router';
 import { runProcess } from './proxy/run-process';
@@ -9,17 +10,21 @@ import { ROUTER_TIMEOUTS } from './proxy/timeouts';
 import { readUpstreamTls } from './proxy/upstream-tls';
 
 function readEnvironment() {
-  const reader = new EnvironmentReader(process.env);
+  const reader = createEnvironmentReader(process.env);
   return reader.complete({
-    region: reader.oneOf('EVERGRANT_REGION', REGIONS),
-    port: reader.port('EVERGRANT_PORT_LISTEN'),
-    targets: reader.namedUrls('EVERGRANT_TARGETS'),
-    aclFile: reader.text('EVERGRANT_ACL_FILE'),
-    aclDefault: reader.oneOf('EVERGRANT_ACL_DEFAULT', ['serve', 'fence'], 'fence'),
-    regionAddresses: reader.urlsByName('EVERGRANT_REGION_ADDRESSES', REGIONS),
-    adminToken: reader.secret('EVERGRANT_SECRETS_FILE', 'adminToken'),
+    region: reader.read(
+      oneOf('EVERGRANT_REGION', { values: ['oregon', 'virginia'], description: 'the region of this router' }),
+    ),
+    port: reader.read(port('EVERGRANT_PORT_LISTEN', { description: 'the port to listen on' })),
+    targets: reader.read(namedUrls('EVERGRANT_TARGETS')),
+    aclFile: reader.read(text('EVERGRANT_ACL_FILE', { description: 'the path of the file with the web ACL' })),
+    aclDefault: reader.read(
+      oneOf('EVERGRANT_ACL_DEFAULT', { values: ['serve', 'fence'], default: 'fence', description: 'the first ACL' }),
+    ),
+    regionAddresses: reader.read(originsByName('EVERGRANT_REGION_ADDRESSES', REGIONS)),
+    adminToken: reader.read(secret('EVERGRANT_SECRETS_FILE', 'adminToken')),
     tls: readUpstreamTls(reader),
-    profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', PROFILES, 'default'),
+    profile: reader.read(PROFILE_VARIABLE),
   });
 }
 

@@ -1,18 +1,19 @@
 /** The witness process in Ohio: observes Oregon from outside both regions and serves the result at `GET /view`. */
+import { httpOrigin, port } from '@evergrant/core/environment/variables';
 import { LOOPBACK } from './layout';
-import { PROFILES, type Profile } from './profiles';
-import { EnvironmentReader } from './proxy/environment';
+import { PROFILE_VARIABLE } from './profiles';
+import { createEnvironmentReader } from './proxy/environment';
 import { ProxyServer } from './proxy/proxy-server';
 import { runProcess } from './proxy/run-process';
 import { WITNESS_TIMEOUTS } from './proxy/timeouts';
 import { WitnessObserver } from './proxy/witness-observer';
 
 function readEnvironment() {
-  const reader = new EnvironmentReader(process.env);
+  const reader = createEnvironmentReader(process.env);
   return reader.complete({
-    port: reader.port('EVERGRANT_PORT_LISTEN'),
-    oregonUrl: reader.url('EVERGRANT_OREGON'),
-    profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', PROFILES, 'default'),
+    port: reader.read(port('EVERGRANT_PORT_LISTEN', { description: 'the port to listen on' })),
+    oregonUrl: reader.read(httpOrigin('EVERGRANT_OREGON', { description: "the address of Oregon's router" })),
+    profile: reader.read(PROFILE_VARIABLE),
   });
 }
 

@@ -1,56 +1,60 @@
 import type { DatabaseAddress, DatabaseLogin } from '@evergrant/controller/probes/sql';
+import { httpOrigin, optionalText, port, text } from '@evergrant/core/environment/variables';
 import type { Region } from '@evergrant/core/regions';
 import { REGIONS } from '../layout';
-import { PROFILES, type Profile } from '../profiles';
-import { EnvironmentReader } from '../proxy/environment';
+import { PROFILE_VARIABLE, type Profile } from '../profiles';
+import { createEnvironmentReader, hostsByName, originsByName, secret } from '../proxy/environment';
 
-/** Everything the controller is told from outside. */
+/** The environment of the controller process. */
 export interface ControllerEnvironment {
   readonly name: string;
   readonly profile: Profile;
   readonly authority: DatabaseAddress & DatabaseLogin;
-  /** Each region's license database, by the way on which the controller reaches it. */
+  /** The license database of each region, through the network link of the controller's region. */
   readonly databases: Readonly<Record<Region, DatabaseAddress>>;
   readonly databaseLogin: DatabaseLogin;
-  /** Each region's router, by the way on which the controller reaches it. */
+  /** The router of each region, through the network link of the controller's region. */
   readonly routers: Readonly<Record<Region, string>>;
-  /** Each region's router, by the way on which customers reach it. */
+  /** The router of each region, as customers reach it. */
   readonly regionAddresses: Readonly<Record<Region, string>>;
   readonly edge: string;
   readonly witness: string;
   readonly worldApi: string;
   readonly adminToken: string;
   readonly alertsFile: string;
-  /** For drills: where to stop for ever, for example `promote:before`; undefined: nowhere. */
+  /** Drills only: the phase boundary at which the controller halts, for example `promote:before`. */
   readonly failpoint: string | undefined;
 }
 
-/** Parses the environment as a whole. @throws EnvironmentError with every mistake. */
+/** Reads the whole environment. @throws EnvironmentError with every error */
 export function readControllerEnvironment(variables: NodeJS.ProcessEnv): ControllerEnvironment {
-  const reader = new EnvironmentReader(variables);
+  const reader = createEnvironmentReader(variables);
+  const readText = (name: string, description: string): string => reader.read(text(name, { description }));
+  const readOrigin = (name: string, description: string): string => reader.read(httpOrigin(name, { description }));
+  const readSecret = (field: string): string => reader.read(secret('EVERGRANT_SECRETS_FILE', field));
   return reader.complete({
-    name: reader.text('EVERGRANT_CONTROLLER_NAME'),
-    profile: reader.oneOf<Profile>('EVERGRANT_PROFILE', PROFILES, 'default'),
+    name: readText('EVERGRANT_CONTROLLER_NAME', 'the name of this controller'),
+    profile: reader.read(PROFILE_VARIABLE),
     authority: {
-      host: reader.text('EVERGRANT_AUTHORITY_HOST'),
-      port: reader.port('EVERGRANT_AUTHORITY_PORT'),
-      database: reader.text('EVERGRANT_AUTHORITY_NAME'),
-      user: reader.text('EVERGRANT_AUTHORITY_USER'),
-      password: reader.secret('EVERGRANT_SECRETS_FILE', 'authorityPassword'),
+      host: readText('EVERGRANT_AUTHORITY_HOST', 'the host of the authority store'),
+      port: reader.read(port('EVERGRANT_AUTHORITY_PORT', { description: 'the port of the authority store' })),
+      database: readText('EVERGRANT_AUTHORITY_NAME', 'the database of the authority store'),
+      user: readText('EVERGRANT_AUTHORITY_USER', 'the role in the authority store'),
+      password: readSecret('authorityPassword'),
     },
-    databases: reader.addressesByName('EVERGRANT_DATABASES', REGIONS),
+    databases: reader.read(hostsByName('EVERGRANT_DATABASES', REGIONS)),
     databaseLogin: {
-      database: reader.text('EVERGRANT_DATABASE_NAME'),
-      user: reader.text('EVERGRANT_DATABASE_USER'),
-      password: reader.secret('EVERGRANT_SECRETS_FILE', 'databasePassword'),
+      database: readText('EVERGRANT_DATABASE_NAME', 'the name of the license databases'),
+      user: readText('EVERGRANT_DATABASE_USER', 'the role in the license databases'),
+      password: readSecret('databasePassword'),
     },
-    routers: reader.urlsByName('EVERGRANT_ROUTERS', REGIONS),
-    regionAddresses: reader.urlsByName('EVERGRANT_REGION_ADDRESSES', REGIONS),
-    edge: reader.url('EVERGRANT_EDGE'),
-    witness: reader.url('EVERGRANT_WITNESS'),
-    worldApi: reader.url('EVERGRANT_WORLD_API'),
-    adminToken: reader.secret('EVERGRANT_SECRETS_FILE', 'adminToken'),
-    alertsFile: reader.text('EVERGRANT_ALERTS_FILE'),
-    failpoint: variables.EVERGRANT_HALT_AT,
+    routers: reader.read(originsByName('EVERGRANT_ROUTERS', REGIONS)),
+    regionAddresses: reader.read(originsByName('EVERGRANT_REGION_ADDRESSES', REGIONS)),
+    edge: readOrigin('EVERGRANT_EDGE', 'the public address'),
+    witness: readOrigin('EVERGRANT_WITNESS', 'the address of the witness'),
+    worldApi: readOrigin('EVERGRANT_WORLD_API', 'the address of the control API'),
+    adminToken: readSecret('adminToken'),
+    alertsFile: readText('EVERGRANT_ALERTS_FILE', 'the path of the file that receives alerts'),
+    failpoint: reader.read(optionalText('EVERGRANT_HALT_AT', { description: 'PHASE:before or PHASE:after' })),
   });
 }

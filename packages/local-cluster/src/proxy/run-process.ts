@@ -1,5 +1,5 @@
+import { EnvironmentError } from '@evergrant/core/environment/environment-error';
 import pino, { type Logger } from 'pino';
-import { EnvironmentError } from './environment';
 
 export interface RunningProcess {
   /** Finishes the requests in flight, then closes. */
@@ -32,8 +32,8 @@ async function run(start: (logger: Logger) => Promise<RunningProcess>, logger: L
 export function runProcess(name: string, start: (logger: Logger) => Promise<RunningProcess>): void {
   const logger = pino({ base: { process: name }, level: process.env.EVERGRANT_LOG_LEVEL ?? 'info' });
   run(start, logger).catch((error: Error) => {
-    const mistakes = error instanceof EnvironmentError ? error.mistakes : [error.message];
-    logger.fatal({ err: error, announce: `${name} cannot start: ${mistakes.join('; ')}`, mistakes });
+    const errors = error instanceof EnvironmentError ? error.errors : [error.message];
+    logger.fatal({ err: error, announce: `${name} cannot start: ${errors.join('; ')}`, errors });
     process.exit(error instanceof EnvironmentError ? 2 : 1);
   });
 }

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import type { EnvironmentReader } from './environment';
+import type { EnvironmentReader } from '@evergrant/core/environment/environment-reader';
 
 /** TLS between a proxy and the servers behind it, as PEM texts. */
 export interface UpstreamTls {
@@ -16,10 +15,10 @@ export function readUpstreamTls(reader: EnvironmentReader): UpstreamTls | undefi
   const cert = pem(reader, 'EVERGRANT_UPSTREAM_CERTIFICATE_FILE');
   const key = pem(reader, 'EVERGRANT_UPSTREAM_KEY_FILE');
   if ((cert === undefined) !== (key === undefined)) {
-    reader.mistake('EVERGRANT_UPSTREAM_CERTIFICATE_FILE and EVERGRANT_UPSTREAM_KEY_FILE must be set together');
+    reader.addError('EVERGRANT_UPSTREAM_CERTIFICATE_FILE and EVERGRANT_UPSTREAM_KEY_FILE must be set together');
   }
   if (cert !== undefined && ca === undefined) {
-    reader.mistake('EVERGRANT_UPSTREAM_CERTIFICATE_FILE requires EVERGRANT_UPSTREAM_CA_FILE');
+    reader.addError('EVERGRANT_UPSTREAM_CERTIFICATE_FILE requires EVERGRANT_UPSTREAM_CA_FILE');
   }
   if (ca === undefined) return undefined;
   return { ca, ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
@@ -27,13 +26,8 @@ export function readUpstreamTls(reader: EnvironmentReader): UpstreamTls | undefi
 
 function pem(reader: EnvironmentReader, name: string): string | undefined {
   const file = reader.optional(name);
-  if (file === undefined) return undefined;
-  try {
-    const text = readFileSync(file, 'utf8');
-    if (text.includes('-----BEGIN ')) return text;
-    reader.mistake(`${name}: ${file} is not PEM`);
-  } catch (error) {
-    reader.mistake(`${name}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
+  const text = file === undefined ? undefined : reader.textFile(name, file);
+  if (text === undefined || text.includes('-----BEGIN ')) return text;
+  reader.addError(`${name}: ${file} is not PEM`);
   return undefined;
 }

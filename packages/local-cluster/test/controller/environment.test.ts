@@ -36,29 +36,31 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dir, { recursive: true }));
 
-it('is parsed as a whole', () => {
-  expect(readControllerEnvironment(variables)).toMatchObject({
-    name: 'controller',
-    profile: 'fast',
-    authority: { port: 8124, password: 'a' },
-    databases: { oregon: { port: 8121 }, virginia: { port: 8104 } },
-    databaseLogin: { user: 'evergrant_controller', password: 'd' },
-    adminToken: 't',
-    failpoint: undefined,
+describe('controller environment', () => {
+  it('returns every value', () => {
+    expect(readControllerEnvironment(variables)).toMatchObject({
+      name: 'controller',
+      profile: 'fast',
+      authority: { port: 8124, password: 'a' },
+      databases: { oregon: { port: 8121 }, virginia: { port: 8104 } },
+      databaseLogin: { user: 'evergrant_controller', password: 'd' },
+      adminToken: 't',
+      failpoint: undefined,
+    });
   });
-});
 
-it('tells every mistake at once, and no secret', () => {
-  const { EVERGRANT_EDGE: _edge, ...others } = variables;
-  const broken = { ...others, EVERGRANT_PROFILE: 'faster', EVERGRANT_DATABASES: '{"oregon":{}}' };
-  expect(() => readControllerEnvironment(broken)).toThrow(
-    expect.objectContaining({
-      mistakes: expect.arrayContaining([
-        expect.stringContaining('EVERGRANT_EDGE is missing'),
-        expect.stringContaining('EVERGRANT_PROFILE'),
-        expect.stringContaining('{host, port} for oregon'),
-        expect.stringContaining('{host, port} for virginia'),
-      ]),
-    }),
-  );
+  it('reports every error at once', () => {
+    const { EVERGRANT_EDGE: _edge, ...others } = variables;
+    const broken = { ...others, EVERGRANT_PROFILE: 'faster', EVERGRANT_DATABASES: '{"oregon":{}}' };
+    expect(() => readControllerEnvironment(broken)).toThrow(
+      expect.objectContaining({
+        errors: expect.arrayContaining([
+          expect.stringContaining('EVERGRANT_EDGE is missing'),
+          expect.stringContaining('EVERGRANT_PROFILE'),
+          expect.stringContaining('{host, port} for oregon'),
+          expect.stringContaining('{host, port} for virginia'),
+        ]),
+      }),
+    );
+  });
 });

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EnvironmentError, EnvironmentReader } from '../../src/proxy/environment';
+import { EnvironmentError } from '@evergrant/core/environment/environment-error';
+import { oneOf, port } from '@evergrant/core/environment/variables';
+import { createEnvironmentReader, namedUrls, originsByName, secret } from '../../src/proxy/environment';
 
-describe('an environment', () => {
+describe('proxy environment', () => {
   let dir: string;
   let secrets: string;
 
@@ -15,27 +17,29 @@ describe('an environment', () => {
   afterEach(() => rmSync(dir, { recursive: true }));
 
   const read = (variables: Record<string, string>) => {
-    const reader = new EnvironmentReader(variables);
+    const reader = createEnvironmentReader(variables);
     return reader.complete({
-      port: reader.port('PORT'),
-      routers: reader.urlsByName('ROUTERS', ['oregon', 'virginia']),
-      targets: reader.namedUrls('TARGETS'),
-      profile: reader.oneOf('PROFILE', ['default', 'fast'], 'default'),
-      adminToken: reader.secret('SECRETS', 'adminToken'),
+      port: reader.read(port('PORT', { description: 'a port' })),
+      routers: reader.read(originsByName('ROUTERS', ['oregon', 'virginia'])),
+      targets: reader.read(namedUrls('TARGETS')),
+      profile: reader.read(
+        oneOf('PROFILE', { values: ['default', 'fast'], default: 'default', description: 'the profile' }),
+      ),
+      adminToken: reader.read(secret('SECRETS', 'adminToken')),
     });
   };
 
-  const mistakesOf = (variables: Record<string, string>): readonly string[] => {
+  const errorsOf = (variables: Record<string, string>): readonly string[] => {
     try {
       read(variables);
       return [];
     } catch (error) {
-      if (error instanceof EnvironmentError) return error.mistakes;
+      if (error instanceof EnvironmentError) return error.errors;
       throw error;
     }
   };
 
-  it('is read whole', () => {
+  it('returns every value', () => {
     writeFileSync(secrets, '{"adminToken":"s3cret"}');
     const variables = {
       PORT: '8081',
@@ -52,30 +56,32 @@ describe('an environment', () => {
     });
   });
 
-  it('tells every mistake at once', () => {
-    const mistakes = mistakesOf({
+  it('reports every error at once', () => {
+    const errors = errorsOf({
       PORT: 'eighty',
       ROUTERS: '{"oregon":"ftp://x"}',
       TARGETS: '[]',
       PROFILE: 'slow',
       SECRETS: join(dir, 'missing.json'),
     });
-    expect(mistakes).toEqual([
-      'PORT is not a port: eighty',
-      'ROUTERS.oregon is not an http address: ftp://x',
+    expect(errors).toEqual([
+      'PORT must be a whole number from 0 to 65535, not "eighty"',
+      'ROUTERS.oregon must be an http or https address, not "ftp://x"',
       'ROUTERS has no address for virginia',
-      'TARGETS is not a list of {name, url}',
-      "PROFILE is 'slow'; it is one of default, fast",
+      'TARGETS must be a JSON list of {name, url}',
+      'PROFILE must be one of default, fast, not "slow"',
       `SECRETS: ${join(dir, 'missing.json')} cannot be read (ENOENT)`,
     ]);
   });
 
-  it('says what is missing', () => {
-    expect(mistakesOf({})).toEqual(['PORT', 'ROUTERS', 'TARGETS', 'SECRETS'].map((name) => `${name} is missing`));
+  it('names every missing variable', () => {
+    expect(errorsOf({})).toEqual(
+      ['PORT', 'ROUTERS', 'TARGETS', 'SECRETS'].map((name) => expect.stringMatching(`^${name} is missing`)),
+    );
   });
 
   it('never quotes a secret', () => {
     writeFileSync(secrets, '{"adminToken":"s3cret"');
-    expect(mistakesOf({ PORT: '1', ROUTERS: '{}', TARGETS: '[]', SECRETS: secrets }).join()).not.toContain('s3cret');
+    expect(errorsOf({ PORT: '1', ROUTERS: '{}', TARGETS: '[]', SECRETS: secrets }).join()).not.toContain('s3cret');
   });
 });

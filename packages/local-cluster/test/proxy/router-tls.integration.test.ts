@@ -5,13 +5,13 @@ import { eventually } from '@evergrant/test-support/eventually';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 import pino from 'pino';
 import WebSocket from 'ws';
-import { EnvironmentReader } from '../../src/proxy/environment';
+import { createEnvironmentReader } from '../../src/proxy/environment';
 import { ProxyServer } from '../../src/proxy/proxy-server';
 import { RegionRouter } from '../../src/proxy/region-router';
 import { ROUTER_TIMEOUTS } from '../../src/proxy/timeouts';
 import { readUpstreamTls, type UpstreamTls } from '../../src/proxy/upstream-tls';
 
-/** A router and a license server that believe each other by their certificates alone. */
+/** A router and a license server that authenticate each other by certificates only. */
 let world: TestWorld;
 let server: RunningServer;
 let folder: CertificateFolder;
@@ -72,47 +72,52 @@ const withCertificate = async (): Promise<UpstreamTls> => ({
 
 const alive = async (base: string) => (await fetch(`${base}/livez`)).status;
 
-it('requests and sessions reach the server over mutual TLS', async () => {
-  const base = await startRouter(await withCertificate());
-  await eventually('the server lives', async () => (await alive(base)) === 200);
-  const granted = await fetch(`${base}/v1/leases/${randomUUID()}`, {
-    method: 'PUT',
-    headers: { authorization: `Bearer ${TOKENS.client}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ product: PRODUCT, feature: 'studio', seats: 1, holder: 'alice' }),
-  });
-  expect(granted.status).toBe(201);
+describe('region router with TLS', () => {
+  it('forwards requests and sessions over mutual TLS', async () => {
+    const base = await startRouter(await withCertificate());
+    await eventually('the server lives', async () => (await alive(base)) === 200);
+    const granted = await fetch(`${base}/v1/leases/${randomUUID()}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${TOKENS.client}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ product: PRODUCT, feature: 'studio', seats: 1, holder: 'alice' }),
+    });
+    expect(granted.status).toBe(201);
 
-  const socket = new WebSocket(`${base.replace('http', 'ws')}/v1/session`, 'evergrant.v1', {
-    headers: { authorization: `Bearer ${TOKENS.client}` },
+    const socket = new WebSocket(`${base.replace('http', 'ws')}/v1/session`, 'evergrant.v1', {
+      headers: { authorization: `Bearer ${TOKENS.client}` },
+    });
+    const hello = await new Promise<string>((resolve, reject) => {
+      socket.once('message', (message) => resolve(String(message)));
+      socket.once('error', reject);
+    });
+    expect(JSON.parse(hello)).toMatchObject({ event: 'hello', server: server.name });
+    socket.terminate();
   });
-  const hello = await new Promise<string>((resolve, reject) => {
-    socket.once('message', (message) => resolve(String(message)));
-    socket.once('error', reject);
-  });
-  expect(JSON.parse(hello)).toMatchObject({ event: 'hello', server: server.name });
-  socket.terminate();
-});
 
-it.each<[string, () => Promise<UpstreamTls | undefined>]>([
-  ['without a certificate', async () => ({ ca: servers.cert })],
-  [
-    'with the certificate of another authority',
-    async () => ({ ca: servers.cert, ...(await certify(await createAuthority(), { host: 'oregon-router' })) }),
-  ],
-  ['that does not know the servers’ authority', async () => ({ ...(await withCertificate()), ca: clients.cert })],
-  ['that does not speak TLS as told', async () => undefined],
-])('a router %s reaches nobody', async (_what, tls) => {
-  const base = await startRouter(await tls());
-  await eventually('it has tried', async () => (await alive(base)) === 503);
-  expect((await fetch(`${base}/v1/pools`)).status).toBeGreaterThanOrEqual(502);
-});
-
-it('its environment names every mistake and no key', () => {
-  const reader = new EnvironmentReader({
-    EVERGRANT_UPSTREAM_CA_FILE: '/nowhere/ca.crt',
-    EVERGRANT_UPSTREAM_CERTIFICATE_FILE: folder.write('hush.crt', 'hush-hush'),
+  it.each<[string, () => Promise<UpstreamTls | undefined>]>([
+    ['without a certificate', async () => ({ ca: servers.cert })],
+    [
+      'with the certificate of another authority',
+      async () => ({ ca: servers.cert, ...(await certify(await createAuthority(), { host: 'oregon-router' })) }),
+    ],
+    [
+      'that does not trust the authority of the servers',
+      async () => ({ ...(await withCertificate()), ca: clients.cert }),
+    ],
+    ['without TLS settings', async () => undefined],
+  ])('reaches no server as a router %s', async (_what, tls) => {
+    const base = await startRouter(await tls());
+    await eventually('it has tried', async () => (await alive(base)) === 503);
+    expect((await fetch(`${base}/v1/pools`)).status).toBeGreaterThanOrEqual(502);
   });
-  readUpstreamTls(reader);
-  expect(() => reader.complete({})).toThrow(/ca.crt cannot be read \(ENOENT\)[\s\S]*is not PEM/);
-  expect(() => reader.complete({})).not.toThrow(/hush-hush/);
+
+  it('reports every error of its environment and no key', () => {
+    const reader = createEnvironmentReader({
+      EVERGRANT_UPSTREAM_CA_FILE: '/nowhere/ca.crt',
+      EVERGRANT_UPSTREAM_CERTIFICATE_FILE: folder.write('hush.crt', 'hush-hush'),
+    });
+    readUpstreamTls(reader);
+    expect(() => reader.complete({})).toThrow(/ca.crt cannot be read \(ENOENT\)[\s\S]*is not PEM/);
+    expect(() => reader.complete({})).not.toThrow(/hush-hush/);
+  });
 });
