@@ -1,6 +1,6 @@
 /**
- * Bundles the project's own sources to dist/, one file for each process. Libraries stay in node_modules. The bundle lets
- * the dozen processes of a local cluster start in a fraction of a second each.
+ * Bundles the sources of the repository to dist/, one file per process. Libraries stay in node_modules. With bundles, each
+ * process of a local cluster starts in a fraction of a second.
  */
 const { cpSync, existsSync, readdirSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -67,7 +67,7 @@ async function buildProcesses() {
   cpSync(join(root, 'packages/server/migrations'), join(dist, 'server/migrations'), { recursive: true });
 }
 
-/** The command starts often and runs briefly: its libraries are bundled too, which halves its start. */
+/** Bundles the command with its libraries, which halves its start-up time. */
 async function buildCommand() {
   const entryPoints = present({
     'cli/main': 'packages/cli/src/main.ts',

@@ -1,6 +1,6 @@
 /**
- * npm run cold-start: how large the failover controller's bundle is, and what it costs to load it and make all its
- * clients, in seconds of a processor: what Lambda does before the first call. Needs `npm run synth` before.
+ * npm run cold-start: prints the size of the failover controller's bundle and the CPU seconds to load it and create its
+ * clients, which Lambda does before the first invocation. Run `npm run synth` first.
  */
 const { execFileSync } = require('node:child_process');
 const { readFileSync, statSync } = require('node:fs');
@@ -13,7 +13,7 @@ const controller = Object.values(Resources).find(
   ({ Type, Properties }) => Type === 'AWS::Lambda::Function' && Properties.FunctionName.endsWith('-failover'),
 );
 const bundle = join(out, controller.Metadata['aws:asset:path'], 'index.js');
-// What only a deployment knows is not called here.
+// Values that only a deployment knows are placeholders, because no client is called here.
 const environment = Object.fromEntries(
   Object.entries(controller.Properties.Environment.Variables).map(([name, value]) => [
     name,
@@ -24,7 +24,7 @@ const load = `require(${JSON.stringify(bundle)}); const { user, system } = proce
 const nothing = load.replace(/^require\(.*?\); /, '');
 const env = { PATH: process.env.PATH, AWS_REGION: 'us-east-1', AWS_LAMBDA_FUNCTION_NAME: 'x', ...environment };
 
-/** Seconds of a processor: the median of some runs, each a process of its own. */
+/** CPU seconds of a program: the median of several runs, each in a separate process. */
 function seconds(program) {
   const runs = Array.from({ length: RUNS }, () =>
     Number(execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8' })),
@@ -36,7 +36,7 @@ const bare = seconds(nothing);
 process.stdout.write(
   [
     `bundle: ${(statSync(bundle).size / 1e6).toFixed(2)} MB`,
-    `loading it and making its clients: ${(seconds(load) - bare).toFixed(2)} s of a processor, beside ${bare.toFixed(2)} s for Node.js ${process.version} itself`,
+    `load and client creation: ${(seconds(load) - bare).toFixed(2)} CPU seconds, in addition to ${bare.toFixed(2)} for Node.js ${process.version}`,
     '',
   ].join('\n'),
 );

@@ -1,6 +1,6 @@
 /**
- * npm run test:aws [-- jest's arguments]: what needs an emulator or an independent checker. Installs its tools, with
- * pinned versions, into node_modules/.cache/evergrant; afterwards it runs without a network.
+ * npm run test:aws [-- arguments of jest]: the tests that need an emulator or an independent checker. The first run installs
+ * pinned tools into node_modules/.cache/evergrant. Later runs need no network.
  */
 const { execFileSync, spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
@@ -10,13 +10,13 @@ const { join } = require('node:path');
 const root = join(__dirname, '..');
 const cache = join(root, 'node_modules/.cache/evergrant');
 
-/** What moto, ministack, cfn-lint and checkov ask for. */
+/** Minimum Python version of moto, ministack, cfn-lint and checkov. */
 const PYTHON_MIN = [3, 10];
 const PYTHON = process.env.EVERGRANT_PYTHON ?? 'python3';
 
-/** Says what is missing, and ends, when the tools could not be installed anyway. */
+/** Prints the missing requirement and exits when the tools cannot be installed. */
 function checkPython() {
-  // The version first, and in words that every Python understands: an old one is to be called old.
+  // Prints the version first, with syntax that every Python understands, so that an old version is reported as old.
   const ask =
     'import sys; sys.stdout.write("%d %d" % sys.version_info[:2]); sys.stdout.flush(); import ensurepip, venv';
   const wanted = `these tests need Python ${PYTHON_MIN.join('.')} or later, with its module venv`;
@@ -33,7 +33,7 @@ function checkPython() {
   if (status !== 0) say(`${PYTHON} cannot make a virtual environment (${stderr.trim().split('\n').at(-1)})`);
 }
 
-/** A virtual environment for a list of packages; made anew when the list changes. Returns its folder. */
+/** Creates a virtual environment for a list of packages, again when the list changes. Returns its folder. */
 function environment(name) {
   const list = join(__dirname, 'test-aws', `${name}.txt`);
   const wanted = createHash('sha256').update(readFileSync(list)).digest('hex');

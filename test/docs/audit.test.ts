@@ -12,7 +12,7 @@ const MIGRATIONS = readdirSync(join(ROOT, 'packages/server/migrations'))
   .map((name) => read(join('packages/server/migrations', name)));
 const TABLES = new Set([...MIGRATIONS.join('\n').matchAll(/create table (\w+)/g)].map(([, name]) => name));
 
-/** What the first column of the section's tables names. */
+/** Names in the first column of a section's tables. */
 const namedIn = (title: string): string[] => {
   const section = PAGE.split(/^## /m).find((part) => part.startsWith(`${title}\n`)) ?? '';
   return [...section.matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell = '']) =>
@@ -20,7 +20,7 @@ const namedIn = (title: string): string[] => {
   );
 };
 
-/** Names in quotes that begin as the kinds of events do, where events are written. */
+/** Quoted event kinds in the files that write events. */
 const kindsWritten = (): string[] => {
   const begin = 'pool|lease|overdraft|reservation|queue|license|control_room|control|token|epoch|audit';
   const sql = MIGRATIONS.filter((text) => text.includes('audit_write(')).join('\n');
@@ -28,23 +28,23 @@ const kindsWritten = (): string[] => {
   return [...new Set(names.map(([, name = '']) => name))].filter((name) => !TABLES.has(name));
 };
 
-/** What the controller's history keeps, as the kinds that the log gives it. */
+/** Event kinds of the imported history of the controller. */
 const kindsBroughtIn = (): string[] =>
   [...read('packages/controller/src/core/history.ts').matchAll(/readonly kind: '([a-z-]+)'/g)].map(
     ([, name = '']) => `controller_${name.replaceAll('-', '_')}`,
   );
 
-describe('the page of the audit log', () => {
-  it('explains every finding, and none that is not there', () => {
+describe('audit page', () => {
+  it('explains exactly the existing findings', () => {
     expect(namedIn('What a verification finds').sort()).toEqual(Object.keys(FINDING_MEANINGS).sort());
   });
 
-  it('explains every kind of event, and none that is not there', () => {
+  it('explains exactly the existing kinds of events', () => {
     const told = new Set([...namedIn('What is written'), 'altered', 'audit_gap']);
     expect([...told].sort()).toEqual([...kindsWritten(), ...kindsBroughtIn()].sort());
   });
 
-  it('has an example whose hash is right, and the bytes that lead to it', () => {
+  it('has an example with the correct hash and hashed bytes', () => {
     const line = /```json\n(.+)\n```/.exec(PAGE)?.[1] ?? '';
     const bytes = /```text\n(.+)\n```/.exec(PAGE)?.[1] ?? '';
     const verdict = readLine(line);
@@ -55,7 +55,7 @@ describe('the page of the audit log', () => {
     expect(PAGE).toContain(`\`${FORMAT}\``);
   });
 
-  it('leads from every alert to the runbook', () => {
+  it('links every alert to the runbook', () => {
     const raised = [...read('packages/server/src/audit/checkpoint-writer.ts').matchAll(/alert: '([^']+)'/g)].map(
       ([, alert]) => alert,
     );

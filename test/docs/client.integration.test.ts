@@ -17,8 +17,8 @@ import { TestWorld } from '@evergrant/test-support/server/test-world';
 const ROOT = join(__dirname, '../..');
 const PAGE = readFileSync(join(ROOT, 'docs/client.md'), 'utf8');
 
-// The records below must name every member of their type: a new one does not compile until it stands here, and then
-// does not pass until it stands on the page.
+// The records below name every member of their type: a new member does not compile until it is added here, and the test
+// fails until the page explains it.
 const OPTIONS: Readonly<Record<keyof LicenseClientOptions, true>> = {
   addresses: true,
   trustedAddresses: true,
@@ -106,34 +106,34 @@ const PROBLEMS: Readonly<Record<Extract<ClientNotice, { kind: 'state' }>['proble
 };
 
 const section = (title: string): string => PAGE.split(/^## /m).find((part) => part.startsWith(`${title}\n`)) ?? '';
-/** What the first column of the section's tables names. */
+/** Names in the first column of a section's tables. */
 const rowsOf = (title: string): string[] =>
   [...section(title).matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
   );
 
-describe('the page of the client', () => {
+describe('client page', () => {
   it.each([
     ['every option', 'Configuration', OPTIONS],
     ['every event', 'What becomes of a lease', EVENTS],
     ['every notice', 'Notices', NOTICES],
     ['every trouble with the state file', 'Restarts and the state file', PROBLEMS],
-  ])('explains %s, and none that is not there', (_what, title, all) => {
+  ])('explains exactly the existing %s', (_what, title, all) => {
     expect(rowsOf(title).sort()).toEqual(Object.keys(all).sort());
   });
 
-  it('explains every outcome of a checkout, and all that it may be asked for', () => {
+  it('explains every outcome and every option of a checkout', () => {
     const told = section('Checking out');
     for (const name of Object.keys({ ...REQUEST, ...OUTCOMES })) expect(told).toContain(`\`${name}\``);
   });
 
-  it('draws every state of a lease', () => {
+  it('shows every state of a lease', () => {
     const drawing = section('What becomes of a lease').split('```')[1] ?? '';
     for (const state of Object.keys(STATES)) expect(drawing).toMatch(new RegExp(`\\b${state}\\b`));
   });
 });
 
-/** The sample license of a world, which the example is written for. */
+/** The sample license of a local cluster, which the example uses. */
 const SAMPLE = {
   licenseId: 'sample',
   customer: 'Acme',
@@ -141,7 +141,7 @@ const SAMPLE = {
   entitlements: [{ feature: 'bot-creator', seats: 1 }],
 };
 
-test('the first example does what the page says', async () => {
+test('client page: the first example prints the documented output', async () => {
   const example = /```js\n(.+?)```/s.exec(PAGE)?.[1] ?? '';
   const said = /node first\.js\n(.+?)```/s.exec(PAGE)?.[1];
   const host = mkdtempSync(join(tmpdir(), 'evergrant-host-'));

@@ -9,19 +9,19 @@ const PAGES = [
     .map((name) => join('docs', name)),
 ];
 
-/** Without what stands in fences and in code, where brackets are no links. */
+/** The text of a page without code blocks and code spans, where brackets are not links. */
 const textOf = (page: string): string =>
   readFileSync(join(ROOT, page), 'utf8')
     .replace(/^```.*?^```/gms, '')
     .replace(/`[^`\n]*`/g, (code) => 'x'.repeat(code.length));
 
-/** Links to other files and to headings; addresses of other sites are not ours to keep. */
+/** Links to files and headings of the repository. Links to other sites are not checked. */
 const linksIn = (page: string): string[] =>
   [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target = '']) => target)
     .filter((target) => !/^[a-z]+:/.test(target));
 
-/** A heading's anchor as a reader of Markdown makes it. */
+/** The anchor that a Markdown renderer creates for a heading. */
 const anchorOf = (heading: string): string =>
   heading
     .trim()
@@ -36,8 +36,8 @@ const anchorsIn = (path: string): string[] =>
       .matchAll(/^#+ (.+)$/gm),
   ].map(([, heading = '']) => anchorOf(heading));
 
-/** What is wrong with a link, or undefined. */
-function brokenBecause(page: string, target: string): string | undefined {
+/** The fault of a link, or undefined. */
+function faultOf(page: string, target: string): string | undefined {
   const [path = '', anchor] = target.split('#');
   const file = path === '' ? join(ROOT, page) : resolve(ROOT, dirname(page), path);
   if (relative(ROOT, file).startsWith('..')) return 'leads out of the project';
@@ -46,11 +46,11 @@ function brokenBecause(page: string, target: string): string | undefined {
   return anchorsIn(file).includes(anchor) ? undefined : 'names a heading that is not there';
 }
 
-it('there are pages to look at', () => expect(PAGES.length).toBeGreaterThan(20));
+it('links: finds the pages', () => expect(PAGES.length).toBeGreaterThan(20));
 
-it.each(PAGES)('every link in %s leads somewhere', (page) => {
+it.each(PAGES)('links: resolve in %s', (page) => {
   const broken = linksIn(page).flatMap((target) => {
-    const because = brokenBecause(page, target);
+    const because = faultOf(page, target);
     return because === undefined ? [] : [`${target} ${because}`];
   });
   expect(broken).toEqual([]);

@@ -16,8 +16,8 @@ const keysOf = <Key extends string>(all: Readonly<Record<Key, unknown>>): Key[] 
 
 const reason = 'so it is';
 
-// The records below must name every member of their type: a new one does not compile until it stands here, and then
-// does not pass until it stands in the runbook.
+// The records below name every member of their type: a new member does not compile until it is added here, and the test
+// fails until the runbook explains it.
 const WATCHES: Readonly<Record<StandbyWatch, true>> = {
   well: true,
   application_down: true,
@@ -55,11 +55,11 @@ const VERDICTS: { readonly [Kind in VerdictKind]: readonly Extract<Verdict, { ki
 
 const OUTCOMES: Readonly<Record<OperationReport['outcome'], true>> = { done: true, superseded: true, abandoned: true };
 
-const DEBT_STEPS: Readonly<Record<PendingFenceStep['kind'], 'told' | 'not told'>> = {
-  applied: 'told',
-  obsolete: 'told',
-  fence: 'not told',
-  wait: 'not told',
+const DEBT_STEPS: Readonly<Record<PendingFenceStep['kind'], 'alert' | 'no alert'>> = {
+  applied: 'alert',
+  obsolete: 'alert',
+  fence: 'no alert',
+  wait: 'no alert',
 };
 
 const REASONS: Readonly<Record<NotGrantingReason, true>> = {
@@ -74,8 +74,8 @@ const REASONS: Readonly<Record<NotGrantingReason, true>> = {
   epoch_closed: true,
 };
 
-/** What is told of a verdict that lasts for ever, and of its end. */
-function toldOf(verdict: Verdict): Message[] {
+/** The alerts of a verdict that persists, and of its end. */
+function alertsOf(verdict: Verdict): Message[] {
   const well: Verdict = { kind: 'healthy', standby: 'ready', reason };
   let verdictState: VerdictState | null = null;
   const messages: Message[] = [];
@@ -84,28 +84,28 @@ function toldOf(verdict: Verdict): Message[] {
     [verdict, 1e9],
     [well, 2e9],
   ] as const) {
-    const told = tell(verdictState, seen, DEFAULT_POLICY, nowMs);
-    verdictState = told.verdictState;
-    if (told.message !== null) messages.push(told.message);
+    const evaluated = tell(verdictState, seen, DEFAULT_POLICY, nowMs);
+    verdictState = evaluated.verdictState;
+    if (evaluated.message !== null) messages.push(evaluated.message);
   }
   return messages;
 }
 
-const TOLD = new Map(
+const VERDICT_ALERTS = new Map(
   Object.values<readonly Verdict[]>(VERDICTS)
     .flat()
-    .flatMap(toldOf)
+    .flatMap(alertsOf)
     .map(({ code, severity }) => [code, severity]),
 );
 
-/** The alerts that are no verdict's: the last test finds the places that raise them. */
+/** The alerts that do not come from a verdict. The last test finds the code that raises them. */
 function raisedCodes(): string[] {
   const kinds = keysOf<OperationKind>(PHASES_OF);
   return [
     'stuck',
     ...kinds.map((kind) => `${kind}-started`),
     ...kinds.flatMap((kind) => keysOf(OUTCOMES).map((outcome) => `${kind}-${outcome}`)),
-    ...keysOf(DEBT_STEPS).flatMap((step) => (DEBT_STEPS[step] === 'told' ? [`pending-fence-${step}`] : [])),
+    ...keysOf(DEBT_STEPS).flatMap((step) => (DEBT_STEPS[step] === 'alert' ? [`pending-fence-${step}`] : [])),
   ];
 }
 
@@ -121,27 +121,27 @@ const namesUnder = (title: string): string[] =>
 const ALERTS = rowsUnder('| alert ').flatMap(([first = '', severity = '']) =>
   [...first.matchAll(/\[([^\]]+)\]\(#([^)]+)\)/g)].map(([, code = '', heading = '']) => ({ code, heading, severity })),
 );
-/** A row names a code, or all that end alike: `*-done`. The row that names it wins. */
+/** A row names a code or a pattern such as `*-done`. A row with the exact code has priority. */
 const rowOf = (code: string) =>
   ALERTS.find((row) => row.code === code) ??
   ALERTS.find((row) => row.code.startsWith('*') && code.endsWith(row.code.slice(1)));
 
-const CODES = [...TOLD.keys(), ...raisedCodes()];
+const CODES = [...VERDICT_ALERTS.keys(), ...raisedCodes()];
 
-describe('the runbook', () => {
+describe('runbook', () => {
   it.each(CODES)('has a section for the alert %s', (code) => {
     expect(HEADINGS).toContain(rowOf(code)?.heading);
   });
 
-  it.each(CODES)('is linked at that section by the alert %s', (code) => {
+  it.each(CODES)('is linked by the alert %s at its section', (code) => {
     expect(runbookSection(code)).toBe(rowOf(code)?.heading);
   });
 
-  it('lists no alert that nobody sends', () => {
+  it('lists only existing alerts', () => {
     expect(ALERTS.filter((row) => !CODES.some((code) => rowOf(code) === row))).toEqual([]);
   });
 
-  it.each([...TOLD])('says how severe %s is: %s', (code, severity) => {
+  it.each([...VERDICT_ALERTS])('names the severity of %s: %s', (code, severity) => {
     expect(rowOf(code)?.severity).toBe(severity);
   });
 
@@ -149,7 +149,7 @@ describe('the runbook', () => {
     expect(namesUnder('## hold').sort()).toEqual(keysOf(HOLD_CAUSES).sort());
   });
 
-  it('has an obstacle for every phase that can stay', () => {
+  it('has an obstacle for every phase that can wait', () => {
     const phases = TRANSITIONS.filter(({ next }) => next === 'stay').map(({ phase }) => phase);
     expect(namesUnder('## stuck').sort()).toEqual([...new Set<string>(phases)].sort());
   });
@@ -164,13 +164,13 @@ describe('the runbook', () => {
   });
 });
 
-test('alerts are raised in the places, and under the codes, that this test knows', () => {
+test('runbook: this test knows every place that raises an alert, and its code', () => {
   const sources = readdirSync(join(ROOT, 'packages/controller/src'), { recursive: true, encoding: 'utf8' });
   const raised = sources
     .filter((path) => path.endsWith('.ts'))
     .flatMap((path) => [...read(join('packages/controller/src', path)).matchAll(/\.alert\((.{0,80})/gs)])
     .map(([, text = '']) => /^\{\s*code: [`']([^`']+)/.exec(text)?.[1]?.replaceAll('$', '') ?? text.split(')')[0]);
-  // `message` is what `tell` tells.
+  // `message` is the alert of a verdict.
   expect(raised.sort()).toEqual(
     ['message', 'stuck', 'pending-fence-{step.kind}', '{kind}-started', '{operation.kind}-{outcome}'].sort(),
   );

@@ -5,14 +5,14 @@ const ROOT = join(__dirname, '../..');
 const DOCS = join(ROOT, 'docs');
 const SECURITY = readFileSync(join(DOCS, 'security.md'), 'utf8');
 
-/** What is named as the proof of a line: the words of a test, and the file that it stands in. */
+/** The tests that a line names as its proof: title and file. */
 const proofsIn = (line: string) =>
   [...line.matchAll(/\[([^\]]+)\]\((\.\.\/(?:packages|test)\/[^)]+)\)/g)].map(([, title = '', file = '']) => ({
     title,
     file,
   }));
 
-/** The lines of attempts: all tables whose head ends with "shown by". */
+/** The rows of all tables whose header ends with "shown by". */
 const attempts = SECURITY.split('\n\n')
   .filter((block) => /^\|.*shown by \|$/m.test(block))
   .flatMap((block) => block.split('\n').slice(2))
@@ -20,7 +20,7 @@ const attempts = SECURITY.split('\n\n')
 
 const PROOFS = proofsIn(SECURITY);
 
-it('every attempt names its test', () => {
+it('security page: names a test for every attempt', () => {
   expect(attempts.length).toBeGreaterThan(40);
   expect(attempts.filter((line) => proofsIn(line).length === 0)).toEqual([]);
 });
@@ -34,7 +34,7 @@ it.each(PROOFS)('"$title" is in $file', ({ title, file }) => {
   expect(names).toContain(title);
 });
 
-it('every setting of the security of a server and a router is told, and none that is not there', () => {
+it('security page: documents exactly the security settings of server and router', () => {
   const sources = ['packages/server/src/config/security.ts', 'packages/local-cluster/src/proxy/upstream-tls.ts']
     .map((path) => readFileSync(join(ROOT, path), 'utf8'))
     .join('\n');

@@ -15,7 +15,7 @@ const PROPERTIES = {
 };
 let server: Server;
 let address = '';
-/** Faults that AWS still has to answer, by the call; then it answers as it should. */
+/** Faults that AWS returns next, by API call. Afterwards the calls succeed. */
 let faults: Record<string, string[]> = {};
 let asked: string[] = [];
 let told: { Status: string; Reason: string } | undefined;
@@ -65,7 +65,7 @@ const associate = (): Promise<void> => {
 };
 const associations = (): number => asked.filter((name) => name === 'AssociateWebACL').length;
 
-describe('a seed', () => {
+describe('setup retry', () => {
   it.each([
     ['WAF cannot reach what was made a moment ago', 'WAFUnavailableEntityException'],
     ['WAF does not know the load balancer yet', 'WAFNonexistentItemException'],
@@ -81,14 +81,14 @@ describe('a seed', () => {
     30_000,
   );
 
-  it('does not try again what will never be right', async () => {
+  it('does not repeat a call that can never succeed', async () => {
     faults = { AssociateWebACL: ['WAFInvalidParameterException'] };
     await associate();
     expect(told).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining('WAFInvalidParameterException') });
     expect(associations()).toBe(1);
   });
 
-  it('does not try again what it has found out by itself', async () => {
+  it('does not repeat its own validation errors', async () => {
     let tries = 0;
     const work = async (): Promise<never> => {
       tries += 1;
@@ -98,7 +98,7 @@ describe('a seed', () => {
     expect(tries).toBe(1);
   });
 
-  it('gives up in time to say so', async () => {
+  it('gives up early enough to respond to CloudFormation', async () => {
     const busy = Object.assign(new Error('busy'), { name: 'WAFUnavailableEntityException', $metadata: {} });
     let nowMs = 0;
     const pauses: number[] = [];

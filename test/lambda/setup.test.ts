@@ -46,8 +46,8 @@ function event(change: Partial<CloudFormationEvent> = {}): CloudFormationEvent {
   };
 }
 
-describe('the function behind the custom resources', () => {
-  it('says what it cannot do, instead of letting the stack wait for an hour', async () => {
+describe('setup function', () => {
+  it('reports a failure immediately, so that the stack does not wait for an hour', async () => {
     await handler(event());
     expect(answers).toHaveLength(1);
     expect(answers[0]?.body).toMatchObject({
@@ -58,12 +58,12 @@ describe('the function behind the custom resources', () => {
     });
   });
 
-  it('names a property that is missing', async () => {
+  it('names a missing property', async () => {
     await handler(event({ ResourceProperties: { kind: 'introduction', awsRegion: 'us-west-2' } }));
     expect(answers[0]?.body.Reason).toContain('the setup needs the property table');
   });
 
-  it('answers as the signed address wants it: PUT, without a content type', async () => {
+  it('sends the response with PUT and without a content type, as the signed URL requires', async () => {
     await handler(event());
     expect(answers[0]?.method).toBe('PUT');
     expect(answers[0]?.headers['content-type'] ?? '').toBe('');
@@ -74,13 +74,13 @@ describe('the function behind the custom resources', () => {
     'takes nothing away when a stack is deleted: %s',
     async (kind) => {
       const deletion = { RequestType: 'Delete', PhysicalResourceId: 'as-it-was' } as const;
-      // No endpoint is configured: whatever called AWS here would fail.
+      // No endpoint is configured, so any AWS call would fail.
       await handler(event({ ...deletion, ResourceProperties: { kind, awsRegion: 'us-west-2' } }));
       expect(answers[0]?.body).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'as-it-was' });
     },
   );
 
-  it('fails loudly when CloudFormation does not take the answer', async () => {
+  it('throws when CloudFormation refuses the response', async () => {
     status = 403;
     await expect(handler(event())).rejects.toThrow('CloudFormation’s address answers 403'.replace('’', "'"));
   });

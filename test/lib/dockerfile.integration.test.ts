@@ -10,40 +10,40 @@ import { withImageContext } from './support/synthesized';
 
 const dependencies = { ...storeLibraries, ...formatLibraries, ...serverLibraries };
 
-/** There is no engine here to build it: what it says is read, and its build stage is followed step by step. */
+/** No container engine is available here, so the test parses the Dockerfile and runs its build stage step by step. */
 const DOCKERFILE = readFileSync(join(__dirname, '../../packages/server/Dockerfile'), 'utf8');
 const stages = DOCKERFILE.split(/^FROM /m).slice(1);
 const last = stages.at(-1) ?? '';
 
-describe('the server’s Dockerfile', () => {
-  it('ends in a stage without tools, made of what the others have prepared', () => {
+describe('Dockerfile of the server', () => {
+  it('copies the result of earlier stages into a last stage without tools', () => {
     expect(stages.length).toBeGreaterThan(1);
     expect(last).not.toMatch(/^RUN /m);
   });
 
-  it('runs as somebody who is not root, given by number', () => {
+  it('runs as a numeric user that is not root', () => {
     expect(/^USER (\d+)/m.exec(last)?.[1]).not.toBe('0');
     expect(last.indexOf('USER')).toBeLessThan(last.indexOf('ENTRYPOINT'));
   });
 
-  it('owns nothing of what it runs', () => {
+  it('runs files that its user does not own', () => {
     for (const [copy] of last.matchAll(/^COPY .+$/gm)) expect(copy).toContain('--chown=0:0');
   });
 
-  it('installs what is needed in production, and runs no install scripts', () => {
+  it('installs production dependencies without install scripts', () => {
     const production = stages.find((stage) => stage.includes('--omit=dev')) ?? '';
     expect(production).toContain('--ignore-scripts');
     expect(last).toContain('COPY --from=dependencies');
   });
 
-  it('is given everything that it copies, and builds with it', () => {
+  it('builds from the files in its context', () => {
     const folder = mkdtempSync(join(tmpdir(), 'evergrant-image-'));
     try {
       withImageContext((context) => follow(stages[0] ?? '', { context, folder }));
       for (const entry of ['main', 'migrate']) {
         const file = join(folder, 'dist/server', `${entry}.js`);
         expect(foreign(readFileSync(file, 'utf8')).filter((name) => !(name in dependencies))).toEqual([]);
-        // Without its settings it says which; anything else would be a part of it that is not there.
+        // Without settings the process lists the missing ones. Any other error means that a file is missing in the image.
         const { stderr } = spawnSync(process.execPath, [file], { env: {}, encoding: 'utf8' });
         expect(stderr).toContain('the environment is not usable');
       }
@@ -52,12 +52,12 @@ describe('the server’s Dockerfile', () => {
     }
   }, 120_000);
 
-  it('asks /livez whether it lives', () => {
+  it('checks its health at /livez', () => {
     expect(last).toMatch(/HEALTHCHECK[\s\S]+\/livez/);
   });
 });
 
-/** Does what a stage's COPY and RUN say, but for installing: the libraries are the ones that are installed here. */
+/** Runs the COPY and RUN instructions of a stage, except for the installation: it uses the libraries of this repository. */
 function follow(stage: string, { context, folder }: { context: string; folder: string }): void {
   symlinkSync(join(__dirname, '../../node_modules'), join(folder, 'node_modules'));
   for (const [, command, rest = ''] of stage.matchAll(/^(COPY|RUN) (.+)$/gm)) {
@@ -76,7 +76,7 @@ function follow(stage: string, { context, folder }: { context: string; folder: s
   expect(readdirSync(folder)).toContain('dist');
 }
 
-/** The libraries that a bundle asks for. */
+/** The libraries that a bundle requires. */
 function foreign(bundle: string): string[] {
   const asked = [...bundle.matchAll(/require\("([^"]+)"\)/g)].map(([, name = '']) => name);
   const names = asked.filter((name) => !name.startsWith('node:') && !builtinModules.includes(name));

@@ -8,7 +8,7 @@ beforeAll(() => {
   app = synthesize();
 }, 120_000);
 
-/** What CloudFormation makes before it makes this one, by their logical ids. */
+/** Logical ids of the resources that CloudFormation creates before this one. */
 function madeBefore({ resources }: Template, id: string): ReadonlySet<string> {
   const found = new Set<string>();
   const visit = (from: string): void => {
@@ -32,20 +32,20 @@ const idOf = (template: Template, type: string): string => {
 };
 const regions = () => [app.templates.oregon, app.templates.virginia];
 
-describe('a first deploy', () => {
-  it('makes the regional record before the public one that leads to it: Route 53 refuses an alias to nowhere', () => {
+describe('first deploy', () => {
+  it('creates the regional record before the public alias, because Route 53 refuses an alias without a target', () => {
     const { oregon } = app.templates;
     const before = madeBefore(oregon, idOf(oregon, 'Custom::EvergrantPublicRecord'));
     expect([...before]).toContain(idOf(oregon, 'AWS::Route53::RecordSet'));
   });
 
-  it('makes the keys that sign before the servers that read them', () => {
+  it('creates the signing keys before the servers that read them', () => {
     const { oregon } = app.templates;
     const before = madeBefore(oregon, idOf(oregon, 'AWS::ECS::Service'));
     expect([...before]).toContain(idOf(oregon, 'Custom::EvergrantSigningKeys'));
   });
 
-  it('reserves no concurrency for what runs once: a new account has none to spare', () => {
+  it('reserves no concurrency for the setup functions, because a new account has none to spare', () => {
     const setups = Object.values(app.templates)
       .flatMap((template) => ofType(template, 'AWS::Lambda::Function'))
       .filter(([, { Properties }]) => String(Properties.FunctionName).includes('-setup-'));
@@ -53,21 +53,21 @@ describe('a first deploy', () => {
     for (const [, { Properties }] of setups) expect(Properties).not.toHaveProperty('ReservedConcurrentExecutions');
   });
 
-  it('lets the setup try for as long as AWS needs to know a new load balancer', () => {
+  it('lets the setup function retry until AWS services find a new load balancer', () => {
     for (const template of regions()) {
       const { ServiceTimeout } = template.resources[idOf(template, 'Custom::EvergrantAssociation')]!.Properties;
       const setup = ofType(template, 'AWS::Lambda::Function').find(([, { Properties }]) =>
         String(Properties.FunctionName).includes('-setup-'),
       );
-      // Three minutes of tries (lambda/setup/retry.ts), the last one's calls, and the answer to CloudFormation.
+      // Three minutes of retries (lambda/setup/retry.ts), the calls of the last try, and the response to CloudFormation.
       expect(setup?.[1].Properties.Timeout).toBeGreaterThanOrEqual(240);
       expect(Number(ServiceTimeout)).toBeGreaterThan(Number(setup?.[1].Properties.Timeout));
     }
   });
 });
 
-describe('the commands in the documentation', () => {
-  it.each(['deploy', 'verification'])('ask the stacks for nothing that they do not say: %s.md', (page) => {
+describe('commands in the documentation', () => {
+  it.each(['deploy', 'verification'])('use only outputs that the stacks have: %s.md', (page) => {
     const text = readFileSync(join(__dirname, `../../docs/${page}.md`), 'utf8');
     const asked = [...text.matchAll(/\$\(said (\w+) (\w+)\)/g)].map(([, region, name]) => ({ region, name }));
     expect(asked.length).toBeGreaterThan(0);

@@ -8,7 +8,7 @@ import { config } from '../../deployment.config';
 import { ofType, type Synthesized, synthesize } from './support/synthesized';
 
 const NAMES = deploymentNames(config.deployment);
-/** What a follower cannot be made with, or takes over from its source. */
+/** Properties that a follower inherits from its source, or that its creation cannot set. */
 const NOT_GIVEN = new Set([
   ...['AllocatedStorage', 'BackupRetentionPeriod', 'DBName', 'Engine', 'EngineVersion', 'MasterUsername'],
   ...[
@@ -21,7 +21,7 @@ const NOT_GIVEN = new Set([
   ],
   'SourceDBInstanceIdentifier',
 ]);
-/** Where the template and the call have other names. */
+/** Properties with different names in the template and in the API call. */
 const RENAMED: Readonly<Record<string, string>> = { VPCSecurityGroups: 'VpcSecurityGroupIds' };
 
 let app: Synthesized;
@@ -41,7 +41,7 @@ function deployedSettings() {
   return readFailoverEnvironment(Object.fromEntries(texts)).follower;
 }
 
-/** What the controller would call to make the region's database anew. */
+/** The API calls of the controller that create a new database in the region. */
 async function createCall(region: Region): Promise<Record<string, unknown>> {
   const inputs: Record<string, unknown>[] = [];
   const send = async (command: { readonly input: Record<string, unknown> }): Promise<void> => {
@@ -61,15 +61,15 @@ async function createCall(region: Region): Promise<Record<string, unknown>> {
   return inputs[0] ?? {};
 }
 
-/** What is known only when it is deployed is compared by being there. */
+/** Values that are known only after the deploy are compared by their presence. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   const isToken = typeof value === 'object' && value !== null && !('Key' in value);
   return isToken ? 'token' : value;
 }
 
-describe.each(REGIONS)('a database that the controller makes anew in %s', (region) => {
-  it('is what the template says, setting by setting', async () => {
+describe.each(REGIONS)('database that the controller creates in %s', (region) => {
+  it('has every setting of the template', async () => {
     const [database] = ofType(app.templates[region], 'AWS::RDS::DBInstance');
     const call = await createCall(region);
     const { Tags, ...properties } = database?.[1].Properties ?? {};

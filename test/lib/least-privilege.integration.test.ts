@@ -7,7 +7,7 @@ beforeAll(() => {
   app = synthesize();
 }, 120_000);
 
-/** Partition keys of the authority table under which a statement lets controller or setup write. */
+/** Partition keys of the authority table that a statement allows the controller or a setup function to write. */
 const KEYS_WRITTEN: Readonly<Record<string, readonly string[]>> = {
   Authority: ['authority', 'control'],
   History: ['history'],
@@ -29,7 +29,7 @@ describe('least privilege', () => {
     }
   });
 
-  /** Text of an ARN, with what CloudFormation puts in as `<>`. */
+  /** Text of an ARN, with `<>` for the values that CloudFormation inserts. */
   const flat = (resource: unknown): string[] => {
     if (Array.isArray(resource)) return resource.flatMap(flat);
     if (typeof resource === 'string') return [resource];
@@ -37,7 +37,7 @@ describe('least privilege', () => {
     return [parts.map((part) => (typeof part === 'string' ? part : '<>')).join('')];
   };
 
-  /** Who may do something to more than is named: `[sid or actions] resource`, in every stack. */
+  /** The statements of all stacks with a wildcard in a resource: `[sid or actions] resource`. */
   const wildcards = (): [string, string][] =>
     Object.values(app.templates).flatMap((template) =>
       statements(template).flatMap(({ Sid, Action, Resource }) =>
@@ -47,7 +47,7 @@ describe('least privilege', () => {
       ),
     );
 
-  it('names no more by wildcards, in whatever part of an ARN, than these, of which each has its reason', () => {
+  it('contains only these resource wildcards, each with a reason', () => {
     const OREGON = 'us-west-2:111122223333';
     const VIRGINIA = 'us-east-1:111122223333';
     const ours: [string, string][] = [
@@ -67,7 +67,7 @@ describe('least privilege', () => {
     ];
     const sids = new Set(ours.map(([sid]) => sid));
     expect([...sids].sort()).toEqual(Object.keys(CONTROLLER_WILDCARDS).sort());
-    // What the library writes: actions that know no resources, secrets of the other region, versions of one function.
+    // Statements of the library: actions without resource types, secrets of the other region, versions of one function.
     const theirs: [string, string][] = [
       ['xray:PutTraceSegments xray:PutTelemetryRecords', '*'],
       ['ecr:GetAuthorizationToken', '*'],
@@ -90,7 +90,7 @@ describe('least privilege', () => {
 
   const named = (template: Template, sid: string): object[] => statements(template).filter(({ Sid }) => Sid === sid);
 
-  it('lets nobody change another record of the zone than the public one', () => {
+  it('allows changes of the public record only', () => {
     const record = {
       'route53:ChangeResourceRecordSetsNormalizedRecordNames': ['licenses.example.com'],
       'route53:ChangeResourceRecordSetsRecordTypes': ['A'],
@@ -106,7 +106,7 @@ describe('least privilege', () => {
     }
   });
 
-  it('lets controller and setup write their own items of the authority table, and no checkpoint', () => {
+  it('allows controller and setup functions to write their own items of the authority table, but no checkpoint', () => {
     const WRITES = /^dynamodb:(PutItem|UpdateItem|BatchWriteItem|DeleteItem)$/;
     type Conditional = Statement & { Condition?: Record<string, Record<string, string[]>> };
     for (const [name, template] of Object.entries(app.templates)) {
@@ -118,7 +118,7 @@ describe('least privilege', () => {
     }
   });
 
-  it('lets the controller hand keys on only to AWS itself, for databases', () => {
+  it('allows the controller to create key grants only for RDS', () => {
     for (const [sid, region] of [
       ['FollowerGrant', 'us-east-1'],
       ['FollowerGrantInOregon', 'us-west-2'],
@@ -139,7 +139,7 @@ describe('least privilege', () => {
     expect(granting).toHaveLength(2);
   });
 
-  it('lets Systems Manager act for this account only', () => {
+  it('allows Systems Manager to act for this account only', () => {
     const trust = ofType(app.templates.virginia, 'AWS::IAM::Role').map(
       ([, { Properties }]) => Properties.AssumeRolePolicyDocument,
     );
@@ -149,7 +149,7 @@ describe('least privilege', () => {
     ]);
   });
 
-  it('lets the servers write the authority record and the checkpoints, and read the controller’s history', () => {
+  it('allows the servers to write the authority record and checkpoints, and to read the history of the controller', () => {
     const ofServers = statements(app.templates.oregon);
     expect(ofServers.find(({ Sid }) => Sid === 'RenewAuthority')).toMatchObject({
       Condition: {

@@ -23,7 +23,7 @@ function documentOf(documented: DocumentedOrder): Document {
   return automationDocument(documented, PLACES) as Document;
 }
 
-/** Runs the document while the controller answers as it is told: the order first, then look after look. */
+/** Runs the document against scripted responses of the controller: first to the request, then to each poll. */
 function run(
   documented: DocumentedOrder,
   answers: (looks: number) => OperatorEventResult['state'],
@@ -37,8 +37,8 @@ function run(
   return new AutomationModel(invoke, VALUES).run(documentOf(documented));
 }
 
-describe.each(DOCUMENTED)('the Automation document of $order $stage', (documented) => {
-  it('does nothing before somebody has approved', () => {
+describe.each(DOCUMENTED)('Automation document of $order $stage', (documented) => {
+  it('waits for the approval before any other step', () => {
     expect(documentOf(documented).mainSteps[0]).toMatchObject({
       action: 'aws:approve',
       onFailure: 'Abort',
@@ -46,7 +46,7 @@ describe.each(DOCUMENTED)('the Automation document of $order $stage', (documente
     });
   });
 
-  it('gives the controller an order that it takes once, however often it is sent, and asks what became of it', async () => {
+  it('sends a request that the controller accepts once, even when it is repeated, and polls its result', async () => {
     const world = new MemoryWorld();
     const ports = world.ports();
     const asked: unknown[] = [];
@@ -57,7 +57,7 @@ describe.each(DOCUMENTED)('the Automation document of $order $stage', (documente
         await runCycle(ports, { controller: 'c', policy: DEFAULT_POLICY });
         return pollResult(event.ask, ports, 0);
       }
-      // The first answer is lost on the way, and Systems Manager sends the order again.
+      // The first response is lost, and Systems Manager sends the request again.
       const first = await take(event, ports);
       expect(await take(event, ports)).toMatchObject({ state: first.state, requestId: first.requestId });
       return first;
@@ -69,24 +69,24 @@ describe.each(DOCUMENTED)('the Automation document of $order $stage', (documente
     expect(spoken).toHaveLength(1);
   });
 
-  it('succeeds when it is done, whenever that is', async () => {
+  it('succeeds when the request is done, after any number of polls', async () => {
     expect(await run(documented, (looks) => (looks < 3 ? 'under-way' : 'done'))).toMatchObject({ status: 'Success' });
   });
 
-  it('fails when it is refused at once', async () => {
+  it('fails when the controller refuses the request', async () => {
     const { status, steps } = await run(documented, () => 'refused');
     expect({ status, steps }).toEqual({ status: 'Failed', steps: ['Approve', 'Order', 'Taken', 'Refused'] });
   });
 
-  it('fails when it ends otherwise than wanted', async () => {
+  it('fails when the operation ends with another outcome', async () => {
     expect(await run(documented, (looks) => (looks < 9 ? 'under-way' : 'refused'))).toMatchObject({ status: 'Failed' });
   });
 
-  it('fails when it is still under way after the last look', async () => {
+  it('fails when the operation is in progress after the last poll', async () => {
     expect(await run(documented, () => 'under-way')).toMatchObject({ status: 'Failed' });
   });
 
-  it('takes no text that would end the text of a call, or name something else', () => {
+  it('accepts no text that would end a JSON string or name a document variable', () => {
     const pattern = new RegExp(documentOf(documented).parameters.Reason?.allowedPattern ?? '');
     expect(pattern.test("the database's disk (100 %) is full, see https://wiki.example.com/x?y#z")).toBe(true);
     for (const bad of ['two\nlines', 'a "quotation"', 'back\\slash', '{{ By }}', 'tab\there', '', 'x'.repeat(201)]) {
@@ -95,7 +95,7 @@ describe.each(DOCUMENTED)('the Automation document of $order $stage', (documente
   });
 });
 
-describe('a document of what may take hours', () => {
+describe('document of a stage that may take hours', () => {
   const follow: DocumentedOrder = {
     order: 'failback',
     stage: 'follow',
@@ -104,21 +104,21 @@ describe('a document of what may take hours', () => {
     takes: 'hours',
   };
 
-  it('is there when it ends in the afternoon', async () => {
+  it('polls for hours until the operation ends', async () => {
     const { status, sleptMinutes } = await run(follow, (looks) => (looks < 160 ? 'under-way' : 'done'));
     expect(status).toBe('Success');
     expect(sleptMinutes).toBeGreaterThan(9 * 60);
   });
 
-  it('is not kept waiting when it ends soon', async () => {
+  it('ends soon when the operation ends soon', async () => {
     expect(await run(follow, (looks) => (looks < 2 ? 'under-way' : 'done'))).toMatchObject({ sleptMinutes: 0 });
   });
 });
 
-describe('what became of an order', () => {
+describe('result of a request', () => {
   const ORDER = { order: 'failover', by: 'p', reason: 'r', requestId: 'mine' } as const;
 
-  it('is known by its operation, when others have been answered since', async () => {
+  it('is found by its operation after later requests', async () => {
     const ports = new MemoryWorld().ports();
     const cycle = () => runCycle(ports, { controller: 'c', policy: DEFAULT_POLICY });
     await take(ORDER, ports);
@@ -130,7 +130,7 @@ describe('what became of an order', () => {
     expect(await take(ORDER, ports)).toMatchObject({ state: 'under-way', requestId: 'mine' });
   });
 
-  it('is not called done, nor waited for, when nothing is known of it', async () => {
+  it('is neither done nor in progress when the request is unknown', async () => {
     expect(await pollResult('mine', new MemoryWorld().ports(), 0)).toMatchObject({ state: 'refused' });
   });
 });

@@ -12,7 +12,7 @@ const EMPTY = JSON.stringify({ Resources: {} });
 let server: Server;
 let endpoint = '';
 let folder = '';
-/** Calls of CloudFormation, in the order of their arrival. */
+/** Received CloudFormation calls, in order. */
 let asked: { action: string; stack: string; policy: string | null }[] = [];
 let missing: string[] = [];
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
       const query = new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
       const [action, stack] = [query.get('Action'), query.get('StackName') ?? ''];
       if (action === null) {
-        // Not CloudFormation: the authority table, which nobody may read here.
+        // A call of the authority table, which this test denies.
         outgoing.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
         outgoing.end(JSON.stringify({ __type: 'AccessDeniedException', message: 'no' }));
         return;
@@ -73,8 +73,8 @@ function run(program: string, ...args: readonly string[]): Promise<{ code: numbe
   });
 }
 
-describe('the stacks’ policies', () => {
-  it('are put in place right after a deploy, the first one too', async () => {
+describe('stack policies', () => {
+  it('are set after every deploy, including the first', async () => {
     const text = readFileSync(join(ROOT, 'package.json'), 'utf8');
     const { scripts } = JSON.parse(text) as { scripts: Record<string, string> };
     expect(scripts['postdeploy:aws']).toBe('tsx bin/protect.ts');
@@ -87,7 +87,7 @@ describe('the stacks’ policies', () => {
     for (const { policy } of asked) expect(JSON.parse(policy ?? '')).toEqual(STACK_POLICY);
   }, 60_000);
 
-  it('are no reason to fail where a stack is not deployed yet', async () => {
+  it('skip a stack that is not deployed yet', async () => {
     missing = [STACKS.virginiaInterconnect, STACKS.oregonInterconnect];
     const { code, output } = await run('bin/protect.ts');
     expect(code).toBe(0);
@@ -95,7 +95,7 @@ describe('the stacks’ policies', () => {
     expect(output).toContain(`${STACKS.oregon} is protected`);
   }, 60_000);
 
-  it('are not touched by the guard: who only asks changes nothing, least of all when the answer is no', async () => {
+  it('are not changed by the guard, which only reads, even when it refuses', async () => {
     const { code, output } = await run('bin/guard.ts');
     expect(code).toBe(1);
     expect(output).toContain('do not');

@@ -7,7 +7,7 @@ import { config } from '../../deployment.config';
 import { seedSigningKeys } from '../../lambda/setup/signing-keys';
 import { ofType, type Synthesized, synthesize } from './support/synthesized';
 
-/** What the servers can be told and are not on AWS, because what they do unasked is what is wanted there. */
+/** Variables that the servers support and that are not set on AWS, because the defaults are right there. */
 const LEFT_ALONE: Readonly<Record<string, string>> = {
   EVERGRANT_SECRETS_FILE: 'EVERGRANT_SECRETS is injected instead',
   EVERGRANT_LICENSE_TRUST_FILE: 'EVERGRANT_LICENSE_TRUST is injected instead',
@@ -48,7 +48,7 @@ beforeAll(async () => {
   };
 }, 120_000);
 
-/** The servers' secret as CloudFormation makes it and the setup completes it. */
+/** The secret of the servers, as CloudFormation creates it and the setup function completes it. */
 async function serverSecret(): Promise<string> {
   let content = JSON.stringify({ databasePassword: PASSWORD });
   const send = async ({ input }: { input: { SecretString?: string } }) => {
@@ -59,7 +59,7 @@ async function serverSecret(): Promise<string> {
   return content;
 }
 
-/** What a container is told; what only AWS knows, such as the address of its database, is a name. */
+/** The environment of a container. Values that only AWS knows, such as the database host, are replaced by a name. */
 function told(region: (typeof REGIONS)[number], family: string): Record<string, string> {
   const [, task] = ofType(app.templates[region], 'AWS::ECS::TaskDefinition').find(
     ([, { Properties }]) => Properties.Family === family,
@@ -75,7 +75,7 @@ function told(region: (typeof REGIONS)[number], family: string): Record<string, 
   };
 }
 
-/** The variables, and the names of those that somebody asked for and did not get. */
+/** The variables, and the names of variables that were read but are not set. */
 function watched(variables: Record<string, string>): { variables: Record<string, string>; missed: Set<string> } {
   const missed = new Set<string>();
   const get = (target: Record<string, string>, name: string): string | undefined => {
@@ -85,8 +85,8 @@ function watched(variables: Record<string, string>): { variables: Record<string,
   return { variables: new Proxy(variables, { get: get as never }), missed };
 }
 
-describe.each(REGIONS)('the task definitions of %s', (region) => {
-  it('tell the servers all they need', async () => {
+describe.each(REGIONS)('task definitions of %s', (region) => {
+  it('set every variable that the servers require', async () => {
     const { variables, missed } = watched(told(region, 'evergrant-server'));
     expect(await readServerEnvironment(variables)).toMatchObject({
       region,
@@ -102,14 +102,14 @@ describe.each(REGIONS)('the task definitions of %s', (region) => {
     expect([...missed].filter((name) => !(name in LEFT_ALONE))).toEqual([]);
   });
 
-  it('let servers keep idle connections longer than the load balancer does', () => {
+  it('give servers a longer idle time-out than the load balancer', () => {
     const [balancer] = ofType(app.templates[region], 'AWS::ElasticLoadBalancingV2::LoadBalancer');
     const attributes = balancer?.[1].Properties.LoadBalancerAttributes as { Key: string; Value: string }[];
     const idleSeconds = Number(attributes.find(({ Key }) => Key === 'idle_timeout.timeout_seconds')?.Value);
     expect(idleSeconds * 1_000).toBeLessThan(KEEP_ALIVE_MS);
   });
 
-  it('tell the migration all it needs', async () => {
+  it('set every variable that the migration requires', async () => {
     const { variables, missed } = watched(told(region, 'evergrant-migration'));
     expect(await readMigrationEnvironment(variables)).toMatchObject({
       database: { user: 'evergrant_owner', ca: expect.stringContaining('BEGIN CERTIFICATE') },
@@ -119,7 +119,7 @@ describe.each(REGIONS)('the task definitions of %s', (region) => {
     expect([...missed].filter((name) => !(name in LEFT_ALONE))).toEqual([]);
   });
 
-  it('tell nothing that nobody reads', async () => {
+  it('set no variable that is never read', async () => {
     for (const [family, read] of [
       ['evergrant-server', readServerEnvironment],
       ['evergrant-migration', readMigrationEnvironment],

@@ -27,8 +27,8 @@ const only = (template: Template, type: string): Resource => {
   return found[0]![1];
 };
 
-describe('each region stands alone', () => {
-  it('has an order for the first deploy, and nothing more', () => {
+describe('region stacks', () => {
+  it('depend on each other only for the order of the first deploy', () => {
     expect(app.dependencies).toMatchObject({
       'Evergrant-Authority': [],
       'Evergrant-Oregon': ['Evergrant-Authority'],
@@ -46,14 +46,14 @@ describe('each region stands alone', () => {
     },
   );
 
-  it('names the other region’s database by its literal ARN', () => {
+  it('reference the database of the other region by its literal ARN', () => {
     const { Properties } = only(app.templates.virginia, 'AWS::RDS::DBInstance');
     expect(Properties.SourceDBInstanceIdentifier).toBe('arn:aws:rds:us-west-2:111122223333:db:evergrant-oregon');
   });
 });
 
-describe('a deploy never undoes a failover', () => {
-  it('holds nothing that the controller changes: no association of a web ACL, no public record', () => {
+describe('deploy: never undoes a failover', () => {
+  it('has no resource that the controller changes: no web ACL association, no public record', () => {
     for (const [, template] of regions()) {
       expect(ofType(template, 'AWS::WAFv2::WebACLAssociation')).toEqual([]);
       const names = ofType(template, 'AWS::Route53::RecordSet').map(([, { Properties }]) => Properties.Name);
@@ -62,7 +62,7 @@ describe('a deploy never undoes a failover', () => {
     }
   });
 
-  it('seeds through resources whose properties say nothing of who is active', () => {
+  it('has custom resources whose properties do not depend on the active region', () => {
     const { Properties } = only(app.templates.oregon, 'Custom::EvergrantPublicRecord');
     expect(Object.keys(Properties).sort()).toEqual(
       ['ServiceToken', 'ServiceTimeout', 'awsRegion', 'hostedZoneId', 'kind', 'publicName', 'table'].sort(),
@@ -72,14 +72,14 @@ describe('a deploy never undoes a failover', () => {
     }
   });
 
-  it('synthesizes the same templates every time: nothing about the running world is an input', () => {
+  it('synthesizes the same templates every time, without input from the running deployment', () => {
     const again = synthesize();
     for (const name of ['authority', 'oregon', 'virginia'] as const) {
       expect(again.templates[name].text).toBe(app.templates[name].text);
     }
   }, 120_000);
 
-  it('attaches no health check to a record, which would fail back by itself', () => {
+  it('attaches no health check to a record, because Route 53 would fail back automatically', () => {
     for (const [, template] of regions()) {
       const { Properties } = only(template, 'AWS::Route53::RecordSet');
       expect(Properties).not.toHaveProperty('HealthCheckId');
@@ -88,8 +88,8 @@ describe('a deploy never undoes a failover', () => {
   });
 });
 
-describe('stateful things are kept', () => {
-  it('under these logical ids: another one would be another database', () => {
+describe('stateful resources', () => {
+  it('keep their logical ids', () => {
     const STATEFUL = /RDS::DBInstance|GlobalTable|SecretsManager::Secret|KMS::Key|LoadBalancer$|EC2::VPC$|S3::Bucket$/;
     const ids = (template: Template): string[] =>
       Object.entries(template.resources)
@@ -118,14 +118,14 @@ describe('stateful things are kept', () => {
   });
 
   it.each([
-    // Its deletion protection refuses a rollback anyway: it is taken away by hand (docs/deploy.md).
+    // Deletion protection refuses the rollback in any case. The operator removes it (docs/deploy.md).
     ['AWS::RDS::DBInstance', 'Retain'],
-    // Access logs arrive as soon as it is there: a bucket that is not empty would break the rollback.
+    // Access logs arrive immediately, and the deletion of a bucket with objects would break the rollback.
     ['AWS::S3::Bucket', 'Retain'],
-    // Nothing is in them yet when their own making is rolled back, and a name that stays taken hinders the next try.
+    // They are empty when their creation is rolled back, and a retained name would block the next deploy.
     ['AWS::KMS::Key', 'RetainExceptOnCreate'],
     ['AWS::SecretsManager::Secret', 'RetainExceptOnCreate'],
-  ])('%s outlives its stack: %s', (type, policy) => {
+  ])('have the deletion policy of their type: %s %s', (type, policy) => {
     for (const [region, template] of regions()) {
       const found = ofType(template, type);
       expect(found.length > 0).toBe(type !== 'AWS::SecretsManager::Secret' || region === 'oregon');
@@ -135,7 +135,7 @@ describe('stateful things are kept', () => {
     }
   });
 
-  it('databases and load balancers refuse to be deleted', () => {
+  it('have deletion protection: databases and load balancers', () => {
     for (const [region, template] of regions()) {
       const { Properties } = only(template, 'AWS::RDS::DBInstance');
       expect(Properties).toMatchObject({ DeletionProtection: true, DBInstanceIdentifier: `evergrant-${region}` });
@@ -148,7 +148,7 @@ describe('stateful things are kept', () => {
     }
   });
 
-  it('the authority table is strongly consistent over three regions, and refuses to be deleted', () => {
+  it('have deletion protection and strong consistency over three regions: the authority table', () => {
     const table = only(app.templates.authority, 'AWS::DynamoDB::GlobalTable');
     expect(table.DeletionPolicy).toBe('Retain');
     expect(table.Properties).toMatchObject({
@@ -162,16 +162,16 @@ describe('stateful things are kept', () => {
   });
 });
 
-describe('an account', () => {
-  it('has one deployment, and the configuration says so: stacks and metrics are named alike in each', () => {
+describe('account', () => {
+  it('holds one deployment, as the configuration states, because stacks and metrics have fixed names', () => {
     const text = readFileSync(join(ROOT, 'deployment.config.ts'), 'utf8');
     expect(text).toContain('An account holds one deployment');
     expect(Object.values(STACKS).join(' ')).not.toContain(config.deployment);
   });
 });
 
-describe('the rule packs', () => {
-  it('leave a reason in the template for what cfn-lint is not to say', () => {
+describe('rule packs', () => {
+  it('have a reason in the template for each ignored cfn-lint rule', () => {
     type Excused = { Metadata?: { 'cfn-lint'?: { config: { ignore_checks: string[] } }; accepted?: object } };
     const excused = Object.values(app.templates)
       .flatMap(({ resources }) => Object.values(resources) as Excused[])
@@ -182,11 +182,11 @@ describe('the rule packs', () => {
     }
   });
 
-  it('have no finding that is not acknowledged with its reason', () => {
+  it('have no finding without an acknowledged reason', () => {
     expect(app.findings).toEqual([]);
   });
 
-  it('speak when there is something to say', () => {
+  it('report a finding for an unsafe resource', () => {
     const wrong = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
     Validations.of(wrong).addPlugins(new AwsSolutionsChecks(wrong));
     new CfnBucket(new Stack(wrong, 'Wrong'), 'Open');
@@ -194,8 +194,8 @@ describe('the rule packs', () => {
   });
 });
 
-describe('the watcher', () => {
-  it('is started every minute, never late and never twice', () => {
+describe('failover controller', () => {
+  it('starts every minute, without late starts and retries', () => {
     const { Properties } = only(app.templates.virginia, 'AWS::Scheduler::Schedule');
     expect(Properties).toMatchObject({
       ScheduleExpression: 'rate(1 minute)',
@@ -207,7 +207,7 @@ describe('the watcher', () => {
     });
   });
 
-  it('is told every variable that it reads', () => {
+  it('has every environment variable that it reads', () => {
     const handler = ofType(app.templates.virginia, 'AWS::Lambda::Function').find(
       ([, { Properties }]) => Properties.FunctionName === 'evergrant-failover',
     )![1].Properties as { Environment: { Variables: object }; Timeout: number; Runtime: string };
@@ -215,7 +215,7 @@ describe('the watcher', () => {
     expect(handler).toMatchObject({ Timeout: 120, Runtime: 'nodejs24.x' });
   });
 
-  it('is watched from both regions, and its silence alarms', () => {
+  it('has a heartbeat alarm in both regions that treats missing data as a breach', () => {
     for (const [, template] of regions()) {
       const silent = ofType(template, 'AWS::CloudWatch::Alarm').filter(([, { Properties }]) =>
         String(Properties.AlarmName).includes('heartbeat missing'),
@@ -229,10 +229,10 @@ describe('alarms', () => {
   const RUNBOOK = readFileSync(join(ROOT, 'docs/runbook.md'), 'utf8');
   const sections = new Set([...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, title]) => title));
 
-  it('each say where the runbook says what to do', () => {
+  it('link their section of the runbook', () => {
     for (const [, template] of regions()) {
       for (const [id, { Properties }] of ofType(template, 'AWS::CloudWatch::Alarm')) {
-        // Scaling brings its own, which call nobody.
+        // Auto scaling has its own alarms without an alert.
         if (String(id).includes('Scaling')) continue;
         const section = /#([a-z-]+)$/.exec(String(Properties.AlarmDescription))?.[1];
         expect({ id, section, known: sections.has(section ?? '') }).toMatchObject({ known: true });
@@ -242,15 +242,15 @@ describe('alarms', () => {
   });
 });
 
-describe('a human’s buttons', () => {
-  it('are a document for the failover by hand, and one for each stage of the failback', () => {
+describe('Systems Manager documents', () => {
+  it('exist for the manual failover and for each failback stage', () => {
     const names = ofType(app.templates.virginia, 'AWS::SSM::Document').map(([, { Properties }]) => Properties.Name);
     const stages = FAILBACK_STAGES.map((stage) => `evergrant-failback-${stage}`);
     expect(names).toEqual(['evergrant-failover', ...stages]);
   });
 });
 
-describe('there is an alarm', () => {
+describe('alarms: coverage', () => {
   const names = (template: Template): string[] =>
     ofType(template, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => String(Properties.AlarmName));
 
@@ -266,7 +266,7 @@ describe('there is an alarm', () => {
     ['lease denials', 'lease denials'],
     ['response times', 'slow responses'],
     ['failure rates', 'failure rate'],
-  ])('in both regions, on %s', (_what, name) => {
+  ])('exist in both regions: %s', (_what, name) => {
     for (const [region, template] of regions()) {
       expect(names(template).filter((each) => each.startsWith(`evergrant ${region}: ${name}`))).toHaveLength(1);
     }
@@ -275,7 +275,7 @@ describe('there is an alarm', () => {
   it.each([
     ['a fence that is pending', 'pending fence open'],
     ['automation that is paused for long', 'automation not armed'],
-  ])('where the controller is, on %s', (_what, name) => {
+  ])('exist in the region of the controller: %s', (_what, name) => {
     expect(names(app.templates.virginia)).toContain(`evergrant virginia: ${name}`);
   });
 });
@@ -290,15 +290,15 @@ describe('dashboards', () => {
     'Database',
     'Replication',
     'Controller',
-  ])('show, for each region: %s', (title) => {
+  ])('show for each region: %s', (title) => {
     for (const [, template] of regions()) {
       expect(JSON.stringify(only(template, 'AWS::CloudWatch::Dashboard').Properties.DashboardBody)).toContain(title);
     }
   });
 });
 
-describe('the fence', () => {
-  it('blocks with 503 and where to go, and passes what the local fence passes', () => {
+describe('fence', () => {
+  it('returns 503 with the other address, and serves the same paths as the local fence', () => {
     for (const [region, template] of regions()) {
       const fence = ofType(template, 'AWS::WAFv2::WebACL').find(
         ([, { Properties }]) => Properties.Name === 'evergrant-fence',
@@ -320,6 +320,6 @@ describe('the fence', () => {
   });
 });
 
-test('synthesizing takes no credentials', () => {
+test('synthesis: needs no credentials', () => {
   expect(process.env.AWS_ACCESS_KEY_ID).toBeUndefined();
 });

@@ -11,7 +11,7 @@ const POLITE = { 'user-agent': 'somebody' };
 let app: Synthesized;
 let server: Server;
 let address = '';
-/** What arrived last. */
+/** The last received request. */
 let heard: { path: string; headers: IncomingHttpHeaders };
 
 beforeAll(async () => {
@@ -38,33 +38,33 @@ const serveRules = (template: Template): readonly AclRule[] => {
 };
 const regions = () => [app.templates.oregon, app.templates.virginia].map(serveRules);
 
-/** The model's reading of AWS's rules; nobody asked AWS. */
-describe('the web ACL that lets calls in, in our model of AWS', () => {
-  it('blocks who does not say by what program they call', () => {
+/** Our model of the AWS managed rules, not AWS. */
+describe('serving web ACL, in our model of AWS', () => {
+  it('blocks requests without a user agent', () => {
     for (const rules of regions()) {
       expect(letsIn(rules, { path: '/v1/pools', headers: {} })).toBe(false);
       expect(letsIn(rules, { path: '/v1/pools', headers: POLITE })).toBe(true);
     }
   });
 
-  it.each(PASSES_THE_FENCE)('never stands between the controller and %s, however it calls', (path) => {
+  it.each(PASSES_THE_FENCE)('never blocks a probe of the controller at %s', (path) => {
     for (const rules of regions()) expect(letsIn(rules, { path, headers: {} })).toBe(true);
   });
 
-  it('counts every call against its caller’s rate before it lets anything in', () => {
+  it('applies the rate limit before every other rule', () => {
     for (const rules of regions()) {
       const [first] = [...rules].sort((left, right) => left.Priority - right.Priority);
       expect(first).toMatchObject({ Name: 'rate-limit', Action: { Block: {} } });
     }
   });
 
-  it('lets the controller’s look at the fence in', async () => {
+  it('allows the fence check of the controller', async () => {
     await call({ method: 'GET', url: `${address}/v1/pools`, timeoutMs: 5_000 });
     expect(heard.headers['user-agent']).toBe('evergrant-controller');
     for (const rules of regions()) expect(letsIn(rules, heard)).toBe(true);
   });
 
-  it('lets a client’s session in', async () => {
+  it('allows the WebSocket session of a client', async () => {
     const options = { address, token: 'token', timeoutMs: 5_000, clock: PROCESS_CLOCK };
     const stop = new AbortController().signal;
     const listeners = { onQueueUpdate: () => undefined, onEnd: () => undefined };
@@ -73,12 +73,12 @@ describe('the web ACL that lets calls in, in our model of AWS', () => {
     for (const rules of regions()) expect(letsIn(rules, heard)).toBe(true);
   });
 
-  it('lets in what a client asks over HTTP: the platform names itself', async () => {
+  it('allows HTTP requests of a client, which have the user agent of the platform', async () => {
     await fetch(`${address}/v1/pools`);
     for (const rules of regions()) expect(letsIn(rules, heard)).toBe(true);
   });
 
-  it('only counts the rules of the core set that free words and armoured files would break', () => {
+  it('only counts the core rules that free text and armored files would trigger', () => {
     for (const rules of regions()) {
       const core = rules.find(({ Name }) => Name === 'AWSManagedRulesCommonRuleSet');
       const { RuleActionOverrides: overrides = [] } = core?.Statement.ManagedRuleGroupStatement ?? {};

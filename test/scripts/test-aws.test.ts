@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 const SCRIPT = join(__dirname, '../../scripts/test-aws.js');
 
-/** What `npm run test:aws` says when its Python is this shell script, or is not there at all. */
+/** The error of `npm run test:aws` when Python is this shell script, or missing. */
 function said(python: string | null): { status: number | null; stderr: string } {
   const folder = mkdtempSync(join(tmpdir(), 'evergrant-python-'));
   try {
@@ -19,7 +19,7 @@ function said(python: string | null): { status: number | null; stderr: string } 
   }
 }
 
-describe('the tests against emulators say what they lack, before they install anything', () => {
+describe('test:aws: reports a missing requirement before any installation', () => {
   const WANTED = 'these tests need Python 3.10 or later, with its module venv. EVERGRANT_PYTHON names another one';
 
   it.each([

@@ -27,7 +27,7 @@ interface Condition {
   readonly Contains: string;
 }
 
-/** How an execution ended, after which steps (those of loops too), and how long it slept in minutes. */
+/** The outcome of an execution, its steps (including those of loops) and its sleep time in minutes. */
 export interface Execution {
   readonly status: 'Success' | 'Failed';
   readonly steps: readonly string[];
@@ -37,9 +37,9 @@ export interface Execution {
 type Invoke = (event: Readonly<Record<string, string>>) => Promise<OperatorEventResult>;
 
 /**
- * Our model of how Systems Manager runs a document (user guide, Automation actions reference): steps in their order
- * unless a branch leads elsewhere; a loop that ends, and fails nothing, when its condition is false or after
- * MaxIterations; a script that fails, as ours all do. A name that a step reads and that nobody has given is an error.
+ * Our model of Systems Manager Automation (user guide, Automation actions reference): steps run in order unless a branch
+ * names another step. A loop ends without a failure when its condition is false or after MaxIterations. A script step
+ * fails, as all of ours do. A step that reads an undefined variable is an error.
  */
 export class AutomationModel {
   readonly #values: Map<string, string>;
@@ -64,7 +64,7 @@ export class AutomationModel {
     return this.#ended('Success');
   }
 
-  /** Returns the step it leads to, or null: the next one. */
+  /** Returns the step of the branch, or null for the next step. */
   async #perform(step: Step): Promise<string | null> {
     this.#steps.push(step.name);
     const { inputs } = step;
@@ -107,7 +107,7 @@ export class AutomationModel {
   #resolved(text: string): string {
     return text.replace(/\{\{ ([\w.:]+) \}\}/g, (_all, name: string) => {
       const value = this.#values.get(name);
-      if (value === undefined) throw new Error(`nobody has said what ${name} is`);
+      if (value === undefined) throw new Error(`${name} is undefined`);
       return value;
     });
   }

@@ -15,7 +15,7 @@ export interface Resource {
 
 export interface Synthesized {
   readonly templates: Readonly<Record<keyof typeof STACKS, Template>>;
-  /** Findings of the rule packs that nobody has acknowledged. */
+  /** Findings of the rule packs without an acknowledgement. */
   readonly findings: readonly unknown[];
   readonly dependencies: Readonly<Record<string, readonly string[]>>;
 }
@@ -25,7 +25,7 @@ export interface Template {
   readonly resources: Readonly<Record<string, Resource>>;
 }
 
-/** Synthesizes the real app, without bundling: what a template says of a function does not depend on its code. */
+/** Synthesizes the real app without bundling, because the templates do not depend on the code of the functions. */
 export function synthesize(changed: Partial<DeploymentConfig> = {}): Synthesized {
   const outdir = mkdtempSync(join(tmpdir(), 'evergrant-synth-'));
   try {
@@ -62,7 +62,7 @@ export function ofType({ resources }: Template, type: string): [string, Resource
   return Object.entries(resources).filter(([, resource]) => resource.Type === type);
 }
 
-/** What an engine would build the server's image from: the folder of the asset, as it is staged. */
+/** The build context of the server's image: the staged folder of the asset. */
 export function withImageContext(use: (folder: string) => void): void {
   const outdir = mkdtempSync(join(tmpdir(), 'evergrant-synth-'));
   try {
