@@ -267,7 +267,8 @@ function createCheckouts(
     killed: killed.signal,
     prepare: async (deadlineMs, signal) => {
       const outcome = await registration?.ready(deadlineMs, signal);
-      return outcome === undefined || outcome.kind === 'registered' ? undefined : outcome;
+      if (outcome === undefined || outcome.kind === 'registered') return undefined;
+      return outcome.kind === 'unavailable' ? { kind: 'unavailable', because: outcome.reason } : outcome;
     },
     onLeaseEvent: emit,
   });

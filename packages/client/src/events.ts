@@ -1,4 +1,4 @@
-/** What a host may want to know about its licenses. docs/client.md says what to do on each. */
+/** Events of a lease. docs/client.md describes what the application should do for each. */
 export type LicenseEvent = {
   readonly leaseId: string;
   readonly product: string;
@@ -6,22 +6,22 @@ export type LicenseEvent = {
   readonly seats: number;
 } & (
   | { readonly kind: 'granted' | 'renewed' | 'restored'; readonly epoch: number; readonly servedBy: string }
-  /** It stands in line for seats; 1 comes next. */
+  /** The checkout is in the queue. Position 1 is served next. */
   | { readonly kind: 'queued'; readonly position: number }
-  /** Seats or a renewal were denied: no seat, or a request that asking again does not help. */
+  /** A checkout or a renewal was denied. A retry of the same request would not help. */
   | { readonly kind: 'denied'; readonly code: string; readonly detail: string }
-  /** The lease's time is over and nobody could be reached to renew it: the host goes on working. */
+  /** The lease expired and no server renewed it: the application continues to work. */
   | { readonly kind: 'grace'; readonly because: string }
-  /** Grace has lasted for as long as the license allows: what is held goes on, nothing is added. */
+  /** The license's grace period is over: held seats stay usable, no seats may be added. */
   | { readonly kind: 'fail_safe'; readonly because: string }
-  /** It has lasted too long: the host stops using what the lease is for, until `restored`. */
+  /** The license's suspension time is reached: the application stops using the feature until `restored`. */
   | { readonly kind: 'suspended'; readonly because: string }
-  /** A server said definitively that the lease is no more. */
+  /** A server ended the lease. */
   | { readonly kind: 'lost'; readonly code: string }
   | { readonly kind: 'released' }
-  /** A token was not signed by any key that is trusted; what it says was not believed. */
+  /** A lease token was not signed by a trusted key, so the client ignored it. */
   | { readonly kind: 'unproven'; readonly detail: string }
-  /** A server named an address that is neither configured nor trusted; it was not followed. */
+  /** A server redirected to an address that is neither configured nor trusted, so the client ignored it. */
   | { readonly kind: 'distrusted'; readonly address: string }
 );
 
@@ -29,19 +29,19 @@ type WithoutLeaseFields<T> = T extends unknown ? Omit<T, 'leaseId' | 'product' |
 
 export type LeaseEventBody = WithoutLeaseFields<LicenseEvent>;
 
-/** What a host may want to know about the client itself. */
+/** Notices about the client itself. */
 export type ClientNotice =
-  /** The state file could not be used as it was; the client works on. */
+  /** The state file is not usable. The client continues without it. */
   | {
       readonly kind: 'state';
       readonly problem: 'damaged' | 'newer_version' | 'in_use' | 'not_readable' | 'not_writable';
       readonly detail: string;
     }
-  /** A lease of an earlier life was not taken over: its token is not signed by a trusted key, or says something else. */
+  /** A stored lease was not restored: its token is not signed by a trusted key, or does not match the lease. */
   | { readonly kind: 'lease_dropped'; readonly leaseId: string; readonly detail: string }
   | { readonly kind: 'registered'; readonly controlRoom: string; readonly licenseId: string }
   | { readonly kind: 'registration_refused'; readonly code: string; readonly detail: string }
-  /** Which server is spoken to, and how; `address` is undefined when none answers. */
+  /** The server in use and the transport. `address` is undefined when no server responds. */
   | {
       readonly kind: 'connection';
       readonly address: string | undefined;
@@ -51,8 +51,8 @@ export type ClientNotice =
 const faulty = new WeakSet<object>();
 
 /**
- * Calls a listener of the host's. What it throws, or rejects with when it is asynchronous, is its own affair: it must
- * neither stop the heartbeats of its leases nor end the host. The first time it does, the host is warned.
+ * Calls a listener of the application. An error of the listener, thrown or rejected, must neither stop heartbeats nor end
+ * the process. The first error of each listener emits a process warning.
  */
 export function callListener<T>(listener: ((value: T) => unknown) | undefined, value: T): void {
   if (!listener) return;

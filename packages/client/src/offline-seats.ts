@@ -3,22 +3,22 @@ import { dearmor } from '@evergrant/formats/license/armor';
 import { type LeaseProof, publicKeysOf, TokenVerifier } from './keys/lease-proof';
 
 export interface OfflineSeatsOptions {
-  /** Path of the offline response, as an administrator brought it. */
+  /** Path of the offline response. */
   readonly file: string;
-  /** The license servers' public keys (a JWKS), pinned while there was a network or brought with the file. */
+  /** Public keys of the license servers (a JSON Web Key Set), saved earlier or delivered with the file. */
   readonly keys: unknown;
-  /** GUID of the Control Room that this is. */
+  /** GUID of this Control Room. */
   readonly controlRoom: string;
-  /** Milliseconds since 1970. @default the host's clock */
+  /** Current time in milliseconds since 1970. @default the machine's clock */
   readonly nowMs?: () => number;
 }
 
-/** Seats of one offline response. They need no network, no heartbeats, and end when their time is over. */
+/** Seats of one offline response. They need no network and no heartbeats, and end when they expire. */
 export interface OfflineSeats {
   readonly kind: 'lent';
-  /** When the last of them ends, in milliseconds since 1970. */
+  /** Expiry of the last seat, in milliseconds since 1970. */
   readonly endsAtMs: number;
-  /** How many seats of a feature there are at this moment. */
+  /** Returns the number of seats of a feature that have not expired. */
   seats(product: string, feature: string): number;
 }
 
@@ -26,7 +26,7 @@ export type OfflineSeatsRefusal = 'unreadable' | 'untrusted' | 'of_another_contr
 
 export type OfflineSeatsOutcome =
   | OfflineSeats
-  /** `because` is a sentence for the person who brought the file. */
+  /** `because` is a message for the person who delivered the file. */
   | { readonly kind: 'refused'; readonly code: OfflineSeatsRefusal; readonly because: string };
 
 const RESPONSE_LABEL = 'EVERGRANT OFFLINE RESPONSE';
@@ -38,8 +38,8 @@ interface CallResponse {
 }
 
 /**
- * Reads an offline response and verifies it with pinned keys alone: its signature, whom it is for, and every lease in
- * it. Never rejects.
+ * Reads an offline response and verifies its signature, its Control Room and every lease in it with the given keys. Never
+ * rejects.
  */
 export async function readOfflineSeats(options: OfflineSeatsOptions): Promise<OfflineSeatsOutcome> {
   const { file, keys, controlRoom, nowMs = Date.now } = options;
@@ -50,30 +50,27 @@ export async function readOfflineSeats(options: OfflineSeatsOptions): Promise<Of
     return refused('unreadable', `${file} cannot be read: ${(error as Error).message}`);
   }
   const armored = dearmor(text);
-  if (armored.kind === 'unreadable') return refused('unreadable', `${file} is not whole: ${armored.reason}`);
+  if (armored.kind === 'unreadable') return refused('unreadable', `${file} is incomplete: ${armored.reason}`);
   const block = armored.blocks.find(({ label }) => label === RESPONSE_LABEL);
-  if (!block) return refused('unreadable', `${file} holds no offline response`);
+  if (!block) return refused('unreadable', `${file} contains no offline response`);
   const verifier = new TokenVerifier(publicKeysOf(keys));
   const signed = await verifier.claimsOf(block.body, RESPONSE_TYPE);
   const response = signed.kind === 'signed' ? responseOf(signed.claims) : undefined;
-  if (!response)
-    return refused('untrusted', 'none of the license servers that are trusted here has signed it as it is');
+  if (!response) return refused('untrusted', 'the file is not signed by a trusted license server, or was changed');
   if (response.room !== controlRoom) {
-    return refused(
-      'of_another_control_room',
-      `it is for the Control Room ${response.room}, and this is ${controlRoom}`,
-    );
+    return refused('of_another_control_room', `the file is for Control Room ${response.room}; this is ${controlRoom}`);
   }
   const verdicts = await Promise.all(response.leases.map((token) => verifier.verify(token)));
   const leases = verdicts.flatMap((verdict) => (verdict.kind === 'proven' ? [verdict.proof] : []));
-  if (leases.length < verdicts.length) return refused('untrusted', 'a lease in it is not signed as it is');
+  if (leases.length < verdicts.length)
+    return refused('untrusted', 'a lease in the file is not signed by a trusted license server, or was changed');
   return lent(leases, nowMs);
 }
 
 function lent(leases: readonly LeaseProof[], nowMs: () => number): OfflineSeatsOutcome {
   const endsAtMs = Math.max(0, ...leases.map(({ expiresAtMs }) => expiresAtMs));
   if (endsAtMs <= nowMs()) {
-    return refused('expired', `it ended on ${new Date(endsAtMs).toISOString()}; make a new request`);
+    return refused('expired', `the seats expired on ${new Date(endsAtMs).toISOString()}; create a new request`);
   }
   return {
     kind: 'lent',

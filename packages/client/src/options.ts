@@ -5,52 +5,52 @@ import type { ResponseRecord } from './transport/call';
 import type { Fetch } from './transport/http-transport';
 
 export interface LicenseClientOptions {
-  /** The license service's addresses, the preferred first; all of them may see the token. At least one. */
+  /** URLs of the license service, the preferred one first. All of them receive the token. At least one. */
   readonly addresses: readonly string[];
-  /** Addresses that a server may send this client to besides the configured ones. @default none */
+  /** Further URLs that a server may redirect this client to. @default none */
   readonly trustedAddresses?: readonly string[];
-  /** The bearer token; scope `lease`. Either this or `controlRoom`. */
+  /** Bearer token with the scope `lease`. Set this or `controlRoom`. */
   readonly token?: string;
-  /** Registers this installation as a Control Room, with the license key; the token is then the client's own affair. */
+  /** Registers this installation as a Control Room with the license key. The client then creates its own token. */
   readonly controlRoom?: ControlRoomDefinition;
-  /** Who holds the leases, for people. @default the Control Room's GUID, or `identity` */
+  /** Name of the lease holder, for people. @default the Control Room's GUID, or `identity` */
   readonly holder?: string;
   /**
-   * A name of this installation that survives its restarts, and that no other running one has: with it a restarted
-   * installation gets its leases back even without a state file. @default drawn once and kept in the state file
+   * Name of this installation: stable across restarts and unique among running installations. With it, a restarted
+   * installation gets its leases back even without a state file. @default generated and stored in the state file
    */
   readonly identity?: string;
-  /** Where leases are kept across restarts, for this process alone. @default nowhere */
+  /** File that keeps leases across restarts. Only one process may use it. @default none */
   readonly stateFile?: string;
-  /** The service's public keys (a JSON Web Key Set), when they are given with the application: no others are trusted then. */
+  /** Pinned public keys of the service, a JSON Web Key Set. With it, no other key is trusted. */
   readonly keys?: { readonly keys: readonly object[] };
-  /** One WebSocket for everything, where the service offers it. @default true */
+  /** Uses one WebSocket for all requests, if the service offers it. @default true */
   readonly sessions?: boolean;
-  /** How long leases of an earlier life wait to be asked for, once a server is reached, before they are given back. @default 600000 */
+  /** Restored leases that are not checked out again are released after this time from the first response. @default 600000 */
   readonly keepUnclaimedMs?: number;
-  /** For one request. Longer than the public address needs to say that a region is gone. @default 10000 */
+  /** Time-out of one request. Must exceed the time-out of the public address. @default 10000 */
   readonly requestTimeoutMs?: number;
-  /** For one `GET /v1/status` when addresses are compared. @default 2000 */
+  /** Time-out of one `GET /v1/status` when the client compares addresses. @default 2000 */
   readonly statusTimeoutMs?: number;
-  /** For one checkout with all its tries; standing in line is not counted. @default 30000 */
+  /** Deadline of one checkout including retries, without the time in the queue. @default 30000 */
   readonly checkoutDeadlineMs?: number;
-  /** For one release with all its tries. @default 10000 */
+  /** Deadline of one release including retries. @default 10000 */
   readonly releaseDeadlineMs?: number;
-  /** The first and the longest pause between tries, before jitter. @default 250 and 15000 */
+  /** First and longest delay between retries, before jitter. @default 250 and 15000 */
   readonly backoffBaseMs?: number;
   readonly backoffCapMs?: number;
-  /** In [0, 1); for jitter. @default Math.random */
+  /** Random number in [0, 1) for jitter. @default Math.random */
   readonly random?: () => number;
-  /** @default randomUUID; a test makes it repeatable. */
+  /** Creates lease ids. @default randomUUID */
   readonly newLeaseId?: () => string;
-  /** @default the process's own clocks; a simulation brings its own. */
+  /** @default the clocks of the process */
   readonly clock?: ClientClock;
   readonly fetch?: Fetch;
-  /** What happens to leases. */
+  /** Receives the events of leases. */
   readonly onEvent?: (event: LicenseEvent) => void;
-  /** What happens to the client itself. */
+  /** Receives the notices of the client itself. */
   readonly onNotice?: (notice: ClientNotice) => void;
-  /** Gets every response, and every failure to get one. */
+  /** Receives every response and every failed request. */
   readonly onResponse?: (record: ResponseRecord) => void;
 }
 
@@ -59,34 +59,34 @@ export interface CheckoutRequest {
   readonly feature: string;
   /** @default 1 */
   readonly seats?: number;
-  /** Needed when several licenses provide the feature and the token belongs to no Control Room. */
+  /** Required if several licenses provide the feature and the token belongs to no Control Room. */
   readonly licenseId?: string;
-  /** Who holds the seats, for people: a user's name, say. @default the client's holder */
+  /** Name of the holder, for people, for example a user name. @default the client's holder */
   readonly holder?: string;
-  /** A name under which this very lease is found again after a restart. @default from the client's identity */
+  /** Name that identifies this lease after a restart. @default derived from the client's identity */
   readonly identity?: string;
-  /** Stands in line when no seat is free, for so long at most. @default not at all */
+  /** Longest time in the queue when no seat is free. @default 0, no queueing */
   readonly queueMs?: number;
-  /** Told while it stands in line; 1 comes next. */
+  /** Receives each new queue position. Position 1 is served next. */
   readonly onPosition?: (position: number) => void;
-  /** Takes the seats along for offline use, for so long. */
+  /** Borrows the seats for offline use for this time. */
   readonly borrowSeconds?: number;
-  /** Gives up: what was taken, or the place in line, is given back. */
+  /** Cancels the checkout: the client releases the seats or leaves the queue. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * @throws TypeError that names every mistake: they are the host's to find when it is written, not when it runs.
+ * @throws TypeError that lists every error in the options: they are programming errors of the application.
  */
 export function checkOptions(options: LicenseClientOptions): void {
   const { token, controlRoom, stateFile, holder, identity } = options;
   const errors: string[] = [];
   if ((token === undefined) === (controlRoom === undefined)) errors.push('give either token or controlRoom');
   if (controlRoom && controlRoom.token === undefined && stateFile === undefined) {
-    errors.push('controlRoom needs a stateFile: the token that is drawn for it must not be forgotten');
+    errors.push('controlRoom requires a stateFile, which stores the token that the client creates');
   }
   if (holder === undefined && identity === undefined && controlRoom === undefined) {
-    errors.push('give a holder, an identity or a controlRoom: somebody has to hold the leases');
+    errors.push('give a holder, an identity or a controlRoom: leases require a holder');
   }
   if (errors.length > 0) throw new TypeError(`license client: ${errors.join('; ')}`);
 }

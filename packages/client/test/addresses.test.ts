@@ -22,7 +22,7 @@ function asked() {
       serverDateMs: undefined,
       sentAtMs: 0,
     });
-  const isSilent = (address: string) => answers.get(address)?.({ kind: 'no_response', because: 'it hangs' });
+  const isSilent = (address: string) => answers.get(address)?.({ kind: 'no_response', reason: 'it hangs' });
   return { chosen, asks: () => [...answers.keys()], says, isSilent };
 }
 

@@ -144,7 +144,7 @@ describe('an installation that is started again', () => {
         service.mood = 'grants';
         expect(await made.checkout(SEAT)).toEqual({
           kind: 'unavailable',
-          because: 'seats of before are still being given back',
+          because: 'earlier seats are still being released',
         });
         service.deafTo = undefined;
         await eventually('they are back', WITHIN_MS, () => service.live.size === 0);

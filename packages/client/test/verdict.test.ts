@@ -51,7 +51,7 @@ describe('what an answer means', () => {
   }
 
   it('no answer is unavailable', () => {
-    expect(responseVerdict({ kind: 'no_response', because: 'timeout' }, NOW_MS)).toMatchObject({ kind: 'unavailable' });
+    expect(responseVerdict({ kind: 'no_response', reason: 'timeout' }, NOW_MS)).toMatchObject({ kind: 'unavailable' });
   });
 
   it('a grant counts in durations', () => {

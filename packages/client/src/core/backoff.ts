@@ -1,18 +1,18 @@
-/** How long to wait before the next try. Pure: the random number is an argument. */
+/** Limits of the delay between attempts. */
 export interface BackoffPolicy {
   readonly baseMs: number;
   readonly capMs: number;
 }
 
-/** However long a server asks to be left alone, it is asked again after this. */
+/** Longer values of `Retry-After` are cut to this. */
 const RETRY_AFTER_MS_MAX = 60_000;
 
 /**
- * Exponential with full jitter, so that clients that lost their server together do not come back together. A server's
- * `Retry-After` is a floor; the jitter comes on top of it, never below.
+ * Exponential backoff with full jitter, so that clients that lost their server together do not return together.
+ * `Retry-After` is a lower bound; jitter is added to it.
  *
- * @param failures how many tries in a row have failed, at least 1.
- * @param random in [0, 1).
+ * @param failures number of consecutive failed attempts, at least 1
+ * @param random in [0, 1)
  */
 export function backoffMs(
   { failures, retryAfterMs, random }: { failures: number; retryAfterMs?: number | undefined; random: number },

@@ -1,30 +1,30 @@
 /**
- * How much time has passed while nobody was reached, told across restarts (S7 in docs/architecture.md).
+ * Time since the last response of a server, across restarts (S7 in docs/architecture.md).
  *
- * Two witnesses are asked and the longer time is believed: this installation's wall clock, which may have been turned
- * back, and the time that its processes have run since, which was written down while they ran. So turning the clock
- * back never lengthens grace by more than the time in which nothing ran.
+ * The longer of two measurements counts: the wall clock, which may have been set back, and the recorded running time of
+ * the installation's processes. So setting the clock back lengthens the grace period at most by the time in which no
+ * process ran.
  */
 export interface LastContact {
-  /** The highest time of the servers that was seen, in milliseconds since 1970. */
+  /** Highest server time seen, in milliseconds since 1970. */
   readonly serverTimeMs: number;
-  /** What this installation's wall clock said then. */
+  /** Wall clock of this installation at that time. */
   readonly wallMs: number;
-  /** How long its processes have run since, together. */
+  /** Total running time of its processes since then. */
   readonly ranMs: number;
 }
 
-/** What the servers' clock must at least say now. */
+/** Lower bound on the current server time. */
 export function serverTimeAtLeastMs({ serverTimeMs, wallMs, ranMs }: LastContact, wallNowMs: number): number {
   return serverTimeMs + Math.max(ranMs, wallNowMs - wallMs);
 }
 
-/** A server was heard. Its time is believed over everything that was thought before, but never goes back. */
+/** A server responded. Its time replaces the estimate, but never goes back. */
 export function recordContact(before: LastContact | undefined, serverTimeMs: number, wallMs: number): LastContact {
   return { serverTimeMs: Math.max(serverTimeMs, before?.serverTimeMs ?? serverTimeMs), wallMs, ranMs: 0 };
 }
 
-/** To be written down now and then while nobody is heard. */
+/** Adds running time without a response, for the next write of the state file. */
 export function addElapsed(contact: LastContact, ranMs: number): LastContact {
   return { ...contact, ranMs: contact.ranMs + ranMs };
 }

@@ -1,4 +1,4 @@
-/** What a holder may do while no server is reached. Durations count from when a server last confirmed the lease. */
+/** Limits of work without a server. Durations start at the last confirmation of the lease by a server. */
 export interface OutagePolicy {
   readonly graceMs: number;
   readonly suspendAfterMs: number;
@@ -6,19 +6,19 @@ export interface OutagePolicy {
 
 export interface LeaseTimes {
   readonly expiresAtMs: number;
-  /** When a server last confirmed the lease. */
+  /** Time of the last confirmation by a server. */
   readonly confirmedAtMs: number;
 }
 
 /**
- * - `held`: its time is not over;
- * - `grace`: its time is over and nobody renewed it: the host goes on working;
- * - `fail_safe`: this has lasted for the license's grace: what is held goes on, nothing is added;
- * - `suspended`: it has lasted too long: the right to work has ended until a server is reached.
+ * - `held`: the lease has not expired;
+ * - `grace`: the lease expired without renewal; the application continues to work;
+ * - `fail_safe`: the license's grace period is over; held seats stay usable, no seats may be added;
+ * - `suspended`: the license's suspension time is reached; the application stops until a server renews the lease.
  */
 export type OutageStage = 'held' | 'grace' | 'fail_safe' | 'suspended';
 
-/** When each standing begins. None begins while the lease's own time lasts. */
+/** Start of each stage. No stage starts before the lease expires. */
 function stageStarts(
   { expiresAtMs, confirmedAtMs }: LeaseTimes,
   policy: OutagePolicy,
@@ -32,12 +32,12 @@ function stageStarts(
   ];
 }
 
-/** The gravest that has begun. */
+/** Returns the most severe stage that has started. */
 export function outageStageAt(times: LeaseTimes, policy: OutagePolicy, nowMs: number): OutageStage {
   return stageStarts(times, policy).find(([, atMs]) => nowMs >= atMs)?.[0] ?? 'held';
 }
 
-/** When the standing changes next if nobody renews the lease; undefined when it has come to the end. */
+/** Start of the next stage if the lease is not renewed; undefined in the last stage. */
 export function nextStageAtMs(times: LeaseTimes, policy: OutagePolicy, nowMs: number): number | undefined {
   if (outageStageAt(times, policy, nowMs) === 'suspended') return undefined;
   return Math.min(...stageStarts(times, policy).flatMap(([, atMs]) => (atMs > nowMs ? [atMs] : [])));

@@ -1,4 +1,4 @@
-/** Seats that one installation may hold several leases of. */
+/** The seats of a lease. An installation may hold several leases of the same seats. */
 export interface SeatSpec {
   readonly licenseId?: string | undefined;
   readonly product: string;
@@ -7,11 +7,11 @@ export interface SeatSpec {
 }
 
 /**
- * The name under which a server finds the lease of an installation again: the installation's own, and a number among its
- * leases of the same seats. After a restart the first checkout gets the first of its leases back, the second the
- * second, whatever order they were taken in, and no seat is burned.
+ * Returns the identity by which a server finds a lease of the installation: its name and a number among its leases of the
+ * same seats. After a restart, the first checkout gets the first lease back and the second checkout the second, so no seat
+ * is lost.
  *
- * @param taken the numbers of the installation's other leases of the same seats.
+ * @param taken numbers of the installation's other leases of the same seats
  */
 export function leaseIdentity(installation: string, taken: ReadonlySet<number>): { identity: string; number: number } {
   let number = 1;
@@ -19,7 +19,7 @@ export function leaseIdentity(installation: string, taken: ReadonlySet<number>):
   return { identity: number === 1 ? installation : `${installation}#${number}`, number };
 }
 
-/** The number that a kept identity stands for; undefined when another installation made it, or the host itself. */
+/** Number of a stored identity; undefined when the identity was created by another installation or the application. */
 export function identityNumber(installation: string | undefined, identity: string | undefined): number | undefined {
   if (installation === undefined || identity === undefined) return undefined;
   if (identity === installation) return 1;

@@ -3,27 +3,26 @@ import { type LeaseTimes, nextStageAtMs, type OutagePolicy, type OutageStage, ou
 import type { Grant } from './verdict';
 
 /**
- * The machine of one lease, as a pure function: what it is now, what has happened to it, and so what it is next, what the
- * host is told and what is to be asked for. It reads no clock and draws no random number. Times are milliseconds of one
- * monotonic clock; they may be negative, when they lie before the start of the process.
+ * State machine of one lease, as a pure function: state and input give the next state, the events for the application and
+ * the next request. Times are milliseconds of one monotonic clock. Times before the start of the process are negative.
  *
- * - `lost`: a server said definitively that it is no more;
- * - `released`: given back by the holder.
+ * - `lost`: a server ended the lease;
+ * - `released`: the holder released the lease.
  */
 export type LeaseState = OutageStage | 'lost' | 'released';
 
 export interface LeaseMachineState extends LeaseTimes {
   readonly state: LeaseState;
   readonly policy: OutagePolicy;
-  /** It needs no heartbeats, and ends when its time is over. */
+  /** Borrowed leases send no heartbeats and end when they expire. */
   readonly borrowed: boolean;
-  /** The interval that the server asked for last. */
+  /** Heartbeat interval of the last grant. */
   readonly heartbeatInMs: number;
-  /** When the next question is due; undefined while one is under way or when none is left to ask. */
+  /** Time of the next request; undefined while one is pending or none is needed. */
   readonly dueAtMs: number | undefined;
-  /** What is asked: to renew it, or, since it has ended meanwhile, for the same seats anew. */
+  /** The next request: a renewal, or a new checkout of the same seats after the lease ended. */
   readonly asks: 'heartbeat' | 'checkout';
-  /** Why it has to be asked for anew. */
+  /** Code of the end that requires a new checkout. */
   readonly endedCode: string | undefined;
 }
 
@@ -31,20 +30,20 @@ export type LeaseInput =
   /** Time has passed. */
   | { readonly kind: 'time' }
   | { readonly kind: 'granted'; readonly grant: Grant }
-  /** Nobody answered, or what was answered says nothing about the lease: to be asked again in so long. */
-  | { readonly kind: 'unanswered'; readonly because: string; readonly retryInMs: number }
-  /** Refused in a way that may pass: perhaps the credentials are being renewed. */
+  /** No response, or a response that does not decide about the lease: the request is repeated. */
+  | { readonly kind: 'unanswered'; readonly reason: string; readonly retryInMs: number }
+  /** Rejected, possibly for a time: for example while credentials are replaced. */
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string; readonly retryInMs: number }
-  /** The server says that the lease is no more, or, while it is asked for anew, that there is no seat. */
+  /** The server ended the lease, or has no seat for the new checkout. */
   | { readonly kind: 'ended'; readonly code: string }
-  /** The connection that it was held over is gone: another server should hear of it, not before and soon after. */
+  /** The session of the lease was lost: the lease is renewed at another server between these times. */
   | { readonly kind: 'disconnected'; readonly notBeforeMs: number; readonly withinMs: number }
   | { readonly kind: 'released' };
 
 export interface LeaseStep {
   readonly lease: LeaseMachineState;
-  readonly told: readonly LeaseEventBody[];
-  /** To be asked now. */
+  readonly events: readonly LeaseEventBody[];
+  /** Request to send now. */
   readonly ask: 'heartbeat' | 'checkout' | undefined;
 }
 
@@ -54,16 +53,16 @@ export interface StepContext {
   readonly random: number;
 }
 
-/** Heartbeats are sent up to a tenth of their interval later than the server allows, so that leases drift apart. */
+/** Heartbeats are delayed by up to a tenth of their interval, so that the leases of many clients spread out. */
 const JITTER_SHARE = 0.1;
 const HEARTBEAT_MS_MIN = 50;
-/** When the server never said: the license's usual defaults. */
+/** Default of the license format, used until a server sends a policy. */
 export const POLICY_DEFAULT: OutagePolicy = { graceMs: 48 * 3_600_000, suspendAfterMs: 30 * 86_400_000 };
-/** What ended by time or by the loss of a region may be taken anew: nobody has decided against its holder. */
+/** Ends by expiry or by the loss of a region allow a new checkout: no one revoked the lease. */
 const REACQUIRED_AFTER: ReadonlySet<string> = new Set(['lease_expired', 'lease_not_found']);
 const BORROWED_TIME_IS_OVER = 'borrowed_time_is_over';
 
-/** A lease that has just been granted. */
+/** Initial state of a granted lease. */
 export function grantedLease(grant: Grant, moment: StepContext): LeaseMachineState {
   return renewed(
     {
@@ -82,7 +81,7 @@ export function grantedLease(grant: Grant, moment: StepContext): LeaseMachineSta
   );
 }
 
-/** A lease of an earlier life of the installation. It is shown to a server at once, as soon as there is one. */
+/** Initial state of a lease from the state file. It is renewed immediately. */
 export function restoredLease(
   kept: LeaseTimes & { readonly policy: OutagePolicy | undefined; readonly borrowed: boolean },
   { nowMs }: StepContext,
@@ -106,7 +105,7 @@ export function restoredLease(
 export const isFinished = ({ state }: Pick<LeaseMachineState, 'state'>): boolean =>
   state === 'lost' || state === 'released';
 
-/** When `time` has to be told next; undefined when nothing happens by time alone. */
+/** Time of the next `time` input; undefined when time alone changes nothing. */
 export function wakeAtMs(lease: LeaseMachineState, nowMs: number): number | undefined {
   if (isFinished(lease)) return undefined;
   const changeAtMs = nextStageAtMs(lease, lease.policy, nowMs);
@@ -114,28 +113,28 @@ export function wakeAtMs(lease: LeaseMachineState, nowMs: number): number | unde
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/** What the input makes of the lease. What is over stays over, whatever answer comes late. */
+/** Applies an input. A finished lease ignores every input, for example a late response. */
 export function step(lease: LeaseMachineState, input: LeaseInput, moment: StepContext): LeaseStep {
-  if (isFinished(lease)) return { lease, told: [], ask: undefined };
+  if (isFinished(lease)) return { lease, events: [], ask: undefined };
   switch (input.kind) {
     case 'time':
-      return inTime(lease, 'nobody renewed it in time', moment);
+      return inTime(lease, 'the lease was not renewed in time', moment);
     case 'granted':
       return afterGrant(lease, input.grant, moment);
     case 'unanswered':
-      return inTime(askAgain(lease, input.retryInMs, moment), input.because, moment);
+      return inTime(askAgain(lease, input.retryInMs, moment), input.reason, moment);
     case 'refused': {
       const { code, detail } = input;
-      const { told, ...next } = inTime(askAgain(lease, input.retryInMs, moment), code, moment);
-      return { ...next, told: [{ kind: 'denied', code, detail }, ...told] };
+      const { events, ...next } = inTime(askAgain(lease, input.retryInMs, moment), code, moment);
+      return { ...next, events: [{ kind: 'denied', code, detail }, ...events] };
     }
     case 'ended':
       return afterEnd(lease, input.code, moment);
     case 'disconnected': {
-      if (lease.borrowed || lease.dueAtMs === undefined) return { lease, told: [], ask: undefined };
+      if (lease.borrowed || lease.dueAtMs === undefined) return { lease, events: [], ask: undefined };
       const soonMs = moment.nowMs + input.notBeforeMs + moment.random * input.withinMs;
       const dueAtMs = Math.min(lease.dueAtMs, soonMs);
-      return { lease: { ...lease, dueAtMs }, told: [], ask: undefined };
+      return { lease: { ...lease, dueAtMs }, events: [], ask: undefined };
     }
     case 'released':
       return over(lease, 'released', { kind: 'released' });
@@ -146,7 +145,7 @@ function afterGrant(lease: LeaseMachineState, grant: Grant, moment: StepContext)
   const next = renewed(lease, grant, moment);
   const { epoch, servedBy } = grant;
   const kind = lease.state === 'held' && lease.asks === 'heartbeat' ? 'renewed' : 'restored';
-  return { lease: next, told: [{ kind, epoch, servedBy }], ask: undefined };
+  return { lease: next, events: [{ kind, epoch, servedBy }], ask: undefined };
 }
 
 function renewed(lease: LeaseMachineState, grant: Grant, { nowMs, random }: StepContext): LeaseMachineState {
@@ -170,7 +169,7 @@ function askAgain(lease: LeaseMachineState, retryInMs: number, { nowMs }: StepCo
   return { ...lease, dueAtMs: nowMs + Math.max(HEARTBEAT_MS_MIN, retryInMs) };
 }
 
-/** The first end leads to another try; the end of that try is the end. */
+/** The first end leads to a new checkout. If that fails too, the lease is lost. */
 function afterEnd(lease: LeaseMachineState, code: string, moment: StepContext): LeaseStep {
   if (lease.asks === 'checkout') {
     return over(lease, 'lost', { kind: 'lost', code: lease.endedCode ?? code });
@@ -180,27 +179,27 @@ function afterEnd(lease: LeaseMachineState, code: string, moment: StepContext): 
   return inTime(next, code, moment);
 }
 
-function over(lease: LeaseMachineState, state: 'lost' | 'released', told: LeaseEventBody): LeaseStep {
-  return { lease: { ...lease, state, dueAtMs: undefined }, told: [told], ask: undefined };
+function over(lease: LeaseMachineState, state: 'lost' | 'released', events: LeaseEventBody): LeaseStep {
+  return { lease: { ...lease, state, dueAtMs: undefined }, events: [events], ask: undefined };
 }
 
 const SEVERITY: Readonly<Record<OutageStage, number>> = { held: 0, grace: 1, fail_safe: 2, suspended: 3 };
 const OUTAGE_STAGES: readonly Exclude<OutageStage, 'held'>[] = ['grace', 'fail_safe', 'suspended'];
 
-/** Tells every standing that was passed on the way, in order: a machine that slept for a week has been through them. */
-function inTime(lease: LeaseMachineState, because: string, { nowMs }: StepContext): LeaseStep {
+/** Emits every stage that was passed, in order: a machine may have slept through several. */
+function inTime(lease: LeaseMachineState, reason: string, { nowMs }: StepContext): LeaseStep {
   const stage = outageStageAt(lease, lease.policy, nowMs);
   if (lease.borrowed && stage !== 'held') {
     return over(lease, 'lost', { kind: 'lost', code: BORROWED_TIME_IS_OVER });
   }
   const before = SEVERITY[lease.state as OutageStage];
-  const told = OUTAGE_STAGES.filter((passed) => SEVERITY[passed] > before && SEVERITY[passed] <= SEVERITY[stage]).map(
-    (kind): LeaseEventBody => ({ kind, because }),
+  const events = OUTAGE_STAGES.filter((passed) => SEVERITY[passed] > before && SEVERITY[passed] <= SEVERITY[stage]).map(
+    (kind): LeaseEventBody => ({ kind, because: reason }),
   );
   const due = lease.dueAtMs !== undefined && lease.dueAtMs <= nowMs;
   return {
     lease: { ...lease, state: stage, dueAtMs: due ? undefined : lease.dueAtMs },
-    told,
+    events,
     ask: due ? lease.asks : undefined,
   };
 }

@@ -1,24 +1,24 @@
 import { type BackoffPolicy, backoffMs } from './backoff';
 
 /**
- * When the leases of an installation ask for their renewal. They ask in rounds: what is due together is asked together.
- * When nobody answered the last round, the next one begins with a single question, and only when that is answered are
- * the others asked: an installation with a thousand leases does not knock a thousand times at a closed door.
+ * Backoff of the renewals of an installation. Leases that are due together are renewed in one round. After a round without
+ * a response, the next round sends one probe, and the other renewals only after the probe got a response. So an outage
+ * costs one request a round, not one for each lease.
  */
 export interface RenewalBackoff {
-  /** Rounds in a row that nobody answered. */
+  /** Consecutive rounds without a response. */
   readonly failures: number;
 }
 
 export const NO_FAILURES: RenewalBackoff = { failures: 0 };
 
-/** How many may ask at first. */
+/** Number of requests that are sent first. */
 export const probeCount = ({ failures }: RenewalBackoff, due: number): number =>
   failures > 0 ? Math.min(1, due) : due;
 
 export interface RoundResult {
   readonly rounds: RenewalBackoff;
-  /** When those that got no answer ask again. */
+  /** Delay before the renewals without a response are repeated. */
   readonly retryInMs: number;
 }
 

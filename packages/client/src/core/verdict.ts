@@ -1,8 +1,8 @@
 import type { OutagePolicy } from './grace-period';
 
-/** What a grant or a renewal says. Durations count from when the request was sent: never longer than the server's own. */
+/** A grant or a renewal. Durations start when the request was sent, so they never exceed the server's. */
 export interface Grant {
-  /** Not the one that was asked for when an installation gets its lease back. */
+  /** Differs from the requested id when the installation gets its earlier lease back. */
   readonly leaseId: string | undefined;
   readonly licenseId: string | undefined;
   readonly token: string;
@@ -11,16 +11,16 @@ export interface Grant {
   readonly expiresInMs: number;
   readonly heartbeatInMs: number;
   readonly sentAtMs: number;
-  /** The server's clock when it decided; undefined when it did not say. */
+  /** Server time of the decision; undefined when the response has none. */
   readonly serverTimeMs: number | undefined;
-  /** Undefined in answers of a release that had none. */
+  /** Undefined in responses of older servers. */
   readonly policy: OutagePolicy | undefined;
-  /** Taken along: it needs no heartbeats, and ends when its time is over. */
+  /** Borrowed leases send no heartbeats and end when they expire. */
   readonly borrowed: boolean;
   readonly overdraft: boolean;
 }
 
-/** A place in the line for seats. The same checkout, with this token, keeps it and claims it in its turn. */
+/** A place in the queue. A repeated checkout with this token keeps the place and claims the seats in turn. */
 export interface QueueEntry {
   readonly position: number;
   readonly token: string;
@@ -28,13 +28,13 @@ export interface QueueEntry {
 }
 
 /**
- * An answer after which there is nothing more to try.
+ * A decision of the server, after which the request is not repeated.
  *
- * - `done`: what was asked for is so;
- * - `queued`: it stands in line;
+ * - `done`: executed;
+ * - `queued`: the checkout is in the queue;
  * - `no_seat_available`: an expected outcome of a checkout;
- * - `ended`: the server says definitively that the lease is no more;
- * - `refused`: asking again would not help (credentials, a request that is not valid).
+ * - `ended`: the lease no longer exists;
+ * - `refused`: a retry would not help (credentials, invalid request).
  */
 export type FinalVerdict =
   | { readonly kind: 'done'; readonly grant: Grant | undefined }
@@ -44,14 +44,14 @@ export type FinalVerdict =
   | { readonly kind: 'refused'; readonly status: number; readonly code: string; readonly detail: string };
 
 /**
- * What an answer means for the one who asked.
+ * Classification of a response for the retry policy.
  *
- * - `not_granting`: somebody else may grant, and the answer may say who;
- * - `busy`: this is the right one to ask, but not now: to go elsewhere would only carry the load there;
- * - `unavailable`: nobody useful answered; whether the request was carried out is not known.
+ * - `not_granting`: another server may grant, and the response may name its address;
+ * - `busy`: retry later at the same server, because another address would only move the load;
+ * - `unavailable`: no usable response; the request may have been executed.
  */
 export type ResponseVerdict =
   | FinalVerdict
   | { readonly kind: 'not_granting'; readonly address: string | undefined; readonly retryAfterMs: number | undefined }
-  | { readonly kind: 'busy'; readonly because: string; readonly retryAfterMs: number | undefined }
-  | { readonly kind: 'unavailable'; readonly because: string; readonly retryAfterMs: number | undefined };
+  | { readonly kind: 'busy'; readonly reason: string; readonly retryAfterMs: number | undefined }
+  | { readonly kind: 'unavailable'; readonly reason: string; readonly retryAfterMs: number | undefined };

@@ -3,29 +3,29 @@ import type { LicenseEvent } from '../events';
 import { LicenseClient } from '../license-client';
 import type { LicenseClientOptions } from '../options';
 
-/** What a user takes at login: seats of a feature. */
+/** Seats that a user checks out at login. */
 export interface Login {
   readonly feature: string;
   readonly seats: number;
 }
 
-/** How to reach the license service; the Control Room adds what is its own. */
+/** Client options; the Control Room sets the omitted ones. */
 export type ControlRoomConnection = Omit<LicenseClientOptions, 'holder' | 'random' | 'onEvent'>;
 
 export interface ControlRoomOptions {
-  /** For people, for example `Control Room Kyoto`. */
+  /** Display name, for example `Control Room Kyoto`. */
   readonly name: string;
-  /** The installation's GUID, when it does not register itself. @default a new one */
+  /** GUID of the installation, unless it registers itself. @default a new one */
   readonly guid?: string;
   readonly product: string;
-  /** A user logs in to one of these, by chance. At least one. */
+  /** Each login picks one of these at random. At least one. */
   readonly logins: readonly Login[];
-  /** How many users are at work at once, at most. @default 2 */
+  /** Largest number of concurrent users. @default 2 */
   readonly usersMax?: number;
-  /** How long a user works, and how long a place stays empty in between, on average. @default 20000 and 5000 */
+  /** Mean duration of a user's work and of the pause between users. @default 20000 and 5000 */
   readonly workMs?: number;
   readonly pauseMs?: number;
-  /** The same seed gives the same behaviour. @default by chance */
+  /** The same seed gives the same behaviour. @default random */
   readonly seed?: number;
   readonly client: ControlRoomConnection;
   readonly onEvent?: (event: LicenseEvent & { readonly controlRoom: string }) => void;
@@ -36,7 +36,7 @@ export interface HeldSeats {
   readonly seats: number;
   readonly leaseId: string;
   readonly state: string;
-  /** When they were granted, in milliseconds since 1970. */
+  /** Time of the grant, in milliseconds since 1970. */
   readonly since: number;
   readonly epoch: number;
   readonly servedBy: string;
@@ -48,7 +48,7 @@ export interface ControlRoomSnapshot {
   readonly holding: readonly HeldSeats[];
 }
 
-/** mulberry32: small, and the same on every machine. */
+/** mulberry32: the same sequence on every machine. */
 function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -59,7 +59,7 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-/** A UUID (version 4) out of a seeded source, so that a run's lease ids can be found again. */
+/** Version 4 UUID from a seeded source, so that the lease ids of a run are repeatable. */
 function seededUuid(random: () => number): string {
   const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16));
   hex[12] = '4';
@@ -69,9 +69,8 @@ function seededUuid(random: () => number): string {
 }
 
 /**
- * An example of an application that embeds the client: one customer installation whose users log in and out. A login
- * checks seats out; as long as the user works the client keeps them, whatever becomes of servers and regions; a logout
- * gives them back. Nothing here looks at servers, retries anything or handles an error: that is the client's part.
+ * Example of an application that embeds the client: an installation whose users log in and out. A login checks seats out,
+ * and a logout releases them. The application contains no code for servers, retries or errors: the client handles them.
  */
 export class ControlRoom {
   readonly name: string;
@@ -107,7 +106,7 @@ export class ControlRoom {
     this.#users = Array.from({ length: this.#options.usersMax ?? 2 }, () => this.#entry());
   }
 
-  /** Ends all work: seats are given back, or (`release: false`) left to the installation's next life. */
+  /** Ends all work and releases the seats. With `release: false` the seats stay held for the next start. */
   async stop({ release }: { readonly release: boolean } = { release: true }): Promise<void> {
     this.#stopped.abort();
     await this.#client.close({ release });
@@ -121,7 +120,7 @@ export class ControlRoom {
     return { name: this.name, guid: this.guid, holding };
   }
 
-  /** One user after the other at one place. */
+  /** Runs one user after the other. */
   async #entry(): Promise<void> {
     const { product, logins, workMs = 20_000, pauseMs = 5_000 } = this.#options;
     while (!this.#stopped.signal.aborted) {
@@ -129,18 +128,18 @@ export class ControlRoom {
       if (this.#stopped.signal.aborted) return;
       const { feature, seats } = logins[Math.floor(this.#random() * logins.length)] as Login;
       const outcome = await this.#client.checkout({ product, feature, seats });
-      // No seat, or nobody to ask: this user tries again later.
+      // Without a seat or a server, the user tries again later.
       if (outcome.kind !== 'granted') continue;
       const { lease } = outcome;
       this.#since.set(lease.id, Date.now());
       await this.#idle(workMs);
-      // When the Control Room is stopped, the client's own end decides what becomes of the seats.
+      // When the Control Room stops, closing the client releases the seats.
       if (!this.#stopped.signal.aborted) await lease.release();
       this.#since.delete(lease.id);
     }
   }
 
-  /** Between half and one and a half times `meanMs`; ends at once when the Control Room is stopped. */
+  /** Waits between half and one and a half times `meanMs`, or until the Control Room stops. */
   #idle(meanMs: number): Promise<void> {
     const { signal } = this.#stopped;
     return new Promise((resolve) => {

@@ -9,17 +9,17 @@ import {
 } from './lease-proof';
 
 export interface KeyRingOptions {
-  /** Given with the application: then no others are ever trusted. */
+  /** Keys from the application. With them, no other key is trusted. */
   readonly pinned: readonly LeasePublicKey[] | undefined;
-  /** Kept from an earlier life. */
+  /** Keys from the state file. */
   readonly stored: readonly LeasePublicKey[];
-  /** Asks the service for its keys. Never rejects. */
+  /** Requests the keys of the service. Never rejects. */
   readonly fetchKeys: () => Promise<TransportResult>;
   readonly clock: ClientClock;
   readonly onChange: () => void;
 }
 
-/** What a lease has to be for its token to prove it. */
+/** Claims that the token of a lease must have. */
 export interface ExpectedLease {
   readonly leaseId: string;
   readonly product: string;
@@ -29,25 +29,25 @@ export interface ExpectedLease {
 
 export type LeaseTokenVerdict =
   | { readonly kind: 'proven'; readonly proof: LeaseProof }
-  /** No keys could be had: nothing speaks against it, and nothing for it. */
+  /** No keys are available, so the token is neither proven nor refused. */
   | { readonly kind: 'unchecked' }
   | { readonly kind: 'refused'; readonly detail: string };
 
-/** A token of an unknown key makes the keys be asked for, but not more often than this. */
+/** A token with an unknown key triggers a refresh, but not more often than this. */
 const REFRESH_ATTEMPT_EVERY_MS_MIN = 1_000;
-/** However well all tokens verify: a key that was withdrawn is to be forgotten. */
+/** Keys are refreshed at this interval, so that a withdrawn key is removed. */
 const REFRESH_EVERY_MS = 3_600_000;
 
 /**
- * The keys with which lease tokens are verified, without asking anybody: kept across restarts, refreshed while the
- * service can be reached, and asked for at once when a token names a key that is new.
+ * Keys that verify lease tokens locally. They are stored across restarts, refreshed while the service is reachable, and
+ * refreshed immediately when a token names an unknown key.
  */
 export class KeyRing {
   readonly #options: KeyRingOptions;
   #verifier: TokenVerifier;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #attemptedAtMs = Number.NEGATIVE_INFINITY;
-  #asking: Promise<void> | undefined;
+  #refreshing: Promise<void> | undefined;
 
   constructor(options: KeyRingOptions) {
     this.#options = options;
@@ -58,23 +58,23 @@ export class KeyRing {
     return this.#verifier.keys;
   }
 
-  /** Verifies with the keys that are here: for what was kept, when there may be no network. */
+  /** Verifies a stored token with the present keys, without the network. */
   verifyStored(token: string, expected: ExpectedLease): Promise<LeaseTokenVerdict> {
     return this.#verify(token, expected);
   }
 
-  /** Verifies what a server has just answered. */
+  /** Verifies the token of a server's response. */
   async verify(token: string, expected: ExpectedLease): Promise<LeaseTokenVerdict> {
     const { clock, pinned } = this.#options;
     if (pinned === undefined && clock.nowMs() - this.#refreshedAtMs > REFRESH_EVERY_MS) {
-      // Only whoever has no keys at all waits for them.
-      const asked = this.#ask();
+      // Verification waits for the refresh only when there are no keys at all.
+      const asked = this.#refresh();
       if (this.keys.length === 0) await asked;
       else asked.catch(() => undefined);
     }
     const verdict = await this.#verify(token, expected);
     if (verdict.kind !== 'unchecked' || pinned !== undefined) return asRefusal(verdict, pinned !== undefined);
-    if (clock.nowMs() - this.#attemptedAtMs >= REFRESH_ATTEMPT_EVERY_MS_MIN) await this.#ask();
+    if (clock.nowMs() - this.#attemptedAtMs >= REFRESH_ATTEMPT_EVERY_MS_MIN) await this.#refresh();
     return asRefusal(await this.#verify(token, expected), this.keys.length > 0);
   }
 
@@ -90,14 +90,14 @@ export class KeyRing {
     }
   }
 
-  #ask(): Promise<void> {
-    this.#asking ??= this.#askOnce().finally(() => {
-      this.#asking = undefined;
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#fetchOnce().finally(() => {
+      this.#refreshing = undefined;
     });
-    return this.#asking;
+    return this.#refreshing;
   }
 
-  async #askOnce(): Promise<void> {
+  async #fetchOnce(): Promise<void> {
     const answer = await this.#options.fetchKeys();
     this.#attemptedAtMs = this.#options.clock.nowMs();
     if (answer.kind !== 'response' || answer.status !== 200) return;
@@ -110,14 +110,14 @@ export class KeyRing {
   }
 }
 
-/** Where the keys are known, a token of another key is no token of this service. */
+/** With known keys, a token of another key is not a token of this service. */
 function asRefusal(verdict: LeaseTokenVerdict, keysAreKnown: boolean): LeaseTokenVerdict {
   if (verdict.kind !== 'unchecked' || !keysAreKnown) return verdict;
-  return { kind: 'refused', detail: 'it was signed by a key that the service does not publish' };
+  return { kind: 'refused', detail: 'the token is signed by a key that the service does not publish' };
 }
 
 function contradiction(proof: LeaseProof, expected: ExpectedLease): LeaseTokenVerdict | undefined {
   const names = ['leaseId', 'product', 'feature', 'seats'] as const;
   const wrong = names.find((name) => proof[name] !== expected[name]);
-  return wrong === undefined ? undefined : { kind: 'refused', detail: `it is for another ${wrong}` };
+  return wrong === undefined ? undefined : { kind: 'refused', detail: `the token is for another ${wrong}` };
 }

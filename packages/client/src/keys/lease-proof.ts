@@ -2,7 +2,7 @@ import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { OutagePolicy } from '../core/grace-period';
 import { policyOf } from '../transport/verdict';
 
-/** What a verified lease token says. Times are of the servers' clock. */
+/** Claims of a verified lease token. Times are server times. */
 export interface LeaseProof {
   readonly leaseId: string;
   readonly licenseId: string | undefined;
@@ -16,7 +16,7 @@ export interface LeaseProof {
 }
 
 type Unproven =
-  /** Signed by a key that is not known. */
+  /** Signed by an unknown key. */
   { readonly kind: 'unknown_key' } | { readonly kind: 'refused'; readonly detail: string };
 
 export type TokenVerification = { readonly kind: 'proven'; readonly proof: LeaseProof } | Unproven;
@@ -35,7 +35,7 @@ const ALGORITHM = 'EdDSA';
 const TOKEN_TYPE = 'evergrant-lease+jwt';
 const KEYS_MAX = 64;
 
-/** Takes what is a public key out of anything; what else is in it (a private part, say) is left there. */
+/** Reads the usable public keys of a value. Other members, for example a private part, are dropped. */
 export function publicKeysOf(value: unknown): readonly LeasePublicKey[] {
   const { keys } = (value ?? {}) as { keys?: unknown };
   if (!Array.isArray(keys)) return [];
@@ -46,7 +46,7 @@ export function publicKeysOf(value: unknown): readonly LeasePublicKey[] {
   });
 }
 
-/** The keys that are trusted now, ready to verify with. */
+/** Verifies tokens with a set of trusted keys. */
 export class TokenVerifier {
   readonly keys: readonly LeasePublicKey[];
   readonly #imported = new Map<string, Promise<CryptoKey | Uint8Array>>();
@@ -60,23 +60,23 @@ export class TokenVerifier {
     const read = await this.claimsOf(token, TOKEN_TYPE);
     if (read.kind !== 'signed') return read;
     const proof = proofOf(read.claims);
-    return proof ? { kind: 'proven', proof } : { kind: 'refused', detail: 'it does not say what a lease token says' };
+    return proof ? { kind: 'proven', proof } : { kind: 'refused', detail: 'the token lacks claims of a lease token' };
   }
 
-  /** What a compact JWS of this `typ` says, when one of the keys has signed it. Never rejects. */
+  /** Returns the claims of a compact JWS of this `typ` that one of the keys signed. Never rejects. */
   async claimsOf(jws: string, type: string): Promise<ClaimsVerification> {
     const kid = kidOf(jws);
     const key = this.keys.find((candidate) => candidate.kid === kid);
     if (kid !== undefined && !key) return { kind: 'unknown_key' };
-    if (!key) return { kind: 'refused', detail: 'it is no token' };
+    if (!key) return { kind: 'refused', detail: 'not a token' };
     try {
       const { payload, protectedHeader } = await compactVerify(jws, await this.#keyOf(key), {
         algorithms: [ALGORITHM],
       });
-      if (protectedHeader.typ !== type) return { kind: 'refused', detail: 'it is a token for something else' };
+      if (protectedHeader.typ !== type) return { kind: 'refused', detail: 'the token has another type' };
       return { kind: 'signed', claims: JSON.parse(Buffer.from(payload).toString('utf8')) };
     } catch {
-      return { kind: 'refused', detail: `it was not signed by the key ${kid}` };
+      return { kind: 'refused', detail: `the token is not signed by the key ${kid}` };
     }
   }
 

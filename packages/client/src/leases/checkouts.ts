@@ -16,9 +16,9 @@ import type { PendingReleases } from './pending-releases';
 export type CheckoutOutcome =
   | { readonly kind: 'granted'; readonly lease: Lease }
   | { readonly kind: 'no_seat_available' }
-  /** Asking again would not help: `code` is the server's (`unauthenticated`, `invalid_request` …) or `unproven`. */
+  /** A retry would not help. `code` is the server's (`unauthenticated`, `invalid_request`, …) or `unproven`. */
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
-  /** Nobody decided in time. Should the seats have been taken all the same, they are given back. */
+  /** No server decided in time. The client releases seats that a server may have granted. */
   | { readonly kind: 'unavailable'; readonly because: string };
 
 export interface CheckoutsOptions {
@@ -31,10 +31,10 @@ export interface CheckoutsOptions {
   readonly newLeaseId: () => string;
   readonly deadlineMs: number;
   readonly releaseDeadlineMs: number;
-  /** Aborted when the client is closed, and when it is closed as one that dies. */
+  /** `closed` is aborted when the client is closed, `killed` when it is closed like a crashed process. */
   readonly closed: AbortSignal;
   readonly killed: AbortSignal;
-  /** What has to be done before the service may be asked; the outcome when that fails. */
+  /** Prepares the first request, for example by registration. Returns the outcome when that fails. */
   readonly prepare: (deadlineMs: number, signal: AbortSignal) => Promise<CheckoutOutcome | undefined>;
   readonly onLeaseEvent: (about: LeaseSubject, event: LeaseEventBody) => void;
 }
@@ -52,21 +52,21 @@ interface Checkout extends LeaseSubject {
   readonly signal: AbortSignal;
 }
 
-/** A checkout that is being asked for. */
+/** A checkout with a pending request. */
 interface PendingCheckout extends Checkout {
-  /** Leases whose giving back was settled since it was asked for. */
+  /** Leases whose release was settled since the request was sent. */
   readonly settled: ReadonlySet<string>;
 }
 
-/** How long a checkout that nobody answered is tried to be undone; after that its lease expires by itself. */
+/** Deadline for undoing a checkout without a response. Afterwards its lease expires. */
 const UNDO_DEADLINE_MS = 60_000;
-/** In line over a session the server asks by itself; a client that hears nothing asks all the same now and then. */
+/** Poll interval of a queued checkout, in case a session pushes no update. */
 const QUEUE_POLL_MS_MAX = 20_000;
 
-/** Takes seats. Every try carries the same lease id, so that a lost answer never takes them twice. */
+/** Checks out seats. Every attempt sends the same lease id, so a lost response never takes seats twice. */
 export class Checkouts {
   readonly #options: CheckoutsOptions;
-  readonly #queued = new Map<string, (news: QueueUpdate) => void>();
+  readonly #queued = new Map<string, (update: QueueUpdate) => void>();
 
   constructor(options: CheckoutsOptions) {
     this.#options = options;
@@ -76,16 +76,16 @@ export class Checkouts {
   async checkout(request: CheckoutRequest): Promise<CheckoutOutcome> {
     const { registry, holder, newLeaseId, closed } = this.#options;
     const { product, feature, seats = 1, licenseId } = request;
-    const wanted = { product, feature, seats, licenseId };
-    const kept = registry.claim(wanted, request.identity);
-    if (kept) {
-      const { epoch, servedBy } = kept;
-      this.#options.onLeaseEvent(kept, { kind: 'granted', epoch, servedBy });
-      return { kind: 'granted', lease: kept };
+    const spec = { product, feature, seats, licenseId };
+    const restored = registry.claim(spec, request.identity);
+    if (restored) {
+      const { epoch, servedBy } = restored;
+      this.#options.onLeaseEvent(restored, { kind: 'granted', epoch, servedBy });
+      return { kind: 'granted', lease: restored };
     }
-    const reserved = registry.reserve(wanted, request.identity);
+    const reserved = registry.reserve(spec, request.identity);
     const { identity, number } = reserved;
-    const definition = { ...wanted, holder: request.holder ?? holder, identity, number };
+    const definition = { ...spec, holder: request.holder ?? holder, identity, number };
     const stop = new AbortController();
     const onStop = (): void => stop.abort();
     for (const signal of [closed, request.signal]) signal?.addEventListener('abort', onStop);
@@ -93,34 +93,42 @@ export class Checkouts {
     try {
       const failed = await this.#options.prepare(this.#options.deadlineMs, stop.signal);
       if (failed) return failed;
-      return await this.#ask({ request, definition, id: newLeaseId(), product, feature, seats, signal: stop.signal });
+      return await this.#checkout({
+        request,
+        definition,
+        id: newLeaseId(),
+        product,
+        feature,
+        seats,
+        signal: stop.signal,
+      });
     } finally {
       reserved.free();
       for (const signal of [closed, request.signal]) signal?.removeEventListener('abort', onStop);
     }
   }
 
-  /** The server tells what has become of a checkout that stands in line. */
-  queueUpdated(news: QueueUpdate): void {
-    this.#queued.get(news.leaseId)?.(news);
+  /** The server pushed a new state of a queued checkout. */
+  queueUpdated(update: QueueUpdate): void {
+    this.#queued.get(update.leaseId)?.(update);
   }
 
-  /** The session is gone over which news would have come: everybody asks by himself. */
+  /** The session that pushes updates was lost: every queued checkout polls now. */
   sessionLost(): void {
     for (const [leaseId, wake] of this.#queued) wake({ leaseId, answer: NO_UPDATE });
   }
 
-  async #ask(checkout: Checkout): Promise<CheckoutOutcome> {
+  async #checkout(checkout: Checkout): Promise<CheckoutOutcome> {
     const { clock, pendingReleases } = this.#options;
     const { queueMs = 0 } = checkout.request;
     const lineEndsAtMs = clock.nowMs() + queueMs;
     let entry: QueueEntry | undefined;
     for (;;) {
-      const { settled, end } = pendingReleases.watch();
+      const { settled, end } = pendingReleases.collectSettled();
       try {
         const asking = { ...checkout, settled };
         const outcome = await this.#request(asking, entry);
-        if (outcome.kind !== 'queued') return await this.#outcome(asking, outcome, entry !== undefined);
+        if (outcome.kind !== 'queued') return await this.#conclude(asking, outcome, entry !== undefined);
         const next = await this.#waitInQueue(asking, outcome.entry, { before: entry, endsAtMs: lineEndsAtMs });
         if (next.kind === 'over') return next.outcome;
         entry = next.entry;
@@ -153,12 +161,12 @@ export class Checkouts {
     );
   }
 
-  /** Waits for news, or for the time to ask again. */
+  /** Waits for an update or for the next poll. */
   async #waitInQueue(
     checkout: PendingCheckout,
     first: QueueEntry,
     { before, endsAtMs }: { before: QueueEntry | undefined; endsAtMs: number },
-  ): Promise<{ kind: 'ask'; entry: QueueEntry } | { kind: 'over'; outcome: CheckoutOutcome }> {
+  ): Promise<{ kind: 'request'; entry: QueueEntry } | { kind: 'over'; outcome: CheckoutOutcome }> {
     const { clock } = this.#options;
     let entry = first;
     this.#reportPosition(checkout, entry, before);
@@ -166,12 +174,15 @@ export class Checkouts {
       const leftMs = endsAtMs - clock.nowMs();
       if (leftMs <= 0 || checkout.signal.aborted) {
         await this.#undo(checkout);
-        const because = checkout.signal.aborted ? 'it was stopped' : 'its turn did not come in time';
+        const because = checkout.signal.aborted ? 'stopped' : 'no seat became free in time';
         return { kind: 'over', outcome: { kind: 'unavailable', because } };
       }
-      const news = await this.#news(checkout, Math.min(leftMs, Math.max(entry.retryInMs, 100), QUEUE_POLL_MS_MAX));
-      if (!news || news.answer === NO_UPDATE) return { kind: 'ask', entry };
-      const verdict = responseVerdict(news.answer, clock.wallMs());
+      const update = await this.#nextUpdate(
+        checkout,
+        Math.min(leftMs, Math.max(entry.retryInMs, 100), QUEUE_POLL_MS_MAX),
+      );
+      if (!update || update.answer === NO_UPDATE) return { kind: 'request', entry };
+      const verdict = responseVerdict(update.answer, clock.wallMs());
       switch (verdict.kind) {
         case 'queued':
           this.#reportPosition(checkout, verdict.entry, entry);
@@ -180,22 +191,22 @@ export class Checkouts {
         case 'not_granting':
         case 'busy':
         case 'unavailable':
-          return { kind: 'ask', entry };
+          return { kind: 'request', entry };
         default:
-          return { kind: 'over', outcome: await this.#outcome(checkout, verdict, true) };
+          return { kind: 'over', outcome: await this.#conclude(checkout, verdict, true) };
       }
     }
   }
 
-  #news(checkout: Checkout, waitMs: number): Promise<QueueUpdate | undefined> {
+  #nextUpdate(checkout: Checkout, waitMs: number): Promise<QueueUpdate | undefined> {
     const { clock } = this.#options;
     const { id, signal } = checkout;
     return new Promise((resolve) => {
       const woken = new AbortController();
-      const wake = (news: QueueUpdate | undefined): void => {
+      const wake = (update: QueueUpdate | undefined): void => {
         this.#queued.delete(id);
         signal.removeEventListener('abort', onStop);
-        resolve(news);
+        resolve(update);
         woken.abort();
       };
       const onStop = (): void => wake(undefined);
@@ -211,7 +222,7 @@ export class Checkouts {
     this.#options.onLeaseEvent(checkout, { kind: 'queued', position });
   }
 
-  async #outcome(
+  async #conclude(
     checkout: PendingCheckout,
     outcome: Exclude<RequestOutcome, { kind: 'queued' }>,
     queued: boolean,
@@ -220,7 +231,7 @@ export class Checkouts {
     if (outcome.kind === 'done') return this.#granted(checkout, outcome.grant);
     if (outcome.kind === 'given_up') {
       if (outcome.mayHaveSucceeded || queued) await this.#undo(checkout);
-      return { kind: 'unavailable', because: outcome.because };
+      return { kind: 'unavailable', because: outcome.reason };
     }
     if (outcome.kind === 'no_seat_available') {
       onLeaseEvent(checkout, { kind: 'denied', code: outcome.kind, detail: 'No seat is available.' });
@@ -234,7 +245,7 @@ export class Checkouts {
   async #granted(checkout: PendingCheckout, grant: Grant | undefined): Promise<CheckoutOutcome> {
     const { keys, registry, pendingReleases, onLeaseEvent } = this.#options;
     const { product, feature, seats } = checkout;
-    if (!grant) return { kind: 'refused', code: 'not_a_lease', detail: 'The answer is not a lease.' };
+    if (!grant) return { kind: 'refused', code: 'not_a_lease', detail: 'The response is not a lease.' };
     const leaseId = grant.leaseId ?? checkout.id;
     if (pendingReleases.find(leaseId) || checkout.settled.has(leaseId))
       return this.#retryAfterRelease(checkout, leaseId);
@@ -247,7 +258,7 @@ export class Checkouts {
     }
     if (checkout.signal.aborted) {
       await this.#undo({ ...checkout, id: leaseId });
-      return { kind: 'unavailable', because: 'it was stopped' };
+      return { kind: 'unavailable', because: 'stopped' };
     }
     const lease = registry.keep(leaseId, checkout.definition, grant);
     const { epoch, servedBy } = lease;
@@ -255,7 +266,7 @@ export class Checkouts {
     return { kind: 'granted', lease };
   }
 
-  /** The server gave a lease of this installation that is on its way back, or was: when it is there, others are asked for. */
+  /** The server returned a lease that this client is releasing. Waits for that release, then requests again. */
   async #retryAfterRelease(checkout: Checkout, leaseId: string): Promise<CheckoutOutcome> {
     const { clock, deadlineMs, pendingReleases } = this.#options;
     const leaving = pendingReleases.find(leaseId);
@@ -265,14 +276,13 @@ export class Checkouts {
       await Promise.race([leaving, pause(clock, deadlineMs, { signal, background: false })]);
       enough.abort();
     }
-    if (pendingReleases.find(leaseId) === undefined && !checkout.signal.aborted) return this.#ask(checkout);
-    const because = checkout.signal.aborted ? 'it was stopped' : 'seats of before are still being given back';
+    if (pendingReleases.find(leaseId) === undefined && !checkout.signal.aborted) return this.#checkout(checkout);
+    const because = checkout.signal.aborted ? 'stopped' : 'earlier seats are still being released';
     return { kind: 'unavailable', because };
   }
 
   /**
-   * A checkout without an answer may have been carried out: its seats are given back, in the background while the client
-   * lives, and before its end when it is being closed.
+   * Releases the seats of a checkout that a server may have executed: in the background, or before the end of `close`.
    */
   async #undo(checkout: LeaseSubject): Promise<void> {
     const { requester, pendingReleases, closed, killed, releaseDeadlineMs } = this.#options;

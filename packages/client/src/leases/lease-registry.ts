@@ -8,7 +8,7 @@ import { type LeaseDefinition, ManagedLease, type ManagedLeaseOptions } from './
 
 export interface LeaseRegistryOptions
   extends Omit<ManagedLeaseOptions, 'definition' | 'facts' | 'machine' | 'onChange' | 'onLeaseEvent'> {
-  /** The stable name of the installation, if it has one. */
+  /** Stable name of the installation, if it has one. */
   readonly installation: string | undefined;
   readonly serverClock: ServerClock;
   readonly keys: Pick<KeyRing, 'verifyStored'>;
@@ -17,14 +17,14 @@ export interface LeaseRegistryOptions
   readonly onChange: () => void;
 }
 
-/** A name for a lease that is being asked for, so that no two bear the same. */
+/** Identity of a pending checkout. No two leases of the same seats share one. */
 export interface ReservedIdentity {
   readonly identity: string | undefined;
   readonly number: number;
   free(): void;
 }
 
-/** All leases that are kept. */
+/** All leases that the client renews. */
 export class LeaseRegistry {
   readonly #options: LeaseRegistryOptions;
   readonly #leases = new Set<ManagedLease>();
@@ -50,16 +50,16 @@ export class LeaseRegistry {
     return this.leases.map((lease) => lease.toStored());
   }
 
-  /** Takes over what an earlier life of the installation held, as far as its tokens prove it. */
-  async restore(kept: readonly StoredLease[]): Promise<void> {
-    for (const lease of kept) await this.#restoreOne(lease);
+  /** Restores the leases of the state file whose tokens are proven. */
+  async restore(stored: readonly StoredLease[]): Promise<void> {
+    for (const lease of stored) await this.#restoreOne(lease);
   }
 
-  /** A lease of an earlier life that is as good as the one asked for. */
-  claim(wanted: SeatSpec, identity: string | undefined): ManagedLease | undefined {
+  /** Returns a restored lease of the same seats that no checkout has claimed. */
+  claim(spec: SeatSpec, identity: string | undefined): ManagedLease | undefined {
     const lease = this.unclaimed.find(
       ({ definition, state }) =>
-        sameSeats(definition, wanted) &&
+        sameSeats(definition, spec) &&
         (identity === undefined || identity === definition.identity) &&
         (state === 'held' || state === 'grace' || state === 'fail_safe'),
     );
@@ -67,13 +67,13 @@ export class LeaseRegistry {
     return lease;
   }
 
-  reserve(wanted: SeatSpec, identity: string | undefined): ReservedIdentity {
+  reserve(spec: SeatSpec, identity: string | undefined): ReservedIdentity {
     const { installation } = this.#options;
     if (identity !== undefined || installation === undefined) return { identity, number: 0, free: () => undefined };
     const others = [...this.#reserved, ...this.leases.map(({ definition }) => definition)];
-    const taken = new Set(others.filter((other) => sameSeats(other, wanted)).map(({ number }) => number));
+    const taken = new Set(others.filter((other) => sameSeats(other, spec)).map(({ number }) => number));
     const named = leaseIdentity(installation, taken);
-    const reserved = { ...wanted, number: named.number };
+    const reserved = { ...spec, number: named.number };
     this.#reserved.add(reserved);
     return { ...named, free: () => this.#reserved.delete(reserved) };
   }
@@ -90,15 +90,12 @@ export class LeaseRegistry {
     });
   }
 
-  async #restoreOne(kept: StoredLease): Promise<void> {
+  async #restoreOne(stored: StoredLease): Promise<void> {
     const { keys, serverClock, clock, random, onDropped, installation } = this.#options;
-    const { leaseId, licenseId, token, borrowed, epoch, servedBy, ...definition } = kept;
+    const { leaseId, licenseId, token, borrowed, epoch, servedBy, ...definition } = stored;
     const verdict = await keys.verifyStored(token, { ...definition, leaseId });
     if (verdict.kind !== 'proven') {
-      onDropped(
-        leaseId,
-        verdict.kind === 'refused' ? verdict.detail : 'its token is signed by a key that is not known',
-      );
+      onDropped(leaseId, verdict.kind === 'refused' ? verdict.detail : 'the token is signed by an unknown key');
       return;
     }
     const { issuedAtMs, expiresAtMs, policy } = verdict.proof;
@@ -116,7 +113,10 @@ export class LeaseRegistry {
     lease.unclaimed = true;
     const { state } = lease;
     if (state === 'grace' || state === 'fail_safe' || state === 'suspended') {
-      this.#options.onLeaseEvent(lease, { kind: state, because: 'it was so when the installation was started again' });
+      this.#options.onLeaseEvent(lease, {
+        kind: state,
+        because: 'the lease was in this state when the client started',
+      });
     }
   }
 

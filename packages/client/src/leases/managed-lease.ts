@@ -16,15 +16,15 @@ import type { StoredLease } from '../state/schema';
 import type { Cancel, ClientClock } from '../time/clock';
 import type { Call } from '../transport/call';
 
-/** What a lease is of, for as long as it is kept. */
+/** Constant properties of a lease. */
 export interface LeaseDefinition extends SeatSpec {
   readonly holder: string;
-  /** The name under which the installation gets it back, and its number among the leases of the same seats. */
+  /** Identity by which a server finds the lease, and its number among the leases of the same seats. */
   readonly identity: string | undefined;
   readonly number: number;
 }
 
-/** What is known of the lease itself; replaced with every grant. */
+/** Properties of the last grant. */
 export interface LeaseFacts {
   readonly id: string;
   readonly licenseId: string | undefined;
@@ -42,28 +42,28 @@ export interface ManagedLeaseOptions {
   readonly random: () => number;
   readonly newLeaseId: () => string;
   readonly onLeaseEvent: (lease: ManagedLease, event: LeaseEventBody) => void;
-  /** It has something to ask. */
+  /** A request of the lease is due. */
   readonly onCallDue: (lease: ManagedLease) => void;
-  /** What would have to be kept has changed, or it is over. */
+  /** The stored properties have changed, or the lease is finished. */
   readonly onChange: (lease: ManagedLease) => void;
   readonly release: (lease: ManagedLease) => Promise<RequestOutcome>;
 }
 
-/** What a question about the lease led to, with the token of a grant already verified. */
+/** Result of a request of the lease, with the token already verified. */
 export type CallResult =
   | { readonly kind: 'granted'; readonly grant: Grant }
   | { readonly kind: 'unproven'; readonly detail: string; readonly retryInMs: number }
   | Exclude<LeaseInput, { kind: 'granted' | 'time' | 'released' | 'disconnected' }>;
 
-/** Carries one lease through its machine: gives it the time, tells the host, and says when something is to be asked. */
+/** Runs the state machine of one lease: timer, events for the application, and due requests. */
 export class ManagedLease implements Lease {
   readonly definition: LeaseDefinition;
-  /** Nobody has asked for it since the installation was started again. */
+  /** Restored, and not yet claimed by a checkout. */
   unclaimed = false;
   readonly #options: ManagedLeaseOptions;
   #facts: LeaseFacts;
   #machine: LeaseMachineState;
-  /** Under which the seats are asked for anew; kept until that is decided, so that they are never taken twice. */
+  /** Lease id of the new checkout. It stays the same until the checkout is decided, so seats are never taken twice. */
   #reacquireId: string | undefined;
   #asking: 'heartbeat' | 'checkout' | undefined;
   #timer: Cancel = () => undefined;
@@ -129,7 +129,7 @@ export class ManagedLease implements Lease {
     return isFinished(this.#machine);
   }
 
-  /** What is to be asked now; undefined when that has been settled meanwhile. */
+  /** The request to send now; undefined when none is needed any more. */
   get nextCall(): Call | undefined {
     if (this.isFinished || !this.#asking) return undefined;
     if (this.#asking === 'heartbeat')
@@ -147,12 +147,12 @@ export class ManagedLease implements Lease {
     return this.#call('checkout', 'PUT', '', this.#reacquireId, body);
   }
 
-  /** Each call shows the newest token: to a server that never heard of the lease it is the proof of it (S3). */
+  /** Every request carries the newest token, which proves the lease to a server that does not know it (S3). */
   get releaseCall(): Call {
     return this.#call('release', 'DELETE', '', this.id, { token: this.token });
   }
 
-  /** For as long as it is asked for anew, a heartbeat of the whole session says nothing about it. */
+  /** False while the seats are checked out again: a heartbeat of the session does not cover that. */
   get renewsByHeartbeat(): boolean {
     return !this.isFinished && this.#machine.asks === 'heartbeat' && !this.borrowed;
   }
@@ -172,13 +172,13 @@ export class ManagedLease implements Lease {
     this.#asking = undefined;
     switch (result.kind) {
       case 'granted':
-        this.#take(result.grant);
+        this.#applyGrant(result.grant);
         this.#advance(result);
         break;
       case 'unproven': {
         const { detail, retryInMs } = result;
         this.#options.onLeaseEvent(this, { kind: 'unproven', detail });
-        this.#advance({ kind: 'unanswered', because: 'unproven', retryInMs });
+        this.#advance({ kind: 'unanswered', reason: 'unproven', retryInMs });
         break;
       }
       default:
@@ -186,33 +186,33 @@ export class ManagedLease implements Lease {
     }
   }
 
-  /** The connection that it was held over is gone. */
+  /** The session of the lease was lost. */
   disconnected(when: { readonly notBeforeMs: number; readonly withinMs: number }): void {
     this.#advance({ kind: 'disconnected', ...when });
   }
 
   release(): Promise<ReleaseOutcome> {
-    this.#release ??= this.#undo();
+    this.#release ??= this.#releaseNow();
     return this.#release;
   }
 
-  /** Stops without a word to any server, as a host that dies does. */
+  /** Stops without a request, like a crashed process. */
   abandon(): void {
     this.#timer();
   }
 
-  async #undo(): Promise<ReleaseOutcome> {
+  async #releaseNow(): Promise<ReleaseOutcome> {
     if (this.state === 'lost') return { kind: 'already-gone' };
-    const told = step(this.#machine, { kind: 'released' }, this.#moment());
-    this.#machine = told.lease;
+    const released = step(this.#machine, { kind: 'released' }, this.#moment());
+    this.#machine = released.lease;
     this.#timer();
     this.#options.onChange(this);
     const outcome = await this.#options.release(this);
-    for (const event of told.told) this.#options.onLeaseEvent(this, event);
+    for (const event of released.events) this.#options.onLeaseEvent(this, event);
     return releaseOutcome(outcome);
   }
 
-  #take(grant: Grant): void {
+  #applyGrant(grant: Grant): void {
     const { token, epoch, servedBy, overdraft } = grant;
     const id = grant.leaseId ?? this.#reacquireId ?? this.id;
     this.#facts = { id, licenseId: grant.licenseId ?? this.licenseId, token, epoch, servedBy, overdraft };
@@ -221,12 +221,12 @@ export class ManagedLease implements Lease {
 
   #advance(input: LeaseInput): void {
     const before = this.#machine;
-    const { lease, told, ask } = step(before, input, this.#moment());
+    const { lease, events, ask } = step(before, input, this.#moment());
     this.#machine = lease;
     if (ask) this.#asking = ask;
     this.#wake();
     if (input.kind === 'granted' || (isFinished(lease) && !isFinished(before))) this.#options.onChange(this);
-    for (const event of told) this.#options.onLeaseEvent(this, event);
+    for (const event of events) this.#options.onLeaseEvent(this, event);
     if (ask && !this.isFinished) this.#options.onCallDue(this);
   }
 
@@ -266,11 +266,11 @@ function releaseOutcome(outcome: RequestOutcome): ReleaseOutcome {
     case 'no_seat_available':
       return { kind: 'not-told', because: outcome.kind };
     case 'given_up':
-      return { kind: 'not-told', because: outcome.because };
+      return { kind: 'not-told', because: outcome.reason };
   }
 }
 
-/** How a verified token reads to a lease. */
+/** Combines the outcome of a request with the verification of its token. */
 export function callResultOf(
   outcome: RequestOutcome,
   proof: LeaseTokenVerdict | undefined,
@@ -278,7 +278,7 @@ export function callResultOf(
 ): CallResult {
   switch (outcome.kind) {
     case 'done': {
-      if (!outcome.grant) return { kind: 'unanswered', because: 'an empty answer', retryInMs };
+      if (!outcome.grant) return { kind: 'unanswered', reason: 'empty response', retryInMs };
       if (proof?.kind === 'refused') return { kind: 'unproven', detail: proof.detail, retryInMs };
       return { kind: 'granted', grant: outcome.grant };
     }
@@ -289,8 +289,8 @@ export function callResultOf(
     case 'refused':
       return { kind: 'refused', code: outcome.code, detail: outcome.detail, retryInMs };
     case 'queued':
-      return { kind: 'unanswered', because: outcome.kind, retryInMs };
+      return { kind: 'unanswered', reason: outcome.kind, retryInMs };
     case 'given_up':
-      return { kind: 'unanswered', because: outcome.because, retryInMs };
+      return { kind: 'unanswered', reason: outcome.reason, retryInMs };
   }
 }

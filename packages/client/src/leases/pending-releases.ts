@@ -3,48 +3,48 @@ import { type ClientClock, pause } from '../time/clock';
 
 export interface PendingReleasesOptions {
   readonly clock: ClientClock;
-  /** How long a request that got no answer may still be carried out. */
+  /** A request without a response may still be executed during this time. */
   readonly settleMs: number;
-  /** Aborted when the client ends as one that dies. */
+  /** Aborted when the client is closed like a crashed process. */
   readonly killed: AbortSignal;
 }
 
 /**
- * Leases that are being given back. Until that is settled a server may still hand one of them to the same installation, which
- * it knows by its name; whoever took it then would hold seats that the release, when it arrives, frees for somebody else.
+ * Releases in flight. Until a release is settled, a server may return its lease to the same installation, which it knows by
+ * its identity. The client must not accept that lease: the release would free its seats for others.
  */
 export class PendingReleases {
   readonly #options: PendingReleasesOptions;
-  readonly #find = new Map<string, Promise<void>>();
-  readonly #watches = new Set<Set<string>>();
+  readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #collections = new Set<Set<string>>();
 
   constructor(options: PendingReleasesOptions) {
     this.#options = options;
   }
 
-  /** Resolves as the delivery does. */
+  /** Tracks a release and returns its outcome. */
   track(leaseId: string, outcome: Promise<RequestOutcome>): Promise<RequestOutcome> {
     const settled = this.#settled(outcome).then(() => {
-      if (this.#find.get(leaseId) === settled) this.#find.delete(leaseId);
-      for (const watch of this.#watches) watch.add(leaseId);
+      if (this.#inFlight.get(leaseId) === settled) this.#inFlight.delete(leaseId);
+      for (const collection of this.#collections) collection.add(leaseId);
     });
-    this.#find.set(leaseId, settled);
+    this.#inFlight.set(leaseId, settled);
     return outcome;
   }
 
-  /** Resolves when it is certain what has become of the lease; undefined when nobody is giving it back. */
+  /** Resolves when the release of the lease is settled; undefined when there is none. */
   find(leaseId: string): Promise<void> | undefined {
-    return this.#find.get(leaseId);
+    return this.#inFlight.get(leaseId);
   }
 
   /**
-   * Collects the leases whose giving back is settled from now on, until it ends. A server that is asked meanwhile may have
-   * named one of them before it took it back, and its answer may come after that of the release.
+   * Collects the leases whose release is settled from now on, until `end`. A response to a concurrent checkout may name such
+   * a lease, and may arrive after the response to the release.
    */
-  watch(): { readonly settled: ReadonlySet<string>; readonly end: () => void } {
+  collectSettled(): { readonly settled: ReadonlySet<string>; readonly end: () => void } {
     const settled = new Set<string>();
-    this.#watches.add(settled);
-    return { settled, end: () => void this.#watches.delete(settled) };
+    this.#collections.add(settled);
+    return { settled, end: () => void this.#collections.delete(settled) };
   }
 
   async #settled(outcome: Promise<RequestOutcome>): Promise<void> {

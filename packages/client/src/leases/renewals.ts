@@ -17,27 +17,27 @@ export interface RenewalsOptions {
   readonly random: () => number;
   readonly backoff: BackoffPolicy;
   readonly requestTimeoutMs: number;
-  /** All leases that are kept now. */
+  /** All leases that the client renews. */
   readonly leases: () => Iterable<ManagedLease>;
   readonly signal: AbortSignal;
   readonly onDistrusted: (lease: ManagedLease, address: string) => void;
-  /** A server answered, or nobody did. */
+  /** A round ended, with or without a response. */
   readonly onRound: (answered: boolean) => void;
 }
 
 interface Unanswered {
   readonly lease: ManagedLease;
-  readonly because: string;
+  readonly reason: string;
 }
 
-/** What becomes due within this time is asked together. */
+/** Leases that become due within this time are renewed together. */
 const BATCH_WINDOW_MS = 5;
-/** How many questions of their own are under way at a time. */
+/** Concurrent requests of one round. */
 const CONCURRENCY_MAX = 16;
-/** When the server never said how often. */
+/** Used until a server sends an interval. */
 const HEARTBEAT_MS_DEFAULT = 30_000;
 
-/** Asks for the renewal of what is due, in rounds. Nothing here rejects. */
+/** Renews due leases, in rounds. Never rejects. */
 export class Renewals {
   readonly #options: RenewalsOptions;
   #due = new Set<ManagedLease>();
@@ -76,13 +76,13 @@ export class Renewals {
     const end = afterRound(this.#rounds, { answered, random: random() }, backoff);
     this.#rounds = end.rounds;
     if (answered) unanswered.push(...(await this.#sendEach(others)));
-    else unanswered.push(...others.map((lease) => ({ lease, because: unanswered[0]?.because ?? 'nobody answered' })));
-    for (const { lease, because } of unanswered) {
-      lease.applyResult({ kind: 'unanswered', because, retryInMs: end.retryInMs * (1 + random()) });
+    else unanswered.push(...others.map((lease) => ({ lease, reason: unanswered[0]?.reason ?? 'no response' })));
+    for (const { lease, reason } of unanswered) {
+      lease.applyResult({ kind: 'unanswered', reason, retryInMs: end.retryInMs * (1 + random()) });
     }
   }
 
-  /** One message renews all that the session holds. @returns who has to ask alone. */
+  /** Renews all leases of the session with one message. @returns the leases that need a request of their own */
   async #renewOverSession(due: readonly ManagedLease[]): Promise<readonly ManagedLease[]> {
     const { selector, clock, requestTimeoutMs, signal, leases } = this.#options;
     const isHeld = (lease: ManagedLease): boolean => lease.renewsByHeartbeat && selector.holds(lease.id);
@@ -119,18 +119,18 @@ export class Renewals {
     return due.filter((lease) => !settled.has(lease) && lease.nextCall !== undefined);
   }
 
-  /** Asks no more once nobody answers. @returns who got no answer. */
+  /** Stops sending after the first request without a response. @returns the leases without a response */
   async #sendEach(leases: readonly ManagedLease[]): Promise<Unanswered[]> {
     const unanswered: Unanswered[] = [];
     const waiting = [...leases];
-    const askOn = async (): Promise<void> => {
+    const sendNext = async (): Promise<void> => {
       for (let lease = waiting.shift(); lease; lease = waiting.shift()) {
-        const known = unanswered[0]?.because;
-        const because = known ?? (await this.#sendOne(lease));
-        if (because !== undefined) unanswered.push({ lease, because });
+        const known = unanswered[0]?.reason;
+        const reason = known ?? (await this.#sendOne(lease));
+        if (reason !== undefined) unanswered.push({ lease, reason });
       }
     };
-    await Promise.all(Array.from({ length: Math.min(CONCURRENCY_MAX, waiting.length) }, askOn));
+    await Promise.all(Array.from({ length: Math.min(CONCURRENCY_MAX, waiting.length) }, sendNext));
     return unanswered;
   }
 
@@ -144,7 +144,7 @@ export class Renewals {
       background: true,
       onDistrusted: (address) => onDistrusted(lease, address),
     });
-    if (outcome.kind === 'given_up') return outcome.because;
+    if (outcome.kind === 'given_up') return outcome.reason;
     await this.#applyOutcome(lease, outcome, call.leaseId ?? lease.id);
     return undefined;
   }
@@ -162,7 +162,7 @@ export class Renewals {
   }
 }
 
-/** Undefined when the answer decides nothing: then the lease asks for itself. */
+/** Undefined when the response decides nothing: then the lease sends a request of its own. */
 function decidedOutcome(answer: TransportResult | undefined, clock: ClientClock): RequestOutcome | undefined {
   if (!answer) return undefined;
   const verdict = responseVerdict(answer, clock.wallMs());

@@ -7,16 +7,16 @@ import type { AddressBook } from '../transport/addresses';
 import type { Call, TransportResult } from '../transport/call';
 import type { HttpTransport } from '../transport/http-transport';
 
-/** How an installation registers itself as a Control Room. */
+/** Registration of an installation as a Control Room. */
 export interface ControlRoomDefinition {
-  /** The Control Room's GUID. @default drawn once and stored in the state file */
+  /** GUID of the Control Room. @default generated and stored in the state file */
   readonly guid?: string;
-  /** For people, for example `Control Room Kyoto`. */
+  /** Display name, for example `Control Room Kyoto`. */
   readonly name: string;
-  /** A secret of the customer; it is not stored. */
+  /** Secret of the customer. The client does not store it. */
   readonly licenseKey: string;
   readonly group?: string;
-  /** At least 128 bits drawn at random, of an installation that keeps its secrets elsewhere. @default drawn once and stored */
+  /** Token with at least 128 random bits, for installations that store secrets elsewhere. @default generated and stored */
   readonly token?: string;
 }
 
@@ -32,22 +32,22 @@ export interface RegistrationOptions {
   readonly random: () => number;
   readonly signal: AbortSignal;
   readonly onNotice: (notice: ClientNotice) => void;
-  /** Resolves when what the room is now has been stored. */
+  /** Writes the registration to the state file. Resolves when it is written. */
   readonly save: () => Promise<void>;
 }
 
 export type RegistrationOutcome =
   | { readonly kind: 'registered' }
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
-  | { readonly kind: 'unavailable'; readonly because: string };
+  | { readonly kind: 'unavailable'; readonly reason: string };
 
 const TOKEN_BYTES = 32;
 const INVALIDATE_EVERY_MS_MIN = 60_000;
 const HEARTBEAT_EVERY_MS_DEFAULT = 3_600_000;
 
 /**
- * The installation as a Control Room of a license. It draws its own token, keeps it, and sends only its SHA-256, so
- * nobody who reads the database or the wire can act for it. The same registration again is the same registration.
+ * Registers the installation as a Control Room of a license, and sends its heartbeats. The client creates the token and
+ * sends only its SHA-256, so neither the database nor the network reveals it. Registration is idempotent.
  */
 export class Registration {
   readonly #options: RegistrationOptions;
@@ -76,7 +76,7 @@ export class Registration {
     return this.#room.token;
   }
 
-  /** Registers unless that was done, trying for so long. Calls at the same time share one registration. Never rejects. */
+  /** Registers unless already registered, with retries until the deadline. Concurrent calls share one registration. Never rejects. */
   ready(deadlineMs: number, signal: AbortSignal): Promise<RegistrationOutcome> {
     if (this.#registered) return Promise.resolve({ kind: 'registered' });
     this.#registering ??= this.#register(deadlineMs, signal).finally(() => {
@@ -85,7 +85,7 @@ export class Registration {
     return this.#registering;
   }
 
-  /** The service does not know the token: perhaps its database is an older one. Registers again, now and then. */
+  /** The service rejected the token, for example after its database was restored. Registers again, at most once a minute. */
   invalidate(): void {
     const { clock, requestTimeoutMs, signal } = this.#options;
     if (clock.nowMs() - this.#invalidatedAtMs < INVALIDATE_EVERY_MS_MIN) return;
@@ -100,7 +100,7 @@ export class Registration {
 
   async #register(deadlineMs: number, signal: AbortSignal): Promise<RegistrationOutcome> {
     const { clock, random, backoff } = this.#options;
-    // On disk before it is on its way: a registration whose token is forgotten locks the Control Room out.
+    // The token is stored before it is sent: losing the token of a registration locks the Control Room out.
     await this.#options.save();
     const endsAtMs = clock.nowMs() + deadlineMs;
     for (let failures = 1; ; failures += 1) {
@@ -128,18 +128,18 @@ export class Registration {
   }
 
   #outcomeOf(answer: TransportResult): RegistrationOutcome {
-    if (answer.kind === 'no_response') return { kind: 'unavailable', because: answer.because };
+    if (answer.kind === 'no_response') return { kind: 'unavailable', reason: answer.reason };
     const { status, body } = answer;
     const code = typeof body.code === 'string' ? body.code : `http_${status}`;
     if (status === 200 || status === 201) return this.#registeredAs(body);
-    if (status >= 500 || status === 429 || status === 408) return { kind: 'unavailable', because: code };
+    if (status >= 500 || status === 429 || status === 408) return { kind: 'unavailable', reason: code };
     const detail = String(body.detail ?? body.title ?? '');
     this.#options.onNotice({ kind: 'registration_refused', code, detail });
     return { kind: 'refused', code, detail };
   }
 
   #registeredAs({ licenseId, heartbeatAfter }: Readonly<Record<string, unknown>>): RegistrationOutcome {
-    if (typeof licenseId !== 'string') return { kind: 'unavailable', because: 'the answer is no registration' };
+    if (typeof licenseId !== 'string') return { kind: 'unavailable', reason: 'the response is not a registration' };
     this.#room = { ...this.#room, licenseId };
     this.#registered = true;
     void this.#options.save();
@@ -148,7 +148,7 @@ export class Registration {
     return { kind: 'registered' };
   }
 
-  /** Without a word for long a Control Room counts as out of reach, though it may only have had nothing to ask. */
+  /** Without heartbeats the service marks an idle Control Room as unreachable. */
   #scheduleHeartbeat(everyMs: number): void {
     const { clock, random } = this.#options;
     this.#presence();
@@ -181,8 +181,9 @@ export class Registration {
   }
 
   #changeAddress(answer: TransportResult, from: string): void {
-    const told = answer.kind === 'response' && answer.status === 503 ? answer.body.address : undefined;
-    if (typeof told === 'string' && this.#options.addresses.follow(told) !== 'not_trusted') return;
+    const redirectAddress = answer.kind === 'response' && answer.status === 503 ? answer.body.address : undefined;
+    if (typeof redirectAddress === 'string' && this.#options.addresses.follow(redirectAddress) !== 'not_trusted')
+      return;
     if (answer.kind === 'no_response' || answer.status >= 500) this.#options.addresses.leave(from);
   }
 }

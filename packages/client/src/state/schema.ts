@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { LastContact } from '../core/elapsed';
 import { type LeasePublicKey, publicKeysOf } from '../keys/lease-proof';
 
-/** A lease as the installation keeps it. What it is worth says its token alone, which cannot be changed unnoticed. */
+/** A lease in the state file. Leases are trusted by their signed token only, so editing the file has no effect. */
 export interface StoredLease {
   readonly leaseId: string;
   readonly licenseId: string | undefined;
@@ -17,16 +17,16 @@ export interface StoredLease {
   readonly token: string;
 }
 
-/** How the installation is registered as a Control Room. The token is the credential of all its calls. */
+/** Registration of the installation as a Control Room. The token is the credential of all its requests. */
 export interface StoredControlRoom {
   readonly guid: string;
   readonly token: string;
   readonly licenseId: string | undefined;
 }
 
-/** Everything an installation keeps across its restarts. */
+/** Content of the state file. The names are part of the file format. */
 export interface ClientState {
-  /** The stable name of the installation. */
+  /** Stable name of the installation. */
   readonly identity: string;
   readonly room: StoredControlRoom | undefined;
   readonly keys: readonly LeasePublicKey[];
@@ -46,7 +46,7 @@ const checksumOf = (content: unknown): string =>
     .update(JSON.stringify(content) ?? '')
     .digest('hex');
 
-/** One line of JSON for a file. The checksum tells damage, not malice. */
+/** Formats the state file: one line of JSON. The checksum detects damage, not tampering. */
 export function writeState(state: ClientState): string {
   return `${JSON.stringify({ version: VERSION, checksum: checksumOf(state), state })}\n`;
 }
@@ -56,14 +56,14 @@ export function readState(text: string): StateReadResult {
   try {
     document = asRecord(JSON.parse(text));
   } catch {
-    return { kind: 'damaged', detail: 'it is not JSON' };
+    return { kind: 'damaged', detail: 'the file is not JSON' };
   }
   const { version, checksum, state } = document;
-  if (typeof version !== 'number') return { kind: 'damaged', detail: 'it names no version' };
+  if (typeof version !== 'number') return { kind: 'damaged', detail: 'the version is missing' };
   if (version > VERSION) return { kind: 'newer_version', version };
-  if (checksum !== checksumOf(state)) return { kind: 'damaged', detail: 'its checksum does not fit' };
+  if (checksum !== checksumOf(state)) return { kind: 'damaged', detail: 'the checksum does not match' };
   const { identity, room, contact, leases } = asRecord(state);
-  if (typeof identity !== 'string' || identity === '') return { kind: 'damaged', detail: 'it names no identity' };
+  if (typeof identity !== 'string' || identity === '') return { kind: 'damaged', detail: 'the identity is missing' };
   return {
     kind: 'read',
     state: {

@@ -15,9 +15,8 @@ export interface StateFileOptions {
 type StateNotice = Extract<ClientNotice, { kind: 'state' }>;
 
 /**
- * The file in which an installation keeps its leases across restarts: for its owner's eyes alone, replaced as a whole,
- * written by one process. Whatever is wrong with it is told and never thrown: without it the client works on, it only
- * forgets.
+ * File that keeps the leases of an installation across restarts. It is readable by its owner only, replaced atomically and
+ * written by one process. Problems are notices, never exceptions: without the file the client works, but forgets.
  */
 export class StateFile {
   readonly #path: string;
@@ -34,23 +33,23 @@ export class StateFile {
     this.#lock = new StateLock(`${this.#path}.lock`, options.clock);
   }
 
-  /** What was kept; undefined when there is nothing, or nothing that may be used. Call it once, first. */
+  /** Returns the stored state; undefined when there is none or it is not usable. Call it once, first. */
   open(): ClientState | undefined {
     try {
-      const other = this.#lock.take();
+      const other = this.#lock.acquire();
       if (other) {
-        this.#tell('in_use', `process ${other.pid} on ${other.host} uses it; this one keeps nothing`);
+        this.#notify('in_use', `process ${other.pid} on ${other.host} uses the file; this process stores nothing`);
         return undefined;
       }
     } catch (error) {
-      this.#tell('not_writable', messageOf(error));
+      this.#notify('not_writable', messageOf(error));
       return undefined;
     }
     this.#writable = true;
     return this.#read();
   }
 
-  /** Writes soon; what is asked for while a write is under way is written after it, once. */
+  /** Writes soon. Requests during a write are combined into one further write. */
   save(stateOf: () => ClientState): void {
     if (!this.#writable) return;
     this.#next = stateOf;
@@ -59,12 +58,12 @@ export class StateFile {
     });
   }
 
-  /** Resolves when everything that was asked for is written, or has failed and was told. */
+  /** Resolves when all requested writes are done or have failed with a notice. */
   async flushed(): Promise<void> {
     await this.#writing;
   }
 
-  /** Resolves when everything is on disk and another process may use the file. */
+  /** Resolves when all writes are done and another process may use the file. */
   async close(): Promise<void> {
     await this.#writing;
     this.#writable = false;
@@ -77,7 +76,7 @@ export class StateFile {
       text = readFileSync(this.#path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        this.#tell('not_readable', messageOf(error));
+        this.#notify('not_readable', messageOf(error));
         this.#writable = false;
       }
       return undefined;
@@ -87,49 +86,52 @@ export class StateFile {
       case 'read':
         return reading.state;
       case 'newer_version':
-        // A later release will want it back as it is.
+        // A later release of the client needs the file unchanged.
         this.#writable = false;
-        this.#tell('newer_version', `it is of version ${reading.version}; nothing is read or written`);
+        this.#notify(
+          'newer_version',
+          `the file has the newer version ${reading.version}; it is neither read nor written`,
+        );
         return undefined;
       case 'damaged':
-        this.#putAside(reading.detail);
+        this.#setAside(reading.detail);
         return undefined;
     }
   }
 
-  #putAside(detail: string): void {
+  #setAside(detail: string): void {
     const aside = `${this.#path}.damaged`;
     try {
       renameSync(this.#path, aside);
-      this.#tell('damaged', `${detail}; it was put aside as ${aside}, and a new one is begun`);
+      this.#notify('damaged', `${detail}; the file was renamed to ${aside}, and a new one is started`);
     } catch (error) {
       this.#writable = false;
-      this.#tell('damaged', `${detail}, and it could not be put aside: ${messageOf(error)}`);
+      this.#notify('damaged', `${detail}, and the file cannot be renamed: ${messageOf(error)}`);
     }
   }
 
   async #writeAll(): Promise<void> {
-    // What changes in the same turn is written together.
+    // Changes of the same turn of the event loop are written together.
     await undefined;
     for (let next = this.#next; next; next = this.#next) {
       this.#next = undefined;
       try {
         if (!this.#lock.isHeld()) {
           this.#writable = false;
-          this.#tell('in_use', 'another process has taken it over; this one keeps nothing any more');
+          this.#notify('in_use', 'another process took the file over; this process stores nothing from now on');
           return;
         }
         await this.#replace(writeState(next()));
         this.#failed = false;
       } catch (error) {
-        if (!this.#failed) this.#tell('not_writable', messageOf(error));
+        if (!this.#failed) this.#notify('not_writable', messageOf(error));
         this.#failed = true;
       }
     }
   }
 
   async #replace(text: string): Promise<void> {
-    // One name for all: what a process that died left behind is replaced by the next.
+    // The name is fixed, so that the next process replaces the leftover of a crashed one.
     const temporary = `${this.#path}.next`;
     await rm(temporary, { force: true });
     const file = await open(temporary, 'wx', 0o600);
@@ -143,18 +145,18 @@ export class StateFile {
     await syncFolder(dirname(this.#path));
   }
 
-  #tell(problem: StateNotice['problem'], detail: string): void {
+  #notify(problem: StateNotice['problem'], detail: string): void {
     this.#options.onNotice({ kind: 'state', problem, detail: `${this.#path}: ${detail}` });
   }
 }
 
-/** So that the new name survives a power cut. Not every file system knows it. */
+/** Makes the rename durable. Not every file system supports it. */
 async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(path, 'r');
     await folder.sync().finally(() => folder.close());
   } catch {
-    // The content is safe; at worst the former state comes back.
+    // The content is safe. In the worst case the previous state returns.
   }
 }
 

@@ -4,8 +4,8 @@ import { hostname } from 'node:os';
 import type { Cancel, ClientClock } from '../time/clock';
 
 /**
- * Says that one process writes a state file. The lock is a file beside it that names the process and is touched while
- * it lives; it is stale when that process is known to be killed, or when nobody has touched it for long.
+ * Owner of a state file. The lock is a file beside the state file that names the process and is touched regularly. It is
+ * stale when the process is dead, or when it was not touched for a minute.
  */
 interface Owner {
   readonly nonce: string;
@@ -14,7 +14,7 @@ interface Owner {
 }
 
 const TOUCH_EVERY_MS = 10_000;
-/** For a process on another host, or in another container: long enough that no pause looks like a death. */
+/** For a process on another host or in another container: longer than any pause of a living process. */
 const STALE_AFTER_MS = 60_000;
 
 export class StateLock {
@@ -30,10 +30,10 @@ export class StateLock {
   }
 
   /**
-   * @returns undefined when the lock was taken, or who has it.
-   * @throws when the folder cannot be written to.
+   * @returns undefined when the lock was acquired, otherwise its owner
+   * @throws when the folder is not writable
    */
-  take(): { readonly pid: number; readonly host: string } | undefined {
+  acquire(): { readonly pid: number; readonly host: string } | undefined {
     const other = this.#tryAcquire() && this.#tryReplaceStale();
     if (other) return other;
     this.#held = true;
@@ -42,10 +42,9 @@ export class StateLock {
   }
 
   /**
-   * False when another process has taken over, thinking this one killed: then nothing may be written any more. A lock that
-   * somebody has tidied away is put back.
+   * False when another process took the lock over: then this process must not write. A deleted lock file is created again.
    *
-   * @throws when the folder cannot be written to.
+   * @throws when the folder is not writable
    */
   isHeld(): boolean {
     if (this.#held && !existsSync(this.#path)) this.#tryAcquire();
@@ -69,7 +68,7 @@ export class StateLock {
     }
   }
 
-  /** A stale lock is renamed away first: of two who see it at the same time one finds that it is gone. */
+  /** Renames a stale lock first: of two processes that see it at the same time, one fails. */
   #tryReplaceStale(): Owner | undefined {
     const owner = readOwner(this.#path) ?? UNKNOWN_OWNER;
     if (!this.#isStale(owner)) return owner;
@@ -80,7 +79,7 @@ export class StateLock {
       return this.#tryAcquire();
     }
     const moved = readOwner(aside);
-    // Another process was faster, and its fresh lock is what was renamed: it gets it back.
+    // Another process was faster, and the renamed file is its fresh lock: it is moved back.
     const wasFresh = moved !== undefined && moved.nonce !== owner.nonce;
     if (wasFresh) renameSync(aside, this.#path);
     else rmSync(aside, { force: true });
@@ -89,7 +88,7 @@ export class StateLock {
 
   #isStale({ pid, host }: Owner): boolean {
     if (host === this.#owner.host) {
-      // In a container every process has the same number, life after life: the former one is dead.
+      // In containers a restarted process often has the same pid: the earlier process is dead.
       if (pid === this.#owner.pid) return !heldInThisProcess.has(this.#path);
       if (!isAlive(pid)) return true;
     }
@@ -110,7 +109,7 @@ export class StateLock {
           if (!this.isHeld()) return;
           utimesSync(this.#path, nowSeconds, nowSeconds);
         } catch {
-          // A disk in trouble; the next write will tell.
+          // The next write reports the problem.
         }
         this.#scheduleTouch();
       },
@@ -123,10 +122,10 @@ export class StateLock {
   }
 }
 
-/** A lock that is being written, or that is damaged: its age decides. */
+/** Owner of a lock that is being written or is damaged: its age decides. */
 const UNKNOWN_OWNER: Owner = { nonce: '', pid: 0, host: 'unknown' };
 
-/** Two clients of one process are two writers as well. */
+/** Two clients in one process are two writers as well. */
 const heldInThisProcess = new Set<string>();
 
 function readOwner(path: string): Owner | undefined {

@@ -1,16 +1,16 @@
-/** Where the client's time comes from; whoever runs it in virtual time brings a clock of its own. */
+/** Time source of the client. Simulations provide a virtual clock. */
 export interface ClientClock {
-  /** Never goes back. */
+  /** Monotonic time in milliseconds. */
   nowMs(): number;
-  /** Milliseconds since 1970, by this machine; may be wrong, and may be changed at any time. */
+  /** Wall clock in milliseconds since 1970. It may be wrong and may jump. */
   wallMs(): number;
-  /** Calls `run` once, after `ms`. `background`: waiting for it does not keep the host's process alive. */
+  /** Calls `run` once after `ms`. With `background`, the timer does not keep the process alive. */
   after(ms: number, run: () => void, how: { readonly background: boolean }): Cancel;
 }
 
 export type Cancel = () => void;
 
-/** setTimeout's own limit. Whoever wants to wait longer is called earlier and has to look again. */
+/** Limit of setTimeout. Longer timers fire early, and their callers check the time again. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export const PROCESS_CLOCK: ClientClock = {
@@ -23,7 +23,7 @@ export const PROCESS_CLOCK: ClientClock = {
   },
 };
 
-/** Waits; ends early when `signal` is aborted. */
+/** Waits for `ms`, or until `signal` is aborted. */
 export function pause(
   clock: ClientClock,
   ms: number,

@@ -1,11 +1,11 @@
 import { addElapsed, type LastContact, recordContact, serverTimeAtLeastMs } from '../core/elapsed';
 import type { ClientClock } from './clock';
 
-/** When the servers were heard last, and what their clock must say now. */
+/** Estimates the servers' clock from the last response, across restarts. */
 export class ServerClock {
   readonly #clock: ClientClock;
   #last: LastContact | undefined;
-  /** What their clock said at a moment of ours. */
+  /** Server time at a monotonic time of this process. */
   #base: { readonly serverTimeMs: number; readonly atMs: number } | undefined;
 
   constructor(kept: LastContact | undefined, clock: ClientClock) {
@@ -25,13 +25,13 @@ export class ServerClock {
     this.#countedFromMs = atMs;
   }
 
-  /** This machine's own clock when no server was ever heard. */
+  /** Estimated server time; the wall clock when no server has ever responded. */
   nowMs(): number {
     if (!this.#base) return this.#clock.wallMs();
     return this.#base.serverTimeMs + this.#clock.nowMs() - this.#base.atMs;
   }
 
-  /** To be kept: with the time that this process has run since. */
+  /** Returns the last contact for the state file, with the running time of this process since then. */
   toStored(): LastContact | undefined {
     return this.#last && addElapsed(this.#last, Math.max(0, Math.ceil(this.#clock.nowMs() - this.#countedFromMs)));
   }

@@ -1,11 +1,11 @@
 import type { TransportResult } from './call';
 
 export interface AddressBookOptions {
-  /** Where to ask, the preferred first. */
+  /** Configured addresses, the preferred one first. */
   readonly addresses: readonly string[];
-  /** Where a server may send this client besides. */
+  /** Further addresses that a server may redirect to. */
   readonly trusted: readonly string[];
-  /** Asks one address for its status; never rejects. */
+  /** Requests the status of one address. Never rejects. */
   readonly fetchStatus: (address: string) => Promise<TransportResult>;
 }
 
@@ -14,7 +14,7 @@ interface AddressCandidate {
   readonly rank: number;
 }
 
-/** @throws TypeError when it is not an http or https address. */
+/** @throws TypeError for an address that is not http or https */
 function originOf(address: string): string {
   if (URL.canParse(address)) {
     const { protocol, origin } = new URL(address);
@@ -31,11 +31,10 @@ function rankOf(answer: TransportResult): number {
 }
 
 /**
- * Which address to talk to. All are considered together: one that grants before one that does not, the quicker before
- * the slower.
+ * Selects the server address. A granting address is preferred to one that does not grant, and a faster one to a slower one.
  *
- * The bearer token goes to the configured addresses and to those explicitly trusted, to no others: an answer that names
- * another address may come from anybody who managed to answer.
+ * The bearer token is sent only to configured and trusted addresses: a redirect to another address may come from an
+ * attacker.
  */
 export class AddressBook {
   readonly #addresses: readonly string[];
@@ -44,17 +43,17 @@ export class AddressBook {
   #current: string | undefined;
   #choosing: Promise<string> | undefined;
 
-  /** @throws TypeError when there is no address, or one that is not http(s). */
+  /** @throws TypeError when there is no address, or one that is not http(s) */
   constructor({ addresses, trusted, fetchStatus }: AddressBookOptions) {
     this.#addresses = [...new Set(addresses.map(originOf))];
     if (this.#addresses.length === 0) throw new TypeError('a license client needs at least one address');
     this.#allowed = new Set([...this.#addresses, ...trusted.map(originOf)]);
     this.#fetchStatus = fetchStatus;
-    // With one address there is nothing to choose.
+    // A single address needs no selection.
     this.#current = this.#addresses.length === 1 ? this.#addresses[0] : undefined;
   }
 
-  /** The address in use, chosen among all when there is none. Calls at the same time share one choice. */
+  /** Returns the address in use, or selects one. Concurrent calls share one selection. */
   async current(): Promise<string> {
     if (this.#current) return this.#current;
     this.#choosing ??= this.#choose().finally(() => {
@@ -63,26 +62,26 @@ export class AddressBook {
     return this.#choosing;
   }
 
-  /** This address did not serve: the next call chooses anew. */
+  /** Reports that an address failed: the next call selects an address again. */
   leave(address: string): void {
     if (this.#current !== address) return;
     this.#current = this.#addresses.length === 1 ? this.#addresses[0] : undefined;
   }
 
   /**
-   * A server said where to go.
+   * Follows the redirect of a server.
    *
-   * @returns `moved`, `already-there`, or `not-trusted` when that address may not see the token.
+   * @returns `not_trusted` when the address may not receive the token
    */
-  follow(told: string): 'moved' | 'already_there' | 'not_trusted' {
-    const origin = URL.canParse(told) ? new URL(told).origin : undefined;
+  follow(address: string): 'moved' | 'already_there' | 'not_trusted' {
+    const origin = URL.canParse(address) ? new URL(address).origin : undefined;
     if (origin === undefined || !this.#allowed.has(origin)) return 'not_trusted';
     if (this.#current === origin) return 'already_there';
     this.#current = origin;
     return 'moved';
   }
 
-  /** Settles as soon as one address says that it grants, so that a hanging one delays nobody. */
+  /** Resolves as soon as one address reports that it grants, so that a hanging address causes no delay. */
   async #choose(): Promise<string> {
     const asked = this.#addresses.map(async (address): Promise<AddressCandidate> => {
       return { address, rank: rankOf(await this.#fetchStatus(address)) };
@@ -99,7 +98,7 @@ export class AddressBook {
 
   async #bestReachable(asked: readonly Promise<AddressCandidate>[]): Promise<AddressCandidate> {
     const candidates = await Promise.all(asked);
-    // The sort is stable: among equals the configured order decides.
+    // The sort is stable: equal ranks keep the configured order.
     return [...candidates].sort((left, right) => left.rank - right.rank)[0] as AddressCandidate;
   }
 }

@@ -1,39 +1,39 @@
-/** One call of the contract. */
+/** One request of the HTTP or session contract. */
 export interface Call {
   readonly kind: 'checkout' | 'heartbeat' | 'release' | 'status' | 'keys' | 'registration' | 'presence';
   readonly method: 'PUT' | 'POST' | 'DELETE' | 'GET';
   readonly path: string;
   readonly body?: Readonly<Record<string, unknown>> | undefined;
-  /** Who asks for a status, for keys or for a registration shows no bearer token. */
+  /** Requests for status, keys and registration carry no bearer token. */
   readonly anonymous?: boolean;
-  /** What the call is about, told to whoever watches the responses. */
+  /** Subject of the request, copied to `ResponseRecord`. */
   readonly leaseId?: string | undefined;
   readonly product?: string | undefined;
   readonly feature?: string | undefined;
   readonly seats?: number | undefined;
 }
 
-/** Every response, and every failure to get one, as the client saw it. */
+/** A response or a failed request. */
 export interface ResponseRecord {
   readonly kind: Call['kind'];
   readonly method: Call['method'];
-  /** Over a session the address of the session; the call is then known by its kind and its lease. */
+  /** URL of the request, or of the session that carried it. */
   readonly url: string;
   readonly leaseId?: string | undefined;
   readonly product?: string | undefined;
   readonly feature?: string | undefined;
   readonly seats?: number | undefined;
-  /** When the request was sent, by the wall clock, in milliseconds since 1970. */
+  /** Time of sending by the wall clock, in milliseconds since 1970. */
   readonly at: number;
-  /** When it was sent and when the response was complete (or given up), on this machine's monotonic clock. */
+  /** Time of sending, and of the complete response or the failure, on the monotonic clock. */
   readonly sentAtMs: number;
   readonly receivedAtMs: number;
   readonly durationMs: number;
-  /** The HTTP status; undefined when no response came. */
+  /** HTTP status; undefined when the request failed. */
   readonly status?: number | undefined;
-  /** Why no response came. */
+  /** Error of a failed request. */
   readonly error?: string | undefined;
-  /** The parsed body; undefined when there was none or it was not JSON. */
+  /** Parsed JSON body; undefined when it is empty or not JSON. */
   readonly body?: unknown;
 }
 
@@ -42,21 +42,21 @@ export interface CallResponse {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
   readonly retryAfterMs: number | undefined;
-  /** The server's `Date` header in milliseconds since 1970, to the second; undefined when there was none. */
+  /** `Date` header in milliseconds since 1970, with a resolution of one second; undefined when absent. */
   readonly serverDateMs: number | undefined;
   readonly sentAtMs: number;
 }
 
-export type TransportResult = CallResponse | { readonly kind: 'no_response'; readonly because: string };
+export type TransportResult = CallResponse | { readonly kind: 'no_response'; readonly reason: string };
 
 export interface SendTerms {
   readonly timeoutMs: number;
   readonly stop: AbortSignal;
-  /** Waiting for the answer does not keep the host's process alive, as far as the transport can help it. */
+  /** The pending request does not keep the process alive, if the transport supports that. */
   readonly background: boolean;
 }
 
-/** How a call gets to one address. Never rejects. */
+/** Sends a request to one address. Never rejects. */
 export interface Transport {
   send(call: Call, address: string, terms: SendTerms): Promise<TransportResult>;
 }

@@ -29,13 +29,13 @@ function parsed(text: string): unknown {
 const asRecord = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 
-/** Ends a request when its time is over or whoever asked does not want the answer any more. */
+/** Aborts a request at its time-out or when its caller stops it. */
 class RequestLimit {
   readonly #controller = new AbortController();
   readonly #cancel: () => void;
   readonly #stop: AbortSignal;
   readonly #onStop = (): void => this.#abort('stopped');
-  #because: string | undefined;
+  #reason: string | undefined;
 
   constructor({ timeoutMs, stop }: SendTerms, clock: ClientClock) {
     this.#cancel = clock.after(timeoutMs, () => this.#abort('timeout'), { background: true });
@@ -48,24 +48,24 @@ class RequestLimit {
     return this.#controller.signal;
   }
 
-  /** Why it ended the request; undefined when it did not. */
-  get because(): string | undefined {
-    return this.#because;
+  /** Reason of the abort; undefined when the request was not aborted. */
+  get reason(): string | undefined {
+    return this.#reason;
   }
 
-  /** The request is over: nothing of it stays behind at a signal that lives as long as the client. */
+  /** Removes the timer and the listener: the signal lives as long as the client. */
   lift(): void {
     this.#cancel();
     this.#stop.removeEventListener('abort', this.#onStop);
   }
 
-  #abort(because: string): void {
-    this.#because ??= because;
+  #abort(reason: string): void {
+    this.#reason ??= reason;
     this.#controller.abort();
   }
 }
 
-/** Sends calls with the bearer token. It is only ever given addresses that may see the token. */
+/** Sends requests over HTTP with the bearer token. Callers pass only addresses that may receive the token. */
 export class HttpTransport implements Transport {
   readonly #options: HttpTransportOptions;
 
@@ -73,7 +73,7 @@ export class HttpTransport implements Transport {
     this.#options = options;
   }
 
-  /** Sends once, for at most `timeoutMs` until the whole body is there, or until `stop`. Never rejects. */
+  /** Sends once. `timeoutMs` covers the request until the body is complete. Never rejects. */
   async send(call: Call, address: string, terms: SendTerms): Promise<TransportResult> {
     const { kind, method, path, body, anonymous, leaseId, product, feature, seats } = call;
     const { clock, token } = this.#options;
@@ -96,7 +96,7 @@ export class HttpTransport implements Transport {
           ...(body ? { 'content-type': 'application/json' } : {}),
         },
         ...(body ? { body: JSON.stringify(body) } : {}),
-        // A redirect could lead the token anywhere: it is not followed.
+        // An HTTP redirect could send the token to another host.
         redirect: 'manual',
         signal: limit.signal,
       });
@@ -112,9 +112,9 @@ export class HttpTransport implements Transport {
         sentAtMs,
       };
     } catch (error) {
-      const because = limit.because ?? failureOf(error);
-      record({ error: because });
-      return { kind: 'no_response', because };
+      const reason = limit.reason ?? failureOf(error);
+      record({ error: reason });
+      return { kind: 'no_response', reason };
     } finally {
       limit.lift();
     }

@@ -1,4 +1,4 @@
-/** `Retry-After` as milliseconds: delta seconds or an HTTP date; undefined when there is none or it makes no sense. */
+/** Parses `Retry-After` (seconds or an HTTP date) to milliseconds; undefined when absent or invalid. */
 export function retryAfterMs(header: string | null, nowMs: number): number | undefined {
   if (header === null || header.trim() === '') return undefined;
   const seconds = Number(header);

@@ -16,18 +16,18 @@ export interface RetryingRequesterOptions {
 }
 
 export interface RequestTerms {
-  /** How long to go on trying. */
+  /** Total time for all attempts. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
-  /** A background delivery must not keep the host's process alive while it waits. */
+  /** The waiting request does not keep the process alive. */
   readonly background: boolean;
-  /** A server named an address that may not see the token. */
+  /** A server redirected to an address that may not receive the token. */
   readonly onDistrusted?: (address: string) => void;
 }
 
 /**
- * Brings one call to a server that decides it: moves between addresses, waits between tries, and sends the very same
- * call each time (every call of the contract is idempotent).
+ * Repeats a request until a server decides it, with backoff and changes of the address. Every attempt sends the same
+ * request, because every request of the contract is idempotent.
  */
 export class RetryingRequester {
   readonly #options: RetryingRequesterOptions;
@@ -42,7 +42,7 @@ export class RetryingRequester {
     const endsAtMs = clock.nowMs() + terms.deadlineMs;
     let progress: RetryProgress = NOT_STARTED;
     while (!terms.signal.aborted) {
-      const { verdict, addressChanged } = await this.#tryOnce(call, terms, endsAtMs);
+      const { verdict, addressChanged } = await this.#attempt(call, terms, endsAtMs);
       const next = afterAttempt(
         progress,
         { verdict, addressChanged, nowMs: clock.nowMs(), endsAtMs, random: random() },
@@ -52,11 +52,11 @@ export class RetryingRequester {
       progress = next.progress;
       if (next.afterMs > 0) await pause(clock, next.afterMs, terms);
     }
-    return { kind: 'given_up', because: progress.because, mayHaveSucceeded: progress.mayHaveSucceeded };
+    return { kind: 'given_up', reason: progress.reason, mayHaveSucceeded: progress.mayHaveSucceeded };
   }
 
-  /** `movedOn`: another address is worth trying at once. */
-  async #tryOnce(
+  /** `addressChanged`: another address can be tried immediately. */
+  async #attempt(
     call: Call,
     terms: RequestTerms,
     endsAtMs: number,
@@ -68,7 +68,7 @@ export class RetryingRequester {
     const verdict = responseVerdict(answer, clock.wallMs());
     switch (verdict.kind) {
       case 'not_granting':
-        return { verdict, addressChanged: this.#follow({ told: verdict.address, from: address }, terms) };
+        return { verdict, addressChanged: this.#follow({ target: verdict.address, from: address }, terms) };
       case 'unavailable':
         if (terms.signal.aborted) return { verdict, addressChanged: false };
         addresses.leave(address);
@@ -78,12 +78,12 @@ export class RetryingRequester {
     }
   }
 
-  #follow({ told, from }: { told: string | undefined; from: string }, terms: RequestTerms): boolean {
+  #follow({ target, from }: { target: string | undefined; from: string }, terms: RequestTerms): boolean {
     const { addresses } = this.#options;
-    const followed = told === undefined ? 'not-told' : addresses.follow(told);
-    if (told !== undefined && followed === 'not_trusted') terms.onDistrusted?.(told);
-    // Nobody to follow: the next try chooses among all addresses again.
-    if (followed === 'not-told' || followed === 'not_trusted') addresses.leave(from);
+    const followed = target === undefined ? 'no_redirect' : addresses.follow(target);
+    if (target !== undefined && followed === 'not_trusted') terms.onDistrusted?.(target);
+    // Without a usable redirect, the next attempt selects among all addresses again.
+    if (followed === 'no_redirect' || followed === 'not_trusted') addresses.leave(from);
     return followed === 'moved';
   }
 }

@@ -5,24 +5,24 @@ import { type OpenResult, type QueueUpdate, type Redirect, WebSocketSession } fr
 
 export interface TransportSelectorOptions {
   readonly http: HttpTransport;
-  /** False: plain HTTP for everything. */
+  /** False: HTTP for all requests. */
   readonly sessions: boolean;
   readonly token: () => string | undefined;
   readonly clock: ClientClock;
   readonly onResponse: (record: ResponseRecord) => void;
   readonly onQueueUpdate: (news: QueueUpdate) => void;
-  /** A session ended that nobody here had closed: these leases were held over it. */
+  /** The session in use ended without being closed by this client. */
   readonly onDisconnect: (end: { address: string; redirect: Redirect | undefined }) => void;
-  /** An answer came, over this. */
+  /** A server responded over this transport. */
   readonly onConnection: (connection: { address: string; over: 'session' | 'http' }) => void;
 }
 
 const OVER_SESSIONS: ReadonlySet<Call['kind']> = new Set(['checkout', 'heartbeat', 'release']);
-/** How long an address that offered no session is spoken to by HTTP alone. */
+/** After an address offered no session, only HTTP is used for it during this time. */
 const NO_SESSION_FOR_MS = 300_000;
 const OPEN_TIMEOUT_MS_MAX = 3_000;
 const SESSION_IS_FULL = 'session_full';
-/** The connection itself could not be made: HTTP would find the same. */
+/** The connection failed, so HTTP would fail as well. */
 const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -33,8 +33,8 @@ const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Puts calls through: over a session with the address where one is offered, over HTTP otherwise. There is one session at
- * a time, with the address that was asked last.
+ * Sends requests over a WebSocket session where the address offers one, otherwise over HTTP. One session is open at a
+ * time, with the address of the last request.
  */
 export class TransportSelector implements Transport {
   readonly #options: TransportSelectorOptions;
@@ -58,8 +58,8 @@ export class TransportSelector implements Transport {
       case 'answered':
         return this.#recorded(call, address, async () => opening.answer);
       case 'failed':
-        if (UNREACHABLE_CODES.has(opening.because)) {
-          return this.#recorded(call, address, async () => ({ kind: 'no_response', because: opening.because }));
+        if (UNREACHABLE_CODES.has(opening.reason)) {
+          return this.#recorded(call, address, async () => ({ kind: 'no_response', reason: opening.reason }));
         }
         break;
       case 'not_offered':
@@ -71,12 +71,12 @@ export class TransportSelector implements Transport {
     return answer;
   }
 
-  /** Whether a lease is held over the session that is open. */
+  /** True when the open session holds the lease. */
   holds(leaseId: string): boolean {
     return this.#session?.isOpen === true && this.#session.holds(leaseId);
   }
 
-  /** Renews everything that is held over the session. `calls` are told to whoever watches, each with its answer. */
+  /** Renews all leases of the session with one message. Reports each of `calls` with its response to `onResponse`. */
   async renewAll(calls: readonly Call[], terms: SendTerms): Promise<ReadonlyMap<string, TransportResult>> {
     const session = this.#session;
     if (!session?.isOpen) return new Map();
@@ -94,7 +94,7 @@ export class TransportSelector implements Transport {
     return answers;
   }
 
-  /** `graceful: false`: as a process that dies does. */
+  /** `graceful: false` drops the connection like a crashed process. */
   close({ graceful }: { readonly graceful: boolean }): void {
     this.#closed = true;
     this.#drop(graceful, 'the client was closed');
@@ -134,10 +134,10 @@ export class TransportSelector implements Transport {
     this.#opening = undefined;
     if (opening.kind === 'open') {
       opened = opening.session;
-      if (this.#closed) opened.close({ graceful: true, because: 'the client was closed' });
+      if (this.#closed) opened.close({ graceful: true, reason: 'the client was closed' });
       else if (opened.isOpen) this.#take(opened);
     }
-    const fails = opening.kind === 'failed' && !UNREACHABLE_CODES.has(opening.because);
+    const fails = opening.kind === 'failed' && !UNREACHABLE_CODES.has(opening.reason);
     if (opening.kind === 'not_offered' || fails) {
       this.#notOfferedUntilMs.set(address, clock.nowMs() + NO_SESSION_FOR_MS);
     }
@@ -150,11 +150,11 @@ export class TransportSelector implements Transport {
     this.#options.onConnection({ address: session.address, over: 'session' });
   }
 
-  /** What is dropped here is nobody's news. */
-  #drop(graceful: boolean, because: string): void {
+  /** Closes the session without calling `onDisconnect`. */
+  #drop(graceful: boolean, reason: string): void {
     const session = this.#session;
     this.#session = undefined;
-    session?.close({ graceful, because });
+    session?.close({ graceful, reason });
   }
 
   async #recorded(call: Call, address: string, ask: () => Promise<TransportResult>): Promise<TransportResult> {
@@ -169,11 +169,12 @@ export class TransportSelector implements Transport {
     const { at, sentAtMs, answer } = asked;
     const { kind, method, leaseId, product, feature, seats } = call;
     const receivedAtMs = this.#options.clock.nowMs();
-    const said = answer.kind === 'response' ? { status: answer.status, body: answer.body } : { error: answer.because };
+    const details =
+      answer.kind === 'response' ? { status: answer.status, body: answer.body } : { error: answer.reason };
     this.#options.onResponse({
       ...{ kind, method, url: `${address}/v1/session`, leaseId, product, feature, seats },
       ...{ at, sentAtMs, receivedAtMs, durationMs: receivedAtMs - sentAtMs },
-      ...said,
+      ...details,
     });
   }
 }

@@ -2,7 +2,7 @@ import type { OutagePolicy } from '../core/grace-period';
 import type { Grant, QueueEntry, ResponseVerdict } from '../core/verdict';
 import type { CallResponse, TransportResult } from './call';
 
-/** Clocks that differ less than this agree: the `Date` header has no finer resolution. */
+/** Smaller differences of clocks are ignored, because the `Date` header has a resolution of one second. */
 const CLOCK_TOLERANCE_MS = 2_000;
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
@@ -13,24 +13,24 @@ function instantMs(value: unknown): number | undefined {
 }
 
 /**
- * The server's clock when it answered: its own word in the answer, or else our wall clock where the two agree and the
- * `Date` header where they do not (S7).
+ * Server time of the response (S7): `serverTime` of the body if present. Otherwise the wall clock if it agrees with the
+ * `Date` header, and the `Date` header if not.
  */
 function serverNowMs({ body, serverDateMs }: CallResponse, wallMs: number): number {
-  const said = instantMs(body.serverTime);
-  if (said !== undefined) return said;
+  const serverTimeMs = instantMs(body.serverTime);
+  if (serverTimeMs !== undefined) return serverTimeMs;
   if (serverDateMs === undefined) return wallMs;
   return Math.abs(serverDateMs - wallMs) <= CLOCK_TOLERANCE_MS ? wallMs : serverDateMs;
 }
 
-/** A point in time of the server's as a duration from now: a timestamp, or a number of seconds. */
+/** Converts a server timestamp, or a number of seconds, to a duration from now. */
 function durationMs(value: unknown, nowMs: number): number | undefined {
   if (typeof value === 'number') return value * 1_000;
   const atMs = instantMs(value);
   return atMs === undefined ? undefined : Math.max(0, atMs - nowMs);
 }
 
-/** From an answer's body or a token's claims. */
+/** Reads the outage policy of a response body or of token claims. */
 export function policyOf(value: unknown): OutagePolicy | undefined {
   const { graceSeconds, suspendAfterSeconds } = (value ?? {}) as Record<string, unknown>;
   if (typeof graceSeconds !== 'number' || typeof suspendAfterSeconds !== 'number') return undefined;
@@ -70,13 +70,13 @@ function queueEntryOf({ body, retryAfterMs }: CallResponse): QueueEntry | undefi
   };
 }
 
-const unavailable = (because: string, retryAfterMs?: number): ResponseVerdict => ({
+const unavailable = (reason: string, retryAfterMs?: number): ResponseVerdict => ({
   kind: 'unavailable',
-  because,
+  reason,
   retryAfterMs,
 });
 
-/** A 404 counts only as the license server's own word about the lease: a proxy's "no such page" is none. */
+/** Only this code of a 404 comes from the license server: a proxy's 404 says nothing about the lease. */
 const LEASE_IS_UNKNOWN = 'lease_not_found';
 
 const REQUEST_TIMEOUT = 408;
@@ -84,20 +84,24 @@ const MISDIRECTED = 421;
 const TOO_EARLY = 425;
 const TOO_MANY_REQUESTS = 429;
 
-/** @param wallMs the client's wall clock when the answer came. */
+/**
+ * Classifies a response for the retry policy.
+ *
+ * @param wallMs the client's wall clock at the time of the response
+ */
 export function responseVerdict(answer: TransportResult, wallMs: number): ResponseVerdict {
-  if (answer.kind === 'no_response') return unavailable(answer.because);
+  if (answer.kind === 'no_response') return unavailable(answer.reason);
   switch (answer.status) {
     case 204:
       return { kind: 'done', grant: undefined };
     case 200:
     case 201: {
       const grant = grantOf(answer, wallMs);
-      return grant ? { kind: 'done', grant } : unavailable('the answer is not a lease');
+      return grant ? { kind: 'done', grant } : unavailable('the response is not a lease');
     }
     case 202: {
       const entry = queueEntryOf(answer);
-      return entry ? { kind: 'queued', entry } : unavailable('the answer is not a place in line');
+      return entry ? { kind: 'queued', entry } : unavailable('the response is not a queue entry');
     }
     default:
       return problemVerdict(answer);
@@ -118,14 +122,14 @@ function problemVerdict({ status, body, retryAfterMs }: CallResponse): ResponseV
     case 503:
       if (code === 'not_granting') return { kind: 'not_granting', address: text(body.address), retryAfterMs };
       break;
-    // The license is dedicated to other servers than this one: with luck to another of the configured ones.
+    // The license is bound to other servers. Another configured address may serve it.
     case MISDIRECTED:
       return { kind: 'not_granting', address: undefined, retryAfterMs };
     case REQUEST_TIMEOUT:
     case TOO_EARLY:
       return unavailable(code, retryAfterMs);
     case TOO_MANY_REQUESTS:
-      return { kind: 'busy', because: code, retryAfterMs };
+      return { kind: 'busy', reason: code, retryAfterMs };
   }
   if (status >= 500) return unavailable(code, retryAfterMs);
   return { kind: 'refused', status, code, detail: text(body.detail) ?? text(body.title) ?? '' };

@@ -4,21 +4,21 @@ import { WebSocket } from 'ws';
 import type { Cancel, ClientClock } from '../time/clock';
 import type { Call, CallResponse, SendTerms, TransportResult } from './call';
 
-/** A server sends its client elsewhere. */
+/** A server ends the session and may name another address. */
 export interface Redirect {
   readonly address: string | undefined;
-  /** How long it should wait before it comes back. */
+  /** Minimum delay before the next request. */
   readonly retryAfterMs: number;
 }
 
-/** A checkout that stands in line has got on: an answer that nobody asked for. */
+/** The server pushes a new state of a queued checkout. */
 export interface QueueUpdate {
   readonly leaseId: string;
   readonly answer: CallResponse;
 }
 
 export interface SessionClosed {
-  readonly because: string;
+  readonly reason: string;
   readonly redirect: Redirect | undefined;
 }
 
@@ -33,21 +33,21 @@ export interface WebSocketSessionOptions {
 
 export type OpenResult =
   | { readonly kind: 'open'; readonly session: WebSocketSession }
-  /** Refused in the words of the contract: as good as an answer to whatever was to be asked. */
+  /** The server rejected the upgrade with a problem document, which answers the request as well. */
   | { readonly kind: 'answered'; readonly answer: CallResponse }
-  /** Nobody here speaks it, or not now: plain HTTP does. */
+  /** The address offers no session at present: use HTTP. */
   | { readonly kind: 'not_offered' }
-  | { readonly kind: 'failed'; readonly because: string };
+  | { readonly kind: 'failed'; readonly reason: string };
 
 const SUBPROTOCOL = 'evergrant.v1';
-/** The library for WebSockets names nobody, and web application firewalls refuse callers without a name. */
+/** `ws` sends no user agent, and web application firewalls block requests without one. */
 const USER_AGENT = 'evergrant-client';
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 const REJECTION_BYTES_MAX = 64 * 1024;
 const PING_EVERY_SECONDS_DEFAULT = 15;
-/** What is normal: a close frame, so that the server knows that nobody died. */
+/** Close code that tells the server that the client did not crash. */
 const NORMAL_CLOSURE = 1000;
-/** A refusal with one of these, or with 500 and more, is about the caller or the service, not about the WebSocket. */
+/** A rejected upgrade with one of these, or with 5xx, concerns the caller or the service and not the WebSocket. */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([401, 403, 429]);
 const NOT_IMPLEMENTED = 501;
 const TOO_MANY_SESSIONS = 'too_many_sessions';
@@ -81,13 +81,13 @@ function responseOf({ status, body, retryAfter }: Message, sentAtMs: number): Ca
   };
 }
 
-/** One WebSocket to one server, with everything that is asked over it. docs/sessions.md has what is said. */
+/** One WebSocket to one server and its pending requests. docs/sessions.md defines the messages. */
 export class WebSocketSession {
   readonly address: string;
   readonly #options: WebSocketSessionOptions;
   readonly #socket: WebSocket;
   readonly #asked = new Map<number, LeaseSubject>();
-  /** Leases that this session holds, in the server's eyes too. */
+  /** Leases that the server associates with this session. */
   readonly #leases = new Set<string>();
   readonly #holds = { count: 0, socket: undefined as Socket | undefined };
   #id = 0;
@@ -95,7 +95,7 @@ export class WebSocketSession {
   #confirmedAtMs: number;
   #watch: Cancel = () => undefined;
   #redirect: Redirect | undefined;
-  #because: string | undefined;
+  #reason: string | undefined;
 
   private constructor(options: WebSocketSessionOptions) {
     this.#options = options;
@@ -115,16 +115,16 @@ export class WebSocketSession {
     });
   }
 
-  /** Resolves when the server has greeted, or when it is clear that it will not. Never rejects. */
+  /** Resolves when the server has sent `hello`, or when opening failed. Never rejects. */
   static open(options: WebSocketSessionOptions, terms: SendTerms): Promise<OpenResult> {
     const session = new WebSocketSession(options);
-    const letGo = session.hold(terms);
+    const unhold = session.hold(terms);
     const onStop = (): void => session.#terminate('stopped');
     if (terms.stop.aborted) onStop();
     terms.stop.addEventListener('abort', onStop);
     return new Promise<OpenResult>((resolve) => session.#open(resolve)).finally(() => {
       terms.stop.removeEventListener('abort', onStop);
-      letGo();
+      unhold();
     });
   }
 
@@ -136,7 +136,7 @@ export class WebSocketSession {
     return this.#leases.has(leaseId);
   }
 
-  /** Asks, as HTTP would. A question that is not answered in time ends the session: it may be dead. */
+  /** Sends a request. A time-out ends the session, because the connection may be dead. */
   async ask(call: Call, terms: SendTerms): Promise<TransportResult> {
     const { kind: op, leaseId, body } = call;
     const answer = await this.#send({ op, leaseId, ...body }, terms);
@@ -144,7 +144,7 @@ export class WebSocketSession {
     return answer;
   }
 
-  /** Renews every lease of the session in one message: an answer for each, by lease id, or one for all. */
+  /** Renews every lease of the session with one message. Returns one response for each lease, or one result for all. */
   async renewAll(terms: SendTerms): Promise<ReadonlyMap<string, CallResponse> | TransportResult> {
     const answer = await this.#send({ op: 'heartbeat' }, terms);
     if (answer.kind !== 'response' || answer.status !== 200) return answer;
@@ -159,7 +159,7 @@ export class WebSocketSession {
     return renewals;
   }
 
-  /** Keeps the host's process alive until the returned function is called. */
+  /** Keeps the process alive until the returned function is called. */
   hold({ background }: Pick<SendTerms, 'background'>): Cancel {
     if (background) return () => undefined;
     const holds = this.#holds;
@@ -174,9 +174,9 @@ export class WebSocketSession {
     };
   }
 
-  /** `farewell`: in good order. Without, as a process that dies does. */
-  close({ graceful, because }: { readonly graceful: boolean; readonly because: string }): void {
-    this.#because ??= because;
+  /** `graceful` sends a close frame. Without it, the connection drops like that of a crashed process. */
+  close({ graceful, reason }: { readonly graceful: boolean; readonly reason: string }): void {
+    this.#reason ??= reason;
     if (graceful) this.#socket.close(NORMAL_CLOSURE);
     else this.#socket.terminate();
   }
@@ -193,7 +193,7 @@ export class WebSocketSession {
       });
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#because ??= error.code ?? error.message;
+      this.#reason ??= error.code ?? error.message;
     });
     socket.on('ping', () => this.#markAlive());
     socket.on('message', (content, isBinary) => {
@@ -210,14 +210,14 @@ export class WebSocketSession {
     });
     socket.on('close', () => {
       this.#watch();
-      const because = this.#because ?? 'the connection was closed';
-      resolve(refusal ?? { kind: 'failed', because });
-      for (const asked of this.#asked.values()) asked.settle({ kind: 'no_response', because });
+      const reason = this.#reason ?? 'the connection was closed';
+      resolve(refusal ?? { kind: 'failed', reason });
+      for (const asked of this.#asked.values()) asked.settle({ kind: 'no_response', reason });
       this.#asked.clear();
-      if (greeted) this.#options.onEnd({ because, redirect: this.#redirect });
+      if (greeted) this.#options.onEnd({ reason, redirect: this.#redirect });
     });
-    // Whoever agrees to speak and then says nothing.
-    this.#watch = this.#options.clock.after(this.#options.timeoutMs, () => this.#terminate('no greeting'), {
+    // A server that accepts the upgrade but sends no `hello` must not block the client.
+    this.#watch = this.#options.clock.after(this.#options.timeoutMs, () => this.#terminate('no hello message'), {
       background: true,
     });
   }
@@ -228,20 +228,20 @@ export class WebSocketSession {
     this.#checkSilence();
   }
 
-  /** Twice the server's interval without a frame is a dead connection. */
+  /** A connection without a frame during twice the ping interval is dead. */
   #checkSilence(): void {
     const { clock } = this.#options;
     const silentForMs = clock.nowMs() - this.#confirmedAtMs;
     if (silentForMs >= 2 * this.#pingEveryMs) {
-      this.#terminate('nothing came any more');
+      this.#terminate('no frames received');
       return;
     }
     const leftMs = 2 * this.#pingEveryMs - silentForMs;
     this.#watch = clock.after(leftMs, () => this.#checkSilence(), { background: true });
   }
 
-  #terminate(because: string): void {
-    this.#because ??= because;
+  #terminate(reason: string): void {
+    this.#reason ??= reason;
     this.#socket.terminate();
   }
 
@@ -265,7 +265,7 @@ export class WebSocketSession {
         address: typeof address === 'string' ? address : undefined,
         retryAfterMs: typeof retryAfter === 'number' ? retryAfter * 1_000 : 0,
       };
-      this.#because ??= event;
+      this.#reason ??= event;
     }
   }
 
@@ -279,21 +279,21 @@ export class WebSocketSession {
     const { clock } = this.#options;
     this.#id += 1;
     const id = this.#id;
-    const letGo = this.hold(terms);
+    const unhold = this.hold(terms);
     return new Promise<TransportResult>((resolve) => {
-      const onStop = (): void => settle({ kind: 'no_response', because: 'stopped' });
+      const onStop = (): void => settle({ kind: 'no_response', reason: 'stopped' });
       const settle = (answer: TransportResult): void => {
         this.#asked.delete(id);
         cancel();
         terms.stop.removeEventListener('abort', onStop);
-        letGo();
+        unhold();
         resolve(answer);
       };
       const cancel = clock.after(
         terms.timeoutMs,
         () => {
-          settle({ kind: 'no_response', because: 'timeout' });
-          this.#terminate('an answer did not come in time');
+          settle({ kind: 'no_response', reason: 'timeout' });
+          this.#terminate('response timed out');
         },
         { background: true },
       );
@@ -301,7 +301,7 @@ export class WebSocketSession {
       if (terms.stop.aborted) return onStop();
       terms.stop.addEventListener('abort', onStop);
       this.#socket.send(JSON.stringify({ id, ...message }), (error) => {
-        if (error) settle({ kind: 'no_response', because: (error as NodeJS.ErrnoException).code ?? error.message });
+        if (error) settle({ kind: 'no_response', reason: (error as NodeJS.ErrnoException).code ?? error.message });
       });
     });
   }
@@ -323,7 +323,7 @@ async function rejectedOpenResult(response: IncomingMessage, sentAtMs: number): 
       chunks.push(chunk);
     }
   } catch {
-    // What came is all there is.
+    // The part of the body that arrived is used.
   }
   const body = parsed(Buffer.concat(chunks).toString('utf8'));
   const isAnswer = status >= 500 ? status !== NOT_IMPLEMENTED : FINAL_STATUSES.has(status);

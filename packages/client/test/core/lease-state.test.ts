@@ -35,7 +35,7 @@ const grantAt = (nowMs: number, more: Partial<Grant> = {}): Grant => ({
 class TestLease {
   nowMs = 0;
   lease: LeaseMachineState;
-  readonly told: { atMs: number; kind: string }[] = [];
+  readonly events: { atMs: number; kind: string }[] = [];
   readonly asked: { atMs: number; what: string }[] = [];
 
   constructor(more: Partial<Grant> = {}) {
@@ -47,13 +47,13 @@ class TestLease {
   }
 
   get kinds(): string[] {
-    return this.told.map(({ kind }) => kind);
+    return this.events.map(({ kind }) => kind);
   }
 
   apply(input: LeaseInput, random = 0): this {
-    const { lease, told, ask } = step(this.lease, input, { nowMs: this.nowMs, random });
+    const { lease, events, ask } = step(this.lease, input, { nowMs: this.nowMs, random });
     this.lease = lease;
-    this.told.push(...told.map(({ kind }) => ({ atMs: this.nowMs, kind })));
+    this.events.push(...events.map(({ kind }) => ({ atMs: this.nowMs, kind })));
     if (ask) this.asked.push({ atMs: this.nowMs, what: ask });
     return this;
   }
@@ -76,7 +76,7 @@ class TestLease {
   }
 
   unanswered(retryInMs = 500): this {
-    return this.apply({ kind: 'unanswered', because: 'timeout', retryInMs });
+    return this.apply({ kind: 'unanswered', reason: 'timeout', retryInMs });
   }
 }
 
@@ -102,7 +102,7 @@ describe('a lease', () => {
   it('that nobody renews goes through grace and fail-safe into suspension, each told once, and never ends', () => {
     const machine = new TestLease();
     for (let count = 0; count < 170; count += 1) machine.pass(600).unanswered(500);
-    expect(machine.told).toEqual([
+    expect(machine.events).toEqual([
       { atMs: TTL_MS, kind: 'grace' },
       { atMs: POLICY.graceMs, kind: 'fail_safe' },
       { atMs: POLICY.suspendAfterMs, kind: 'suspended' },
@@ -141,18 +141,18 @@ describe('a lease', () => {
   });
 
   it('that ended meanwhile is lost, with the first reason, when its seats are gone', () => {
-    const told: unknown[] = [];
+    const events: unknown[] = [];
     let { lease } = new TestLease();
     for (const input of [
       { kind: 'ended', code: 'lease_expired' },
-      { kind: 'unanswered', because: 'timeout', retryInMs: 100 },
+      { kind: 'unanswered', reason: 'timeout', retryInMs: 100 },
       { kind: 'ended', code: 'no_seat_available' },
     ] as const) {
       const next = step(lease, input, { nowMs: 20_000, random: 0 });
       lease = next.lease;
-      told.push(...next.told);
+      events.push(...next.events);
     }
-    expect(told.at(-1)).toEqual({ kind: 'lost', code: 'lease_expired' });
+    expect(events.at(-1)).toEqual({ kind: 'lost', code: 'lease_expired' });
     expect(lease.state).toBe('lost');
   });
 
@@ -328,7 +328,7 @@ describe('whatever happens to a lease', () => {
         const machine = new TestLease();
         for (const action of run) act(machine, action);
         let chapter = 'held';
-        for (const { kind } of machine.told) {
+        for (const { kind } of machine.events) {
           expect(MAY_FOLLOW[chapter]).toContain(kind);
           chapter = LEADS_TO[kind] ?? chapter;
         }

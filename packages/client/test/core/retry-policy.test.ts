@@ -9,8 +9,8 @@ import {
 import type { ResponseVerdict } from '../../src/core/verdict';
 
 const BACKOFF = { baseMs: 100, capMs: 1_000 };
-const unavailable = (because = 'timeout', retryAfterMs?: number): ResponseVerdict => {
-  return { kind: 'unavailable', because, retryAfterMs };
+const unavailable = (reason = 'timeout', retryAfterMs?: number): ResponseVerdict => {
+  return { kind: 'unavailable', reason, retryAfterMs };
 };
 
 function next(facts: Partial<AttemptResult>, before: RetryProgress = NOT_STARTED): NextAttempt {
@@ -40,19 +40,19 @@ describe('after a try', () => {
 
   it('Retry-After is waited for', () => {
     expect(next({ verdict: unavailable('overloaded', 5_000) })).toMatchObject({ kind: 'try', afterMs: 5_100 });
-    const busy = { kind: 'busy', because: 'too_many_requests', retryAfterMs: 7_000 } as const;
+    const busy = { kind: 'busy', reason: 'too_many_requests', retryAfterMs: 7_000 } as const;
     expect(next({ verdict: busy })).toMatchObject({ kind: 'try', afterMs: 7_100 });
   });
 
   it('it is given up when the next would come too late', () => {
     expect(next({ verdict: unavailable('overloaded', 5_000), endsAtMs: 5_000 })).toEqual({
       kind: 'over',
-      outcome: { kind: 'given_up', because: 'overloaded', mayHaveSucceeded: true },
+      outcome: { kind: 'given_up', reason: 'overloaded', mayHaveSucceeded: true },
     });
   });
 
   it('what never left was certainly not carried out', () => {
-    const outcome = { kind: 'given_up', because: 'ECONNREFUSED', mayHaveSucceeded: false };
+    const outcome = { kind: 'given_up', reason: 'ECONNREFUSED', mayHaveSucceeded: false };
     expect(next({ verdict: unavailable('ECONNREFUSED'), endsAtMs: 0 })).toEqual({ kind: 'over', outcome });
   });
 
@@ -60,7 +60,7 @@ describe('after a try', () => {
     const first = next({ verdict: unavailable('timeout') });
     const progress = first.kind === 'try' ? first.progress : NOT_STARTED;
     const second = next({ verdict: unavailable('ECONNREFUSED'), endsAtMs: 0 }, progress);
-    expect(second).toMatchObject({ outcome: { because: 'ECONNREFUSED', mayHaveSucceeded: true } });
+    expect(second).toMatchObject({ outcome: { reason: 'ECONNREFUSED', mayHaveSucceeded: true } });
   });
 });
 
@@ -68,7 +68,7 @@ describe('whatever is answered', () => {
   const verdicts = fc.constantFrom<ResponseVerdict>(
     unavailable('timeout'),
     unavailable('ECONNREFUSED'),
-    { kind: 'busy', because: 'too_many_requests', retryAfterMs: undefined },
+    { kind: 'busy', reason: 'too_many_requests', retryAfterMs: undefined },
     { kind: 'not_granting', address: undefined, retryAfterMs: undefined },
   );
   const tries = fc.array(fc.record({ verdict: verdicts, addressChanged: fc.boolean(), tenths: fc.nat(9) }), {

@@ -223,13 +223,13 @@ export class Installation {
         const { kind, leaseId, body } = call;
         const sentAtMs = this.host.nowMs();
         if (kind === 'keys' || kind === 'registration' || kind === 'presence') {
-          return { kind: 'no_response', because: 'not simulated' };
+          return { kind: 'no_response', reason: 'not simulated' };
         }
         const sent: HttpCall = { kind, leaseId, body };
         if (kind !== 'status') this.#calls = [...this.#calls, sent].slice(-CALLS_REMEMBERED);
         if (kind === 'release' && leaseId !== undefined) this.#options.context.grantChecker.releaseRequested(leaseId);
         const answer = await this.#send(sent, address, timeoutMs);
-        if (typeof answer === 'string') return { kind: 'no_response', because: answer };
+        if (typeof answer === 'string') return { kind: 'no_response', reason: answer };
         const { status, body: answered, retryAfterMs } = answer;
         // Like the product's client, which stores the server's clock with its state.
         const serverTimeMs = Date.parse(String(answered.serverTime));
