@@ -41,7 +41,7 @@ describe('evergrant audit verify', () => {
     const { code, stdout } = await evergrant('audit', 'verify');
     expect({ code, stdout }).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^Nothing was changed: \d+ events in 4 chains, /),
+      stdout: expect.stringMatching(/^No changes found: \d+ events in 4 chains, /),
     });
     expect(await json('audit', 'verify')).toMatchObject({ intact: true, findings: [], summary: { chains: 4 } });
   });
@@ -96,7 +96,7 @@ describe('evergrant audit export', () => {
     const alone = { EVERGRANT_HOME: folder, EVERGRANT_SERVER_URL: '', EVERGRANT_TOKEN_FILE: '' };
     const verify = () =>
       run('packages/cli/bin.js', ['audit', 'verify', '--file', path('log.jsonl'), ...proof()], alone);
-    expect(await verify()).toMatchObject({ code: 0, stdout: expect.stringContaining('Nothing was changed') });
+    expect(await verify()).toMatchObject({ code: 0, stdout: expect.stringContaining('No changes found') });
     const whole = readFileSync(path('log.jsonl'), 'utf8');
     writeFileSync(path('log.jsonl'), whole.trimEnd().split('\n').slice(0, -1).join('\n').concat('\n'));
     expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringContaining('chain_truncated') });

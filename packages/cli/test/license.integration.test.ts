@@ -93,7 +93,7 @@ it('goes from keys to a license in force, as its help says', async () => {
   const verified = await must('verify', file, '--root', at('root.public.jwk'));
   expect(verified.stdout).toContain('Valid: signed with the vendor key');
   expect((await must('import', file)).stdout).toContain('License acme-1 of Acme');
-  expect((await must('import', file)).stdout).toContain('was in force already');
+  expect((await must('import', file)).stdout).toContain('was already in force');
   expect((await must('list')).stdout).toMatch(/acme-1 +1 +Acme[^\n]*10 studio/);
   const body = { product: PRODUCT, feature: 'studio', seats: 10, holder: 'room' };
   expect((await server.call('PUT', `/v1/leases/${randomUUID()}`, body)).status).toBe(201);

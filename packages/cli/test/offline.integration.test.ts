@@ -69,7 +69,7 @@ it('seats go to an offline Control Room and come back, by files alone', async ()
   expect((await atTheDesk('offline-take-back', at('return'), '--out', at('receipt'))).code).toBe(0);
   expect(await world.counts('studio')).toMatchObject({ live: 0 });
   const receipt = await inTheRoom('offline-receipt', at('receipt'), '--keys', at('keys.json'));
-  expect(receipt).toMatchObject({ code: 0, stdout: expect.stringContaining('1 leases were given back') });
+  expect(receipt).toMatchObject({ code: 0, stdout: expect.stringContaining('1 leases were returned') });
 });
 
 it('what is refused at the desk leaves no file, and is said with the feature', async () => {

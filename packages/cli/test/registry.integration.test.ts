@@ -91,7 +91,7 @@ describe('evergrant control-room', () => {
     expect((await json('control-room', 'list', '--state', 'suspended')).controlRooms).toEqual([]);
 
     const asked = await evergrant('control-room', 'recover', room.guid, '--reason', 'burned down');
-    expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('say --yes') });
+    expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('use --yes') });
     expect(await pools(room.token)).toBe(200);
     const recovered = await evergrant('control-room', 'recover', room.guid, '--reason', 'burned down', '--yes');
     expect(recovered).toMatchObject({ code: 0, stdout: expect.stringContaining('1 tokens are revoked') });

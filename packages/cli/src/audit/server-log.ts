@@ -41,7 +41,7 @@ export interface EventQuery {
   readonly cursor?: string | undefined;
 }
 
-/** The audit log of a license server, page by page. */
+/** Reads the audit log of a license server page by page. */
 export class ServerLog {
   readonly #server: LicenseServerClient;
 
@@ -76,8 +76,8 @@ export class ServerLog {
   }
 
   /**
-   * Checkpoints as they stand when the first is asked for, and the heads, each behind the checkpoints of its chain.
-   * Ask for the heads first: what is read later is covered by them.
+   * Yields the checkpoints as of the first request, and each head after the checkpoints of its chain. Read the heads first,
+   * so that they cover every event that is read later.
    */
   async *statements(heads: readonly HeadView[]): AsyncGenerator<StoredStatement> {
     const waiting = heads.map(({ chain, jws }) => ({ chain, number: null, jws }));

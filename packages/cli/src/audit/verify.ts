@@ -13,19 +13,19 @@ import type { Output } from '../output';
 import { eventsIn, statementsIn } from './files';
 import type { HeadsView, ServerLog } from './server-log';
 
-/** How long an event of a running deployment may wait for its checkpoint: many times what it takes. */
+/** An event of a running deployment without a checkpoint after this time is a finding. */
 const OVERDUE_AFTER_MS = 300_000;
 const FINDINGS_KEPT_MAX = 1_000;
 const USAGE_DAYS = 365;
-/** Where no event is, no denial may be on record: looked for so many days before the first and after the last. */
+/** Days without events must have no denials. This many days before the first and after the last event are checked. */
 const DAYS_AROUND = 3_650;
-/** An event that was dated before midnight may be committed after it. */
+/** An event that is dated before midnight may be committed after midnight. */
 const DAY_SETTLES_WITHIN_MS = 60_000;
 const DAY_MS = 86_400_000;
 const PROGRESS_EVERY_EVENTS = 100_000;
 
 export interface VerificationOutcome {
-  /** The first thousand. */
+  /** The first 1,000 findings. */
   readonly findings: readonly Finding[];
   readonly summary: VerificationSummary;
 }
@@ -34,11 +34,11 @@ export interface VerificationFiles {
   readonly file: string;
   readonly checkpoints: string;
   readonly jwks: string;
-  /** The export is a part of the log. */
+  /** The export is only a part of the log. */
   readonly section: boolean;
 }
 
-/** Verifies files alone: no server is asked. */
+/** Verifies files without a server. */
 export async function verifyFiles(files: VerificationFiles, output: Output): Promise<VerificationOutcome> {
   const input: VerificationInput = {
     events: eventsIn(files.file),
@@ -50,8 +50,8 @@ export async function verifyFiles(files: VerificationFiles, output: Output): Pro
 }
 
 /**
- * Verifies the log of a running deployment: its events against its checkpoints and its own account of itself.
- * `jwks`: a file with keys that the server does not publish any more.
+ * Verifies the log of a running deployment: its events against its checkpoints, its pools and its reports.
+ * `jwks` is a file with keys that the server no longer publishes.
  */
 export async function verifyServer(
   log: ServerLog,
@@ -64,7 +64,7 @@ export async function verifyServer(
       exitCode: EXIT.refused,
       code: 'log_lags',
       message:
-        'The database behind this server follows another one, and its log may lag behind: ask where licenses are granted.',
+        'The database of this server is a follower, and its log may lag. Verify at the region that grants licenses.',
     });
   }
   const keys = [...(await log.jwks()).keys, ...(jwks === undefined ? [] : readKeySet(jwks).keys)];
@@ -119,13 +119,13 @@ async function readRecord(log: ServerLog, days: Days): Promise<DailyRecords> {
   return { usage, denials: [...denials, ...before.denials, ...after.denials] };
 }
 
-/** Days as 2026-11-22; both belong to them. */
+/** An inclusive range of days, formatted as 2026-11-22. */
 interface Days {
   readonly first: string;
   readonly last: string;
 }
 
-/** In parts: what one report may be asked for is bounded, and how long a log goes back is not. */
+/** Splits a range into years, the longest range of one report. */
 export function yearsOf({ first, last }: Days): Days[] {
   const years: Days[] = [];
   for (let from = first; from <= last; ) {
@@ -147,7 +147,7 @@ async function collect(input: VerificationInput, output: Output): Promise<Verifi
     onEvent: (event) => {
       input.onEvent?.(event);
       events += 1;
-      if (events % PROGRESS_EVERY_EVENTS === 0) output.progress(`${events} events verified, in ${event.chain} now`);
+      if (events % PROGRESS_EVERY_EVENTS === 0) output.progress(`${events} events verified, at ${event.chain}`);
     },
   });
   const findings: Finding[] = [];
@@ -158,7 +158,7 @@ async function collect(input: VerificationInput, output: Output): Promise<Verifi
       continue;
     }
     const nothing = next.value.events === 0 && next.value.findings === 0;
-    if (nothing) findings.push(finding('unreadable', '', null, 'there is no event at all'));
+    if (nothing) findings.push(finding('unreadable', '', null, 'the log has no events'));
     return { findings, summary: { ...next.value, findings: next.value.findings + (nothing ? 1 : 0) } };
   }
 }

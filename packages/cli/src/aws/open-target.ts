@@ -15,8 +15,8 @@ export interface AwsTargetOptions {
 }
 
 /**
- * The deployed regions: the authority table, as Virginia's copy has it, with the AWS credentials of whoever asks. What
- * is asked of the controller waits there for its next cycle, which the schedule brings within a minute.
+ * Opens the authority table of the deployed regions, through Virginia's replica and the caller's AWS credentials. A
+ * request to the controller waits in the table for the next scheduled cycle, at most a minute.
  */
 export async function openAwsTarget({ deployment }: AwsTargetOptions): Promise<OperatorTarget> {
   const client = new DynamoDBClient(sdkSettings(AWS_REGION_OF[STANDBY_REGION]));

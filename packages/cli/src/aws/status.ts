@@ -6,7 +6,7 @@ import pc from 'picocolors';
 import type { Output } from '../output';
 import type { OpenTarget } from '../target';
 
-/** What the authority table says: who holds authority, and what the controller thinks. */
+/** Prints authority, and the controller's last verdict, from the authority table. */
 export async function showAwsStatus(open: OpenTarget, output: Output): Promise<void> {
   const target = await open();
   try {
@@ -37,7 +37,7 @@ function overview(
   const rows = [
     ['authority', `epoch ${epoch}, ${region}`],
     ['renewed', `${ago(renewedAtMs)}${renewedBy === null ? '' : ` by ${renewedBy}`}`],
-    ['controller', `${verdictState?.verdict.kind ?? 'has not looked yet'}; last cycle ${ago(record.lastCycleAtMs)}`],
+    ['controller', `${verdictState?.verdict.kind ?? 'no cycle yet'}; last cycle ${ago(record.lastCycleAtMs)}`],
     ['because', verdictState?.verdict.reason ?? ''],
     ['automation', `${automation.state} (${automation.by}: ${automation.reason})`],
   ];

@@ -37,33 +37,33 @@ interface ShowFlags extends ServerFlags {
 
 const FINDINGS_SHOWN_MAX = 100;
 
-/** `npx evergrant audit`: what happened, and the proof that nobody has changed the account of it. */
+/** `npx evergrant audit`: the audit log and the proof of its integrity. */
 export function addAuditCommands(program: Command, openServer: OpenServer): void {
-  const audit = program.command('audit').description('the audit log: verify, export, show');
+  const audit = program.command('audit').description('verify, export and show the audit log');
   withServerOptions(audit.command('verify'))
-    .description('look for events that were changed, removed, put elsewhere or cut off; exits 1 when there are any')
-    .option('--file <export.jsonl>', 'verify this export, without asking any server')
-    .option('--checkpoints <file>', 'with --file: what `audit export --checkpoints` wrote')
-    .option('--jwks <file>', 'the public keys of the license servers; with a server: keys it does not publish any more')
+    .description('find events that were changed, removed, moved or cut off; exit code 1 if there are any')
+    .option('--file <export.jsonl>', 'verify this export without a server')
+    .option('--checkpoints <file>', 'with --file: the checkpoints of `audit export --checkpoints`')
+    .option('--jwks <file>', 'public keys of the license servers; with a server: keys that it no longer publishes')
     .option('--section', 'with --file: the export is a part of the log (--since, --until)')
     .action(async (_options: unknown, command: Command) => verify(openServer, command.optsWithGlobals<VerifyFlags>()));
   withServerOptions(audit.command('export'))
-    .description('write the log out: as JSON Lines, which can be verified, or as CSV for spreadsheets')
-    .addOption(new Option('--format <format>', 'how').choices(['jsonl', 'csv']).default('jsonl'))
-    .option('--since <moment>', 'only what happened then or later, ISO 8601')
-    .option('--until <moment>', 'only what happened before')
+    .description('export the log as JSON Lines, which can be verified, or as CSV for spreadsheets')
+    .addOption(new Option('--format <format>', 'output format').choices(['jsonl', 'csv']).default('jsonl'))
+    .option('--since <instant>', 'only events at or after this time, ISO 8601')
+    .option('--until <instant>', 'only events before this time')
     .option('--chain <name>', 'only this chain: system, or pool/7')
     .option('--kind <kind>', 'only events of this kind')
-    .option('--out <file>', 'to this file instead of the standard output')
-    .option('--checkpoints <file>', 'write what proves the export to this file')
+    .option('--out <file>', 'write to this file instead of standard output')
+    .option('--checkpoints <file>', 'write the checkpoints that prove the export to this file')
     .option('--jwks <file>', 'write the public keys to this file')
     .action(async (_options: unknown, command: Command) =>
       exportLog(openServer, command.optsWithGlobals<ExportFlags>()),
     );
   withServerOptions(audit.command('show'))
-    .description('the chains and where they stand; or the newest events of one')
+    .description('list the chains with their event counts, or the newest events of one chain')
     .option('--chain <name>', 'system, or pool/7')
-    .option('--limit <count>', 'how many events', '40')
+    .option('--limit <count>', 'number of events', '40')
     .action(async (_options: unknown, command: Command) => show(openServer, command.optsWithGlobals<ShowFlags>()));
 }
 
@@ -72,26 +72,23 @@ async function verify(openServer: OpenServer, flags: VerifyFlags): Promise<void>
   const outcome = await outcomeOf(openServer, flags, output);
   const { findings, summary } = outcome;
   output.document({ intact: summary.findings === 0, findings, summary });
-  tell(outcome, output);
+  printOutcome(outcome, output);
   if (summary.findings > 0) process.exitCode = EXIT.refused;
 }
 
 async function outcomeOf(openServer: OpenServer, flags: VerifyFlags, output: Output): Promise<VerificationOutcome> {
   const { file, checkpoints, jwks, section = false } = flags;
   if (file === undefined) {
-    if (checkpoints !== undefined || section) throw usageError('usage', '--checkpoints and --section go with --file.');
+    if (checkpoints !== undefined || section) throw usageError('usage', '--checkpoints and --section require --file.');
     return verifyServer(new ServerLog(openServer(flags)), jwks, output);
   }
   if (checkpoints === undefined || jwks === undefined) {
-    throw usageError(
-      'usage',
-      'An export proves nothing by itself: name what goes with it, --checkpoints FILE and --jwks FILE.',
-    );
+    throw usageError('usage', 'Verifying an export requires --checkpoints FILE and --jwks FILE.');
   }
   return verifyFiles({ file, checkpoints, jwks, section }, output);
 }
 
-function tell({ findings, summary }: VerificationOutcome, output: Output): void {
+function printOutcome({ findings, summary }: VerificationOutcome, output: Output): void {
   for (const { code, text } of findings.slice(0, FINDINGS_SHOWN_MAX)) {
     output.line(`${pc.red(code)}  ${text}`);
     output.line(`  ${pc.dim(`means: ${FINDING_MEANINGS[code]}`)}`);
@@ -102,7 +99,7 @@ function tell({ findings, summary }: VerificationOutcome, output: Output): void 
     const events =
       lastSeq + 1 === checkpointSeq ? `event ${checkpointSeq}` : `events ${lastSeq + 1} to ${checkpointSeq}`;
     output.line(
-      `${pc.yellow('declared loss')}  ${chain}: ${events} of epoch ${epoch} were lost with a region, and the log says so`,
+      `${pc.yellow('declared loss')}  ${chain}: ${events} of epoch ${epoch} were lost with a region; the log declares the loss`,
     );
   }
   for (const { chain, firstSeq, lastSeq, since } of summary.unproven) {
@@ -111,18 +108,18 @@ function tell({ findings, summary }: VerificationOutcome, output: Output): void 
   const counted = `${summary.events} events in ${summary.chains} chains, ${summary.statements} signed statements`;
   output.line(
     summary.findings === 0
-      ? pc.green(`Nothing was changed: ${counted}.`)
+      ? pc.green(`No changes found: ${counted}.`)
       : pc.red(`${summary.findings} findings: ${counted}.`),
   );
 }
 
 async function exportLog(openServer: OpenServer, flags: ExportFlags): Promise<void> {
   const log = new ServerLog(openServer(flags));
-  // Before the events: what these statements cover is then in the export for certain.
+  // The heads are read before the events, so the export contains every event that the statements cover.
   const { heads } = await log.heads();
   if (flags.jwks !== undefined) await writeStream(flags.jwks, [JSON.stringify(await log.jwks(), null, 2), '\n']);
   if (flags.checkpoints !== undefined) {
-    await writeStream(flags.checkpoints, linesOf(wanted(log.statements(heads), flags.chain)));
+    await writeStream(flags.checkpoints, linesOf(statementsOfChain(log.statements(heads), flags.chain)));
   }
   const { chain, kind, since, until } = flags;
   const events = log.events({ chain, kind, since, until });
@@ -132,7 +129,10 @@ async function exportLog(openServer: OpenServer, flags: ExportFlags): Promise<vo
   });
 }
 
-async function* wanted<T extends { readonly chain: string }>(all: AsyncIterable<T>, chain: string | undefined) {
+async function* statementsOfChain<T extends { readonly chain: string }>(
+  all: AsyncIterable<T>,
+  chain: string | undefined,
+) {
   for await (const one of all) if (chain === undefined || one.chain === chain) yield one;
 }
 
@@ -147,7 +147,7 @@ function writeStream(file: string, content: Iterable<string> | AsyncIterable<str
 async function show(openServer: OpenServer, flags: ShowFlags): Promise<void> {
   const limit = Number(flags.limit);
   if (!Number.isInteger(limit) || limit < 1 || limit > 5_000)
-    throw usageError('usage', `--limit ${flags.limit}: a whole number from 1 to 5000.`);
+    throw usageError('usage', `--limit ${flags.limit}: must be an integer from 1 to 5000.`);
   const output = createOutput(flags.json === true);
   const log = new ServerLog(openServer(flags));
   const { heads } = await log.heads();

@@ -12,30 +12,20 @@ interface Flags {
 
 type Change = (ports: OperatorTarget['ports'], operator: Operator) => Promise<Effect>;
 
-/** `pause` and `arm`: whether the controller may fail over by itself. They take effect at once. */
+/** `pause` and `arm`: disable and enable automatic failover. They take effect immediately. */
 export function addAutomationCommands(program: Command, open: OpenTarget): void {
   const add = (name: string, description: string, change: Change, outcome: string): void => {
     program
       .command(name)
       .description(description)
-      .option('--reason <text>', 'kept in the history', 'not given')
+      .option('--reason <text>', 'recorded in the history', 'not given')
       .action(async (_options: unknown, command: Command) => {
         const flags = command.optsWithGlobals<Flags>();
         await changeAutomation(open, { name, outcome, change, flags });
       });
   };
-  add(
-    'pause',
-    'from now on nothing fails over by itself',
-    pause,
-    'paused: nothing fails over by itself until it is armed',
-  );
-  add(
-    'arm',
-    'let the controller fail over by itself again',
-    arm,
-    'armed: the controller fails over by itself when it must',
-  );
+  add('pause', 'disable automatic failover', pause, 'paused: no automatic failover until it is armed');
+  add('arm', 'enable automatic failover', arm, 'armed: the controller fails over automatically');
 }
 
 async function changeAutomation(

@@ -31,31 +31,31 @@ interface ChangeFlags extends ServerFlags {
   readonly yes?: boolean;
 }
 
-/** `npx evergrant control-room`: the installations of the customers. */
+/** `npx evergrant control-room`: customer installations. */
 export function addControlRoomCommands(program: Command, openServer: OpenServer): void {
-  const rooms = program.command('control-room').description('Control Rooms: who there is, recovery, groups');
+  const rooms = program.command('control-room').description('list, recover and group Control Rooms');
   withServerOptions(rooms.command('list'))
-    .description('Control Rooms and what they use')
-    .option('--license <id>', 'only those of this license')
-    .option('--group <name>', 'only those of this group')
-    .option('--state <state>', 'only those that are active, fail_safe or suspended')
+    .description('list Control Rooms and their seats')
+    .option('--license <id>', 'only Control Rooms of this license')
+    .option('--group <name>', 'only Control Rooms of this group')
+    .option('--state <state>', 'only Control Rooms in this state: active, fail_safe or suspended')
     .action(async (_options: unknown, command: Command) => list(openServer, command.optsWithGlobals<ListFlags>()));
   withServerOptions(rooms.command('show <guid>'))
-    .description('one Control Room')
+    .description('show one Control Room')
     .action(async (guid: string, _options: unknown, command: Command) =>
       show(openServer, guid, command.optsWithGlobals<ServerFlags>()),
     );
   withServerOptions(rooms.command('recover <guid>'))
-    .description('a Control Room was destroyed: revoke its tokens and let its GUID register once more')
-    .requiredOption('--reason <text>', 'kept for the audit')
-    .option('--open-for <seconds>', 'how long the registration is open', '3600')
-    .option('--yes', 'do not ask')
+    .description('recover a destroyed Control Room: revoke its tokens and allow one more registration of its GUID')
+    .requiredOption('--reason <text>', 'recorded in the audit log')
+    .option('--open-for <seconds>', 'time in which the registration is allowed', '3600')
+    .option('--yes', 'skip the confirmation')
     .action(async (guid: string, _options: unknown, command: Command) =>
       recover(openServer, guid, command.optsWithGlobals<ChangeFlags>()),
     );
   withServerOptions(rooms.command('group <guid> [group]'))
-    .description('put a Control Room into a group; without a name, take it out of its group')
-    .requiredOption('--reason <text>', 'kept for the audit')
+    .description('assign a Control Room to a group; without a name, remove it from its group')
+    .requiredOption('--reason <text>', 'recorded in the audit log')
     .action(async (guid: string, group: string | undefined, _options: unknown, command: Command) =>
       move(openServer, guid, group ?? null, command.optsWithGlobals<ChangeFlags>()),
     );
@@ -77,7 +77,7 @@ async function list(openServer: OpenServer, flags: ListFlags): Promise<void> {
   output.document({ controlRooms });
   output.line(
     table([
-      ['guid', 'name', 'group', 'license', 'state', 'last heard', 'seats'],
+      ['guid', 'name', 'group', 'license', 'state', 'last heartbeat', 'seats'],
       ...controlRooms.map((room) => [
         room.controlRoom,
         room.name,
@@ -107,7 +107,7 @@ function printRoom(room: RoomView, output: Output): void {
       ['license', room.licenseId],
       ['state', `${room.state} since ${room.stateSince} (${room.stateBecause.replaceAll('_', ' ')})`],
       ['registered', room.registeredAt],
-      ['last heard', room.lastHeartbeatAt],
+      ['last heartbeat', room.lastHeartbeatAt],
       ...(room.recoverableUntil ? [['may register', `once more until ${room.recoverableUntil}`]] : []),
       ...room.use.map(({ product, feature, seatsTaken }) => ['uses', `${seatsTaken} of ${product}/${feature}`]),
     ]),
@@ -120,7 +120,7 @@ async function recover(openServer: OpenServer, guid: string, flags: ChangeFlags)
   const room = await server.call<RoomView>('GET', path(guid));
   await confirmTyped(
     'recover',
-    `Every token of ${room.name} (${room.controlRoom}) is revoked: if that Control Room still runs, it stops working.`,
+    `This revokes every token of ${room.name} (${room.controlRoom}). If that Control Room still runs, it stops working.`,
     flags.yes === true,
   );
   const opened = await server.call<{ recoverableUntil: string; tokensRevoked: number }>(
@@ -133,8 +133,8 @@ async function recover(openServer: OpenServer, guid: string, flags: ChangeFlags)
   );
   output.document(opened);
   output.line(
-    `${opened.tokensRevoked} tokens are revoked. It may register once more until ${opened.recoverableUntil}, ` +
-      'with the license key.',
+    `${opened.tokensRevoked} tokens are revoked. The Control Room may register once more until ` +
+      `${opened.recoverableUntil}, with the license key.`,
   );
 }
 
@@ -142,5 +142,5 @@ async function move(openServer: OpenServer, guid: string, group: string | null, 
   const output = createOutput(flags.json === true);
   await openServer(flags).call('PUT', `${path(guid)}/group`, { group, reason: flags.reason });
   output.document({ controlRoom: guid, group });
-  output.line(group === null ? 'It is in no group now.' : `It is in the group "${group}" now.`);
+  output.line(group === null ? 'The Control Room is in no group.' : `The Control Room is in the group "${group}".`);
 }

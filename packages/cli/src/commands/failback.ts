@@ -7,7 +7,7 @@ import { CommandError, EXIT } from '../errors';
 import { createOutput, type Output } from '../output';
 import type { OpenTarget } from '../target';
 import { confirmTyped } from './confirmation';
-import { carryOut } from './failover';
+import { runOperation } from './failover';
 
 interface Flags {
   readonly json?: boolean;
@@ -26,15 +26,15 @@ const WHAT: Readonly<Record<FailbackStage, string>> = {
   arm: 'arm the automation again',
 };
 
-/** `npx evergrant failback`: the way back to Oregon, one stage at a time, each started by a human. */
+/** `npx evergrant failback`: returns to Oregon, one stage at a time. Each stage is started by a person. */
 export function addFailbackCommand(program: Command, open: OpenTarget): void {
   program
     .command('failback [stage]')
-    .description('carry out the next stage of coming back to Oregon (or the one that is named); see --plan')
-    .option('--plan', 'show the stages and which are done; changes nothing')
-    .option('--all', 'carry out every stage that is left, one after the other')
-    .option('--yes', 'do not ask')
-    .option('--reason <text>', 'kept in the history', 'not given')
+    .description('run the next stage of the failback to Oregon, or the named stage; see --plan')
+    .option('--plan', 'show the stages and their state without a change')
+    .option('--all', 'run all remaining stages in order')
+    .option('--yes', 'skip the confirmation')
+    .option('--reason <text>', 'recorded in the history', 'not given')
     .addHelpText(
       'after',
       `\nStages, in this order:\n${FAILBACK_STAGES.map((stage) => `  ${stage.padEnd(18)} ${WHAT[stage]}`).join('\n')}\n  abort              abandon a hand-over that does not get on: Virginia grants again`,
@@ -42,7 +42,7 @@ export function addFailbackCommand(program: Command, open: OpenTarget): void {
     .action(async (stage: string | undefined, _options: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
       if (flags.plan) return showPlan(open, createOutput(flags.json === true));
-      if (stage === 'abort') return carryOut(open, { kind: 'abort' }, flags);
+      if (stage === 'abort') return runOperation(open, { kind: 'abort' }, flags);
       await runStages(open, stage === undefined ? undefined : stageNamed(stage), flags);
     });
 }
@@ -53,7 +53,7 @@ function stageNamed(text: string): FailbackStage {
   throw new CommandError({
     exitCode: EXIT.usage,
     code: 'unknown_stage',
-    message: `There is no failback stage "${text}"; the stages are ${FAILBACK_STAGES.join(', ')}`,
+    message: `There is no failback stage "${text}". Stages: ${FAILBACK_STAGES.join(', ')}`,
   });
 }
 
@@ -70,8 +70,8 @@ async function readControl(open: OpenTarget): Promise<{ record: ControlRecord; a
 const remaining = (record: ControlRecord): FailbackStage[] =>
   FAILBACK_STAGES.filter((stage) => record.failbackDoneAtMs[stage] === undefined);
 
-/** Nothing to come back from: Oregon is active and no stage of a failback is under way. */
-function isAtHome(record: ControlRecord, activeRegion: string): boolean {
+/** True when Oregon is active and no failback is in progress. */
+function isHome(record: ControlRecord, activeRegion: string): boolean {
   const begun = Object.keys(record.failbackDoneAtMs).length > 0;
   return activeRegion === 'oregon' && (!begun || record.failbackDoneAtMs.arm !== undefined);
 }
@@ -79,8 +79,8 @@ function isAtHome(record: ControlRecord, activeRegion: string): boolean {
 async function showPlan(open: OpenTarget, output: Output): Promise<void> {
   const { record, activeRegion } = await readControl(open);
   const stages = FAILBACK_STAGES.map((stage) => ({ stage, doneAtMs: record.failbackDoneAtMs[stage] ?? null }));
-  output.document({ activeRegion, atHome: isAtHome(record, activeRegion), stages });
-  if (isAtHome(record, activeRegion)) return output.line('Oregon is active: there is nothing to come back from.');
+  output.document({ activeRegion, atHome: isHome(record, activeRegion), stages });
+  if (isHome(record, activeRegion)) return output.line('Oregon is active: there is nothing to come back from.');
   output.line(
     table(stages.map(({ stage, doneAtMs }) => [doneAtMs === null ? '[ ]' : pc.green('[x]'), stage, WHAT[stage]])),
   );
@@ -90,7 +90,7 @@ async function showPlan(open: OpenTarget, output: Output): Promise<void> {
 
 async function runStages(open: OpenTarget, named: FailbackStage | undefined, flags: Flags): Promise<void> {
   const { record, activeRegion } = await readControl(open);
-  if (named === undefined && isAtHome(record, activeRegion)) {
+  if (named === undefined && isHome(record, activeRegion)) {
     const output = createOutput(flags.json === true);
     output.document({ outcome: 'already_done', reason: 'Oregon is active' });
     return output.line('Oregon is active: there is nothing to come back from.');
@@ -99,6 +99,6 @@ async function runStages(open: OpenTarget, named: FailbackStage | undefined, fla
   const stages = named ? [named] : flags.all ? left : left.slice(0, 1);
   for (const stage of stages) {
     await confirmTyped(stage, `Failback, stage ${stage}: ${WHAT[stage]}.`, flags.yes === true);
-    await carryOut(open, { kind: 'failback', stage }, flags);
+    await runOperation(open, { kind: 'failback', stage }, flags);
   }
 }

@@ -1,5 +1,5 @@
 import type { OperationReport } from '@evergrant/controller/core/operations';
-import type { Command as Wanted } from '@evergrant/controller/core/requests';
+import type { Command as ControllerRequest } from '@evergrant/controller/core/requests';
 import { request } from '@evergrant/controller/operator-commands';
 import { duration } from '@evergrant/core/format';
 import type { Command } from 'commander';
@@ -18,44 +18,44 @@ interface Flags {
   readonly wait?: boolean;
 }
 
-const EXPLANATION = `This moves authority from Oregon to Virginia, now, whether Oregon is well or not.
-If Oregon's database can be reached it is asked to stop first, and nothing is lost.
-Coming back is a failback, stage by stage (npx evergrant failback).`;
+const EXPLANATION = `This moves authority from Oregon to Virginia immediately, even if Oregon is healthy.
+If Oregon's database is reachable, it is stopped first and no data is lost.
+The way back is a failback in stages (npx evergrant failback).`;
 
-/** `npx evergrant failover`: by hand, past the detection but never past the latch, the fence or the verification. */
+/** `npx evergrant failover`: a manual failover. It skips detection, but not the latch, the fence or the verification. */
 export function addFailoverCommand(program: Command, open: OpenTarget): void {
   program
     .command('failover')
-    .description('fail over to Virginia by hand (asks for a typed confirmation, or --yes)')
-    .option('--yes', 'do not ask')
-    .option('--reason <text>', 'kept in the history', 'not given')
-    .option('--no-wait', 'return when the controller has accepted it')
+    .description('fail over to Virginia (asks for a typed confirmation, or --yes)')
+    .option('--yes', 'skip the confirmation')
+    .option('--reason <text>', 'recorded in the history', 'not given')
+    .option('--no-wait', 'return when the controller has accepted the request')
     .action(async (_options: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
       await confirmTyped('failover', EXPLANATION, flags.yes === true);
-      await carryOut(open, { kind: 'failover' }, flags);
+      await runOperation(open, { kind: 'failover' }, flags);
     });
 }
 
-/** Leaves a request, waits for the answer and follows the operation to its end. */
-export async function carryOut(open: OpenTarget, wanted: Wanted, flags: Flags): Promise<void> {
+/** Submits a request, waits for its acceptance and follows the operation to its end. */
+export async function runOperation(open: OpenTarget, command: ControllerRequest, flags: Flags): Promise<void> {
   const output = createOutput(flags.json === true);
   const target = await open();
   try {
-    const report = await ask(target, wanted, { flags, output });
+    const report = await submit(target, command, { flags, output });
     if (report) printReport(report, output);
   } finally {
     await target.close();
   }
 }
 
-async function ask(
+async function submit(
   target: OperatorTarget,
-  wanted: Wanted,
+  command: ControllerRequest,
   { flags, output }: { flags: Flags; output: Output },
 ): Promise<OperationReport | undefined> {
   const operator = { by: operatorName(), reason: flags.reason ?? 'not given' };
-  const { effect, requestId } = await request(target.ports, wanted, operator);
+  const { effect, requestId } = await request(target.ports, command, operator);
   if (effect.kind !== 'done') {
     throw new CommandError({ exitCode: EXIT.refused, code: effect.kind, message: `Not accepted: ${effect.reason}` });
   }
@@ -67,7 +67,7 @@ async function ask(
   }
   if (flags.wait === false) {
     output.document({ outcome: 'accepted', operationId: answer.operationId });
-    output.line(`Accepted as ${answer.operationId}; watch it with: npx evergrant status`);
+    output.line(`Accepted as ${answer.operationId}. Watch it with: npx evergrant status`);
     return undefined;
   }
   return followOperation(target, answer.operationId, output);
@@ -79,5 +79,5 @@ function printReport(report: OperationReport, output: Output): void {
   for (const { phase, enteredAtMs, leftAtMs } of report.timeline) {
     output.line(`  ${phase.padEnd(16)} ${leftAtMs === null ? '' : duration(leftAtMs - enteredAtMs)}`);
   }
-  output.line(`  ${'altogether'.padEnd(16)} ${duration(report.endedAtMs - report.startedAtMs)}`);
+  output.line(`  ${'total'.padEnd(16)} ${duration(report.endedAtMs - report.startedAtMs)}`);
 }

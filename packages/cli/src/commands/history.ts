@@ -8,18 +8,18 @@ import type { OpenTarget } from '../target';
 
 const LIMIT_MAX = 1_000;
 
-/** `npx evergrant history`: verdicts, phases, operators' commands and alerts, newest last. */
+/** `npx evergrant history`: verdicts, phases, operator commands and alerts, newest last. */
 export function addHistoryCommand(program: Command, open: OpenTarget): void {
   program
     .command('history')
-    .description('what the controller saw and did, and who told it to')
-    .option('--limit <count>', `how many entries, 1 to ${LIMIT_MAX}`, '40')
+    .description('show verdicts, phases, operator commands and alerts of the controller')
+    .option('--limit <count>', `number of entries, 1 to ${LIMIT_MAX}`, '40')
     .action(async (_options: unknown, command: Command) => {
       const { json, limit } = command.optsWithGlobals<{ json?: boolean; limit: string }>();
       const output = createOutput(json === true);
       const entries = await readHistory(open, parseLimit(limit));
       output.document(entries);
-      output.line(entries.length === 0 ? 'Nothing has happened yet.' : table(entries.map(row)));
+      output.line(entries.length === 0 ? 'The history is empty.' : table(entries.map(row)));
     });
 }
 
@@ -29,7 +29,7 @@ function parseLimit(text: string): number {
   throw new CommandError({
     exitCode: EXIT.usage,
     code: 'invalid_limit',
-    message: `--limit is "${text}"; it must be a whole number from 1 to ${LIMIT_MAX}`,
+    message: `--limit ${text}: must be an integer from 1 to ${LIMIT_MAX}.`,
   });
 }
 
@@ -44,10 +44,10 @@ async function readHistory(open: OpenTarget, limit: number): Promise<RecordedEnt
 
 function row(entry: RecordedEntry): string[] {
   const time = new Date(entry.atMs).toISOString().replace('T', ' ').slice(0, 19);
-  return [time, entry.kind, sentence(entry)];
+  return [time, entry.kind, describeEntry(entry)];
 }
 
-function sentence(entry: RecordedEntry): string {
+function describeEntry(entry: RecordedEntry): string {
   switch (entry.kind) {
     case 'verdict':
       return `${entry.detail.from ?? 'nothing'} → ${entry.detail.to}: ${entry.detail.reason}`;

@@ -16,7 +16,7 @@ import { type OpenServer, type ServerFlags, withServerOptions } from '../license
 import { createOutput, type Output } from '../output';
 import { durationOption } from '../parse-duration';
 
-interface Wanted {
+interface RequestedSeats {
   readonly feature: string;
   readonly seats: number;
 }
@@ -25,7 +25,7 @@ interface RequestFlags {
   readonly json?: boolean;
   readonly controlRoom: string;
   readonly name: string;
-  readonly want: readonly Wanted[];
+  readonly want: readonly RequestedSeats[];
   readonly for: number;
   readonly out: string;
 }
@@ -37,7 +37,7 @@ interface FileFlags extends ServerFlags {
   readonly request?: string;
 }
 
-/** What is done beside the offline Control Room needs no network; what an administrator does needs a license server. */
+/** Steps at the offline Control Room need no network. Steps of the administrator need a license server. */
 export function addOfflineCommands(rooms: Command, openServer: OpenServer): void {
   addControlRoomCommands(rooms);
   addAdministratorCommands(rooms, openServer);
@@ -46,76 +46,76 @@ export function addOfflineCommands(rooms: Command, openServer: OpenServer): void
 function addControlRoomCommands(rooms: Command): void {
   rooms
     .command('offline-request')
-    .description('offline, 1: ask for seats, in a file for the administrator')
-    .requiredOption('--control-room <guid>', 'the Control Room that they are for', guidOption)
-    .requiredOption('--name <name>', 'what the Control Room is called')
-    .requiredOption('--want <feature=seats>', 'what it needs; may be given several times', entitlementOption)
-    .requiredOption('--for <duration>', 'for how long: 90d, 12h', durationOption)
-    .requiredOption('--out <file>', 'where the request goes')
+    .description('offline, step 1: write a request for seats')
+    .requiredOption('--control-room <guid>', 'the Control Room that needs the seats', guidOption)
+    .requiredOption('--name <name>', 'name of the Control Room')
+    .requiredOption('--want <feature=seats>', 'seats of a feature; may be repeated', entitlementOption)
+    .requiredOption('--for <duration>', 'duration: 90d, 12h', durationOption)
+    .requiredOption('--out <file>', 'file for the request')
     .action((_options: unknown, command: Command) => request(command.optsWithGlobals<RequestFlags>()));
   withPinnedKeys(rooms.command('offline-verify <response>'))
-    .description('offline, 3: verify what the administrator brought back')
-    .requiredOption('--control-room <guid>', 'the Control Room that it is for', guidOption)
-    .option('--request <file>', 'the request that it answers')
+    .description('offline, step 3: verify the response of the license servers')
+    .requiredOption('--control-room <guid>', 'the Control Room of the response', guidOption)
+    .option('--request <file>', 'the request of the response')
     .action((response: string, _options: unknown, command: Command) =>
       verify(response, command.optsWithGlobals<FileFlags>()),
     );
   withPinnedKeys(rooms.command('offline-return <response>'))
-    .description('offline, 4: give everything back; the response is deleted')
-    .requiredOption('--control-room <guid>', 'the Control Room that had it', guidOption)
-    .requiredOption('--out <file>', 'where the return goes')
+    .description('offline, step 4: return all seats; deletes the response')
+    .requiredOption('--control-room <guid>', 'the Control Room of the response', guidOption)
+    .requiredOption('--out <file>', 'file for the return')
     .action((response: string, _options: unknown, command: Command) =>
-      giveBack(response, command.optsWithGlobals<FileFlags>()),
+      writeReturn(response, command.optsWithGlobals<FileFlags>()),
     );
   withPinnedKeys(rooms.command('offline-receipt <receipt>'))
-    .description('offline, 6: verify the receipt of a return')
+    .description('offline, step 6: verify the receipt of a return')
     .action((receipt: string, _options: unknown, command: Command) =>
       verifyReceipt(receipt, command.optsWithGlobals<FileFlags>()),
     );
 }
 
 function addAdministratorCommands(rooms: Command, openServer: OpenServer): void {
-  const carry = (name: string, description: string, exchange: Exchange): void => {
+  const addSubmitCommand = (name: string, description: string, exchange: Exchange): void => {
     withServerOptions(rooms.command(`${name} <file>`))
       .description(description)
-      .requiredOption('--out <file>', 'where the answer goes')
+      .requiredOption('--out <file>', 'file for the response')
       .action((file: string, _options: unknown, command: Command) =>
-        carryToServer(openServer, file, command.optsWithGlobals<FileFlags>(), exchange),
+        submitToServer(openServer, file, command.optsWithGlobals<FileFlags>(), exchange),
       );
   };
-  carry('offline-respond', 'offline, 2: take a request to the license servers, for an administrator', {
+  addSubmitCommand('offline-respond', 'offline, step 2 (administrator): submit a request to a license server', {
     path: 'offline-response',
     roomOf: (text) => controlRoomOf(readOfflineRequest(text)),
-    says: 'The response is in',
+    message: 'The response is in',
   });
-  carry('offline-take-back', 'offline, 5: take a return to the license servers, for an administrator', {
+  addSubmitCommand('offline-take-back', 'offline, step 5 (administrator): submit a return to a license server', {
     path: 'offline-return',
     roomOf: (text) => controlRoomOf(readOfflineReturn(text)),
-    says: 'The seats are free again; the receipt is in',
+    message: 'The seats are free again. The receipt is in',
   });
 }
 
 interface Exchange {
   readonly path: string;
   readonly roomOf: (text: string) => string;
-  readonly says: string;
+  readonly message: string;
 }
 
 function withPinnedKeys(command: Command): Command {
   return command.requiredOption(
     '--keys <file>',
-    "the license servers' public keys, saved from /.well-known/jwks.json while there was a network",
+    'public keys of the license servers, saved from /.well-known/jwks.json',
   );
 }
 
 function guidOption(text: string): string {
-  if (!isGuid(text)) throw new InvalidArgumentError('a GUID');
+  if (!isGuid(text)) throw new InvalidArgumentError('Give a GUID.');
   return text.trim().toLowerCase();
 }
 
-function entitlementOption(text: string, before: readonly Wanted[] = []): readonly Wanted[] {
+function entitlementOption(text: string, before: readonly RequestedSeats[] = []): readonly RequestedSeats[] {
   const [, feature = '', seats = ''] = /^(.{1,200})=(\d{1,9})$/.exec(text) ?? [];
-  if (feature === '' || Number(seats) < 1) throw new InvalidArgumentError('a feature and its seats: studio=3');
+  if (feature === '' || Number(seats) < 1) throw new InvalidArgumentError('Give a feature and its seats: studio=3.');
   return [...before, { feature, seats: Number(seats) }];
 }
 
@@ -123,21 +123,21 @@ function request({ controlRoom, name, want, for: durationSeconds, out, json }: R
   const output = createOutput(json === true);
   const nonce = randomUUID();
   const file = writeOfflineRequest({ version: 1, controlRoom, nonce, name, wanted: [...want], durationSeconds });
-  // What is written has to be readable: everything wrong with it is said here, not at the administrator's desk.
+  // Reading the request back finds every error before the file is delivered.
   const read = readOfflineRequest(file);
   if (read.kind === 'unreadable') throw unusable('The request', read.reason);
   writeNewFile(out, file);
   output.document({ nonce, file: out });
   output.line(
-    `The request is in ${out}. An administrator carries it: npx evergrant control-room offline-respond ${out}`,
+    `The request is in ${out}. Next, an administrator runs: npx evergrant control-room offline-respond ${out}`,
   );
 }
 
 async function verify(path: string, { controlRoom, request: requestPath, keys, json }: FileFlags): Promise<void> {
   const output = createOutput(json === true);
-  const asked = requestPath === undefined ? undefined : readOfflineRequest(readText(requestPath));
-  if (asked?.kind === 'unreadable') throw unusable(requestPath ?? '', asked.reason);
-  const nonce = asked?.document.nonce;
+  const original = requestPath === undefined ? undefined : readOfflineRequest(readText(requestPath));
+  if (original?.kind === 'unreadable') throw unusable(requestPath ?? '', original.reason);
+  const nonce = original?.document.nonce;
   const { leases } = await verified(path, { keys, controlRoom, nonce });
   output.document({ controlRoom, leases });
   show(leases, output);
@@ -165,15 +165,15 @@ function show(leases: readonly OfflineLease[], output: Output): void {
   );
 }
 
-async function giveBack(path: string, { controlRoom, keys, out, json }: FileFlags): Promise<void> {
+async function writeReturn(path: string, { controlRoom, keys, out, json }: FileFlags): Promise<void> {
   const output = createOutput(json === true);
   const { response, sha256 } = await verified(path, { keys, controlRoom });
   writeNewFile(out, writeOfflineReturn({ version: 1, controlRoom, nonce: response.nonce, responseSha256: sha256 }));
-  // What was given back is not here any more.
+  // Returned seats must not stay usable.
   rmSync(path);
   output.document({ nonce: response.nonce, file: out });
   output.line(
-    `The return is in ${out}, and ${path} is deleted. An administrator carries it: npx evergrant control-room offline-take-back ${out}`,
+    `The return is in ${out}, and ${path} is deleted. Next, an administrator runs: npx evergrant control-room offline-take-back ${out}`,
   );
 }
 
@@ -185,10 +185,10 @@ async function verifyReceipt(path: string, { keys, json }: FileFlags): Promise<v
     throw new CommandError({ exitCode: EXIT.refused, code: verdict.code, message: `${path}: ${verdict.reason}.` });
   }
   output.document(verdict.receipt);
-  output.line(`${verdict.receipt.leases.length} leases were given back.`);
+  output.line(`${verdict.receipt.leases.length} leases were returned.`);
 }
 
-async function carryToServer(
+async function submitToServer(
   openServer: OpenServer,
   path: string,
   flags: FileFlags,
@@ -200,7 +200,7 @@ async function carryToServer(
   const answer = await openServer(flags).postText<string>(`/v1/control-rooms/${room}/${exchange.path}`, text);
   writeNewFile(flags.out, answer);
   output.document({ controlRoom: room, file: flags.out });
-  output.line(`${exchange.says} ${flags.out}.`);
+  output.line(`${exchange.message} ${flags.out}.`);
 }
 
 function controlRoomOf(

@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os';
 
-/** Who gives the command, for the history. */
+/** Name of the operating system account, recorded in the history. */
 export function operatorName(): string {
   try {
     return userInfo().username;
   } catch {
-    // An account without an entry in the password database, as in some containers.
+    // Some containers run under an account without an entry in the password database.
     return `uid ${process.getuid?.() ?? '?'}`;
   }
 }

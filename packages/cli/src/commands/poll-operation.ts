@@ -9,10 +9,10 @@ const POLL_MS = 250;
 const ANSWER_LIMIT_MS = 60_000;
 const OPERATION_LIMIT_MS = 15 * 60_000;
 
-/** Waits for the controller's answer to a request. @throws CommandError when it refuses or no controller answers. */
+/** Waits until the controller accepts a request. @throws CommandError when the controller refuses it or does not respond */
 export async function awaitAnswer(target: OperatorTarget, requestId: string, output: Output): Promise<AnsweredRequest> {
   const deadline = performance.now() + ANSWER_LIMIT_MS;
-  output.progress('waiting for the controller to take the request up …');
+  output.progress('waiting for the controller to accept the request …');
   for (;;) {
     const { record } = await target.ports.control.read();
     const answer = record.lastAnswer;
@@ -23,7 +23,7 @@ export async function awaitAnswer(target: OperatorTarget, requestId: string, out
       throw new CommandError({
         exitCode: EXIT.timedOut,
         code: 'no_answer',
-        message: `No controller has answered the request (last cycle: ${age}). It stays recorded; a controller that starts will take it up: npx evergrant local start controller`,
+        message: `No controller has responded to the request (last cycle: ${age}). The request stays recorded, and the next controller cycle runs it. Check the controller with: npx evergrant status`,
       });
     }
     await delay(POLL_MS);
@@ -35,26 +35,26 @@ function accepted(answer: AnsweredRequest): AnsweredRequest {
   throw new CommandError({ exitCode: EXIT.refused, code: 'refused', message: `Refused: ${answer.reason}` });
 }
 
-/** Follows an operation phase by phase until it has ended. @throws CommandError when it does not end in time. */
+/** Prints the phases of an operation until it ends. @throws CommandError when it does not end in time */
 export async function followOperation(
   target: OperatorTarget,
   operationId: string,
   output: Output,
 ): Promise<OperationReport> {
   const deadline = performance.now() + OPERATION_LIMIT_MS;
-  let told: string | undefined;
+  let shown: string | undefined;
   while (performance.now() < deadline) {
     const { operation, lastOperation } = (await target.ports.control.read()).record;
     if (operation?.id !== operationId && lastOperation?.id === operationId) return ended(lastOperation);
-    const news = operation?.id === operationId ? progressOf(operation) : undefined;
-    if (news && news !== told) output.progress(`  ${news}`);
-    told = news ?? told;
+    const progress = operation?.id === operationId ? progressOf(operation) : undefined;
+    if (progress && progress !== shown) output.progress(`  ${progress}`);
+    shown = progress ?? shown;
     await delay(POLL_MS);
   }
   throw new CommandError({
     exitCode: EXIT.timedOut,
     code: 'not_ended',
-    message: `The operation has not ended within ${OPERATION_LIMIT_MS / 60_000} minutes and goes on; watch it with: npx evergrant status`,
+    message: `The operation has not completed within ${OPERATION_LIMIT_MS / 60_000} minutes and continues. Watch it with: npx evergrant status`,
   });
 }
 

@@ -14,7 +14,7 @@ interface ReportFlags extends ServerFlags {
 
 type Row = Readonly<Record<string, string | number | null>>;
 
-/** The columns of a table for people: what it says above them, and the member of a row. */
+/** Table columns: heading and member of a row. */
 type Columns = readonly (readonly [heading: string, member: string])[];
 
 const OF_POOL: Columns = [
@@ -23,11 +23,11 @@ const OF_POOL: Columns = [
   ['feature', 'feature'],
 ];
 
-/** `npx evergrant report`: what the audit log says about use. Days and moments are UTC. */
+/** `npx evergrant report`: reports from the audit log. Days and instants are UTC. */
 export function addReportCommands(program: Command, openServer: OpenServer): void {
-  const reports = program.command('report').description('use, denials and holders, from the audit log');
+  const reports = program.command('report').description('usage, denials and holders, from the audit log');
   withDays(reports.command('usage'))
-    .description('peak and average of the seats taken, by pool and day')
+    .description('peak and average of used seats, by pool and day')
     .action(async (_options: unknown, command: Command) =>
       days(openServer, command.optsWithGlobals<ReportFlags>(), 'usage', [
         ['day', 'day'],
@@ -38,28 +38,28 @@ export function addReportCommands(program: Command, openServer: OpenServer): voi
       ]),
     );
   withDays(reports.command('denials'))
-    .description('checkouts that were denied, by pool, day and code')
+    .description('denied checkouts, by pool, day and code')
     .action(async (_options: unknown, command: Command) =>
       days(openServer, command.optsWithGlobals<ReportFlags>(), 'denials', [
         ['day', 'day'],
         ...OF_POOL,
         ['code', 'code'],
         ['denials', 'denials'],
-        ['seats asked', 'seatsAsked'],
+        ['seats requested', 'seatsAsked'],
       ]),
     );
   withServerOptions(reports.command('holders'))
-    .description('who held what at a moment')
-    .option('--at <moment>', 'ISO 8601; now by default')
-    .option('--csv', 'as CSV, for spreadsheets')
+    .description('leases held at an instant')
+    .option('--at <instant>', 'ISO 8601 (default: now)')
+    .option('--csv', 'print CSV for spreadsheets')
     .action(async (_options: unknown, command: Command) => holders(openServer, command.optsWithGlobals<ReportFlags>()));
 }
 
 function withDays(command: Command): Command {
   return withServerOptions(command)
-    .option('--since <day>', 'the first day, as 2026-11-22; 29 days before the last by default')
-    .option('--until <day>', 'the last day; today by default')
-    .option('--csv', 'as CSV, for spreadsheets');
+    .option('--since <day>', 'first day, for example 2026-11-22 (default: 29 days before the last)')
+    .option('--until <day>', 'last day (default: today)')
+    .option('--csv', 'print CSV for spreadsheets');
 }
 
 async function days(
@@ -95,17 +95,17 @@ function print(
   { document, rows, columns }: { document: unknown; rows: readonly Row[]; columns: Columns },
 ): void {
   if (flags.csv && flags.json) {
-    throw new CommandError({ exitCode: EXIT.usage, code: 'usage', message: 'Either --json or --csv.' });
+    throw new CommandError({ exitCode: EXIT.usage, code: 'usage', message: 'Use either --json or --csv.' });
   }
   if (flags.csv) {
     const members = [...new Set([...columns.map(([, member]) => member), ...Object.keys(rows[0] ?? {})])];
-    // A cell that a spreadsheet would take for a formula is written as text.
+    // Cells that a spreadsheet would run as a formula are escaped.
     process.stdout.write(stringify([...rows], { header: true, columns: members, escape_formulas: true }));
     return;
   }
   const output = createOutput(flags.json === true);
   output.document(document);
-  if (rows.length === 0) output.line('There is nothing to report.');
+  if (rows.length === 0) output.line('The report is empty.');
   else
     output.line(
       table([

@@ -23,25 +23,25 @@ interface ReserveFlags extends ServerFlags {
   readonly reason: string;
 }
 
-/** `npx evergrant reservation`: seats that only one Control Room, or one group of them, may take. */
+/** `npx evergrant reservation`: seats for one Control Room or one group. */
 export function addReservationCommands(program: Command, openServer: OpenServer): void {
-  const reservations = program.command('reservation').description('seats for one Control Room or one group');
+  const reservations = program.command('reservation').description('reserve seats for one Control Room or one group');
   withServerOptions(reservations.command('list'))
-    .description('what is reserved, by the license or by an administrator')
+    .description('list reservations of licenses and administrators')
     .action(async (_options: unknown, command: Command) => list(openServer, command.optsWithGlobals<ServerFlags>()));
   withServerOptions(reservations.command('set'))
-    .description('reserve seats; 0 gives a reservation up')
-    .requiredOption('--license <id>', 'the license')
-    .requiredOption('--feature <name>', 'the entitlement')
-    .option('--control-room <guid>', 'for this Control Room')
-    .option('--group <name>', 'for the Control Rooms of this group together')
-    .requiredOption('--seats <count>', 'how many', wholeNumber)
-    .requiredOption('--reason <text>', 'kept for the audit')
+    .description('reserve seats; 0 removes the reservation')
+    .requiredOption('--license <id>', 'license id')
+    .requiredOption('--feature <name>', 'feature of the entitlement')
+    .option('--control-room <guid>', 'reserve for this Control Room')
+    .option('--group <name>', 'reserve for the Control Rooms of this group together')
+    .requiredOption('--seats <count>', 'number of seats', seatCount)
+    .requiredOption('--reason <text>', 'recorded in the audit log')
     .action(async (_options: unknown, command: Command) => set(openServer, command.optsWithGlobals<ReserveFlags>()));
 }
 
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number from 0');
+function seatCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give an integer from 0.');
   return Number(text);
 }
 
@@ -69,15 +69,15 @@ async function set(openServer: OpenServer, flags: ReserveFlags): Promise<void> {
     throw new CommandError({
       exitCode: EXIT.usage,
       code: 'whom_for',
-      message: 'Say whom the seats are for: --control-room GUID or --group NAME.',
+      message: 'Set --control-room GUID or --group NAME.',
     });
   }
   const output = createOutput(flags.json === true);
-  const whom = controlRoom === undefined ? { group } : { controlRoom };
+  const holder = controlRoom === undefined ? { group } : { controlRoom };
   const answer = await openServer(flags).call<{ seatsReserved: number }>('PUT', '/v1/reservations', {
     licenseId,
     feature,
-    ...whom,
+    ...holder,
     seats,
     reason,
   });

@@ -29,26 +29,26 @@ interface CreateFlags extends ServerFlags {
 const SCOPES = ['lease', 'read', 'admin'];
 const TOKEN_BYTES = 32;
 
-/** `npx evergrant token`: API tokens. The secret is made here, and only its hash travels. */
+/** `npx evergrant token`: API tokens. The command creates the secret and sends only its hash. */
 export function addTokenCommands(program: Command, openServer: OpenServer): void {
-  const tokens = program.command('token').description('API tokens: make, list, revoke');
+  const tokens = program.command('token').description('create, list and revoke API tokens');
   withServerOptions(tokens.command('create <name>'))
-    .description('make a token; the server is told its hash')
-    .addOption(new Option('--scope <scope...>', 'what it may do').choices(SCOPES).makeOptionMandatory())
-    .option('--expires <when>', 'a date (2027-06-30), or from now: 90d, 12h')
-    .option('--control-room <guid>', 'a token that acts for this Control Room alone')
+    .description('create a token; the server receives only its hash')
+    .addOption(new Option('--scope <scope...>', 'permissions of the token').choices(SCOPES).makeOptionMandatory())
+    .option('--expires <when>', 'a date (2027-06-30) or a duration from now: 90d, 12h')
+    .option('--control-room <guid>', 'limit the token to this Control Room')
     .option('--out <file>', 'write the token to this file, readable by its owner only')
-    .option('--print', 'print the token, once')
+    .option('--print', 'print the token')
     .action(async (name: string, _options: unknown, command: Command) =>
       create(openServer, name, command.optsWithGlobals<CreateFlags>()),
     );
   withServerOptions(tokens.command('list'))
-    .description('who may call, and how; those revoked and expired included')
+    .description('list tokens, including revoked and expired ones')
     .option('--control-room <guid>', 'only tokens of this Control Room')
     .action(async (_options: unknown, command: Command) => list(openServer, command.optsWithGlobals<CreateFlags>()));
   withServerOptions(tokens.command('revoke <name>'))
-    .description('end a token for good, on every server within five seconds')
-    .requiredOption('--reason <text>', 'kept for the audit')
+    .description('revoke a token permanently, on every server within five seconds')
+    .requiredOption('--reason <text>', 'recorded in the audit log')
     .action(async (name: string, _options: unknown, command: Command) =>
       revoke(openServer, name, command.optsWithGlobals<ServerFlags & { reason: string }>()),
     );
@@ -59,14 +59,14 @@ async function create(openServer: OpenServer, name: string, flags: CreateFlags):
     throw new CommandError({
       exitCode: EXIT.usage,
       code: 'where_to',
-      message: 'Say where the token goes: --out FILE, or --print.',
+      message: 'Set the destination of the token: --out FILE, or --print.',
     });
   }
   const expiresAt = flags.expires === undefined ? undefined : parseExpiry(flags.expires, Date.now());
   const server = openServer(flags);
   const output = createOutput(flags.json === true);
   const token = `egt_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
-  // Written first: a token that is registered and nowhere kept would be of no use to anyone.
+  // The file is written first: a registered token without a copy would be useless.
   if (flags.out !== undefined) writeSecretFile(flags.out, token);
   try {
     await server.call('POST', '/v1/api-tokens', {
@@ -77,13 +77,13 @@ async function create(openServer: OpenServer, name: string, flags: CreateFlags):
       ...(flags.controlRoom === undefined ? {} : { controlRoom: flags.controlRoom }),
     });
   } catch (error) {
-    // Without an answer the token may be registered: then the file is all there is of it.
+    // Without a response the token may be registered, and the file is its only copy.
     const kept = error instanceof CommandError && error.exitCode === EXIT.unreachable;
     if (flags.out !== undefined && !kept) rmSync(flags.out, { force: true });
     throw error;
   }
   output.document({ name, scopes: flags.scope, expiresAt: expiresAt ?? null, ...(flags.print ? { token } : {}) });
-  output.line(flags.print ? token : `Token "${name}" is registered; it is in ${flags.out}.`);
+  output.line(flags.print ? token : `Token "${name}" is registered and stored in ${flags.out}.`);
 }
 
 /** Returns ISO 8601. @throws CommandError (`expires`) unless the text is an instant in the future */
@@ -126,5 +126,5 @@ async function revoke(openServer: OpenServer, name: string, flags: ServerFlags &
     reason: flags.reason,
   });
   output.document({ name, effect: 'revoked' });
-  output.line(`Token "${name}" is revoked; within five seconds no server takes it any more.`);
+  output.line(`Token "${name}" is revoked. Every server rejects it within five seconds.`);
 }

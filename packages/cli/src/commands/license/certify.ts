@@ -16,19 +16,19 @@ interface Flags {
 }
 
 const HELP = `
-Files signed with the key can be imported while its certificate is valid; licenses that are in force outlive it. To change
-keys, certify the next one while the old one is still valid: for the time in which both are, files of either are good.`;
+License files signed with the key can be imported while its certificate is valid. Imported licenses stay valid afterwards.
+To change keys, certify the next key while the old certificate is still valid: both keys are accepted in that time.`;
 
-/** `npx evergrant license certify`: a root says that a vendor key may sign licenses, and until when. */
+/** `npx evergrant license certify`: certifies a vendor key with a root key. */
 export function addCertifyCommand(license: Command): void {
   license
     .command('certify')
-    .description('a root certifies a vendor key for a time')
+    .description('certify a vendor key with a root key')
     .requiredOption('--root <file>', 'the private key of the root')
     .requiredOption('--key <file>', 'the public key of the vendor')
-    .option('--valid-from <when>', 'a date or moment (default: now)')
-    .requiredOption('--valid-until <when>', 'a date or moment, or days from now: 365d')
-    .requiredOption('--out <file>', 'where the certificate goes')
+    .option('--valid-from <when>', 'a date or instant (default: now)')
+    .requiredOption('--valid-until <when>', 'a date, an instant, or days from now: 365d')
+    .requiredOption('--out <file>', 'file for the certificate')
     .addHelpText('after', HELP)
     .action(async (_options: unknown, command: Command) => run(command.optsWithGlobals<Flags>()));
 }

@@ -19,13 +19,13 @@ interface Imported {
   readonly dropped: readonly string[];
 }
 
-/** `npx evergrant license import`: a license file is brought to a running server. */
+/** `npx evergrant license import`: imports a license file into a running server. */
 export function addImportCommand(license: Command, openServer: OpenServer): void {
   withServerOptions(license.command('import <file>'))
     .description(
-      'bring a license file to the server: in force at once, or refused and nothing changed (- is standard input)',
+      'import a license file: it is in force immediately, or rejected without a change (- is standard input)',
     )
-    .option('--license-key <file>', 'opens a file that is encrypted with its license key')
+    .option('--license-key <file>', 'license key of an encrypted file')
     .action(async (file: string, _options: unknown, command: Command) =>
       run(openServer, file, command.optsWithGlobals<Flags>()),
     );
@@ -46,12 +46,12 @@ async function run(openServer: OpenServer, file: string, flags: Flags): Promise<
     });
   output.document(imported);
   const { licenseId, issue, customer, product, validUntil } = imported;
-  const done = imported.outcome === 'imported' ? 'is in force' : 'was in force already';
+  const done = imported.outcome === 'imported' ? 'is in force' : 'was already in force';
   output.line(`License ${licenseId} of ${customer} for ${product}: issue ${issue} ${done}, until ${validUntil}.`);
-  for (const dropped of imported.dropped) output.line(`Without counterpart: ${dropped}.`);
+  for (const dropped of imported.dropped) output.line(`Not converted: ${dropped}.`);
 }
 
-/** A file that the server does not take is an answer, not a mistake in the command line. */
+/** A file that the server rejects is a result, not an error in the command line. */
 function asRefusal(error: unknown): unknown {
   if (!(error instanceof CommandError) || !error.code.startsWith('license_')) return error;
   const { code, message } = error;

@@ -14,31 +14,35 @@ interface Flags {
   readonly document?: boolean;
 }
 
-/** `npx evergrant license inspect`: what a file says of itself. */
+/** `npx evergrant license inspect`: shows the content of a license file. */
 export function addInspectCommand(license: Command): void {
   license
     .command('inspect <file>')
-    .description('what does this license file say? Reads Keygen’s files too; believes nobody (- is standard input)')
-    .option('--license-key <file>', 'opens a file that is encrypted with its license key')
-    .option('--deployment-key <file>', 'the private key that opens a file encrypted to a deployment')
-    .option('--document', 'print nothing but the document, as license issue --from takes it')
+    .description('show a license file without verifying it; reads Keygen files too (- is standard input)')
+    .option('--license-key <file>', 'license key of an encrypted file')
+    .option('--deployment-key <file>', 'private key of the deployment of an encrypted file')
+    .option('--document', 'print only the document, as input of license issue --from')
     .action(async (file: string, _options: unknown, command: Command) => run(file, command.optsWithGlobals<Flags>()));
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
   const deploymentKeys =
     flags.deploymentKey === undefined ? [] : [await readPrivateKeyFile(flags.deploymentKey, 'deployment')];
-  const says = await inspectLicense(readText(file), {
+  const inspection = await inspectLicense(readText(file), {
     deploymentKeys,
     licenseKey: readLicenseKeyFile(flags.licenseKey),
   });
-  if (says.kind === 'refused') {
-    throw new CommandError({ exitCode: EXIT.refused, code: says.code, message: `${file}: ${says.detail}.` });
+  if (inspection.kind === 'refused') {
+    throw new CommandError({
+      exitCode: EXIT.refused,
+      code: inspection.code,
+      message: `${file}: ${inspection.detail}.`,
+    });
   }
-  if (flags.document) return printDocument(file, says);
+  if (flags.document) return printDocument(file, inspection);
   const output = createOutput(flags.json === true);
-  output.document({ ...says, kind: undefined, verified: false });
-  if (!output.json) print(says, output);
+  output.document({ ...inspection, kind: undefined, verified: false });
+  if (!output.json) print(inspection, output);
 }
 
 function printDocument(file: string, { document, closed }: LicenseInspection): void {
@@ -46,28 +50,26 @@ function printDocument(file: string, { document, closed }: LicenseInspection): v
     process.stdout.write(`${JSON.stringify(document.value, null, 2)}\n`);
     return;
   }
-  const why = document ? `it is no license document:\n${listed(document.errors)}` : `${closed}.`;
+  const why = document ? `the content is not a license document:\n${listed(document.errors)}` : `${closed}.`;
   throw new CommandError({ exitCode: EXIT.refused, code: 'license_unreadable', message: `${file}: ${why}` });
 }
 
-function print(says: LicenseInspection, output: Output): void {
-  const { document, certificate } = says;
-  output.line(
-    pc.yellow('Nothing of this has been verified: anyone can write such a file. npx evergrant license verify does.'),
-  );
+function print(inspection: LicenseInspection, output: Output): void {
+  const { document, certificate } = inspection;
+  output.line(pc.yellow('Not verified: anyone can write such a file. Verify it with: npx evergrant license verify'));
   output.line();
-  if (says.format === 'keygen') output.line('A Keygen license file; below, what it becomes here.');
-  if (says.encryptedFor) output.line(`Encrypted ${encryption(says)}.`);
-  if (says.deployment) output.line(`For the deployment with the key ${says.deployment}.`);
+  if (inspection.format === 'keygen') output.line('A Keygen license file, converted:');
+  if (inspection.encryptedFor) output.line(`Encrypted ${encryption(inspection)}.`);
+  if (inspection.deployment) output.line(`For the deployment with the key ${inspection.deployment}.`);
   if (certificate) {
     const { key, signedBy, validFrom, validUntil } = certificate;
     output.line(`Signed with ${key.kid}, which the root ${signedBy} certified from ${validFrom} until ${validUntil}.`);
   }
   output.line();
   if (document?.kind === 'read') for (const line of documentLines(document.value)) output.line(line);
-  if (document?.kind === 'invalid') output.line(`It is no license document:\n${listed(document.errors)}`);
-  if (says.closed) output.line(`It cannot be opened: ${says.closed}.`);
-  for (const dropped of says.dropped) output.line(`Without counterpart: ${dropped}.`);
+  if (document?.kind === 'invalid') output.line(`The content is not a license document:\n${listed(document.errors)}`);
+  if (inspection.closed) output.line(`The file cannot be opened: ${inspection.closed}.`);
+  for (const dropped of inspection.dropped) output.line(`Not converted: ${dropped}.`);
 }
 
 function encryption({ encryptedFor }: LicenseInspection): string {

@@ -20,7 +20,7 @@ interface Flags {
 }
 
 const HELP = `
-The document, with all that need be in it:
+The required members of the document:
 
   {
     "licenseId": "lic-4711", "issue": 1, "customer": "Acme", "product": "automation", "kind": "cloud",
@@ -28,9 +28,9 @@ The document, with all that need be in it:
     "entitlements": [{ "feature": "bot-creator", "seats": 25 }]
   }
 
-docs/licensing.md lists every member. Each further file of a license has a higher issue: servers never go back.`;
+docs/licensing.md lists every member. Every further file of a license needs a higher issue: servers reject lower ones.`;
 
-/** `npx evergrant license issue`: a document becomes a signed file. */
+/** `npx evergrant license issue`: signs a license document. */
 export function addIssueCommand(license: Command): void {
   license
     .command('issue')
@@ -38,14 +38,14 @@ export function addIssueCommand(license: Command): void {
     .requiredOption('--from <file>', 'the document as JSON; - is standard input')
     .requiredOption('--key <file>', 'the private key of the vendor')
     .requiredOption('--certificate <file>', 'the certificate of that key')
-    .option('--license-key <file>', 'a file with the license key that Control Rooms will register with')
+    .option('--license-key <file>', 'file with the license key for the registration of Control Rooms')
     .addOption(
-      new Option('--encrypt-to <file>', 'the public key of the deployment that alone shall open it').conflicts(
+      new Option('--encrypt-to <file>', 'encrypt for the deployment with this public key').conflicts(
         'encryptWithLicenseKey',
       ),
     )
-    .option('--encrypt-with-license-key', 'only who has the license key shall open it')
-    .requiredOption('--out <file>', 'where the license file goes')
+    .option('--encrypt-with-license-key', 'encrypt with the license key')
+    .requiredOption('--out <file>', 'file for the license')
     .addHelpText('after', HELP)
     .action(async (_options: unknown, command: Command) => run(command.optsWithGlobals<Flags>()));
 }
@@ -80,7 +80,7 @@ async function recipient(flags: Flags, licenseKey: string | undefined): Promise<
   }
   if (flags.encryptWithLicenseKey !== true) return undefined;
   if (licenseKey === undefined) {
-    throw usageError('no_license_key', 'To encrypt with the license key, say where it is: --license-key FILE.');
+    throw usageError('no_license_key', '--encrypt-with-license-key requires --license-key FILE.');
   }
   return { kind: 'license_key', licenseKey };
 }

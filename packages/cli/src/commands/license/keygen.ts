@@ -7,21 +7,21 @@ import { jsonFile, writeNewFile, writeSecretFile } from '../../files';
 import { createOutput, type Output } from '../../output';
 
 const HELP = `
-  root          certifies vendor keys. Keep it offline: whoever has it can make anyone a vendor
+  root          certifies vendor keys. Keep it offline: its holder can certify any vendor
   vendor        signs license files, once a root has certified it
-  deployment    opens license files that were encrypted for one deployment
-  license-key   a GUID that Control Rooms register with: a secret of the customer
+  deployment    decrypts license files for one deployment
+  license-key   a GUID for the registration of Control Rooms: a secret of the customer
 
-Writes NAME.private.jwk, which only you can read, and NAME.public.jwk, which anyone may have; a license key goes into the
-file NAME itself. Nothing secret is ever printed, and no file is written over.`;
+Writes NAME.private.jwk, readable by its owner only, and NAME.public.jwk, which may be published. A license key is written
+to the file NAME. Secrets are never printed, and files are never overwritten.`;
 
 /** `npx evergrant license keygen`. */
 export function addKeygenCommand(license: Command): void {
   license
     .command('keygen')
-    .description('make a key')
+    .description('create a key')
     .argument('<what>', `${KEY_ROLES.join(', ')} or license-key`)
-    .addOption(new Option('--out <name>', 'where it goes').makeOptionMandatory())
+    .addOption(new Option('--out <name>', 'file name, without extension').makeOptionMandatory())
     .addHelpText('after', HELP)
     .action(async (what: string, _options: unknown, command: Command) => {
       const { json, out } = command.optsWithGlobals<{ json?: boolean; out: string }>();
@@ -32,7 +32,8 @@ export function addKeygenCommand(license: Command): void {
 async function keygen(what: string, name: string, output: Output): Promise<void> {
   if (what === 'license-key') return makeLicenseKey(name, output);
   const role = KEY_ROLES.find((candidate) => candidate === what);
-  if (!role) throw usageError('no_such_key', `There is no key "${what}": ${KEY_ROLES.join(', ')} or license-key.`);
+  if (!role)
+    throw usageError('no_such_key', `There is no key type "${what}". Types: ${KEY_ROLES.join(', ')}, license-key.`);
   return makeKey(role, name, output);
 }
 
@@ -48,14 +49,14 @@ async function makeKey(role: KeyRole, name: string, output: Output): Promise<voi
   }
   output.document({ role, kid: key.kid, privateFile, publicFile });
   output.line(`${role} key ${key.kid}`);
-  output.line(`  ${privateFile}  keep it secret`);
-  output.line(`  ${publicFile}  give it to whoever needs it`);
+  output.line(`  ${privateFile}  private key: keep it secret`);
+  output.line(`  ${publicFile}  public key`);
 }
 
 function makeLicenseKey(file: string, output: Output): void {
   writeSecretFile(file, randomUUID());
   output.document({ file });
   output.line(
-    `A license key is in ${file}: sign with it (license issue --license-key ${file}), then give it to the customer.`,
+    `The license key is in ${file}. Use it in license issue --license-key ${file}, then send it to the customer.`,
   );
 }

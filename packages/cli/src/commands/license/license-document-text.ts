@@ -1,7 +1,7 @@
 import { table } from '@evergrant/core/text-table';
 import type { LicenseDocument, LicenseEntitlement } from '@evergrant/formats/license/document';
 
-/** A license document for people. */
+/** Formats a license document for people. */
 export function documentLines(document: LicenseDocument): string[] {
   const { licenseId, issue, customer, product, kind, validFrom, validUntil, policy } = document;
   const whose = document.controlRoom ?? document.servers?.join(', ');

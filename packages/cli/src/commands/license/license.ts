@@ -22,7 +22,7 @@ From new keys to a license in force (docs/licensing.md explains each step):
 export function addLicenseCommands(program: Command, openServer: OpenServer): void {
   const license = program
     .command('license')
-    .description('license files: keys, signing, verifying, importing')
+    .description('create keys, sign, verify and import license files')
     .addHelpText('after', HELP);
   addKeygenCommand(license);
   addCertifyCommand(license);

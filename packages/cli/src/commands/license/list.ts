@@ -15,10 +15,10 @@ interface LicenseView {
   readonly entitlements: readonly { readonly feature: string; readonly seats: number; readonly overdraft: number }[];
 }
 
-/** `npx evergrant license list`: what is in force. */
+/** `npx evergrant license list`: licenses in force. */
 export function addListCommand(license: Command, openServer: OpenServer): void {
   withServerOptions(license.command('list'))
-    .description('the licenses that are in force, and what they entitle to')
+    .description('list licenses in force and their entitlements')
     .action(async (_options: unknown, command: Command) => run(openServer, command.optsWithGlobals<ServerFlags>()));
 }
 
@@ -28,7 +28,7 @@ async function run(openServer: OpenServer, flags: ServerFlags): Promise<void> {
   output.document({ licenses });
   output.line(
     table([
-      ['license', 'issue', 'customer', 'product', 'kind', 'until', 'imported by', 'seats'],
+      ['license', 'issue', 'customer', 'product', 'kind', 'valid until', 'imported by', 'seats'],
       ...licenses.map((license) => [
         license.licenseId,
         String(license.issue),
@@ -37,17 +37,17 @@ async function run(openServer: OpenServer, flags: ServerFlags): Promise<void> {
         license.kind,
         until(license),
         license.importedBy ?? '-',
-        license.entitlements.map(seatsInWords).join(', '),
+        license.entitlements.map(describeSeats).join(', '),
       ]),
     ]),
   );
 }
 
 function until({ validUntil, validity }: LicenseView): string {
-  const end = validUntil ?? 'for ever';
+  const end = validUntil ?? 'unlimited';
   return validity === 'valid' ? end : `${end} (${validity.replaceAll('_', ' ')})`;
 }
 
-function seatsInWords({ feature, seats, overdraft }: LicenseView['entitlements'][number]): string {
+function describeSeats({ feature, seats, overdraft }: LicenseView['entitlements'][number]): string {
   return `${seats}${overdraft > 0 ? `+${overdraft}` : ''} ${feature}`;
 }

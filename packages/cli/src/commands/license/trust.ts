@@ -12,25 +12,25 @@ export interface TrustFlags {
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
-/** The options of a command that has to know whose signature counts. */
+/** Adds the options that define the trusted signers. */
 export function withTrustOptions(command: Command): Command {
   return command
-    .option('--root <file>', 'the public key of a root; may be repeated, while one follows another', collect)
-    .option('--withdraw <kid>', 'a vendor key that is not to be believed any more; may be repeated', collect)
-    .option('--keygen-public-key <hex>', 'believe license files of this Keygen account too; may be repeated', collect);
+    .option('--root <file>', 'public key of a trusted root; may be repeated', collect)
+    .option('--withdraw <kid>', 'vendor key that is no longer trusted; may be repeated', collect)
+    .option('--keygen-public-key <hex>', 'trust license files of this Keygen account; may be repeated', collect);
 }
 
-/** What the options say, as the content of a trust file. */
+/** Builds the content of a trust file from the options. */
 export async function trustOf(flags: TrustFlags): Promise<object> {
   const roots = await Promise.all((flags.root ?? []).map((file) => readPublicKeyFile(file, 'root')));
   return { roots, withdrawnKeys: flags.withdraw ?? [], keygenPublicKeys: flags.keygenPublicKey ?? [] };
 }
 
-/** `npx evergrant license trust`: what a server is told of whose licenses count. */
+/** `npx evergrant license trust`: writes the trust file of a server. */
 export function addTrustCommand(license: Command): void {
   withTrustOptions(license.command('trust'))
-    .description('make the trust file of a server (EVERGRANT_LICENSE_TRUST_FILE): whose signature counts')
-    .requiredOption('--out <file>', 'where the trust file goes')
+    .description('write the trust file of a server (EVERGRANT_LICENSE_TRUST_FILE)')
+    .requiredOption('--out <file>', 'file for the trust settings')
     .action(async (_options: unknown, command: Command) => {
       const flags = command.optsWithGlobals<TrustFlags & { json?: boolean; out: string }>();
       const output = createOutput(flags.json === true);

@@ -20,19 +20,19 @@ interface Flags extends TrustFlags {
 }
 
 const HELP = `
-Ends with 0 when a server would take the file, and with 1 and one of these codes when not:
+Exit code 0 if a server would accept the file. Otherwise exit code 1 and one of these codes:
   license_unreadable   license_tampered   license_unknown_key   license_key_expired   license_expired
   license_not_yet_valid   license_wrong_server   license_not_for_this_deployment   license_suspended`;
 
-/** `npx evergrant license verify`: would a server take this file? */
+/** `npx evergrant license verify`: verifies a license file like a server. */
 export function addVerifyCommand(license: Command): void {
   withTrustOptions(license.command('verify <file>'))
-    .description('is this license file to be believed? (- is standard input)')
+    .description('verify a license file (- is standard input)')
     .option('--trust <file>', 'a trust file, instead of --root')
-    .option('--license-key <file>', 'opens a file that is encrypted with its license key')
-    .option('--deployment-key <file>', 'the private key of the deployment that the file is for')
-    .option('--server <name>', 'the server that would import it, as region/name')
-    .option('--at <when>', 'not now, but on this date', '0d')
+    .option('--license-key <file>', 'license key of an encrypted file')
+    .option('--deployment-key <file>', 'private key of the deployment of the file')
+    .option('--server <name>', 'importing server, as region/name')
+    .option('--at <when>', 'verify for this date instead of now', '0d')
     .addHelpText('after', HELP)
     .action(async (file: string, _options: unknown, command: Command) => run(file, command.optsWithGlobals<Flags>()));
 }
@@ -42,7 +42,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (flags.trust === undefined && flags.root === undefined) {
     throw usageError(
       'no_root',
-      'Say whom you trust: --root FILE with the public key of the vendor’s root, or --trust FILE.',
+      'Set the trusted signers: --root FILE with the public key of the vendor root, or --trust FILE.',
     );
   }
   const trust = usable(
@@ -64,7 +64,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const { document, signer, dropped } = verdict;
   output.document({ verified: true, document, signer, dropped });
   for (const line of documentLines(document)) output.line(line);
-  for (const each of dropped) output.line(`Without counterpart: ${each}.`);
+  for (const each of dropped) output.line(`Not converted: ${each}.`);
   const by = signer.kind === 'vendor' ? `the vendor key ${signer.certificate.key.kid}` : 'a Keygen account';
   output.line(pc.green(`Valid: signed with ${by}.`));
 }
