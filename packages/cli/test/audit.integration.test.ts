@@ -182,7 +182,7 @@ describe('evergrant report', () => {
     expect(csv[1]).toContain(leaseId);
     expect((await json('report', 'holders', '--at', '2026-01-01T00:00:00Z')).holders).toEqual([]);
     expect((await evergrant('report', 'holders', '--at', '2026-01-01T00:00:00Z')).stdout).toContain(
-      'nothing to report',
+      'The report is empty',
     );
   });
 

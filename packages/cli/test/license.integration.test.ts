@@ -88,7 +88,7 @@ it('writes over nothing', async () => {
 it('goes from keys to a license in force, as its help says', async () => {
   const file = await issue('acme', {}, '--license-key', at('license-key'));
   expect((await must('inspect', file)).stdout).toMatch(
-    /Nothing of this has been verified[\s\S]*acme-1, issue 1[\s\S]*studio {2,}10/,
+    /Not verified: anyone can write such a file[\s\S]*acme-1, issue 1[\s\S]*studio {2,}10/,
   );
   const verified = await must('verify', file, '--root', at('root.public.jwk'));
   expect(verified.stdout).toContain('Valid: signed with the vendor key');
@@ -189,9 +189,9 @@ describe('a mistake is named', () => {
   });
 
   it.each([
-    [['verify', 'x.license'], 'Say whom you trust'],
+    [['verify', 'x.license'], 'Set the trusted signers'],
     [['inspect', 'nowhere.license'], 'nowhere.license cannot be read (ENOENT)'],
-    [['keygen', 'rsa', '--out', 'x'], 'There is no key "rsa"'],
+    [['keygen', 'rsa', '--out', 'x'], 'There is no key type "rsa"'],
     [['certify', '--root', 'r', '--key', 'k', '--valid-until', 'soon', '--out', 'x'], 'r cannot be read'],
   ])('%p', async (argv, sentence) => {
     expect(await license(...argv)).toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) });
