@@ -38,7 +38,7 @@ const alive = (name: string, expiresInMs?: number): FoundToken => ({
 
 const soon = () => new Promise((resume) => setTimeout(resume, 20));
 
-it('looks a token up when it is first used, and believes the answer for a while', async () => {
+it('ApiTokenVerifier: looks a token up at its first use and caches it', async () => {
   const { state, tokens } = registry({ 'token-a': alive('a') });
   expect(await tokens.check('token-a')).toEqual({ kind: 'known', caller: { name: 'a', scopes: ['lease'] } });
   state.nowMs += 1_900;
@@ -46,7 +46,7 @@ it('looks a token up when it is first used, and believes the answer for a while'
   expect(state.looks).toHaveLength(1);
 });
 
-it('a revoked token is refused no later than four seconds after the last look, however often it is used', async () => {
+it('ApiTokenVerifier: refuses a revoked token within four seconds of the last lookup', async () => {
   const { state, tokens } = registry({ 'token-a': alive('a') });
   await tokens.check('token-a');
   state.tokens.clear();
@@ -54,7 +54,7 @@ it('a revoked token is refused no later than four seconds after the last look, h
   expect((await tokens.check('token-a')).kind).toBe('unknown');
 });
 
-it('is looked at again behind a use that does not wait, so that a busy token costs nobody a look', async () => {
+it('ApiTokenVerifier: refreshes a busy token in the background', async () => {
   const { state, tokens } = registry({ 'token-a': alive('a') });
   await tokens.check('token-a');
   state.tokens.clear();
@@ -65,7 +65,7 @@ it('is looked at again behind a use that does not wait, so that a busy token cos
   expect((await tokens.check('token-a')).kind).toBe('unknown');
 });
 
-it('an expired token is refused between two looks', async () => {
+it('ApiTokenVerifier: refuses an expired token between two lookups', async () => {
   const { state, tokens } = registry({ 'token-a': alive('a', 500) });
   expect((await tokens.check('token-a')).kind).toBe('known');
   state.tokens.clear();
@@ -73,7 +73,7 @@ it('an expired token is refused between two looks', async () => {
   expect((await tokens.check('token-a')).kind).toBe('unknown');
 });
 
-it('one that was registered elsewhere works within a second of having been tried in vain', async () => {
+it('ApiTokenVerifier: accepts a token within a second of its creation on another server', async () => {
   const { state, tokens } = registry();
   expect((await tokens.check('token-a')).kind).toBe('unknown');
   state.tokens.set('token-a', alive('a'));
@@ -83,14 +83,14 @@ it('one that was registered elsewhere works within a second of having been tried
   expect((await tokens.check('token-a')).kind).toBe('known');
 });
 
-it('many that are needed together are one look, and the same one is looked up once', async () => {
+it('ApiTokenVerifier: batches concurrent lookups', async () => {
   const { state, tokens } = registry({ 'token-a': alive('a'), 'token-b': alive('b') });
   const verdicts = await Promise.all(['token-a', 'token-b', 'token-a', 'stranger'].map((token) => tokens.check(token)));
   expect(verdicts.map(({ kind }) => kind)).toEqual(['known', 'known', 'known', 'unknown']);
   expect(state.looks.map((look) => look.length)).toEqual([3]);
 });
 
-it('remembers no more strangers than it has room for', async () => {
+it('ApiTokenVerifier: bounds the cache of unknown tokens', async () => {
   const { state, tokens } = registry();
   await Promise.all(Array.from({ length: 4_000 }, (_, n) => tokens.check(`stranger-${n}`)));
   await Promise.all(Array.from({ length: 4_000 }, (_, n) => tokens.check(`stranger-${n + 4_000}`)));
@@ -102,8 +102,8 @@ it('remembers no more strangers than it has room for', async () => {
   expect(state.looks).toHaveLength(before + 1);
 });
 
-describe('while the database is away', () => {
-  it('whoever was known goes on being known, and nobody waits', async () => {
+describe('ApiTokenVerifier: while the database is unreachable', () => {
+  it('accepts cached tokens without a lookup', async () => {
     const { state, tokens } = registry({ 'token-a': alive('a') });
     await tokens.check('token-a');
     state.databaseAnswers = false;
@@ -113,7 +113,7 @@ describe('while the database is away', () => {
     expect(state.looks).toHaveLength(1);
   });
 
-  it('but not past their own expiry', async () => {
+  it('refuses cached tokens that have expired', async () => {
     const { state, tokens } = registry({ 'token-a': alive('a', 10_000) });
     await tokens.check('token-a');
     state.databaseAnswers = false;
@@ -121,7 +121,7 @@ describe('while the database is away', () => {
     expect((await tokens.check('token-a')).kind).toBe('unchecked');
   });
 
-  it('a database that is thought to answer and does not, vouches for nobody once the time of belief is over', async () => {
+  it('accepts no token from an outdated cache when a lookup fails', async () => {
     const { state, tokens } = registry({ 'token-a': alive('a') });
     await tokens.check('token-a');
     state.fails = true;
@@ -132,7 +132,7 @@ describe('while the database is away', () => {
   });
 });
 
-it('what was changed here is effective here at once', async () => {
+it('ApiTokenVerifier: forgets a token that was changed on this server', async () => {
   const { state, tokens } = registry({ 'token-a': alive('a') });
   await tokens.check('token-a');
   state.tokens.clear();

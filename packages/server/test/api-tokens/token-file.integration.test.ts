@@ -34,7 +34,7 @@ async function works(token: string): Promise<boolean> {
   }
 }
 
-it('a token that is no longer in the file is revoked, and works again when it is back', async () => {
+it('token file: revokes a removed token, and restores it when it is back', async () => {
   await migrate(entry('a'), entry('b'));
   expect(await migrate(entry('a'))).toEqual({ revoked: ['b'], stayRevoked: [] });
   expect([await works('the token of a'), await works('the token of b')]).toEqual([true, false]);
@@ -42,13 +42,13 @@ it('a token that is no longer in the file is revoked, and works again when it is
   expect(await works('the token of b')).toBe(true);
 });
 
-it('a name with another token is that token from now on', async () => {
+it('token file: replaces the token of a name', async () => {
   await migrate(entry('a'));
   await migrate(entry('a', 'another token entirely'));
   expect([await works('the token of a'), await works('another token entirely')]).toEqual([false, true]);
 });
 
-it('a token that an administrator revoked is not brought back by the file; another one under its name is', async () => {
+it('token file: does not restore a token that an administrator revoked, but replaces it', async () => {
   await migrate(entry('root', undefined, ['admin']), entry('a'));
   await revokeAsAdministrator('a');
   expect(await migrate(entry('root', undefined, ['admin']), entry('a'))).toEqual({ revoked: [], stayRevoked: ['a'] });
@@ -57,18 +57,18 @@ it('a token that an administrator revoked is not brought back by the file; anoth
   expect(await works('a fresh token for a')).toBe(true);
 });
 
-it('tokens from before makers were written down are the file’s', async () => {
+it('token file: owns tokens without created_by', async () => {
   await database.query(`insert into api_token (name, token_sha256, scopes) values ('old', sha256('old'), '{read}')`);
   expect(await migrate()).toEqual({ revoked: ['old'], stayRevoked: [] });
 });
 
-it('leaves alone what administrators and Control Rooms made', async () => {
+it('token file: leaves tokens of administrators and Control Rooms unchanged', async () => {
   await database.query(`select evergrant_create_api_token('made', sha256('made'), '{read}', 'infinity', null, 'ops')`);
   expect(await migrate(entry('a'))).toEqual({ revoked: [], stayRevoked: [] });
   expect(await works('made')).toBe(true);
 });
 
-it('names every name that is taken, and changes nothing', async () => {
+it('token file: reports every conflicting name and changes nothing', async () => {
   for (const name of ['made', 'too']) {
     await database.query(`select evergrant_create_api_token($1, sha256($2), '{read}', 'infinity', null, 'ops')`, [
       name,

@@ -15,8 +15,8 @@ const checkpoint = (chain: string, number: number, epoch: number, seq: number): 
   jws: `${chain} ${number}`,
 });
 
-describe('what is due', () => {
-  it('is the first checkpoint of a chain, and the next of one that has grown', () => {
+describe('planCheckpoints', () => {
+  it('plans the first checkpoint of a chain, and the next one when it has grown', () => {
     const plan = planCheckpoints([head('pool/1', 3), head('system', 9)], [checkpoint('system', 4, 1, 7)], 1);
     expect(plan.due.map(({ head: of, number, follows }) => [of.chain, number, follows?.number])).toEqual([
       ['pool/1', 1, undefined],
@@ -24,20 +24,20 @@ describe('what is due', () => {
     ]);
   });
 
-  it('is nothing where nothing has changed, but one in each epoch', () => {
+  it('plans one checkpoint per epoch for an unchanged chain', () => {
     const newest = [checkpoint('system', 4, 1, 7)];
     expect(planCheckpoints([head('system', 7)], newest, 1).due).toEqual([]);
     expect(planCheckpoints([head('system', 7)], newest, 2).due).toHaveLength(1);
   });
 
-  it('is nothing for a chain that was set back: a checkpoint of less would speak for whoever did', () => {
+  it('plans none for a chain that was set back', () => {
     const plan = planCheckpoints([head('system', 6)], [checkpoint('system', 4, 1, 7)], 1);
     expect(plan).toMatchObject({ due: [], setBack: [{ head: { chain: 'system' } }] });
     expect(planCheckpoints([head('system', 6)], [checkpoint('system', 4, 1, 7)], 2).setBack).toEqual([]);
   });
 });
 
-describe('the store', () => {
+describe('CheckpointStore', () => {
   let world: TestWorld;
   let store: ReturnType<typeof connectCheckpointStore>;
   const oregon = { epoch: 1, region: 'oregon' };
@@ -51,7 +51,7 @@ describe('the store', () => {
     await world.close();
   });
 
-  it('takes each number once', async () => {
+  it('stores each number once', async () => {
     expect(await store.add([checkpoint('system', 1, 1, 1), checkpoint('system', 1, 1, 2)], oregon)).toBe(1);
     expect(await store.add([checkpoint('system', 1, 1, 3), checkpoint('system', 2, 1, 3)], oregon)).toBe(1);
     const { checkpoints, idleMs } = await store.newest(['system', 'pool/1']);
@@ -59,14 +59,14 @@ describe('the store', () => {
     expect(idleMs).toBeLessThan(60_000);
   });
 
-  it('takes nothing from a region that does not hold the epoch', async () => {
+  it('refuses a region that does not hold the epoch', async () => {
     await world.authority.latch({ epoch: 2, region: 'virginia' });
     expect(await store.add([checkpoint('system', 1, 1, 1)], oregon)).toBe(0);
     expect(await store.add([checkpoint('system', 1, 2, 1)], { epoch: 2, region: 'oregon' })).toBe(0);
     expect(await store.add([checkpoint('system', 1, 2, 1)], { epoch: 2, region: 'virginia' })).toBe(1);
   });
 
-  it('finds the newest of each chain in each earlier epoch', async () => {
+  it('returns the newest checkpoint of each chain in each earlier epoch', async () => {
     await store.add(
       [checkpoint('pool/1', 1, 1, 5), checkpoint('pool/1', 2, 1, 9), checkpoint('system', 1, 1, 3)],
       oregon,
@@ -81,7 +81,7 @@ describe('the store', () => {
     expect(await told(3)).toEqual(['pool/1 2', 'pool/1 3', 'pool/7 1', 'system 1']);
   });
 
-  it('is read in pages, of one moment', async () => {
+  it('is read in pages of one instant', async () => {
     await store.add(
       [1, 2, 3, 4].map((number) => checkpoint('pool/1', number, 1, number)),
       oregon,
@@ -97,7 +97,7 @@ describe('the store', () => {
     ['change', `update audit_checkpoint set seq = 1`],
     ['remove', 'delete from audit_checkpoint'],
     ['empty', 'truncate audit_checkpoint'],
-  ])('lets nobody %s it: not a server, and not its owner', async (_verb, sql) => {
+  ])('does not allow anyone to %s it', async (_verb, sql) => {
     await store.add([checkpoint('system', 1, 1, 1)], oregon);
     const { database } = world.authority;
     await expect(database.as('evergrant_server', (client) => client.query(sql))).rejects.toThrow('permission denied');
@@ -105,7 +105,7 @@ describe('the store', () => {
   });
 });
 
-describe('a server', () => {
+describe('CheckpointWriter', () => {
   let world: TestWorld;
   const SLOW = { deadlineMs: 20_000, everyMs: 50 };
 
@@ -123,7 +123,7 @@ describe('a server', () => {
     (await world.authority.database.query<{ count: number }>('select count(*)::int as count from audit_checkpoint'))[0]!
       .count;
 
-  it('signs what has changed, and nothing while nothing does', async () => {
+  it('signs changed chains only', async () => {
     const server = await world.startGranting({ checkpointEveryMs: 100 });
     await checkout(server);
     await eventually('everything has a checkpoint', () => isCovered(server), SLOW);
@@ -135,7 +135,7 @@ describe('a server', () => {
     await eventually('it has signed the new event', async () => (await stored()) === before + 1, SLOW);
   });
 
-  it('leaves it to another one that has been there lately', async () => {
+  it('skips its turn after a recent checkpoint of another server', async () => {
     const [one, two] = await Promise.all([
       world.startGranting({ checkpointEveryMs: 600 }),
       world.startGranting({ checkpointEveryMs: 600 }),
@@ -149,7 +149,7 @@ describe('a server', () => {
     expect(rows.filter(({ ms }) => ms !== null && ms < 450)).toEqual([]);
   });
 
-  it('signs nothing for a chain that was set back, and says so', async () => {
+  it('raises an alert instead of signing a chain that was set back', async () => {
     const server = await world.startGranting({ checkpointEveryMs: 100 });
     await checkout(server);
     await eventually('everything has a checkpoint', () => isCovered(server), SLOW);
@@ -166,7 +166,7 @@ describe('a server', () => {
     expect(await stored()).toBe(before);
   });
 
-  it('goes on granting while the store is away, and says once that nothing is proven any more', async () => {
+  it('keeps granting while the store is unreachable, and raises one alert', async () => {
     const server = await world.startGranting({ checkpointEveryMs: 100, authorityLeaseMs: 60_000 });
     await world.authority.database.refuseConnections(true);
     await checkout(server);

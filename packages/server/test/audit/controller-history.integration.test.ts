@@ -24,7 +24,7 @@ async function told() {
 const complete = (count: number) =>
   eventually(`${count} entries are in the log`, async () => (await told()).length >= count);
 
-it('what operators and the controller did is in the log, in its order, once, whichever server was faster', async () => {
+it('ControllerHistoryImporter: imports each entry once and in order with several servers', async () => {
   await world.authority.note('operator', operator);
   await Promise.all([1, 2].map(() => world.startGranting({ checkpointEveryMs: 100 })));
   await complete(1);
@@ -43,7 +43,7 @@ it('what operators and the controller did is in the log, in its order, once, whi
   ]);
 });
 
-it('a history that is longer than what is read at one time is brought in whole', async () => {
+it('ControllerHistoryImporter: imports a history longer than one batch', async () => {
   await world.authority.database.query(
     `insert into history (kind, detail) select 'verdict', json_build_object('to', 'healthy') from generate_series(1, 450)`,
   );
@@ -52,7 +52,7 @@ it('a history that is longer than what is read at one time is brought in whole',
   expect((await told()).map(({ entry }) => entry)).toEqual(Array.from({ length: 450 }, (_, index) => index + 1));
 });
 
-it('a server that cannot read the history says so once, grants on, and catches up', async () => {
+it('ControllerHistoryImporter: logs a failure once, keeps granting, and catches up', async () => {
   await world.authority.database.query('alter table history rename to away');
   await world.authority.database.query(`insert into away (kind, detail) values ('operator', '{"by": "ada"}')`);
   const server = await world.startGranting({ checkpointEveryMs: 50 });
@@ -89,7 +89,7 @@ describe('the log', () => {
     world.database.query(`insert into epoch (epoch, region, opened_by) values (1, 'oregon', 'oregon/app-1')`),
   );
 
-  it('takes each entry once, whatever it is given', async () => {
+  it('stores each entry once', async () => {
     expect(await adding([entry(2), entry(1)], 1)).toMatchObject({ outcome: { result: 2 }, newest: 2 });
     expect(await adding([entry(1), entry(2), entry(5)], 1)).toMatchObject({ outcome: { result: 1 }, newest: 5 });
     expect(await adding([entry(5)], 1)).toMatchObject({ outcome: { result: 0 }, newest: 5 });
@@ -100,13 +100,13 @@ describe('the log', () => {
     ]);
   });
 
-  it('takes nothing from a region that has lost its epoch', async () => {
+  it('refuses entries of a region that has lost its epoch', async () => {
     expect((await adding([entry(1)], 2)).outcome.kind).not.toBe('done');
     expect(await adding([entry(1)], 1, 'virginia')).toMatchObject({ newest: 0 });
     expect(await told()).toEqual([]);
   });
 
-  it('lets nobody say what it has, and only servers bring entries in', async () => {
+  it('accepts entries only from servers', async () => {
     const setBack = 'update audit_controller_history set newest_entry = 0';
     await expect(statement(world.database, 'evergrant_server', setBack)).rejects.toThrow('permission denied');
     const bringIn = `select evergrant_audit_controller_history('[]')`;

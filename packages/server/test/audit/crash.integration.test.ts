@@ -30,7 +30,7 @@ afterAll(async () => {
   await databases?.drop();
 });
 
-it('leave a log without a gap, in which every answer stands', async () => {
+it('leave a log without gaps that contains every answered change', async () => {
   const granted = new Set<string>();
   const released = new Set<string>();
   let going = true;

@@ -35,7 +35,7 @@ async function exported(): Promise<AuditEvent[]> {
     });
 }
 
-it('a checkout, its denial and its release stand in the log, and the answer knows nothing of it', async () => {
+it('audit log: records checkout, denial and release', async () => {
   const held = await checkout(10);
   const denied = await checkout(1, 'studio', '=cmd|calc');
   expect([held.status, denied.status]).toEqual([201, 409]);
@@ -49,7 +49,7 @@ it('a checkout, its denial and its release stand in the log, and the answer know
   ]);
 });
 
-it('a denial that cannot be told is not answered either', async () => {
+it('audit log: a denial that cannot be recorded is not answered', async () => {
   await world.database.query('drop trigger audit_only_grows on audit_event');
   await world.database.query(`create rule nothing as on insert to audit_event where new.kind = 'denied' do instead
     select 1 / (random() * 0)::int`);
@@ -60,7 +60,7 @@ it('a denial that cannot be told is not answered either', async () => {
   await server.call('DELETE', `/v1/leases/${holding.leaseId}`);
 });
 
-it('pages are the same as the stream, whatever their size', async () => {
+it('audit events: pages contain the same as the stream', async () => {
   const whole = await exported();
   const paged: AuditEvent[] = [];
   let cursor: string | null = null;
@@ -75,7 +75,7 @@ it('pages are the same as the stream, whatever their size', async () => {
   expect(whole.length).toBeGreaterThan(6);
 });
 
-it('filters by chain, kind and time', async () => {
+it('audit events: can be filtered by chain, kind and time', async () => {
   const whole = await exported();
   const middle = whole[Math.floor(whole.length / 2)]!;
   const chain = encodeURIComponent(middle.chain);
@@ -90,7 +90,7 @@ it('filters by chain, kind and time', async () => {
   expect(before.body.events.every((event: AuditEvent) => event.at < middle.at)).toBe(true);
 });
 
-it('everything verifies with what the server signed, here and away', async () => {
+it('audit events: verify with the signed heads and checkpoints', async () => {
   await checkout(1, 'runner');
   const { heads } = (await get('/v1/audit/heads')).body;
   const covered = async () => {
@@ -109,7 +109,7 @@ it('everything verifies with what the server signed, here and away', async () =>
   expect(summary).toMatchObject({ chains: heads.length, statements: statements.length, findings: 0 });
 });
 
-it('a spreadsheet finds no formula in it', async () => {
+it('audit events: CSV escapes formulas', async () => {
   const { body, headers } = await get('/v1/audit/events?format=csv&kind=denied');
   expect(headers['content-type']).toBe('text/csv; charset=utf-8');
   const [head, row] = String(body).split('\n');
@@ -119,7 +119,7 @@ it('a spreadsheet finds no formula in it', async () => {
   expect(row).toContain(`,'=cmd|calc,1,`);
 });
 
-it('is for those who may read or administer, and a wrong question is told so', async () => {
+it('audit events: require the scope read or admin and valid parameters', async () => {
   expect((await get('/v1/audit/events', TOKENS.client)).status).toBe(403);
   expect((await get('/v1/reports/usage', TOKENS.client)).status).toBe(403);
   expect((await get('/v1/audit/events', TOKENS.admin)).status).toBe(200);

@@ -42,7 +42,7 @@ afterAll(async () => {
   await databases?.drop();
 });
 
-it('while both live, the log verifies, and a follower refuses to speak for it', async () => {
+it('lost events: before the loss the log verifies, and a follower refuses verification', async () => {
   await checkout(oregon);
   await eventually('everything has a checkpoint', () => isCovered(oregon), SLOW);
   const standby = await world.start({
@@ -54,7 +54,7 @@ it('while both live, the log verifies, and a follower refuses to speak for it', 
   await standby.stop();
 });
 
-it('what was lost with Oregon is declared by Virginia, and then the log verifies with it', async () => {
+it('lost events: Virginia declares the events lost with Oregon, and the log verifies', async () => {
   await databases.follower.stop();
   // The follower has none of these, and the checkpoints know of all.
   for (let count = 0; count < 5; count += 1) await checkout(oregon);
@@ -87,7 +87,7 @@ it('what was lost with Oregon is declared by Virginia, and then the log verifies
   );
 });
 
-it('a server that starts later in the epoch declares nothing twice', async () => {
+it('lost events: a server that starts later does not declare them again', async () => {
   const declarations = async () =>
     (await databases.follower.query(`select from audit_event where kind = 'audit_gap'`)).length;
   const before = await declarations();
@@ -99,7 +99,7 @@ it('a server that starts later in the epoch declares nothing twice', async () =>
   await another.stop();
 });
 
-it('without the declaration the loss is a finding', async () => {
+it('lost events: without the declaration the loss is a finding', async () => {
   await virginia.stop();
   await databases.follower.query(`
     alter table audit_event disable trigger audit_only_grows;

@@ -33,12 +33,12 @@ describe.each(ROLES)('%s cannot', (role) => {
   });
 });
 
-describe.each(LIMITED)('%s cannot either', (role) => {
+describe.each(LIMITED)('%s also cannot', (role) => {
   it.each([
     ['write an event', 'insert into audit_event select * from audit_event limit 1'],
     ['set a chain back', 'update audit_chain set seq = 0'],
-    ['change how full a pool was', 'update audit_usage set seats_peak = 0'],
-    ['change how often seats were denied', 'update audit_denials set denials = 0'],
+    ['change usage counters', 'update audit_usage set seats_peak = 0'],
+    ['change denial counters', 'update audit_denials set denials = 0'],
     ['append an event', `select audit_append('system', '{license_imported}', '{me}', array['{}'::json])`],
     ['write one of a kind of its choice', `select audit_write('system', 'license_imported', 'me', '{}')`],
     ['count usage', `select audit_count_usage('pool/1', now(), 1, 1)`],
@@ -48,13 +48,13 @@ describe.each(LIMITED)('%s cannot either', (role) => {
       'replace a function',
       `create or replace function audit_actor(by_row text) returns text language sql as 'select null'`,
     ],
-    ['put another table in front', 'create table public.audit_chain_of_mine (a int)'],
+    ['shadow a table', 'create table public.audit_chain_of_mine (a int)'],
   ])('%s', async (_what, sql) => {
     await expect(statement(database, role, sql)).rejects.toThrow(/permission denied|must be owner/);
   });
 });
 
-it('a server may tell denials, and nothing else by that way', async () => {
+it('evergrant_audit_denials: lets a server record denials only', async () => {
   const chain = await poolChain(database, 'studio');
   const denial = JSON.stringify([{ code: 'no_seat_available', kind: 'license_imported', chain: 'system', seats: 3 }]);
   await statement(database, 'evergrant_server', `select evergrant_audit_denials($1, $2)`, [

@@ -46,7 +46,7 @@ const usage = (since: string, until: string) => license.audit.usage({ since, unt
 describe('usage', () => {
   beforeEach(() => statement(database, 'evergrant_owner', 'delete from audit_usage'));
 
-  it('weighs seats by the time they were taken, and carries them over midnight and idle days', async () => {
+  it('weights seats by time, and carries them over midnight and idle days', async () => {
     await count(studio, at(2, 6), 4, 4);
     await count(studio, at(2, 12), 10, 8);
     await count(studio, at(4, 12), 8, 0);
@@ -61,14 +61,14 @@ describe('usage', () => {
     expect(told[0]).toMatchObject({ licenseId: 'lic-1', product: 'Assembler', feature: 'studio', seats: 10 });
   });
 
-  it('counts the seats of the day before as a peak, though they were given back at once', async () => {
+  it('counts the seats of the previous day as a peak', async () => {
     await count(studio, at(2, 23), 9, 9);
     await count(studio, at(3, 0, 1), 8, 0);
     const [second] = (await usage('2026-03-03', '2026-03-03')).filter(({ chain }) => chain === studio);
     expect(second).toMatchObject({ seatsPeak: 9, seatsAverage: expect.closeTo(9 / 24 / 60, 2) });
   });
 
-  it('is the same as a count by hand, whatever happened', async () => {
+  it('agrees with a naive model', async () => {
     const steps = fc.array(
       fc.record({ minutes: fc.integer({ min: 0, max: 3_000 }), taken: fc.integer({ min: 0, max: 50 }) }),
       { minLength: 1, maxLength: 25 },
@@ -115,7 +115,7 @@ describe('usage', () => {
     return days.slice(Math.floor(events[0]!.minute / 1_440));
   }
 
-  it('is what the events of the day say', async () => {
+  it('matches the events of the day', async () => {
     await takeSeats(database, [2, 3, 4]);
     await statement(
       database,
@@ -130,7 +130,7 @@ describe('usage', () => {
     expect((await verified(await allEvents(database))).findings).toEqual([]);
   });
 
-  it('leaves out days to come and pools that had no event yet, and other licenses when asked', async () => {
+  it('leaves out future days, pools without events, and other licenses on request', async () => {
     await count(studio, at(2, 6), 4, 4);
     expect(await usage('2099-01-01', '2099-01-02')).toEqual([]);
     expect(await usage('2026-02-01', '2026-02-28')).toEqual([]);
@@ -176,7 +176,7 @@ describe('denials', () => {
   });
 });
 
-it('tens of thousands of denials are reported without reading one of them', async () => {
+it('denials: many are reported without reading their events', async () => {
   const [batches, ofEach] = [80, 500];
   await statement(
     database,
@@ -209,7 +209,7 @@ describe('holders', () => {
       id,
     ]);
 
-  it('are those who held something at the moment, whether they still do or not', async () => {
+  it('include ended and current leases of the instant', async () => {
     const before = await now();
     const [kept, given] = (await takeSeats(database, [1, 2])) as [string, string];
     const during = await now();
@@ -224,7 +224,7 @@ describe('holders', () => {
     expect(told!.from <= during && during < told!.until!).toBe(true);
   });
 
-  it('are found however long they held', async () => {
+  it('are found for any duration', async () => {
     const lengths = [0, 1, 2, 3, 1_000, 1_024, 65_536, 3_600_000, 86_400_000, 40 * 86_400_000, 400 * 86_400_000];
     const ids = (await takeSeats(
       database,
@@ -245,7 +245,7 @@ describe('holders', () => {
     }
   });
 
-  it('come in pages, in the order of their ids, and within a license when asked', async () => {
+  it('are paged by lease id, and limited to a license on request', async () => {
     const ids = (await takeSeats(database, Array(7).fill(1))).sort();
     const moment = await now();
     const first = await license.audit.holders({ at: moment, limit: 4 });
@@ -254,7 +254,7 @@ describe('holders', () => {
     expect(await license.audit.holders({ at: moment, limit: 4, licenseId: 'another' })).toEqual([]);
   });
 
-  it('still show a lease that somebody deleted from the table', async () => {
+  it('include a lease whose row was deleted', async () => {
     const [lease] = (await takeSeats(database, [1])) as [string];
     const moment = await now();
     await database.query('delete from lease');

@@ -53,7 +53,7 @@ async function afterDoing(sql: string): Promise<[string, number | null][]> {
 
 const SET = (change: string) => `update audit_event set ${change} where chain = 'CHAIN' and seq = 4`;
 
-it('finds nothing when nothing was done', async () => {
+it('audit verify: finds nothing in an unchanged log', async () => {
   expect(await afterDoing('select 1')).toEqual([]);
 });
 
@@ -64,7 +64,7 @@ it.each([
   ['its kind', SET(`kind = 'lease_released'`)],
   ['its actor', SET(`actor = 'nobody'`)],
   ['its body', SET(`body = replace(body::text, '"seats" : 1', '"seats" : 2')::json`)],
-  ['one blank in its body', SET(`body = replace(body::text, '" :', '":')::json`)],
+  ['one space in its body', SET(`body = replace(body::text, '" :', '":')::json`)],
   ['its link', SET('previous_hash = sha256(previous_hash)')],
   ['its hash', SET('hash = sha256(hash)')],
 ])('an event of which somebody changed %s', async (_what, sql) => {
@@ -115,10 +115,10 @@ it.each<[string, string, [string, number | null]]>([
     `update audit_usage set seats_taken = 3 where chain = 'CHAIN'`,
     ['accounting_mismatch', 9],
   ],
-  ['lowered the record of denials', `update audit_denials set denials = 0`, ['accounting_mismatch', null]],
+  ['lowered the denial counters', `update audit_denials set denials = 0`, ['accounting_mismatch', null]],
   ['lowered the seats that were asked for', `update audit_denials set seats_asked = 1`, ['accounting_mismatch', null]],
   ['changed why it was denied', `update audit_denials set code = 'lease_conflict'`, ['accounting_mismatch', null]],
-  ['removed the record of denials', 'delete from audit_denials', ['accounting_mismatch', null]],
+  ['removed the denial counters', 'delete from audit_denials', ['accounting_mismatch', null]],
   [
     'moved denials to another day',
     `update audit_denials set day = day - 1 where chain = 'DENIED'`,
@@ -133,7 +133,7 @@ it.each<[string, string, [string, number | null]]>([
   expect(await afterDoing(sql)).toContainEqual(expected);
 });
 
-it('a checkpoint that was taken away, or written by another hand', async () => {
+it('audit verify: finds a removed and a forged checkpoint', async () => {
   const store = (sql: string) =>
     world.authority.database.query(`alter table audit_checkpoint disable trigger checkpoints_stay; ${sql};
       alter table audit_checkpoint enable always trigger checkpoints_stay`);

@@ -21,53 +21,57 @@ const facts = (state: ControlRoomState, changes: Partial<StateFacts> = {}): Stat
   ...changes,
 });
 
-describe('a Control Room', () => {
+describe('stateVerdict', () => {
   it.each<[string, StateFacts, object]>([
-    ['that was heard stays active', facts('active'), { kind: 'unchanged' }],
+    ['keeps a Control Room with a recent heartbeat active', facts('active'), { kind: 'unchanged' }],
     [
-      'stays active to the last moment of its grace',
+      'keeps a Control Room active until the end of the grace',
       facts('active', { silentMs: 48 * HOUR_MS - 1 }),
       { kind: 'unchanged' },
     ],
     [
-      'that is silent for its grace is fail-safe',
+      'makes a Control Room fail-safe after its grace',
       facts('active', { silentMs: 48 * HOUR_MS }),
       { kind: 'changed', to: 'fail_safe', reason: 'no_heartbeat' },
     ],
     [
-      'that is silent for ever is fail-safe before it is suspended',
+      'makes a Control Room fail-safe before it is suspended',
       facts('active', { silentMs: 9_999 * HOUR_MS }),
       { kind: 'changed', to: 'fail_safe', reason: 'no_heartbeat' },
     ],
-    ['stays fail-safe while it is silent', facts('fail_safe', { silentMs: 100 * HOUR_MS }), { kind: 'unchanged' }],
+    ['keeps a silent Control Room fail-safe', facts('fail_safe', { silentMs: 100 * HOUR_MS }), { kind: 'unchanged' }],
     [
-      'that is silent for too long is suspended',
+      'suspends a Control Room that is silent for too long',
       facts('fail_safe', { silentMs: 720 * HOUR_MS }),
       { kind: 'changed', to: 'suspended', reason: 'no_heartbeat' },
     ],
-    ['that is heard is active again', facts('fail_safe'), { kind: 'changed', to: 'active', reason: 'heard_again' }],
     [
-      'that was suspended is active again when it is heard',
+      'reactivates a fail-safe Control Room after a heartbeat',
+      facts('fail_safe'),
+      { kind: 'changed', to: 'active', reason: 'heard_again' },
+    ],
+    [
+      'reactivates a suspended Control Room after a heartbeat',
       facts('suspended'),
       { kind: 'changed', to: 'active', reason: 'heard_again' },
     ],
     [
-      'that holds too much for its grace is fail-safe, however often it is heard',
+      'makes an oversubscribed Control Room fail-safe despite heartbeats',
       facts('active', { oversubscribedMs: 48 * HOUR_MS }),
       { kind: 'changed', to: 'fail_safe', reason: 'oversubscribed' },
     ],
     [
-      'that is heard again and still holds too much is not suspended any more, but fail-safe',
+      'makes a suspended Control Room fail-safe when only oversubscription remains',
       facts('suspended', { oversubscribedMs: 50 * HOUR_MS }),
       { kind: 'changed', to: 'fail_safe', reason: 'oversubscribed' },
     ],
     [
-      'that gave the seats back is active again',
+      'reactivates a Control Room that released its seats',
       facts('fail_safe', { stateReason: 'oversubscribed' }),
       { kind: 'changed', to: 'active', reason: 'within_seats_again' },
     ],
     [
-      'that holds a little too much since a moment ago may go on',
+      'keeps a recently oversubscribed Control Room active',
       facts('active', { oversubscribedMs: 1 }),
       { kind: 'unchanged' },
     ],
@@ -99,8 +103,8 @@ function restingState(lastingMs: number): ControlRoomState {
   return lastingMs < POLICY.suspendAfterMs ? 'fail_safe' : 'suspended';
 }
 
-describe('the table of transitions', () => {
-  it('is used, every row of it, and reaches every state', () => {
+describe('STATE_TRANSITIONS', () => {
+  it('uses every row and reaches every state', () => {
     const used = new Set<string>();
     fc.assert(
       fc.property(anyFacts, (seen) => {
@@ -113,12 +117,12 @@ describe('the table of transitions', () => {
     expect(new Set(STATE_TRANSITIONS.map(({ to }) => to))).toEqual(new Set(STATES));
   });
 
-  it('has one row for one situation', () => {
+  it('has at most one row per situation', () => {
     const situations = STATE_TRANSITIONS.map(({ from, on }) => `${from} ${on}`);
     expect(new Set(situations).size).toBe(situations.length);
   });
 
-  it('comes to rest within two steps, and says the same of the same facts', () => {
+  it('reaches a stable state within two steps', () => {
     fc.assert(
       fc.property(anyFacts, (seen) => {
         const path = pathOf(seen);
@@ -132,8 +136,8 @@ describe('the table of transitions', () => {
   });
 });
 
-describe('the tempo', () => {
-  it('no license makes a Control Room fail-safe faster than it can be heard', () => {
+describe('intervals', () => {
+  it('the grace is never shorter than the heartbeat interval', () => {
     for (const graceSeconds of [0, 1, 3, 10, 60, 600, 172_800]) {
       const { graceMs } = statePolicy({ graceSeconds, suspendAfterSeconds: 0 });
       expect(recordedEveryMs(graceSeconds)).toBeLessThanOrEqual(graceMs / 3);
@@ -141,13 +145,13 @@ describe('the tempo', () => {
     }
   });
 
-  it('being alive is written down at most once a minute, and less often than once a second never', () => {
+  it('heartbeats are recorded at most once a minute and at least once a second', () => {
     expect(recordedEveryMs(172_800)).toBe(60_000);
     expect(recordedEveryMs(0)).toBe(1_000);
     expect(heartbeatAfterSeconds(172_800)).toBe(300);
   });
 
-  it('suspension never comes before the grace is over', () => {
+  it('suspension never precedes the end of the grace', () => {
     expect(statePolicy({ graceSeconds: 600, suspendAfterSeconds: 60 })).toEqual({
       graceMs: 600_000,
       suspendAfterMs: 600_000,

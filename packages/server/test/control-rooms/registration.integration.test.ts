@@ -20,7 +20,7 @@ afterAll(() => world.close());
 const rooms = async (guid: string) =>
   world.database.query('select name, group_name, license_id from control_room where id = $1', [guid]);
 
-it('a Control Room registers with the license key alone, and its own token works at once, on every server', async () => {
+it('registration: needs only the license key, and the token works at once on every server', async () => {
   const room = newRoom();
   expect(await register(server, room, licenseKey, { group: 'plants' })).toMatchObject({
     status: 201,
@@ -37,14 +37,14 @@ it('a Control Room registers with the license key alone, and its own token works
   expect(await rooms(room.guid)).toEqual([{ name: 'Plant 7', group_name: 'plants', license_id: 'lic-1' }]);
 });
 
-it('the license key and the GUID mean the same in either case', async () => {
+it('registration: ignores the case of license key and GUID', async () => {
   const room = newRoom();
   expect((await register(server, room, licenseKey.toUpperCase())).status).toBe(201);
   const shouting = { ...room, guid: room.guid.toUpperCase() };
   expect(await register(server, shouting, licenseKey)).toMatchObject({ status: 200, body: { controlRoom: room.guid } });
 });
 
-it('the same registration again is the same, wherever it is sent, however often at once', async () => {
+it('registration: is idempotent, also for concurrent requests to several servers', async () => {
   const room = newRoom();
   const answers = await Promise.all([server, other, server, other].map((any) => register(any, room, licenseKey)));
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 201]);
@@ -53,14 +53,14 @@ it('the same registration again is the same, wherever it is sent, however often 
   expect(tokens).toHaveLength(1);
 });
 
-it('a name and a group given again change nothing: only an administrator moves a Control Room', async () => {
+it('registration: does not change name and group when it is repeated', async () => {
   const room = newRoom();
   await register(server, room, licenseKey, { group: 'plants' });
   await register(server, room, licenseKey, { group: 'board', name: 'Elsewhere' });
   expect(await rooms(room.guid)).toEqual([{ name: 'Plant 7', group_name: 'plants', license_id: 'lic-1' }]);
 });
 
-it('another token for a registered GUID is refused, with the way to recover it', async () => {
+it('registration: refuses another token for a registered GUID and explains recovery', async () => {
   const room = newRoom();
   await register(server, room, licenseKey);
   const answer = await register(server, { ...room, token: drawToken() }, licenseKey);
@@ -68,7 +68,7 @@ it('another token for a registered GUID is refused, with the way to recover it',
   expect(answer.body.detail).toContain('control-room recover');
 });
 
-it('a wrong license key registers nothing', async () => {
+it('registration: refuses a wrong license key', async () => {
   const room = newRoom();
   expect(await register(server, room, randomUUID())).toMatchObject({
     status: 403,
@@ -78,7 +78,7 @@ it('a wrong license key registers nothing', async () => {
   expect((await server.call('GET', '/v1/pools', undefined, room.token)).status).toBe(401);
 });
 
-it('a license of one Control Room registers that one only', async () => {
+it('registration: a license of kind guid accepts only its Control Room', async () => {
   const owner = newRoom();
   const key = await addLicense(world, { licenseId: 'lic-guid', kind: 'guid', controlRoom: owner.guid });
   expect(await register(server, newRoom(), key)).toMatchObject({
@@ -99,20 +99,20 @@ it.each([
   await world.database.query(`delete from license where id like 'lic-%-%'`);
 });
 
-it('a GUID that is registered with another license is refused', async () => {
+it('registration: refuses a GUID that is registered with another license', async () => {
   const room = newRoom();
   await register(server, room, licenseKey);
   const key = await addLicense(world, { licenseId: 'lic-beta' });
   expect(await register(server, room, key)).toMatchObject({ status: 409, body: { code: 'control_room_registered' } });
 });
 
-it('a token that is in use for something else is refused, and nothing of the registration stays', async () => {
+it('registration: refuses a token in use and leaves nothing behind', async () => {
   const room = { ...newRoom(), token: TOKENS.client };
   expect(await register(server, room, licenseKey)).toMatchObject({ status: 409, body: { code: 'token_in_use' } });
   expect(await rooms(room.guid)).toEqual([]);
 });
 
-it('what is not valid is named, all of it', async () => {
+it('registration: reports every invalid field', async () => {
   const answer = await server.call('PUT', '/v1/control-rooms/17', { licenseKey: 7, tokenSha256: 'abc' }, null);
   expect(answer.status).toBe(422);
   const wrong = await server.call(
@@ -128,7 +128,7 @@ it('what is not valid is named, all of it', async () => {
   ]);
 });
 
-it('the license key is not taken for the GUID of a Control Room, where everybody could read it', async () => {
+it('registration: refuses the license key as GUID, because GUIDs are public', async () => {
   const room = { ...newRoom(), guid: licenseKey };
   expect(await register(server, room, licenseKey.toUpperCase())).toMatchObject({
     status: 422,
@@ -137,7 +137,7 @@ it('the license key is not taken for the GUID of a Control Room, where everybody
   expect(await rooms(licenseKey)).toEqual([]);
 });
 
-it('a server that does not grant registers nobody: it says where to go', async () => {
+it('registration: a server that does not grant refuses and names the active region', async () => {
   const standby = await world.start({ region: 'virginia' });
   expect(await register(standby, newRoom(), licenseKey)).toMatchObject({
     status: 503,
@@ -145,11 +145,11 @@ it('a server that does not grant registers nobody: it says where to go', async (
   });
 });
 
-describe('rotation', () => {
+describe('token rotation', () => {
   const rotate = (room: { guid: string; token: string }, body: object, any = server) =>
     any.call('POST', `/v1/control-rooms/${room.guid}/tokens`, body, room.token);
 
-  it('adds a token while the old one goes on working, and retires the old one later', async () => {
+  it('adds a token, and retires the old one later', async () => {
     const room = newRoom();
     await register(server, room, licenseKey);
     const next = drawToken();
@@ -170,14 +170,14 @@ describe('rotation', () => {
     expect((await server.call('GET', '/v1/pools', undefined, last)).status).toBe(200);
   });
 
-  it('takes the license key too: a stolen token makes no further ones', async () => {
+  it('requires the license key too, so that a stolen token cannot create others', async () => {
     const room = newRoom();
     await register(server, room, licenseKey);
     const body = { licenseKey: randomUUID(), tokenSha256: sha256Of(drawToken()) };
     expect(await rotate(room, body)).toMatchObject({ status: 403, body: { code: 'license_key_unknown' } });
   });
 
-  it('is for the Control Room itself', async () => {
+  it('is allowed only to the Control Room itself', async () => {
     const [room, neighbour] = [newRoom(), newRoom()];
     await register(server, room, licenseKey);
     await register(server, neighbour, licenseKey);
@@ -188,7 +188,7 @@ describe('rotation', () => {
     });
   });
 
-  it('ends at five tokens that live', async () => {
+  it('allows at most five valid tokens', async () => {
     const room = newRoom();
     await register(server, room, licenseKey);
     const add = () => rotate(room, { licenseKey, tokenSha256: sha256Of(drawToken()) });
@@ -201,7 +201,7 @@ describe('recovery', () => {
   const recover = (guid: string, body: object, token = TOKENS.admin) =>
     server.call('POST', `/v1/control-rooms/${guid}/recovery`, body, token);
 
-  it('ends the tokens of a Control Room that was destroyed, and opens one registration', async () => {
+  it('revokes the tokens and opens one registration', async () => {
     const room = newRoom();
     await register(server, room, licenseKey);
     expect(await recover(room.guid, { reason: 'the host burned down' })).toMatchObject({
@@ -222,7 +222,7 @@ describe('recovery', () => {
     expect((await register(server, reborn, licenseKey)).status).toBe(200);
   });
 
-  it('closes by itself', async () => {
+  it('expires', async () => {
     const room = newRoom();
     await register(server, room, licenseKey);
     await recover(room.guid, { reason: 'lost', openForSeconds: 60 });
@@ -232,7 +232,7 @@ describe('recovery', () => {
     expect((await register(server, { ...room, token: drawToken() }, licenseKey)).status).toBe(409);
   });
 
-  it('is an administrator’s, and says why', async () => {
+  it('is allowed only to administrators and requires a reason', async () => {
     const room = newRoom();
     await register(server, room, licenseKey);
     expect((await recover(room.guid, { reason: 'x' }, room.token)).status).toBe(403);
@@ -250,8 +250,8 @@ describe('recovery', () => {
   });
 });
 
-describe('who there is', () => {
-  it('a Control Room sees those of its own license and what they use, and no other', async () => {
+describe('reading Control Rooms', () => {
+  it('shows a Control Room only those of its own license', async () => {
     const beta = await addLicense(world, { licenseId: 'lic-gamma' });
     const [mine, neighbour, stranger] = [newRoom(), newRoom(), newRoom()];
     await register(server, mine, licenseKey);
@@ -271,7 +271,7 @@ describe('who there is', () => {
     );
   });
 
-  it('an administrator moves a Control Room between groups', async () => {
+  it('shows the group that an administrator assigned', async () => {
     const room = newRoom();
     await register(server, room, licenseKey);
     const move = (group: string | null, token = TOKENS.admin) =>
@@ -284,7 +284,7 @@ describe('who there is', () => {
   });
 });
 
-it('the servers’ role can make and end credentials through the functions only', async () => {
+it('database role: can create and revoke credentials through the functions only', async () => {
   const attempts = [
     `insert into api_token (name, token_sha256, scopes) values ('x', sha256('x'), '{admin}')`,
     `update api_token set scopes = '{admin}'`,

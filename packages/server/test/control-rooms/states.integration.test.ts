@@ -79,8 +79,8 @@ async function watchOnce(
   return outcome.result;
 }
 
-describe('a Control Room that falls silent', () => {
-  it('is fail-safe after its grace, suspended after its time, and active again with its first call', async () => {
+describe('a silent Control Room', () => {
+  it('becomes fail-safe, then suspended, and active again with its first request', async () => {
     const server = await world.startGranting();
     const room = await registered(server);
     await fallsSilent(room, 3_601, { until: 'fail_safe' });
@@ -96,7 +96,7 @@ describe('a Control Room that falls silent', () => {
     ]);
   });
 
-  it('is told its state by a heartbeat, and when to send the next', async () => {
+  it('gets its state and the next heartbeat time in the reply to a heartbeat', async () => {
     const server = await world.startGranting();
     const room = await registered(server);
     const beat = () => server.call('POST', `/v1/control-rooms/${room.guid}/heartbeat`, {}, room.token);
@@ -108,7 +108,7 @@ describe('a Control Room that falls silent', () => {
     expect((await beat()).body).toMatchObject({ state: 'active' });
   });
 
-  it('a heartbeat is the Control Room’s own, and goes where licenses are granted', async () => {
+  it('sends heartbeats only for itself, and to a granting server', async () => {
     const server = await world.startGranting();
     const [room, neighbour] = [await registered(server), await registered(server)];
     const beat = (token: string, any = server) =>
@@ -120,8 +120,8 @@ describe('a Control Room that falls silent', () => {
   });
 });
 
-describe('what is written down', () => {
-  it('is one line a minute for a Control Room, however busy it is', async () => {
+describe('recorded heartbeats', () => {
+  it('are written at most once a minute per Control Room', async () => {
     const server = await world.startGranting();
     const room = await registered(server);
     await silence(room, 100);
@@ -133,7 +133,7 @@ describe('what is written down', () => {
     expect(await world.database.query(`select xmin::text, last_heartbeat_at from control_room`)).toEqual([before]);
   });
 
-  it('is written before a server ends', async () => {
+  it('are written before a server stops', async () => {
     const server = await world.startGranting();
     const room = await registered(server);
     await silence(room, 100);
@@ -143,8 +143,8 @@ describe('what is written down', () => {
   });
 });
 
-describe('our own silence is not theirs', () => {
-  it('an outage of all servers moves nobody: the grace goes on where it stood', async () => {
+describe('a gap between sweeps', () => {
+  it('does not count as silence, so that an outage of all servers changes no state', async () => {
     const server = await world.startGranting();
     const [quiet, quieter] = [await registered(server), await registered(server)];
     await server.stop();
@@ -165,7 +165,7 @@ describe('our own silence is not theirs', () => {
     });
   });
 
-  it('heartbeats that were lost with a region are inside the outage', async () => {
+  it('covers heartbeats that were lost with a region', async () => {
     const server = await world.startGranting();
     const room = await registered(server);
     await server.stop();
@@ -178,7 +178,7 @@ describe('our own silence is not theirs', () => {
     });
   });
 
-  it('nobody is given more than the time of the outage, nor heard in the future', async () => {
+  it('is forgiven only for its own duration', async () => {
     const server = await world.startGranting();
     await server.stop();
     await absence(86_400);
@@ -195,7 +195,7 @@ describe('our own silence is not theirs', () => {
     expect(silent).toBeLessThan(30);
   });
 
-  it('watches that follow each other forgive nothing', async () => {
+  it('is not assumed between consecutive sweeps', async () => {
     const server = await world.startGranting();
     const room = await registered(server);
     await server.stop();
@@ -208,7 +208,7 @@ describe('our own silence is not theirs', () => {
     expect((await standing(room)).silent).toBeGreaterThanOrEqual(1_000);
   });
 
-  it('a server that does not grant watches over nobody', async () => {
+  it('is not closed by a server that does not grant', async () => {
     const server = await world.startGranting();
     await registered(server);
     await server.stop();
@@ -223,7 +223,7 @@ describe('our own silence is not theirs', () => {
   });
 });
 
-describe('a Control Room that holds more than was sold', () => {
+describe('an oversubscribed Control Room', () => {
   /** Five of the ten seats turn out to be overdraft. */
   async function overdraft(): Promise<void> {
     const entitlements = LICENSE.entitlements.map((each) =>
@@ -233,7 +233,7 @@ describe('a Control Room that holds more than was sold', () => {
     await world.importLicense({ ...LICENSE, issue: 1_000, licenseKey, policy, entitlements });
   }
 
-  it('is fail-safe when that lasts as long as its grace, keeps what it holds, and takes nothing more', async () => {
+  it('becomes fail-safe after its grace, keeps its seats, and gets no more', async () => {
     const server = await world.startGranting();
     const [greedy, modest] = [await registered(server), await registered(server)];
     await world.database.query(
@@ -274,7 +274,7 @@ describe('a Control Room that holds more than was sold', () => {
   });
 });
 
-it('the database asks about those Control Rooms that the table of transitions would move, and no others', async () => {
+it('sweepStates: selects exactly the Control Rooms that STATE_TRANSITIONS would change', async () => {
   const server = await world.startGranting();
   await server.stop();
   await absence(0);

@@ -22,7 +22,7 @@ function license(licenseId: string, validUntil: string) {
   return { licenseId, customer: 'Acme', product: licenseId, validUntil, entitlements: [{ feature: 'f', seats: 1 }] };
 }
 
-it('warns 30, 7 and 0 days ahead, each once however many servers there are', async () => {
+it('ExpiryWarnings: warns 30, 7 and 0 days ahead, once for all servers', async () => {
   world = await TestWorld.create(
     license('lic-31', inDays(31)),
     license('lic-29', inDays(29)),
@@ -41,7 +41,7 @@ it('warns 30, 7 and 0 days ahead, each once however many servers there are', asy
   expect(body).toMatch(/evergrant_license_valid_days\{license="lic-0"\} -1\.0/);
 });
 
-it('tells the next step when it comes, and begins anew with the next issue', async () => {
+it('ExpiryWarnings: warns at the next step, and again for the next issue', async () => {
   world = await TestWorld.create(license('lic-1', inDays(29)));
   const server = await world.startGranting();
   const told = (line: string) => eventually(line, () => warnings([server]).at(-1) === line, LONG);
@@ -62,7 +62,7 @@ it('tells the next step when it comes, and begins anew with the next issue', asy
   await duty.close();
 });
 
-it('a server that does not grant shows, and warns nobody', async () => {
+it('ExpiryWarnings: a server that does not grant exports the metric and does not warn', async () => {
   world = await TestWorld.create(license('lic-1', inDays(3)));
   const standby = await world.start({ region: 'virginia' });
   await eventually('it shows', async () =>

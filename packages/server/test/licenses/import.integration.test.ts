@@ -63,8 +63,8 @@ async function take(seats: number, feature = 'studio'): Promise<void> {
   );
 }
 
-describe('an import', () => {
-  it('writes what the license says, and who brought it', async () => {
+describe('importLicense', () => {
+  it('writes the license and the importer', async () => {
     const licenseKey = randomUUID();
     expect(await bring({ licenseKey })).toEqual({ outcome: 'imported' });
     expect(await licenseRow()).toMatchObject({
@@ -112,14 +112,14 @@ describe('an import', () => {
     ]);
   });
 
-  it('of the same file again changes nothing', async () => {
+  it('changes nothing for the same file', async () => {
     await bring();
     const before = await licenseRow();
     expect(await bring({}, { by: 'eve' })).toEqual({ outcome: 'unchanged' });
     expect(await licenseRow()).toEqual(before);
   });
 
-  it('of the same file again mends rows that were changed behind its back', async () => {
+  it('restores rows that were edited', async () => {
     await bring();
     await database.query(`update pool set seats = 1000 where feature = 'studio'`);
     await database.query(`update license set valid_until = 'infinity'`);
@@ -128,13 +128,13 @@ describe('an import', () => {
     expect(await licenseRow()).toMatchObject({ valid_until: new Date('2036-01-01T00:00:00Z') });
   });
 
-  it('of the same document, signed anew, keeps the newer file', async () => {
+  it('stores the newer file for the same document', async () => {
     await bring();
     expect(await bring({}, { file: 'signed with the next key' })).toEqual({ outcome: 'imported' });
     expect(await licenseRow()).toMatchObject({ file: 'signed with the next key', version: 5 });
   });
 
-  it('of the kinds guid and redundant writes whom they belong to', async () => {
+  it('writes Control Room and servers for the kinds guid and redundant', async () => {
     await bring({
       licenseId: 'lic-g',
       kind: 'guid',
@@ -149,7 +149,7 @@ describe('an import', () => {
     ]);
   });
 
-  it('takes over what was provisioned before there were license files', async () => {
+  it('adopts pools that were provisioned before license files', async () => {
     await database.query(`insert into license (id, customer, product) values ('lic-1', 'Acme', 'Assembler')`);
     await database.query(
       `insert into pool (license_id, product, feature, seats, lease_ttl_seconds, escrow) values ('lic-1', 'Assembler', 'studio', 8, 600, 1)`,
@@ -164,8 +164,8 @@ describe('an import', () => {
   });
 });
 
-describe('a later issue', () => {
-  it('replaces seats, terms and reservations of the file, and keeps those of an administrator', async () => {
+describe('importLicense: a later issue', () => {
+  it('replaces the file’s seats, terms and reservations, and keeps those of administrators', async () => {
     await bring();
     await database.query(
       `insert into reservation (pool_id, group_name, seats, source) select id, 'board', 1, 'administrator' from pool where feature = 'studio'`,
@@ -188,7 +188,7 @@ describe('a later issue', () => {
     ]);
   });
 
-  it('withdraws what it does not name any more: the pool stays without seats', async () => {
+  it('withdraws features that it no longer names', async () => {
     await bring();
     expect(await bring({ issue: 6, entitlements: [{ feature: 'studio', seats: 10 }] })).toEqual({
       outcome: 'imported',
@@ -204,7 +204,7 @@ describe('a later issue', () => {
     ]);
   });
 
-  it('makes room for a warning of its own end', async () => {
+  it('resets the expiry warnings', async () => {
     await bring();
     await database.as('evergrant_server', (client) => client.query('update license set expiry_told_days = 30'));
     await bring({ issue: 6 });
@@ -214,7 +214,7 @@ describe('a later issue', () => {
   });
 });
 
-describe('an import is refused, and changes nothing,', () => {
+describe('importLicense: refuses and changes nothing', () => {
   afterEach(async () => {
     expect(await licenseRow()).toMatchObject({ version: 5, customer: 'Acme', kind: 'cloud' });
   });
@@ -235,14 +235,14 @@ describe('an import is refused, and changes nothing,', () => {
     expect(await bring({ ...guid, issue: 6 })).toEqual({ outcome: 'license_kind_changed', kindInForce: 'cloud' });
   });
 
-  it('when another license has its license key', async () => {
+  it('when another license uses its license key', async () => {
     await bring();
     const licenseKey = randomUUID();
     await bring({ licenseId: 'lic-2', licenseKey });
     expect(await bring({ issue: 6, licenseKey })).toEqual({ outcome: 'license_key_in_use' });
   });
 
-  it('when seats in use or held back would go; the pool is named with its figures', async () => {
+  it('when seats in use or held back would be removed', async () => {
     await bring();
     await take(6);
     await database.query(
@@ -260,7 +260,7 @@ describe('an import is refused, and changes nothing,', () => {
     ]);
   });
 
-  it('when a feature in use would be withdrawn, also by another name of the product', async () => {
+  it('when a feature in use would be withdrawn, also by a changed product', async () => {
     await bring();
     await take(1, 'runner');
     const outcome = 'license_shrinks_below_use';
@@ -271,7 +271,7 @@ describe('an import is refused, and changes nothing,', () => {
     });
   });
 
-  it('when administrators have reserved more than is left', async () => {
+  it('when administrators have reserved more than would remain', async () => {
     await bring();
     await database.query(
       `insert into reservation (pool_id, group_name, seats, source) select id, 'board', 4, 'administrator' from pool where feature = 'studio'`,
@@ -286,7 +286,7 @@ describe('an import is refused, and changes nothing,', () => {
   });
 });
 
-it('shrinks exactly to what is in use; overdraft counts as room, and seats counted twice do not count', async () => {
+it('importLicense: can shrink exactly to the seats in use', async () => {
   await bring();
   await take(10);
   await database.query(`update pool set seats_over = 3 where feature = 'studio'`);
@@ -296,7 +296,7 @@ it('shrinks exactly to what is in use; overdraft counts as room, and seats count
   expect(await shrink(6, 5, 2)).toEqual({ outcome: 'imported' });
 });
 
-it('imports of one license that run together end as if one came after the other', async () => {
+it('importLicense: serializes concurrent imports of one license', async () => {
   const outcomes = await Promise.all(
     [6, 9, 7, 9, 8, 9].map((issue) => bring({ issue }).then(({ outcome }) => outcome)),
   );
@@ -304,7 +304,7 @@ it('imports of one license that run together end as if one came after the other'
   expect(await licenseRow()).toMatchObject({ version: 9 });
 });
 
-it('the servers have no other way to change what was sold', async () => {
+it('database role: cannot change sold seats in any other way', async () => {
   await bring();
   for (const sql of [
     'update pool set seats = 1000',

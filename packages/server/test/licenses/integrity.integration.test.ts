@@ -15,19 +15,19 @@ afterEach(() => world.close());
 const checkout = (server: RunningServer, seats = 1, feature = 'studio') =>
   server.call('PUT', `/v1/leases/${randomUUID()}`, { product: PRODUCT, feature, seats, holder: 'room' });
 
-describe('rows that say something else than the vendor signed sell nothing', () => {
+describe('integrity check: refuses to grant from edited rows', () => {
   it.each([
     ['seats', `update pool set seats = 1000 where feature = 'studio'`],
     ['overdraft', `update pool set overdraft = 1000 where feature = 'studio'`],
     ['lease TTL', `update pool set lease_ttl_seconds = 86400 where feature = 'studio'`],
-    ['time of borrowing', `update pool set borrow_seconds_max = 86400 where feature = 'studio'`],
+    ['maximum borrow duration', `update pool set borrow_seconds_max = 86400 where feature = 'studio'`],
     ['policy on disconnect', `update pool set on_disconnect = 'release' where feature = 'studio'`],
-    ['end', `update license set valid_until = 'infinity'`],
-    ['beginning', `update license set valid_from = '-infinity'`],
+    ['end of validity', `update license set valid_until = 'infinity'`],
+    ['start of validity', `update license set valid_from = '-infinity'`],
     ['issue', `update license set version = 99`],
     ['kind', `update license set kind = 'guid', control_room = gen_random_uuid()`],
     ['license key', `update license set license_key_sha256 = sha256('mine')`],
-    ['grace', 'update license set grace_seconds = 1'],
+    ['grace period', 'update license set grace_seconds = 1'],
     ['time until suspension', 'update license set suspend_after_seconds = 999999999'],
   ])('the %s', async (what, edit) => {
     await world.database.query(edit);
@@ -37,12 +37,12 @@ describe('rows that say something else than the vendor signed sell nothing', () 
     expect(server.logLines).toContainEqual(
       expect.objectContaining({
         alert: 'license-tampered',
-        because: `its ${what} in the database is not what its vendor signed; import its license file again`,
+        reason: `its ${what} in the database differs from the signed file; import its license file again`,
       }),
     );
   });
 
-  it('the feature: a pool that nobody sold', async () => {
+  it('the feature: an invented pool', async () => {
     await world.database.query(
       `insert into pool (license_id, product, feature, seats, lease_ttl_seconds, escrow) values ('lic-1', $1, 'gold', 9, 600, 1)`,
       [PRODUCT],
@@ -53,7 +53,7 @@ describe('rows that say something else than the vendor signed sell nothing', () 
   });
 
   it.each([
-    ['taken away', 'update license set file = null'],
+    ['removed', 'update license set file = null'],
     [
       'of another license',
       `update license set file = (select file from license where id = 'lic-2') where id = 'lic-1'`,
@@ -66,7 +66,7 @@ describe('rows that say something else than the vendor signed sell nothing', () 
     expect((await checkout(server)).body.code).toBe('license_tampered');
   });
 
-  it('also while a server runs, and though it had granted before', async () => {
+  it('also while a server is granting', async () => {
     const server = await world.startGranting();
     expect((await checkout(server, 10)).status).toBe(201);
     await world.database.query(`update pool set seats = 1000 where feature = 'studio'`);
@@ -74,7 +74,7 @@ describe('rows that say something else than the vendor signed sell nothing', () 
   });
 });
 
-it('leases that are held already go on: nobody loses work for what somebody else did', async () => {
+it('integrity check: keeps existing leases', async () => {
   const server = await world.startGranting();
   const { body } = await checkout(server);
   await world.database.query('update pool set seats = 1000');
@@ -83,7 +83,7 @@ it('leases that are held already go on: nobody loses work for what somebody else
   expect((await server.call('DELETE', `/v1/leases/${body.leaseId}`)).status).toBe(204);
 });
 
-it('is told once, shown as a metric, and over once the file is imported again', async () => {
+it('integrity check: logs a failure once, exports it, and clears it after an import', async () => {
   const server = await world.startGranting();
   await world.database.query(`update pool set seats = 1000 where feature = 'studio'`);
   const proven = async () => {
@@ -99,15 +99,15 @@ it('is told once, shown as a metric, and over once the file is imported again', 
   await world.database.as('evergrant_owner', (client) => importForTest(client, LICENSE));
   await eventually('it grants again', async () => (await checkout(server)).status === 201);
   expect(await proven()).toBe('1');
-  expect(server.logLines.map(({ announce }) => announce)).toContain('license lic-1 says again what its vendor signed');
+  expect(server.logLines.map(({ announce }) => announce)).toContain('license lic-1 matches its signed file again');
 });
 
-it('a database that was copied to where its vendor is not trusted sells nothing', async () => {
+it('integrity check: refuses a copied database where the vendor is not trusted', async () => {
   const server = await world.startGranting({ trust: (await createVendor()).trust });
   expect(await checkout(server)).toMatchObject({ status: 403, body: { code: 'license_unknown_key' } });
 });
 
-it('a license that was issued for one deployment sells nothing in a copy of its database elsewhere', async () => {
+it('integrity check: refuses a license that is bound to another deployment', async () => {
   const { vendor } = world;
   const file = await vendor.issue(
     { ...documentForTest(LICENSE), issue: 2 },
@@ -129,7 +129,7 @@ it('a license that was issued for one deployment sells nothing in a copy of its 
   expect((await checkout(elsewhere)).body.code).toBe('license_not_for_this_deployment');
 });
 
-it('a key that was withdrawn takes its licenses along', async () => {
+it('integrity check: refuses licenses of a withdrawn key', async () => {
   const { trust, key } = world.vendor;
   const server = await world.startGranting({ trust: { ...trust, withdrawnKeys: [key.kid] } });
   expect((await checkout(server)).body.code).toBe('license_unknown_key');

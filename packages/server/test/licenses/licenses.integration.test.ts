@@ -109,15 +109,15 @@ async function row(leaseId: string): Promise<Record<string, unknown>> {
   return found!;
 }
 
-describe('several licenses that provide one feature', () => {
-  it('are not guessed between: a checkout names its license', async () => {
+describe('several licenses with one feature', () => {
+  it('require that a checkout names its license', async () => {
     const { status, body } = await checkout();
     expect(status).toBe(422);
     expect(body).toMatchObject({ code: 'license_ambiguous', licenseIds: ['lic-1', 'lic-2', 'lic-3'] });
     expect(body.detail).toContain('lic-1, lic-2, lic-3');
   });
 
-  it('each have seats of their own', async () => {
+  it('have separate seats', async () => {
     const answer = await checkout({ licenseId: 'lic-2', seats: 4 });
     expect(answer).toMatchObject({ status: 201, body: { licenseId: 'lic-2' } });
     expect(await checkout({ licenseId: 'lic-2' })).toMatchObject({
@@ -134,11 +134,11 @@ describe('several licenses that provide one feature', () => {
     await server.call('DELETE', `/v1/leases/${body.leaseId}`);
   });
 
-  it('need not be named where one alone provides the feature', async () => {
+  it('need not be named when only one provides the feature', async () => {
     expect(await checkout({ feature: 'runner' })).toMatchObject({ status: 201, body: { licenseId: 'lic-1' } });
   });
 
-  it('of an unknown name entitle to nothing', async () => {
+  it('grant nothing under an unknown name', async () => {
     expect(await checkout({ licenseId: 'lic-9' })).toMatchObject({
       status: 404,
       body: { code: 'entitlement_not_found' },
@@ -147,7 +147,7 @@ describe('several licenses that provide one feature', () => {
 });
 
 describe('a token of a Control Room', () => {
-  it('acts within its license without naming it', async () => {
+  it('acts within its license by default', async () => {
     const { body } = await checkout({}, ROOM_TOKENS.two);
     expect(body).toMatchObject({ licenseId: 'lic-2' });
     expect(decodeJwt(body.token)).toMatchObject({ room: ROOMS.two });
@@ -162,7 +162,7 @@ describe('a token of a Control Room', () => {
     });
   });
 
-  it('renews and releases the leases of its Control Room, and no other', async () => {
+  it('renews and releases only leases of its Control Room', async () => {
     const { body: lease } = await checkout({}, ROOM_TOKENS.one);
     const path = `/v1/leases/${lease.leaseId}`;
     for (const stranger of [ROOM_TOKENS.two, ROOM_TOKENS.three]) {
@@ -183,7 +183,7 @@ describe('a token of a Control Room', () => {
     expect(await row(lease.leaseId)).toMatchObject({ ended_by: 'room one', ended_because: 'released', ended: true });
   });
 
-  it('cannot take over what another Control Room lost, though it has the token', async () => {
+  it('cannot adopt a lease of another Control Room with its lease token', async () => {
     const { body: lease } = await checkout({ feature: 'runner' }, ROOM_TOKENS.one);
     await world.database.query('delete from lease where id = $1', [lease.leaseId]);
     const stranger = await server.call(
@@ -207,7 +207,7 @@ describe('a token of a Control Room', () => {
     });
   });
 
-  it('sees the pools and leases of its license alone', async () => {
+  it('sees only pools and leases of its license', async () => {
     const { body: lease } = await checkout({}, ROOM_TOKENS.one);
     const { body } = await server.call('GET', '/v1/pools', undefined, ROOM_TOKENS.two);
     expect(body.pools.map((pool: { licenseId: string }) => pool.licenseId)).toEqual(['lic-2']);
@@ -231,7 +231,7 @@ describe('a Control Room that is', () => {
 
   afterEach(() => stand('active'));
 
-  it('in fail-safe keeps what it holds and gets nothing new', async () => {
+  it('fail-safe keeps its leases and gets no new ones', async () => {
     const { body: lease } = await checkout({}, ROOM_TOKENS.one);
     await stand('fail_safe');
     expect(await checkout({}, ROOM_TOKENS.one)).toMatchObject({
@@ -243,7 +243,7 @@ describe('a Control Room that is', () => {
     expect((await server.call('DELETE', `/v1/leases/${lease.leaseId}`, {}, ROOM_TOKENS.one)).status).toBe(204);
   });
 
-  it('suspended renews nothing either, and may still give back', async () => {
+  it('suspended cannot renew, but can release', async () => {
     const { body: lease } = await checkout({}, ROOM_TOKENS.one);
     await stand('suspended');
     for (const answer of [
@@ -281,7 +281,7 @@ describe('the validity of a license', () => {
     }
   });
 
-  it('outside of it refuses what is new, with a sentence', async () => {
+  it('refuses new grants outside of it, with a detail', async () => {
     await valid({ from: DAY_SECONDS, until: 2 * DAY_SECONDS });
     const early = await checkout({ licenseId: 'lic-1' });
     expect(early).toMatchObject({ status: 403, body: { code: 'license_not_valid', validFrom: expect.any(String) } });
@@ -298,12 +298,12 @@ describe('the validity of a license', () => {
   });
 });
 
-it('a license of one Control Room is for that Control Room alone', async () => {
+it('a license of kind guid: grants to its Control Room only', async () => {
   expect(await checkout({ licenseId: 'lic-3' })).toMatchObject({ status: 403, body: { code: 'wrong_control_room' } });
   expect(await checkout({}, ROOM_TOKENS.guid)).toMatchObject({ status: 201, body: { licenseId: 'lic-3' } });
 });
 
-it('an import is noticed at the next grant, by one look', async () => {
+it('entitlement cache: an import is noticed at the next grant with one lookup', async () => {
   await checkout({ feature: 'runner' });
   lookUps = 0;
   const entitlements = LICENSE.entitlements.map((each) => ({ ...each, seats: each.seats + 1 }));
@@ -313,7 +313,7 @@ it('an import is noticed at the next grant, by one look', async () => {
   expect(lookUps).toBe(1);
 });
 
-it('every end of a lease says who ended it and why', async () => {
+it('lease row: records who ended it and why', async () => {
   const { body: lease } = await checkout({ feature: 'runner' });
   await world.database.query(`update lease set expires_at = clock_timestamp() where id = $1`, [lease.leaseId]);
   await eventually('it has expired', async () => (await row(lease.leaseId)).state === 'expired');
@@ -322,7 +322,7 @@ it('every end of a lease says who ended it and why', async () => {
   expect(shown.body).toMatchObject({ grantedBy: 'client', endedBy: server.name, endedBecause: 'expired' });
 });
 
-it('counts the seats of each Control Room', async () => {
+it('control_room_use: counts the seats of each Control Room', async () => {
   const used = async () =>
     (
       await world.database.query<{ seats: number }>(

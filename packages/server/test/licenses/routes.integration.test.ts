@@ -46,8 +46,8 @@ async function bring(file: string, { token = TOKENS.admin, headers = {} as objec
 const checkout = (license: LicenseDraft, seats = 1, leaseId: string = randomUUID()) =>
   server.call('PUT', `/v1/leases/${leaseId}`, { product: license.product, feature: 'studio', seats, holder: 'room' });
 
-describe('a license file that is brought to a server', () => {
-  it('is in force at once, on every server', async () => {
+describe('license import', () => {
+  it('is in force at once on every server', async () => {
     const other = await world.startGranting();
     const license = fresh();
     const answer = await bring(await signForTest(license));
@@ -72,13 +72,13 @@ describe('a license file that is brought to a server', () => {
     );
   });
 
-  it('again is the same import', async () => {
+  it('is idempotent', async () => {
     const file = await signForTest(fresh());
     expect((await bring(file)).status).toBe(201);
     expect(await bring(file)).toMatchObject({ status: 200, body: { outcome: 'unchanged' } });
   });
 
-  it('with more seats lets those who were refused in at their next request', async () => {
+  it('with more seats lets refused clients succeed at their next request', async () => {
     const license = fresh();
     await bring(await signForTest(license));
     await checkout(license, 5);
@@ -87,7 +87,7 @@ describe('a license file that is brought to a server', () => {
     expect((await checkout(license)).status).toBe(201);
   });
 
-  it('encrypted to the deployment is opened with its key', async () => {
+  it('decrypts a file that is encrypted to the deployment', async () => {
     const encryptTo = { kind: 'deployment', key: world.vendor.deployment } as const;
     const document = documentOf({
       ...fresh(),
@@ -102,7 +102,7 @@ describe('a license file that is brought to a server', () => {
     expect((await checkout({ ...fresh(), product: document.product })).status).toBe(201);
   });
 
-  it('encrypted with its license key is opened with the one that is sent along', async () => {
+  it('decrypts a file with the license key in the request', async () => {
     const licenseKey = randomUUID();
     const encryptTo = { kind: 'license_key', licenseKey } as const;
     const document = documentOf({
@@ -120,7 +120,7 @@ describe('a license file that is brought to a server', () => {
   });
 });
 
-describe('a Keygen license file', () => {
+describe('license import: Keygen file', () => {
   const fixture = (name: string) =>
     readFileSync(join(__dirname, '../../../formats/test/license/fixtures', name), 'utf8');
   const keys = JSON.parse(fixture('keys.json'));
@@ -149,8 +149,8 @@ describe('a Keygen license file', () => {
   });
 });
 
-describe('a license file is refused', () => {
-  it('with a code and a sentence, whatever is wrong with it', async () => {
+describe('license import: refuses a file', () => {
+  it('with a code and a detail for each error', async () => {
     const stranger = await createVendor();
     const valid = { kind: 'cloud', validFrom: '2020-01-01T00:00:00Z', validUntil: '2099-01-01T00:00:00Z' };
     const document = documentOf({ ...fresh(), ...valid });
@@ -175,7 +175,7 @@ describe('a license file is refused', () => {
     expect(body).toContain('evergrant_license_imports_total{outcome="license_expired"} 1');
   });
 
-  it('when the certificate of its key has ended', async () => {
+  it('when the certificate of its key has expired', async () => {
     const old = await createVendor({ validFrom: '2020-01-01T00:00:00Z', validUntil: '2021-01-01T00:00:00Z' });
     const lateWorld = await TestWorld.create();
     const late = await lateWorld.startGranting({ trust: old.trust });
@@ -192,7 +192,7 @@ describe('a license file is refused', () => {
     await lateWorld.close();
   });
 
-  it('when it is older than what is in force, whatever it says', async () => {
+  it('when a later issue is in force', async () => {
     const license = fresh({ issue: 7 });
     await bring(await signForTest(license));
     await fc.assert(
@@ -207,7 +207,7 @@ describe('a license file is refused', () => {
     expect((await checkout(license, 5)).status).toBe(201);
   });
 
-  it('when it would take away seats in use, with what to do about it', async () => {
+  it('when it would remove seats in use, and says what to do', async () => {
     const license = fresh();
     await bring(await signForTest(license));
     const leaseId = randomUUID();
@@ -223,7 +223,7 @@ describe('a license file is refused', () => {
     expect((await bring(smaller)).status).toBe(201);
   });
 
-  it('and the server goes on, whatever it is given', async () => {
+  it('and survives arbitrary input', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.oneof(
@@ -243,15 +243,15 @@ describe('a license file is refused', () => {
   });
 });
 
-describe('the call', () => {
-  it('is an administrator’s', async () => {
+describe('license import: request', () => {
+  it('is allowed only to administrators', async () => {
     for (const token of [TOKENS.client, TOKENS.reader]) {
       expect((await bring('', { token })).body.code).toBe('forbidden');
     }
     expect((await bring('', { token: 'nobody' })).status).toBe(401);
   });
 
-  it('takes text of at most 64 KiB', async () => {
+  it('accepts at most 64 KiB of text', async () => {
     expect((await bring('x'.repeat(70_000))).body.code).toBe('body_too_large');
     expect((await bring('{}', { headers: { 'content-type': 'application/json' } })).body.code).toBe(
       'unsupported_media_type',
@@ -259,7 +259,7 @@ describe('the call', () => {
     expect((await bring('')).body.code).toBe('license_unreadable');
   });
 
-  it('is refused where nothing is granted, and says where to go', async () => {
+  it('is refused by a server that does not grant, with the active region', async () => {
     const standby = await world.start({ region: 'virginia' });
     const answer = await standby.app.inject({
       method: 'POST',
@@ -272,7 +272,7 @@ describe('the call', () => {
 });
 
 describe('reading licenses', () => {
-  it('shows what they entitle to, and no license key', async () => {
+  it('shows entitlements, but no license key', async () => {
     const licenseKey = randomUUID();
     const license = fresh({ licenseKey, policy: { graceSeconds: 60 } });
     await bring(await signForTest(license));
@@ -309,7 +309,7 @@ describe('reading licenses', () => {
     expect(JSON.stringify(all.body)).not.toContain(licenseKey);
   });
 
-  it('is not for clients, and knows what is not there', async () => {
+  it('is not allowed to clients, and reports an unknown license', async () => {
     expect((await server.call('GET', '/v1/licenses')).status).toBe(403);
     expect((await server.call('GET', '/v1/licenses/none', undefined, TOKENS.reader)).body.code).toBe(
       'license_not_found',
@@ -317,7 +317,7 @@ describe('reading licenses', () => {
   });
 });
 
-it('the tests’ own license is proven like any other', async () => {
+it('integrity check: accepts the license of the test world', async () => {
   expect(LICENSE.product).toBe(PRODUCT);
   expect(
     (

@@ -76,7 +76,7 @@ async function lent(request: OfflineRequest) {
 const returnOf = (request: OfflineRequest, responseSha256: string) =>
   writeOfflineReturn({ version: 1, controlRoom: request.controlRoom, nonce: request.nonce, responseSha256 });
 
-it('a request brings seats, as leases of the Control Room that last as long as asked, and can be verified offline', async () => {
+it('offline request: lends leases for the requested time that verify offline', async () => {
   const request = requestOf(await registered(), {
     wanted: [
       { feature: 'studio', seats: 3 },
@@ -99,7 +99,7 @@ it('a request brings seats, as leases of the Control Room that last as long as a
   ]);
 });
 
-it('the same request again gets the same response and no further seats, on every server, however often at once', async () => {
+it('offline request: is idempotent, also for concurrent submissions to several servers', async () => {
   const other = await world.startGranting();
   const request = requestOf(await registered());
   const answers = await Promise.all([server, other, server, other].map((any) => ask(request, any)));
@@ -110,7 +110,7 @@ it('the same request again gets the same response and no further seats, on every
   expect(await world.counts('studio')).toMatchObject({ live: 3 });
 });
 
-it('another request under the same nonce is refused', async () => {
+it('offline request: refuses another request with the same nonce', async () => {
   const request = requestOf(await registered());
   await lent(request);
   expect(await ask({ ...request, wanted: [{ feature: 'studio', seats: 4 }] })).toMatchObject({
@@ -123,7 +123,7 @@ it('another request under the same nonce is refused', async () => {
   });
 });
 
-it('all that it asks for, or nothing; and asked again when there is more, it gets it', async () => {
+it('offline request: lends everything or nothing, and succeeds when it is repeated later', async () => {
   const guid = await registered();
   const blocker = await lent(requestOf(guid, { wanted: [{ feature: 'runner', seats: 90 }] }));
   const request = requestOf(guid, {
@@ -140,7 +140,7 @@ it('all that it asks for, or nothing; and asked again when there is more, it get
   expect(leases.map(({ feature }) => feature)).toEqual(['studio', 'runner']);
 });
 
-it('is not lent for longer than the license says, nor what it does not know', async () => {
+it('offline request: refuses a longer time than the license allows, and unknown features', async () => {
   const guid = await registered();
   expect(await ask(requestOf(guid, { durationSeconds: 91 * DAY_SECONDS }))).toMatchObject({
     body: { code: 'borrow_too_long', borrowSecondsMax: 90 * DAY_SECONDS },
@@ -151,7 +151,7 @@ it('is not lent for longer than the license says, nor what it does not know', as
   });
 });
 
-it('what the other region does not have yet is not handed out; the same request finds it later', async () => {
+it('offline request: is not answered before the follower has it, and succeeds when it is repeated', async () => {
   const request = requestOf(await registered());
   await server.stop();
   const alone = await world.startGranting({
@@ -167,7 +167,7 @@ it('what the other region does not have yet is not handed out; the same request 
   expect(await world.counts('studio')).toMatchObject({ live: 3 });
 }, 40_000);
 
-describe('a Control Room that was never online', () => {
+describe('offline: a Control Room that never registered', () => {
   const guid = randomUUID();
   const own: LicenseDraft = {
     licenseId: 'lic-ship',
@@ -181,7 +181,7 @@ describe('a Control Room that was never online', () => {
   const request = () =>
     requestOf(guid, { wanted: [{ feature: 'chart', seats: 5 }], durationSeconds: 200 * DAY_SECONDS });
 
-  it('is known by the license that names it', async () => {
+  it('is accepted when a license of kind guid names it', async () => {
     await world.database.as('evergrant_owner', (client) => importForTest(client, own));
     const asked = request();
     const { response } = await lent(asked);
@@ -190,11 +190,11 @@ describe('a Control Room that was never online', () => {
     expect(body).toMatchObject({ name: 'The ship', use: [{ feature: 'chart', seatsTaken: 5 }] });
   });
 
-  it('is unknown without one', async () => {
+  it('is refused otherwise', async () => {
     expect(await ask(request())).toMatchObject({ status: 404, body: { code: 'control_room_not_found' } });
   });
 
-  it('its license does not shrink below what it holds', async () => {
+  it('its license cannot shrink below its use', async () => {
     await world.database.as('evergrant_owner', (client) => importForTest(client, own));
     await lent(request());
     const shrunk = { ...own, issue: 2, entitlements: [{ feature: 'chart', seats: 4 }] };
@@ -202,7 +202,7 @@ describe('a Control Room that was never online', () => {
     await expect(refused).rejects.toThrow(/license_shrinks_below_use/);
   });
 
-  it('its silence is as it should be, until what it took has ended', async () => {
+  it('is not silent until its seats expire', async () => {
     await world.database.as('evergrant_owner', (client) => importForTest(client, own));
     const asked = request();
     const { sha256 } = await lent(asked);
@@ -223,8 +223,8 @@ describe('a Control Room that was never online', () => {
   });
 });
 
-describe('a return', () => {
-  it('ends the leases and is receipted; again is the same', async () => {
+describe('offline return', () => {
+  it('ends the leases and gets a receipt, idempotently', async () => {
     const request = requestOf(await registered());
     const { sha256, leases } = await lent(request);
     const file = returnOf(request, sha256);
@@ -241,7 +241,7 @@ describe('a return', () => {
     expect(await world.counts('studio')).toMatchObject({ live: 0, taken: 0 });
   });
 
-  it('of what was never lent, or by who never had the response, gives nothing back', async () => {
+  it('is refused without the matching response', async () => {
     const request = requestOf(await registered());
     await lent(request);
     const guess = 'ab'.repeat(32);
@@ -255,29 +255,29 @@ describe('a return', () => {
   });
 });
 
-describe('a file', () => {
+describe('offline file', () => {
   it.each<[string, (request: OfflineRequest) => string, RegExp]>([
-    ['that is none', () => 'hello', /is damaged/],
+    ['without a block', () => 'hello', /is damaged/],
     [
-      'that is empty of all but its armor',
+      'with an empty block',
       () => '-----BEGIN EVERGRANT OFFLINE REQUEST-----\n-----END EVERGRANT OFFLINE REQUEST-----\n',
       /is damaged/,
     ],
-    ['that was cut off', (request) => writeOfflineRequest(request).split('\n').slice(0, 3).join('\n'), /truncated/],
-    ['of which a letter was changed', (request) => writeOfflineRequest(request).replace(/^e/m, 'f'), /checksum/],
-    ['of another kind', (request) => returnOf(request, 'ab'.repeat(32)), /"evergrant offline return"/],
+    ['that was truncated', (request) => writeOfflineRequest(request).split('\n').slice(0, 3).join('\n'), /truncated/],
+    ['with a changed character', (request) => writeOfflineRequest(request).replace(/^e/m, 'f'), /checksum/],
+    ['of another type', (request) => returnOf(request, 'ab'.repeat(32)), /"evergrant offline return"/],
     [
-      'that asks twice for the same',
+      'that requests one feature twice',
       (request) => writeOfflineRequest({ ...request, wanted: [...request.wanted, ...request.wanted] }),
       /"studio" twice/,
     ],
     [
-      'that asks for nothing',
+      'that requests nothing',
       (request) => writeOfflineRequest({ ...request, wanted: [] }),
       /wanted must be 1 to 100 features/,
     ],
-    ['that is a license', () => armor('EVERGRANT LICENSE', 'e30.e30.e30'), /"evergrant license"/],
-  ])('%s is refused with a sentence that helps', async (_what, make, sentence) => {
+    ['that contains a license', () => armor('EVERGRANT LICENSE', 'e30.e30.e30'), /"evergrant license"/],
+  ])('%s is refused with a helpful detail', async (_what, make, sentence) => {
     const guid = await registered();
     const answer = await bring('response', guid, make(requestOf(guid)));
     expect(answer).toMatchObject({ status: 422, body: { code: 'offline_file_unreadable' } });
@@ -292,7 +292,7 @@ describe('a file', () => {
     });
   });
 
-  it('is brought by an administrator', async () => {
+  it('is accepted only from administrators', async () => {
     const guid = await registered();
     for (const token of [TOKENS.client, TOKENS.reader]) {
       const answer = await server.app.inject({

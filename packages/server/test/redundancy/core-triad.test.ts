@@ -28,25 +28,25 @@ const claim = (server: string, term?: number): TriadClaim => ({ server, term });
 const ALL = [10, 10, 10] as const;
 const GONE = POLICY.presenceMs;
 
-describe('a transaction', () => {
+describe('triadVerdict', () => {
   it.each<[string, TriadFacts, TriadClaim, string]>([
     ['grants on the server in control, with all three', facts(ALL), claim(A, 5), 'in_control'],
     ['grants with two of three', facts([10, GONE, 10]), claim(A, 5), 'in_control'],
-    ['grants though the third has never been seen', facts([10, 10, undefined]), claim(A, 5), 'in_control'],
+    ['grants although the third was never present', facts([10, 10, undefined]), claim(A, 5), 'in_control'],
     ['is refused without a quorum', facts([10, GONE, GONE]), claim(A, 5), 'no_quorum'],
     ['is refused while a quorum is only possible', facts([10, undefined, undefined]), claim(A, 5), 'no_quorum'],
-    ['is refused when this very server has fallen silent', facts([GONE, 10, GONE]), claim(A, 5), 'no_quorum'],
+    ['is refused when this server is absent', facts([GONE, 10, GONE]), claim(A, 5), 'no_quorum'],
     ['is refused on another server', facts(ALL), claim(B, undefined), 'not_in_control'],
     ['is refused in an earlier term', facts(ALL, { term: 6 }), claim(A, 5), 'not_in_control'],
-    ['is refused to a process that has taken no term', facts(ALL), claim(A, undefined), 'not_in_control'],
-    ['is refused once control has lapsed', facts(ALL, { renewedAgoMs: 3_000 }), claim(A, 5), 'not_in_control'],
-    ['is refused after control was given up', facts(ALL, { server: undefined }), claim(A, 5), 'not_in_control'],
-    ['is refused on a server that is not named', facts(ALL), claim('oregon/app-4', 5), 'license_wrong_server'],
+    ['is refused to a process without a term', facts(ALL), claim(A, undefined), 'not_in_control'],
+    ['is refused after control has expired', facts(ALL, { renewedAgoMs: 3_000 }), claim(A, 5), 'not_in_control'],
+    ['is refused after control was resigned', facts(ALL, { server: undefined }), claim(A, 5), 'not_in_control'],
+    ['is refused on a server that is not a member', facts(ALL), claim('oregon/app-4', 5), 'license_wrong_server'],
   ])('%s', (_rule, given, by, kind) => {
     expect(triadVerdict(given, by, POLICY).kind).toBe(kind);
   });
 
-  it('names who is in control', () => {
+  it('names the server in control', () => {
     expect(triadVerdict(facts(ALL), claim(B), POLICY)).toEqual({
       kind: 'not_in_control',
       inControl: A,
@@ -54,7 +54,7 @@ describe('a transaction', () => {
     });
   });
 
-  it('names nobody when control has lapsed, or is this server’s by name only', () => {
+  it('names no server when control has expired, or is held by name only', () => {
     const lapsed = facts(ALL, { renewedAgoMs: 3_000 });
     for (const [given, by] of [
       [lapsed, B],
@@ -63,7 +63,7 @@ describe('a transaction', () => {
       expect(triadVerdict(given, claim(by), POLICY)).toMatchObject({ inControl: undefined, address: undefined });
   });
 
-  it('tells a lost quorum from one that may yet be', () => {
+  it('distinguishes a lost quorum from a pending one', () => {
     expect(triadVerdict(facts([10, GONE, GONE]), claim(A, 5), POLICY)).toEqual({
       kind: 'no_quorum',
       quorum: 'lost',
@@ -74,75 +74,75 @@ describe('a transaction', () => {
   });
 });
 
-describe('control', () => {
+describe('triadStep: control', () => {
   const vacant = { server: undefined, renewedAgoMs: 0 };
   it.each<[string, TriadFacts, TriadClaim, TriadStep]>([
-    ['is kept by who has it', facts(ALL), claim(A, 5), { kind: 'renew', term: 5 }],
-    ['is not kept without a quorum', facts([10, GONE, GONE]), claim(A, 5), { kind: 'wait', reason: 'no_quorum' }],
-    ['is left to who has it', facts(ALL), claim(B), { kind: 'wait', reason: 'in_control_elsewhere' }],
+    ['is renewed by its holder', facts(ALL), claim(A, 5), { kind: 'renew', term: 5 }],
+    ['is not renewed without a quorum', facts([10, GONE, GONE]), claim(A, 5), { kind: 'wait', reason: 'no_quorum' }],
+    ['is left to its holder', facts(ALL), claim(B), { kind: 'wait', reason: 'in_control_elsewhere' }],
     [
-      'is not taken the moment it lapses: clocks may differ',
+      'is not acquired right after it expires, because clocks may differ',
       facts([GONE, 10, 10], { renewedAgoMs: 3_000 }),
       claim(B),
       { kind: 'wait', reason: 'not_expired' },
     ],
     [
-      'is taken from a server that is gone',
+      'is acquired from an absent server',
       facts([GONE, 10, 10], { renewedAgoMs: LAPSED_MS }),
       claim(B),
       { kind: 'acquire', fromTerm: 5 },
     ],
     [
-      'is left to the preferred one at first',
+      'is left to the preferred server first',
       facts([GONE, 10, 10], { renewedAgoMs: LAPSED_MS }),
       claim(C),
       { kind: 'wait', reason: 'preferred_first' },
     ],
     [
-      'is taken by the next when the preferred one does not take it',
+      'is acquired by the next server when the preferred one does not',
       facts([GONE, 10, 10], { renewedAgoMs: LAPSED_MS + POLICY.patienceMs }),
       claim(C),
       { kind: 'acquire', fromTerm: 5 },
     ],
     [
-      'is left to a preferred one that is not known yet',
+      'is left to a preferred server that is unknown',
       facts([undefined, 10, 10], vacant),
       claim(B),
       { kind: 'wait', reason: 'preferred_first' },
     ],
     [
-      'is taken by the preferred one at once',
+      'is acquired by the preferred server at once',
       facts(ALL, { ...vacant, term: 0 }),
       claim(A),
       { kind: 'acquire', fromTerm: 0 },
     ],
-    ['is taken at once after a farewell', facts([GONE, 10, 10], vacant), claim(B), { kind: 'acquire', fromTerm: 5 }],
     [
-      'is not taken without a quorum',
+      'is acquired at once after a resignation',
+      facts([GONE, 10, 10], vacant),
+      claim(B),
+      { kind: 'acquire', fromTerm: 5 },
+    ],
+    [
+      'is not acquired without a quorum',
       facts([GONE, 10, GONE], { renewedAgoMs: 60_000 }),
       claim(B),
       { kind: 'wait', reason: 'no_quorum' },
     ],
     [
-      'is not taken back by the preferred one',
+      'is not taken back by the preferred server',
       facts(ALL, { server: B, term: 6 }),
       claim(A, 5),
       { kind: 'wait', reason: 'in_control_elsewhere' },
     ],
+    ['is not continued by a restarted process', facts(ALL), claim(A), { kind: 'wait', reason: 'not_expired' }],
     [
-      'is not simply gone on with by a process that was started again',
-      facts(ALL),
-      claim(A),
-      { kind: 'wait', reason: 'not_expired' },
-    ],
-    [
-      'is taken anew, in a new term, by who has let it lapse',
+      'is acquired again in a new term by a holder that let it expire',
       facts(ALL, { renewedAgoMs: LAPSED_MS }),
       claim(A, 5),
       { kind: 'acquire', fromTerm: 5 },
     ],
     [
-      'is not taken by a server that is not named',
+      'is not acquired by a server that is not a member',
       facts([GONE, 10, 10], { renewedAgoMs: 60_000 }),
       claim('oregon/app-4'),
       { kind: 'wait', reason: 'not_member' },

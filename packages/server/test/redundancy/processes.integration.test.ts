@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const without = (...gone: ServerProcess[]): ServerProcess[] => servers.filter((server) => !gone.includes(server));
 
-it('another server takes control seconds after a SIGKILL; after a second one nothing is granted until one is back', async () => {
+it('triad: survives one SIGKILL, and stops granting after a second one', async () => {
   const { by: first, leaseId } = await whoGrants(servers);
   first.child.kill('SIGKILL');
   const killedAt = performance.now();
@@ -51,7 +51,7 @@ it('another server takes control seconds after a SIGKILL; after a second one not
   expect(renewed.leaseId).toBe(leaseId);
 });
 
-it('a server that was stopped and wakes up finds its term gone', async () => {
+it('triad: a server that was stopped holds no term afterwards', async () => {
   const { by: first } = await whoGrants(servers);
   first.child.kill('SIGSTOP');
   const { by: second } = await whoGrants(without(first));

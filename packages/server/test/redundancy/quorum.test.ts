@@ -3,7 +3,7 @@ import { type PeerView, type QuorumVerdict, quorumVerdict } from '../../src/redu
 
 const VIEWS = ['present', 'absent', 'unknown'] as const;
 
-describe('two of three are a quorum', () => {
+describe('quorumVerdict: two of three', () => {
   it.each<[PeerView, PeerView, PeerView, QuorumVerdict]>([
     ['present', 'present', 'present', 'won'],
     ['present', 'present', 'absent', 'won'],
@@ -39,7 +39,7 @@ function twin(views: readonly PeerView[]): QuorumVerdict {
   return majorities.some(Boolean) ? 'pending' : 'lost';
 }
 
-it('agrees with its dumb twin about any number of servers', () => {
+it('quorumVerdict: agrees with a naive model for any number of servers', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...VIEWS), { minLength: 1, maxLength: 7 }), (views) => {
       expect(quorumVerdict(views)).toBe(twin(views));
@@ -47,7 +47,7 @@ it('agrees with its dumb twin about any number of servers', () => {
   );
 });
 
-it('what becomes known never turns a verdict round', () => {
+it('quorumVerdict: new information never reverses a verdict', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...VIEWS), { minLength: 1, maxLength: 5 }), fc.boolean(), (views, there) => {
       const before = quorumVerdict(views);

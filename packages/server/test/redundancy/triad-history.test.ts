@@ -121,11 +121,11 @@ function isSafe(rule: Rule) {
   });
 }
 
-it('in every history one process grants at most: the last one that was given control, with a quorum', () => {
+it('triadVerdict: in every history at most one process grants', () => {
   fc.assert(isSafe(THE_RULE), { numRuns: 2_000 });
 });
 
-describe('it would not, without', () => {
+describe('triadVerdict: the property fails without', () => {
   it.each<[string, Rule]>([
     ['the term', (facts, claim) => THE_RULE(facts, { ...claim, term: facts.control.term })],
     ['the quorum', (facts, claim) => THE_RULE({ ...facts, seenAgoMs: new Map(NAMES.map((name) => [name, 0])) }, claim)],
@@ -134,7 +134,7 @@ describe('it would not, without', () => {
   });
 });
 
-it('after whatever happened, two servers that beat have one of them in control within seconds, and it stays so', () => {
+it('triadStep: two present servers elect one of them within seconds', () => {
   fc.assert(
     fc.property(histories, fc.constantFrom([0, 1], [1, 2], [0, 2], [0, 1, 2]), (events, alive) => {
       const history = new History();

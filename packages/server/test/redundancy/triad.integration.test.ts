@@ -32,7 +32,7 @@ async function oneInControl(among: readonly RunningServer[] = servers): Promise<
 
 const others = (...without: RunningServer[]): RunningServer[] => servers.filter((server) => !without.includes(server));
 
-it('the preferred server takes control, and one shared count is granted by it alone', async () => {
+it('triad: the preferred server acquires control and grants alone', async () => {
   const first = await oneInControl();
   expect(first.name).toBe('oregon/app-1');
   expect((await checkout(first, 6)).status).toBe(201);
@@ -47,7 +47,7 @@ it('the preferred server takes control, and one shared count is granted by it al
   expect((await checkout(first, 5)).body).toMatchObject({ code: 'no_seat_available', seatsFree: 4 });
 });
 
-it('a server that the license does not name refuses, whoever is in control', async () => {
+it('triad: a server that the license does not name refuses', async () => {
   await oneInControl();
   const fourth = await world.startGranting({ name: 'oregon/app-4' });
   const refused = await checkout(fourth);
@@ -61,7 +61,7 @@ it('a server that the license does not name refuses, whoever is in control', asy
   expect(fourth.logLines.filter(({ alert }) => alert !== undefined)).toEqual([]);
 });
 
-it('a farewell hands control on at once, and leases are kept', async () => {
+it('triad: a resignation passes control on at once, and leases are kept', async () => {
   const first = await oneInControl();
   const held = await checkout(first, 2);
   await first.stop();
@@ -70,7 +70,7 @@ it('a farewell hands control on at once, and leases are kept', async () => {
   expect(await heartbeat(second, held.body.leaseId)).toMatchObject({ status: 200, body: { servedBy: second.name } });
 });
 
-it('without a quorum nothing is granted or renewed, and nothing ends; with one again it goes on, leases kept', async () => {
+it('triad: without a quorum nothing is granted, renewed or ended', async () => {
   const first = await oneInControl();
   const { leaseId } = (await checkout(first, 2)).body;
   await Promise.all(others(first).map((server) => server.stop()));
@@ -106,7 +106,7 @@ it('without a quorum nothing is granted or renewed, and nothing ends; with one a
   expect(await world.counts('triad-studio')).toMatchObject({ live: 2, taken: 2 });
 });
 
-it('two servers are enough from the beginning, though the preferred one has never been there', async () => {
+it('triad: two servers suffice although the preferred one was never present', async () => {
   await world.close();
   world = await TestWorld.create(REDUNDANT);
   servers = await Promise.all(SERVERS.slice(1).map((name) => world.startGranting({ name })));
@@ -114,14 +114,14 @@ it('two servers are enough from the beginning, though the preferred one has neve
   expect((await checkout(servers[0]!)).status).toBe(201);
 });
 
-it('a release is taken by any server: it sells nothing', async () => {
+it('triad: any server accepts a release', async () => {
   const first = await oneInControl();
   const { leaseId } = (await checkout(first, 2)).body;
   expect((await others(first)[0]!.call('DELETE', `/v1/leases/${leaseId}`)).status).toBe(204);
   expect(await world.counts('triad-studio')).toMatchObject({ live: 0, taken: 0 });
 });
 
-it('the term is asked for inside the transaction: one that was taken away meanwhile grants nothing', async () => {
+it('triad: a server whose term was superseded grants nothing', async () => {
   const first = await oneInControl();
   const { name: taker } = others(first)[0]!;
   // Between two beats, as a stop of the process would have it: what it believes is still fresh.
@@ -132,7 +132,7 @@ it('the term is asked for inside the transaction: one that was taken away meanwh
   expect((await checkout(first)).body).toMatchObject({ code: 'not_granting', inControl: taker });
 });
 
-it('so is the quorum: one that was lost since the last beat is noticed', async () => {
+it('triad: a quorum lost since the last heartbeat stops grants', async () => {
   const first = await oneInControl();
   await Promise.all(others(first).map((server) => server.stop()));
   await silence(
@@ -142,7 +142,7 @@ it('so is the quorum: one that was lost since the last beat is noticed', async (
   expect((await checkout(first)).body.code).toBe('no_quorum');
 });
 
-it('a license of another kind is not touched by all this', async () => {
+it('triad: does not affect licenses of other kinds', async () => {
   const first = await oneInControl();
   await Promise.all(others(first).map((server) => server.stop()));
   await eventually('there is no quorum', async () => (await checkout(first)).body.code === 'no_quorum');
@@ -150,7 +150,7 @@ it('a license of another kind is not touched by all this', async () => {
   expect((await first.call('PUT', `/v1/leases/${randomUUID()}`, body)).status).toBe(201);
 });
 
-it('places in the line wait out a time without control too', async () => {
+it('triad: queue places survive a vacancy of control', async () => {
   const first = await oneInControl();
   await checkout(first, 10);
   const [early, late] = [randomUUID(), randomUUID()];
@@ -164,7 +164,7 @@ it('places in the line wait out a time without control too', async () => {
   expect(asked).toMatchObject({ status: 202, body: { position: 2 } });
 });
 
-it('status and metrics say who is there and who is in control', async () => {
+it('triad: status and metrics show presence and control', async () => {
   const first = await oneInControl();
   await servers[2]!.stop();
   const expected = {
@@ -195,7 +195,7 @@ it('status and metrics say who is there and who is in control', async () => {
   );
 });
 
-it('each change of hands is an event of the audit log', async () => {
+it('triad: each acquisition is an audit event', async () => {
   const first = await oneInControl();
   await first.stop();
   await oneInControl(others(first));

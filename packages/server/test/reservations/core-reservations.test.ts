@@ -23,23 +23,23 @@ function open(free: number, reservations: Reservation[], uses: RoomUse[] = []) {
     new OpenSeats(free, reservations, uses).openTo(controlRoom ? room(controlRoom) : NOBODY);
 }
 
-describe('what a Control Room may take', () => {
-  it('is everything that is free where nothing is reserved', () => {
+describe('OpenSeats: seats that a Control Room may take', () => {
+  it('are all free seats without reservations', () => {
     const openTo = open(7, []);
     expect([openTo('a'), openTo('d'), openTo()]).toEqual([7, 7, 7]);
   });
 
-  it('is not what others have reserved and not used', () => {
+  it('exclude unused reservations of others', () => {
     const openTo = open(10, [{ controlRoom: 'a', seats: 4 }]);
     expect([openTo('a'), openTo('b'), openTo()]).toEqual([10, 6, 6]);
   });
 
-  it('counts its use against its own reservation first', () => {
+  it('count use against its own reservation first', () => {
     const openTo = open(7, [{ controlRoom: 'a', seats: 4 }], [use('a', 3)]);
     expect([openTo('a'), openTo('b')]).toEqual([7, 6]);
   });
 
-  it('then against its group, and then against the rest', () => {
+  it('count use then against its group, and then against the rest', () => {
     const reservations = [
       { controlRoom: 'a', seats: 2 },
       { group: 'g', seats: 3 },
@@ -49,7 +49,7 @@ describe('what a Control Room may take', () => {
     expect([openTo('a'), openTo('b'), openTo('c')]).toEqual([6, 6, 5]);
   });
 
-  it('is what it has reserved, first come, where more is reserved than is free', () => {
+  it('are granted first come, first served when more is reserved than free', () => {
     const openTo = open(3, [
       { controlRoom: 'a', seats: 5 },
       { controlRoom: 'c', seats: 2 },
@@ -57,7 +57,7 @@ describe('what a Control Room may take', () => {
     expect([openTo('a'), openTo('c'), openTo('b')]).toEqual([3, 2, 0]);
   });
 
-  it('at most is what nobody else has reserved, were nothing in use', () => {
+  it('are at most the seats that no one else reserved', () => {
     const reservations = [
       { controlRoom: 'a', seats: 4 },
       { group: 'h', seats: 3 },
@@ -66,8 +66,8 @@ describe('what a Control Room may take', () => {
   });
 });
 
-describe('closing for a Control Room', () => {
-  it('keeps for it all that it may draw on', () => {
+describe('OpenSeats: close', () => {
+  it('sets aside every seat that the Control Room may take', () => {
     const seats = new OpenSeats(
       10,
       [
@@ -80,7 +80,7 @@ describe('closing for a Control Room', () => {
     expect([seats.openTo(room('a')), seats.openTo(room('d')), seats.openTo(room('c'))]).toEqual([0, 0, 3]);
   });
 
-  it('leaves nothing where nothing is reserved', () => {
+  it('leaves no seat without reservations', () => {
     const seats = new OpenSeats(10, [], []);
     seats.close(NOBODY);
     expect(seats.nothingLeft).toBe(true);
@@ -104,7 +104,7 @@ function dumbTwin(free: number, reservations: Reservation[], uses: Map<string, n
   return seats <= free && (seats <= mine || free - seats >= all - mine);
 }
 
-it('agrees with a dumb twin, whatever is reserved, taken and given back', () => {
+it('OpenSeats: agrees with a naive model', () => {
   const name = fc.constantFrom('a', 'b', 'c', 'd');
   const reservation = fc.oneof(
     fc.record({ controlRoom: name, seats: fc.integer({ min: 1, max: 6 }) }),

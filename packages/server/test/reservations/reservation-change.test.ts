@@ -23,13 +23,13 @@ const judge = (changes: Partial<ReservationChange>) =>
     ...changes,
   });
 
-describe('a reservation', () => {
-  it('is made while its seats are free', () => {
+describe('reservationVerdict', () => {
+  it('accepts a reservation of free seats', () => {
     const after = { reservations: [forRoom('a', 4)], uses: [] };
     expect(judge({ pool: pool({ seatsTaken: 6 }), after })).toEqual({ kind: 'reserved', seatsReserved: 4 });
   });
 
-  it('is refused when others have taken so much that it could not be had', () => {
+  it('refuses a reservation of seats that others hold', () => {
     const after = { reservations: [forRoom('a', 4)], uses: [] };
     expect(judge({ pool: pool({ seatsTaken: 7 }), after })).toEqual({
       kind: 'reserved_seats_in_use',
@@ -38,12 +38,12 @@ describe('a reservation', () => {
     });
   });
 
-  it('counts what its own Control Room has taken already', () => {
+  it('counts the seats that the Control Room holds already', () => {
     const after = { reservations: [forRoom('a', 4)], uses: [use('a', 3)] };
     expect(judge({ pool: pool({ seatsTaken: 9 }), after })).toMatchObject({ kind: 'reserved' });
   });
 
-  it('promises seats that were sold, and no overdraft', () => {
+  it('does not reserve overdraft', () => {
     const after = { reservations: [forRoom('a', 7), forRoom('b', 4)], uses: [] };
     expect(judge({ pool: pool({ overdraft: 5 }), after })).toEqual({
       kind: 'more_reserved_than_sold',
@@ -52,7 +52,7 @@ describe('a reservation', () => {
     });
   });
 
-  it('does not promise seats that grants of a lost region may still claim', () => {
+  it('does not reserve seats that are held back', () => {
     const after = { reservations: [forRoom('a', 4)], uses: [] };
     expect(judge({ pool: pool({ seatsTaken: 4, seatsHeldBack: 3 }), after })).toMatchObject({
       kind: 'reserved_seats_in_use',
@@ -60,7 +60,7 @@ describe('a reservation', () => {
     });
   });
 
-  it('may always be lowered, though what stays is still more than is free', () => {
+  it('always accepts a reduction', () => {
     const before = { reservations: [forRoom('a', 8)], uses: [] };
     const after = { reservations: [forRoom('a', 7)], uses: [] };
     expect(judge({ pool: pool({ seatsTaken: 9 }), before, after })).toMatchObject({ kind: 'reserved' });
@@ -82,7 +82,7 @@ const anyUses = fc.uniqueArray(
   { selector: ({ controlRoom }) => controlRoom },
 );
 
-it('after a change that is accepted from a state that is honoured, everybody can take the whole of a reservation at once', () => {
+it('reservationVerdict: after an accepted change, every reservation can be used in full at once', () => {
   fc.assert(
     fc.property(
       anyReservations,

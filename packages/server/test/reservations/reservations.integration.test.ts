@@ -35,7 +35,7 @@ const take = async (room: Room, seats: number) =>
 const list = async (token = TOKENS.admin) =>
   (await server.call('GET', '/v1/reservations', undefined, token)).body.reservations;
 
-it('seats that are reserved are taken by nobody else', async () => {
+it('reservation: keeps others from taking reserved seats', async () => {
   const [owner, neighbour] = [await registered(), await registered()];
   expect(await reserve({ controlRoom: owner.guid.toUpperCase(), seats: 4 })).toMatchObject({
     status: 200,
@@ -46,7 +46,7 @@ it('seats that are reserved are taken by nobody else', async () => {
   expect((await take(owner, 4)).status).toBe(201);
 });
 
-it('a group shares what is reserved for it', async () => {
+it('reservation: is shared within a group', async () => {
   const [night, nightToo, day] = [await registered('night'), await registered('night'), await registered()];
   expect((await reserve({ group: 'night', seats: 6 })).status).toBe(200);
   expect((await take(day, 5)).status).toBe(409);
@@ -55,7 +55,7 @@ it('a group shares what is reserved for it', async () => {
   expect((await take(day, 4)).status).toBe(201);
 });
 
-it('what others have taken already is not reserved over their heads', async () => {
+it('reservation: is refused for seats that others hold', async () => {
   const [owner, neighbour] = [await registered(), await registered()];
   const { body: held } = await take(neighbour, 7);
   expect(await reserve({ controlRoom: owner.guid, seats: 4 })).toMatchObject({
@@ -67,7 +67,7 @@ it('what others have taken already is not reserved over their heads', async () =
   expect((await reserve({ controlRoom: owner.guid, seats: 4 })).status).toBe(200);
 });
 
-it('no more is reserved than was sold', async () => {
+it('reservation: is refused beyond the sold seats', async () => {
   const owner = await registered();
   await reserve({ controlRoom: owner.guid, seats: 6 });
   expect(await reserve({ group: 'night', seats: 5 })).toMatchObject({
@@ -80,7 +80,7 @@ it('no more is reserved than was sold', async () => {
   expect((await reserve({ group: 'night', seats: 5 })).status).toBe(200);
 });
 
-it('is changed, listed and given up', async () => {
+it('reservation: can be changed, listed and removed', async () => {
   const owner = await registered();
   await reserve({ controlRoom: owner.guid, seats: 3 });
   await reserve({ controlRoom: owner.guid, seats: 2 });
@@ -99,7 +99,7 @@ it('is changed, listed and given up', async () => {
   expect(await list()).toEqual([]);
 });
 
-it('what the license itself reserves is the vendor’s', async () => {
+it('reservation: a reservation of the license file cannot be changed', async () => {
   const owner = await registered();
   await world.database.query(
     `insert into reservation (pool_id, control_room, seats, source)
@@ -114,7 +114,7 @@ it('what the license itself reserves is the vendor’s', async () => {
   }
 });
 
-it('says what is wrong', async () => {
+it('reservation: reports invalid input', async () => {
   const owner = await registered();
   expect(await reserve({ seats: 1 })).toMatchObject({ status: 422, body: { field: 'controlRoom' } });
   expect(await reserve({ controlRoom: owner.guid, group: 'night', seats: 1 })).toMatchObject({ status: 422 });
@@ -129,7 +129,7 @@ it('says what is wrong', async () => {
   expect((await reserve({ controlRoom: owner.guid, seats: 1 }, owner.token)).status).toBe(403);
 });
 
-it('while everybody takes and reserves at once, what is reserved can be had', async () => {
+it('reservation: holds under concurrent checkouts and reservations', async () => {
   const [owner, ...others] = [await registered(), await registered(), await registered(), await registered()];
   const answers = await Promise.all([
     ...others.flatMap((room) => [1, 2, 3].map(() => take(room, 1))),
@@ -140,7 +140,7 @@ it('while everybody takes and reserves at once, what is reserved can be had', as
   if (reservation) expect((await take(owner!, reservation.seats)).status).toBe(201);
 });
 
-it('the database itself refuses to reserve more than was sold', async () => {
+it('reservation: the database rejects more than the sold seats', async () => {
   const insert = world.database.query(
     `insert into reservation (pool_id, group_name, seats, source)
      select id, 'night', seats + 1, 'administrator' from pool where feature = '${FEATURE}'`,

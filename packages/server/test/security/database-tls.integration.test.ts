@@ -82,21 +82,21 @@ async function protection(to: DatabaseAddress): Promise<{ ssl: boolean; version:
   }
 }
 
-describe('a database whose authority is named', () => {
-  it('is spoken to over TLS', async () => {
+describe('a database with a configured certificate authority', () => {
+  it('is connected over TLS', async () => {
     expect(await protection(address())).toEqual({ ssl: true, version: 'TLSv1.3' });
   });
 
-  it('is not believed under another authority', async () => {
+  it('is refused under another authority', async () => {
     const { cert: ca } = await createAuthority('somebody else');
     await expect(protection(address({ ca }))).rejects.toThrow(/self.signed|unable to verify|issuer/i);
   });
 
-  it('is not believed under another name than its certificate’s', async () => {
+  it('is refused under a name that is not in its certificate', async () => {
     await expect(protection(address({ host: 'localhost' }))).rejects.toThrow(/does not match certificate/);
   });
 
-  it('gets no password when it does not speak TLS', async () => {
+  it('gets no password without TLS', async () => {
     const { port } = sharedPostgres();
     await expect(protection(address({ port }))).rejects.toThrow(/does not support SSL/);
   });
@@ -114,7 +114,7 @@ describe('the environment', () => {
     ...changes,
   });
 
-  it('leads the migration over TLS', async () => {
+  it('makes the migration use TLS', async () => {
     const ca = folder.write('ca.crt', authority.cert);
     const migrated = await run('dist/server/migrate.js', [], await variables({ EVERGRANT_DATABASE_CA_FILE: ca }));
     expect(migrated).toMatchObject({ code: 0 });
@@ -123,7 +123,7 @@ describe('the environment', () => {
     expect(refused).toMatchObject({ code: 1 });
   });
 
-  it('does not lead to another machine without TLS, unless told that this is known', async () => {
+  it('refuses a remote database without TLS unless explicitly allowed', async () => {
     const far = { EVERGRANT_DATABASE_HOST: 'db.example.test' };
     const refused = await run('dist/server/migrate.js', [], await variables(far));
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('EVERGRANT_DATABASE_CA_FILE') });

@@ -24,7 +24,7 @@ function read(host: string, variables: Record<string, string> = {}): Security | 
   }
 }
 
-it.each(['127.0.0.1', '127.8.8.8', 'localhost', '::1'])('listens without TLS on %s: that leaves no machine', (host) => {
+it.each(['127.0.0.1', '127.8.8.8', 'localhost', '::1'])('allows plain HTTP on loopback address %s', (host) => {
   expect(read(host)).toEqual(SECURITY_DEFAULT);
 });
 
@@ -37,13 +37,13 @@ it.each(['0.0.0.0', '::', '10.0.0.7', 'license.example.test', '127.0.0.1.example
   },
 );
 
-it('listens anywhere when TLS ends before it', () => {
+it('allows plain HTTP anywhere when TLS is terminated upstream', () => {
   expect(read('0.0.0.0', { EVERGRANT_TLS_ENDS_BEFORE: 'yes' })).toEqual(SECURITY_DEFAULT);
   expect(read('0.0.0.0', { EVERGRANT_TLS_ENDS_BEFORE: 'no' })).toHaveLength(1);
 });
 
-describe('a certificate and a key', () => {
-  it('are used when they belong together', async () => {
+describe('certificate and key', () => {
+  it('are used when they match', async () => {
     const { cert, key } = await certify(authority);
     const certificate = folder.write('a.crt', cert);
     const keyFile = folder.write('a.key', key);
@@ -54,7 +54,7 @@ describe('a certificate and a key', () => {
 
   it.each<[string, () => Promise<Record<string, string>>, RegExp]>([
     [
-      'that do not belong together',
+      'that do not match',
       async () => ({
         EVERGRANT_TLS_CERTIFICATE_FILE: folder.write('b.crt', (await certify(authority)).cert),
         EVERGRANT_TLS_KEY_FILE: folder.write('b.key', (await certify(authority)).key),
@@ -67,27 +67,27 @@ describe('a certificate and a key', () => {
       /go together/,
     ],
     [
-      'that are not there',
+      'that do not exist',
       async () => ({ EVERGRANT_TLS_CERTIFICATE_FILE: '/nowhere/a.crt', EVERGRANT_TLS_KEY_FILE: '/nowhere/a.key' }),
       /\/nowhere\/a\.crt cannot be read \(ENOENT\)/,
     ],
     [
-      'that are none',
+      'that are invalid',
       async () => ({
         EVERGRANT_TLS_CERTIFICATE_FILE: folder.write('d.crt', 'hush-hush'),
         EVERGRANT_TLS_KEY_FILE: folder.write('d.key', 'hush-hush'),
       }),
       /is not usable/,
     ],
-    ['for clients alone', async () => ({ EVERGRANT_TLS_CLIENT_CA_FILE: '/nowhere/ca.crt' }), /needs/],
-  ])('%s are refused, with a word that helps and none of their own', async (_what, variables, message) => {
+    ['for clients only', async () => ({ EVERGRANT_TLS_CLIENT_CA_FILE: '/nowhere/ca.crt' }), /needs/],
+  ])('%s are refused with a helpful message that quotes no secret', async (_what, variables, message) => {
     const errors = read('127.0.0.1', await variables());
     expect(errors).toEqual([expect.stringMatching(message)]);
     expect(JSON.stringify(errors)).not.toContain('hush-hush');
   });
 });
 
-it('takes limits as they are given, and names those that are none', () => {
+it('limits: are read from the environment, and invalid ones are reported', () => {
   expect(read('127.0.0.1', { EVERGRANT_RATE_PER_CONTROL_ROOM: '7' })).toMatchObject({
     rateLimits: { ...SECURITY_DEFAULT.rateLimits, perControlRoom: 7 },
   });

@@ -26,8 +26,8 @@ async function callFrom(server: RunningServer, address: string, path: string, to
   return { status: answer.statusCode, headers: answer.headers, body: answer.json() };
 }
 
-describe('a caller that asks too much', () => {
-  it('is told how much it may ask, and when to come back', async () => {
+describe('rate limit of a caller', () => {
+  it('is reported with limit and retry time', async () => {
     const server = await startWith({ perToken: 5 });
     const answers = [];
     for (let n = 0; n < 8; n++) answers.push(await server.call('GET', '/v1/leases', undefined, TOKENS.reader));
@@ -45,7 +45,7 @@ describe('a caller that asks too much', () => {
     expect(body).toContain('evergrant_rate_limited_total{limit="token"} 3');
   });
 
-  it('as a Control Room it is counted with all its tokens', async () => {
+  it('counts a Control Room over all its tokens', async () => {
     const server = await startWith({ perControlRoom: 3 });
     const room = newRoom();
     await register(server, room, await giveLicenseKey(world));
@@ -60,7 +60,7 @@ describe('a caller that asks too much', () => {
     expect(statuses).toEqual([200, 200, 200, 429]);
   });
 
-  it('from one address it is counted whoever it says it is, but for health checks', async () => {
+  it('counts an address over all callers, except health checks', async () => {
     const server = await startWith({ perAddress: 4 });
     const statuses = [];
     for (const path of ['/v1/status', '/v1/nowhere', '/v1/status', '/metrics', '/v1/status']) {
@@ -72,8 +72,8 @@ describe('a caller that asks too much', () => {
   });
 });
 
-describe('a fleet behind one address', () => {
-  it('is not hurt by one of them with a wrong token', async () => {
+describe('rate limit of a fleet behind one address', () => {
+  it('is not affected by one client with a wrong token', async () => {
     const server = await startWith({ refusalsPerAddress: 10 });
     const from = (token: string) => callFrom(server, '203.0.113.20', '/v1/pools', token);
     expect((await from(TOKENS.client)).status).toBe(200);
@@ -86,7 +86,7 @@ describe('a fleet behind one address', () => {
     expect((await callFrom(server, '203.0.113.21', '/v1/pools', 'a-wrong-token-of-somebody-else')).status).toBe(401);
   });
 
-  it('with the limits as they are, goes on in the tempo of the morning', async () => {
+  it('allows the morning peak with the default limits', async () => {
     const server = await startWith({});
     const statuses = new Set<number>();
     for (let turn = 0; turn < 60; turn++) {
@@ -99,8 +99,8 @@ describe('a fleet behind one address', () => {
   });
 });
 
-describe('license keys cannot be tried', () => {
-  it('an address that tried too many is not looked at for a while, the right key included', async () => {
+describe('rate limit of license keys', () => {
+  it('blocks an address after too many wrong keys, also for the right key', async () => {
     const server = await startWith({ licenseKeyAttemptsPerAddress: 3 });
     const licenseKey = await giveLicenseKey(world);
     expect((await register(server, newRoom(), licenseKey)).status).toBe(201);
@@ -112,7 +112,7 @@ describe('license keys cannot be tried', () => {
     expect(Number(late.headers['retry-after'])).toBeGreaterThanOrEqual(1);
   });
 
-  it('many registrations with the right key from one address are welcome', async () => {
+  it('allows many registrations with the right key', async () => {
     const server = await startWith({ licenseKeyAttemptsPerAddress: 3 });
     const licenseKey = await giveLicenseKey(world);
     for (let n = 0; n < 10; n++) expect((await register(server, newRoom(), licenseKey)).status).toBe(201);
@@ -134,7 +134,7 @@ describe('connections', () => {
     });
   }
 
-  it('on which nothing, or half a request, arrives are closed', async () => {
+  it('without a complete request are closed', async () => {
     const server = await startWith({});
     const port = Number(new URL(server.address).port);
     const [silent, halfHead, halfBody] = await Promise.all([
@@ -146,7 +146,7 @@ describe('connections', () => {
     expect(halfHead.said).toContain('408');
   }, 40_000);
 
-  it('beyond those that there may be are dropped, and that is counted', async () => {
+  it('beyond the maximum are dropped and counted', async () => {
     const server = await world.startGranting({ security: { connectionsMax: 2 } });
     const port = Number(new URL(server.address).port);
     const sockets = [1, 2].map(() => connect(port, '127.0.0.1'));
@@ -176,7 +176,7 @@ describe('answers', () => {
     'cross-origin-resource-policy': 'same-origin',
   };
 
-  it('say to browsers that there is nothing to run, frame or guess', async () => {
+  it('have security headers', async () => {
     const server = await startWith({});
     const body = { product: PRODUCT, feature: 'studio', seats: 1, holder: 'x' };
     for (const answer of [

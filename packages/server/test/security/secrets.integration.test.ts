@@ -177,7 +177,7 @@ async function loseTheDatabase(): Promise<void> {
 const found = (text: string): string[] =>
   Object.entries(planted).flatMap(([what, secret]) => (text.includes(secret) ? [what] : []));
 
-it('no secret is in what a server says: its log, its errors, its metrics, its command line, its environment', async () => {
+it('secrets: are not in log, errors, metrics, command line or environment of a server', async () => {
   await useAndMisuse();
   await loseTheDatabase();
   const metrics = await (await call('GET', '/metrics')).text();
@@ -197,7 +197,7 @@ it('no secret is in what a server says: its log, its errors, its metrics, its co
   }).toEqual({ log: [], errors: [], metrics: [], openapi: [], argv: [], environment: [] });
 }, 60_000);
 
-it('no secret is in the database: whoever copies it has nothing to call with', async () => {
+it('secrets: are not in the database', async () => {
   const tables = await world.database.query<{ name: string }>(
     `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`,
   );

@@ -60,7 +60,7 @@ describe('a server with a certificate', () => {
     server = await startWithTls('tls', await certify(authority));
   });
 
-  it('is believed by who trusts its authority, and by nobody else', async () => {
+  it('is accepted only by clients that trust its authority', async () => {
     expect(server.address).toMatch(/^https:/);
     expect((await get(server, '/v1/pools', { ca: authority.cert })).status).toBe(200);
     const stranger = await createAuthority('somebody else');
@@ -69,7 +69,7 @@ describe('a server with a certificate', () => {
     });
   });
 
-  it('does not speak what is older than TLS 1.2', async () => {
+  it('refuses versions before TLS 1.2', async () => {
     const { port } = new URL(server.address);
     const speak = (version: 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3') =>
       new Promise<string | null>((resolve, reject) => {
@@ -93,17 +93,17 @@ describe('a server with a certificate', () => {
     await expect(speak('TLSv1.1')).rejects.toThrow(/protocol version/i);
   });
 
-  it('answers nothing to who does not speak TLS', async () => {
+  it('does not answer plain HTTP', async () => {
     const plain = server.address.replace('https:', 'http:');
     await expect(fetch(`${plain}/livez`)).rejects.toThrow();
   });
 
-  it('tells browsers to come back over TLS only', async () => {
+  it('sends Strict-Transport-Security', async () => {
     const { headers } = await get(server, '/livez', { ca: authority.cert });
     expect(headers['strict-transport-security']).toBe('max-age=31536000');
   });
 
-  it('takes a renewed certificate into use without a restart, and keeps the old one while the new is not whole', async () => {
+  it('reloads a renewed certificate without a restart, and keeps the old one while the new one is incomplete', async () => {
     const next = await createAuthority('the next authority');
     const renewed = await certify(next);
     folder.write('tls.crt', renewed.cert);
@@ -126,7 +126,7 @@ describe('a server with a certificate', () => {
 });
 
 describe('mutual TLS', () => {
-  it('lets in who shows a certificate of the client authority, and nobody else', async () => {
+  it('accepts only client certificates of the client authority', async () => {
     const clients = await createAuthority('clients');
     const server = await startWithTls('mutual', await certify(authority), clients.cert);
     const router = await certify(clients, { host: 'router' });
