@@ -31,7 +31,7 @@ import { startHooks } from './support/machinery';
 
 const NAMES = deploymentNames('evergrant');
 const PUBLIC_NAME = 'licenses.example.com';
-/** Nobody listens there: whoever asks for a region's own address gets no answer. */
+/** An address without a listener, so that a region's own address does not respond. */
 const NOBODY = 'http://127.0.0.1:1';
 const LOAD_BALANCER = `arn:aws:elasticloadbalancing:us-west-2:${ACCOUNT}:loadbalancer/app/evergrant/0123456789abcdef`;
 
@@ -40,12 +40,12 @@ let hooks: { url: string; close: () => void };
 let introductions: RegionResourceRegistry;
 const orders: string[] = [];
 
-/** As the controller makes its clients, but for where they call. */
+/** The clients of the controller, with another endpoint. */
 function settings(awsRegion: string, endpoint = emulator.endpoint) {
   return { ...sdkSettings(awsRegion), endpoint, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
 }
 
-/** Whoever prepares a test waits as long as it takes. */
+/** The preparation of a test has no time limit. */
 function patient(awsRegion: string) {
   return { region: awsRegion, endpoint: emulator.endpoint, credentials: settings(awsRegion).credentials };
 }
@@ -64,7 +64,7 @@ afterEach(() => {
   hooks.close();
 });
 
-/** What Oregon says of itself, with what matters here. */
+/** The published resources of Oregon that matter here. */
 async function introduceOregon(known: Readonly<Record<string, string>>): Promise<void> {
   const said = Object.fromEntries(REGION_RESOURCE_FIELDS.map((name) => [name, known[name] ?? `some-${name}`]));
   const clients = { dynamo: new DynamoDBClient(patient('us-east-1')) } as SetupClients;
@@ -113,7 +113,7 @@ describe('in our model of AWS, the database service', () => {
       ({ DBInstanceIdentifier: name }) => name,
     );
 
-  it('promotes once, however often it is asked', async () => {
+  it('promotes once, even when the request is repeated', async () => {
     await rds.promote('virginia');
     await rds.promote('virginia');
     expect(await rds.view('virginia')).toEqual({ kind: 'building' });
@@ -122,12 +122,12 @@ describe('in our model of AWS, the database service', () => {
     expect(orders).toEqual(['/promote evergrant-virginia']);
   });
 
-  it('leaves a primary database alone when it is asked to promote it', async () => {
+  it('ignores a promotion of a primary database', async () => {
     await rds.promote('oregon');
     expect(orders).toEqual([]);
   });
 
-  it('keeps an old database under another name, once, and its own name is free', async () => {
+  it('archives an old database under another name once, and frees its name', async () => {
     await rds.keep('oregon');
     await become('oregon', 'kept');
     await rds.keep('oregon');
@@ -135,13 +135,13 @@ describe('in our model of AWS, the database service', () => {
     expect(await identifiers()).toEqual(['evergrant-oregon-kept-20261122120000']);
   });
 
-  it('makes a new follower under the old name, and none where one is', async () => {
+  it('creates a new follower under the old name, unless one exists', async () => {
     await rds.promote('virginia');
     await become('virginia', 'running');
     await rds.keep('oregon');
     await become('oregon', 'kept');
     orders.length = 0;
-    // Refused as long as the source is not available; the next cycle asks again.
+    // RDS refuses the call until the source is available. The next cycle repeats it.
     const accepted = () =>
       rds.follow('oregon').then(
         () => true,
@@ -155,7 +155,7 @@ describe('in our model of AWS, the database service', () => {
     expect((await identifiers()).sort()).toEqual(['evergrant-oregon', 'evergrant-oregon-kept-20261122120000']);
   });
 
-  it('says that it cannot be reached, and never that there is no database, when the service does not answer', async () => {
+  it('reports unreachable, and never a missing database, when the service does not respond', async () => {
     emulator.close();
     expect(await rds.view('oregon')).toMatchObject({ kind: 'unreachable' });
     await expect(rds.keep('oregon')).rejects.toMatchObject({ retryable: true });
@@ -185,12 +185,12 @@ describe('in our model of AWS, a region’s web ACL', () => {
     acls = new WebAcls({ clients, introductions, addresses, timeoutMs: 1_000 });
   });
 
-  it('is open when it has none', async () => {
+  it('is open when none is associated', async () => {
     await introduceOregon(known);
     expect(await acls.acl('oregon')).toEqual({ kind: 'serve' });
   });
 
-  it('is a fence after it was fenced, and names the other region', async () => {
+  it('is the fence after the region was fenced, and names the other region', async () => {
     await introduceOregon(known);
     await acls.fence('oregon', 'virginia');
     await acls.fence('oregon', 'virginia');
@@ -199,11 +199,11 @@ describe('in our model of AWS, a region’s web ACL', () => {
     expect(await acls.acl('oregon')).toEqual({ kind: 'serve' });
   });
 
-  it('is never fenced with a way to itself', async () => {
+  it('never fences a region with its own address', async () => {
     await expect(acls.fence('oregon', 'oregon')).rejects.toThrow('cannot name');
   });
 
-  it('is out of reach when the region has not introduced itself, and when the service does not answer', async () => {
+  it('is unreachable when the region is not registered, and when the service does not respond', async () => {
     expect(await acls.acl('oregon')).toMatchObject({ kind: 'unreachable' });
     await introduceOregon(known);
     expect(await acls.acl('oregon')).toEqual({ kind: 'serve' });
@@ -231,11 +231,11 @@ describe('in our model of AWS, the public record', () => {
     await fetch(emulator.control, { method: 'POST', body: JSON.stringify(state) });
   }
 
-  it('leads nowhere until it is there', async () => {
+  it('has no target before it exists', async () => {
     expect(await record.target()).toMatchObject({ kind: 'unreachable', reason: `there is no record ${PUBLIC_NAME}` });
   });
 
-  it('has moved when every name server knows, and not before', async () => {
+  it('has moved only after every name server has the change', async () => {
     await set({ changeSeconds: 1 });
     await record.pointTo('virginia');
     expect(await record.target()).toMatchObject({
@@ -247,7 +247,7 @@ describe('in our model of AWS, the public record', () => {
     expect(await record.target()).toEqual({ kind: 'points_to', region: 'virginia' });
   });
 
-  it('is nobody’s when it leads somewhere else', async () => {
+  it('belongs to no region when it has another target', async () => {
     const alias = { HostedZoneId: hostedZoneId, DNSName: `elsewhere.${PUBLIC_NAME}`, EvaluateTargetHealth: false };
     const change = {
       Action: 'UPSERT' as const,
@@ -261,7 +261,7 @@ describe('in our model of AWS, the public record', () => {
     expect(await record.target()).toMatchObject({ kind: 'unreachable', reason: expect.stringContaining('neither') });
   });
 
-  it('is judged by what the outside answers, and silence is no answer', async () => {
+  it('is unknown when the public address does not respond', async () => {
     expect(await record.outside()).toMatchObject({ kind: 'unreachable' });
   });
 
@@ -291,7 +291,7 @@ describe('in our model of AWS, the public record', () => {
       expect(await witness.view('oregon')).toMatchObject({ reading });
     });
 
-    it('knows nothing by old observations, of the other region, or when it does not answer', async () => {
+    it('is unknown for old observations, for the other region, and without a response', async () => {
       await set({ witnessHealthy: 0, witnessOf: 12 });
       expect(await witness.view('virginia')).toMatchObject({ reading: 'unknown' });
       nowMs = () => Date.now() + 100_000;
@@ -303,7 +303,7 @@ describe('in our model of AWS, the public record', () => {
 });
 
 describe('in our model of AWS, an alert', () => {
-  it('that cannot be sent says so, and may be sent again', async () => {
+  it('that cannot be sent fails, and may be sent again', async () => {
     const client = new SNSClient(settings(AWS_REGION_OF.virginia));
     const topicArn = `arn:aws:sns:us-east-1:${ACCOUNT}:never-made`;
     const alerts = new SnsAlerts({ client, topicArn, deployment: 'evergrant', runbookUrl: 'https://wiki.example.com' });

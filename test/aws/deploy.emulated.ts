@@ -23,7 +23,7 @@ let world: CloudWorld;
 let folder: string;
 let harmless: string;
 let ofLogs: string;
-let harmful: string;
+let unsafe: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'evergrant-changed-'));
@@ -31,7 +31,7 @@ beforeAll(async () => {
   harmless = changed('harmless', { logRetentionDays: 30, rateLimitPerFiveMinutes: 30_000 });
   // The guard lets nobody touch a web ACL while failed over, and so not the rate limit either.
   ofLogs = changed('of-logs', { logRetentionDays: 30 });
-  harmful = changed('harmful', { database: { ...config.database, instanceClass: 'db.m7g.xlarge' } });
+  unsafe = changed('unsafe', { database: { ...config.database, instanceClass: 'db.m7g.xlarge' } });
   world = await CloudWorld.start();
 }, 10 * MINUTES);
 
@@ -150,7 +150,7 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it(
-    'is armed from a terminal, and fails over by itself when Oregon dies',
+    'is armed by the command, and fails over automatically when Oregon dies',
     async () => {
       expect(await world.evergrant('arm', '--reason', 'a drill')).toMatchObject({ code: 0 });
       await world.killOregon();
@@ -185,7 +185,7 @@ describe('in our model of AWS, a deployment', () => {
   it(
     'has a guard that refuses what would harm while failed over',
     async () => {
-      const { code, output } = await world.guard(harmful);
+      const { code, output } = await world.guard(unsafe);
       expect(code).toBe(1);
       expect(output).toContain('virginia is active after a failover');
       expect(output).toContain('AWS::RDS::DBInstance');

@@ -3,7 +3,7 @@ import { eventually } from '@evergrant/test-support/eventually';
 import { AwsWorld } from './support/aws-world';
 import { FAULTS } from './support/fault-proxy';
 
-/** One deployment goes there and back again, once for each fault. */
+/** One deployment fails over and back, once for each fault. */
 let world: AwsWorld;
 let trips = 0;
 
@@ -19,14 +19,14 @@ const by = { by: 'test', reason: 'a test' };
 interface Invocations {
   readonly invocationsMax: number;
   readonly killAfterCalls?: (n: number) => number;
-  /** Told before each look how far it is. */
+  /** Called with the progress before each poll. */
   readonly phase?: (phase: string) => void;
 }
 
-/** A person who is refused, because a region is not ready at this moment, asks again. */
+/** Repeats a request that is refused because a region is not ready yet. */
 const ORDERS_MAX = 5;
 
-/** Places an order, undisturbed, and has it carried out by as many invocations as it takes. */
+/** Sends a request without faults, and invokes the controller until it is done. */
 async function carryOut(order: object, { invocationsMax, killAfterCalls, phase }: Invocations): Promise<void> {
   const how = killAfterCalls === undefined ? { invocationsMax } : { invocationsMax, killAfterCalls };
   const ended = async () => {
@@ -59,9 +59,9 @@ async function there(): Promise<void> {
   expect(await world.stores.authority.read()).toMatchObject({ epoch: 2 * trips, region: 'virginia' });
 }
 
-/** One region grants: Oregon, by everybody's word; Virginia follows; nothing is owed, and every stage ended once. */
+/** Only Oregon grants, Virginia follows, no fence is pending, and every stage ended once. */
 async function isBack(): Promise<void> {
-  // What was cut in the middle is told, or filed, by the next cycle.
+  // The next cycle completes interrupted alerts and history entries.
   await world.invoke();
   const { authority, control } = world.stores;
   expect(await authority.read()).toMatchObject({ epoch: 2 * trips + 1, region: 'oregon' });
@@ -70,7 +70,7 @@ async function isBack(): Promise<void> {
   expect(await world.aclOf('oregon')).toBe('evergrant-serve');
   expect(await world.aclOf('virginia')).toBe('evergrant-fence');
   expect(await world.activeRecord()).toBe('oregon.licenses.example.com');
-  // Its servers find out by themselves, and their lease is a short one here.
+  // The servers detect the change when their authority lease expires, which is short in this test.
   const granting = async () => (await world.publicStatus()).granting === true;
   await eventually('Oregon grants', granting, { deadlineMs: 30_000, everyMs: 200 });
   expect(await world.publicStatus()).toMatchObject({ region: 'oregon', epoch: 2 * trips + 1 });

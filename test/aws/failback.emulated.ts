@@ -24,7 +24,7 @@ async function carryOut(event: object): Promise<void> {
 }
 
 describe('in our model of AWS, orders to the Lambda', () => {
-  it('fail over by hand, and lose nothing', async () => {
+  it('fail over manually, without a loss', async () => {
     await world.invoke();
     await carryOut({ order: 'failover', ...by });
     const { record } = await world.stores.control.read();
@@ -33,7 +33,7 @@ describe('in our model of AWS, orders to the Lambda', () => {
     expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia', epoch: 2 });
   });
 
-  it('refuse a stage whose turn it is not, and say why', async () => {
+  it('refuse a stage out of order, with the reason', async () => {
     const ordered = await world.invoke({ order: 'failback', stage: 'switchover', ...by });
     await world.invoke();
     expect(await world.invoke({ ask: ordered?.requestId ?? '' })).toMatchObject({
@@ -42,16 +42,16 @@ describe('in our model of AWS, orders to the Lambda', () => {
     });
   });
 
-  it('refuse what is no order', async () => {
+  it('refuse an unknown request', async () => {
     expect(await world.invoke({ order: 'failback', stage: 'everything', ...by })).toMatchObject({ state: 'refused' });
   });
 
   it.each(FAILBACK_STAGES)('come back: %s', async (stage) => {
-    // Oregon's servers lost their database when it was renamed, and find the new one under the old name.
+    // The rename disconnected Oregon's servers from their database. They connect to the new one under the old name.
     await carryOut({ order: 'failback', stage, ...by });
   });
 
-  it('leave what the terminal shows', async () => {
+  it('record what the command shows', async () => {
     const { authority, control } = JSON.parse(await world.evergrant('--target', 'aws', '--json', 'status'));
     expect(authority).toMatchObject({ epoch: 3, region: 'oregon' });
     expect(control.automation).toMatchObject({ state: 'armed', by: 'test' });
@@ -61,12 +61,12 @@ describe('in our model of AWS, orders to the Lambda', () => {
     expect(await world.evergrant('--target', 'aws', '--json', 'history', '--limit', '5')).toContain('maintenance');
   });
 
-  it('make a lost follower anew in time of peace, as often as it is asked', async () => {
+  it('create a new follower for a lost one during normal operation, repeatedly', async () => {
     const followers = async (): Promise<string[]> => Object.keys((await world.model()).databases).sort();
     const before = await followers();
     await carryOut({ order: 'failback', stage: 'restore-follower', ...by });
     expect(await followers()).toEqual(before);
-    // Its log is gone for good, and RDS goes on calling it an available replica.
+    // The WAL that it needs is deleted, but RDS still reports an available replica.
     const lost = world.databases.of('evergrant-virginia');
     await lost.query("alter system set primary_conninfo = ''");
     await lost.query('select pg_reload_conf()');
@@ -78,7 +78,7 @@ describe('in our model of AWS, orders to the Lambda', () => {
     expect((await world.stores.authority.read()).epoch).toBe(3);
   });
 
-  it('find everything where it was, under its old names', async () => {
+  it('end with every resource under its original name', async () => {
     const { authority, control } = world.stores;
     expect(await authority.read()).toMatchObject({ epoch: 3, region: 'oregon' });
     expect((await control.read()).record).toMatchObject({ automation: { state: 'armed' }, pendingFences: [] });

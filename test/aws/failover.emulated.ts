@@ -20,7 +20,7 @@ async function settled(): Promise<boolean> {
 }
 
 describe('in our model of AWS, the bundled handler', () => {
-  it('fails over when application and database are dead, and really promotes', async () => {
+  it('fails over when application and database are down, and promotes the real follower', async () => {
     await world.invoke();
     expect(await verdict()).toBe('healthy');
     await world.killRegion('oregon');

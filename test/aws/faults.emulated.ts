@@ -51,7 +51,7 @@ describe('in our model of AWS, a failover ends in one active region', () => {
         { invocationsMax: 60 },
       );
       world.proxy.faultFor = () => undefined;
-      // What was cut in the middle is told, or filed, by the next cycle.
+      // The next cycle completes interrupted alerts and history entries.
       await world.invoke();
       await oneRegionGrants();
       expect(met.size).toBeGreaterThan(8);
@@ -61,7 +61,7 @@ describe('in our model of AWS, a failover ends in one active region', () => {
 
   it('when the handler is killed after its first call, its second, its third …', async () => {
     await world.killRegion('oregon');
-    await world.invokeUntil('Virginia has authority, whoever dies', settled, {
+    await world.invokeUntil('Virginia has authority', settled, {
       invocationsMax: 150,
       killAfterCalls: (n) => n,
     });

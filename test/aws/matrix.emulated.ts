@@ -16,7 +16,7 @@ async function currentVerdict(): Promise<Verdict | undefined> {
   return (await world.stores.control.read()).record.verdictState?.verdict;
 }
 
-/** Watches long enough for a failover to be confirmed, and some more. */
+/** Watches longer than a failover needs to be confirmed. */
 async function watch(invocations = 3): Promise<void> {
   for (let n = 0; n < invocations; n += 1) await world.invoke();
 }
@@ -30,7 +30,7 @@ async function nothingHasMoved(): Promise<void> {
   }
 }
 
-/** The rows before the last follow one another in one world: none of them moves anything. */
+/** All rows except the last run in one deployment, because none of them changes the active region. */
 describe('in our model of AWS, the failure matrix', () => {
   beforeAll(begin, 180_000);
   afterAll(end);
@@ -39,7 +39,7 @@ describe('in our model of AWS, the failure matrix', () => {
     expect(await currentVerdict()).toMatchObject({ kind: 'healthy', standby: 'ready' });
   });
 
-  it('application down, database up: tells people, and does nothing', async () => {
+  it('application down, database up: raises an alert and takes no action', async () => {
     world.killServers('oregon');
     await watch();
     expect(await currentVerdict()).toMatchObject({ kind: 'application_down' });
@@ -48,35 +48,35 @@ describe('in our model of AWS, the failure matrix', () => {
     await world.startServers('oregon');
   });
 
-  it('application up, database down: tells people, and does nothing', async () => {
+  it('application up, database down: raises an alert and takes no action', async () => {
     await world.killDatabase('oregon');
     await watch();
     expect(await currentVerdict()).toMatchObject({ kind: 'database_down' });
     await nothingHasMoved();
   });
 
-  it('both down, the witness sees it alive: holds', async () => {
+  it('both down, the witness reports up: holds', async () => {
     world.killServers('oregon');
     await watch();
     expect(await currentVerdict()).toMatchObject({ kind: 'hold', cause: 'witness_disagrees' });
     await nothingHasMoved();
   });
 
-  it('both down, the witness does not know: holds', async () => {
+  it('both down, the witness is unknown: holds', async () => {
     await world.set({ witnessOf: 2, witnessHealthy: 0 });
     await watch();
     expect(await currentVerdict()).toMatchObject({ kind: 'hold', cause: 'witness_unknown' });
     await nothingHasMoved();
   });
 
-  it('both down, checkers disagree among themselves: holds', async () => {
+  it('both down, the health checkers disagree: holds', async () => {
     await world.set({ witnessOf: 12, witnessHealthy: 1 });
     await watch();
     expect(await currentVerdict()).toMatchObject({ kind: 'hold', cause: 'witness_unknown' });
     await nothingHasMoved();
   });
 
-  it('both down, and Virginia refuses our password: the standby cannot be asked, which people are told', async () => {
+  it('both down, Virginia refuses the password of the controller: raises an alert that the standby is unknown', async () => {
     await world.set({ witnessOf: 12, witnessHealthy: 0 });
     await world.setControllerPassword('wrong');
     await watch();
@@ -88,7 +88,7 @@ describe('in our model of AWS, the failure matrix', () => {
     await world.setControllerPassword('controller-password');
   });
 
-  it('we reach nothing outside: the application is unknown, and holds', async () => {
+  it('the controller has no egress: the application is unknown, and the controller holds', async () => {
     world.cutEgress(true);
     await watch(2);
     world.cutEgress(false);
@@ -96,19 +96,19 @@ describe('in our model of AWS, the failure matrix', () => {
     await nothingHasMoved();
   });
 
-  it('both down and confirmed, the automation is paused: a human must decide', async () => {
+  it('both down and confirmed, the automation is paused: waits for a human decision', async () => {
     const { control } = world.stores;
     const clock = { nowMs: () => Date.now(), newId: () => 'x' };
     await pause({ control, clock, authority: world.stores.authority }, { by: 'test', reason: 'maintenance' });
     await watch();
     expect(await currentVerdict()).toMatchObject({ kind: 'withheld', automation: 'paused' });
     await nothingHasMoved();
-    // A human takes the decision back into the automation's hands, with the standby as it will be next.
+    // A human arms the automation again, with the standby of the next row.
     world.killServers('virginia');
     await world.armAutomation();
   });
 
-  it('both down and confirmed, the standby has no servers: tells people, and asks again', async () => {
+  it('both down and confirmed, the standby has no servers: raises an alert and checks again', async () => {
     await watch();
     expect(await currentVerdict()).toMatchObject({ kind: 'standby_not_ready' });
     await nothingHasMoved();
@@ -125,12 +125,12 @@ describe('in our model of AWS, the failure matrix', () => {
   });
 });
 
-/** Here Oregon's database lives all the time: it is we who cannot see it, and others can. */
-describe('in our model of AWS, what others see of a region that looks dead to us', () => {
+/** Oregon's database is up all the time. Only the controller cannot reach it. */
+describe('in our model of AWS, evidence of others about a region that the controller cannot reach', () => {
   beforeAll(begin, 180_000);
   afterAll(end);
 
-  /** Watches until the verdict is a hold for this cause. Nothing else may move anything on the way. */
+  /** Watches until the verdict is a hold with this cause. No operation may start before. */
   async function holdsBecause(cause: HoldCause): Promise<void> {
     await world.invokeUntil(`it holds: ${cause}`, async () => {
       const verdict = await currentVerdict();
@@ -139,7 +139,7 @@ describe('in our model of AWS, what others see of a region that looks dead to us
     await nothingHasMoved();
   }
 
-  /** The follower's connection to its primary hears nothing meanwhile, and breaks for nobody. */
+  /** Silences the follower's connection to its primary without a disconnect. */
   async function deafFollower(work: () => Promise<void>): Promise<void> {
     const [receiver] = await world.database('virginia').query<{ pid: number }>('select pid from pg_stat_wal_receiver');
     if (receiver === undefined) throw new Error('the follower has no receiver');
@@ -147,10 +147,10 @@ describe('in our model of AWS, what others see of a region that looks dead to us
     await work().finally(() => process.kill(receiver.pid, 'SIGCONT'));
   }
 
-  /** What the follower lets the controller see of its connection. A role's rights reach it with everything else. */
+  /** The controller's permission to read the follower's connection state. Grants replicate like every other change. */
   async function rightsOnFollower(order: 'grant' | 'revoke'): Promise<void> {
     const toOrFrom = order === 'grant' ? 'to' : 'from';
-    // Only who granted it can take it back, and the owner did, as on RDS.
+    // Only the grantor can revoke it. As on RDS, the owner granted it.
     const sql = `${order} pg_monitor ${toOrFrom} evergrant_controller granted by evergrant_owner`;
     await world.database('oregon').query(sql);
     await eventually('the follower knows', async () => {
@@ -161,7 +161,7 @@ describe('in our model of AWS, what others see of a region that looks dead to us
     });
   }
 
-  it('application down, our own password is wrong: the database is unknown, and holds', async () => {
+  it('application down, the password of the controller is wrong: the database is unknown, and the controller holds', async () => {
     world.killServers('oregon');
     await world.setControllerPassword('wrong');
     await holdsBecause('database_unknown');
@@ -169,17 +169,17 @@ describe('in our model of AWS, what others see of a region that looks dead to us
     await world.startServers('oregon');
   });
 
-  it('both down for us and the witness, the follower hears its primary: holds', async () => {
+  it('both down for controller and witness, the follower streams from its primary: holds', async () => {
     world.cutOff('oregon', true);
     await world.set({ witnessHealthy: 0 });
     await holdsBecause('follower_hears_primary');
   });
 
-  it('both down for us and the witness, the follower hears nothing, the authority is renewed: holds', async () => {
+  it('both down for controller and witness, the follower is silent, the authority is renewed: holds', async () => {
     await deafFollower(() => holdsBecause('authority_renewed'));
   });
 
-  it('both down, the authority table does not answer, so that renewals are unknown: decides nothing', async () => {
+  it('both down, the authority table does not respond, so renewals are unknown: holds', async () => {
     world.killServers('oregon');
     world.proxy.faultFor = (call) => (call === 'GetItem' ? 'error' : undefined);
     for (let n = 0; n < 3; n += 1) await expect(world.invoke()).rejects.toThrow('"name":"OperatingError"');
@@ -187,7 +187,7 @@ describe('in our model of AWS, what others see of a region that looks dead to us
     await nothingHasMoved();
   });
 
-  it('both down, nobody renews, the follower does not let us see its connection: holds', async () => {
+  it('both down, no renewals, the connection state of the follower is not readable: holds', async () => {
     await rightsOnFollower('revoke');
     await holdsBecause('follower_unknown');
     await watch();
@@ -196,7 +196,7 @@ describe('in our model of AWS, what others see of a region that looks dead to us
     await rightsOnFollower('grant');
   });
 
-  it('both down, and now the follower hears nothing either: fails over', async () => {
+  it('both down, and the follower is silent too: fails over', async () => {
     await world.killDatabase('oregon');
     await world.invokeUntil(
       'Virginia has authority',

@@ -49,15 +49,15 @@ function authority(): DynamoAuthorityStore {
   return new DynamoAuthorityStore({ client: clients.dynamo, table, clock });
 }
 
-/** Each of these runs when a stack is made, and again whenever CloudFormation sees a change of its properties. */
-describe('in our model of AWS, a seed', () => {
-  it('leaves authority where it is', async () => {
+/** Each custom resource runs when its stack is created, and again when its properties change. */
+describe('in our model of AWS, the setup function', () => {
+  it('does not change an existing authority record', async () => {
     await authority().latch({ fromEpoch: 1, region: 'virginia', operationId: 'op' });
     await seedAuthority({ table }, clients);
     expect(await authority().read()).toMatchObject({ epoch: 2, region: 'virginia' });
   });
 
-  it('lets calls in where authority is, fences elsewhere, and leaves a web ACL that is there', async () => {
+  it('associates the serving web ACL in the active region and the fence elsewhere, and keeps an existing one', async () => {
     const arns: Record<string, string> = {};
     for (const name of ['serve', 'fence']) {
       const create = new CreateWebACLCommand({
@@ -77,13 +77,13 @@ describe('in our model of AWS, a seed', () => {
     expect(await associated(LOAD_BALANCER)).toBe(serve);
     await seed('virginia', `${LOAD_BALANCER}2`);
     expect(await associated(`${LOAD_BALANCER}2`)).toBe(fence);
-    // The controller has fenced Oregon; the stack is updated.
+    // The controller has fenced Oregon, and then the stack is updated.
     await clients.waf.send(new AssociateWebACLCommand({ ResourceArn: LOAD_BALANCER, WebACLArn: fence }));
     await seed('oregon', LOAD_BALANCER);
     expect(await associated(LOAD_BALANCER)).toBe(fence);
   });
 
-  it('leads the public record to Oregon, and leaves it when it leads elsewhere', async () => {
+  it('creates the public record with Oregon as target, and keeps another target', async () => {
     const zone = await clients.route53.send(new CreateHostedZoneCommand({ Name: 'example.com', CallerReference: '1' }));
     const hostedZoneId = String(zone.HostedZone?.Id?.split('/').at(-1));
     const properties = { publicName: 'licenses.example.com', hostedZoneId };
@@ -95,7 +95,7 @@ describe('in our model of AWS, a seed', () => {
         .map(({ AliasTarget: alias }) => alias?.DNSName?.replace(/\.$/, ''));
     };
     const { route53: client } = clients;
-    // Route 53 takes no alias to a record that is not there.
+    // Route 53 refuses an alias to a missing record.
     await expect(seedPublicRecord(properties, clients)).rejects.toThrow('that target was not found');
     for (const region of REGIONS) {
       await createRegionalRecord(client, hostedZoneId, `${region}.${properties.publicName}`);
@@ -107,7 +107,7 @@ describe('in our model of AWS, a seed', () => {
     expect(await target()).toEqual(['virginia.licenses.example.com']);
   });
 
-  it('makes a signing key where there is none, beside what the secret holds, and keeps the one that is there', async () => {
+  it('adds a signing key to the secret, and keeps an existing one', async () => {
     await clients.secrets.send(new CreateSecretCommand({ Name: 'server', SecretString: '{"databasePassword":"p"}' }));
     const content = async () => {
       const { SecretString: text } = await clients.secrets.send(new GetSecretValueCommand({ SecretId: 'server' }));
@@ -122,7 +122,7 @@ describe('in our model of AWS, a seed', () => {
     expect(await content()).toEqual(JSON.parse(withAnother));
   });
 
-  it('introduces a place, anew when it has changed, and says whose stack to deploy first when one is unknown', async () => {
+  it('publishes region resources, updates them after a change, and names the stack to deploy first when they are missing', async () => {
     const where = { table, name: 'oregon' };
     await expect(lookUp({ ...where, wanted: 'vpcId' }, clients)).rejects.toThrow('deploy its stack first');
     await introduce({ ...where, kind: 'introduction', vpcId: 'vpc-1', databaseHost: 'a' }, clients);

@@ -30,7 +30,7 @@ afterAll(() => {
   emulator?.close();
 });
 
-/** A new deployment: Oregon, epoch 1, open. */
+/** A new deployment: Oregon is active, and epoch 1 is open. */
 beforeEach(async () => {
   tables += 1;
   table = `authority-${tables}`;
@@ -66,12 +66,12 @@ describe('in our model of AWS, the servers’ authority store', () => {
     expect(await controller().authority.read()).toMatchObject({ renewedBy: 'oregon/app-1' });
   });
 
-  it('looks without renewing when asked to', async () => {
+  it('reads without a renewal on request', async () => {
     expect(await store.renew({ ...oregon, renew: false })).toMatchObject({ renewedEpoch: undefined });
     expect(await controller().authority.read()).toMatchObject({ renewedBy: null });
   });
 
-  it('renews no epoch that is latched and not open, and learns of it', async () => {
+  it('does not renew a latched epoch that is not open, and returns it', async () => {
     await controller().authority.latch({ fromEpoch: 1, region: 'virginia', operationId: 'op' });
     expect(await store.renew({ ...oregon, renew: true })).toMatchObject({
       renewedEpoch: undefined,
@@ -81,18 +81,18 @@ describe('in our model of AWS, the servers’ authority store', () => {
     expect(await store.renew(virginia)).toMatchObject({ renewedEpoch: undefined });
   });
 
-  it('records unprotected grants in its own open epoch only, and whoever latches next finds the record', async () => {
+  it('records unprotected grants in its own open epoch only, and the next latch returns the record', async () => {
     expect(await store.recordUnprotected({ epoch: 2, region: 'oregon' })).toBe(false);
     expect(await store.recordUnprotected({ epoch: 1, region: 'virginia' })).toBe(false);
     expect(await store.recordUnprotected({ epoch: 1, region: 'oregon' })).toBe(true);
     await controller().authority.latch({ fromEpoch: 1, region: 'virginia', operationId: 'op' });
     const { record } = await store.renew({ ...oregon, renew: false });
     expect(record.unprotected).toEqual({ epoch: 1, since: expect.any(String) });
-    // The epoch is past: nobody records in it any more.
+    // The epoch has ended, so a record in it is refused.
     expect(await store.recordUnprotected({ epoch: 1, region: 'oregon' })).toBe(false);
   });
 
-  it('clears only the record that it has seen', async () => {
+  it('clears only the record that it has read', async () => {
     const epoch = { epoch: 1, region: 'oregon' };
     await store.recordUnprotected(epoch);
     const since = (await store.renew({ ...oregon, renew: false })).record.unprotected?.since ?? '';
@@ -102,7 +102,7 @@ describe('in our model of AWS, the servers’ authority store', () => {
     expect((await store.renew({ ...oregon, renew: false })).record.unprotected).toBeUndefined();
   });
 
-  it('says that it knows nothing when the record is not whole', async () => {
+  it('returns unknown when the record is incomplete', async () => {
     await dynamo.send(new PutItemCommand({ TableName: table, Item: { ...AUTHORITY_KEY, epoch: number(1) } }));
     await expect(store.renew({ ...oregon, renew: false })).rejects.toMatchObject({ code: 'database_failure' });
   });
@@ -133,7 +133,7 @@ describe('in our model of AWS, the servers’ checkpoint store', () => {
   const three = (chain: string) => [1, 2, 3].map((place) => checkpoint(chain, place));
   const names = (page: { checkpoints: readonly { jws: string }[] }) => page.checkpoints.map(({ jws }) => jws);
 
-  it('takes them from who holds the epoch, each number once', async () => {
+  it('accepts them from the holder of the epoch, each number once', async () => {
     expect(await store.add(three('a'), { epoch: 2, region: 'oregon' })).toBe(0);
     expect(await store.add(three('a'), { epoch: 1, region: 'virginia' })).toBe(0);
     expect(await store.add(three('a'), epoch)).toBe(3);
@@ -141,7 +141,7 @@ describe('in our model of AWS, the servers’ checkpoint store', () => {
     expect(names(await store.read({ limit: 10 }))).toEqual(['a.1', 'a.2', 'a.3', 'a.4']);
   });
 
-  it('knows the newest of each chain, and how long ago anything was stored', async () => {
+  it('returns the newest of each chain and the age of the last write', async () => {
     expect(await store.newest(['a'])).toEqual({ checkpoints: [], idleMs: Number.POSITIVE_INFINITY });
     await store.add([...three('a'), checkpoint('b', 1)], epoch);
     const { checkpoints, idleMs } = await store.newest(['a', 'b', 'never']);
@@ -149,14 +149,14 @@ describe('in our model of AWS, the servers’ checkpoint store', () => {
     expect(idleMs).toBeLessThan(60_000);
   });
 
-  it('knows the newest of more chains than it asks for at one time', async () => {
+  it('returns the newest of more chains than one request covers', async () => {
     const chains = Array.from({ length: 30 }, (_, index) => `chain-${String(index).padStart(2, '0')}`);
     const newest = chains.map((chain) => checkpoint(chain, 1));
     await store.add(newest, epoch);
     expect((await store.newest(chains)).checkpoints).toEqual(newest);
   });
 
-  it('knows the newest of each chain in each earlier epoch', async () => {
+  it('returns the newest of each chain in each earlier epoch', async () => {
     await store.add(three('a'), epoch);
     await controller().authority.latch({ fromEpoch: 1, region: 'virginia', operationId: 'op' });
     await store.add([checkpoint('a', 4, 2)], { epoch: 2, region: 'virginia' });
@@ -164,7 +164,7 @@ describe('in our model of AWS, the servers’ checkpoint store', () => {
     expect(await store.newestBefore(3)).toEqual([checkpoint('a', 3), checkpoint('a', 4, 2)]);
   });
 
-  it('reads by chain and number, page by page, and looks at no more than it returns', async () => {
+  it('reads pages by chain and number without extra reads', async () => {
     await store.add([...three('a'), ...three('b'), ...three('c')], epoch);
     const all: string[] = [];
     let after: { chain: string; number: number } | undefined;
@@ -180,7 +180,7 @@ describe('in our model of AWS, the servers’ checkpoint store', () => {
     expect(all).toEqual(['a', 'b', 'c'].flatMap((chain) => [1, 2, 3].map((place) => `${chain}.${place}`)));
   });
 
-  it('reads the chains that are asked for, also when the last page ended in another one', async () => {
+  it('reads the requested chains when the last page ended in another chain', async () => {
     await store.add([...three('a'), ...three('b'), ...three('c')], epoch);
     expect(names(await store.read({ chains: ['c', 'a'], limit: 4 }))).toEqual(['a.1', 'a.2', 'a.3', 'c.1']);
     const after = { chain: 'b', number: 2 };
@@ -188,7 +188,7 @@ describe('in our model of AWS, the servers’ checkpoint store', () => {
     expect(names(await store.read({ after, limit: 9 }))).toEqual(['b.3', 'c.1', 'c.2', 'c.3']);
   });
 
-  it('leaves out what was stored after a moment, and looks at one of them in each chain at most', async () => {
+  it('omits checkpoints after a moment, with at most one extra read per chain', async () => {
     await store.add([checkpoint('a', 1), checkpoint('b', 1)], epoch);
     const until = new Date().toISOString();
     await new Promise((resume) => setTimeout(resume, 5));
@@ -203,12 +203,12 @@ describe('in our model of AWS, the servers’ checkpoint store', () => {
 });
 
 describe('in our model of AWS, the controller’s stores', () => {
-  it('latch from the epoch that they believe in only, and open once, for their own operation', async () => {
+  it('latch only from the expected epoch, and open once for their own operation', async () => {
     const { authority } = controller();
     const latch = { fromEpoch: 1, region: 'virginia', operationId: 'op' } as const;
     expect(await authority.latch({ ...latch, fromEpoch: 7 })).toBe('conflict');
     expect(await authority.latch(latch)).toBe('written');
-    // The same write once more, as after a lost answer; and somebody else's.
+    // The same write again, as after a lost response, and the write of another controller.
     expect(await authority.latch(latch)).toBe('written');
     expect(await authority.latch({ ...latch, operationId: 'other' })).toBe('conflict');
     expect(await authority.read()).toMatchObject({ epoch: 2, region: 'virginia', opensAtMs: null });
@@ -219,7 +219,7 @@ describe('in our model of AWS, the controller’s stores', () => {
     expect(await authority.read()).toMatchObject({ opensAtMs: lapsedAtMs });
   });
 
-  it('refuse the writer who read an older version, and lose none of the history', async () => {
+  it('refuse a writer with an older version, without a loss of history', async () => {
     const [one, other] = [controller().control, controller().control];
     const { version, record } = await one.read();
     const entry = (command: string) => ({ kind: 'operator', detail: { command, by: 'test', reason: '' } }) as const;
@@ -237,7 +237,7 @@ describe('in our model of AWS, the controller’s stores', () => {
     expect(await one.history(1)).toHaveLength(1);
   });
 
-  it('say what is missing where nothing is deployed', async () => {
+  it('name the missing table when nothing is deployed', async () => {
     table = `nothing-${tables}`;
     const { authority, control } = controller();
     await expect(authority.read()).rejects.toMatchObject({ code: 'ResourceNotFoundException' });
@@ -247,7 +247,7 @@ describe('in our model of AWS, the controller’s stores', () => {
     await expect(control.read()).rejects.toMatchObject({ code: 'no_control_record' });
   });
 
-  it('refuse to judge times when their clock is far from the store’s', async () => {
+  it('refuse to compare times when their clock differs too much from the clock of the store', async () => {
     const clock = new ClockSkewGuard({ nowMs: () => Date.now() + 30_000, skewMs: 5_000 });
     const client = new DynamoDBClient({ ...SETTINGS, endpoint: emulator.endpoint });
     clock.watch(client);
@@ -256,7 +256,7 @@ describe('in our model of AWS, the controller’s stores', () => {
     client.destroy();
   });
 
-  it('take what is no region for nothing at all', async () => {
+  it('ignore a record of an unknown region', async () => {
     const item = { ...AUTHORITY_KEY, epoch: number(1), latchedAtMs: number(1), region: text('ohio') };
     await dynamo.send(new PutItemCommand({ TableName: table, Item: item }));
     await expect(controller().authority.read()).rejects.toMatchObject({ code: 'no_authority_record' });
@@ -285,7 +285,7 @@ describe('in our model of AWS, the controller’s history as the servers read it
 
   afterEach(() => history.close());
 
-  it('is read from any place on, oldest first', async () => {
+  it('is read from any position, oldest first', async () => {
     expect(await told(0)).toEqual([]);
     await write('pause', 'arm');
     await write('failover');
@@ -298,17 +298,17 @@ describe('in our model of AWS, the controller’s history as the servers read it
     expect(await told(3)).toEqual([]);
   });
 
-  it('has what still rides in the control item, once, and leaves out nothing before it', async () => {
+  it('contains the entries of the control item once, without gaps', async () => {
     await write('pause', 'arm');
     await write('failover', 'failback');
-    // As a controller leaves it that ends before it has filed everything; of the two, the later one was filed.
+    // The state after a controller that ended before it filed every entry. Of the two, the later one was filed.
     await dynamo.send(new DeleteItemCommand({ TableName: table, Key: historyKey(3) }));
     expect((await told(0)).map(([id]) => id)).toEqual([1, 2, 3, 4]);
     expect((await told(0, 3)).map(([id]) => id)).toEqual([1, 2, 3]);
     expect((await told(2)).map(([id]) => id)).toEqual([3, 4]);
   });
 
-  it('ends before what rides when a page ends before that: no answer is larger than a megabyte', async () => {
+  it('ends before the entries of the control item when a page is full at one megabyte', async () => {
     for (let place = 1; place <= 10; place += 1) await write('x'.repeat(150_000));
     const first = (await history.after(0, 100)).map(({ id }) => id);
     expect(first.length).toBeLessThan(10);

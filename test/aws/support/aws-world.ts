@@ -19,7 +19,7 @@ import { SynthesizedApp } from './synthesized-app';
 const PUBLIC_NAME = 'licenses.example.com';
 const NAMES = deploymentNames('evergrant');
 const LEASE_MS = 3_000;
-/** As in production, but in a hurry. */
+/** The production settings with shorter durations. */
 const POLICY = {
   sampleEveryMs: 300,
   samplesToConfirm: 3,
@@ -91,7 +91,7 @@ export class AwsWorld {
     return this.#handler.invokeUntil(...how);
   }
 
-  /** The operator's command, as a person with AWS credentials runs it. */
+  /** Runs the operator's command with AWS credentials. */
   async evergrant(...args: readonly string[]): Promise<string> {
     const main = join(__dirname, '../../../dist/cli/main.js');
     const env = { PATH: process.env.PATH, ...CREDENTIALS, AWS_ENDPOINT_URL: this.#emulator.endpoint };
@@ -112,7 +112,7 @@ export class AwsWorld {
     return this.#edges.publicStatus();
   }
 
-  /** All that stands in a region dies at once. */
+  /** Kills all processes of a region at once. */
   async killRegion(region: Region): Promise<void> {
     this.killServers(region);
     await this.killDatabase(region);
@@ -139,7 +139,7 @@ export class AwsWorld {
     return this.#ground.databases;
   }
 
-  /** The controller's way out to the world; its ways to the AWS services stay. */
+  /** The egress of the controller, except to AWS services. */
   cutEgress(cut: boolean): void {
     this.#ground.say(CANARY, cut ? 0 : this.proxy.port);
     for (const region of REGIONS) {
@@ -147,7 +147,7 @@ export class AwsWorld {
     }
   }
 
-  /** The controller's ways to a region's servers and database; the region itself, and everybody else's ways, are well. */
+  /** The controller's connections to a region's servers and database. All other connections stay. */
   cutOff(region: Region, isCut: boolean): void {
     this.#ground.cut(`${regionalName(PUBLIC_NAME, region)}:443`, isCut);
     this.#ground.cut(`${this.#ground.databaseHost(region)}:5432`, isCut);

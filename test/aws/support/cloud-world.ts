@@ -24,10 +24,10 @@ export const STUBBED_TYPES_FILE = join(__dirname, '../model/stubbed-resource-typ
 const HOSTS = join(__dirname, 'hosts.cjs');
 const NAMES = deploymentNames(config.deployment);
 const PUBLIC_NAME = config.domain.publicName;
-/** Whoever has the account: may do everything. */
+/** Credentials of the account's administrator. */
 const ROOT_CREDENTIALS = { AWS_ACCESS_KEY_ID: config.account, AWS_SECRET_ACCESS_KEY: 'test' };
 
-/** Arguments of the CDK's command line: nobody is asked, and one line an event. */
+/** Arguments of the CDK CLI: no questions, one line per event. */
 export const QUIETLY: readonly string[] = ['--require-approval', 'never', '--no-notices', '--progress', 'events'];
 
 export interface Ran {
@@ -37,7 +37,7 @@ export interface Ran {
 
 /**
  * An empty AWS account in our model, into which the real CDK CLI deploys the real app. CloudFormation, the functions, their
- * schedule and everybody's rights are the emulator's; behind RDS and the load balancers stand real databases and servers.
+ * schedule and all permissions are the emulator's. Real databases and servers are behind RDS and the load balancers.
  */
 export class CloudWorld {
   readonly app = new SynthesizedApp();
@@ -64,7 +64,7 @@ export class CloudWorld {
     return this.#ground.close();
   }
 
-  /** The CDK's own command line, by whoever has the account. Nothing of it leaves this machine. */
+  /** Runs the CDK CLI as administrator. No request leaves this machine. */
   cdk(...args: readonly string[]): Promise<Ran> {
     return this.#run(join(ROOT, 'node_modules/aws-cdk/bin/cdk'), args);
   }
@@ -73,14 +73,14 @@ export class CloudWorld {
     return this.cdk('deploy', '--all', '--app', folder, ...QUIETLY);
   }
 
-  /** One stack and no other: the guard is asked, then it is deployed. */
+  /** Runs the guard for one stack, then deploys only this stack. */
   async deployAlone(folder: string, stack: string): Promise<Ran> {
     const guarded = await this.guard(folder, stack);
     if (guarded.code !== 0) return guarded;
     return this.cdk('deploy', '--exclusively', stack, '--app', folder, ...QUIETLY);
   }
 
-  /** Meanwhile every call to these AWS regions fails, whoever makes it. */
+  /** Runs work while every call to these AWS regions fails. */
   async lose(...regions: readonly Region[]): Promise<void> {
     const lost = regions.map((region) => AWS_REGION_OF[region]);
     await fetch(this.#control, { method: 'POST', body: JSON.stringify({ lost }) });
@@ -100,7 +100,7 @@ export class CloudWorld {
     return storesOf(new DynamoDBClient(this.#settings('virginia')), NAMES.authorityTable);
   }
 
-  /** Who is what, as AWS would say: what a deploy must never change. */
+  /** The roles of the regions according to AWS. A deploy must never change them. */
   async roles(): Promise<object> {
     const [record, acls, instances, { epoch, region, opensAtMs }] = await Promise.all([
       this.activeRecord(),
@@ -133,7 +133,7 @@ export class CloudWorld {
     return found?.AliasTarget?.DNSName?.replace(/\.$/, '');
   }
 
-  /** Calls that somebody's rights did not allow. */
+  /** Calls that a policy denied. */
   async refused(): Promise<readonly string[]> {
     return ((await (await fetch(`${this.#control}/refused`)).json()) as { refused: string[] }).refused;
   }
@@ -179,7 +179,7 @@ export class CloudWorld {
     });
   }
 
-  /** What every program under test is told of this machine. */
+  /** Environment of every program under test. */
   #everybody(): Record<string, string> {
     return {
       PATH: process.env.PATH ?? '',
@@ -192,7 +192,7 @@ export class CloudWorld {
       AWS_EC2_METADATA_DISABLED: 'true',
       CDK_DISABLE_VERSION_CHECK: '1',
       CDK_DISABLE_CLI_TELEMETRY: '1',
-      // There is no engine: the image's build is tested elsewhere, and nothing pulls it here.
+      // No container engine is available: another test builds the image, and no program pulls it here.
       CDK_DOCKER: join(__dirname, 'no-docker.sh'),
     };
   }
@@ -203,7 +203,7 @@ export class CloudWorld {
     this.tasks = new Tasks({
       control: this.#control,
       environment: this.#everybody(),
-      // What a test machine has differently: its port, and its own certificates.
+      // Settings that differ on a test machine: the port and the certificates.
       own: {
         EVERGRANT_PORT_LISTEN: '0',
         EVERGRANT_HOST: '127.0.0.1',
@@ -211,7 +211,7 @@ export class CloudWorld {
       },
     });
     this.#ground.closing(() => this.tasks.close());
-    // What stands before the first deploy: the zone, and what `cdk bootstrap` makes.
+    // Resources before the first deploy: the zone and the result of `cdk bootstrap`.
     const zone = new CreateHostedZoneCommand({ Name: config.domain.zoneName, CallerReference: 'before' });
     await new Route53Client(this.#settings('virginia')).send(zone);
     const places = REGIONS.map((region) => `aws://${config.account}/${AWS_REGION_OF[region]}`);
@@ -234,7 +234,7 @@ export class CloudWorld {
         : openSync(process.env.EVERGRANT_MODEL_LOG, 'a');
     const args = [MODEL, port, control, hooks.url, STUBBED_TYPES_FILE, config.domain.hostedZoneId].map(String);
     const child = spawn(python, args, {
-      // Its functions inherit what it is told: the ways on this machine, and the test's certificate authority.
+      // Its functions inherit this environment: local host names and the certificate authority of the test.
       env: {
         ...this.#everybody(),
         ...ROOT_CREDENTIALS,

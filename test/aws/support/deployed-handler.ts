@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { OperatorEventResult } from '@evergrant/controller/aws/operator-events';
 import type { FaultProxy } from './fault-proxy';
 
-/** An invocation ends by itself before Lambda would end it. */
+/** An invocation ends before the time-out of Lambda. */
 const REMAINING_MS = '24000';
 
 export interface DeployedHandlerOptions {
-  /** As the template has it. */
+  /** The environment of the template. */
   readonly bundle: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly answerFile: string;
@@ -16,10 +16,10 @@ export interface DeployedHandlerOptions {
   readonly proxy: FaultProxy;
 }
 
-/** The bundled handler of the controller, each invocation a process of its own. */
+/** The bundled handler of the controller. Each invocation is a separate process. */
 export class DeployedHandler {
   readonly #options: DeployedHandlerOptions;
-  /** What all invocations have said. */
+  /** The output of all invocations. */
   readonly log: string[] = [];
 
   constructor(options: DeployedHandlerOptions) {

@@ -16,13 +16,13 @@ export interface Emulator {
   close(): void;
 }
 
-/** Our model of AWS, empty. `hooks` is where it has carried out what it only books. */
+/** Our model of AWS without resources. It posts operations that it only records to `hooks`. */
 export async function startEmulator(hooks: string): Promise<Emulator> {
   const [port, controlPort] = [await freePort(), await freePort()];
   const python = process.env.EVERGRANT_MODEL_PYTHON;
   if (python === undefined) throw new Error('there is no emulator: run these tests with npm run test:aws');
   const script = join(__dirname, '../model/aws_model.py');
-  // A file when asked for: what the emulator says of itself is long.
+  // A file on request, because the log of the emulator is long.
   const logFile = process.env.EVERGRANT_MODEL_LOG;
   const log = logFile === undefined ? 'ignore' : openSync(logFile, 'a');
   const child = spawn(python, [script, String(port), String(controlPort), hooks], {

@@ -2,20 +2,20 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo } from 'node:net';
 
 /**
- * - `throttle`, `error`: AWS refuses, as it does when there is too much, or something of its own is broken.
+ * - `throttle`, `error`: AWS refuses the call because of its rate, or because of an internal error.
  * - `silence`: no answer at all. `reset`: the connection breaks before the call arrives.
  * - `lost-answer`: the call arrives, and the connection breaks before its answer. `cut-answer`: half of the answer.
  */
 export type Fault = 'throttle' | 'error' | 'silence' | 'reset' | 'lost-answer' | 'cut-answer';
 export const FAULTS: readonly Fault[] = ['throttle', 'error', 'silence', 'reset', 'lost-answer', 'cut-answer'];
 
-/** Stands between the SDK and the emulator, names every call, and does to it what the test wants. */
+/** A proxy between the SDK and the emulator that names every call and applies the fault of the test. */
 export class FaultProxy {
   /** The names of the calls, in their order. */
   readonly calls: string[] = [];
-  /** Asked before every call. */
+  /** Called before every call. */
   faultFor: (call: string) => Fault | undefined = () => undefined;
-  /** Told after a call was answered. */
+  /** Called after every response. */
   onAnswered: (call: string) => void = () => undefined;
   readonly #server: Server;
   readonly #target: number;

@@ -67,7 +67,7 @@ export class Ground {
     }
   }
 
-  /** What is closed first was opened last. */
+  /** In the reverse order of creation. */
   closing(close: () => unknown): void {
     this.#closing.push(close);
   }
@@ -84,7 +84,7 @@ export class Ground {
     this.#write();
   }
 
-  /** From the controller to `name` nothing leads any more, or again; everybody else goes on reaching it. */
+  /** Cuts or restores the connections of the controller to `name`. All other connections stay. */
   cut(name: string, isCut: boolean): void {
     if (isCut) this.#cut.add(name);
     else this.#cut.delete(name);
@@ -118,7 +118,7 @@ export class Ground {
     }
   }
 
-  /** What the emulated RDS only books is done to the real databases. */
+  /** Applies the operations that the emulated RDS only records to the real databases. */
   async carryOut(path: string, { identifier = '', source = '', name = '', password = '' }: Record<string, string>) {
     if (path === '/create') await this.databases.makeEmpty(identifier, password);
     if (path === '/follow') await this.databases.follow(identifier, source);

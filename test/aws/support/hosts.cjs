@@ -1,7 +1,6 @@
 /**
- * Loaded before a program under test: names of the deployment lead to this machine, as a file says at the moment.
- * A port of 0 swallows everything: nobody answers, and nobody refuses. A name that the file does not know is refused,
- * so nothing leaves this machine.
+ * Loaded before a program under test. A file maps the host names of the deployment to ports of this machine. Port 0
+ * accepts no connection and refuses none. An unknown name is refused, so no traffic leaves this machine.
  */
 const { readFileSync } = require('node:fs');
 const { Socket } = require('node:net');
@@ -9,7 +8,7 @@ const { Socket } = require('node:net');
 const connect = Socket.prototype.connect;
 const HERE = new Set([undefined, null, 'localhost', '127.0.0.1', '::1']);
 
-/** Where a call was to go: the three ways of calling `connect` told as one. */
+/** The target of a call: unifies the three signatures of `connect`. */
 function destination(args) {
   const [first, second] = args;
   if (Array.isArray(first)) return destination(first);

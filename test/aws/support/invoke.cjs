@@ -1,4 +1,4 @@
-/** One invocation of the bundled handler, in a process of its own: BUNDLE REMAINING_MS EVENT ANSWER_FILE. */
+/** One invocation of the bundled handler, in a separate process: BUNDLE REMAINING_MS EVENT ANSWER_FILE. */
 const { writeFileSync } = require('node:fs');
 
 const [bundle, remainingMs, event, answerFile] = process.argv.slice(2);

@@ -10,7 +10,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A certificate that vouches for itself, for servers of these names. PEM. */
+/** A self-signed certificate for servers of these names, as PEM. */
 export async function certificate(names: readonly string[]): Promise<{ cert: string; key: string }> {
   const made = await generate([{ name: 'commonName', value: names[0] ?? '' }], {
     algorithm: 'sha256',
@@ -23,7 +23,7 @@ export async function certificate(names: readonly string[]): Promise<{ cert: str
   return { cert: made.cert, key: made.private };
 }
 
-/** Where an emulator has carried out what it only books: it posts JSON to a path, and waits for the answer. */
+/** A server to which an emulator posts the operations that it only records. The emulator waits for the response. */
 export async function startHooks(
   carryOut: (path: string, body: Record<string, string>) => Promise<unknown>,
 ): Promise<{ url: string; close: () => void }> {

@@ -9,11 +9,11 @@ export interface RegionServersOptions {
   readonly app: SynthesizedApp;
   readonly ground: Ground;
   readonly edges: Edges;
-  /** What a test machine has differently from production: whom it calls, its secret, its hurry. */
+  /** Settings that differ from production: endpoints, secret and durations. */
   readonly own: Readonly<Record<string, string>>;
 }
 
-/** A real license server in each region, behind its load balancer, told what the template tells its container. */
+/** A real license server in each region behind its load balancer, with the environment of the container. */
 export class RegionServers {
   readonly #options: RegionServersOptions;
   readonly #running = new Map<Region, ChildProcess>();

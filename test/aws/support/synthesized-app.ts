@@ -71,14 +71,14 @@ export class SynthesizedApp {
   }
 }
 
-/** References are looked up by the beginning of their logical id. */
+/** References are found by the prefix of their logical id. */
 function resolved(values: Record<string, unknown>, known: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => {
       if (typeof value === 'string') return [name, value];
       const reference = JSON.stringify(value);
       const prefix = Object.keys(known).find((candidate) => reference.includes(`"${candidate}`));
-      if (prefix === undefined) throw new Error(`${name}: nobody knows ${reference}`);
+      if (prefix === undefined) throw new Error(`${name}: unknown reference ${reference}`);
       return [name, known[prefix] as string];
     }),
   );

@@ -18,9 +18,9 @@ interface TaskDefinition {
 }
 
 export interface TasksOptions {
-  /** Where the emulator says what a task's agent knows. */
+  /** Address at which the emulator serves the data of a task's agent. */
   readonly control: string;
-  /** What every program is told of this machine. */
+  /** Environment of every program. */
   readonly environment: Readonly<Record<string, string>>;
   readonly own: Readonly<Record<string, string>>;
 }
