@@ -1,23 +1,27 @@
 import { ESCROW_CASES } from './escrow-cases';
-import type { DatabaseLogin, LoadOrder } from './messages';
+import type { DatabaseLogin, LoadRequest } from './messages';
 import { COMMIT_POOLS, type FilledPool, POOL_SIZES, type PoolSize } from './seats';
 
 /**
  * - `one server`: one license server on one database, which flushes every commit to its own disk;
- * - `three servers`: as in the two-region world: three of them, every commit is flushed by a standby too, and the other
- *   region's follower streams;
- * - `far follower`: the same, with the follower behind a link that takes its time.
+ * - `three servers`: three servers as in the local cluster; a standby flushes every commit too, and the other region's
+ *   follower streams;
+ * - `far follower`: the same, with the follower behind a delayed link.
  */
-export type Stand = 'one server' | 'three servers' | 'far follower';
-export const STANDS: readonly Stand[] = ['one server', 'three servers', 'far follower'];
-export const SERVERS_OF: Readonly<Record<Stand, number>> = { 'one server': 1, 'three servers': 3, 'far follower': 3 };
+export type Topology = 'one server' | 'three servers' | 'far follower';
+export const TOPOLOGIES: readonly Topology[] = ['one server', 'three servers', 'far follower'];
+export const SERVERS_OF: Readonly<Record<Topology, number>> = {
+  'one server': 1,
+  'three servers': 3,
+  'far follower': 3,
+};
 
-export type Verb = 'pairs' | 'heartbeats';
-/** How it reaches the server; the baseline reaches past it. */
-export type Way = 'http' | 'session' | 'sql';
+export type Workload = 'pairs' | 'heartbeats';
+/** Protocol of the load; the baseline uses SQL directly. */
+export type Protocol = 'http' | 'session' | 'sql';
 
-/** What an order is made from. */
-export interface Ground {
+/** The values from which a case builds its request. */
+export interface Fixture {
   readonly pool: (feature: string) => FilledPool;
   readonly serverPorts: readonly number[];
   readonly token: string;
@@ -28,42 +32,42 @@ export interface Ground {
 export interface BenchCase {
   readonly name: string;
   readonly what: string;
-  readonly stand: Stand;
-  /** The baseline that it is measured against in the same round; undefined for a baseline. */
+  readonly topology: Topology;
+  /** Name of the baseline of the same round; undefined for a baseline. */
   readonly against: string | undefined;
-  /** Features whose pools it draws from. */
+  /** Features of the pools that the case uses. */
   readonly needs: readonly string[];
-  /** Cases that differ in this alone are held against each other. */
+  /** Cases that differ only in the pool size are compared. */
   readonly seats?: PoolSize;
-  /** What a case of the far follower is about. */
+  /** Parameters of a case with a far follower. */
   readonly cell?: EscrowCell;
-  /** Measured only when it is named, or not in the short form. @default always */
+  /** When the case is measured. @default always */
   readonly measured?: 'when named' | 'not in short';
-  readonly verb: Verb;
-  readonly way: Way;
-  readonly order: (ground: Ground) => LoadOrder;
+  readonly workload: Workload;
+  readonly protocol: Protocol;
+  readonly request: (fixture: Fixture) => LoadRequest;
 }
 
 export interface EscrowCell {
   readonly seats: number;
   readonly escrow: number;
-  /** Between the regions; half of it in each direction. */
+  /** Round trip between the regions; half of it in each direction. */
   readonly roundTripMs: number;
 }
 
 const EPOCH = 1;
 
-const commits = (verb: Verb, stand: Stand): BenchCase => ({
-  name: nameOf(`commit-${verb}`, stand),
-  what: verb === 'pairs' ? 'insert and release, a pool for each connection' : 'update of one lease',
-  stand,
+const commits = (workload: Workload, topology: Topology): BenchCase => ({
+  name: nameOf(`commit-${workload}`, topology),
+  what: workload === 'pairs' ? 'insert and release, a pool for each connection' : 'update of one lease',
+  topology,
   against: undefined,
   needs: COMMIT_POOLS.map(({ feature }) => feature),
-  verb,
-  way: 'sql',
-  order: ({ pool, login, load }) => {
+  workload,
+  protocol: 'sql',
+  request: ({ pool, login, load }) => {
     const pools = COMMIT_POOLS.map(({ feature }) => pool(feature));
-    return verb === 'pairs'
+    return workload === 'pairs'
       ? { kind: 'commit-pairs', ...load, login, poolIds: pools.map(({ poolId }) => poolId), epoch: EPOCH }
       : {
           kind: 'commit-heartbeats',
@@ -75,69 +79,69 @@ const commits = (verb: Verb, stand: Stand): BenchCase => ({
   },
 });
 
-/** What a server would be bound by that commits each checkout by itself. */
+/** The limit of a server that commits each checkout in its own transaction. */
 const commitsOfOnePool: BenchCase = {
   name: 'commit-pairs-of-one-pool',
   what: 'insert and release, one pool for all',
-  stand: 'one server',
+  topology: 'one server',
   against: undefined,
   needs: ['commits-1'],
   measured: 'not in short',
-  verb: 'pairs',
-  way: 'sql',
-  order: ({ pool, login, load }) => {
+  workload: 'pairs',
+  protocol: 'sql',
+  request: ({ pool, login, load }) => {
     const { poolId } = pool('commits-1');
     return { kind: 'commit-pairs', ...load, login, poolIds: [poolId], epoch: EPOCH };
   },
 };
 
-const pairsOf = (feature: string, name: string, stand: Stand): Omit<BenchCase, 'what'> => ({
-  name: nameOf(name, stand),
-  stand,
-  against: nameOf('commit-pairs', stand),
+const pairsOf = (feature: string, name: string, topology: Topology): Omit<BenchCase, 'what'> => ({
+  name: nameOf(name, topology),
+  topology,
+  against: nameOf('commit-pairs', topology),
   needs: [feature],
-  verb: 'pairs',
-  way: 'http',
-  order: ({ pool, serverPorts, token, load }) => {
+  workload: 'pairs',
+  protocol: 'http',
+  request: ({ pool, serverPorts, token, load }) => {
     const { product } = pool(feature);
     return { kind: 'pairs', ...load, serverPorts, token, product, feature, latenciesOf: 'both' };
   },
 });
 
-const pairs = (seats: PoolSize, stand: Stand): BenchCase => ({
-  ...pairsOf(`seats-${seats}`, `pairs-${seats}`, stand),
+const pairs = (seats: PoolSize, topology: Topology): BenchCase => ({
+  ...pairsOf(`seats-${seats}`, `pairs-${seats}`, topology),
   what: `checkout and release over HTTP, pool of ${seats.toLocaleString('en')}`,
-  ...measuredAs(seats, stand),
+  ...measuredAs(seats, topology),
   seats,
 });
 
-const heartbeats = (seats: PoolSize, stand: Stand, way: 'http' | 'session' = 'http'): BenchCase => ({
-  name: nameOf(`${way === 'http' ? '' : 'session-'}heartbeats-${seats}`, stand),
-  what: `heartbeats over ${way === 'http' ? 'HTTP' : 'sessions'}, pool of ${seats.toLocaleString('en')}`,
-  stand,
-  against: nameOf('commit-heartbeats', stand),
+const heartbeats = (seats: PoolSize, topology: Topology, protocol: 'http' | 'session' = 'http'): BenchCase => ({
+  name: nameOf(`${protocol === 'http' ? '' : 'session-'}heartbeats-${seats}`, topology),
+  what: `heartbeats over ${protocol === 'http' ? 'HTTP' : 'sessions'}, pool of ${seats.toLocaleString('en')}`,
+  topology,
+  against: nameOf('commit-heartbeats', topology),
   needs: [`seats-${seats}`],
-  ...measuredAs(seats, stand),
+  ...measuredAs(seats, topology),
   seats,
-  verb: 'heartbeats',
-  way,
-  order: ({ pool, serverPorts, token, load }) => {
+  workload: 'heartbeats',
+  protocol,
+  request: ({ pool, serverPorts, token, load }) => {
     const { leaseIds } = pool(`seats-${seats}`);
-    const kind = way === 'http' ? 'heartbeats' : 'session-heartbeats';
+    const kind = protocol === 'http' ? 'heartbeats' : 'session-heartbeats';
     return { kind, ...load, serverPorts, token, leaseIds };
   },
 });
 
-/** The middle size decides nothing. */
-function measuredAs(seats: PoolSize, stand: Stand): Pick<BenchCase, 'measured'> {
-  return stand === 'one server' && seats === 10_000 ? { measured: 'not in short' } : {};
+/** The middle size has no assertion, so the short form skips it. */
+function measuredAs(seats: PoolSize, topology: Topology): Pick<BenchCase, 'measured'> {
+  return topology === 'one server' && seats === 10_000 ? { measured: 'not in short' } : {};
 }
 
-function nameOf(name: string, stand: Stand): string {
-  return stand === 'one server' ? name : `${name}-${SERVERS_OF[stand]}-servers`;
+function nameOf(name: string, topology: Topology): string {
+  return topology === 'one server' ? name : `${name}-${SERVERS_OF[topology]}-servers`;
 }
 
-/** In the order in which a round runs them; what is compared stands side by side. */
+/** In the order of a round; compared cases are adjacent. */
 export const CASES: readonly BenchCase[] = [
   commitsOfOnePool,
   commits('pairs', 'one server'),

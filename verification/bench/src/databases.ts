@@ -13,15 +13,15 @@ import type { WorldSecrets } from '@evergrant/local-cluster/world/secrets';
 import { Client } from 'pg';
 import type { DatabaseLogin } from './messages';
 
-/** After some minutes of work by itself, the others have all of it to catch up with. */
+/** Standby and follower have minutes of writes to catch up with. */
 const STREAMING_WITHIN_MS = 300_000;
 const ignore = (): void => undefined;
 
 const FOLLOWER_NAME = 'virginia_follower';
 
 /**
- * Oregon's primary database with its in-region standby, Virginia's follower, and the authority store, configured as in
- * the two-region world: fsync on, every commit flushed. Nobody supervises them: nothing is to fail here.
+ * Oregon's primary database with its in-region standby, Virginia's follower and the authority store, configured as in the
+ * local cluster: fsync on, every commit flushed. They run without a supervisor.
  */
 export class BenchDatabases {
   readonly #layout: Layout;
@@ -71,7 +71,7 @@ export class BenchDatabases {
     });
     await Promise.all([this.#primary.launch(), this.#store.start()]);
     await this.#primary.postgres.waitUntilReady();
-    // What is written before anybody follows: gigabytes, on a fast machine.
+    // A fast machine writes gigabytes before the followers connect.
     await this.#primary.postgres.query(`alter system set wal_keep_size = '32GB'`);
     await this.#primary.postgres.query('select pg_reload_conf()');
     const admin = new Client(this.#store.connection({ database: 'evergrant' }));
@@ -83,7 +83,7 @@ export class BenchDatabases {
     }
   }
 
-  /** From here every commit waits until the standby, too, has flushed it, and Virginia's follower streams. */
+  /** From now on every commit waits for the standby's flush, and Virginia's follower streams. */
   async replicate(): Promise<void> {
     if (this.#isReplicated) return;
     this.#isReplicated = true;
@@ -93,7 +93,7 @@ export class BenchDatabases {
     await this.#untilAllStream();
   }
 
-  /** Puts a link between Virginia's follower and the rest, whose delay can be set. */
+  /** Puts a link with a configurable delay in front of Virginia's follower. */
   async replicateFar(): Promise<void> {
     await this.replicate();
     const name = 'virginia-oregon/replication';
@@ -105,7 +105,7 @@ export class BenchDatabases {
     await this.#untilAllStream();
   }
 
-  /** Half of it is spent in each direction. */
+  /** Sets the delay of the link, half of the round trip in each direction. */
   setRoundTrip(roundTripMs: number): void {
     this.#link?.setCondition({ delayMs: roundTripMs / 2 });
   }
@@ -129,7 +129,7 @@ export class BenchDatabases {
     await member.launch();
   }
 
-  /** Statements of the schema's owner. */
+  /** Runs statements as the schema's owner. */
   async asOwner<T>(work: (client: Client) => Promise<T>): Promise<T> {
     const client = new Client(this.login('evergrant_owner'));
     await client.connect();
@@ -149,7 +149,7 @@ export class BenchDatabases {
     return [this.#primary, this.#standby, this.#follower];
   }
 
-  /** What of PostgreSQL works for the license database: postmasters, backends, those of its copies too. */
+  /** Process ids of the license database's servers and their backends, including standby and follower. */
   processes(): number[] {
     return this.#members.flatMap(({ postgres }) => postgres.processes());
   }

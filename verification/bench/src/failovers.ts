@@ -21,7 +21,7 @@ export const PART_MEANS: Readonly<Record<Part, string>> = {
 /** What ends each part, in the words of a drill's timeline. */
 const ENDS: Readonly<Record<Part, RegExp>> = {
   notice: /^detected: /,
-  confirm: /^failover begun/,
+  confirm: /^failover started/,
   drain: /^failover: drain done/,
   promote: /^failover: verify done/,
   open: /^failover: open done/,
@@ -46,13 +46,13 @@ export interface FailoverSummary {
 }
 
 /** Loses Oregon so many times, each time in a fresh world at the drills' pace. */
-export async function measureFailovers(count: number, tell: (line: string) => void): Promise<FailoverSummary> {
+export async function measureFailovers(count: number, print: (line: string) => void): Promise<FailoverSummary> {
   const failovers: Failover[] = [];
   for (let number = 1; number <= count; number += 1) {
-    const drill = { seed: number, busyRooms: 12, steadyRooms: 4, tell: () => undefined };
+    const drill = { seed: number, busyRooms: 12, steadyRooms: 4, print: () => undefined };
     const failover = failoverOf(await runDrill(regionLoss, drill));
     failovers.push(failover);
-    tell(`failover ${number}: first grant after ${(failover.firstGrantMs / 1000).toFixed(2)} s`);
+    print(`failover ${number}: first grant after ${(failover.firstGrantMs / 1000).toFixed(2)} s`);
   }
   return summariseFailovers(failovers);
 }
@@ -92,11 +92,11 @@ function waitsOf(profile: Profile): Record<Part, number> {
   const { samplesToConfirm, sampleEveryMs, authorityLeaseMs, skewMs } = PROFILE_DURATIONS[profile].policy;
   const samplesMs = (samplesToConfirm - 1) * sampleEveryMs;
   const confirm = Math.max(samplesMs, authorityLeaseMs);
-  const waits: Partial<Record<Part, number>> = {
+  const waitShare: Partial<Record<Part, number>> = {
     ...{ notice: sampleEveryMs, confirm },
     open: Math.max(0, authorityLeaseMs + skewMs - confirm),
   };
-  return partsFrom((part) => waits[part] ?? 0);
+  return partsFrom((part) => waitShare[part] ?? 0);
 }
 
 function partsFrom(msOf: (part: Part) => number): Record<Part, number> {

@@ -1,4 +1,4 @@
-/** One line of a table: the first column to the left, the others to the right, the last as long as it is. */
+/** One line of a table: the first column left-aligned, the others right-aligned, the last unpadded. */
 export function row(texts: readonly string[], widths: readonly number[]): string {
   const padded = texts.map((text, column) => {
     const width = widths[column] ?? 0;

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '@evergrant/local-cluster/world/files';
-import type { IdleSessionsOrder, LoadOrder, Measured, Notice, Order } from './messages';
+import type { GeneratorEvent, GeneratorRequest, IdleSessionsRequest, LoadRequest, Measured } from './messages';
 
 /** Called at the ends of the measured stretch. */
 export interface Stretch {
@@ -25,25 +25,25 @@ export class GeneratorProcess {
     return this.#child.pid as number;
   }
 
-  async measure(order: LoadOrder, stretch: Stretch): Promise<Measured> {
-    const notice = await this.#carryOut(order, stretch);
+  async measure(request: LoadRequest, stretch: Stretch): Promise<Measured> {
+    const notice = await this.#execute(request, stretch);
     if (notice.kind !== 'measured') throw new Error(`the load generator answered ${notice.kind}`);
     return notice.measured;
   }
 
   /** Resolves when the sessions are open; they stay so until the next order. */
-  async openSessions(order: IdleSessionsOrder): Promise<void> {
-    await this.#carryOut(order, NO_STRETCH);
+  async openSessions(request: IdleSessionsRequest): Promise<void> {
+    await this.#execute(request, NO_STRETCH);
   }
 
   stop(): void {
     if (this.#child.connected) this.#child.disconnect();
   }
 
-  #carryOut(order: Order, stretch: Stretch): Promise<Notice> {
+  #execute(request: GeneratorRequest, stretch: Stretch): Promise<GeneratorEvent> {
     return new Promise((resolve, reject) => {
       const ended = (code: number | null): void => reject(new Error(`the load generator ended with ${code}`));
-      const hear = (notice: Notice): void => {
+      const hear = (notice: GeneratorEvent): void => {
         switch (notice.kind) {
           case 'counting':
             stretch.onCounting();
@@ -68,7 +68,7 @@ export class GeneratorProcess {
       };
       this.#child.on('message', hear);
       this.#child.on('exit', ended);
-      this.#child.send(order);
+      this.#child.send(request);
     });
   }
 }

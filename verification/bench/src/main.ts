@@ -3,8 +3,8 @@
  * if the ratios that must hold on any machine held.
  */
 import pc from 'picocolors';
-import { houseRules } from './assertions';
-import { HELP, parseOptions, UsageError } from './options';
+import { checkAssertions } from './assertions';
+import { parseOptions, USAGE, UsageError } from './options';
 import { composeReport, reportText } from './report';
 import { runBench } from './run';
 import { summarise } from './summary';
@@ -12,18 +12,18 @@ import { summarise } from './summary';
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
   if (options.help) {
-    process.stdout.write(`${HELP}\n`);
+    process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const begun = performance.now();
-  const tell = (line: string): void => {
-    const seconds = ((performance.now() - begun) / 1000).toFixed(0).padStart(4);
+  const started = performance.now();
+  const print = (line: string): void => {
+    const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(4);
     process.stderr.write(`${pc.dim(`${seconds} s  ${line}`)}\n`);
   };
-  const { measurements, idleSessions, failovers } = await runBench(options, tell);
+  const { measurements, idleSessions, failovers } = await runBench(options, print);
   const { cases } = options;
   const summaries = cases.map((bench) => summarise(bench, measurements, options));
-  const rules = houseRules(cases, { summaries, measurements, failovers });
+  const rules = checkAssertions(cases, { summaries, measurements, failovers });
   const report = composeReport(options, { summaries, rules, idleSessions, failovers });
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${reportText(report, cases)}\n`);
   return report.held ? 0 : 1;

@@ -1,4 +1,4 @@
-/** What the bench asks of the load generator, a process of its own, and what that measured. */
+/** Messages between the bench and the load generator, which is a separate process. */
 import type { Latencies } from './generator/latencies';
 
 export interface DatabaseLogin {
@@ -10,9 +10,9 @@ export interface DatabaseLogin {
 }
 
 interface Load {
-  /** Each has one request under way, always. */
+  /** Each always has one request in flight. */
   readonly connections: number;
-  /** Whatever is answered before is not counted. */
+  /** Answers in this time are not counted. */
   readonly warmUpSeconds: number;
   readonly seconds: number;
 }
@@ -22,76 +22,76 @@ interface PoolName {
   readonly feature: string;
 }
 
-/** Against the servers, by their ports; connections are spread over them. */
+/** A load on the license servers. Connections are spread over their ports. */
 interface ServerLoad extends Load {
   readonly serverPorts: readonly number[];
   readonly token: string;
 }
 
-/** A checkout, then its release with the token it brought; one operation is both. */
-export interface PairsOrder extends ServerLoad, PoolName {
+/** A checkout and then its release with the received token; both together are one operation. */
+export interface PairsRequest extends ServerLoad, PoolName {
   readonly kind: 'pairs';
-  /** Which requests the latencies are of. A release never waits for the follower. */
+  /** The requests whose latency is recorded. A release never waits for the follower. */
   readonly latenciesOf: 'both' | 'checkouts';
 }
 
-/** Renewals of leases that are there already, each with the newest token, as the client sends them. */
-export interface HeartbeatsOrder extends ServerLoad {
+/** Renewals of existing leases, each with the newest token, like the client's. */
+export interface HeartbeatsRequest extends ServerLoad {
   readonly kind: 'heartbeats';
   readonly leaseIds: readonly string[];
 }
 
-/** The same, as messages on WebSocket sessions: one session a connection. */
-export interface SessionHeartbeatsOrder extends ServerLoad {
+/** The same renewals as messages on WebSocket sessions, one session per connection. */
+export interface SessionHeartbeatsRequest extends ServerLoad {
   readonly kind: 'session-heartbeats';
   readonly leaseIds: readonly string[];
 }
 
-/** The statements that a pair comes down to, each committed by itself, on as many connections. */
-export interface CommitPairsOrder extends Load {
+/** The SQL statements of a pair, each in its own transaction. */
+export interface CommitPairsRequest extends Load {
   readonly kind: 'commit-pairs';
   readonly login: DatabaseLogin;
-  /** The connections take turns in the list: a pool for each, or one for all. */
+  /** Pools of the connections, assigned in turn. */
   readonly poolIds: readonly number[];
   readonly epoch: number;
 }
 
-/** The statement that a heartbeat comes down to, each committed by itself, on as many connections. */
-export interface CommitHeartbeatsOrder extends Load {
+/** The SQL statement of a heartbeat, each in its own transaction. */
+export interface CommitHeartbeatsRequest extends Load {
   readonly kind: 'commit-heartbeats';
   readonly login: DatabaseLogin;
   readonly epoch: number;
   readonly leaseIds: readonly string[];
 }
 
-/** Opens sessions that say nothing, and keeps them until the next order. */
-export interface IdleSessionsOrder {
+/** Opens idle sessions and keeps them until the next request. */
+export interface IdleSessionsRequest {
   readonly kind: 'idle-sessions';
   readonly serverPort: number;
   readonly token: string;
   readonly sessions: number;
 }
 
-export type LoadOrder =
-  | PairsOrder
-  | HeartbeatsOrder
-  | SessionHeartbeatsOrder
-  | CommitPairsOrder
-  | CommitHeartbeatsOrder;
-export type Order = LoadOrder | IdleSessionsOrder;
+export type LoadRequest =
+  | PairsRequest
+  | HeartbeatsRequest
+  | SessionHeartbeatsRequest
+  | CommitPairsRequest
+  | CommitHeartbeatsRequest;
+export type GeneratorRequest = LoadRequest | IdleSessionsRequest;
 
 export interface Measured {
-  /** Operations that did what was asked, in the measured time. */
+  /** Successful operations in the measured time. */
   readonly operations: number;
   readonly seconds: number;
-  /** Of single requests, refused ones included; of which, the order says. */
+  /** Latencies of single requests, including refused ones. */
   readonly latencies: Latencies;
-  /** How often each status was answered; of the baseline, `committed`. */
+  /** Number of answers by status; `committed` for the baseline. */
   readonly statuses: Readonly<Record<string, number>>;
 }
 
-/** From the generator: the moment at which counting began, so that the bench reads CPU times over the same stretch. */
-export type Notice =
+/** Events from the generator. `counting` and `counted` delimit the measured time, so that the bench reads CPU times over it. */
+export type GeneratorEvent =
   | { readonly kind: 'counting' }
   | { readonly kind: 'counted' }
   | { readonly kind: 'measured'; readonly measured: Measured }

@@ -5,25 +5,24 @@ import { CONNECTIONS_MAX } from './seats';
 const IDLE_SESSIONS = 'idle-sessions';
 const FAILOVER = 'failover';
 
-export const HELP = `npm run bench [-- OPTIONS]     how fast the license server is, beside what PostgreSQL commits by itself
+export const USAGE = `npm run bench [-- OPTIONS]     measure the license server beside PostgreSQL's own commit rate
 
-  --only CASE      repeatable; a case, or the beginning of several names. Baselines are measured along. The cases:
+  --only CASE      repeatable; a case, or a prefix of case names. Baselines are measured too. The cases:
 ${CASES.map(({ name, what, measured }) => `    ${measured === 'when named' ? '*' : ' '} ${name.padEnd(34)} ${what}`).join('\n')}
-      ${IDLE_SESSIONS.padEnd(34)} memory of sessions that say nothing
+      ${IDLE_SESSIONS.padEnd(34)} memory of idle sessions
       ${FAILOVER.padEnd(34)} time to the first grant after the loss of a region
-                   * only when it is named
-  --rounds N       every case is measured so often; figures are medians (default 5; short: 3)
+                   * only when named
+  --rounds N       number of rounds; figures are medians (default 5; short: 3)
   --seconds N      measured time of a case in a round (default 3; short: 0.7)
   --connections N  default 64
-  --failovers N    for ${FAILOVER} (default 3; short: none unless it is named)
+  --failovers N    for ${FAILOVER} (default 3; short: none unless named)
   --sessions N     for ${IDLE_SESSIONS} (default 10,000; short: 2,000)
-  --short          the form for continuous integration: what the exit code depends on, and little else
-  --profile DIR    writes a V8 CPU profile of each server there
-  --json           the figures as one JSON document on standard output
+  --short          the short form for continuous integration: mainly the cases with assertions
+  --profile DIR    write a V8 CPU profile of each server to this folder
+  --json           print the figures as one JSON document
   --help
 
-Exit code 0: the ratios that must hold on any machine held; 1: one did not, or a case could not be carried through;
-2: the command line is wrong.`;
+Exit code 0: all assertions held; 1: an assertion failed or a case could not be completed; 2: usage error.`;
 
 type NumberOption = 'rounds' | 'seconds' | 'connections' | 'sessions' | 'failovers';
 
@@ -35,9 +34,9 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly connections: number;
-  /** Whose memory is measured at the end; 0: none. */
+  /** Number of idle sessions whose memory is measured; 0: none. */
   readonly idleSessions: number;
-  /** How many regions are lost at the end. */
+  /** Number of measured failovers. */
   readonly failovers: number;
   readonly profileTo: string | undefined;
   readonly json: boolean;
@@ -45,10 +44,10 @@ export interface BenchOptions {
 }
 
 const FAILOVERS_MAX = 100;
-/** One address has no more ports to call from. */
+/** Limit of the local ports of one address. */
 const SESSIONS_MAX = 25_000;
 
-/** Reads the command line. Throws `UsageError` with what to write instead. */
+/** Reads the command line. Throws `UsageError`. */
 export function parseOptions(argv: readonly string[]): BenchOptions {
   const { values } = parsed(argv);
   const { short, only } = values;
@@ -65,7 +64,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     return value;
   };
   return {
-    cases: only.length > 0 ? wanted(only) : CASES.filter((each) => isMeasured(each, { short })),
+    cases: only.length > 0 ? selectCases(only) : CASES.filter((each) => isMeasured(each, { short })),
     rounds: number('rounds', short ? 3 : 5, 1_000),
     seconds: number('seconds', short ? 0.7 : 3, 3_600),
     warmUpSeconds: short ? 0.3 : 1,
@@ -100,28 +99,28 @@ function parsed(argv: readonly string[]) {
   }
 }
 
-/** A whole name means one case; `pairs-1000` is not also `pairs-10000`. */
-function isMeant(name: string, wish: string): boolean {
-  return CASES.some((each) => each.name === wish) ? name === wish : name.startsWith(wish);
+/** A complete name selects one case: `pairs-1000` does not select `pairs-10000`. */
+function matches(name: string, selector: string): boolean {
+  return CASES.some((each) => each.name === selector) ? name === selector : name.startsWith(selector);
 }
 
 function requireKnown(only: readonly string[]): void {
   const names = [...CASES.map(({ name }) => name), IDLE_SESSIONS, FAILOVER];
-  const unknown = only.filter((wish) => !names.some((name) => name.startsWith(wish)));
+  const unknown = only.filter((selector) => !names.some((name) => name.startsWith(selector)));
   if (unknown.length === 0) return;
   throw new UsageError(
-    `there is no case ${unknown.map((wish) => `"${wish}"`).join(', ')}; there are: ${names.join(', ')}`,
+    `there is no case ${unknown.map((selector) => `"${selector}"`).join(', ')}; there are: ${names.join(', ')}`,
   );
 }
 
-/** Of a run in which nothing is named. */
+/** Whether a run without --only measures the case. */
 function isMeasured({ measured }: BenchCase, { short }: { short: boolean }): boolean {
   return measured === undefined || (measured === 'not in short' && !short);
 }
 
-/** With their baselines, in the order of the table. */
-function wanted(only: readonly string[]): readonly BenchCase[] {
-  const named = CASES.filter(({ name }) => only.some((wish) => isMeant(name, wish)));
+/** The selected cases with their baselines, in table order. */
+function selectCases(only: readonly string[]): readonly BenchCase[] {
+  const named = CASES.filter(({ name }) => only.some((selector) => matches(name, selector)));
   const baselines = new Set(named.map(({ against }) => against));
   return CASES.filter((each) => named.includes(each) || baselines.has(each.name));
 }

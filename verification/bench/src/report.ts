@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import pc from 'picocolors';
-import type { RuleVerdict } from './assertions';
-import { type BenchCase, STANDS } from './cases';
+import type { AssertionResult } from './assertions';
+import { type BenchCase, TOPOLOGIES } from './cases';
 import { escrowTable } from './escrow-report';
 import { failoverTable } from './failover-report';
 import type { FailoverSummary } from './failovers';
@@ -20,7 +20,7 @@ export interface BenchReport {
   readonly cases: readonly CaseSummary[];
   readonly idleSessions: IdleSessions | undefined;
   readonly failovers: FailoverSummary | undefined;
-  readonly rules: readonly RuleVerdict[];
+  readonly rules: readonly AssertionResult[];
   readonly held: boolean;
 }
 
@@ -39,7 +39,7 @@ export function composeReport(
     failovers,
   }: {
     summaries: readonly CaseSummary[];
-    rules: readonly RuleVerdict[];
+    rules: readonly AssertionResult[];
     idleSessions: IdleSessions | undefined;
     failovers: FailoverSummary | undefined;
   },
@@ -59,20 +59,19 @@ export function composeReport(
   };
 }
 
-/** Of cases without a far follower. */
 const COLUMNS = ['', 'per second', 'of commits', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU us: server, db, load', 'statuses'];
 const WIDTHS = [42, 10, 10, 7, 7, 7, 24, 0];
 
-/** The report as people read it. */
+/** The report as text. */
 export function reportText(report: BenchReport, cases: readonly BenchCase[]): string {
   const { connections, cores, rounds, seconds, rules } = report;
   const head = `${connections} connections, ${cores} cores for server, PostgreSQL and load together, medians of ${rounds} rounds of ${seconds} s`;
   const lines = ['', head];
-  for (const stand of STANDS) {
-    const own = cases.filter((each) => each.stand === stand);
+  for (const topology of TOPOLOGIES) {
+    const own = cases.filter((each) => each.topology === topology);
     if (own.length === 0) continue;
-    lines.push('', pc.bold(`${stand}: ${DURABILITY[stand]}`));
-    lines.push(...(stand === 'far follower' ? escrowTable(own, report) : caseTable(own, report)));
+    lines.push('', pc.bold(`${topology}: ${DURABILITY[topology]}`));
+    lines.push(...(topology === 'far follower' ? escrowTable(own, report) : caseTable(own, report)));
   }
   if (report.idleSessions) lines.push('', idleLine(report.idleSessions));
   if (report.failovers) lines.push('', ...failoverTable(report.failovers));
@@ -108,6 +107,6 @@ function idleLine({ sessions, bytes, bytesPer10000 }: IdleSessions): string {
   return `  ${sessions.toLocaleString('en')} idle sessions take ${megabytes(bytes)} of one server: ${megabytes(bytesPer10000)} per 10,000`;
 }
 
-function ruleLine({ rule, held, detail }: RuleVerdict): string {
-  return `  ${held ? pc.green('held  ') : pc.red('BROKEN')}  ${rule}${pc.dim(`: ${detail}`)}`;
+function ruleLine({ rule, held, detail }: AssertionResult): string {
+  return `  ${held ? pc.green('held  ') : pc.red('FAILED')}  ${rule}${pc.dim(`: ${detail}`)}`;
 }

@@ -3,7 +3,7 @@ import { predictedPerSecond, predictedWaitMs } from './escrow-prediction';
 import type { Latencies } from './generator/latencies';
 import type { Measured } from './messages';
 
-/** CPU time per operation, in microseconds. A busy machine stretches times, these hardly. */
+/** CPU time per operation in microseconds. Other load on the machine hardly changes it. */
 export interface CpuPerOperation {
   readonly serversUs: number;
   readonly databasesUs: number;
@@ -14,7 +14,7 @@ export interface CpuPerOperation {
 export interface Measurement extends Measured {
   readonly round: number;
   readonly cpu: CpuPerOperation | undefined;
-  /** Of the checkouts, that waited for the follower; from 0 to 1. Undefined where no follower is far. */
+  /** Share of the checkouts that waited for the follower, from 0 to 1. Undefined without a far follower. */
   readonly waitedShare?: number | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface Measurement extends Measured {
 export interface CaseSummary extends Latencies {
   readonly name: string;
   readonly perSecond: number;
-  /** Of `perSecond` to that of the baseline; undefined for the baseline itself. */
+  /** `perSecond` relative to the baseline; undefined for the baseline itself. */
   readonly ratio: number | undefined;
   readonly cpu: CpuPerOperation | undefined;
   readonly statuses: Readonly<Record<string, number>>;
@@ -30,12 +30,12 @@ export interface CaseSummary extends Latencies {
   readonly escrow?: EscrowSummary;
 }
 
-/** What an escrow did beside what it was predicted to do. */
+/** Measured and predicted effect of an escrow. */
 export interface EscrowSummary extends EscrowCell {
   readonly waitedShare: number;
-  /** Undefined where nobody waits: that is what the prediction is made from. */
+  /** Undefined for the case without waits, from which the prediction is derived. */
   readonly predictedPerSecond: number | undefined;
-  /** At the rate that was measured. */
+  /** At the measured rate. */
   readonly predictedWaitMs: number;
 }
 
@@ -79,7 +79,7 @@ function summariseEscrow(
   };
 }
 
-/** The median over the rounds of what one case did per second, relative to another in the same round. */
+/** Median over the rounds of one case's rate relative to another's in the same round. */
 export function medianRatio(ones: readonly Measurement[], others: readonly Measurement[]): number {
   return median(
     ones.flatMap((one) => {
@@ -111,7 +111,7 @@ function addedUp(records: readonly Readonly<Record<string, number>>[]): Record<s
   return sum;
 }
 
-/** NaN of nothing. */
+/** NaN for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((left, right) => left - right);
   const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;

@@ -1,9 +1,9 @@
 import type { BenchServers } from './servers';
 
-/** How many checkouts of a measured stretch waited for the follower, as the servers count them. */
-export class Waits {
+/** Measures the share of checkouts that waited for the follower, from the servers' own counters. */
+export class WaitShareMeter {
   readonly #servers: BenchServers;
-  #begun: Promise<number> | undefined;
+  #started: Promise<number> | undefined;
   #ended: Promise<number> | undefined;
 
   constructor(servers: BenchServers) {
@@ -11,16 +11,16 @@ export class Waits {
   }
 
   begin(): void {
-    this.#begun = this.#servers.answersThatWaited();
+    this.#started = this.#servers.answersThatWaited();
   }
 
   end(): void {
     this.#ended = this.#servers.answersThatWaited();
   }
 
-  /** The stretch's ends are read a moment late; of the checkouts at the most all have waited. */
+  /** Both counters are read slightly late, so the share is limited to 1. */
   async share(checkouts: number): Promise<number> {
-    const [begun = 0, ended = 0] = await Promise.all([this.#begun, this.#ended]);
-    return checkouts === 0 ? Number.NaN : Math.min(1, (ended - begun) / checkouts);
+    const [started = 0, ended = 0] = await Promise.all([this.#started, this.#ended]);
+    return checkouts === 0 ? Number.NaN : Math.min(1, (ended - started) / checkouts);
   }
 }

@@ -1,5 +1,5 @@
 import type { DrillReport } from '@evergrant/drills/report';
-import { houseRules } from '../src/assertions';
+import { checkAssertions } from '../src/assertions';
 import { failoverOf, summariseFailovers } from '../src/failovers';
 
 const TIMELINE: DrillReport['timeline'] = [
@@ -25,7 +25,7 @@ function drill(change: Partial<DrillReport> = {}): DrillReport {
 }
 
 const rulesOf = (report: DrillReport) =>
-  houseRules([], { summaries: [], measurements: new Map(), failovers: summariseFailovers([failoverOf(report)]) });
+  checkAssertions([], { summaries: [], measurements: new Map(), failovers: summariseFailovers([failoverOf(report)]) });
 
 test('the parts of a failover add up to the time to the first grant', () => {
   const { partsMs, firstGrantMs } = failoverOf(drill());

@@ -1,4 +1,4 @@
-import { houseRules } from '../src/assertions';
+import { checkAssertions } from '../src/assertions';
 import type { BenchCase } from '../src/cases';
 import { CASES } from '../src/cases';
 import { LatencyRecord } from '../src/generator/latencies';
@@ -14,7 +14,7 @@ function measured(round: number, operations: number, statuses: Record<string, nu
 
 function rulesOf(measurements: ReadonlyMap<string, readonly Measurement[]>) {
   const cases = CASES.filter(({ name }) => measurements.has(name));
-  return houseRules(cases, { summaries: cases.map((each) => summarise(each, measurements, LOAD)), measurements });
+  return checkAssertions(cases, { summaries: cases.map((each) => summarise(each, measurements, LOAD)), measurements });
 }
 
 test('a percentile is a latency that was measured', () => {

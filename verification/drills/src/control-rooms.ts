@@ -7,10 +7,10 @@ export interface DrillRoom {
   readonly name: string;
 }
 
-/** What the client of such an installation needs to register itself. */
+/** The identity with which an installation's client registers. */
 export interface RoomToRegister extends DrillRoom {
   readonly licenseKey: string;
-  /** The bearer token that it drew; only the hash leaves it. */
+  /** Its own bearer token; only the hash is sent. */
   readonly token: string;
 }
 
@@ -27,7 +27,7 @@ export interface RegistrationAnswer {
   readonly token: string;
 }
 
-/** One try to register with the license key, as an installation does that was just set up. */
+/** One attempt to register with the license key, like a new installation. */
 export async function register(world: World, { guid, name }: DrillRoom): Promise<RegistrationAnswer> {
   const token = drawToken();
   const [license] = world.licenses;

@@ -10,79 +10,75 @@ import type { World } from '@evergrant/local-cluster/world/world';
 import type { DrillRoom } from './control-rooms';
 import { eventually, steadily } from './eventually';
 import type { DrillLicense } from './license';
-import type { Kept, Mark } from './report';
-import type { Load } from './traffic';
+import type { CheckResult, Mark } from './report';
+import type { Traffic } from './traffic';
 
 const STAGE_LIMIT_MS = 90_000;
 
 export interface DrillParts {
   readonly world: World;
-  readonly load: Load;
+  readonly traffic: Traffic;
   readonly license: DrillLicense;
 }
 
-/** What a scenario works with: a fresh world, Control Rooms at work in it, and a book to write down what it saw. */
+/** The tools of a scenario: a fresh local cluster, Control Rooms that use it, and the record of the drill. */
 export class Drill {
   readonly world: World;
-  readonly load: Load;
+  readonly traffic: Traffic;
   readonly license: DrillLicense;
   readonly marks: Mark[] = [];
-  readonly kept: Kept[] = [];
+  readonly results: CheckResult[] = [];
   readonly figures: Record<string, number | string> = {};
   recoveredAtMs: number | undefined;
-  private readonly tell: (line: string) => void;
+  readonly #print: (line: string) => void;
 
-  constructor({ world, load, license }: DrillParts, tell: (line: string) => void) {
+  constructor({ world, traffic, license }: DrillParts, print: (line: string) => void) {
     this.world = world;
-    this.load = load;
+    this.traffic = traffic;
     this.license = license;
-    this.tell = tell;
+    this.#print = print;
   }
-
-  // What a scenario writes down.
 
   mark(what: string, atMs: number = Date.now()): void {
     this.marks.push({ what, atMs });
-    this.tell(what);
+    this.#print(what);
   }
 
-  promise(promise: string, held: boolean, detail = ''): void {
-    this.kept.push({ promise, held, detail });
-    this.tell(`${held ? 'held' : 'BROKEN'}: ${promise}${detail ? ` (${detail})` : ''}`);
+  check(promise: string, held: boolean, detail = ''): void {
+    this.results.push({ promise, held, detail });
+    this.#print(`${held ? 'passed' : 'FAILED'}: ${promise}${detail ? ` (${detail})` : ''}`);
   }
 
   figure(name: string, value: number | string): void {
     this.figures[name] = value;
   }
 
-  /** The first grant after the fault, for the recovery time; the first call counts. */
+  /** Records the first grant after the fault for the recovery time; later calls are ignored. */
   recoveredAt(atMs: number): void {
     this.recoveredAtMs ??= atMs;
   }
 
-  // What a scenario does.
-
-  /** A real signal to the pid of world.json, exactly as an outsider's script would send it. */
+  /** Sends a signal to the pid in world.json, like an external script. */
   signal(signal: NodeJS.Signals, names: readonly string[]): void {
     for (const name of names) this.world.signalFromOutside(name, signal);
   }
 
-  /** What `npx evergrant local ACTION NAME` does. */
+  /** Does the same as `npx evergrant local ACTION NAME`. */
   async act(action: ProcessAction, names: readonly string[]): Promise<void> {
     await Promise.all(names.map((name) => this.world.act(name, action)));
   }
 
-  /** One after the other: databases in the order that is given. */
+  /** Starts processes one after the other, in the given order. */
   async start(names: readonly string[]): Promise<void> {
     for (const name of names) await this.world.act(name, 'start');
   }
 
-  /** Lets time go by while the fault lasts; nothing is waited for. */
+  /** Waits for a fixed time while the fault lasts. */
   async pass(ms: number): Promise<void> {
     await delay(ms);
   }
 
-  /** Starts the controller again, to stop for ever at a boundary such as `promote:before`, or for good. */
+  /** Starts the controller again. With `haltAt`, such as `promote:before`, it halts at that boundary. */
   async restartController(haltAt: string | undefined): Promise<void> {
     this.world.replaceController(haltAt);
     await this.world.act('controller', 'start');
@@ -93,7 +89,7 @@ export class Drill {
     await this.world.act(name, 'start');
   }
 
-  /** What `npx evergrant failback STAGE --yes` does. @throws Error when it is refused or does not end well. */
+  /** Does the same as `npx evergrant failback STAGE --yes`. Throws when the request is refused or not answered in time. */
   async runFailbackStage(stage: FailbackStage): Promise<OperationReport> {
     const stores = this.world.stores();
     const operator = { by: 'drill', reason: 'drill' };
@@ -108,11 +104,9 @@ export class Drill {
       const { operation, lastOperation } = await this.control();
       return operation === null && lastOperation?.id === answer.operationId ? lastOperation : undefined;
     });
-    this.promise(`failback ${stage} ends well`, report.outcome === 'done', report.summary);
+    this.check(`failback ${stage} succeeds`, report.outcome === 'done', report.summary);
     return report;
   }
-
-  // What a scenario looks at.
 
   async control(): Promise<ControlRecord> {
     return (await this.world.stores().control.read()).record;
@@ -142,7 +136,7 @@ export class Drill {
     return this.world.state().servers.some((server) => server.name === name && server.answering);
   }
 
-  /** The supervisor's words for what a database is now, for example `standby, in sync`. */
+  /** A database's state as the supervisor describes it, for example `standby, in sync`. */
   databaseRole(name: string): string {
     return this.world.state().databases.find((database) => database.name === name)?.role ?? 'unknown';
   }
@@ -151,7 +145,7 @@ export class Drill {
     return (await this.world.pollStatus()).acl[region] ?? 'no answer';
   }
 
-  /** How many leases the active region has taken over from their tokens, as its database says. */
+  /** Number of leases that the active region has adopted from tokens, by its database. */
   adoptedLeases(): Promise<number> {
     return this.world.adoptedLeases();
   }
@@ -160,7 +154,7 @@ export class Drill {
     return this.world.process(name).state === 'running';
   }
 
-  /** Whether the controller has announced that it stands still at a boundary. */
+  /** Whether the controller has announced that it halted at a boundary. */
   controllerHaltedAt(boundary: string): boolean {
     return this.world.events.recent(50).some(({ source, text }) => source === 'controller' && text.includes(boundary));
   }
@@ -178,19 +172,19 @@ export class Drill {
   }
 }
 
-/** Where Control Rooms ask. */
-export type Reach = 'edge' | 'servers of Oregon' | 'half at the edge, half beside the servers of Oregon';
+/** The addresses that Control Rooms use. */
+export type Addresses = 'edge' | 'servers of Oregon' | 'half at the edge, half beside the servers of Oregon';
 
-/** A disaster: what is done to the world, and what must be true of it. */
+/** A disaster: the faults, and the checks of its outcome. */
 export interface Scenario {
   readonly name: string;
   /** One sentence: the disaster and the expected outcome. */
   readonly summary: string;
-  /** @default a cloud license with a pool that is fought over and one with room for everybody */
+  /** @default a cloud license with a contended pool and a large one */
   readonly license?: DrillLicense;
-  /** Control Rooms that register with the license key, and share the work. @default all use the world's client token */
+  /** Control Rooms that register with the license key. @default all use the cluster's client token */
   readonly controlRooms?: readonly DrillRoom[];
-  /** Where Control Rooms ask. @default at the edge */
-  readonly reach?: Reach;
+  /** The addresses that Control Rooms use. @default edge */
+  readonly reach?: Addresses;
   run(drill: Drill): Promise<void>;
 }

@@ -2,14 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 25;
 
-/** What a drill waited for did not happen in time. */
+/** An awaited condition did not become true in time. */
 export class NotInTimeError extends Error {
   readonly code = 'not_in_time';
 }
 
 /**
- * Asks again and again until `check` gives something that is neither undefined nor false.
- * @throws NotInTimeError after `limitMs`, naming what was waited for and the last error of the check.
+ * Polls `check` until it returns something other than undefined or false.
+ * @throws NotInTimeError after `limitMs`, with the condition and the last error of the check.
  */
 export async function eventually<T>(
   what: string,
@@ -33,7 +33,7 @@ export async function eventually<T>(
   }
 }
 
-/** Watches for `forMs`. @returns undefined if `check` held all the time, else what it said when it did not. */
+/** Polls `check` for `forMs`. Resolves to undefined if it always returned undefined, else to its first other result. */
 export async function steadily(
   forMs: number,
   check: () => string | undefined | Promise<string | undefined>,

@@ -1,21 +1,19 @@
 /**
- * The checker's own account of who held what, kept from the clients' side alone: it reads every response the Control
- * Rooms got and believes no server. Pure.
+ * The history of leases from the clients' side: derived from every response that the Control Rooms received. Pure.
  *
- * A lease counts as held from the moment its 201 was *received* until the moment its release was *sent*, its end was
- * told, or its last known expiry passed. The server's own interval contains this one, so two seats that overlap here
- * were certainly sold twice.
+ * A lease counts as held from the *receipt* of its 201 until its release was *sent*, a server reported its end, or its last
+ * known expiry passed. The server's own interval contains this one, so two overlapping seats were certainly oversold.
  */
 
 import { poolName } from './license';
 
 export interface Exchange {
-  /** Milliseconds on one monotonic clock: when the request was sent, and when its response was complete. */
+  /** Send time of the request and arrival of its response, in milliseconds on one monotonic clock. */
   readonly sentAtMs: number;
   readonly receivedAtMs: number;
   readonly method: 'PUT' | 'POST' | 'DELETE';
   readonly leaseId: string;
-  /** HTTP status, or undefined where no response came (time-out, refused, reset). */
+  /** HTTP status; undefined without a response (time-out, refused, reset). */
   readonly status: number | undefined;
   readonly code?: string | undefined;
   readonly product: string;
@@ -26,13 +24,13 @@ export interface Exchange {
   readonly token?: string | undefined;
   /** `expiresAt` on the monotonic clock. */
   readonly expiresAtMs?: number | undefined;
-  /** The grant said that it is beyond the seats that were sold. */
+  /** The grant was marked as overdraft. */
   readonly overdraft?: boolean | undefined;
-  /** A place in line (202). */
+  /** Position in the queue (202). */
   readonly position?: number | undefined;
-  /** Which registered Control Room asked. */
+  /** GUID of the registered Control Room. */
   readonly controlRoom?: string | undefined;
-  /** Which client asked. When nobody answers it, it asks for one of its leases in the name of all. */
+  /** Name of the client. While no server answers, it sends one heartbeat for all its leases. */
   readonly client?: string | undefined;
 }
 
@@ -42,33 +40,33 @@ export interface Holding {
   readonly seats: number;
   readonly epoch: number;
   readonly servedBy: string;
-  /** When the request was sent that the first 201 answered. */
+  /** Send time of the request of the first 201. */
   readonly askedAtMs: number;
   readonly fromMs: number;
-  /** Exclusive end of what the client certainly held; Infinity never: an expiry bounds every lease. */
+  /** Exclusive end of the time that the client certainly held it. Always finite. */
   untilMs: number;
-  /** When it was last granted or renewed. */
+  /** Time of the last grant or renewal. */
   heardAtMs: number;
   /**
-   * Why it ended, or undefined while the client still holds it. `told-ended` is a loss: a server said so before its time
-   * was over, or afterwards though its holder had asked in time. `lapsed`: its holder had not.
+   * Why it ended; undefined while the client holds it. `reported-ended` is a loss: a server reported the end before the
+   * expiry, or after it although the holder had requested a renewal in time. `lapsed`: the holder had not.
    */
-  ended?: 'release-sent' | 'told-ended' | 'lapsed' | undefined;
+  ended?: 'release-sent' | 'reported-ended' | 'lapsed' | undefined;
   token: string | undefined;
   readonly overdraft: boolean;
   readonly controlRoom: string | undefined;
 }
 
-/** Builds the holdings out of all exchanges. Order of input does not matter. */
+/** Derives the holdings from all exchanges, in any order. */
 export function holdingsOf(exchanges: readonly Exchange[]): Map<string, Holding> {
   const holdings = new Map<string, Holding>();
   const inOrder = [...exchanges].sort((left, right) => left.receivedAtMs - right.receivedAtMs);
-  const inVain = renewalsInVain(exchanges);
+  const unanswered = unansweredRenewals(exchanges);
   for (const exchange of inOrder) {
     if (exchange.method === 'PUT' && exchange.status === 201) open(holdings, exchange);
-    else if (exchange.method === 'POST') renewOrEnd(holdings, exchange, inVain);
+    else if (exchange.method === 'POST') renewOrEnd(holdings, exchange, unanswered);
   }
-  // A release ends the holding when it is *sent*, whatever came back, so it is applied after every renewal.
+  // A release ends the holding when it is *sent*, with or without a response, so it is applied after all renewals.
   for (const exchange of inOrder) if (exchange.method === 'DELETE') endAtSending(holdings, exchange);
   return holdings;
 }
@@ -98,20 +96,20 @@ function open(holdings: Map<string, Holding>, exchange: Exchange): void {
   });
 }
 
-/** Who asked: leases of one client are asked for together. */
-const askerOf = ({ client, leaseId }: Exchange): string => client ?? leaseId;
+/** Leases of one client share their renewal requests. */
+const clientOf = ({ client, leaseId }: Exchange): string => client ?? leaseId;
 
-/** When each client asked for a renewal and was neither given it nor told that the lease is gone. */
-function renewalsInVain(exchanges: readonly Exchange[]): ReadonlyMap<string, readonly number[]> {
-  const inVain = new Map<string, number[]>();
+/** Send times of each client's renewals that were neither granted nor answered with the lease's end. */
+function unansweredRenewals(exchanges: readonly Exchange[]): ReadonlyMap<string, readonly number[]> {
+  const unanswered = new Map<string, number[]>();
   for (const exchange of exchanges) {
     if (exchange.method !== 'POST' || exchange.status === 200 || isEnd(exchange)) continue;
-    const asker = askerOf(exchange);
-    const times = inVain.get(asker) ?? [];
+    const asker = clientOf(exchange);
+    const times = unanswered.get(asker) ?? [];
     times.push(exchange.sentAtMs);
-    inVain.set(asker, times);
+    unanswered.set(asker, times);
   }
-  return inVain;
+  return unanswered;
 }
 
 const isEnd = ({ status }: Exchange): boolean => status === 404 || status === 410;
@@ -119,7 +117,7 @@ const isEnd = ({ status }: Exchange): boolean => status === 404 || status === 41
 function renewOrEnd(
   holdings: Map<string, Holding>,
   exchange: Exchange,
-  inVain: ReadonlyMap<string, readonly number[]>,
+  unanswered: ReadonlyMap<string, readonly number[]>,
 ): void {
   const holding = holdings.get(exchange.leaseId);
   if (!holding) return;
@@ -129,17 +127,17 @@ function renewOrEnd(
     holding.token = exchange.token ?? holding.token;
   } else if (isEnd(exchange) && holding.ended === undefined) {
     const { untilMs } = holding;
-    const inTime = askedInTime(holding, [exchange.sentAtMs, ...(inVain.get(askerOf(exchange)) ?? [])]);
-    holding.ended = inTime || exchange.receivedAtMs < untilMs ? 'told-ended' : 'lapsed';
+    const inTime = requestedInTime(holding, [exchange.sentAtMs, ...(unanswered.get(clientOf(exchange)) ?? [])]);
+    holding.ended = inTime || exchange.receivedAtMs < untilMs ? 'reported-ended' : 'lapsed';
     holding.untilMs = Math.min(untilMs, exchange.receivedAtMs);
   }
 }
 
 /**
- * Whoever was silent until its time had passed has lost nothing that it was promised. Whoever asked and was not heard
- * was not silent: the region that takes over has to have waited for it (S4).
+ * A holder that sent no renewal before the expiry has lost nothing. For a holder that sent one without an answer, the new
+ * region must have kept the lease (S4).
  */
-function askedInTime({ heardAtMs, untilMs }: Holding, sentAtMs: readonly number[]): boolean {
+function requestedInTime({ heardAtMs, untilMs }: Holding, sentAtMs: readonly number[]): boolean {
   return sentAtMs.some((askedAtMs) => askedAtMs >= heardAtMs && askedAtMs < untilMs);
 }
 
@@ -150,25 +148,25 @@ function endAtSending(holdings: Map<string, Holding>, exchange: Exchange): void 
   holding.ended = 'release-sent';
 }
 
-export interface Owed {
-  /** Their time is not over. */
+export interface ExpectedLeases {
+  /** Leases that have not expired. */
   readonly running: readonly Holding[];
-  /** Their time ran out while their holders asked in vain, and nobody has told them since that they are gone. */
-  readonly unheard: readonly Holding[];
+  /** Leases that expired after an unanswered renewal, and whose end no server has reported. */
+  readonly unreachable: readonly Holding[];
 }
 
-/** The leases that have to be honoured at a moment, the one that ends first in front. */
-export function owedAt(nowMs: number, exchanges: readonly Exchange[]): Owed {
-  const inVain = renewalsInVain(exchanges);
-  const holders = new Map(exchanges.map((exchange) => [exchange.leaseId, askerOf(exchange)]));
+/** The leases that must be honoured at a moment, ordered by expiry. */
+export function expectedLeases(nowMs: number, exchanges: readonly Exchange[]): ExpectedLeases {
+  const unanswered = unansweredRenewals(exchanges);
+  const holders = new Map(exchanges.map((exchange) => [exchange.leaseId, clientOf(exchange)]));
   const open = [...holdingsOf(exchanges).values()]
     .filter(({ ended }) => ended === undefined)
     .sort((left, right) => left.untilMs - right.untilMs);
   return {
     running: open.filter(({ untilMs }) => untilMs > nowMs),
-    unheard: open.filter(
+    unreachable: open.filter(
       (holding) =>
-        holding.untilMs <= nowMs && askedInTime(holding, inVain.get(holders.get(holding.leaseId) ?? '') ?? []),
+        holding.untilMs <= nowMs && requestedInTime(holding, unanswered.get(holders.get(holding.leaseId) ?? '') ?? []),
     ),
   };
 }
@@ -180,7 +178,7 @@ export interface Oversold {
   readonly seats: number;
 }
 
-/** Every pool's worst moment above its seats; empty when nothing was sold twice. */
+/** The highest excess of each oversold pool. */
 export function oversoldPools(holdings: Iterable<Holding>, seatsOf: ReadonlyMap<string, number>): Oversold[] {
   const worst = new Map<string, Oversold>();
   for (const [pool, peak] of peaks(holdings)) {
@@ -190,7 +188,7 @@ export function oversoldPools(holdings: Iterable<Holding>, seatsOf: ReadonlyMap<
   return [...worst.values()];
 }
 
-/** The most seats of each pool that clients certainly held at one moment. */
+/** The highest number of seats of each pool that clients certainly held at one moment. */
 export function peaks(holdings: Iterable<Holding>): Map<string, { held: number; atMs: number }> {
   const changes = new Map<string, { atMs: number; delta: number }[]>();
   for (const { pool, seats, fromMs, untilMs } of holdings) {
@@ -201,7 +199,7 @@ export function peaks(holdings: Iterable<Holding>): Map<string, { held: number; 
   }
   const result = new Map<string, { held: number; atMs: number }>();
   for (const [pool, list] of changes) {
-    // At one instant ends come before beginnings: intervals are half open.
+    // Intervals are half open: at one instant, ends come before starts.
     list.sort((left, right) => left.atMs - right.atMs || left.delta - right.delta);
     let held = 0;
     let peak = { held: 0, atMs: 0 };
@@ -214,7 +212,7 @@ export function peaks(holdings: Iterable<Holding>): Map<string, { held: number; 
   return result;
 }
 
-/** ReplicationTracker of an older epoch whose request was sent after a newer epoch had already been acknowledged. */
+/** Acknowledgements in an older epoch whose request was sent after the first acknowledgement of a newer epoch. */
 export function staleAcknowledgements(exchanges: readonly Exchange[]): Exchange[] {
   const acknowledged = exchanges.filter(
     ({ status, epoch }) => (status === 201 || status === 200) && epoch !== undefined,
@@ -229,7 +227,7 @@ export function staleAcknowledgements(exchanges: readonly Exchange[]): Exchange[
   );
 }
 
-/** The regions that acknowledged something in each epoch; more than one in an epoch is a split authority. */
+/** The regions that acknowledged something in each epoch. */
 export function regionsByEpoch(exchanges: readonly Exchange[]): Map<number, Set<string>> {
   const result = new Map<number, Set<string>>();
   for (const { status, epoch, servedBy } of exchanges) {
@@ -241,26 +239,26 @@ export function regionsByEpoch(exchanges: readonly Exchange[]): Map<number, Set<
   return result;
 }
 
-export interface Overtaking {
+export interface OvertakenPlace {
   readonly pool: string;
-  /** Stood in line before the other one first asked, and was still waiting when that one had its seat. */
+  /** Queued before the other's first request, and still queued after the other's grant. */
   readonly waiting: string;
   readonly servedFirst: string;
 }
 
 /**
- * Whoever was served before somebody who had been in line longer, for certain: its place was *received* before the other's
- * first request was *sent*, and a request that it sent after the other's grant was answered with a place once more.
+ * Places that were certainly overtaken: the place was *received* before the other client's first request was *sent*, and a
+ * request after the other's grant was still answered with a place.
  */
-export function overtakings(exchanges: readonly Exchange[]): Overtaking[] {
-  const asks = exchanges.filter(({ method }) => method === 'PUT');
-  const found: Overtaking[] = [];
-  const grants = asks.filter(({ status }) => status === 201);
-  for (const place of firstPlaces(asks)) {
-    const stillWaiting = asks.filter(({ leaseId, status }) => leaseId === place.leaseId && status === 202);
+export function overtakenPlaces(exchanges: readonly Exchange[]): OvertakenPlace[] {
+  const checkouts = exchanges.filter(({ method }) => method === 'PUT');
+  const found: OvertakenPlace[] = [];
+  const grants = checkouts.filter(({ status }) => status === 201);
+  for (const place of firstPlaces(checkouts)) {
+    const stillWaiting = checkouts.filter(({ leaseId, status }) => leaseId === place.leaseId && status === 202);
     for (const grant of grants) {
       if (poolOf(grant) !== poolOf(place) || grant.leaseId === place.leaseId) continue;
-      if (firstAsked(asks, grant.leaseId) < place.receivedAtMs) continue;
+      if (firstSentAtMs(checkouts, grant.leaseId) < place.receivedAtMs) continue;
       if (!stillWaiting.some(({ sentAtMs }) => sentAtMs > grant.receivedAtMs)) continue;
       found.push({ pool: poolOf(place), waiting: place.leaseId, servedFirst: grant.leaseId });
     }
@@ -270,21 +268,21 @@ export function overtakings(exchanges: readonly Exchange[]): Overtaking[] {
 
 const poolOf = ({ product, feature }: Exchange): string => poolName(product, feature);
 
-function firstPlaces(asks: readonly Exchange[]): Exchange[] {
+function firstPlaces(checkouts: readonly Exchange[]): Exchange[] {
   const first = new Map<string, Exchange>();
-  for (const ask of asks) {
+  for (const ask of checkouts) {
     const known = first.get(ask.leaseId);
     if (ask.status === 202 && (!known || ask.receivedAtMs < known.receivedAtMs)) first.set(ask.leaseId, ask);
   }
   return [...first.values()];
 }
 
-function firstAsked(asks: readonly Exchange[], of: string): number {
-  return Math.min(...asks.filter(({ leaseId }) => leaseId === of).map(({ sentAtMs }) => sentAtMs));
+function firstSentAtMs(checkouts: readonly Exchange[], of: string): number {
+  return Math.min(...checkouts.filter(({ leaseId }) => leaseId === of).map(({ sentAtMs }) => sentAtMs));
 }
 
-/** Grants beyond the seats that were sold, for certain, which did not say so: the others were held all the while. */
-export function untoldOverdrafts(holdings: Iterable<Holding>, sold: ReadonlyMap<string, number>): Holding[] {
+/** Grants that were certainly in overdraft and were not marked so. */
+export function unflaggedOverdrafts(holdings: Iterable<Holding>, sold: ReadonlyMap<string, number>): Holding[] {
   const all = [...holdings];
   return all.filter((holding) => {
     if (holding.overdraft) return false;

@@ -1,5 +1,3 @@
-/** The licenses that drills are run with. */
-
 export interface DrillEntitlement {
   readonly feature: string;
   readonly seats: number;
@@ -10,7 +8,7 @@ export interface DrillEntitlement {
   readonly reservations?: readonly { readonly controlRoom: string; readonly seats: number }[];
 }
 
-/** A license document, all but its validity and license key: the world issues it. */
+/** A license without validity and license key; the local cluster issues it. */
 export interface DrillLicense {
   readonly licenseId: string;
   readonly customer: string;
@@ -21,7 +19,7 @@ export interface DrillLicense {
   readonly entitlements: readonly DrillEntitlement[];
 }
 
-/** Pools of a drill: one that is always fought over, one with room for everybody. */
+/** The default license: a contended pool and a large one. */
 export const DRILL_LICENSE: DrillLicense = {
   licenseId: '0b8e4c0e-5f5e-4a53-9d0c-3f5a6d9b7f11',
   customer: 'Drill',
@@ -35,7 +33,7 @@ export const DRILL_LICENSE: DrillLicense = {
 
 export const poolName = (product: string, feature: string): string => `${product}/${feature}`;
 
-/** Seats sold of each pool, and with them what may be overdrawn. */
+/** Seats of each pool: as sold, or with the overdraft. */
 export function seatsOf(
   { product, entitlements }: DrillLicense,
   what: 'sold' | 'capacity',

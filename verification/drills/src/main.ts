@@ -1,5 +1,5 @@
 /**
- * `npm run drill -- --scenario NAME [--json]`: a disaster in a fresh world. Exits 0 only if every promise held.
+ * `npm run drill -- --scenario NAME [--json]`: a disaster in a fresh local cluster. Exits with 0 only if every check passed.
  */
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
@@ -8,20 +8,20 @@ import { type DrillReport, reportText } from './report';
 import { type DrillOptions, runDrill } from './run';
 import { SCENARIOS } from './scenarios/all';
 
-const HELP = `npm run drill -- --scenario NAME [--json]     one disaster in a fresh world of its own
-npm run drill:all [-- --json]                 all of them, one after the other
+const USAGE = `npm run drill -- --scenario NAME [--json]     run one disaster in a fresh local cluster
+npm run drill:all [-- --json]                 run all scenarios, one after the other
 
   --scenario NAME   repeatable; one of:
 ${SCENARIOS.map(({ name, summary }) => `      ${name.padEnd(19)} ${summary}`).join('\n')}
-  --all             every scenario
-  --seed N          what the Control Rooms do is drawn from it (default: by chance, and told)
-  --rooms N         busy Control Rooms (default 12)
-  --json            the reports as one JSON document on standard output
+  --all             run every scenario
+  --seed N          seed of the Control Rooms' random actions (default: random, and printed)
+  --rooms N         number of busy Control Rooms (default 12)
+  --json            print the reports as one JSON document
   --help
 
-Exit code 0: every promise held; 1: one did not, or a drill could not be carried through; 2: the command line is wrong.`;
+Exit code 0: every check passed; 1: a check failed or a drill could not be completed; 2: usage error.`;
 
-interface Wanted {
+interface DrillCommand {
   readonly scenarios: readonly Scenario[];
   readonly json: boolean;
   readonly help: boolean;
@@ -35,11 +35,11 @@ function wholeNumber(text: string | undefined, name: string, fallback: number): 
   if (text === undefined) return fallback;
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
-    throw new UsageError(`--${name} is "${text}"; it must be a whole number from 1`);
+    throw new UsageError(`--${name} is "${text}"; it must be a whole number of at least 1`);
   return value;
 }
 
-function parse(argv: readonly string[]): Wanted {
+function parse(argv: readonly string[]): DrillCommand {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -55,11 +55,12 @@ function parse(argv: readonly string[]): Wanted {
     const scenario = SCENARIOS.find((candidate) => candidate.name === name);
     if (!scenario)
       throw new UsageError(
-        `there is no scenario "${name}"; there are: ${SCENARIOS.map((each) => each.name).join(', ')}`,
+        `unknown scenario "${name}"; known scenarios: ${SCENARIOS.map((each) => each.name).join(', ')}`,
       );
     return scenario;
   });
-  if (!values.help && !values.all && named.length === 0) throw new UsageError(`which scenario?\n\n${HELP}`);
+  if (!values.help && !values.all && named.length === 0)
+    throw new UsageError(`--scenario or --all is required\n\n${USAGE}`);
   return {
     scenarios: values.all ? SCENARIOS : named,
     json: values.json,
@@ -69,34 +70,34 @@ function parse(argv: readonly string[]): Wanted {
   };
 }
 
-async function runAll(wanted: Wanted): Promise<DrillReport[]> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+async function runAll(command: DrillCommand): Promise<DrillReport[]> {
+  const print = (line: string): void => void process.stderr.write(`${line}\n`);
   const reports: DrillReport[] = [];
-  for (const scenario of wanted.scenarios) {
-    say(`\n${pc.bold(scenario.name)}: ${scenario.summary} ${pc.dim(`(seed ${wanted.seed})`)}`);
+  for (const scenario of command.scenarios) {
+    print(`\n${pc.bold(scenario.name)}: ${scenario.summary} ${pc.dim(`(seed ${command.seed})`)}`);
     const begun = performance.now();
     const options: DrillOptions = {
-      seed: wanted.seed,
-      busyRooms: wanted.rooms,
+      seed: command.seed,
+      busyRooms: command.rooms,
       steadyRooms: 10,
-      tell: (line) => say(pc.dim(`  ${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}`)),
+      print: (line) => print(pc.dim(`  ${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}`)),
     };
     const report = await runDrill(scenario, options);
     reports.push(report);
-    if (!wanted.json) process.stdout.write(`${reportText(report)}\n`);
+    if (!command.json) process.stdout.write(`${reportText(report)}\n`);
   }
   return reports;
 }
 
 async function main(): Promise<number> {
-  const wanted = parse(process.argv.slice(2));
-  if (wanted.help) {
-    process.stdout.write(`${HELP}\n`);
+  const command = parse(process.argv.slice(2));
+  if (command.help) {
+    process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const reports = await runAll(wanted);
+  const reports = await runAll(command);
   const failed = reports.filter(({ passed }) => !passed);
-  if (wanted.json) process.stdout.write(`${JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2)}\n`);
+  if (command.json) process.stdout.write(`${JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2)}\n`);
   else process.stdout.write(`\n${reports.length - failed.length} passed, ${failed.length} failed\n`);
   return failed.length === 0 ? 0 : 1;
 }

@@ -5,13 +5,13 @@ import { projectRoot } from '@evergrant/local-cluster/world/files';
 export interface CommandOutcome {
   readonly succeeded: boolean;
   readonly stdout: string;
-  /** What it said, on one line. */
+  /** Its output on one line. */
   readonly words: string;
 }
 
 const LIMIT_MS = 60_000;
 
-/** `npx evergrant …` on the world in this folder, as an operator's shell would run it. */
+/** Runs `npx evergrant …` for the cluster in this folder, like an operator's shell. */
 export function evergrant(home: string, argv: readonly string[]): Promise<CommandOutcome> {
   const command = join(projectRoot(), 'dist/local-cluster/evergrant.js');
   const options = { env: { PATH: process.env.PATH, EVERGRANT_HOME: home, NO_COLOR: '1' }, timeout: LIMIT_MS };

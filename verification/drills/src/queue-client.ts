@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exchange } from './history';
 
-export interface LineOptions {
+export interface QueueClientOptions {
   readonly address: string;
   readonly token: string;
   readonly product: string;
   readonly feature: string;
-  /** Gets every response. */
+  /** Receives every response. */
   readonly record: (exchange: Exchange) => void;
 }
 
@@ -22,42 +22,42 @@ interface Answer {
 }
 
 const REQUEST_TIME_OUT_MS = 3_000;
-const ASKED_AT_LEAST_EVERY_MS = 1_500;
+const REQUEST_EVERY_MS_MAX = 1_500;
 
-/** Somebody who stands in line for one seat, and asks again as he is told to. */
-export class Waiter {
+/** A client that queues for one seat and repeats its request as the server asks. */
+export class QueueClient {
   readonly leaseId = randomUUID();
   readonly name: string;
   position: number | undefined;
-  state: 'asking' | 'waiting' | 'served' | 'gone' = 'asking';
-  private readonly options: LineOptions;
-  private token: string | undefined;
+  state: 'requesting' | 'waiting' | 'served' | 'gone' = 'requesting';
+  readonly #options: QueueClientOptions;
+  #token: string | undefined;
 
-  constructor(name: string, options: LineOptions) {
+  constructor(name: string, options: QueueClientOptions) {
     this.name = name;
-    this.options = options;
+    this.#options = options;
   }
 
-  /** Asks until it has its seat, however long that takes. */
-  async stand(): Promise<void> {
-    while (this.state === 'asking' || this.state === 'waiting') {
-      const retryAfterMs = await this.ask();
+  /** Repeats the request until it has its seat. */
+  async waitForSeat(): Promise<void> {
+    while (this.state === 'requesting' || this.state === 'waiting') {
+      const retryAfterMs = await this.#request();
       if (retryAfterMs === undefined) return;
-      await delay(Math.min(retryAfterMs, ASKED_AT_LEAST_EVERY_MS));
+      await delay(Math.min(retryAfterMs, REQUEST_EVERY_MS_MAX));
     }
   }
 
-  async giveBack(): Promise<void> {
+  async releaseSeat(): Promise<void> {
     const served = this.state === 'served';
     this.state = 'gone';
-    if (served) await this.send('DELETE', {});
+    if (served) await this.#send('DELETE', {});
   }
 
-  /** Resolves to when to ask again, or undefined when it is served. */
-  private async ask(): Promise<number | undefined> {
-    const { product, feature } = this.options;
-    const body = { product, feature, seats: 1, holder: this.name, queue: true, token: this.token };
-    const answer = await this.send('PUT', body);
+  /** Resolves to the delay before the next request, or undefined once the seat is granted. */
+  async #request(): Promise<number | undefined> {
+    const { product, feature } = this.#options;
+    const body = { product, feature, seats: 1, holder: this.name, queue: true, token: this.#token };
+    const answer = await this.#send('PUT', body);
     if (answer?.status === 201) {
       this.state = 'served';
       return undefined;
@@ -66,12 +66,12 @@ export class Waiter {
       this.state = 'waiting';
       this.position = answer.body.position;
     }
-    this.token = answer?.body.token ?? this.token;
+    this.#token = answer?.body.token ?? this.#token;
     return (answer?.body.retryAfter ?? 0.3) * 1_000;
   }
 
-  private async send(method: 'PUT' | 'DELETE', body: object): Promise<{ status: number; body: Answer } | undefined> {
-    const { address, token } = this.options;
+  async #send(method: 'PUT' | 'DELETE', body: object): Promise<{ status: number; body: Answer } | undefined> {
+    const { address, token } = this.#options;
     const sentAtMs = performance.now();
     try {
       const response = await fetch(`${address}/v1/leases/${this.leaseId}`, {
@@ -82,25 +82,20 @@ export class Waiter {
       });
       const text = await response.text();
       const answer = (text === '' ? {} : JSON.parse(text)) as Answer;
-      this.record({ method, sentAtMs, status: response.status, answer });
+      this.#record({ method, sentAtMs, status: response.status, answer });
       return { status: response.status, body: answer };
     } catch {
-      this.record({ method, sentAtMs, status: undefined, answer: {} });
+      this.#record({ method, sentAtMs, status: undefined, answer: {} });
       return undefined;
     }
   }
 
-  private record(said: {
-    method: 'PUT' | 'DELETE';
-    sentAtMs: number;
-    status: number | undefined;
-    answer: Answer;
-  }): void {
-    const { method, sentAtMs, status, answer } = said;
-    const { product, feature } = this.options;
+  #record(response: { method: 'PUT' | 'DELETE'; sentAtMs: number; status: number | undefined; answer: Answer }): void {
+    const { method, sentAtMs, status, answer } = response;
+    const { product, feature } = this.#options;
     const { code, epoch, servedBy, token, position, expiresAt } = answer;
     const expiresAtMs = expiresAt ? Date.parse(expiresAt) - Date.now() + performance.now() : undefined;
-    this.options.record({
+    this.#options.record({
       method,
       sentAtMs,
       receivedAtMs: performance.now(),

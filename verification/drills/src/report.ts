@@ -1,11 +1,11 @@
 import { duration, toWidth } from '@evergrant/core/format';
 import pc from 'picocolors';
 
-/** A promise of the product (or of the scenario), and whether it held. */
-export interface Kept {
+/** The result of one check. Its fields are part of the JSON report. */
+export interface CheckResult {
   readonly promise: string;
   readonly held: boolean;
-  /** The figures behind the answer. */
+  /** The measured values. */
   readonly detail: string;
 }
 
@@ -20,15 +20,15 @@ export interface DrillReport {
   readonly passed: boolean;
   readonly startedAt: string;
   readonly tookMs: number;
-  /** Times are told relative to the fault: the mark named so. */
+  /** Times relative to the mark named `fault`. */
   readonly timeline: readonly { what: string; afterFaultMs: number }[];
-  /** From the fault to the first grant of the new active region; absent where nothing failed over. */
+  /** From the fault to the first grant of the new active region; absent without a failover. */
   readonly recoveryTimeMs: number | undefined;
   readonly figures: Readonly<Record<string, number | string>>;
-  readonly promises: readonly Kept[];
-  /** Set when the drill itself could not be carried through. */
+  readonly promises: readonly CheckResult[];
+  /** Why the drill could not be completed, if it was not. */
   readonly broken: string | undefined;
-  /** Where the world's logs were kept, of a drill that did not pass. */
+  /** Folder with the logs of a drill that did not pass. */
   readonly logs: string | undefined;
 }
 
@@ -43,9 +43,9 @@ export function relativeTimeline(marks: readonly Mark[]): { what: string; afterF
 
 const signed = (ms: number): string => `${ms < 0 ? '-' : '+'}${(Math.abs(ms) / 1000).toFixed(2).padStart(7)} s`;
 
-/** The report as people read it. */
+/** The report as text. */
 export function reportText(report: DrillReport): string {
-  const verdict = report.passed ? pc.green('every promise held') : pc.red('NOT PASSED');
+  const verdict = report.passed ? pc.green('all checks passed') : pc.red('FAILED');
   const lines = [
     '',
     `${pc.bold(report.scenario)}: ${verdict} ${pc.dim(`in ${duration(report.tookMs)}`)}`,
@@ -61,11 +61,11 @@ export function reportText(report: DrillReport): string {
   lines.push('', ...Object.entries(report.figures).map(([name, value]) => `  ${toWidth(name, 52)} ${value}`), '');
   lines.push(
     ...report.promises.map(({ promise, held, detail }) => {
-      const mark = held ? pc.green('held  ') : pc.red('BROKEN');
+      const mark = held ? pc.green('passed') : pc.red('FAILED');
       return `  ${mark}  ${promise}${detail ? pc.dim(`: ${detail}`) : ''}`;
     }),
   );
-  if (report.broken) lines.push('', pc.red(`  the drill could not be carried through: ${report.broken}`));
+  if (report.broken) lines.push('', pc.red(`  the drill could not be completed: ${report.broken}`));
   if (report.logs) lines.push('', `  logs: ${report.logs}`);
   return lines.join('\n');
 }

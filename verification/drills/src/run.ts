@@ -6,30 +6,30 @@ import type { Layout } from '@evergrant/local-cluster/layout';
 import { findFreeBasePort } from '@evergrant/local-cluster/world/ports';
 import { World } from '@evergrant/local-cluster/world/world';
 import { roomsToRegister } from './control-rooms';
-import { Drill, type Reach, type Scenario } from './drill';
+import { type Addresses, Drill, type Scenario } from './drill';
 import { DRILL_LICENSE } from './license';
 import { type DrillReport, relativeTimeline } from './report';
-import { Load } from './traffic';
-import { checkEveryPromise, countAnswers } from './validate';
+import { Traffic } from './traffic';
+import { countAnswers, validate } from './validate';
 
 export interface DrillOptions {
   readonly seed: number;
   readonly busyRooms: number;
   readonly steadyRooms: number;
-  /** Progress for people. */
-  readonly tell: (line: string) => void;
+  /** Receives progress lines. */
+  readonly print: (line: string) => void;
 }
 
 const urls = (layout: Layout, region: Region): string[] =>
   [1, 2, 3].map((number) => layout.url(`${region}/app-${number}`));
 
-function addressesOf(reach: Reach, layout: Layout): string[][] {
+function addressesOf(reach: Addresses, layout: Layout): string[][] {
   const [edge, oregon] = [[layout.url('edge')], urls(layout, 'oregon')];
   if (reach === 'edge') return [edge];
   return reach === 'servers of Oregon' ? [oregon] : [edge, oregon];
 }
 
-/** Runs one scenario in a fresh world of its own, and ends that world whatever happens. */
+/** Runs one scenario in a fresh local cluster and stops the cluster in any case. */
 export async function runDrill(scenario: Scenario, options: DrillOptions): Promise<DrillReport> {
   const startedAt = new Date();
   const before = performance.now();
@@ -44,7 +44,7 @@ export async function runDrill(scenario: Scenario, options: DrillOptions): Promi
   let broken: string | undefined;
   try {
     await world.start();
-    const load = new Load({
+    const traffic = new Traffic({
       ...options,
       license,
       addresses: addressesOf(reach, layout),
@@ -52,19 +52,19 @@ export async function runDrill(scenario: Scenario, options: DrillOptions): Promi
       token: world.tokens.client,
       serverUrls: { oregon: urls(layout, 'oregon'), virginia: urls(layout, 'virginia') },
     });
-    drill = new Drill({ world, load, license }, options.tell);
-    drill.mark('world is up');
-    load.start();
+    drill = new Drill({ world, traffic, license }, options.print);
+    drill.mark('cluster is up');
+    traffic.start();
     await scenario.run(drill);
-    await load.abandon();
-    await checkEveryPromise(drill);
+    await traffic.abandon();
+    await validate(drill);
   } catch (error) {
     broken = error instanceof Error ? error.message : String(error);
-    await drill?.load.abandon();
+    await drill?.traffic.abandon();
     if (drill) countAnswers(drill);
   }
-  const passed = broken === undefined && drill !== undefined && drill.kept.every(({ held }) => held);
-  // What did not pass leaves its logs behind.
+  const passed = broken === undefined && drill !== undefined && drill.results.every(({ held }) => held);
+  // Keeps the logs of a drill that did not pass.
   await world.stop({ keep: !passed });
   return composeReport(scenario, drill, { startedAt, tookMs: performance.now() - before, passed, broken, home });
 }
@@ -85,7 +85,7 @@ function composeReport(
     recoveryTimeMs:
       drill?.recoveredAtMs !== undefined && fault !== undefined ? Math.round(drill.recoveredAtMs - fault) : undefined,
     figures: drill?.figures ?? {},
-    promises: drill?.kept ?? [],
+    promises: drill?.results ?? [],
     broken: end.broken,
     logs: end.passed ? undefined : join(end.home, 'logs'),
   };

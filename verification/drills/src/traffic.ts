@@ -7,15 +7,15 @@ import type { RoomToRegister } from './control-rooms';
 import type { Exchange } from './history';
 import type { DrillLicense } from './license';
 
-export interface LoadOptions {
+export interface TrafficOptions {
   readonly license: DrillLicense;
-  /** Where Control Rooms ask, in turn: each of them knows one of these lists. What the drill itself asks, it asks the first. */
+  /** Address lists, assigned to the Control Rooms in turn. The drill's own calls use the first list. */
   readonly addresses: readonly (readonly string[])[];
-  /** Control Rooms that register, each with its own token; without any, all use `token`. */
+  /** Control Rooms that register, each with its own token. Without any, all use `token`. */
   readonly registered: readonly RoomToRegister[];
   readonly serverUrls: Readonly<Record<Region, readonly string[]>>;
   readonly token: string;
-  /** Control Rooms whose sessions come and go quickly, and such as hold their seats all the time. */
+  /** `busyRooms` check out and release often; `steadyRooms` hold their seats. */
   readonly busyRooms: number;
   readonly steadyRooms: number;
   readonly seed: number;
@@ -35,7 +35,7 @@ const PRESENT_TRIES = 20;
 const REQUEST_TIME_OUT_MS = 5_000;
 const DIRECT_TIME_OUT_MS = 1_500;
 const AFTER_A_REFUSAL_MS = 50;
-/** Monotonic milliseconds + this = milliseconds since 1970, for marks beside the controller's. */
+/** Offset from the monotonic clock to milliseconds since 1970. */
 const wallOffsetMs = (): number => Date.now() - performance.now();
 
 function toExchange(record: ResponseRecord, client?: string, controlRoom?: string): Exchange | undefined {
@@ -63,20 +63,20 @@ function toExchange(record: ResponseRecord, client?: string, controlRoom?: strin
   };
 }
 
-export interface Surge {
-  /** How many were granted so far. */
+export interface CheckoutBurst {
+  /** Number of grants so far. */
   granted(): number;
   stop(): void;
 }
 
-/** Control Rooms at work through the edge, and every response they got. */
-export class Load {
+/** Control Rooms that check out and release through the edge, and every response that they received. */
+export class Traffic {
   readonly exchanges: Exchange[] = [];
-  private readonly options: LoadOptions;
-  private readonly rooms: ControlRoom[];
+  readonly #options: TrafficOptions;
+  readonly #rooms: ControlRoom[];
 
-  constructor(options: LoadOptions) {
-    this.options = options;
+  constructor(options: TrafficOptions) {
+    this.#options = options;
     const { registered, license, addresses } = options;
     const room = (name: string, number: number, pace: { workMs: number; pauseMs: number }, usersMax: number) => {
       const identity = registered[number % Math.max(1, registered.length)];
@@ -98,7 +98,7 @@ export class Load {
           ...(identity ? { controlRoom: identity } : { token: options.token }),
           requestTimeoutMs: REQUEST_TIME_OUT_MS,
           backoffCapMs: 1_000,
-          onResponse: (record) => this.record(record, name, identity?.guid),
+          onResponse: (record) => this.#record(record, name, identity?.guid),
         },
       });
     };
@@ -108,28 +108,28 @@ export class Load {
     const steady = Array.from({ length: options.steadyRooms }, (_, index) =>
       room(`steady ${index}`, 1_000 + index, { workMs: 600_000, pauseMs: 300 }, 2),
     );
-    this.rooms = [...busy, ...steady];
+    this.#rooms = [...busy, ...steady];
   }
 
   start(): void {
-    for (const room of this.rooms) room.start();
+    for (const room of this.#rooms) room.start();
   }
 
-  /** Ends all work as a power cut would: nothing is released, so that what was acknowledged can be asked for. */
+  /** Stops all Control Rooms without releasing, like a power failure, so that acknowledged leases can be checked. */
   async abandon(): Promise<void> {
-    await Promise.all(this.rooms.map((room) => room.stop({ release: false })));
+    await Promise.all(this.#rooms.map((room) => room.stop({ release: false })));
   }
 
   acknowledgedGrants(): number {
     return this.exchanges.filter(({ method, status }) => method === 'PUT' && status === 201).length;
   }
 
-  /** Leases that Control Rooms keep now. */
+  /** Number of leases that Control Rooms hold now. */
   leasesHeld(): number {
-    return this.rooms.reduce((sum, room) => sum + room.snapshot().holding.length, 0);
+    return this.#rooms.reduce((sum, room) => sum + room.snapshot().holding.length, 0);
   }
 
-  /** When the first acknowledgement of this epoch by this region was received, in milliseconds since 1970. */
+  /** When the first grant of this region in this epoch was received, in milliseconds since 1970. */
   firstGrant(region: Region, epoch: number): number | undefined {
     const first = this.exchanges.find(
       (exchange) => exchange.status === 201 && exchange.epoch === epoch && exchange.servedBy?.startsWith(`${region}/`),
@@ -137,14 +137,14 @@ export class Load {
     return first && first.receivedAtMs + wallOffsetMs();
   }
 
-  /** How many checkouts and heartbeats that were sent since then were granted or renewed. */
+  /** Number of checkouts and heartbeats sent since then that succeeded. */
   grantsSince(sinceMs: number): number {
     return this.exchanges.filter(
       ({ method, sentAtMs, status }) => method !== 'DELETE' && sentAtMs > sinceMs && (status === 200 || status === 201),
     ).length;
   }
 
-  /** Checkouts and heartbeats that a region acknowledged, sent since then. */
+  /** Checkouts and heartbeats sent since then that a region acknowledged. */
   acknowledgedBy(region: Region, sinceMs: number): Exchange[] {
     return this.exchanges.filter(
       ({ method, sentAtMs, status, servedBy }) =>
@@ -155,7 +155,7 @@ export class Load {
     );
   }
 
-  /** How many calls were answered in the last `withinMs` with success. */
+  /** Number of calls that succeeded in the last `withinMs`. */
   recentSuccesses(withinMs: number): number {
     const since = performance.now() - withinMs;
     return this.exchanges.filter(
@@ -163,21 +163,21 @@ export class Load {
     ).length;
   }
 
-  /** When the first call that was sent after `sinceMs + graceMs` was served, on the monotonic clock. */
+  /** When the first successful call sent after `sinceMs + graceMs` was answered, on the monotonic clock. */
   firstSuccessAfter(sinceMs: number, graceMs: number): number | undefined {
     return this.exchanges.find(
       ({ sentAtMs, status }) => sentAtMs > sinceMs + graceMs && status !== undefined && status < 300,
     )?.receivedAtMs;
   }
 
-  /** When the first checkout or heartbeat that was sent after `sinceMs` was granted, on the monotonic clock. */
+  /** When the first successful checkout or heartbeat sent after `sinceMs` was answered, on the monotonic clock. */
   firstGrantAfter(sinceMs: number): number | undefined {
     return this.exchanges.find(
       ({ method, sentAtMs, status }) => method !== 'DELETE' && sentAtMs > sinceMs && (status === 200 || status === 201),
     )?.receivedAtMs;
   }
 
-  /** The longest time between two successful answers within a stretch of the drill. */
+  /** The longest time between two successful answers in a period. */
   longestSilenceMs(fromMs: number, toMs: number): number {
     const times = this.exchanges
       .filter(
@@ -190,23 +190,20 @@ export class Load {
     return edges.slice(1).reduce((longest, time, index) => Math.max(longest, time - (edges[index] ?? time)), 0);
   }
 
-  /**
-   * Asks each server of a region itself for a seat, past router and edge.
-   * @returns what was granted, in words, or undefined when nothing was.
-   */
+  /** Requests a seat from each server of a region, bypassing router and edge. Resolves to a description of a grant, if any. */
   async tryToCheckOutDirectly(region: Region): Promise<string | undefined> {
     const granted = await Promise.all(
-      this.options.serverUrls[region].map((url) => this.checkOutAt(url, DIRECT_TIME_OUT_MS)),
+      this.#options.serverUrls[region].map((url) => this.#checkOutAt(url, DIRECT_TIME_OUT_MS)),
     );
     return granted.find((answer) => answer !== undefined);
   }
 
-  /** Checks out without a pause, several at once, and gives nothing back, until it is stopped. */
-  surge(atOnce: number): Surge {
+  /** Checks out continuously on several connections without releasing, until it is stopped. */
+  startBurst(atOnce: number): CheckoutBurst {
     let [granted, stopped] = [0, false];
     const lane = async (): Promise<void> => {
       while (!stopped) {
-        const answer = await this.checkOutAt(this.addressAt(0), REQUEST_TIME_OUT_MS);
+        const answer = await this.#checkOutAt(this.#addressAt(0), REQUEST_TIME_OUT_MS);
         if (answer === undefined) await delay(AFTER_A_REFUSAL_MS);
         else granted += 1;
       }
@@ -220,22 +217,22 @@ export class Load {
     };
   }
 
-  /** Presents a lease with its token at the public address. @returns `honoured`, or why not. */
+  /** Renews a lease with its token at the public address. Resolves to `honoured`, or to the reason of the refusal. */
   async present(leaseId: string, token: string | undefined): Promise<string> {
     for (let attempt = 0; ; attempt += 1) {
-      const answer = await this.presentOnce(this.addressAt(attempt), leaseId, token);
+      const answer = await this.#presentOnce(this.#addressAt(attempt), leaseId, token);
       if (answer.final || attempt === PRESENT_TRIES) return answer.said;
       await delay(200);
     }
   }
 
-  /** One after the other: of a triad one server is in control. */
-  private addressAt(attempt: number): string {
-    const [addresses = []] = this.options.addresses;
+  /** The addresses in turn: in a triad only one server is in control. */
+  #addressAt(attempt: number): string {
+    const [addresses = []] = this.#options.addresses;
     return addresses[attempt % addresses.length] ?? '';
   }
 
-  private async presentOnce(
+  async #presentOnce(
     address: string,
     leaseId: string,
     token: string | undefined,
@@ -243,7 +240,7 @@ export class Load {
     try {
       const response = await fetch(`${address}/v1/leases/${leaseId}/heartbeat`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${this.options.token}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${this.#options.token}`, 'content-type': 'application/json' },
         body: JSON.stringify(token === undefined ? {} : { token }),
         signal: AbortSignal.timeout(REQUEST_TIME_OUT_MS),
       });
@@ -255,20 +252,20 @@ export class Load {
     }
   }
 
-  /** One checkout, kept to the end of the drill. @returns what was granted, in words, or undefined. */
-  private async checkOutAt(url: string, timeOutMs: number): Promise<string | undefined> {
+  /** One checkout without a release. Resolves to a description of the grant, if any. */
+  async #checkOutAt(url: string, timeOutMs: number): Promise<string | undefined> {
     const leaseId = randomUUID();
     const sentAtMs = performance.now();
-    const body = { product: this.options.license.product, feature: 'roomy', seats: 1, holder: 'drill-direct' };
+    const body = { product: this.#options.license.product, feature: 'roomy', seats: 1, holder: 'drill-direct' };
     try {
       const response = await fetch(`${url}/v1/leases/${leaseId}`, {
         method: 'PUT',
-        headers: { authorization: `Bearer ${this.options.token}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${this.#options.token}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(timeOutMs),
       });
       const answer = (await response.json()) as LeaseBody;
-      this.record({
+      this.#record({
         kind: 'checkout',
         method: 'PUT',
         url,
@@ -287,7 +284,7 @@ export class Load {
     }
   }
 
-  private record(record: ResponseRecord, client?: string, controlRoom?: string): void {
+  #record(record: ResponseRecord, client?: string, controlRoom?: string): void {
     const exchange = toExchange(record, client, controlRoom);
     if (exchange) this.exchanges.push(exchange);
   }

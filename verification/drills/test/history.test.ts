@@ -1,13 +1,13 @@
 import {
   type Exchange,
+  expectedLeases,
   holdingsOf,
   oversoldPools,
-  overtakings,
-  owedAt,
+  overtakenPlaces,
   peaks,
   regionsByEpoch,
   staleAcknowledgements,
-  untoldOverdrafts,
+  unflaggedOverdrafts,
 } from '../src/history';
 
 const exchange = (over: Partial<Exchange>): Exchange => ({
@@ -27,7 +27,7 @@ const exchange = (over: Partial<Exchange>): Exchange => ({
 
 const seats = new Map([['p/f', 1]]);
 
-describe('the ledger of what clients held', () => {
+describe('history', () => {
   test('two leases of a one-seat pool that overlap were sold twice', () => {
     const holdings = holdingsOf([exchange({}), exchange({ leaseId: 'b', receivedAtMs: 500 })]);
     expect(oversoldPools(holdings.values(), seats)).toEqual([{ pool: 'p/f', seats: 1, held: 2, atMs: 500 }]);
@@ -51,7 +51,7 @@ describe('the ledger of what clients held', () => {
     expect(peaks(holdings.values()).get('p/f')).toEqual({ held: 1, atMs: 1 });
   });
 
-  describe('of a lease that somebody was told is gone', () => {
+  describe('a lease whose end a server reported', () => {
     const told = (over: Partial<Exchange>) => exchange({ method: 'POST', status: 410, ...over });
     const unanswered = (over: Partial<Exchange>) => told({ status: undefined, ...over });
     const ended = (...exchanges: Exchange[]) => {
@@ -60,8 +60,8 @@ describe('the ledger of what clients held', () => {
     };
 
     test('before its time was over: that ends it, and it is a loss', () => {
-      expect(ended(exchange({}), told({ receivedAtMs: 300 }))).toEqual({ untilMs: 300, ended: 'told-ended' });
-      expect(ended(exchange({}), told({ receivedAtMs: 999 }))).toEqual({ untilMs: 999, ended: 'told-ended' });
+      expect(ended(exchange({}), told({ receivedAtMs: 300 }))).toEqual({ untilMs: 300, ended: 'reported-ended' });
+      expect(ended(exchange({}), told({ receivedAtMs: 999 }))).toEqual({ untilMs: 999, ended: 'reported-ended' });
     });
 
     test('after its time was over, by a holder that had been silent: it lapsed', () => {
@@ -77,14 +77,14 @@ describe('the ledger of what clients held', () => {
     ])('after its time was over, by a holder that had asked in time, when %s: a loss', (_why, status) => {
       const asked = unanswered({ status, sentAtMs: 700, receivedAtMs: 900 });
       const gone = told({ sentAtMs: 1300, receivedAtMs: 1301 });
-      expect(ended(exchange({}), asked, gone)).toEqual({ untilMs: 1000, ended: 'told-ended' });
+      expect(ended(exchange({}), asked, gone)).toEqual({ untilMs: 1000, ended: 'reported-ended' });
       const hangs = { ...asked, receivedAtMs: 5_700 };
-      expect(ended(exchange({}), hangs, gone)).toEqual({ untilMs: 1000, ended: 'told-ended' });
+      expect(ended(exchange({}), hangs, gone)).toEqual({ untilMs: 1000, ended: 'reported-ended' });
     });
 
     test('by an answer that was long on its way, to a question sent in time: a loss', () => {
       const gone = told({ sentAtMs: 700, receivedAtMs: 1301 });
-      expect(ended(exchange({}), gone)).toEqual({ untilMs: 1000, ended: 'told-ended' });
+      expect(ended(exchange({}), gone)).toEqual({ untilMs: 1000, ended: 'reported-ended' });
     });
 
     test('what was asked in vain before the last renewal does not count', () => {
@@ -98,55 +98,59 @@ describe('the ledger of what clients held', () => {
       const [mine, others] = [{ client: 'kyoto' }, { client: 'osaka' }];
       const asked = unanswered({ leaseId: 'b', sentAtMs: 700, receivedAtMs: 900 });
       const gone = told({ sentAtMs: 1300, receivedAtMs: 1301, ...mine });
-      expect(ended(exchange(mine), { ...asked, ...mine }, gone).ended).toBe('told-ended');
+      expect(ended(exchange(mine), { ...asked, ...mine }, gone).ended).toBe('reported-ended');
       expect(ended(exchange(mine), { ...asked, ...others }, gone).ended).toBe('lapsed');
     });
 
     test('told twice, the first time decides', () => {
       const twice = [told({ receivedAtMs: 300 }), told({ sentAtMs: 1200, receivedAtMs: 1201 })];
-      expect(ended(exchange({}), ...twice)).toEqual({ untilMs: 300, ended: 'told-ended' });
+      expect(ended(exchange({}), ...twice)).toEqual({ untilMs: 300, ended: 'reported-ended' });
     });
   });
 
-  describe('of a lease that is owed at the end', () => {
-    const asks = (over: Partial<Exchange>) => exchange({ method: 'POST', status: undefined, ...over });
+  describe('expected leases', () => {
+    const checkouts = (over: Partial<Exchange>) => exchange({ method: 'POST', status: undefined, ...over });
     const owed = (...exchanges: Exchange[]) => {
-      const { running, unheard } = owedAt(2000, exchanges);
-      return { running: running.map(({ leaseId }) => leaseId), unheard: unheard.map(({ leaseId }) => leaseId) };
+      const { running, unreachable } = expectedLeases(2000, exchanges);
+      return { running: running.map(({ leaseId }) => leaseId), unreachable: unreachable.map(({ leaseId }) => leaseId) };
     };
 
     test('one whose time is not over, the first to end in front', () => {
       const later = exchange({ leaseId: 'b', expiresAtMs: 4000 });
-      expect(owed(later, exchange({ expiresAtMs: 3000 }))).toEqual({ running: ['a', 'b'], unheard: [] });
+      expect(owed(later, exchange({ expiresAtMs: 3000 }))).toEqual({ running: ['a', 'b'], unreachable: [] });
     });
 
     test('one that ran out though its holder had asked in time, and was not heard', () => {
-      expect(owed(exchange({}), asks({ sentAtMs: 999, receivedAtMs: 5999 }))).toEqual({ running: [], unheard: ['a'] });
-      const refused = asks({ sentAtMs: 700, receivedAtMs: 701, status: 503 });
-      expect(owed(exchange({}), refused)).toEqual({ running: [], unheard: ['a'] });
+      expect(owed(exchange({}), checkouts({ sentAtMs: 999, receivedAtMs: 5999 }))).toEqual({
+        running: [],
+        unreachable: ['a'],
+      });
+      const refused = checkouts({ sentAtMs: 700, receivedAtMs: 701, status: 503 });
+      expect(owed(exchange({}), refused)).toEqual({ running: [], unreachable: ['a'] });
     });
 
     test('one for which its client asked in the name of another of its leases', () => {
-      const other = asks({ leaseId: 'b', sentAtMs: 700, client: 'kyoto' });
-      expect(owed(exchange({ client: 'kyoto' }), other).unheard).toEqual(['a']);
-      expect(owed(exchange({ client: 'osaka' }), other).unheard).toEqual([]);
+      const other = checkouts({ leaseId: 'b', sentAtMs: 700, client: 'kyoto' });
+      expect(owed(exchange({ client: 'kyoto' }), other).unreachable).toEqual(['a']);
+      expect(owed(exchange({ client: 'osaka' }), other).unreachable).toEqual([]);
     });
 
     test('none that ran out while its holder was silent, or asked too late', () => {
-      expect(owed(exchange({})).unheard).toEqual([]);
-      expect(owed(exchange({}), asks({ sentAtMs: 1000 })).unheard).toEqual([]);
+      expect(owed(exchange({})).unreachable).toEqual([]);
+      expect(owed(exchange({}), checkouts({ sentAtMs: 1000 })).unreachable).toEqual([]);
     });
 
     test('none that was renewed after it had asked in vain, and was silent from then on', () => {
-      const renewed = asks({ status: 200, sentAtMs: 800, receivedAtMs: 801, expiresAtMs: 1800 });
-      expect(owed(exchange({}), asks({ sentAtMs: 700 }), renewed).unheard).toEqual([]);
+      const renewed = checkouts({ status: 200, sentAtMs: 800, receivedAtMs: 801, expiresAtMs: 1800 });
+      expect(owed(exchange({}), checkouts({ sentAtMs: 700 }), renewed).unreachable).toEqual([]);
     });
 
     test('none that was given back, or told gone: that is judged already', () => {
-      const vain = asks({ sentAtMs: 700 });
-      const release = asks({ method: 'DELETE', sentAtMs: 900 });
-      const gone = asks({ status: 410, sentAtMs: 1100, receivedAtMs: 1101 });
-      for (const end of [release, gone]) expect(owed(exchange({}), vain, end)).toEqual({ running: [], unheard: [] });
+      const vain = checkouts({ sentAtMs: 700 });
+      const release = checkouts({ method: 'DELETE', sentAtMs: 900 });
+      const gone = checkouts({ status: 410, sentAtMs: 1100, receivedAtMs: 1101 });
+      for (const end of [release, gone])
+        expect(owed(exchange({}), vain, end)).toEqual({ running: [], unreachable: [] });
     });
   });
 
@@ -162,7 +166,7 @@ describe('the ledger of what clients held', () => {
     expect(regionsByEpoch([exchange({}), other]).get(1)).toEqual(new Set(['oregon', 'virginia']));
   });
 
-  describe('of the line', () => {
+  describe('queue order', () => {
     const place = (over: Partial<Exchange>) => exchange({ status: 202, position: 1, expiresAtMs: undefined, ...over });
     const early = place({ leaseId: 'early', sentAtMs: 0, receivedAtMs: 10 });
     const late = place({ leaseId: 'late', sentAtMs: 11, receivedAtMs: 20 });
@@ -170,7 +174,7 @@ describe('the ledger of what clients held', () => {
     test('one who had to wait on while a later one was served was overtaken', () => {
       const served = exchange({ leaseId: 'late', sentAtMs: 30, receivedAtMs: 40 });
       const waitsOn = place({ leaseId: 'early', sentAtMs: 41, receivedAtMs: 50 });
-      expect(overtakings([early, late, served, waitsOn])).toEqual([
+      expect(overtakenPlaces([early, late, served, waitsOn])).toEqual([
         { pool: 'p/f', waiting: 'early', servedFirst: 'late' },
       ]);
     });
@@ -178,28 +182,28 @@ describe('the ledger of what clients held', () => {
     test('nothing is certain while requests overlap', () => {
       const served = exchange({ leaseId: 'late', sentAtMs: 30, receivedAtMs: 40 });
       const overlapping = place({ leaseId: 'early', sentAtMs: 39, receivedAtMs: 50 });
-      expect(overtakings([early, late, served, overlapping])).toEqual([]);
+      expect(overtakenPlaces([early, late, served, overlapping])).toEqual([]);
       const asTheFirst = place({ leaseId: 'late', sentAtMs: 9, receivedAtMs: 20 });
       const waitsOn = place({ leaseId: 'early', sentAtMs: 41, receivedAtMs: 50 });
-      expect(overtakings([early, asTheFirst, served, waitsOn])).toEqual([]);
+      expect(overtakenPlaces([early, asTheFirst, served, waitsOn])).toEqual([]);
     });
 
     test('one without a place that is served at once overtakes too', () => {
       const passerBy = exchange({ leaseId: 'passer-by', sentAtMs: 30, receivedAtMs: 40 });
       const waitsOn = place({ leaseId: 'early', sentAtMs: 41, receivedAtMs: 50 });
-      expect(overtakings([early, passerBy, waitsOn])).toHaveLength(1);
+      expect(overtakenPlaces([early, passerBy, waitsOn])).toHaveLength(1);
     });
 
     test('in order is in order', () => {
       const first = exchange({ leaseId: 'early', sentAtMs: 30, receivedAtMs: 40 });
       const second = exchange({ leaseId: 'late', sentAtMs: 41, receivedAtMs: 50 });
-      expect(overtakings([early, late, first, second])).toEqual([]);
+      expect(overtakenPlaces([early, late, first, second])).toEqual([]);
     });
   });
 
-  describe('of overdraft', () => {
+  describe('overdraft', () => {
     const untold = (...exchanges: Exchange[]) =>
-      untoldOverdrafts(holdingsOf(exchanges).values(), seats).map(({ leaseId }) => leaseId);
+      unflaggedOverdrafts(holdingsOf(exchanges).values(), seats).map(({ leaseId }) => leaseId);
 
     test('a seat beyond those sold has to be told', () => {
       const beyond = exchange({ leaseId: 'b', sentAtMs: 10, receivedAtMs: 20 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import type { CommitHeartbeatsOrder, CommitPairsOrder, DatabaseLogin } from '../messages';
+import type { CommitHeartbeatsRequest, CommitPairsRequest, DatabaseLogin } from '../messages';
 import type { Counter } from './counter';
 import { failure, type RunningLoad } from './running-load';
 
@@ -18,12 +18,12 @@ const RENEW_LEASE = `
 update lease set expires_at = clock_timestamp() + interval '10 minutes', epoch = $2 where id = $1 and state = 'live'`;
 
 /**
- * The baseline: PostgreSQL's own rate of commits. Each connection sends the statement that writes what the server
- * would write, prepared, and waits for its commit; nothing is decided, signed or batched.
+ * The baseline: PostgreSQL's own commit rate. Each connection sends a prepared statement with the server's writes and waits
+ * for its commit. Nothing is decided, signed or batched.
  */
-export async function commitPairs(order: CommitPairsOrder, counter: Counter): Promise<RunningLoad> {
-  const { poolIds, epoch } = order;
-  return run(order, counter, async (client, index) => {
+export async function commitPairs(request: CommitPairsRequest, counter: Counter): Promise<RunningLoad> {
+  const { poolIds, epoch } = request;
+  return run(request, counter, async (client, index) => {
     const leaseId = randomUUID();
     const poolId = poolIds[index % poolIds.length];
     await timed(counter, () =>
@@ -34,10 +34,10 @@ export async function commitPairs(order: CommitPairsOrder, counter: Counter): Pr
   });
 }
 
-export async function commitHeartbeats(order: CommitHeartbeatsOrder, counter: Counter): Promise<RunningLoad> {
-  const { leaseIds, epoch, connections } = order;
+export async function commitHeartbeats(request: CommitHeartbeatsRequest, counter: Counter): Promise<RunningLoad> {
+  const { leaseIds, epoch, connections } = request;
   const turns = Array.from({ length: connections }, (_, index) => index);
-  return run(order, counter, async (client, index) => {
+  return run(request, counter, async (client, index) => {
     const turn = turns[index] as number;
     turns[index] = turn + connections < leaseIds.length ? turn + connections : index;
     await timed(counter, () => client.query({ name: 'renew', text: RENEW_LEASE, values: [leaseIds[turn], epoch] }));
@@ -61,7 +61,7 @@ async function run(
     () => new Client({ ...login, connectionTimeoutMillis: 60_000, application_name: 'evergrant bench' }),
   );
   await Promise.all(clients.map((client) => client.connect()));
-  // What only a new connection's first statements pay for: plans, and the triggers' code.
+  // The first statements of a connection also pay for plans and for loading the triggers.
   await Promise.all(clients.map(step));
   const repeat = async (client: Client, index: number): Promise<void> => {
     while (counter.isRunning) await step(client, index);

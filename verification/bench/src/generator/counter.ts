@@ -1,7 +1,7 @@
 import type { Measured } from '../messages';
 import { LatencyRecord } from './latencies';
 
-/** Counts what is answered between the end of the warm-up and the end of the load. */
+/** Counts answers between the end of the warm-up and the end of the load. */
 export class Counter {
   readonly #latencies = new LatencyRecord();
   readonly #statuses = new Map<number | string, number>();
@@ -9,7 +9,7 @@ export class Counter {
   #countingSinceMs: number | undefined;
   #endedAfterMs: number | undefined;
 
-  /** False once the load is over: the connections then send nothing more. */
+  /** False once the load has ended: connections then send no further requests. */
   get isRunning(): boolean {
     return this.#endedAfterMs === undefined;
   }
@@ -22,14 +22,14 @@ export class Counter {
     this.#endedAfterMs = performance.now() - (this.#countingSinceMs ?? Number.NaN);
   }
 
-  /** One answered request, whatever the answer; without `sentAtMs` its latency does not count. */
+  /** Counts an answer with any status, and its latency if `sentAtMs` is given. */
   answered(status: number | string, sentAtMs?: number): void {
     if (this.#countingSinceMs === undefined || !this.isRunning) return;
     if (sentAtMs !== undefined) this.#latencies.add(performance.now() - sentAtMs);
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
   }
 
-  /** One operation that did what was asked. */
+  /** Counts a successful operation. */
   completed(): void {
     if (this.#countingSinceMs !== undefined && this.isRunning) this.#operations += 1;
   }

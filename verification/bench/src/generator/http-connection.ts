@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 
 export interface Answer {
   readonly status: number;
-  /** Valid until the next request only: the bytes are reused. */
+  /** Valid only until the next request, because the buffer is reused. */
   readonly body: Buffer;
 }
 
@@ -13,8 +13,8 @@ const RECEIVED_BYTES_MAX = 64 * 1024;
 const NO_BODY = Buffer.alloc(0);
 
 /**
- * One kept HTTP/1.1 connection with one request under way. It understands only what the license server sends (a status
- * line, a Content-Length), so that the generator costs little beside what it measures.
+ * One HTTP/1.1 keep-alive connection with at most one request in flight. It parses only what the license server sends (a
+ * status line and Content-Length), so that the generator uses little of the CPU that it shares with the server.
  */
 export class HttpConnection {
   readonly #socket: Socket;
@@ -30,7 +30,7 @@ export class HttpConnection {
     this.#onEnd = onEnd;
   }
 
-  /** `onEnd` is told when the connection ends before `close`: a request under way is then never answered. */
+  /** `onEnd` is called when the connection ends before `close`; a request in flight is then never answered. */
   static open(port: number, token: string, onEnd: (because: Error) => void): Promise<HttpConnection> {
     const head = `host: 127.0.0.1:${port}\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\n`;
     return new Promise((opened, failed) => {
@@ -58,7 +58,7 @@ export class HttpConnection {
     this.#socket.destroy();
   }
 
-  private receive(chunk: Buffer): void {
+  receive(chunk: Buffer): void {
     if (this.#length === 0) {
       if (this.#take(chunk)) return;
     }
@@ -67,7 +67,7 @@ export class HttpConnection {
     if (chunk.length !== this.#length) this.#take(this.#received.subarray(0, this.#length));
   }
 
-  /** Whether the bytes hold a whole answer. */
+  /** Returns whether the bytes contain a complete answer, and handles it. */
   #take(bytes: Buffer): boolean {
     const headEnd = bytes.indexOf(HEAD_END);
     if (headEnd === -1) return false;
@@ -78,7 +78,7 @@ export class HttpConnection {
     this.#length = 0;
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (!waiting) this.#onEnd(new Error('an answer that nobody asked for'));
+    if (!waiting) this.#onEnd(new Error('an answer without a request'));
     const body = bodyLength === 0 ? NO_BODY : bytes.subarray(bodyStart, bodyStart + bodyLength);
     waiting?.({ status: Number(head.slice(9, 12)), body });
     return true;

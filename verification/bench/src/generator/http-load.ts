@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { HeartbeatsOrder, PairsOrder } from '../messages';
+import type { HeartbeatsRequest, PairsRequest } from '../messages';
 import type { Counter } from './counter';
 import { type Answer, HttpConnection } from './http-connection';
 import { LeaseTokens, tokenIn } from './lease-tokens';
 import { failure, type RunningLoad } from './running-load';
 
-/** Drives one connection; calls `done` when the load is over and nothing is under way on it. */
+/** Drives one connection; calls `done` when the load has ended and no request is in flight. */
 type Drive = (connection: HttpConnection, index: number, done: () => void) => void;
 
-/** Checkout and release in turns on every connection. */
-export function pairs(order: PairsOrder, counter: Counter): Promise<RunningLoad> {
-  const { product, feature, latenciesOf } = order;
-  return run(order, (connection, index, done) => {
+/** Alternates checkout and release on every connection. */
+export function pairs(request: PairsRequest, counter: Counter): Promise<RunningLoad> {
+  const { product, feature, latenciesOf } = request;
+  return run(request, (connection, index, done) => {
     const checkoutBody = JSON.stringify({ product, feature, seats: 1, holder: `bench-${index}` });
     const checkout = (): void => {
       if (!counter.isRunning) {
@@ -39,10 +39,10 @@ export function pairs(order: PairsOrder, counter: Counter): Promise<RunningLoad>
   });
 }
 
-/** Each connection renews leases of its own, one after the other. */
-export function heartbeats(order: HeartbeatsOrder, counter: Counter): Promise<RunningLoad> {
-  const leases = new LeaseTokens(order);
-  return run(order, (connection, index, done) => {
+/** Each connection renews its own leases in turn. */
+export function heartbeats(request: HeartbeatsRequest, counter: Counter): Promise<RunningLoad> {
+  const leases = new LeaseTokens(request);
+  return run(request, (connection, index, done) => {
     const beat = (): void => {
       if (!counter.isRunning) {
         done();
@@ -64,7 +64,7 @@ export function heartbeats(order: HeartbeatsOrder, counter: Counter): Promise<Ru
 }
 
 async function run(
-  { connections, serverPorts, token }: Pick<PairsOrder, 'connections' | 'serverPorts' | 'token'>,
+  { connections, serverPorts, token }: Pick<PairsRequest, 'connections' | 'serverPorts' | 'token'>,
   drive: Drive,
 ): Promise<RunningLoad> {
   const { failed, fail } = failure();

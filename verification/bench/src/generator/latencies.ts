@@ -6,7 +6,7 @@ export interface Latencies {
   readonly maxMs: number;
 }
 
-/** Every latency is kept, so that no percentile is an estimate. */
+/** Stores every latency, so that percentiles are exact. */
 export class LatencyRecord {
   #values = new Float64Array(1 << 16);
   #count = 0;

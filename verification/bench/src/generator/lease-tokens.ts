@@ -1,7 +1,7 @@
 const TOKEN_MEMBER = Buffer.from('"token":"');
 const QUOTE = 0x22;
 
-/** The lease token in an answer's JSON, found without reading the rest; empty when there is none. */
+/** Extracts the lease token from an answer without parsing the JSON; empty if there is none. */
 export function tokenIn(body: Buffer): string {
   const member = body.indexOf(TOKEN_MEMBER);
   if (member === -1) return '';
@@ -9,8 +9,8 @@ export function tokenIn(body: Buffer): string {
   return body.toString('latin1', start, body.indexOf(QUOTE, start));
 }
 
-/** A lease that is renewed again and again, each time with the newest token. */
-export class BeatingLease {
+/** A lease that is renewed repeatedly, each time with the newest token. */
+export class RenewedLease {
   readonly leaseId: string;
   readonly heartbeatPath: string;
   /** The newest token, empty before the first renewal. */
@@ -30,22 +30,22 @@ export class BeatingLease {
   }
 }
 
-/** Deals the leases out: no two connections renew the same one. */
+/** Assigns the leases to connections; no two connections renew the same lease. */
 export class LeaseTokens {
-  readonly #hands: BeatingLease[][];
+  readonly #leasesOf: RenewedLease[][];
   readonly #turns: number[];
 
   constructor({ leaseIds, connections }: { leaseIds: readonly string[]; connections: number }) {
     if (leaseIds.length < connections) throw new Error(`${leaseIds.length} leases are too few for ${connections}`);
-    this.#hands = Array.from({ length: connections }, () => []);
-    leaseIds.forEach((id, index) => void this.#hands[index % connections]?.push(new BeatingLease(id)));
-    this.#turns = this.#hands.map(() => 0);
+    this.#leasesOf = Array.from({ length: connections }, () => []);
+    leaseIds.forEach((id, index) => void this.#leasesOf[index % connections]?.push(new RenewedLease(id)));
+    this.#turns = this.#leasesOf.map(() => 0);
   }
 
-  next(connection: number): BeatingLease {
-    const hand = this.#hands[connection] as BeatingLease[];
+  next(connection: number): RenewedLease {
+    const hand = this.#leasesOf[connection] as RenewedLease[];
     const turn = this.#turns[connection] as number;
     this.#turns[connection] = (turn + 1) % hand.length;
-    return hand[turn] as BeatingLease;
+    return hand[turn] as RenewedLease;
   }
 }

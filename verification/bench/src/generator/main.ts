@@ -1,40 +1,40 @@
-/** The load generator: carries out one order after the other, as they come from the process that started it. */
+/** The load generator process: executes the requests of its parent one after the other. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { LoadOrder, Measured, Notice, Order } from '../messages';
+import type { GeneratorEvent, GeneratorRequest, LoadRequest, Measured } from '../messages';
 import { commitHeartbeats, commitPairs } from './commit-load';
 import { Counter } from './counter';
 import { heartbeats, pairs } from './http-load';
 import type { RunningLoad } from './running-load';
 import { idleSessions, sessionHeartbeats } from './session-load';
 
-/** What the last order left open. */
+/** Sessions that the last request left open. */
 let held: { close(): void } | undefined;
 
-function begin(order: LoadOrder, counter: Counter): Promise<RunningLoad> {
-  switch (order.kind) {
+function begin(request: LoadRequest, counter: Counter): Promise<RunningLoad> {
+  switch (request.kind) {
     case 'pairs':
-      return pairs(order, counter);
+      return pairs(request, counter);
     case 'heartbeats':
-      return heartbeats(order, counter);
+      return heartbeats(request, counter);
     case 'session-heartbeats':
-      return sessionHeartbeats(order, counter);
+      return sessionHeartbeats(request, counter);
     case 'commit-pairs':
-      return commitPairs(order, counter);
+      return commitPairs(request, counter);
     case 'commit-heartbeats':
-      return commitHeartbeats(order, counter);
+      return commitHeartbeats(request, counter);
   }
 }
 
-async function measure(order: LoadOrder): Promise<Measured> {
+async function measure(request: LoadRequest): Promise<Measured> {
   const counter = new Counter();
-  const load = await begin(order, counter);
+  const load = await begin(request, counter);
   try {
-    await Promise.race([wait(order.warmUpSeconds * 1000), load.failed]);
-    tell({ kind: 'counting' });
+    await Promise.race([wait(request.warmUpSeconds * 1000), load.failed]);
+    print({ kind: 'counting' });
     counter.begin();
-    await Promise.race([wait(order.seconds * 1000), load.failed]);
+    await Promise.race([wait(request.seconds * 1000), load.failed]);
     counter.end();
-    tell({ kind: 'counted' });
+    print({ kind: 'counted' });
     return counter.measured();
   } finally {
     if (counter.isRunning) counter.end();
@@ -42,22 +42,22 @@ async function measure(order: LoadOrder): Promise<Measured> {
   }
 }
 
-async function carryOut(order: Order): Promise<Notice> {
+async function execute(request: GeneratorRequest): Promise<GeneratorEvent> {
   held?.close();
   held = undefined;
-  if (order.kind !== 'idle-sessions') return { kind: 'measured', measured: await measure(order) };
-  held = await idleSessions(order);
-  return { kind: 'open', sessions: order.sessions };
+  if (request.kind !== 'idle-sessions') return { kind: 'measured', measured: await measure(request) };
+  held = await idleSessions(request);
+  return { kind: 'open', sessions: request.sessions };
 }
 
-function tell(notice: Notice): void {
+function print(notice: GeneratorEvent): void {
   process.send?.(notice);
 }
 
-process.on('message', (order: Order) => {
-  carryOut(order).then(tell, (error: unknown) => {
-    tell({ kind: 'failed', because: error instanceof Error ? error.message : String(error) });
+process.on('message', (request: GeneratorRequest) => {
+  execute(request).then(print, (error: unknown) => {
+    print({ kind: 'failed', because: error instanceof Error ? error.message : String(error) });
   });
 });
-// Whoever gives the orders is gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit(0));

@@ -1,12 +1,12 @@
-/** A load that runs until the counter says that it is over. */
+/** A load that runs until the counter has ended. */
 export interface RunningLoad {
-  /** Rejects when the load cannot go on: a connection was lost, a statement failed. */
+  /** Rejects when a connection was lost or a statement failed. */
   readonly failed: Promise<never>;
-  /** Waits for what is under way, so that nothing stays leased or locked, and closes the connections. */
+  /** Waits for requests in flight, so that no lease or lock remains, and closes the connections. */
   close(): Promise<void>;
 }
 
-/** Rejects with the first failure that it is told of; nobody need listen. */
+/** A promise that rejects with the first failure, and may be left unhandled. */
 export function failure(): { failed: Promise<never>; fail(because: Error): void } {
   let reject: (because: Error) => void = () => undefined;
   const failed = new Promise<never>((_, rejected) => {

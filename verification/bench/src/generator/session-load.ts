@@ -1,17 +1,17 @@
 import { WebSocket } from 'ws';
-import type { IdleSessionsOrder, SessionHeartbeatsOrder } from '../messages';
+import type { IdleSessionsRequest, SessionHeartbeatsRequest } from '../messages';
 import type { Counter } from './counter';
 import { LeaseTokens } from './lease-tokens';
 import { failure, type RunningLoad } from './running-load';
 
 const SUBPROTOCOL = 'evergrant.v1';
-/** So many sessions are opened at once; a listening socket's queue is not endless. */
+/** Sessions opened at once; a listening socket's backlog is limited. */
 const OPENED_TOGETHER = 100;
 
-/** One session a connection, one heartbeat under way on each. */
-export async function sessionHeartbeats(order: SessionHeartbeatsOrder, counter: Counter): Promise<RunningLoad> {
-  const { connections, serverPorts, token } = order;
-  const leases = new LeaseTokens(order);
+/** One session per connection with one heartbeat in flight. */
+export async function sessionHeartbeats(request: SessionHeartbeatsRequest, counter: Counter): Promise<RunningLoad> {
+  const { connections, serverPorts, token } = request;
+  const leases = new LeaseTokens(request);
   const { failed, fail } = failure();
   const sessions = await Promise.all(
     Array.from({ length: connections }, (_, index) =>
@@ -30,7 +30,7 @@ export async function sessionHeartbeats(order: SessionHeartbeatsOrder, counter: 
   };
 }
 
-/** An answer is told from what the server pushes by its id. */
+/** Answers have an id; messages that the server pushes have none. */
 const ANSWER = /^\{"id":"?\d/;
 const STATUS = /"status":(\d{3})/;
 
@@ -59,12 +59,12 @@ function beat(session: WebSocket, index: number, { counter, leases }: { counter:
   send();
 }
 
-/** Opens sessions that say nothing. Resolves when all are open; `close` ends them. */
-export async function idleSessions(order: IdleSessionsOrder): Promise<{ close(): void }> {
+/** Opens idle sessions. Resolves when all are open; `close` ends them. */
+export async function idleSessions(request: IdleSessionsRequest): Promise<{ close(): void }> {
   const sessions: WebSocket[] = [];
-  while (sessions.length < order.sessions) {
-    const wanted = Math.min(OPENED_TOGETHER, order.sessions - sessions.length);
-    const opened = Array.from({ length: wanted }, () => openSession(order.serverPort, order.token));
+  while (sessions.length < request.sessions) {
+    const selectCases = Math.min(OPENED_TOGETHER, request.sessions - sessions.length);
+    const opened = Array.from({ length: selectCases }, () => openSession(request.serverPort, request.token));
     sessions.push(...(await Promise.all(opened)));
   }
   return { close: () => sessions.forEach((session) => void session.terminate()) };

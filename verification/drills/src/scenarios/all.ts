@@ -18,7 +18,7 @@ import { twoControllers } from './two-controllers';
 import { virginiaDown } from './virginia-down';
 import { witnessDisagrees } from './witness-disagrees';
 
-/** Every scenario, in the order in which a person would try them. */
+/** Every scenario, simple ones first. */
 export const SCENARIOS: readonly Scenario[] = [
   oneAppDown,
   appDown,

@@ -2,7 +2,7 @@ import type { DrillRoom } from '../control-rooms';
 import type { Drill, Scenario } from '../drill';
 import { holdingsOf, peaks } from '../history';
 import { DRILL_LICENSE, poolName } from '../license';
-import { awaitFailover, everythingIn, injectFault, settleIn } from './common';
+import { awaitFailover, awaitLeases, everythingIn, injectFault } from './common';
 
 const ROOMS: readonly [DrillRoom, ...DrillRoom[]] = [
   { guid: '5e1fb6ad-0d2c-4e0e-9f0a-111111111111', name: 'Kyoto' },
@@ -23,12 +23,14 @@ async function registeredRooms(drill: Drill): Promise<string[]> {
   return controlRooms.map(({ name }) => name).sort();
 }
 
-/** Of the contended pool the others may take what is not reserved, and the overdraft, never more. */
-function promiseReservation(drill: Drill): void {
+/** Other Control Rooms may take the unreserved seats and the overdraft of the contended pool, never more. */
+function checkReservation(drill: Drill): void {
   const mayTake = CONTENDED.seats + CONTENDED.overdraft - RESERVED;
-  const others = [...holdingsOf(drill.load.exchanges).values()].filter(({ controlRoom }) => controlRoom !== KYOTO.guid);
+  const others = [...holdingsOf(drill.traffic.exchanges).values()].filter(
+    ({ controlRoom }) => controlRoom !== KYOTO.guid,
+  );
   const most = peaks(others).get(poolName(DRILL_LICENSE.product, CONTENDED.feature))?.held ?? 0;
-  drill.promise(
+  drill.check(
     `${RESERVED} seats stay reserved for ${KYOTO.name}`,
     most <= mayTake,
     `others at most ${most} of ${mayTake}`,
@@ -48,13 +50,13 @@ export const cloudLicense: Scenario = {
   },
   controlRooms: ROOMS,
   async run(drill) {
-    await settleIn(drill);
+    await awaitLeases(drill);
     injectFault(drill, 'SIGKILL of everything in Oregon');
     drill.signal('SIGKILL', everythingIn('oregon'));
     await awaitFailover(drill);
-    await drill.eventually('calls are served', 20_000, () => drill.load.recentSuccesses(1_000) > 5);
+    await drill.eventually('calls are served', 20_000, () => drill.traffic.recentSuccesses(1_000) > 5);
     const names = await registeredRooms(drill);
-    drill.promise('every registration is carried over', names.length === ROOMS.length, names.join(', '));
-    promiseReservation(drill);
+    drill.check('every registration survives the failover', names.length === ROOMS.length, names.join(', '));
+    checkReservation(drill);
   },
 };

@@ -5,25 +5,25 @@ import { PROCESSES } from '@evergrant/local-cluster/layout';
 import type { Drill } from '../drill';
 import { FAULT } from '../report';
 
-/** Every process of a region, servers, router and databases: what dies with it. */
+/** Every process of a region: servers, router and databases. */
 export const everythingIn = (region: Region): string[] =>
   PROCESSES.filter(({ place }) => place === region).map(({ name }) => name);
 
 export const serversOf = (region: Region): string[] =>
   PROCESSES.filter(({ place, kind }) => place === region && kind === 'app').map(({ name }) => name);
 
-/** Long enough for the fast profile's whole confirmation window several times over. */
+/** Several times the fast profile's confirmation window. */
 const SEVERAL_WINDOWS_MS = 12_000;
 const FAILOVER_LIMIT_MS = 60_000;
-/** After unprotected grants (S6) every free seat is held back first, for a lease's time of 30 s and the authority lease. */
+/** After unprotected grants (S6) all free seats are held back for the lease TTL (30 s) and the authority lease. */
 const FIRST_GRANT_LIMIT_MS = 60_000;
 
-/** Lets the Control Rooms work for a moment, so that there is something to lose. */
-export async function settleIn(drill: Drill): Promise<void> {
+/** Waits until the Control Rooms hold leases. */
+export async function awaitLeases(drill: Drill): Promise<void> {
   await drill.eventually(
     'Control Rooms hold seats',
     90_000,
-    () => drill.load.acknowledgedGrants() >= 100 && drill.load.leasesHeld() >= 20,
+    () => drill.traffic.acknowledgedGrants() >= 100 && drill.traffic.leasesHeld() >= 20,
   );
 }
 
@@ -36,7 +36,7 @@ function verdictOf(record: ControlRecord): string {
   return record.verdictState?.verdict.kind ?? 'none';
 }
 
-/** Waits until the controller's standing verdict is `kind`. */
+/** Waits until the controller's verdict is `kind`. */
 export async function awaitVerdict(drill: Drill, kind: string, limitMs = 30_000): Promise<void> {
   await drill.eventually(
     `the controller's verdict is ${kind}`,
@@ -45,26 +45,26 @@ export async function awaitVerdict(drill: Drill, kind: string, limitMs = 30_000)
   );
 }
 
-/** Waits for an alert that was raised after `sinceMs` and whose text or kind has the words. */
+/** Waits for an alert after `sinceMs` whose code or text matches. */
 export async function awaitAlert(drill: Drill, words: RegExp, sinceMs: number): Promise<void> {
   const found = await drill
-    .eventually(`an alert that says ${words}`, 30_000, () => drill.alerts(sinceMs).find((text) => words.test(text)))
+    .eventually(`an alert that matches ${words}`, 30_000, () => drill.alerts(sinceMs).find((text) => words.test(text)))
     .catch(() => undefined);
-  drill.promise('the team is alerted', found !== undefined, found ?? `no alert matches ${words}`);
+  drill.check('an alert is raised', found !== undefined, found ?? `no alert matches ${words}`);
 }
 
-/** Promises that authority stays with Oregon in epoch 1 for a while. */
-export async function promiseNoFailover(drill: Drill, forMs = SEVERAL_WINDOWS_MS): Promise<void> {
+/** Checks that authority stays with Oregon in epoch 1. */
+export async function checkNoFailover(drill: Drill, forMs = SEVERAL_WINDOWS_MS): Promise<void> {
   const broken = await drill.steadily(forMs, async () => {
     const { epoch, region } = await drill.authority();
     return epoch === 1 && region === 'oregon' ? undefined : `epoch ${epoch} belongs to ${region}`;
   });
   const { operation, lastOperation } = await drill.control();
   const untouched = broken === undefined && operation === null && lastOperation === null;
-  drill.promise('no failover happens', untouched, broken ?? `watched for ${forMs / 1000} s`);
+  drill.check('no failover happens', untouched, broken ?? `watched for ${forMs / 1000} s`);
 }
 
-/** Waits for a failover's end and writes its timeline down. */
+/** Waits for the end of a failover and records its timeline. */
 export async function awaitFailover(drill: Drill, limitMs = FAILOVER_LIMIT_MS): Promise<OperationReport> {
   const report = await drill.eventually('the failover is done', limitMs, async () => {
     const { operation, lastOperation } = await drill.control();
@@ -72,34 +72,30 @@ export async function awaitFailover(drill: Drill, limitMs = FAILOVER_LIMIT_MS): 
   });
   markOperation(drill, report);
   await awaitFirstGrant(drill, report.toRegion, report.toEpoch);
-  drill.promise('the failover ends well', report.outcome === 'done', report.summary);
+  drill.check('the failover succeeds', report.outcome === 'done', report.summary);
   return report;
 }
 
 export function markOperation(drill: Drill, report: OperationReport): void {
   if (report.evidence.detectedAtMs !== null)
     drill.mark('detected: first sample with both down', report.evidence.detectedAtMs);
-  drill.mark(`${report.kind} begun${report.automatic ? ', confirmed' : ` by ${report.by}`}`, report.startedAtMs);
+  drill.mark(`${report.kind} started${report.automatic ? ', confirmed' : ` by ${report.by}`}`, report.startedAtMs);
   for (const { phase, leftAtMs } of report.timeline) {
     if (leftAtMs !== null) drill.mark(`${report.kind}: ${phase} done`, leftAtMs);
   }
 }
 
-/** Waits until a Control Room has a grant of this epoch in hand. */
+/** Waits until a Control Room has received a grant of this epoch. */
 export async function awaitFirstGrant(drill: Drill, region: Region, epoch: number): Promise<void> {
   const first = await drill.eventually(`a first grant of ${region} in epoch ${epoch}`, FIRST_GRANT_LIMIT_MS, () =>
-    drill.load.firstGrant(region, epoch),
+    drill.traffic.firstGrant(region, epoch),
   );
   drill.mark(`first grant of ${region} in epoch ${epoch}`, first);
   drill.recoveredAt(first);
 }
 
-/** Asks the region's servers themselves, behind the router's and the edge's back, whether one of them grants. */
-export async function promiseDoesNotGrant(drill: Drill, region: Region, forMs: number): Promise<void> {
-  const grants = await drill.steadily(forMs, () => drill.load.tryToCheckOutDirectly(region));
-  drill.promise(
-    `${region} grants nothing, however it is asked`,
-    grants === undefined,
-    grants ?? `asked for ${forMs / 1000} s`,
-  );
+/** Checks that no server of a region grants, with calls that bypass router and edge. */
+export async function checkDoesNotGrant(drill: Drill, region: Region, forMs: number): Promise<void> {
+  const grants = await drill.steadily(forMs, () => drill.traffic.tryToCheckOutDirectly(region));
+  drill.check(`${region} does not grant`, grants === undefined, grants ?? `tried for ${forMs / 1000} s`);
 }

@@ -4,7 +4,7 @@ import { type DrillRoom, register } from '../control-rooms';
 import type { Drill, Scenario } from '../drill';
 import { DRILL_LICENSE } from '../license';
 import { evergrant } from '../operator';
-import { injectFault, settleIn } from './common';
+import { awaitLeases, injectFault } from './common';
 
 const ROOM: DrillRoom = { guid: '9b2f6c52-77d1-4d0e-8a53-0c1f5a6e7d01', name: 'Reykjavik' };
 const STRANGER: DrillRoom = { guid: '9b2f6c52-77d1-4d0e-8a53-0c1f5a6e7d02', name: 'stranger' };
@@ -39,7 +39,7 @@ const checkOutWith = (drill: Drill, token: string): Promise<{ status: number; co
 const OUT = '--out';
 const FILES = new Set(['request', 'response', 'return', 'receipt', 'keys']);
 
-/** What people carry between the administrator's desk and a Control Room without a network, step by step. */
+/** Runs the offline commands of an administrator and of a Control Room without a network, step by step. */
 async function carryFiles(drill: Drill, what: string, steps: readonly (readonly string[])[]): Promise<boolean> {
   const { home, layout } = drill.world;
   const keys = await fetch(`${layout.url('edge')}/.well-known/jwks.json`, { signal: AbortSignal.timeout(5_000) });
@@ -48,16 +48,16 @@ async function carryFiles(drill: Drill, what: string, steps: readonly (readonly 
     const argv = step.map((word, index) => (index > 0 && FILES.has(word) ? join(home, `offline-${word}`) : word));
     const { succeeded, words } = await evergrant(home, ['control-room', ...argv]);
     if (succeeded) continue;
-    drill.promise(what, false, `${step[0]}: ${words}`);
+    drill.check(what, false, `${step[0]}: ${words}`);
     return false;
   }
-  drill.promise(what, true, steps.map(([verb]) => verb).join(', '));
+  drill.check(what, true, steps.map(([verb]) => verb).join(', '));
   return true;
 }
 
 export const guidLicense: Scenario = {
   name: 'guid-license',
-  summary: 'seats of one Control Room alone; it is destroyed, and recovers its GUID by an act of an administrator',
+  summary: 'a license for one Control Room; it is destroyed, and registers again after an administrator allows it',
   license: {
     ...DRILL_LICENSE,
     licenseId: '3d0b9c55-8a11-4f8e-a0a5-2c7c4e9a5b03',
@@ -67,17 +67,17 @@ export const guidLicense: Scenario = {
   },
   controlRooms: [ROOM],
   async run(drill) {
-    await settleIn(drill);
+    await awaitLeases(drill);
     const stranger = await register(drill.world, STRANGER);
-    drill.promise(
+    drill.check(
       'another Control Room is not registered, though it has the license key',
       stranger.code === 'license_of_another_control_room',
       `${stranger.status} ${stranger.code ?? ''}`,
     );
     const { code } = await checkOutWith(drill, drill.world.tokens.client);
-    drill.promise('nobody else takes a seat', code === 'wrong_control_room', code);
+    drill.check('no other caller takes a seat', code === 'wrong_control_room', code);
 
-    const lent = await carryFiles(drill, 'lends seats to an offline part of it, by a pair of files', [
+    const lent = await carryFiles(drill, 'seats are lent offline with a request and a response file', [
       [
         'offline-request',
         '--control-room',
@@ -96,10 +96,10 @@ export const guidLicense: Scenario = {
     ]);
 
     injectFault(drill, `${ROOM.name} is destroyed, with its token`);
-    await drill.load.abandon();
+    await drill.traffic.abandon();
     const tooEarly = await register(drill.world, ROOM);
-    drill.promise(
-      'its GUID cannot be taken over with the license key alone',
+    drill.check(
+      'the license key alone cannot take over its GUID',
       tooEarly.code === 'control_room_registered',
       `${tooEarly.status} ${tooEarly.code ?? ''}`,
     );
@@ -109,10 +109,10 @@ export const guidLicense: Scenario = {
       token: drill.world.tokens.admin,
       body: { reason: 'drill: the installation was destroyed' },
     });
-    drill.mark('an administrator opens one more registration, and says why');
+    drill.mark('an administrator allows one more registration, with a reason');
     const again = await register(drill.world, ROOM);
-    drill.promise(
-      'then it registers again under its GUID',
+    drill.check(
+      'the Control Room registers again under its GUID',
       opened.status === 200 && again.status === 201,
       `${opened.status}, then ${again.status}`,
     );
@@ -120,9 +120,9 @@ export const guidLicense: Scenario = {
       const answer = await checkOutWith(drill, again.token);
       return answer.status === 401 ? undefined : answer;
     });
-    drill.promise('and takes seats again', granted.status === 201, `${granted.status} ${granted.code}`);
+    drill.check('the Control Room takes seats again', granted.status === 201, `${granted.status} ${granted.code}`);
     if (!lent) return;
-    await carryFiles(drill, 'takes back what was lent, by another pair', [
+    await carryFiles(drill, 'lent seats are returned offline with a return and a receipt file', [
       ['offline-return', 'response', '--control-room', ROOM.guid, '--keys', 'keys', OUT, 'return'],
       ['offline-take-back', 'return', OUT, 'receipt'],
       ['offline-receipt', 'receipt', '--keys', 'keys'],

@@ -1,20 +1,20 @@
 import type { Scenario } from '../drill';
-import { awaitFailover, everythingIn, injectFault, promiseDoesNotGrant, serversOf, settleIn } from './common';
+import { awaitFailover, awaitLeases, checkDoesNotGrant, everythingIn, injectFault, serversOf } from './common';
 
 export const oregonReturns: Scenario = {
   name: 'oregon-returns',
   summary:
-    'after a failover the old region comes back, processes and all: it does not grant, and its fence debt is paid',
+    'after a failover all processes of the old region return: it does not grant, and its pending fence is applied',
   async run(drill) {
-    await settleIn(drill);
+    await awaitLeases(drill);
     injectFault(drill, 'SIGKILL of everything in Oregon');
     drill.signal('SIGKILL', everythingIn('oregon'));
     await awaitFailover(drill);
-    const owed = (await drill.control()).pendingFences.map(({ region }) => region);
-    drill.promise(
-      'the fence that could not be put up is owed',
-      owed.includes('oregon'),
-      `debts: ${owed.join(', ') || 'none'}`,
+    const pending = (await drill.control()).pendingFences.map(({ region }) => region);
+    drill.check(
+      'the fence that could not be applied is pending',
+      pending.includes('oregon'),
+      `pending: ${pending.join(', ') || 'none'}`,
     );
 
     await drill.start(['oregon/db-a', 'oregon/db-b', ...serversOf('oregon'), 'oregon/router']);
@@ -22,14 +22,18 @@ export const oregonReturns: Scenario = {
     await drill.eventually('a server of Oregon answers', 30_000, () =>
       drill.serverAnswers(serversOf('oregon')[0] ?? ''),
     );
-    await promiseDoesNotGrant(drill, 'oregon', 6_000);
-    const paid = await drill
-      .eventually('the fence debt is paid', 30_000, async () => (await drill.control()).pendingFences.length === 0)
+    await checkDoesNotGrant(drill, 'oregon', 6_000);
+    const applied = await drill
+      .eventually(
+        'the pending fence is applied',
+        30_000,
+        async () => (await drill.control()).pendingFences.length === 0,
+      )
       .catch(() => false);
-    drill.mark('fence debt paid');
-    drill.promise('the fence debt is paid', paid === true, `Oregon's web ACL: ${await drill.acl('oregon')}`);
-    drill.promise("Oregon's router is fenced", (await drill.acl('oregon')) === 'fence');
+    drill.mark('pending fence applied');
+    drill.check('the pending fence is applied', applied === true, `Oregon's web ACL: ${await drill.acl('oregon')}`);
+    drill.check("Oregon's router is fenced", (await drill.acl('oregon')) === 'fence');
     const { epoch, region } = await drill.authority();
-    drill.promise('authority stays with Virginia', epoch === 2 && region === 'virginia', `epoch ${epoch}, ${region}`);
+    drill.check('authority stays with Virginia', epoch === 2 && region === 'virginia', `epoch ${epoch}, ${region}`);
   },
 };

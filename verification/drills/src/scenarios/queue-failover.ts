@@ -1,63 +1,63 @@
 import type { Drill, Scenario } from '../drill';
 import { DRILL_LICENSE } from '../license';
-import { Waiter } from '../queue-client';
-import { awaitFailover, everythingIn, injectFault, settleIn } from './common';
+import { QueueClient } from '../queue-client';
+import { awaitFailover, awaitLeases, everythingIn, injectFault } from './common';
 
-const LINE = { feature: 'line', seats: 2, leaseTtlSeconds: 15, escrow: 1 };
+const QUEUED_POOL = { feature: 'line', seats: 2, leaseTtlSeconds: 15, escrow: 1 };
 const WAITING = 6;
-/** The last place in line is on its way to Virginia when Oregon dies. */
+/** The last queue place is in flight to Virginia when Oregon dies. */
 const LINK_DELAY_MS = 200;
 
-function waiterOf(drill: Drill, name: string): Waiter {
-  return new Waiter(name, {
+function queueClient(drill: Drill, name: string): QueueClient {
+  return new QueueClient(name, {
     address: drill.world.layout.url('edge'),
     token: drill.world.tokens.client,
     product: DRILL_LICENSE.product,
-    feature: LINE.feature,
-    record: (exchange) => drill.load.exchanges.push(exchange),
+    feature: QUEUED_POOL.feature,
+    record: (exchange) => drill.traffic.exchanges.push(exchange),
   });
 }
 
-/** Comes, and stands in line (or is served) before the next one comes. */
-async function join(drill: Drill, waiter: Waiter, state: 'served' | 'waiting'): Promise<void> {
-  void waiter.stand();
-  await drill.eventually(`${waiter.name} is ${state}`, 20_000, () => waiter.state === state);
+/** Queues a client and waits until it is served or has its place. */
+async function join(drill: Drill, client: QueueClient, state: 'served' | 'waiting'): Promise<void> {
+  void client.waitForSeat();
+  await drill.eventually(`${client.name} is ${state}`, 20_000, () => client.state === state);
 }
 
 export const queueFailover: Scenario = {
   name: 'queue-failover',
   summary:
-    'six stand in line when the region is lost: they are served in their order, the last place that was lost too',
+    'six clients are queued when the region is lost: they are served in order, including the place that was lost',
   license: {
     ...DRILL_LICENSE,
     licenseId: '8f1d3c1e-0a4b-4b59-9b3a-5d2e7c6f4b04',
-    entitlements: [...DRILL_LICENSE.entitlements, LINE],
+    entitlements: [...DRILL_LICENSE.entitlements, QUEUED_POOL],
   },
   async run(drill) {
-    await settleIn(drill);
-    const holders = [1, 2].map((number) => waiterOf(drill, `holder ${number}`));
+    await awaitLeases(drill);
+    const holders = [1, 2].map((number) => queueClient(drill, `holder ${number}`));
     for (const holder of holders) await join(drill, holder, 'served');
-    const line = Array.from({ length: WAITING }, (_, index) => waiterOf(drill, `in line ${index + 1}`));
-    for (const waiter of line.slice(0, -1)) await join(drill, waiter, 'waiting');
+    const queue = Array.from({ length: WAITING }, (_, index) => queueClient(drill, `queued ${index + 1}`));
+    for (const client of queue.slice(0, -1)) await join(drill, client, 'waiting');
     drill.world.changeLink('virginia-oregon/replication', { delayMs: LINK_DELAY_MS });
-    for (const waiter of line.slice(-1)) await join(drill, waiter, 'waiting');
+    for (const client of queue.slice(-1)) await join(drill, client, 'waiting');
     drill.world.changeLink('virginia-oregon/replication', { mode: 'cut' });
-    injectFault(drill, 'SIGKILL of everything in Oregon, with the last place in line on its way to Virginia');
+    injectFault(drill, 'SIGKILL of everything in Oregon, with the last queue place in flight to Virginia');
     drill.signal('SIGKILL', everythingIn('oregon'));
     await awaitFailover(drill);
 
     const served: string[] = [];
-    for (const holder of holders) await holder.giveBack();
-    drill.mark('both holders give their seats back');
-    while (served.length < line.length) {
-      const next = await drill.eventually('the next one is served', 60_000, () =>
-        line.find(({ state }) => state === 'served'),
+    for (const holder of holders) await holder.releaseSeat();
+    drill.mark('both holders release their seats');
+    while (served.length < queue.length) {
+      const next = await drill.eventually('the next client is served', 60_000, () =>
+        queue.find(({ state }) => state === 'served'),
       );
       served.push(next.name);
-      await next.giveBack();
+      await next.releaseSeat();
     }
-    drill.mark('all have been served');
-    const inOrder = served.every((name, index) => name === line[index]?.name);
-    drill.promise('they are served in the order in which they came', inOrder, served.join(', '));
+    drill.mark('all clients were served');
+    const inOrder = served.every((name, index) => name === queue[index]?.name);
+    drill.check('clients are served in the order of their requests', inOrder, served.join(', '));
   },
 };

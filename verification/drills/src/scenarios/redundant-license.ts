@@ -1,12 +1,12 @@
 import type { Drill, Scenario } from '../drill';
 import { DRILL_LICENSE } from '../license';
-import { injectFault, serversOf, settleIn } from './common';
+import { awaitLeases, injectFault, serversOf } from './common';
 
 const SERVERS = serversOf('oregon');
 
-/** What was sent before the kill may still be answered. */
+/** Calls sent before the kill may still be answered. */
 const IN_FLIGHT_MS = 200;
-/** Longer than a presence lasts: whoever still renews after it does so without a quorum. */
+/** Longer than a presence lasts: a renewal after it would happen without a quorum. */
 const QUORUM_LOST_AFTER_MS = 4_500;
 
 interface TriadStatus {
@@ -36,11 +36,11 @@ async function awaitControl(drill: Drill, among: readonly string[], afterTerm: n
 
 export const redundantLicense: Scenario = {
   name: 'redundant-license',
-  summary: 'one of three named servers grants: killed, another takes control; without two of them nothing is granted',
+  summary: 'one of three named servers grants; after its death another takes control; without a quorum none grants',
   license: { ...DRILL_LICENSE, licenseId: '7c5a8a6e-9a55-4a0a-8c39-3a1b0d6e1f02', kind: 'redundant', servers: SERVERS },
   reach: 'servers of Oregon',
   async run(drill) {
-    await settleIn(drill);
+    await awaitLeases(drill);
     const first = await awaitControl(drill, SERVERS, 0);
     injectFault(drill, `SIGKILL of ${first.inControl}, which is in control`);
     const [faultAtMs, fromMs] = [Date.now(), performance.now()];
@@ -49,20 +49,20 @@ export const redundantLicense: Scenario = {
     const second = await awaitControl(drill, left, first.term);
     drill.mark(`${second.inControl} is in control, term ${second.term}`);
     const servedMs = await drill.eventually('something is granted again', 20_000, () =>
-      drill.load.firstGrantAfter(fromMs + IN_FLIGHT_MS),
+      drill.traffic.firstGrantAfter(fromMs + IN_FLIGHT_MS),
     );
     drill.recoveredAt(faultAtMs + (servedMs - fromMs));
     const tookMs = servedMs - fromMs;
-    drill.promise('another server takes control in seconds', tookMs < 15_000, `${Math.round(tookMs)} ms`);
+    drill.check('another server takes control in seconds', tookMs < 15_000, `${Math.round(tookMs)} ms`);
 
     drill.signal('SIGKILL', [second.inControl]);
     drill.mark(`SIGKILL of ${second.inControl} too`);
     await drill.pass(QUORUM_LOST_AFTER_MS);
     const sinceMs = performance.now();
     const broken = await drill.steadily(4_000, () =>
-      drill.load.grantsSince(sinceMs) > 0 ? 'something was granted' : undefined,
+      drill.traffic.grantsSince(sinceMs) > 0 ? 'something was granted' : undefined,
     );
-    drill.promise('without two of three nothing is granted or renewed', broken === undefined, broken ?? '');
+    drill.check('without a quorum nothing is granted or renewed', broken === undefined, broken ?? '');
 
     await drill.start([first.inControl]);
     drill.mark(`${first.inControl} is started again`);
@@ -72,10 +72,10 @@ export const redundantLicense: Scenario = {
       second.term,
     );
     drill.mark(`${third.inControl} is in control, term ${third.term}`);
-    await drill.eventually('calls are served', 20_000, () => drill.load.grantsSince(performance.now() - 1_000) > 5);
-    drill.promise('with two of three it goes on', true);
+    await drill.eventually('calls are served', 20_000, () => drill.traffic.grantsSince(performance.now() - 1_000) > 5);
+    drill.check('with a quorum granting continues', true);
     await drill.start([second.inControl]);
     const { epoch } = await drill.authority();
-    drill.promise('authority has not moved', epoch === 1, `epoch ${epoch}`);
+    drill.check('authority has not moved', epoch === 1, `epoch ${epoch}`);
   },
 };
