@@ -10,7 +10,7 @@ const ROOT = join(__dirname, '../../..');
 const EVENTS = 100_000;
 const HEAP_MIB = 24;
 
-it('a log that is larger than the heap is verified', async () => {
+it('audit verify: verifies a log that is larger than the heap', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'evergrant-long-'));
   try {
     const chain = chained(drafted({ chain: 'pool/1', epochs: Array.from({ length: EVENTS }, () => 1) }));
@@ -40,8 +40,8 @@ it('a log that is larger than the heap is verified', async () => {
   }
 }, 120_000);
 
-describe('the record of usage', () => {
-  it('is asked for in parts, each day once', () => {
+describe('usage reports of a verification', () => {
+  it('are requested in parts that cover each day once', () => {
     expect(yearsOf({ first: '2026-11-22', last: '2026-11-22' })).toEqual([{ first: '2026-11-22', last: '2026-11-22' }]);
     expect(yearsOf({ first: '2023-01-01', last: '2025-01-01' })).toEqual([
       { first: '2023-01-01', last: '2023-12-31' },
@@ -50,7 +50,7 @@ describe('the record of usage', () => {
     ]);
   });
 
-  it('of twenty years is asked for', () => {
+  it('cover twenty years', () => {
     expect(yearsOf({ first: '2026-11-22', last: '2046-11-22' })).toHaveLength(21);
   });
 });

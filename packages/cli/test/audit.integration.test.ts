@@ -37,7 +37,7 @@ const json = async (...argv: string[]) => JSON.parse((await evergrant(...argv, '
 const path = (name: string) => join(folder, name);
 
 describe('evergrant audit verify', () => {
-  it('says that nothing was changed', async () => {
+  it('reports that no changes were found', async () => {
     const { code, stdout } = await evergrant('audit', 'verify');
     expect({ code, stdout }).toMatchObject({
       code: 0,
@@ -46,7 +46,7 @@ describe('evergrant audit verify', () => {
     expect(await json('audit', 'verify')).toMatchObject({ intact: true, findings: [], summary: { chains: 4 } });
   });
 
-  it('ends with 1 when it finds something, names it and says what it means', async () => {
+  it('exits with 1 and explains each finding', async () => {
     await world.database.as('evergrant_admin', (client) =>
       client.query(`alter table audit_event disable trigger audit_only_grows;
         update audit_event set actor = 'nobody' where kind = 'lease_granted';
@@ -55,8 +55,8 @@ describe('evergrant audit verify', () => {
     const { code, stdout } = await evergrant('audit', 'verify');
     expect(code).toBe(1);
     expect(stdout).toContain('event_changed');
-    expect(stdout).toMatch(/pool\/\d+: event 2 is not what was written/);
-    expect(stdout).toContain('means: somebody changed an event after it was written');
+    expect(stdout).toMatch(/pool\/\d+: event 2 was changed: its content does not match its hash/);
+    expect(stdout).toContain('means: an event was changed after it was written');
     expect(await json('audit', 'verify')).toMatchObject({
       intact: false,
       findings: [{ code: 'event_changed', seq: 2 }],
@@ -68,7 +68,7 @@ describe('evergrant audit verify', () => {
     );
   });
 
-  it('says what is missing on the command line, and which file cannot be used', async () => {
+  it('names missing options and unusable files', async () => {
     for (const argv of [
       ['--file', path('x')],
       ['--checkpoints', path('x')],
@@ -91,7 +91,7 @@ describe('evergrant audit verify', () => {
 describe('evergrant audit export', () => {
   const proof = () => ['--checkpoints', path('checkpoints.jsonl'), '--jwks', path('jwks.json')];
 
-  it('writes what can be verified without any server', async () => {
+  it('writes an export that is verified without a server', async () => {
     expect((await evergrant('audit', 'export', '--out', path('log.jsonl'), ...proof())).code).toBe(0);
     const alone = { EVERGRANT_HOME: folder, EVERGRANT_SERVER_URL: '', EVERGRANT_TOKEN_FILE: '' };
     const verify = () =>
@@ -107,7 +107,7 @@ describe('evergrant audit export', () => {
     expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringContaining('unreadable') });
   });
 
-  it('writes a part, which is verified as one', async () => {
+  it('writes a section that is verified with --section', async () => {
     await evergrant(
       'audit',
       'export',
@@ -139,7 +139,7 @@ describe('evergrant audit export', () => {
     expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringContaining('chain_headless') });
   });
 
-  it('writes a spreadsheet without formulas, and never over a file', async () => {
+  it('escapes formulas in CSV and never overwrites a file', async () => {
     const { stdout } = await evergrant('audit', 'export', '--format', 'csv', '--kind', 'lease_granted');
     expect(stdout.split('\n')).toHaveLength(3);
     expect(stdout).toContain(`,'@SUM(A1),10,10,`);
@@ -154,7 +154,7 @@ describe('evergrant audit export', () => {
 });
 
 describe('evergrant audit show', () => {
-  it('lists the chains, and the newest events of one', async () => {
+  it('lists the chains and the newest events of one chain', async () => {
     const { chains } = await json('audit', 'show');
     const studio = chains.find(({ feature }: { feature: string }) => feature === 'studio');
     expect(chains).toHaveLength(4);
@@ -167,7 +167,7 @@ describe('evergrant audit show', () => {
 });
 
 describe('evergrant report', () => {
-  it('tells use, denials and holders: as a table, as JSON and as CSV', async () => {
+  it('prints usage, denials and holders as a table, JSON and CSV', async () => {
     const day = new Date().toISOString().slice(0, 10);
     expect((await evergrant('report', 'usage', '--since', day)).stdout).toMatch(
       new RegExp(`${day}  lic-1 +Assembler +studio +10 +`),
@@ -186,7 +186,7 @@ describe('evergrant report', () => {
     );
   });
 
-  it('says what is wrong with a question', async () => {
+  it('names invalid options', async () => {
     expect(await evergrant('report', 'usage', '--since', 'yesterday')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('since'),

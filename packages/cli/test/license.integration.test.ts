@@ -62,7 +62,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('makes keys that only their owner can read, and prints none of them', async () => {
+it('license keygen: writes keys readable by their owner only, and prints none', async () => {
   const { stdout } = await must('keygen', 'vendor', '--out', at('another'), '--json');
   const { d, kid } = JSON.parse(read('another.private.jwk'));
   expect(JSON.parse(stdout)).toMatchObject({ role: 'vendor', kid });
@@ -73,7 +73,7 @@ it('makes keys that only their owner can read, and prints none of them', async (
   }
 });
 
-it('writes over nothing', async () => {
+it('license keygen: never overwrites a file', async () => {
   const before = read('root.private.jwk');
   expect(await license('keygen', 'root', '--out', at('root'))).toMatchObject({
     code: 2,
@@ -85,7 +85,7 @@ it('writes over nothing', async () => {
   expect(read('root.private.jwk')).toBe(before);
 });
 
-it('goes from keys to a license in force, as its help says', async () => {
+it('license: the steps of the help lead from keys to a license in force', async () => {
   const file = await issue('acme', {}, '--license-key', at('license-key'));
   expect((await must('inspect', file)).stdout).toMatch(
     /Not verified: anyone can write such a file[\s\S]*acme-1, issue 1[\s\S]*studio {2,}10/,
@@ -101,7 +101,7 @@ it('goes from keys to a license in force, as its help says', async () => {
   for (const said of [read('acme.license'), verified.stdout]) expect(said).not.toContain(read('license-key').trim());
 });
 
-it('encrypts to a deployment: it is imported there, and says nothing to others', async () => {
+it('license issue: encrypts for a deployment, which alone can read the file', async () => {
   const file = await issue('sealed', { licenseId: 'sealed-1' }, '--encrypt-to', at('deployment.public.jwk'));
   const outside = await must('inspect', file);
   expect(outside.stdout).toMatch(/Encrypted to the deployment key \S+\.[\s\S]*cannot be opened/);
@@ -110,7 +110,7 @@ it('encrypts to a deployment: it is imported there, and says nothing to others',
   expect((await must('import', file)).stdout).toContain('sealed-1');
 });
 
-it('encrypts with the license key: whoever imports gives it in a file', async () => {
+it('license issue: encrypts with the license key, which the import reads from a file', async () => {
   const key = ['--license-key', at('license-key')];
   const file = await issue('keyed', { licenseId: 'acme-1', issue: 2 }, ...key, '--encrypt-with-license-key');
   expect(await license('import', file)).toMatchObject({
@@ -120,7 +120,7 @@ it('encrypts with the license key: whoever imports gives it in a file', async ()
   expect((await must('import', file, ...key)).stdout).toContain('issue 2 is in force');
 });
 
-it('shows a document so that the next issue can be made of it', async () => {
+it('license inspect: prints a document that the next issue can start from', async () => {
   const file = await issue('first', { licenseId: 'next-1' });
   const document = JSON.parse((await must('inspect', file, '--document')).stdout);
   await issue('second', { ...document, issue: 2 });
@@ -130,13 +130,13 @@ it('shows a document so that the next issue can be made of it', async () => {
   });
 });
 
-describe('verify ends with 1 and the code', () => {
+describe('license verify exits with 1 and the code', () => {
   const verify = async (file: string, ...more: string[]) => {
     const { code, stdout } = await license('verify', file, '--root', at('root.public.jwk'), ...more, '--json');
     return [code, JSON.parse(stdout).error?.code];
   };
 
-  it('of whatever is wrong', async () => {
+  it('of each kind of rejected file', async () => {
     const file = await issue('plain', { licenseId: 'plain-1', validUntil: '2090-01-01T00:00:00Z' });
     writeFileSync(at('tampered.license'), read('plain.license').replace(/.{9}\n-----END/, 'AAAAAAAAA\n-----END'));
     writeFileSync(at('garbage.license'), 'Dear customer,');
@@ -160,8 +160,8 @@ describe('verify ends with 1 and the code', () => {
   });
 });
 
-describe('a mistake is named', () => {
-  it('each in the document, and nothing is written', async () => {
+describe('license reports errors', () => {
+  it('of each member of the document, and writes nothing', async () => {
     writeFileSync(
       at('bad.json'),
       JSON.stringify({ ...DOCUMENT, kind: 'site', entitlements: [{ feature: 'x', seats: -1 }] }),
@@ -174,7 +174,7 @@ describe('a mistake is named', () => {
     expect(existsSync(at('bad.license'))).toBe(false);
   });
 
-  it('a key in the wrong place, and no key is quoted', async () => {
+  it('of a key with the wrong role, without quoting the key', async () => {
     const signer = ['--key', at('root.private.jwk'), '--certificate', at('vendor.certificate')];
     writeFileSync(at('fine.json'), JSON.stringify(DOCUMENT));
     const wrong = await license('issue', '--from', at('fine.json'), ...signer, '--out', at('x.license'));
@@ -197,7 +197,7 @@ describe('a mistake is named', () => {
     expect(await license(...argv)).toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) });
   });
 
-  it('a file that the server refuses, with its code and what to do', async () => {
+  it('of the server with the code and the action', async () => {
     const file = await issue('late', { licenseId: 'late-1', issue: 3 });
     const early = await issue('early', { licenseId: 'late-1', issue: 2 });
     await must('import', file);

@@ -40,7 +40,7 @@ const atTheDesk = (...argv: string[]) =>
     EVERGRANT_TOKEN_FILE: at('admin.token'),
   });
 
-it('seats go to an offline Control Room and come back, by files alone', async () => {
+it('offline: seats are lent and returned by files only', async () => {
   const jwks = await fetch(`${server.address}/.well-known/jwks.json`);
   writeFileSync(at('keys.json'), await jwks.text());
   const here = ['--control-room', guid, '--keys', at('keys.json')];
@@ -72,7 +72,7 @@ it('seats go to an offline Control Room and come back, by files alone', async ()
   expect(receipt).toMatchObject({ code: 0, stdout: expect.stringContaining('1 leases were returned') });
 });
 
-it('what is refused at the desk leaves no file, and is said with the feature', async () => {
+it('offline: a rejected request writes no file and names the feature', async () => {
   const request = [
     'offline-request',
     '--control-room',
@@ -89,7 +89,7 @@ it('what is refused at the desk leaves no file, and is said with the feature', a
   expect(existsSync(at('greedy-response'))).toBe(false);
 });
 
-it('every mistake on the command line is said, and no file is written over', async () => {
+it('offline: reports each invalid option and never overwrites a file', async () => {
   const request = (...argv: string[]) => inTheRoom('offline-request', '--name', 'x', '--out', at('x'), ...argv);
   for (const argv of [
     ['--control-room', 'seven', '--want', 'studio=1', '--for', '1d'],

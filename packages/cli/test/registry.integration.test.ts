@@ -30,7 +30,7 @@ const json = async (...argv: string[]) => JSON.parse((await evergrant(...argv, '
 const pools = async (token: string) => (await server.call('GET', '/v1/pools', undefined, token)).status;
 
 describe('evergrant token', () => {
-  it('makes a token in a file that only its owner reads; it works, is listed, and ends', async () => {
+  it('creates a token in a file readable by its owner only; the token works, is listed and is revoked', async () => {
     const file = join(folder, 'dashboard.token');
     const made = await evergrant('token', 'create', 'dashboard', '--scope', 'read', '--expires', '90d', '--out', file);
     expect(made).toMatchObject({ code: 0 });
@@ -48,13 +48,13 @@ describe('evergrant token', () => {
     expect(await pools(token)).toBe(401);
   });
 
-  it('prints a token once, when asked to', async () => {
+  it('prints a token with --print', async () => {
     const { token } = await json('token', 'create', 'printed', '--scope', 'read', '--print');
     expect(await pools(token)).toBe(200);
     expect(JSON.stringify(await json('token', 'list'))).not.toContain(token);
   });
 
-  it('asks where the token is to go, and never writes over a file', async () => {
+  it('requires a destination for the token and never overwrites a file', async () => {
     expect(await evergrant('token', 'create', 'x', '--scope', 'read')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--out FILE, or --print'),
@@ -65,14 +65,14 @@ describe('evergrant token', () => {
     expect(readFileSync(file, 'utf8')).toBe('the only copy');
   });
 
-  it('leaves no file of a token that was refused', async () => {
+  it('deletes the file of a rejected token', async () => {
     const file = join(folder, 'refused.token');
     const refused = await evergrant('token', 'create', 'admin', '--scope', 'read', '--out', file);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('different API token of this name') });
     expect(existsSync(file)).toBe(false);
   });
 
-  it.each(['yesterday', '2001-01-01', '5x'])('says what %s is not', async (when) => {
+  it.each(['yesterday', '2001-01-01', '5x'])('rejects the expiry %s', async (when) => {
     expect(await evergrant('token', 'create', 'x', '--scope', 'read', '--print', '--expires', when)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('a date in the future'),
@@ -98,7 +98,7 @@ describe('evergrant control-room', () => {
     expect(await pools(room.token)).toBe(401);
   });
 
-  it('says that there is none', async () => {
+  it('reports an unknown Control Room', async () => {
     expect(await evergrant('control-room', 'show', randomUUID())).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('There is no such Control Room'),
@@ -123,7 +123,7 @@ describe('evergrant reservation', () => {
   });
 });
 
-it('a server that does not answer is told from one that refuses', async () => {
+it('exit code: an unreachable server differs from a rejection', async () => {
   const nobody = await run('packages/cli/bin.js', ['token', 'list'], {
     ...environment,
     EVERGRANT_SERVER_URL: 'http://127.0.0.1:9',
@@ -131,7 +131,7 @@ it('a server that does not answer is told from one that refuses', async () => {
   expect(nobody).toMatchObject({ code: 3, stderr: expect.stringContaining('does not answer') });
 });
 
-it('another server is not shown this world’s token', async () => {
+it('access: the token of the local cluster is not sent to another server', async () => {
   const { EVERGRANT_TOKEN_FILE: _, ...rest } = environment;
   expect(await run('packages/cli/bin.js', ['token', 'list'], rest as Record<string, string>)).toMatchObject({
     code: 2,

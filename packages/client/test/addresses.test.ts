@@ -26,25 +26,25 @@ function asked() {
   return { chosen, asks: () => [...answers.keys()], says, isSilent };
 }
 
-it('all are asked at the same time', () => {
+it('address selection: requests the status of all addresses concurrently', () => {
   expect(asked().asks()).toEqual([OREGON, VIRGINIA]);
 });
 
-it('of two that grant the quicker one is taken, whichever stands first', async () => {
+it('address selection: prefers the faster of two granting addresses, whatever their order', async () => {
   const { chosen, says } = asked();
   says(VIRGINIA, true);
   says(OREGON, true);
   expect(await chosen).toBe(VIRGINIA);
 });
 
-it('one that grants goes before a quicker one that does not', async () => {
+it('address selection: prefers a granting address to a faster one that does not grant', async () => {
   const { chosen, says } = asked();
   says(VIRGINIA, false);
   says(OREGON, true);
   expect(await chosen).toBe(OREGON);
 });
 
-it('when none grants, one that answers goes before one that is silent', async () => {
+it('address selection: prefers a responding address to a silent one when none grants', async () => {
   const { chosen, says, isSilent } = asked();
   isSilent(OREGON);
   says(VIRGINIA, false);

@@ -43,7 +43,7 @@ describe('a Control Room', () => {
   const released = (count: number) =>
     eventually(`${count} releases`, WITHIN_MS, () => service.asks('DELETE').length >= count);
 
-  it('takes seats, holds them, gives them back, and goes on', async () => {
+  it('checks out seats, holds and releases them, and continues', async () => {
     const room = open();
     room.start();
     await released(6);
@@ -53,7 +53,7 @@ describe('a Control Room', () => {
     );
   });
 
-  it('says what it holds', async () => {
+  it('reports its held seats', async () => {
     const room = open({ workMs: 60_000, usersMax: 3 });
     room.start();
     await eventually('three sessions', WITHIN_MS, () => room.snapshot().holding.length === 3);
@@ -63,7 +63,7 @@ describe('a Control Room', () => {
     for (const { since } of holding) expect(Math.abs(since - Date.now())).toBeLessThan(5_000);
   });
 
-  it('gives everything back when it is stopped, and starts nothing more', async () => {
+  it('releases all seats when it stops, and starts no further checkout', async () => {
     const room = open({ workMs: 60_000 });
     room.start();
     await eventually('two sessions', WITHIN_MS, () => service.live.size === 2);
@@ -72,7 +72,7 @@ describe('a Control Room', () => {
     expect(room.snapshot().holding).toEqual([]);
   });
 
-  it('leaves its seats behind when it dies', async () => {
+  it('leaves its seats held when it stops without a release', async () => {
     const room = open({ workMs: 60_000 });
     room.start();
     await eventually('two sessions', WITHIN_MS, () => service.live.size === 2);
@@ -80,7 +80,7 @@ describe('a Control Room', () => {
     expect(service.asks('DELETE')).toEqual([]);
   });
 
-  it('goes on after its server was gone', async () => {
+  it('continues after an outage of its server', async () => {
     const room = open({
       client: {
         addresses: [service.url],
@@ -99,7 +99,7 @@ describe('a Control Room', () => {
     await released(before + 2);
   });
 
-  it('does the same again with the same seed', async () => {
+  it('repeats its behaviour with the same seed', async () => {
     const work = async (): Promise<unknown[]> => {
       const room = open({ seed: 7, usersMax: 1 });
       const from = service.asks('PUT').length;

@@ -68,7 +68,7 @@ describe.each([
     new Set(service.asks(method).map(({ path }) => path.split('/')[3]));
 
   describe('a checkout', () => {
-    it('is granted as the contract says, and its lease says what it is', async () => {
+    it('is granted by the contract, and the lease has its properties', async () => {
       const lease = await granted(client());
       expect(oregon.asks('PUT')).toMatchObject([
         {
@@ -88,7 +88,7 @@ describe.each([
       expect(lease.expiresInMs).toBeLessThanOrEqual(60_000);
     });
 
-    it('is sent again with the same lease id when its answer is lost, so seats are taken once', async () => {
+    it('is repeated with the same lease id after a lost response, so seats are taken once', async () => {
       oregon.mood = 'swallows';
       const asked = granted(client());
       await eventually('tries', WITHIN_MS, () => oregon.asks('PUT').length >= 3);
@@ -98,26 +98,26 @@ describe.each([
       expect(oregon.live).toEqual(new Set([lease.id]));
     });
 
-    it('without a free seat is an outcome, not an error, and is not tried again', async () => {
+    it('without a free seat returns an outcome and is not repeated', async () => {
       oregon.mood = 'full';
       expect(await client().checkout(SEAT)).toEqual({ kind: 'no_seat_available' });
       expect(oregon.asks('PUT')).toHaveLength(1);
       expect(events).toMatchObject([{ kind: 'denied', code: 'no_seat_available' }]);
     });
 
-    it('with credentials that are not accepted is refused at once', async () => {
+    it('with rejected credentials is refused immediately', async () => {
       oregon.mood = 'forbids';
       expect(await client().checkout(SEAT)).toMatchObject({ kind: 'refused', code: 'forbidden' });
       expect(oregon.asks('PUT')).toHaveLength(1);
     });
 
-    it('gives up in time when nobody is there, and says why', async () => {
+    it('ends at its deadline with a reason when no server responds', async () => {
       await oregon.die();
       const outcome = await client({ checkoutDeadlineMs: 300 }).checkout(SEAT);
       expect(outcome).toEqual({ kind: 'unavailable', because: 'ECONNREFUSED' });
     });
 
-    it('that was given up gives back what it may have taken without knowing', async () => {
+    it('that timed out releases the seats that a server may have granted', async () => {
       oregon.mood = 'swallows';
       const outcome = await client({ checkoutDeadlineMs: 200 }).checkout(SEAT);
       expect(outcome.kind).toBe('unavailable');
@@ -141,7 +141,7 @@ describe.each([
   });
 
   describe('a lease', () => {
-    it('is kept by heartbeats, which show the newest token where it is needed', async () => {
+    it('is renewed by heartbeats with the newest token', async () => {
       oregon.heartbeatAfterMs = 60;
       const lease = await granted(client());
       await eventually('three heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 3);
@@ -158,7 +158,7 @@ describe.each([
       for (const [index, atMs] of times.slice(1).entries()) expect(atMs - (times[index] ?? 0)).toBeGreaterThan(190);
     });
 
-    it('is given back once, and its heartbeats stop at once', async () => {
+    it('is released once, and its heartbeats stop immediately', async () => {
       oregon.heartbeatAfterMs = 60;
       const made = client();
       const lease = await granted(made);
@@ -178,14 +178,14 @@ describe.each([
       expect(beating).not.toContain(lease.id);
     });
 
-    it('that nobody can be told of any more is released all the same, in bounded time', async () => {
+    it('is released in bounded time although no server responds', async () => {
       const lease = await granted(client());
       await oregon.die();
       expect(await lease.release()).toEqual({ kind: 'not-told', because: 'ECONNREFUSED' });
       expect(lease.state).toBe('released');
     });
 
-    it('goes into grace when its time is over and nobody is reached, and is restored when somebody is', async () => {
+    it('enters grace when it expires during an outage, and is restored afterwards', async () => {
       Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 800 });
       const lease = await granted(client());
       await oregon.die();
@@ -198,7 +198,7 @@ describe.each([
       expect(ids(oregon, 'POST')).toEqual(new Set([lease.id]));
     });
 
-    it('goes into grace when its server hangs, too', async () => {
+    it('enters grace when its server hangs', async () => {
       Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 800 });
       const lease = await granted(client({ requestTimeoutMs: 250 }));
       oregon.mood = 'hangs';
@@ -242,20 +242,20 @@ describe.each([
   describe('with several addresses', () => {
     const both = () => ({ addresses: [oregon.url, virginia.url] });
 
-    it('chooses the one that grants', async () => {
+    it('selects the granting address', async () => {
       oregon.mood = 'refers';
       expect((await granted(client(both()))).servedBy).toBe('virginia/app-1');
       expect(oregon.asks('PUT')).toEqual([]);
     });
 
-    it('is not held up by one that hangs', async () => {
+    it('is not delayed by an address that hangs', async () => {
       oregon.mood = 'hangs';
       const startedAtMs = performance.now();
       await granted(client({ ...both(), requestTimeoutMs: 2_000, statusTimeoutMs: 2_000 }));
       expect(performance.now() - startedAtMs).toBeLessThan(1_000);
     });
 
-    it('moves to the other region with the same lease id and shows it the old token', async () => {
+    it('moves to the other region with the same lease id and sends the old token', async () => {
       Object.assign(oregon, { heartbeatAfterMs: 60 });
       Object.assign(virginia, { mood: 'refers', epoch: 2 });
       const lease = await granted(client(both()));
@@ -272,7 +272,7 @@ describe.each([
       expect(lease).toMatchObject({ state: 'held', servedBy: 'virginia/app-1' });
     });
 
-    it('goes where a fenced region sends it, at once', async () => {
+    it('follows the redirect of a fenced region immediately', async () => {
       const made = client({ ...both(), addresses: [oregon.url, virginia.url] });
       Object.assign(virginia, { mood: 'refers' });
       await granted(made);
@@ -283,7 +283,7 @@ describe.each([
       expect(performance.now() - startedAtMs).toBeLessThan(1_000);
     });
 
-    it('does not run in circles between two that send it to each other', async () => {
+    it('does not loop between two servers that redirect to each other', async () => {
       Object.assign(oregon, { mood: 'refers', referral: virginia.url });
       Object.assign(virginia, { mood: 'refers', referral: oregon.url });
       const outcome = await client({
@@ -298,8 +298,8 @@ describe.each([
     });
   });
 
-  describe('keeps its bearer token to itself', () => {
-    it('and does not go to an address that is neither configured nor trusted', async () => {
+  describe('protects its bearer token', () => {
+    it('and ignores a redirect to an address that is neither configured nor trusted', async () => {
       Object.assign(oregon, { mood: 'refers', referral: virginia.url });
       const outcome = await client({ checkoutDeadlineMs: 300 }).checkout(SEAT);
       expect(outcome.kind).toBe('unavailable');
@@ -307,19 +307,19 @@ describe.each([
       expect(events).toContainEqual(expect.objectContaining({ kind: 'distrusted', address: virginia.url }));
     });
 
-    it('but goes to one that is explicitly trusted', async () => {
+    it('and follows a redirect to a trusted address', async () => {
       Object.assign(oregon, { mood: 'refers', referral: virginia.url });
       expect((await granted(client({ trustedAddresses: [virginia.url] }))).servedBy).toBe('virginia/app-1');
     });
 
-    it('and shows it to nobody who is only asked for a status', async () => {
+    it('and sends none with status requests', async () => {
       await granted(client({ addresses: [oregon.url, virginia.url] }));
       const statuses = [...oregon.asks('GET'), ...virginia.asks('GET')].filter(({ path }) => path === '/v1/status');
       expect(statuses).toHaveLength(2);
       for (const { authorization } of statuses) expect(authorization).toBeUndefined();
     });
 
-    it('and follows no redirect', async () => {
+    it('and follows no HTTP redirect', async () => {
       const redirected = async () => new Response(null, { status: 307, headers: { location: virginia.url } });
       const followed: (string | undefined)[] = [];
       const made = client({
@@ -334,8 +334,8 @@ describe.each([
     });
   });
 
-  describe('and its host', () => {
-    it('tells it every response and every failure', async () => {
+  describe('and its application', () => {
+    it('reports every response and every failed request', async () => {
       const made = client();
       const lease = await granted(made);
       await oregon.die();
@@ -365,7 +365,7 @@ describe.each([
         },
       ],
       ['rejects', () => Promise.reject(new Error('the host is broken'))],
-    ])('goes on when a listener of the host %s', async (_how, onEvent) => {
+    ])('continues when a listener %s', async (_how, onEvent) => {
       oregon.heartbeatAfterMs = 60;
       const warning = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
       await granted(client({ onEvent }));
@@ -374,7 +374,7 @@ describe.each([
       warning.mockRestore();
     });
 
-    it('is never kept alive by a lease, nor warned, nor ended by a rejection when every server is gone', () => {
+    it('lets the process exit without warnings or rejections when every server is gone', () => {
       const argv = ['--unhandled-rejections=strict', join(__dirname, 'host-that-ends.js'), String(sessions)];
       const { status, stderr, signal } = spawnSync(process.execPath, argv, {
         timeout: 40_000,
@@ -383,7 +383,7 @@ describe.each([
       expect({ status, stderr, signal }).toEqual({ status: 0, stderr: '', signal: null });
     }, 45_000);
 
-    it('releases everything when it closes', async () => {
+    it('releases all leases when it closes', async () => {
       const made = client();
       await Promise.all([granted(made), granted(made), granted(made)]);
       expect(oregon.live.size).toBe(3);
@@ -391,7 +391,7 @@ describe.each([
       expect(oregon.live.size).toBe(0);
     });
 
-    it('closes at once, though a request hangs, and gives back what that may have taken', async () => {
+    it('closes immediately although a request hangs, and releases the seats of that request', async () => {
       const made = client({ requestTimeoutMs: 60_000, checkoutDeadlineMs: 60_000 });
       oregon.mood = 'hangs';
       const asked = made.checkout(SEAT);
@@ -404,7 +404,7 @@ describe.each([
       expect(oregon.asks('DELETE')).toHaveLength(1);
     });
 
-    it('leaves everything to expire when it closes as one that dies', async () => {
+    it('leaves all leases held when it closes without a release', async () => {
       const made = client();
       await granted(made);
       await made.close({ release: false });
@@ -412,7 +412,7 @@ describe.each([
       expect(oregon.live.size).toBe(1);
     });
 
-    it('is told at once of an address that is none', () => {
+    it('rejects an invalid address in the constructor', () => {
       expect(() => client({ addresses: [] })).toThrow(TypeError);
       expect(() => client({ addresses: ['ftp://x'] })).toThrow(TypeError);
     });

@@ -65,7 +65,7 @@ const changed = (how: (text: string) => string): string => {
   return path;
 };
 
-it('the seats that were lent are there, without any network, until their time is over', async () => {
+it('offline seats: are available without a network until they expire', async () => {
   let nowMs = Date.now();
   const seats = await read({ nowMs: () => nowMs });
   if (seats.kind !== 'lent') throw new Error(JSON.stringify(seats));
@@ -81,7 +81,7 @@ it('the seats that were lent are there, without any network, until their time is
   expect(seats.seats(product, 'studio')).toBe(0);
 });
 
-it('is refused when its time is over', async () => {
+it('offline seats: are refused after they expire', async () => {
   expect(await read({ nowMs: () => Date.now() + 31 * DAY_MS })).toMatchObject({ kind: 'refused', code: 'expired' });
 });
 
@@ -105,7 +105,7 @@ it.each([
     }),
     'untrusted',
   ],
-])('%s: refused with its code and a sentence', async (_what, changes, code) => {
+])('offline seats: %s is refused with its code and a message', async (_what, changes, code) => {
   const outcome = await read(changes());
   expect(outcome).toMatchObject({ kind: 'refused', code, because: expect.stringMatching(/\w{2,} \w{2,}/) });
 });

@@ -4,7 +4,7 @@ import { LicenseService } from './license-service';
 
 const WITHIN_MS = 15_000;
 
-it('a client that is told to ask less waits as long as it is told, and troubles no other server meanwhile', async () => {
+it('rate limit: the client waits for Retry-After and sends no request to another server', async () => {
   const [oregon, virginia] = await Promise.all(['oregon', 'virginia'].map((name) => new LicenseService(name).start()));
   if (!oregon || !virginia) throw new Error('two services were started');
   Object.assign(oregon, { mood: 'busy', retryAfterSeconds: 2 });

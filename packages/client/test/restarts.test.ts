@@ -17,7 +17,7 @@ const WITHIN_MS = 15_000;
 const SEAT = { product: 'studio', feature: 'bot-runner', seats: 2 };
 const HOUR_MS = 3_600_000;
 
-describe('an installation that is started again', () => {
+describe('a restarted installation', () => {
   let service: LicenseService;
   let dir: string;
   let stateFile: string;
@@ -82,8 +82,8 @@ describe('an installation that is started again', () => {
   };
   const happened = (kind: LicenseEvent['kind']) => eventually(kind, WITHIN_MS, () => kinds().includes(kind));
 
-  describe('with its service', () => {
-    it('has its leases back, and takes no seat twice', async () => {
+  describe('with a reachable service', () => {
+    it('restores its leases and takes no seat twice', async () => {
       const first = start();
       const ids = [(await granted(first)).id, (await granted(first)).id];
       const after = await restart(first);
@@ -94,7 +94,7 @@ describe('an installation that is started again', () => {
       await eventually('both are renewed', WITHIN_MS, () => kinds().filter((kind) => kind === 'renewed').length >= 2);
     });
 
-    it('shows it the token of each lease', async () => {
+    it('sends the token of each lease', async () => {
       const first = start();
       const { token } = await granted(first);
       await restart(first);
@@ -102,7 +102,7 @@ describe('an installation that is started again', () => {
       expect(service.asks('POST')[0]?.body).toEqual({ token });
     });
 
-    it('is restored when it was away for long, though its lease has lapsed meanwhile', async () => {
+    it('gets its seats again after a long absence in which its lease expired', async () => {
       const first = start();
       const { id } = await granted(first);
       await first.close({ release: false });
@@ -117,10 +117,10 @@ describe('an installation that is started again', () => {
       expect(service.live).toEqual(new Set([after.leases[0]?.id]));
     });
 
-    describe('whose seats are on their way back', () => {
+    describe('with releases in flight', () => {
       const DEADLINES = { checkoutDeadlineMs: 2_000, requestTimeoutMs: 200, releaseDeadlineMs: 5_000 };
 
-      it('does not take them again: a release that arrives late would free what it holds', async () => {
+      it('does not accept the lease of such a release, which would free its seats later', async () => {
         const made = start({ ...DEADLINES, sessions: false });
         service.deafTo = 'DELETE';
         const first = await granted(made);
@@ -136,7 +136,7 @@ describe('an installation that is started again', () => {
         expect(service.live).not.toContain(first.id);
       });
 
-      it('nor those of a checkout that nobody answered in time', async () => {
+      it('does not accept the lease of a checkout that got no response in time', async () => {
         const made = start({ ...DEADLINES, checkoutDeadlineMs: 300, sessions: false });
         Object.assign(service, { mood: 'swallows', deafTo: 'DELETE' });
         expect((await made.checkout(SEAT)).kind).toBe('unavailable');
@@ -152,7 +152,7 @@ describe('an installation that is started again', () => {
       });
     });
 
-    it('gives back what nobody asks for any more', async () => {
+    it('releases leases that no checkout claims', async () => {
       const first = start();
       const [wanted, unwanted] = [await granted(first), await granted(first, { feature: 'other' })];
       const after = await restart(first, 0, { keepUnclaimedMs: 200 });
@@ -162,7 +162,7 @@ describe('an installation that is started again', () => {
       expect(service.asks('DELETE')[0]?.path).toContain(unwanted.id);
     });
 
-    it('has nothing back of what it had given back', async () => {
+    it('does not restore released leases', async () => {
       const first = start();
       await granted(first);
       await first.close();
@@ -174,7 +174,7 @@ describe('an installation that is started again', () => {
   });
 
   describe('without a network', () => {
-    it('has its leases, held for as long as they last', async () => {
+    it('restores its leases until they expire', async () => {
       const first = start();
       const { id } = await granted(first);
       await service.die();
@@ -195,7 +195,7 @@ describe('an installation that is started again', () => {
       expect(kinds().at(-1)).toBe(state);
     });
 
-    it('in grace has what it held, and nothing more', async () => {
+    it('in grace keeps its leases and gets no further seats', async () => {
       const first = start();
       await granted(first);
       await service.die();
@@ -205,7 +205,7 @@ describe('an installation that is started again', () => {
       expect((await after.checkout({ ...SEAT, feature: 'other' })).kind).toBe('unavailable');
     });
 
-    it('is not given what is suspended', async () => {
+    it('does not hand out suspended leases', async () => {
       const first = start();
       await granted(first);
       await service.die();
@@ -213,7 +213,7 @@ describe('an installation that is started again', () => {
       expect((await after.checkout(SEAT)).kind).toBe('unavailable');
     });
 
-    it('gets no more grace by turning its clock back', async () => {
+    it('gets no longer grace by setting its clock back', async () => {
       const first = start();
       await granted(first);
       await service.die();
@@ -234,7 +234,7 @@ describe('an installation that is started again', () => {
       expect(after.leases[0]?.state).toBe('fail_safe');
     });
 
-    it('gives nothing back while nobody can be told', async () => {
+    it('releases nothing while no server responds', async () => {
       const first = start();
       await granted(first);
       await service.die();
@@ -244,7 +244,7 @@ describe('an installation that is started again', () => {
     });
   });
 
-  describe('believes no token that is not proven', () => {
+  describe('restores no lease without a proven token', () => {
     async function tampered(change: (state: ClientState) => ClientState): Promise<LicenseClient> {
       const first = start();
       await granted(first);
@@ -272,7 +272,7 @@ describe('an installation that is started again', () => {
       expect(notices).toContainEqual(expect.objectContaining({ kind: 'lease_dropped' }));
     });
 
-    it('by a key that was put into the file, where the application brings its own', async () => {
+    it('for a key in the file when the application pins its own keys', async () => {
       const pinned = { keys: JWKS };
       const first = start(pinned);
       await granted(first);
@@ -286,7 +286,7 @@ describe('an installation that is started again', () => {
       expect(after.leases).toHaveLength(1);
     });
 
-    it('and tells the expiry and the policy from the token alone', async () => {
+    it('and takes expiry and policy from the token only', async () => {
       service.policy = { graceSeconds: 3_600, suspendAfterSeconds: 7_200 };
       const first = start();
       await granted(first);
@@ -296,7 +296,7 @@ describe('an installation that is started again', () => {
   });
 
   describe('without a state file', () => {
-    it('gets its leases back by its identity, and takes no seat twice', async () => {
+    it('gets its leases back by its identity and takes no seat twice', async () => {
       const stable = { identity: 'pod-7' };
       const { stateFile: _none, ...noFile } = { stateFile };
       const first = new LicenseClient({ addresses: [service.url], token: 't', ...noFile, ...stable });
@@ -310,7 +310,7 @@ describe('an installation that is started again', () => {
     });
   });
 
-  it('beside another process on the same state file works, and keeps nothing', async () => {
+  it('works without storing anything while another process uses the state file', async () => {
     const [first, second] = [start(), start()];
     expect(notices).toContainEqual(expect.objectContaining({ kind: 'state', problem: 'in_use' }));
     const mine = await granted(first);

@@ -65,7 +65,7 @@ describe("the client's session", () => {
   const happened = (kind: LicenseEvent['kind']) =>
     eventually(kind, WITHIN_MS, () => events.some((event) => event.kind === kind));
 
-  it('carries everything: one connection for many checkouts, heartbeats and releases', async () => {
+  it('carries checkouts, heartbeats and releases over one connection', async () => {
     oregon.heartbeatAfterMs = 60;
     const made = client();
     const leases = await Promise.all([granted(made), granted(made), granted(made)]);
@@ -92,7 +92,7 @@ describe("the client's session", () => {
     for (const record of told) expect(record).toMatchObject({ ...SEAT, method: 'POST', status: 200 });
   });
 
-  it('is not needed: where none is offered plain HTTP does, and none is asked for again and again', async () => {
+  it('is optional: without an offer the client uses HTTP and does not retry the upgrade', async () => {
     oregon.offersSessions = false;
     oregon.heartbeatAfterMs = 60;
     const made = client();
@@ -104,7 +104,7 @@ describe("the client's session", () => {
     expect(notices).toEqual([{ kind: 'connection', address: oregon.url, over: 'http' }]);
   });
 
-  it('that dies is followed by another one, to which its leases are shown', async () => {
+  it('is replaced after a lost connection, and its leases are renewed over the new one', async () => {
     Object.assign(virginia, { mood: 'refers', epoch: 2 });
     const made = client({ addresses: [oregon.url, virginia.url] });
     const leases = await Promise.all([granted(made), granted(made)]);
@@ -118,7 +118,7 @@ describe("the client's session", () => {
     expect(events.map(({ kind }) => kind)).not.toContain('grace');
   });
 
-  it('whose server drains goes to the next, with all its leases, and before any is due', async () => {
+  it('moves with all leases to the next server when its server drains, before any is due', async () => {
     Object.assign(virginia, { mood: 'refers', epoch: 2 });
     const made = client({ addresses: [oregon.url, virginia.url] });
     const lease = await granted(made);
@@ -129,7 +129,7 @@ describe("the client's session", () => {
     expect(lease.state).toBe('held');
   });
 
-  it('does not come back before it was told to', async () => {
+  it('returns only after the requested delay', async () => {
     const made = client();
     await granted(made);
     oregon.sendAway('draining', oregon.url, 1);
@@ -138,7 +138,7 @@ describe("the client's session", () => {
     expect(performance.now() - sentAwayAtMs).toBeGreaterThanOrEqual(990);
   });
 
-  it('does not go to an address that is neither configured nor trusted', async () => {
+  it('ignores a redirect to an address that is neither configured nor trusted', async () => {
     const made = client();
     await granted(made);
     oregon.sendAway('not_granting', virginia.url);
@@ -146,14 +146,14 @@ describe("the client's session", () => {
     expect(virginia.asked).toEqual([]);
   });
 
-  it('over which nothing comes any more is given up', async () => {
+  it('ends when no frames arrive', async () => {
     oregon.pingEverySeconds = 0.2;
     const made = client();
     await granted(made);
     await eventually('another one', WITHIN_MS, () => upgrades(oregon).length >= 2);
   });
 
-  it('in which an answer does not come in time is given up, and the question asked again elsewhere', async () => {
+  it('ends after a request time-out, and the request is repeated elsewhere', async () => {
     Object.assign(virginia, { mood: 'refers', epoch: 2 });
     const made = client({ addresses: [oregon.url, virginia.url], requestTimeoutMs: 300 });
     await granted(made);
@@ -162,7 +162,7 @@ describe("the client's session", () => {
     expect((await granted(made)).servedBy).toBe('virginia/app-1');
   });
 
-  it('says goodbye when the client is closed, and leaves the leases to its next life if asked to', async () => {
+  it('sends a close frame when the client closes, and keeps leases held if asked to', async () => {
     const made = client();
     await granted(made);
     const ends: number[] = [];
@@ -173,10 +173,10 @@ describe("the client's session", () => {
     expect(oregon.live.size).toBe(1);
   });
 
-  describe('and the line', () => {
+  describe('and the queue', () => {
     const queued = () => eventually('it is in line', WITHIN_MS, () => events.some(({ kind }) => kind === 'queued'));
 
-    it('tells each new position, and the seats when they come free', async () => {
+    it('reports each new position and grants the seats', async () => {
       oregon.line = 3;
       const positions: number[] = [];
       const asked = client().checkout({ ...SEAT, queueMs: 60_000, onPosition: (position) => positions.push(position) });
@@ -191,7 +191,7 @@ describe("the client's session", () => {
       expect(positions).toEqual([3, 1]);
     });
 
-    it('is asked again with the place’s token, where nobody pushes', async () => {
+    it('polls with the token of the queue entry when no update is pushed', async () => {
       Object.assign(oregon, { offersSessions: false, line: 2 });
       const asked = client().checkout({ ...SEAT, queueMs: 60_000 });
       await eventually('three questions', WITHIN_MS, () => oregon.asks('PUT').length >= 3);
@@ -204,7 +204,7 @@ describe("the client's session", () => {
       expect(events.map(({ kind }) => kind)).toEqual(['queued', 'granted']);
     });
 
-    it('is kept in when the session is gone', async () => {
+    it('keeps its place when the session is lost', async () => {
       oregon.line = 2;
       const asked = client().checkout({ ...SEAT, queueMs: 60_000 });
       await queued();
@@ -214,7 +214,7 @@ describe("the client's session", () => {
       expect((await asked).kind).toBe('granted');
     });
 
-    it('is left when the host has waited long enough, or does not want any more', async () => {
+    it('is left when the queue time is over or the checkout is cancelled', async () => {
       oregon.line = 2;
       const stop = new AbortController();
       const made = client();
@@ -228,14 +228,14 @@ describe("the client's session", () => {
       await eventually('both have left', WITHIN_MS, () => oregon.asks('DELETE').length >= 2);
     });
 
-    it('is not stood in by who did not ask for it', async () => {
+    it('is not entered without queueMs', async () => {
       oregon.mood = 'full';
       expect(await client().checkout(SEAT)).toEqual({ kind: 'no_seat_available' });
       expect(oregon.asks('PUT')[0]?.body.queue).toBeUndefined();
     });
   });
 
-  it('is told to wait by a busy server, and does not carry the load elsewhere', async () => {
+  it('waits for a busy server and does not move the load to another one', async () => {
     const made = client({ addresses: [oregon.url, virginia.url] });
     virginia.mood = 'refers';
     await granted(made);
@@ -250,7 +250,7 @@ describe("the client's session", () => {
     expect(virginia.asks('PUT')).toEqual([]);
   });
 
-  it('that is lost while nobody else is there leads to grace, and back', async () => {
+  it('is lost without another server: leases enter grace and are restored', async () => {
     Object.assign(oregon, { heartbeatAfterMs: 100, ttlMs: 600 });
     const lease = await granted(client());
     await oregon.die();

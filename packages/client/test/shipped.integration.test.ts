@@ -10,7 +10,7 @@ const SHIPPED = join(ROOT, 'dist/client');
 /** Accelerators that the WebSocket library uses when its host happens to have them. */
 const OPTIONAL = ['bufferutil', 'utf-8-validate'];
 
-describe('the client as it is shipped', () => {
+describe('the published package', () => {
   let host: string;
 
   beforeAll(() => {
@@ -24,14 +24,14 @@ describe('the client as it is shipped', () => {
 
   afterAll(() => rmSync(host, { recursive: true }));
 
-  it('is one file that needs nothing but Node', () => {
+  it('is one file that requires only Node.js modules', () => {
     const code = readFileSync(join(SHIPPED, 'index.js'), 'utf8');
     const needed = [...code.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name = '']) => name.replace('node:', ''));
     expect(needed.length).toBeGreaterThan(0);
     expect(needed.filter((name) => !builtinModules.includes(name) && !OPTIONAL.includes(name))).toEqual([]);
   });
 
-  it('holds nothing of the server', () => {
+  it('contains no code of the server', () => {
     const code = readFileSync(join(SHIPPED, 'index.js'), 'utf8');
     expect(
       [...code.matchAll(/^\/\/ packages\/(server|local-cluster|controller|cli)\/.*$/gm)].map(([line]) => line),
@@ -55,7 +55,7 @@ describe('the client as it is shipped', () => {
     expect(execFileSync(process.execPath, [join(host, name)], { encoding: 'utf8' })).toBe('function');
   });
 
-  it('has types that a strict host compiles against', () => {
+  it('has types that compile in strict mode', () => {
     writeFileSync(
       join(host, 'host.ts'),
       `import { createLicenseClient, type Lease, LicenseClient, type LicenseEvent } from '@evergrant/client';

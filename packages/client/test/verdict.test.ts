@@ -16,7 +16,7 @@ const lease = {
   heartbeatAfter: 200,
 };
 
-describe('what an answer means', () => {
+describe('response classification', () => {
   const rows: readonly [number, string | undefined, ResponseVerdict['kind']][] = [
     [204, undefined, 'done'],
     [409, 'no_seat_available', 'no_seat_available'],
@@ -50,25 +50,25 @@ describe('what an answer means', () => {
     });
   }
 
-  it('no answer is unavailable', () => {
+  it('a failed request is unavailable', () => {
     expect(responseVerdict({ kind: 'no_response', reason: 'timeout' }, NOW_MS)).toMatchObject({ kind: 'unavailable' });
   });
 
-  it('a grant counts in durations', () => {
+  it('a grant is converted to durations', () => {
     expect(responseVerdict(answer(201, lease), NOW_MS)).toMatchObject({
       kind: 'done',
       grant: { token: 't', epoch: 3, servedBy: 'oregon/app-1', expiresInMs: 600_000, heartbeatInMs: 200_000 },
     });
   });
 
-  it('a grant counts by the time that the server tells with it, whatever any clock says', () => {
+  it('a grant uses the server time of the response, whatever the clocks', () => {
     const said = { ...lease, serverTime: '2026-11-22T10:05:00.000Z' };
     expect(responseVerdict(answer(200, said, NOW_MS + 7_000), NOW_MS + 3_600_000)).toMatchObject({
       grant: { expiresInMs: 300_000, serverTimeMs: NOW_MS + 300_000 },
     });
   });
 
-  it('a place in line says which it is, and when to ask again', () => {
+  it('a queue entry has a position and a retry delay', () => {
     const entry = { leaseId: 'l', position: 3, token: 'p', retryAfter: 1.2 };
     expect(responseVerdict(answer(202, entry), NOW_MS)).toEqual({
       kind: 'queued',
@@ -77,12 +77,12 @@ describe('what an answer means', () => {
     expect(responseVerdict(answer(202, {}), NOW_MS).kind).toBe('unavailable');
   });
 
-  it('a client whose clock is an hour wrong counts by the server’s', () => {
+  it('a client with a wrong clock uses the server time', () => {
     const verdict = responseVerdict(answer(200, lease, NOW_MS), NOW_MS + 3_600_000);
     expect(verdict).toMatchObject({ grant: { expiresInMs: 600_000 } });
   });
 
-  it('a heartbeat time that the server leaves out is a third of what is left', () => {
+  it('a missing heartbeat time defaults to a third of the remaining time', () => {
     const { heartbeatAfter: _left, ...rest } = lease;
     expect(responseVerdict(answer(200, rest), NOW_MS)).toMatchObject({ grant: { heartbeatInMs: 200_000 } });
   });

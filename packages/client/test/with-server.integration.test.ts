@@ -64,7 +64,7 @@ const connection = () => notices.flatMap((notice) => (notice.kind === 'connectio
 describe.each([
   ['over a session', true],
   ['over plain HTTP', false],
-])('the client and the server, %s', (_how, sessions) => {
+])('client and server %s', (_how, sessions) => {
   it('check out, renew and release', async () => {
     const client = open({ sessions });
     const lease = await granted(client, { seats: 3 });
@@ -75,7 +75,7 @@ describe.each([
     expect(await world.counts('studio')).toMatchObject({ taken: 0 });
   });
 
-  it('agree on what is refused', async () => {
+  it('agree on refusals', async () => {
     const client = open({ sessions });
     expect(await client.checkout({ ...STUDIO, seats: SEATS + 1 })).toEqual({ kind: 'no_seat_available' });
     expect(await client.checkout({ product: PRODUCT, feature: 'none' })).toMatchObject({
@@ -87,7 +87,7 @@ describe.each([
     expect(await stranger.checkout(STUDIO)).toMatchObject({ kind: 'refused', code: 'unauthenticated' });
   });
 
-  it('stand in line, and get on', async () => {
+  it('queue a checkout and grant it later', async () => {
     const client = open({ sessions });
     const first = await granted(client, { seats: SEATS });
     const waiting = client.checkout({ ...STUDIO, queueMs: 30_000 });
@@ -97,7 +97,7 @@ describe.each([
     expect(outcome).toMatchObject({ kind: 'granted', lease: { state: 'held' } });
   });
 
-  it('take a seat back by force, and the host hears of it', async () => {
+  it('revoke a lease, and the client reports it as lost', async () => {
     // The next heartbeat would be minutes away; an installation that is started again shows its lease at once.
     const stateFile = join(dir, 'state.json');
     const client = open({ sessions, stateFile });
@@ -110,7 +110,7 @@ describe.each([
     expect(events.find(({ kind }) => kind === 'lost')).toMatchObject({ leaseId: id, code: 'lease_released' });
   });
 
-  it('find each other again after a restart: the same lease, no further seat', async () => {
+  it('restore the same lease after a restart without a further seat', async () => {
     const stateFile = join(dir, 'state.json');
     const first = open({ sessions, stateFile });
     const { id } = await granted(first);
@@ -121,7 +121,7 @@ describe.each([
     expect(await world.counts('studio')).toMatchObject({ taken: 1, live: 1 });
   });
 
-  it('find each other again by the installation’s identity alone', async () => {
+  it('restore leases by the identity of the installation only', async () => {
     const pod = { sessions, identity: 'pod-7' };
     const [one, two] = [await granted(open(pod)), await granted(clients[0] as LicenseClient)];
     await clients[0]?.close({ release: false });
@@ -132,7 +132,7 @@ describe.each([
 });
 
 describe('a Control Room', () => {
-  it('registers with the license key, keeps its own token, and shows nobody the key again', async () => {
+  it('registers with the license key, stores its own token, and does not store the key', async () => {
     const licenseKey = await giveLicenseKey(world);
     const stateFile = join(dir, 'room.json');
     const room = { name: 'Control Room Kyoto', licenseKey };
@@ -154,7 +154,7 @@ describe('a Control Room', () => {
     expect(await world.counts('studio')).toMatchObject({ taken: 1 });
   });
 
-  it('whose license key is wrong is refused at once, with the code', async () => {
+  it('with a wrong license key is refused immediately with the code', async () => {
     const room = { name: 'Kyoto', licenseKey: '00000000-0000-4000-8000-000000000000' };
     const client = open({ controlRoom: room, stateFile: join(dir, 'room.json') });
     expect(await client.checkout(STUDIO)).toMatchObject({ kind: 'refused', code: 'license_key_unknown' });
@@ -163,7 +163,7 @@ describe('a Control Room', () => {
     );
   });
 
-  it('whose state was lost cannot take over the GUID of another: that takes an administrator', async () => {
+  it('with lost state needs an administrator to register its GUID again', async () => {
     const licenseKey = await giveLicenseKey(world);
     const first = open({ controlRoom: { name: 'Kyoto', licenseKey }, stateFile: join(dir, 'one.json') });
     await granted(first);
@@ -176,7 +176,7 @@ describe('a Control Room', () => {
     await granted(second);
   });
 
-  it('registers when its service comes back, without being asked twice', async () => {
+  it('registers when the service is available again, within the same checkout', async () => {
     const licenseKey = await giveLicenseKey(world);
     await world.database.refuseConnections(true);
     const client = open({ controlRoom: { name: 'Kyoto', licenseKey }, stateFile: join(dir, 'room.json') });
@@ -188,7 +188,7 @@ describe('a Control Room', () => {
 });
 
 describe('the keys of the service', () => {
-  it('are not believed when they are others than those that the application brings', async () => {
+  it('are ignored when the application pins other keys', async () => {
     const keys = {
       keys: [{ kid: 'test-1', kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
     };
@@ -197,7 +197,7 @@ describe('the keys of the service', () => {
     await eventually('the seat is given back', async () => (await world.counts('studio')).taken === 0);
   });
 
-  it('verify every token, asked for once', async () => {
+  it('are fetched once and verify every token', async () => {
     const asked: string[] = [];
     const client = open({ onResponse: ({ kind }) => asked.push(kind) });
     await granted(client);
@@ -206,8 +206,8 @@ describe('the keys of the service', () => {
   });
 });
 
-describe('when its server drains', () => {
-  it('the client goes on at the next one, with its lease', async () => {
+describe('a draining server', () => {
+  it('hands its client with the lease to the next server', async () => {
     const next = await world.startGranting();
     const client = open({ addresses: [oregon.address, next.address] });
     const lease = await granted(client);

@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 const POLICY: OutagePolicy = { graceMs: 48 * HOUR_MS, suspendAfterMs: 720 * HOUR_MS };
 const TIMES = { confirmedAtMs: 0, expiresAtMs: 600_000 };
 
-describe('a lease that nobody renews', () => {
+describe('outage stage of a lease without renewal', () => {
   it.each<[number, OutageStage]>([
     [599_999, 'held'],
     [600_000, 'grace'],
@@ -18,23 +18,23 @@ describe('a lease that nobody renews', () => {
     expect(outageStageAt(TIMES, POLICY, nowMs)).toBe(stage);
   });
 
-  it('is held while its own time lasts, however short the license is with grace', () => {
+  it('is held until it expires, however short the grace period', () => {
     const none = { graceMs: 0, suspendAfterMs: 0 };
     expect(outageStageAt(TIMES, none, 599_999)).toBe('held');
     expect(outageStageAt(TIMES, none, 600_000)).toBe('suspended');
   });
 
-  it('is in fail-safe at once where the license allows no grace', () => {
+  it('is fail_safe immediately when the license allows no grace', () => {
     expect(outageStageAt(TIMES, { ...POLICY, graceMs: 0 }, 600_000)).toBe('fail_safe');
   });
 });
 
-describe('whatever the times and the license', () => {
+describe('outage stage for any times and license', () => {
   const times = fc.record({ confirmedAtMs: fc.integer(), expiresAtMs: fc.integer() });
   const policy = fc.record({ graceMs: fc.nat(), suspendAfterMs: fc.nat() });
   const ORDER: readonly OutageStage[] = ['held', 'grace', 'fail_safe', 'suspended'];
 
-  it('time alone only ever makes it graver', () => {
+  it('never becomes less severe with time', () => {
     fc.assert(
       fc.property(times, policy, fc.integer(), fc.nat(), (lease, license, nowMs, laterMs) => {
         const [now, later] = [nowMs, nowMs + laterMs].map((atMs) => ORDER.indexOf(outageStageAt(lease, license, atMs)));
@@ -43,7 +43,7 @@ describe('whatever the times and the license', () => {
     );
   });
 
-  it('the next change is the very moment at which the standing is another one, and not before', () => {
+  it('changes exactly at the reported time', () => {
     fc.assert(
       fc.property(times, policy, fc.integer(), (lease, license, nowMs) => {
         const nextMs = nextStageAtMs(lease, license, nowMs);

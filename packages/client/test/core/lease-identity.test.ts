@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { identityNumber, leaseIdentity, sameSeats } from '../../src/core/lease-identity';
 
-describe('the name of a lease of an installation', () => {
-  it('is the installation’s own for the first, and counts on for the others', () => {
+describe('lease identity', () => {
+  it("is the installation's name for the first lease, with a number for the others", () => {
     expect(leaseIdentity('kyoto', new Set())).toEqual({ identity: 'kyoto', number: 1 });
     expect(leaseIdentity('kyoto', new Set([1]))).toEqual({ identity: 'kyoto#2', number: 2 });
     expect(leaseIdentity('kyoto', new Set([1, 3]))).toEqual({ identity: 'kyoto#2', number: 2 });
   });
 
-  it('is the same again after a restart, in whatever order leases had come and gone', () => {
+  it('is stable across restarts, whatever the order of earlier leases', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 40 }), (comeOrGo) => {
         const held: number[] = [];
@@ -24,7 +24,7 @@ describe('the name of a lease of an installation', () => {
     );
   });
 
-  it('can be told from its text', () => {
+  it('is parsed back to its number', () => {
     fc.assert(
       fc.property(
         fc.string({ minLength: 1 }),
@@ -40,7 +40,7 @@ describe('the name of a lease of an installation', () => {
     }
   });
 
-  it('is asked for by product, feature, seats and, where told, license', () => {
+  it('matches by product, feature, seats and, if given, license', () => {
     const seats = { product: 'p', feature: 'f', seats: 2 };
     expect(sameSeats(seats, { ...seats, licenseId: 'any' })).toBe(true);
     expect(sameSeats({ ...seats, licenseId: 'one' }, { ...seats, licenseId: 'other' })).toBe(false);

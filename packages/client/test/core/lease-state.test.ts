@@ -81,25 +81,25 @@ class TestLease {
 }
 
 describe('a lease', () => {
-  it('asks for its renewal when the server said, and not before', () => {
+  it('requests its renewal at the time set by the server, and not before', () => {
     const machine = new TestLease().pass(INTERVAL_MS - 1);
     expect(machine.asked).toEqual([]);
     machine.pass(1);
     expect(machine.asked).toEqual([{ atMs: INTERVAL_MS, what: 'heartbeat' }]);
   });
 
-  it('asks up to a tenth later, so that leases drift apart', () => {
+  it('delays its renewal by up to a tenth, so that leases spread out', () => {
     const late = grantedLease(grantAt(0), { nowMs: 0, random: 0.999 });
     expect(late.dueAtMs).toBeGreaterThan(INTERVAL_MS * 1.09);
     expect(late.dueAtMs).toBeLessThan(INTERVAL_MS * 1.1);
   });
 
-  it('renewed in time, is told so and goes on', () => {
+  it('emits renewed after each renewal in time', () => {
     const machine = new TestLease().pass(1_000).renew().pass(1_000).renew();
     expect([machine.state, machine.kinds]).toEqual(['held', ['renewed', 'renewed']]);
   });
 
-  it('that nobody renews goes through grace and fail-safe into suspension, each told once, and never ends', () => {
+  it('without renewal passes grace, fail_safe and suspended, each reported once, and never ends', () => {
     const machine = new TestLease();
     for (let count = 0; count < 170; count += 1) machine.pass(600).unanswered(500);
     expect(machine.events).toEqual([
@@ -111,28 +111,31 @@ describe('a lease', () => {
     expect(machine.asked.at(-1)?.atMs).toBeGreaterThan(99_000);
   });
 
-  it('tells every standing that a machine slept through, in order', () => {
+  it('reports every stage that a machine slept through, in order', () => {
     const machine = new TestLease();
     machine.nowMs = 1_000_000;
     machine.apply({ kind: 'time' });
     expect(machine.kinds).toEqual(['grace', 'fail_safe', 'suspended']);
   });
 
-  it.each([TTL_MS, POLICY.graceMs, POLICY.suspendAfterMs])('after %d ms without a word is restored by one', (ms) => {
-    const machine = new TestLease().pass(ms);
-    expect(machine.state).not.toBe('held');
-    machine.renew();
-    expect([machine.state, machine.kinds.at(-1)]).toEqual(['held', 'restored']);
-    machine.pass(1_000).renew();
-    expect(machine.kinds.at(-1)).toBe('renewed');
-  });
+  it.each([TTL_MS, POLICY.graceMs, POLICY.suspendAfterMs])(
+    'is restored by a grant after %d ms without a response',
+    (ms) => {
+      const machine = new TestLease().pass(ms);
+      expect(machine.state).not.toBe('held');
+      machine.renew();
+      expect([machine.state, machine.kinds.at(-1)]).toEqual(['held', 'restored']);
+      machine.pass(1_000).renew();
+      expect(machine.kinds.at(-1)).toBe('renewed');
+    },
+  );
 
-  it.each(['lease_released', 'anything_else'])('that a server has ended with %s is lost', (code) => {
+  it.each(['lease_released', 'anything_else'])('is lost when a server ends it with %s', (code) => {
     const machine = new TestLease().pass(1_000).apply({ kind: 'ended', code });
     expect([machine.state, machine.kinds]).toEqual(['lost', ['lost']]);
   });
 
-  it.each(['lease_expired', 'lease_not_found'])('that ended meanwhile with %s is asked for anew', (code) => {
+  it.each(['lease_expired', 'lease_not_found'])('is checked out again after it ended with %s', (code) => {
     const machine = new TestLease().pass(20_000).apply({ kind: 'ended', code });
     expect(machine.asked.at(-1)).toEqual({ atMs: 20_000, what: 'checkout' });
     expect(machine.state).toBe('fail_safe');
@@ -140,7 +143,7 @@ describe('a lease', () => {
     expect([machine.state, machine.kinds.at(-1)]).toEqual(['held', 'restored']);
   });
 
-  it('that ended meanwhile is lost, with the first reason, when its seats are gone', () => {
+  it('is lost with the first code when the new checkout finds no seat', () => {
     const events: unknown[] = [];
     let { lease } = new TestLease();
     for (const input of [
@@ -156,7 +159,7 @@ describe('a lease', () => {
     expect(lease.state).toBe('lost');
   });
 
-  it('that is refused says so, and asks again', () => {
+  it('emits denied when it is refused, and retries', () => {
     const machine = new TestLease()
       .pass(1_000)
       .apply({ kind: 'refused', code: 'forbidden', detail: '', retryInMs: 700 });
@@ -165,7 +168,7 @@ describe('a lease', () => {
     expect(machine.asked.at(-1)).toEqual({ atMs: 1_700, what: 'heartbeat' });
   });
 
-  it('whose connection died is shown to another server soon, and not before it may', () => {
+  it('is renewed soon after a lost session, but not before the requested delay', () => {
     const machine = new TestLease({ expiresInMs: 60_000, heartbeatInMs: 20_000 }).pass(1_000);
     machine.apply({ kind: 'disconnected', notBeforeMs: 400, withinMs: 1_000 }, 0.5).pass(899);
     expect(machine.asked).toEqual([]);
@@ -173,14 +176,14 @@ describe('a lease', () => {
     expect(machine.asked).toEqual([{ atMs: 1_900, what: 'heartbeat' }]);
   });
 
-  it('that was given back is silent', () => {
+  it('ignores every input after its release', () => {
     const machine = new TestLease().pass(500).apply({ kind: 'released' }).pass(100_000).renew();
     expect([machine.state, machine.kinds, machine.asked]).toEqual(['released', ['released'], []]);
   });
 });
 
 describe('a borrowed lease', () => {
-  it('asks for nothing, and ends when its time is over', () => {
+  it('sends no requests and ends when it expires', () => {
     const machine = new TestLease({ borrowed: true, expiresInMs: 500_000 }).pass(499_999);
     expect([machine.state, machine.kinds, machine.asked]).toEqual(['held', [], []]);
     machine.pass(1);
@@ -188,16 +191,16 @@ describe('a borrowed lease', () => {
   });
 });
 
-describe('a lease of an earlier life', () => {
+describe('a restored lease', () => {
   const kept = { expiresAtMs: -5_000, confirmedAtMs: -8_000, policy: POLICY, borrowed: false };
 
-  it('is what it would be, had it gone on', () => {
+  it('has the stage it would have without the restart', () => {
     expect(restoredLease(kept, { nowMs: 0, random: 0 }).state).toBe('grace');
     expect(restoredLease({ ...kept, confirmedAtMs: -20_000 }, { nowMs: 0, random: 0 }).state).toBe('fail_safe');
     expect(restoredLease({ ...kept, expiresAtMs: 1 }, { nowMs: 0, random: 0 }).state).toBe('held');
   });
 
-  it('is shown to a server at once', () => {
+  it('is renewed immediately', () => {
     const lease = restoredLease(kept, { nowMs: 0, random: 0 });
     expect(step(lease, { kind: 'time' }, { nowMs: 0, random: 0 }).ask).toBe('heartbeat');
   });
@@ -294,10 +297,10 @@ function act(machine: TestLease, action: Action): void {
   }
 }
 
-describe('whatever happens to a lease', () => {
+describe('a lease with random inputs', () => {
   const runs = fc.array(actions, { maxLength: 80 });
 
-  it('it is what its dumb twin says', () => {
+  it('matches a simple reference model', () => {
     fc.assert(
       fc.property(runs, (run) => {
         const [machine, twin] = [new TestLease(), new Twin()];
@@ -311,7 +314,7 @@ describe('whatever happens to a lease', () => {
     );
   });
 
-  it('its host hears a story that makes sense', () => {
+  it('emits a consistent sequence of events', () => {
     const MAY_FOLLOW: Readonly<Record<string, readonly string[]>> = {
       held: ['renewed', 'restored', 'grace', 'lost', 'released', 'denied'],
       grace: ['fail_safe', 'restored', 'lost', 'released', 'denied'],
@@ -339,7 +342,7 @@ describe('whatever happens to a lease', () => {
     );
   });
 
-  it('it always has something to ask or a question under way, until it is over', () => {
+  it('always has a due or pending request until it is finished', () => {
     fc.assert(
       fc.property(runs, (run) => {
         const machine = new TestLease();

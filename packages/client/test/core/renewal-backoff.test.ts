@@ -3,18 +3,18 @@ import { afterRound, NO_FAILURES, probeCount } from '../../src/core/renewal-back
 const BACKOFF = { baseMs: 100, capMs: 1_000 };
 
 describe('a round of renewals', () => {
-  it('asks for all that is due at once', () => {
+  it('sends all due renewals together', () => {
     expect(probeCount(NO_FAILURES, 1_000)).toBe(1_000);
     expect(probeCount(NO_FAILURES, 0)).toBe(0);
   });
 
-  it('asks one question first after nobody answered', () => {
+  it('sends one probe first after a round without a response', () => {
     const { rounds } = afterRound(NO_FAILURES, { answered: false, random: 0 }, BACKOFF);
     expect(probeCount(rounds, 1_000)).toBe(1);
     expect(probeCount(rounds, 0)).toBe(0);
   });
 
-  it('comes the later the longer nobody answers, and soon again once somebody has', () => {
+  it('backs off while no server responds, and resets after a response', () => {
     let rounds = NO_FAILURES;
     const waits: number[] = [];
     for (let count = 0; count < 6; count += 1) {

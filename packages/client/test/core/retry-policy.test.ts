@@ -18,18 +18,18 @@ function next(facts: Partial<AttemptResult>, before: RetryProgress = NOT_STARTED
   return afterAttempt(before, all, BACKOFF);
 }
 
-describe('after a try', () => {
+describe('retry policy', () => {
   it.each<ResponseVerdict>([
     { kind: 'done', grant: undefined },
     { kind: 'no_seat_available' },
     { kind: 'ended', code: 'lease_expired' },
     { kind: 'refused', status: 403, code: 'forbidden', detail: '' },
     { kind: 'queued', entry: { position: 1, token: 't', retryInMs: 1 } },
-  ])('that was answered with $kind there is no other', (verdict) => {
+  ])('does not retry after $kind', (verdict) => {
     expect(next({ verdict })).toEqual({ kind: 'over', outcome: verdict });
   });
 
-  it('another address is tried at once, but no more than twice in a row', () => {
+  it('retries at another address immediately, at most twice in a row', () => {
     const first = next({ addressChanged: true });
     expect(first).toMatchObject({ kind: 'try', afterMs: 0 });
     const second = next({ addressChanged: true }, first.kind === 'try' ? first.progress : NOT_STARTED);
@@ -38,25 +38,25 @@ describe('after a try', () => {
     expect(third).toMatchObject({ kind: 'try', afterMs: 100, progress: { failures: 1, moves: 0 } });
   });
 
-  it('Retry-After is waited for', () => {
+  it('waits for Retry-After', () => {
     expect(next({ verdict: unavailable('overloaded', 5_000) })).toMatchObject({ kind: 'try', afterMs: 5_100 });
     const busy = { kind: 'busy', reason: 'too_many_requests', retryAfterMs: 7_000 } as const;
     expect(next({ verdict: busy })).toMatchObject({ kind: 'try', afterMs: 7_100 });
   });
 
-  it('it is given up when the next would come too late', () => {
+  it('ends when the next attempt would miss the deadline', () => {
     expect(next({ verdict: unavailable('overloaded', 5_000), endsAtMs: 5_000 })).toEqual({
       kind: 'over',
       outcome: { kind: 'given_up', reason: 'overloaded', mayHaveSucceeded: true },
     });
   });
 
-  it('what never left was certainly not carried out', () => {
+  it('knows that an unsent request was not executed', () => {
     const outcome = { kind: 'given_up', reason: 'ECONNREFUSED', mayHaveSucceeded: false };
     expect(next({ verdict: unavailable('ECONNREFUSED'), endsAtMs: 0 })).toEqual({ kind: 'over', outcome });
   });
 
-  it('what may have been carried out once stays so', () => {
+  it('remembers that an earlier attempt may have been executed', () => {
     const first = next({ verdict: unavailable('timeout') });
     const progress = first.kind === 'try' ? first.progress : NOT_STARTED;
     const second = next({ verdict: unavailable('ECONNREFUSED'), endsAtMs: 0 }, progress);
@@ -64,7 +64,7 @@ describe('after a try', () => {
   });
 });
 
-describe('whatever is answered', () => {
+describe('retry policy for any responses', () => {
   const verdicts = fc.constantFrom<ResponseVerdict>(
     unavailable('timeout'),
     unavailable('ECONNREFUSED'),
@@ -78,7 +78,7 @@ describe('whatever is answered', () => {
   const ENDS_AT_MS = 5_000;
   const A_TRY_MS = 60;
 
-  it('a delivery ends by its deadline, and never goes in a circle without a pause', () => {
+  it('ends by the deadline and never loops without a delay', () => {
     fc.assert(
       fc.property(tries, (all) => {
         let progress = NOT_STARTED;

@@ -24,14 +24,14 @@ const STATE: ClientState = {
   ],
 };
 
-describe('what an installation keeps', () => {
-  it('is read as it was written', () => {
+describe('state schema', () => {
+  it('reads what it wrote', () => {
     expect(readState(writeState(STATE))).toEqual({ kind: 'read', state: STATE });
     const least = { identity: 'i', room: undefined, keys: [], contact: undefined, leases: [] };
     expect(readState(writeState(least))).toEqual({ kind: 'read', state: least });
   });
 
-  it('is never half believed: whatever is cut off or changed is damage', () => {
+  it('reports any truncated or changed content as damaged', () => {
     const text = writeState(STATE).trim();
     fc.assert(
       fc.property(fc.nat(text.length - 1), fc.constantFrom('cut', 'x', '9', '"', '{'), (at, how) => {
@@ -51,11 +51,11 @@ describe('what an installation keeps', () => {
     },
   );
 
-  it('of a later release is left alone', () => {
+  it('rejects the version of a later release', () => {
     expect(readState('{"version":2,"whatever":"it says"}')).toEqual({ kind: 'newer_version', version: 2 });
   });
 
-  it('never contains the private part of a key, even when it was given one', () => {
+  it('never contains the private part of a key', () => {
     const text = writeState({ ...STATE, keys: [{ ...KEY, d: 'private' } as never] });
     const reading = readState(text);
     expect(reading.kind === 'read' && reading.state.keys).toEqual([KEY]);

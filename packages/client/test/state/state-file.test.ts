@@ -58,7 +58,7 @@ describe('the state file', () => {
 
   const stale = (owner: object): void => writeFileSync(`${path}.lock`, JSON.stringify(owner));
 
-  it('gives back what was saved last, to the next process', async () => {
+  it('returns the last saved state to the next process', async () => {
     const first = newFile();
     expect(first.open()).toBeUndefined();
     for (const identity of ['one', 'two', 'three']) first.save(() => stateNamed(identity));
@@ -67,14 +67,14 @@ describe('the state file', () => {
     expect(problems).toEqual([]);
   });
 
-  it('is for its owner’s eyes alone, and leaves nothing else behind', async () => {
+  it('is readable by its owner only and leaves no other files', async () => {
     await written('one');
     await written('two');
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(dir)).toEqual(['license.json']);
   });
 
-  it('is a whole state at every moment, also beside what a process that died left half written', async () => {
+  it('is complete at any time, also beside a partial write of a crashed process', async () => {
     await written('one');
     writeFileSync(`${path}.next`, '{"version":1,"chec');
     const file = newFile();
@@ -84,7 +84,7 @@ describe('the state file', () => {
     expect(JSON.parse(readFileSync(path, 'utf8')).state.identity).toBe('two');
   });
 
-  it('that is damaged is put aside, told, and begun anew', async () => {
+  it('is renamed, reported and started again when damaged', async () => {
     writeFileSync(path, 'not a state');
     const file = newFile();
     expect(file.open()).toBeUndefined();
@@ -95,7 +95,7 @@ describe('the state file', () => {
     expect(newFile().open()?.identity).toBe('new');
   });
 
-  it('of a later release is neither read nor written', async () => {
+  it('is neither read nor written when it comes from a later release', async () => {
     writeFileSync(path, '{"version":99}');
     const file = newFile();
     expect(file.open()).toBeUndefined();
@@ -105,7 +105,7 @@ describe('the state file', () => {
     expect(readFileSync(path, 'utf8')).toBe('{"version":99}');
   });
 
-  it('in a folder that is not there is told, and does no harm', async () => {
+  it('in a missing folder is reported and has no other effect', async () => {
     path = join(dir, 'nowhere', 'license.json');
     const file = newFile();
     expect(file.open()).toBeUndefined();
@@ -114,7 +114,7 @@ describe('the state file', () => {
     expect(problems).toEqual(['not_writable']);
   });
 
-  it('that cannot be read is not overwritten', async () => {
+  it('is not overwritten when it is not readable', async () => {
     mkdirSync(path);
     const file = newFile();
     expect(file.open()).toBeUndefined();
@@ -123,7 +123,7 @@ describe('the state file', () => {
     expect(problems).toEqual(['not_readable']);
   });
 
-  it('whose lock was tidied away is locked again', async () => {
+  it('is locked again when its lock file was deleted', async () => {
     const file = newFile();
     file.open();
     rmSync(`${path}.lock`);
@@ -133,7 +133,7 @@ describe('the state file', () => {
     expect(problems).toEqual([]);
   });
 
-  it('that cannot be written any more says so once, and again when it happens again', async () => {
+  it('reports a failed write once, and again after the next success', async () => {
     const file = newFile();
     file.open();
     rmSync(dir, { recursive: true });
@@ -145,7 +145,7 @@ describe('the state file', () => {
     expect(problems).toHaveLength(1);
   });
 
-  describe('has one writer', () => {
+  describe('allows one writer', () => {
     it('of two clients in one process', async () => {
       await written('first');
       const [first, second] = [newFile(), newFile()];
@@ -165,20 +165,20 @@ describe('the state file', () => {
       expect(problems).toEqual(['in_use']);
     });
 
-    it('unless the other is dead', () => {
+    it('after the other process died', () => {
       const killed = spawnSync(process.execPath, ['-e', '']).pid;
       stale({ nonce: 'other', pid: killed, host: hostname() });
       newFile().open();
       expect(problems).toEqual([]);
     });
 
-    it('unless the other was this one’s former life, under the same process number as in a container', () => {
+    it('after a restart with the same pid, as in a container', () => {
       stale({ nonce: 'other', pid: process.pid, host: hostname() });
       newFile().open();
       expect(problems).toEqual([]);
     });
 
-    it('also on another machine, until nothing has been heard of that for a minute', () => {
+    it('across machines, until the lock was not touched for a minute', () => {
       stale({ nonce: 'other', pid: 1, host: 'elsewhere' });
       newFile().open();
       expect(problems).toEqual(['in_use']);
@@ -188,7 +188,7 @@ describe('the state file', () => {
       expect(problems).toEqual(['in_use']);
     });
 
-    it('whatever stands in the lock file', () => {
+    it('with any content of the lock file', () => {
       writeFileSync(`${path}.lock`, 'nonsense');
       const longAgo = Date.now() / 1_000 - 61;
       utimesSync(`${path}.lock`, longAgo, longAgo);
@@ -196,7 +196,7 @@ describe('the state file', () => {
       expect(problems).toEqual([]);
     });
 
-    it('and who was taken for dead does not write any more when it wakes up', async () => {
+    it('and a process whose lock was taken over stops writing', async () => {
       const sleeper = newFile();
       sleeper.open();
       stale({ nonce: 'successor', pid: process.ppid, host: hostname() });
