@@ -10,13 +10,13 @@ export interface Checkout extends EntitlementName {
   readonly leaseId: string;
   readonly seats: number;
   readonly holder: string;
-  /** The stable name of the installation, if it has one: it gets back what it holds already. */
+  /** The stable name of the installation. An installation that holds a matching lease receives that lease again. */
   readonly identity?: string | undefined;
-  /** Takes the seats for offline use, for so long. */
+  /** Borrows the seats for offline use, for this long. */
   readonly borrowSeconds?: number | undefined;
-  /** Waits in line when no seat is free. */
+  /** Waits in the queue when no seat is free. */
   readonly queue?: boolean | undefined;
-  /** The lease's token when it was granted before, or the place's when it is in line. */
+  /** The token of an earlier grant, or the queue token of a waiting checkout. */
   readonly token?: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface Heartbeat {
 export interface Release {
   readonly leaseId: string;
   readonly token?: string | undefined;
-  /** @default given back by its holder */
+  /** @default released by its holder */
   readonly end?: LeaseEnd;
 }
 
@@ -38,11 +38,11 @@ export interface HeldLease {
   readonly pool: LeasedPool;
   readonly token: string;
   readonly heartbeatAfterSeconds: number;
-  /** The database's clock when this was decided. */
+  /** The database's clock at the decision. */
   readonly nowMs: number;
 }
 
-/** No seat is free yet: the same request again, after a while, claims the place or keeps it. */
+/** No seat is free yet. The same request, sent again later, keeps the place in the queue or takes the seats. */
 export interface HeldPlace {
   readonly kind: 'queued';
   readonly place: Place;
@@ -59,7 +59,7 @@ export type LeaseAnswer =
   | HeldPlace
   | Exclude<GrantVerdict, { kind: 'granted' | 'queued' }>
   | Exclude<ProvenVerdict, { kind: 'found' }>
-  /** The token's Control Room belongs to another license than the one asked for. */
+  /** The Control Room of the API token belongs to another license than the requested one. */
   | { readonly kind: 'wrong_license'; readonly licenseId: string }
   | Refusal;
 

@@ -3,17 +3,11 @@ import { allows, type Caller } from '../auth/core/caller';
 import { refusalReply, type WhereToGo } from '../platform/http/problem-mapping';
 import { type ProblemExtras, problemReply } from '../platform/http/problems';
 import type { Reply } from '../platform/http/reply';
-import type {
-  CheckoutBody,
-  HeldLease as HeldLeaseSchema,
-  HeldPlace as HeldPlaceSchema,
-  LeaseParams,
-  ReleaseBody,
-  TokenBody,
-} from '../platform/http/schemas';
+import type { HeldPlace as HeldPlaceSchema } from '../queue/schemas';
 import type { LeaseEnd } from './core/lease';
 import type { HeldLease, HeldPlace, LeaseAnswer, ReleaseAnswer } from './lease-answers';
 import type { LeaseService } from './lease-service';
+import type { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, ReleaseBody, TokenBody } from './schemas';
 
 type CheckoutCall = Static<typeof LeaseParams> & Static<typeof CheckoutBody>;
 type ReleaseCall = Static<typeof LeaseParams> & Static<typeof ReleaseBody>;

@@ -4,15 +4,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
 import type { AppOptions } from '../platform/http/app-options';
 import { problemResponses, sendReply, UNAVAILABLE } from '../platform/http/problems';
-import {
-  CheckoutBody,
-  HeldLease as HeldLeaseSchema,
-  HeldPlace as HeldPlaceSchema,
-  LeaseParams,
-  ReleaseBody,
-  TokenBody,
-} from '../platform/http/schemas';
+import { HeldPlace as HeldPlaceSchema } from '../queue/schemas';
 import type { LeaseCalls } from './lease-calls';
+import { CheckoutBody, HeldLease as HeldLeaseSchema, LeaseParams, ReleaseBody, TokenBody } from './schemas';
 
 type LeaseRouteOptions = AppOptions & { readonly authenticate: Authenticate; readonly calls: LeaseCalls };
 

@@ -25,37 +25,38 @@ export interface LeaseServiceOptions {
   readonly tokens: LeaseTokens;
   readonly replicationTracker: ReplicationTracker;
   readonly metrics: Metrics;
-  /** From 0 to 1; spreads the heartbeats of leases that were granted together. */
+  /** Returns 0 to 1. Spreads the heartbeats of leases that were granted together. */
   readonly random: () => number;
   readonly onAdopted: (lease: Lease, claim: LeaseClaim) => void;
   /** @default the process's own */
   readonly timers?: Timers | undefined;
 }
 
-/** When a decision was made, and how it stands towards the follower. */
+/** When and in which epoch a batch was decided, and what the follower had then. */
 interface Decision extends CommittedAt, Pick<GrantBatchResult, 'nowMs' | 'ackedSeq' | 'escrow'> {
   readonly epoch: number;
 }
 
-/** The lease's own token, if it was sent along: verified already, or not yet. */
-interface Shown {
+/** The lease token of the request: a verified claim, or a token that is not verified yet. */
+interface PresentedProof {
   readonly claim?: LeaseClaim | undefined;
   readonly token?: string | undefined;
 }
 
 const HEARTBEATS_PER_TTL = 3;
-/** Some round trips between regions; every caller waits longer than this. */
+/** Several round trips between regions; the time-outs of all callers are longer. */
 export const ACKNOWLEDGED_WITHIN_MS = 5_000;
 const HEARTBEAT_JITTER = 0.1;
-/** Who comes next asks about once a second, who is far back a few times within the life of a place. */
+/** The next place in the queue retries about once a second, a distant place a few times within its TTL. */
 const RETRY_AFTER_SECONDS_FIRST = 0.9;
-const RETRY_SECONDS_A_PLACE = 0.1;
+const RETRY_SECONDS_PER_PLACE = 0.1;
 const RETRY_AFTER_SECONDS_MAX = 15;
 const RETRY_JITTER = 0.1;
 
 /**
- * Where leases are checked out, renewed and released. Nothing is acknowledged whose epoch is not proven at the moment
- * of the answer, though it was when the transaction began: the process may have been stopped in between (S5).
+ * Checks leases out, renews and releases them. Authority is checked three times: before the request (`precheck`), inside
+ * the transaction, and immediately before the answer (`recheckBeforeAck`), because the process may have been stopped
+ * in between (S5).
  */
 export class LeaseService {
   readonly #options: LeaseServiceOptions;
@@ -66,21 +67,21 @@ export class LeaseService {
     this.#batches = new LeaseBatches(options);
   }
 
-  /** Takes seats, or finds that this very request took them before. */
+  /** Takes seats. A repeated request returns the lease of the first one. */
   async checkout(request: Checkout, caller: Caller): Promise<LeaseAnswer> {
     const answer = this.#options.transactions.precheck() ?? (await this.#checkout(request, caller));
     if (answer.kind !== 'held' && answer.kind !== 'queued') this.#options.metrics.denials.inc({ code: answer.kind });
     return answer;
   }
 
-  /** Renews; a lease that this database does not know is adopted if its token proves it (S3). */
+  /** Renews a lease. A lease that this database does not know is adopted if its token proves it (S3). */
   async heartbeat(request: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
     const answer = this.#options.transactions.precheck() ?? (await this.#heartbeat(request, caller));
     this.#options.metrics.heartbeats.inc({ outcome: answer.kind === 'held' ? 'renewed' : answer.kind });
     return answer;
   }
 
-  /** Gives seats back; doing it twice is doing it once. */
+  /** Ends a lease. The operation is idempotent. */
   async release(request: Release, caller: Caller): Promise<ReleaseAnswer> {
     const answer = this.#options.transactions.precheck() ?? (await this.#release(request, caller));
     this.#options.metrics.releases.inc({ outcome: answer.kind });
@@ -121,7 +122,7 @@ export class LeaseService {
       case 'in_doubt':
         return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? { kind: 'lease_expired' };
       default:
-        // Its holder gives the lease up on this word: it takes as much authority as a renewal.
+        // The holder gives up the lease after this answer, so the answer needs as much authority as a renewal.
         return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? renewal;
     }
   }
@@ -138,23 +139,23 @@ export class LeaseService {
   async #release({ leaseId, token, end = { kind: 'released' } }: Release, caller: Caller): Promise<ReleaseAnswer> {
     const request = { leaseId, controlRoom: caller.controlRoom, endedBy: caller.name, end };
     let answer = await this.#batches.release(request);
-    const leftLine = answer.kind === 'done' && answer.verdict.kind === 'left_line';
-    if (leftLine || (answer.kind === 'done' && answer.verdict.kind === 'unknown')) {
-      // Only now does the token matter, and most leases are known: verifying costs more than releasing. Who stood in
-      // line here may have been granted the lease in a lost region.
+    const leftQueue = answer.kind === 'done' && answer.verdict.kind === 'left_line';
+    if (leftQueue || (answer.kind === 'done' && answer.verdict.kind === 'unknown')) {
+      // Most leases are known, and a verification costs more than a release, so the token is verified only here. A
+      // checkout that is queued here may have been granted in a lost region.
       const proven = await this.#proven(leaseId, token, caller);
       if (proven && 'kind' in proven) return proven;
       if (proven) answer = await this.#batches.release({ ...request, proven });
     }
     if (answer.kind !== 'done') return answer;
-    // A place that was lost with a region has been left by not being taken up again.
+    // A queue place that was lost with a region is left when nobody restores it.
     const gone =
-      leftLine || answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
+      leftQueue || answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
     if (!gone) return { kind: 'lease_not_found' };
     return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? { kind: 'ended' };
   }
 
-  /** What a token proves of a lease that the database does not know; undefined when it proves nothing. */
+  /** The pool and claim that a token proves for an unknown lease; undefined when it proves nothing. */
   async #proven(
     leaseId: string,
     token: string | undefined,
@@ -166,7 +167,7 @@ export class LeaseService {
     return claim && poolId !== undefined ? { poolId, claim } : undefined;
   }
 
-  /** Once more when the entitlement had changed since it was looked up. */
+  /** Retries once when the entitlement changed after it was looked up. */
   async #grantTo(
     name: EntitlementName,
     requestFor: (entitlement: Entitlement) => GrantRequest,
@@ -207,7 +208,7 @@ export class LeaseService {
       metrics.adoptions.inc();
       this.#options.onAdopted(verdict.lease, request.claim);
     }
-    // The lease may carry an earlier epoch when it was granted before; the answer speaks for the present one.
+    // A lease that was granted before may carry an earlier epoch. The answer is valid for the present one.
     const lease = { ...verdict.lease, epoch: decided.epoch };
     return this.#held(lease, entitlement, { ...decided, claim: request.claim });
   }
@@ -223,7 +224,7 @@ export class LeaseService {
     const spread = 1 + RETRY_JITTER * (2 * random() - 1);
     const afterSeconds = Math.min(
       RETRY_AFTER_SECONDS_MAX,
-      RETRY_AFTER_SECONDS_FIRST + position * RETRY_SECONDS_A_PLACE,
+      RETRY_AFTER_SECONDS_FIRST + position * RETRY_SECONDS_PER_PLACE,
     );
     const retryAfterSeconds = Math.round(afterSeconds * spread * 1000) / 1000;
     return (
@@ -231,7 +232,7 @@ export class LeaseService {
     );
   }
 
-  async #held(lease: Lease, pool: LeasedPool, decision: Decision & Shown): Promise<LeaseAnswer> {
+  async #held(lease: Lease, pool: LeasedPool, decision: Decision & PresentedProof): Promise<LeaseAnswer> {
     const { tokens, transactions, random } = this.#options;
     if (!(await this.#mayAnswerFor(lease, decision))) return { kind: 'not_protected' };
     const { nowMs } = decision;
@@ -239,26 +240,29 @@ export class LeaseService {
     const lifeMs = Math.min(pool.leaseTtlMs, lease.expiresAtMs - nowMs);
     const jitter = 1 + HEARTBEAT_JITTER * (2 * random() - 1);
     const heartbeatAfterSeconds = Math.max(0, Math.round((lifeMs / HEARTBEATS_PER_TTL) * jitter)) / 1000;
-    // The last thing before the answer.
+    // The last check before the answer (S5).
     return (
       transactions.recheckBeforeAck(lease.epoch) ?? { kind: 'held', lease, pool, token, heartbeatAfterSeconds, nowMs }
     );
   }
 
-  /** S2: waits until the follower has so much that this answer is within the escrow. */
-  async #mayAnswerFor(lease: Lease, { epoch, lsn, unprotected, ...decision }: Decision & Shown): Promise<boolean> {
+  /** S2: waits until the follower has enough grants for this answer to be within the escrow. */
+  async #mayAnswerFor(
+    lease: Lease,
+    { epoch, lsn, unprotected, ...decision }: Decision & PresentedProof,
+  ): Promise<boolean> {
     const { ackedSeq, escrow } = decision;
     const protection = unprotected ? 'unprotected' : 'followed';
     if (!waitsForFollower(lease, { ackedSeq, escrow, protection })) return true;
-    // It has been answered before, which has waited: this answer tells nobody anything new.
-    const shown = decision.claim ?? (await this.#claim(lease.id, decision.token));
-    if (shown?.seq === lease.seq) return true;
+    // The holder already has a token of this grant, so the first answer has waited.
+    const presented = decision.claim ?? (await this.#claim(lease.id, decision.token));
+    if (presented?.seq === lease.seq) return true;
     const { poolId, borrowed } = lease;
     const grants = { poolId, seq: answerableFrom(lease, escrow), borrowed };
     return this.#options.replicationTracker.waitFor({ epoch, lsn, grants }, { withinMs: ACKNOWLEDGED_WITHIN_MS });
   }
 
-  /** The claim of a token, if one of our keys signed it for this very lease. */
+  /** The claim of a token that one of our keys signed for this lease. */
   async #claim(leaseId: string, token: string | undefined): Promise<LeaseClaim | undefined> {
     if (token === undefined) return undefined;
     const claim = await this.#options.tokens.verify(token);
@@ -271,7 +275,7 @@ export class LeaseService {
     return claim?.leaseId === leaseId ? claim : undefined;
   }
 
-  /** Undefined when no pool, or more than one, can be meant. */
+  /** Undefined when no pool, or more than one, matches. */
   async #poolOf(claim: LeaseClaim, caller: Caller): Promise<number | undefined | Refusal> {
     const entitled = await this.#entitlement(nameOf(claim, caller));
     switch (entitled.kind) {
@@ -300,12 +304,12 @@ function requesterOf({ name, controlRoom, controlRoomState = 'active' }: Caller)
   return { controlRoom, controlRoomState, grantedBy: name };
 }
 
-/** Where the lease of a token belongs; a token that names no license means the caller's, or the only one. */
+/** The entitlement of a token. A token without a license refers to the caller's license, or to the only one. */
 function nameOf({ product, feature, licenseId }: LeaseClaim, caller: Caller): EntitlementName {
   return { product, feature, licenseId: licenseId ?? caller.licenseId };
 }
 
-/** A token for something else proves nothing about this request. */
+/** Whether the token is for the same seats, holder and entitlement as the request. */
 function proves(
   claim: LeaseClaim | PlaceClaim,
   { seats, holder, controlRoom }: Pick<GrantRequest, 'seats' | 'holder' | 'controlRoom'>,

@@ -4,16 +4,9 @@ import type { Authenticate } from '../auth/authentication';
 import type { Caller } from '../auth/core/caller';
 import type { AppOptions } from '../platform/http/app-options';
 import { problemResponses, sendProblem } from '../platform/http/problems';
-import {
-  Lease,
-  LeaseParams,
-  Leases,
-  LeasesQuery,
-  PAGE_SIZE_DEFAULT,
-  Pools,
-  Queue,
-  QueueQuery,
-} from '../platform/http/schemas';
+import { PAGE_SIZE_DEFAULT } from '../platform/http/schemas';
+import { Queue, QueueQuery } from '../queue/schemas';
+import { Lease, LeaseParams, Leases, LeasesQuery, Pools } from './schemas';
 
 type QueryRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 

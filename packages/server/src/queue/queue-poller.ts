@@ -1,52 +1,52 @@
-/** A checkout that stands in line. */
+/** A checkout that waits in a queue. */
 export interface QueuedCheckout {
-  /** Asks again; the next time is due after so many seconds, or never when it stands in line no more. Never rejects. */
+  /** Repeats the checkout. Resolves to the seconds until the next repetition, or undefined to stop. Never rejects. */
   readonly ask: () => Promise<number | undefined>;
 }
 
-interface Watched extends QueuedCheckout {
+interface Scheduled extends QueuedCheckout {
   dueAtMs: number;
 }
 
 /**
- * Asks again for the checkouts that stand in line, each at its time, so that their clients are told when seats come free
- * and do not have to ask. The line itself is the database's: a place that nobody asks for lapses.
+ * Repeats queued checkouts, each when it is due, so that clients receive an event when seats become free. The queue itself
+ * is in the database, where a place expires when its checkout is not repeated.
  */
 export class QueuePoller {
   readonly #nowMs: () => number;
-  readonly #watched = new Map<QueuedCheckout, Watched>();
+  readonly #scheduled = new Map<QueuedCheckout, Scheduled>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
   get size(): number {
-    return this.#watched.size;
+    return this.#scheduled.size;
   }
 
-  watch(wait: QueuedCheckout, afterSeconds: number): void {
-    this.#watched.set(wait, { ...wait, dueAtMs: this.#nowMs() + afterSeconds * 1_000 });
+  watch(checkout: QueuedCheckout, afterSeconds: number): void {
+    this.#scheduled.set(checkout, { ...checkout, dueAtMs: this.#nowMs() + afterSeconds * 1_000 });
   }
 
-  forget(wait: QueuedCheckout): void {
-    this.#watched.delete(wait);
+  forget(checkout: QueuedCheckout): void {
+    this.#scheduled.delete(checkout);
   }
 
   /** Called at an interval. */
   tick(): void {
     const nowMs = this.#nowMs();
-    for (const [wait, watched] of this.#watched) {
-      if (watched.dueAtMs > nowMs) continue;
-      watched.dueAtMs = Number.POSITIVE_INFINITY;
-      void this.#ask(wait, watched);
+    for (const [checkout, scheduled] of this.#scheduled) {
+      if (scheduled.dueAtMs > nowMs) continue;
+      scheduled.dueAtMs = Number.POSITIVE_INFINITY;
+      void this.#ask(checkout, scheduled);
     }
   }
 
-  async #ask(wait: QueuedCheckout, watched: Watched): Promise<void> {
-    const afterSeconds = await watched.ask();
-    // Forgotten while it was asked for.
-    if (this.#watched.get(wait) !== watched) return;
-    if (afterSeconds === undefined) this.#watched.delete(wait);
-    else watched.dueAtMs = this.#nowMs() + afterSeconds * 1_000;
+  async #ask(checkout: QueuedCheckout, scheduled: Scheduled): Promise<void> {
+    const afterSeconds = await scheduled.ask();
+    // The checkout was removed while its request was in flight.
+    if (this.#scheduled.get(checkout) !== scheduled) return;
+    if (afterSeconds === undefined) this.#scheduled.delete(checkout);
+    else scheduled.dueAtMs = this.#nowMs() + afterSeconds * 1_000;
   }
 }

@@ -5,7 +5,7 @@ import type { Place, PlaceClaim } from './core/queue';
 export const PLACE_TOKEN_TYPE = 'evergrant-place+jwt';
 const ISSUER = 'evergrant';
 
-/** What a place token says; its type keeps it from ever passing for a lease token. */
+/** The claims of a queue token. Its type distinguishes it from a lease token. */
 export const PlaceClaims = Type.Object({
   iss: Type.Literal(ISSUER),
   jti: Type.String(),

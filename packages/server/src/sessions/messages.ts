@@ -1,11 +1,11 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyError } from 'fastify';
+import { CheckoutBody, LeaseParams, ReleaseBody, TokenBody } from '../granting/schemas';
 import { fieldErrors, invalidReply } from '../platform/http/errors';
 import { problemReply } from '../platform/http/problems';
 import type { Reply } from '../platform/http/reply';
-import { CheckoutBody, LeaseParams, ReleaseBody, TokenBody } from '../platform/http/schemas';
 
-/** What travels on a session: one JSON object a message. docs/sessions.md tells it to people. */
+/** The messages of a session, one JSON object each. docs/sessions.md documents them. */
 export const SUBPROTOCOL = 'evergrant.v1';
 
 const MessageId = Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Type.Integer()], {
@@ -58,7 +58,7 @@ export type ServerEvent =
       readonly server: string;
       readonly region: string;
       readonly epoch: number | null;
-      /** No traffic from the server for twice this is a dead connection. */
+      /** A connection without traffic from the server for twice this time is dead. */
       readonly pingEverySeconds: number;
       readonly leasesMax: number;
       readonly unansweredMax: number;
@@ -68,11 +68,11 @@ export type ServerEvent =
       readonly reason: string;
       readonly activeRegion: string | null;
       readonly address: string | null;
-      /** Seconds; drawn for each session, so that they do not all come back at once. */
+      /** Seconds; random for each session, so that the reconnects are spread. */
       readonly retryAfter: number;
     };
 
-/** What has become of a checkout that stands in line: its new position (202), its seats (201), or why there are none. */
+/** The new answer of a queued checkout: its position (202), its seats (201), or the refusal. */
 export interface QueueEvent extends Omit<Answer, 'id'> {
   readonly event: 'queue';
   readonly leaseId: string;
@@ -96,7 +96,7 @@ interface Validation {
   errors?: FastifyError['validation'] | null;
 }
 
-/** Reads messages, with the validation that HTTP bodies meet: `compile` is the framework's own. */
+/** Parses and validates messages. `compile` is the framework's compiler, so HTTP bodies and messages are checked alike. */
 export class MessageReader {
   readonly #validations: Readonly<Record<Op, Validation>>;
 

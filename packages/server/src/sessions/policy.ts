@@ -1,25 +1,25 @@
-/** What a server allows its sessions, and how long it waits for them. */
+/** Limits and time-outs of the sessions of one server. */
 export interface SessionPolicy {
   /** Open sessions; one more is answered 503 `too_many_sessions`. */
   readonly sessionsMax: number;
   /** Leases of one session; one more is answered 409 `session_full`. */
   readonly leasesMax: number;
-  /** A larger message ends the session: it cannot even be read. */
+  /** A larger message ends the session. */
   readonly messageBytesMax: number;
-  /** Messages of one session that wait for their answer; no more are read until there are fewer. */
+  /** Messages of one session in flight; the socket is not read while there are this many. */
   readonly unansweredMax: number;
-  /** A session that sends more for longer is a flood, and ends. */
+  /** A session that exceeds this rate and the burst ends. */
   readonly messagesPerSecondMax: number;
   readonly messagesBurstMax: number;
-  /** Answers that a session does not read; beyond, it ends. */
+  /** Unread answers in bytes; a session with more ends. */
   readonly unsentBytesMax: number;
-  /** A session from which nothing came between two pings is dead: it is closed within twice this. */
+  /** A session whose client sends nothing between two pings is closed within twice this time. */
   readonly pingEveryMs: number;
-  /** How long a server that may only be blind for a moment keeps its sessions. */
-  readonly patienceMs: number;
-  /** How long a session that is sent away has for its last answers, and then for its own farewell. */
-  readonly farewellMs: number;
-  /** Sessions that are sent away are told to come back over a time in which no more than so many come each second. */
+  /** How long a server that does not grant for a possibly brief cause keeps its sessions. */
+  readonly blindToleranceMs: number;
+  /** How long a session that is sent away has for its last answers, and then for its close frame. */
+  readonly closeGraceMs: number;
+  /** The `retryAfter` of sessions that are sent away is spread so that at most this many return each second. */
   readonly returnsPerSecondMax: number;
 }
 
@@ -32,7 +32,7 @@ export const SESSION_POLICY: SessionPolicy = {
   messagesBurstMax: 2_000,
   unsentBytesMax: 1024 * 1024,
   pingEveryMs: 15_000,
-  patienceMs: 5_000,
-  farewellMs: 1_000,
+  blindToleranceMs: 5_000,
+  closeGraceMs: 1_000,
   returnsPerSecondMax: 2_000,
 };

@@ -2,81 +2,81 @@ import type { Reply } from '../platform/http/reply';
 import type { QueuedCheckout, QueuePoller } from '../queue/queue-poller';
 import { answerOf, type QueueEvent, type SessionMessage } from './messages';
 
-export interface SessionLineOptions {
-  readonly watch: QueuePoller;
+export interface QueuedCheckoutsOptions {
+  readonly poller: QueuePoller;
   readonly placesMax: number;
-  /** Carries the checkout out once more. Never rejects. */
+  /** Repeats the checkout. Never rejects. */
   readonly ask: (checkout: Checkout) => Promise<Reply>;
-  readonly tell: (event: QueueEvent) => void;
+  readonly send: (event: QueueEvent) => void;
 }
 
 type Checkout = Extract<SessionMessage, { op: 'checkout' }>;
 
-interface Standing extends QueuedCheckout {
-  /** The question that is under way. */
+interface Entry extends QueuedCheckout {
+  /** The request in flight. */
   asking: Promise<unknown> | undefined;
   left: boolean;
 }
 
-/** The answer of a checkout that stands in line. */
-export const IN_LINE = 202;
+/** The status of a checkout that waits in the queue. */
+export const QUEUED_STATUS = 202;
 const RETRY_AFTER_SECONDS = 1;
 
-/** The checkouts of one session that stand in line: asked for again, and told of when something changes. */
+/** Repeats the queued checkouts of one session, and sends an event when the answer changes. */
 export class QueuedCheckouts {
-  readonly #options: SessionLineOptions;
-  readonly #standing = new Map<string, Standing>();
+  readonly #options: QueuedCheckoutsOptions;
+  readonly #entries = new Map<string, Entry>();
 
-  constructor(options: SessionLineOptions) {
+  constructor(options: QueuedCheckoutsOptions) {
     this.#options = options;
   }
 
-  /** `first` is the answer that put it in line. Beyond `placesMax` a client has to ask by itself. */
+  /** `first` is the answer that queued the checkout. Beyond `placesMax` the client has to repeat its requests. */
   join(checkout: Checkout, first: Reply): void {
-    if (this.#standing.size >= this.#options.placesMax) return;
+    if (this.#entries.size >= this.#options.placesMax) return;
     const leaseId = checkout.leaseId.toLowerCase();
     let position = placeOf(first).position;
-    const standing: Standing = {
+    const entry: Entry = {
       asking: undefined,
       left: false,
       ask: async () => {
         const asking = this.#options.ask(checkout);
-        standing.asking = asking;
+        entry.asking = asking;
         const reply = await asking;
-        if (standing.left) return undefined;
+        if (entry.left) return undefined;
         const place = placeOf(reply);
-        const goesOn = reply.status === IN_LINE || reply.status >= 500;
-        if (!goesOn) this.#standing.delete(leaseId);
-        // A server that cannot say anything now is no news to who waits.
+        const isPending = reply.status === QUEUED_STATUS || reply.status >= 500;
+        if (!isPending) this.#entries.delete(leaseId);
+        // A server that cannot decide now sends no event; the place stays in the queue.
         if (reply.status < 500 && place.position !== position) {
           const { id: _id, ...answer } = answerOf(null, reply);
-          this.#options.tell({ event: 'queue', leaseId, ...answer });
+          this.#options.send({ event: 'queue', leaseId, ...answer });
         }
         position = place.position ?? position;
-        return goesOn ? place.retryAfter : undefined;
+        return isPending ? place.retryAfter : undefined;
       },
     };
-    this.#standing.set(leaseId, standing);
-    this.#options.watch.watch(standing, placeOf(first).retryAfter);
+    this.#entries.set(leaseId, entry);
+    this.#options.poller.watch(entry, placeOf(first).retryAfter);
   }
 
-  /** Resolves when nothing is asked for it any more: what its client says next has the last word. */
+  /** Resolves when no request for the lease is in flight, so that the client's next request is the last one. */
   async leave(leaseId: string): Promise<void> {
-    const standing = this.#standing.get(leaseId.toLowerCase());
-    if (!standing) return;
-    this.#forget(leaseId.toLowerCase(), standing);
-    await standing.asking;
+    const entry = this.#entries.get(leaseId.toLowerCase());
+    if (!entry) return;
+    this.#forget(leaseId.toLowerCase(), entry);
+    await entry.asking;
   }
 
-  /** The session has closed. Its places stay in line until they lapse, or are asked for over another connection. */
+  /** The session has closed. Its places stay in the queue until they expire or another connection repeats them. */
   end(): void {
-    for (const [leaseId, standing] of this.#standing) this.#forget(leaseId, standing);
+    for (const [leaseId, entry] of this.#entries) this.#forget(leaseId, entry);
   }
 
-  #forget(leaseId: string, standing: Standing): void {
-    standing.left = true;
-    this.#standing.delete(leaseId);
-    this.#options.watch.forget(standing);
+  #forget(leaseId: string, entry: Entry): void {
+    entry.left = true;
+    this.#entries.delete(leaseId);
+    this.#options.poller.forget(entry);
   }
 }
 

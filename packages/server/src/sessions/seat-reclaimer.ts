@@ -5,7 +5,7 @@ import type { Metrics } from '../platform/metrics';
 import { type Closing, type ReclaimPolicy, reclaimVerdict } from './core/reclaim';
 import type { ReclaimRequest, ReclaimStore } from './store';
 
-export interface ReclaimOptions {
+export interface SeatReclaimerOptions {
   readonly store: ReclaimStore;
   readonly transactions: EpochTransactions;
   readonly metrics: Metrics;
@@ -19,33 +19,34 @@ interface Pending {
   readonly leases: readonly ReclaimRequest[];
 }
 
-/** A transaction takes no more; the others follow in the next. */
+/** Maximum leases in one transaction. */
 const LEASES_MAX = 200;
 
 /**
- * Takes back the seats of clients that died, where the license says `onDisconnect: release`. Whoever closes a session
- * reports every unasked closing, also of sessions without such leases: they are what a crowd is known by.
+ * Reclaims the seats of clients that died, where the license says `onDisconnect: release`. Every session that closes
+ * without a close frame is reported, also one without such leases, because a mass disconnect is recognised by their number.
  */
 export class SeatReclaimer {
-  readonly #options: ReclaimOptions;
+  readonly #options: SeatReclaimerOptions;
   #closings: Closing[] = [];
   #pending: Pending[] = [];
 
-  constructor(options: ReclaimOptions) {
+  constructor(options: SeatReclaimerOptions) {
     this.#options = options;
   }
 
-  /** May be told of one closing more than once, when leases of it come to light later. */
+  /** May be called again for one closing, when a lease of that session is granted later. */
   closed(closing: Closing, leases: readonly ReclaimRequest[]): void {
     if (!this.#closings.includes(closing)) this.#closings.push(closing);
     if (leases.length > 0) this.#pending.push({ closing, leases });
   }
 
-  /** Decides about what has waited long enough; called at an interval, several times in `companyMs`. */
+  /** Decides on the pending closings. Called at an interval, several times in `correlationWindowMs`. */
   async consider(sessionsOpen: number): Promise<void> {
     const { clock, policy, transactions, metrics } = this.#options;
     const nowMs = clock.nowMs();
-    const oldestMs = nowMs - 2 * Math.max(policy.silentCompanyMs, policy.companyMs + policy.lookBackMs);
+    const oldestMs =
+      nowMs - 2 * Math.max(policy.silentCorrelationWindowMs, policy.correlationWindowMs + policy.lookBackMs);
     this.#closings = this.#closings.filter(({ atMs }) => atMs >= oldestMs);
     if (this.#pending.length === 0) return;
     const granting = transactions.precheck() === undefined;
@@ -61,7 +62,7 @@ export class SeatReclaimer {
     while (due.length > 0) await this.#reclaim(due.splice(0, LEASES_MAX));
   }
 
-  /** What fails is not tried again: the leases expire by themselves. */
+  /** A failure is not retried, because the leases expire anyway. */
   async #reclaim(requests: readonly ReclaimRequest[]): Promise<void> {
     const { store, transactions, metrics, log } = this.#options;
     try {
@@ -71,9 +72,9 @@ export class SeatReclaimer {
       const reclaimed = outcome.kind === 'done' ? outcome.result : 0;
       metrics.reclaims.inc({ outcome: 'reclaimed' }, reclaimed);
       metrics.reclaims.inc({ outcome: 'renewed_elsewhere' }, requests.length - reclaimed);
-      if (reclaimed > 0) log.info({ leases: reclaimed }, 'seats of clients that vanished were taken back');
+      if (reclaimed > 0) log.info({ leases: reclaimed }, 'seats of vanished clients were reclaimed');
     } catch (error) {
-      log.error({ err: error }, 'seats of clients that vanished could not be taken back');
+      log.error({ err: error }, 'seats of vanished clients could not be reclaimed');
     }
   }
 }

@@ -9,14 +9,14 @@ import type { ReclaimRequest } from './store';
 export interface SessionLeasesOptions {
   readonly calls: LeaseCalls;
   readonly leasesMax: number;
-  /** These leases' session closed unasked. */
+  /** The session of these leases closed without a close frame. */
   readonly orphaned: (closing: Closing, leases: readonly ReclaimRequest[]) => void;
 }
 
-/** The leases of one session: those that were checked out or renewed by name in it last. */
+/** The leases of one session: those that were last checked out or renewed by id in it. */
 export class SessionLeases {
   readonly #options: SessionLeasesOptions;
-  /** By lease id; those that are not to be taken back when the session vanishes are undefined. */
+  /** By lease id; undefined for leases that are kept when the session vanishes. */
   readonly #held = new Map<string, ReclaimRequest | undefined>();
   #closing: Closing | undefined;
 
@@ -24,7 +24,7 @@ export class SessionLeases {
     this.#options = options;
   }
 
-  async carryOut(message: SessionMessage, caller: Caller): Promise<Reply> {
+  async execute(message: SessionMessage, caller: Caller): Promise<Reply> {
     const { calls } = this.#options;
     switch (message.op) {
       case 'checkout':
@@ -42,14 +42,14 @@ export class SessionLeases {
     }
   }
 
-  /** The session closed unasked. */
+  /** The session closed without a close frame. */
   abandon(closing: Closing): void {
     this.#closing = closing;
     const leases = [...this.#held.values()].flatMap((lease) => lease ?? []);
     this.#options.orphaned(closing, leases);
   }
 
-  /** The lease belongs to the session from here, unless `call` does not end well. */
+  /** Adds the lease to the session, and removes it when `call` fails. */
   async #holding(leaseId: string, caller: Caller, call: () => Promise<Reply>): Promise<Reply> {
     const { leasesMax } = this.#options;
     const id = leaseId.toLowerCase();
@@ -68,7 +68,7 @@ export class SessionLeases {
   #remember({ leaseId, expiresAtMs, onDisconnect }: HeldHere, { name: endedBy }: Caller): void {
     const lease = onDisconnect === 'release' ? { leaseId, expiresAtMs, endedBy } : undefined;
     this.#held.set(leaseId, lease);
-    // Its client vanished while it was being granted.
+    // The client vanished while the lease was granted.
     if (lease && this.#closing) this.#options.orphaned(this.#closing, [lease]);
   }
 
@@ -80,7 +80,7 @@ export class SessionLeases {
         return { leaseId, reply };
       }),
     );
-    // Nobody could renew anything: that is one answer, not hundreds.
+    // When no lease could be renewed, one answer replaces hundreds.
     const [first] = leases;
     if (first && leases.every(({ reply }) => reply.status === 503)) return first.reply;
     const afterSeconds = leases.flatMap(({ reply }) => heartbeatAfterOf(reply) ?? []);

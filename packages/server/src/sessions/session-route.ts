@@ -32,7 +32,7 @@ export async function sessionRoute(routes: FastifyInstance, options: SessionRout
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: policy.messageBytesMax,
-    closeTimeout: policy.farewellMs,
+    closeTimeout: policy.closeGraceMs,
     handleProtocols: () => SUBPROTOCOL,
   };
   await routes.register(websocket, {

@@ -9,7 +9,7 @@ import type { QueuePoller } from '../queue/queue-poller';
 import type { Closing } from './core/reclaim';
 import { type Answer, answerOf, type Id, type MessageReader, type ServerEvent, type SessionMessage } from './messages';
 import type { SessionPolicy } from './policy';
-import { IN_LINE, QueuedCheckouts } from './queued-checkouts';
+import { QUEUED_STATUS, QueuedCheckouts } from './queued-checkouts';
 import { SessionLeases } from './session-leases';
 import type { SessionMetrics } from './session-metrics';
 import type { ReclaimRequest } from './store';
@@ -18,11 +18,11 @@ import { TokenBucket } from './token-bucket';
 /**
  * Why a session ended.
  *
- * - `goodbye`: its client closed it in good order;
- * - `vanished`: its socket closed without a word, as that of a process that dies does;
- * - `silent`: nothing came from it between two pings;
+ * - `goodbye`: the client closed it with a close frame;
+ * - `vanished`: the socket closed without a close frame, as when the client's process dies;
+ * - `silent`: the client sent nothing between two pings;
  * - `sent_away`: this server stopped granting, or drains;
- * - the others: it broke a rule.
+ * - the others: the client broke a rule.
  */
 export type SessionEnd =
   | 'goodbye'
@@ -44,25 +44,25 @@ export interface SessionContext {
   readonly queuePoller: QueuePoller;
   readonly nowMs: () => number;
   readonly authorize: (tokenSha256: string | undefined) => Promise<CallerVerdict>;
-  /** These leases' session closed unasked. */
+  /** The session of these leases closed without a close frame. */
   readonly orphaned: (closing: Closing, leases: readonly ReclaimRequest[]) => void;
-  /** What is answered when a message comes after the session was sent away. */
+  /** The answer to a message that arrives after the session was sent away. */
   readonly refusalWhenSentAway: () => Reply;
 }
 
 /** Close codes of RFC 6455. */
 const CLOSE = { abnormal: 1006, policyViolation: 1008, serviceRestart: 1012 } as const;
 
-/** One client's connection: its messages become lease calls, and its leases are remembered. */
+/** The connection of one client. It turns messages into lease calls, and remembers the client's leases. */
 export class Session {
   readonly #context: SessionContext;
   readonly #socket: WebSocket;
   readonly #tokenSha256: string | undefined;
-  readonly #allowance: TokenBucket;
+  readonly #rateLimit: TokenBucket;
   readonly #leases: SessionLeases;
   #queued: QueuedCheckouts | undefined;
   #unanswered = 0;
-  #heard = true;
+  #isAlive = true;
   #sentAway = false;
   #end: SessionEnd | undefined;
 
@@ -73,7 +73,7 @@ export class Session {
     const { messagesPerSecondMax: perSecond, messagesBurstMax: burstMax } = context.policy;
     const { calls, orphaned } = context;
     this.#leases = new SessionLeases({ calls, orphaned, leasesMax: context.policy.leasesMax });
-    this.#allowance = new TokenBucket({ perSecond, burstMax }, context.nowMs());
+    this.#rateLimit = new TokenBucket({ perSecond, burstMax }, context.nowMs());
   }
 
   /** `onEnd` is called once, when the socket has closed. */
@@ -81,9 +81,9 @@ export class Session {
     const socket = this.#socket;
     socket.on('message', (content, isBinary) => this.#receive(content, isBinary));
     socket.on('pong', () => {
-      this.#heard = true;
+      this.#isAlive = true;
     });
-    // Frames that are none. What the network does to a socket shows in its closing alone.
+    // Only protocol errors count. Network errors show in the close event.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code?.startsWith('WS_ERR')) this.#end ??= 'malformed_frames';
     });
@@ -97,35 +97,35 @@ export class Session {
     });
   }
 
-  tell(event: ServerEvent): void {
+  send(event: ServerEvent): void {
     this.#send(event);
   }
 
-  /** This server was not there to hear it. */
-  excuse(): void {
-    this.#heard = true;
+  /** The server could not read the socket, so the silence does not count. */
+  resetLiveness(): void {
+    this.#isAlive = true;
   }
 
-  /** Called at an interval: closes a session from which nothing came since the last call. */
-  checkPulse(): void {
-    // What is not read here cannot be heard.
-    if (this.#heard || this.#socket.isPaused) {
-      this.#heard = false;
+  /** Called at an interval. Closes a session whose client sent nothing since the last call. */
+  checkLiveness(): void {
+    // A paused socket is not read, so its silence does not count.
+    if (this.#isAlive || this.#socket.isPaused) {
+      this.#isAlive = false;
       this.#socket.ping();
     } else {
       this.#finish('silent');
       this.#socket.terminate();
     }
-    // What fails here fails at the next message too, and is told there.
+    // An error occurs at the next message again, which reports it.
     this.#checkCaller().catch(() => undefined);
   }
 
-  /** Says where to go, answers what is being decided, and closes. */
+  /** Sends the event, answers the messages in flight, and closes. */
   sendAway(event: ServerEvent): void {
     if (this.#sentAway) return;
     this.#sentAway = true;
     this.#queued?.end();
-    this.tell(event);
+    this.send(event);
     if (this.#unanswered === 0) this.closeSentAway();
   }
 
@@ -138,9 +138,9 @@ export class Session {
   }
 
   #receive(content: RawData, isBinary: boolean): void {
-    this.#heard = true;
+    this.#isAlive = true;
     const { reader, nowMs } = this.#context;
-    if (!this.#allowance.take(nowMs())) {
+    if (!this.#rateLimit.take(nowMs())) {
       this.#close(CLOSE.policyViolation, 'flood');
       return;
     }
@@ -161,7 +161,7 @@ export class Session {
 
   async #decide(message: SessionMessage): Promise<void> {
     const stopTimer = this.#context.metrics.messageSeconds.startTimer({ op: message.op });
-    const reply = await this.#authorized((caller) => this.#carryOut(message, caller)).catch((error) =>
+    const reply = await this.#authorized((caller) => this.#execute(message, caller)).catch((error) =>
       faultReply(error, this.#context.log, message),
     );
     stopTimer({ status: String(reply.status) });
@@ -171,35 +171,35 @@ export class Session {
     if (this.#sentAway && this.#unanswered === 0) this.closeSentAway();
   }
 
-  async #authorized(carryOut: (caller: Caller) => Promise<Reply>): Promise<Reply> {
+  async #authorized(execute: (caller: Caller) => Promise<Reply>): Promise<Reply> {
     const verdict = await this.#checkCaller();
-    return verdict.kind === 'allowed' ? carryOut(verdict.caller) : verdict.reply;
+    return verdict.kind === 'allowed' ? execute(verdict.caller) : verdict.reply;
   }
 
-  async #carryOut(message: SessionMessage, caller: Caller): Promise<Reply> {
-    if (message.op === 'heartbeat') return this.#leases.carryOut(message, caller);
+  async #execute(message: SessionMessage, caller: Caller): Promise<Reply> {
+    if (message.op === 'heartbeat') return this.#leases.execute(message, caller);
     await this.#queued?.leave(message.leaseId);
-    const reply = await this.#leases.carryOut(message, caller);
-    if (message.op === 'checkout' && reply.status === IN_LINE) this.#lineOfOwn().join(message, reply);
+    const reply = await this.#leases.execute(message, caller);
+    if (message.op === 'checkout' && reply.status === QUEUED_STATUS) this.#ownQueue().join(message, reply);
     return reply;
   }
 
-  /** Most sessions never stand in line. */
-  #lineOfOwn(): QueuedCheckouts {
+  /** Created on first use, because most sessions are never queued. */
+  #ownQueue(): QueuedCheckouts {
     const { queuePoller, policy, log } = this.#context;
     this.#queued ??= new QueuedCheckouts({
-      watch: queuePoller,
+      poller: queuePoller,
       placesMax: policy.leasesMax,
       ask: (checkout) =>
-        this.#authorized((caller) => this.#leases.carryOut(checkout, caller)).catch((error) =>
+        this.#authorized((caller) => this.#leases.execute(checkout, caller)).catch((error) =>
           faultReply(error, log, checkout),
         ),
-      tell: (event) => this.#send(event),
+      send: (event) => this.#send(event),
     });
     return this.#queued;
   }
 
-  /** A token that was revoked ends its sessions; one that cannot be checked now is answered so. */
+  /** A revoked token ends the session. When the token cannot be checked, the verdict carries the refusal. */
   async #checkCaller(): Promise<CallerVerdict> {
     const verdict = await this.#context.authorize(this.#tokenSha256);
     if (verdict.kind === 'stranger' || verdict.kind === 'forbidden') {

@@ -40,11 +40,11 @@ const TICK_MS = 100;
 const TICKS_MISSED_MAX = 10;
 const RETRY_AFTER_SECONDS = 1;
 
-/** The sessions of a server: lets them in, feels their pulse, and sends them away when it does not grant. */
+/** The sessions of a server: admits them, checks their liveness, and disconnects them when it does not grant. */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #open = new Set<Session>();
-  /** Sessions by the moment of their next ping, so that thousands are not pinged at once. */
+  /** Sessions by the time of their next ping, so that the pings are spread. */
   readonly #wheel: readonly Set<Session>[];
   readonly #metrics: SessionMetrics;
   readonly #queuePoller: QueuePoller;
@@ -52,8 +52,8 @@ export class Sessions {
   #turn = 0;
   #timer: NodeJS.Timeout | undefined;
   #tickedAtMs = 0;
-  #told = '';
-  #toldAtMs = 0;
+  #lastReason = '';
+  #lastReasonAtMs = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -71,7 +71,7 @@ export class Sessions {
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
-  /** Why no session may be opened now. */
+  /** The reply when no session may be opened now. */
   refusal(): Reply | undefined {
     const { role, policy } = this.#options;
     const verdict = role.verdict();
@@ -80,7 +80,7 @@ export class Sessions {
     return problemReply('too_many_sessions', { retryAfterSeconds: RETRY_AFTER_SECONDS });
   }
 
-  /** A connection that was let in. Nothing of its request is kept but who called. */
+  /** Opens a session on an accepted socket. Of the request only the token's hash is kept. */
   admit(socket: WebSocket, request: FastifyRequest): void {
     const context = this.#contextFor(request);
     const session = new Session(socket, bearerSha256(request.headers.authorization), context);
@@ -92,23 +92,23 @@ export class Sessions {
       slot.delete(session);
       this.#metrics.ends.inc({ because: end });
     });
-    session.tell(this.#hello());
+    session.send(this.#hello());
   }
 
-  /** Sends every session away and resolves when all are gone, in bounded time. */
+  /** Disconnects every session. Resolves when all are closed, in bounded time. */
   async drain(): Promise<void> {
     clearInterval(this.#timer);
-    const { farewellMs } = this.#options.policy;
+    const { closeGraceMs } = this.#options.policy;
     const verdict = this.#options.role.verdict();
     this.#sendAllAway('draining', verdict.kind === 'granting' ? 'draining' : reasonOf(verdict));
-    const deadlineMs = performance.now() + 3 * farewellMs;
+    const deadlineMs = performance.now() + 3 * closeGraceMs;
     while (this.#open.size > 0 && performance.now() < deadlineMs) {
       await new Promise((resume) => setTimeout(resume, 10));
     }
     for (const session of this.#open) session.terminate();
   }
 
-  /** Compiled once, by the framework that also compiles the schemas of HTTP. */
+  /** Created once. The schemas are compiled by the framework that also compiles the HTTP schemas. */
   #contextFor(request: FastifyRequest): SessionContext {
     const { policy, calls, log, clock, seatReclaimer } = this.#options;
     this.#context ??= {
@@ -147,11 +147,12 @@ export class Sessions {
 
   #tick(): void {
     const nowMs = this.#options.clock.nowMs();
-    // A process that was stopped has not read what came meanwhile: nobody was silent but itself.
-    if (nowMs - this.#tickedAtMs > TICKS_MISSED_MAX * TICK_MS) for (const session of this.#open) session.excuse();
+    // A process that was stopped has not read its sockets, so the silence of its clients does not count.
+    if (nowMs - this.#tickedAtMs > TICKS_MISSED_MAX * TICK_MS)
+      for (const session of this.#open) session.resetLiveness();
     this.#tickedAtMs = nowMs;
     this.#turn = (this.#turn + 1) % this.#wheel.length;
-    for (const session of this.#wheel[this.#turn] ?? []) session.checkPulse();
+    for (const session of this.#wheel[this.#turn] ?? []) session.checkLiveness();
     this.#disconnectIfNeeded();
     this.#queuePoller.tick();
     void this.#options.seatReclaimer.consider(this.#open.size);
@@ -164,11 +165,11 @@ export class Sessions {
       asked.kind === 'must_open_epoch' ? ({ kind: 'not_granting', because: reasonOf(asked) } as const) : asked;
     const said = verdict.kind === 'granting' ? 'granting' : verdict.because;
     const nowMs = clock.nowMs();
-    if (said !== this.#told) {
-      this.#told = said;
-      this.#toldAtMs = nowMs;
+    if (said !== this.#lastReason) {
+      this.#lastReason = said;
+      this.#lastReasonAtMs = nowMs;
     }
-    const farewell = disconnectVerdict({ verdict, sinceMs: nowMs - this.#toldAtMs }, policy.patienceMs);
+    const farewell = disconnectVerdict({ verdict, sinceMs: nowMs - this.#lastReasonAtMs }, policy.blindToleranceMs);
     if (farewell.kind === 'leave' && this.#open.size > 0) this.#sendAllAway(farewell.event, farewell.because);
   }
 
@@ -181,9 +182,9 @@ export class Sessions {
       const retryAfter = Math.round(random() * spreadSeconds * 1_000) / 1_000;
       session.sendAway({ event, reason, ...where, retryAfter });
     }
-    if (leaving.length > 0) log.info({ event, reason, sessions: leaving.length }, 'the sessions are sent away');
+    if (leaving.length > 0) log.info({ event, reason, sessions: leaving.length }, 'the sessions are disconnected');
     setTimeout(() => {
       for (const session of leaving) session.closeSentAway();
-    }, policy.farewellMs).unref();
+    }, policy.closeGraceMs).unref();
   }
 }

@@ -3,7 +3,7 @@ export interface TokenBucketRate {
   readonly burstMax: number;
 }
 
-/** A bucket of tokens: lets bursts pass and refuses what is too much for too long. Times are monotonic milliseconds. */
+/** A token bucket rate limiter. Times are monotonic milliseconds. */
 export class TokenBucket {
   readonly #rate: TokenBucketRate;
   #left: number;
@@ -15,7 +15,7 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
-  /** False when there is nothing left to take. */
+  /** False when the bucket is empty. */
   take(nowMs: number): boolean {
     const { perSecond, burstMax } = this.#rate;
     this.#left = Math.min(burstMax, this.#left + ((nowMs - this.#atMs) * perSecond) / 1_000);

@@ -99,7 +99,7 @@ describe('whatever closes when', () => {
     fc.assert(
       fc.property(closings, fc.integer({ min: 0, max: 2_000 }), (all, sessionsOpen) => {
         for (const closing of all) {
-          const nowMs = closing.atMs + RECLAIM_POLICY.silentCompanyMs;
+          const nowMs = closing.atMs + RECLAIM_POLICY.silentCorrelationWindowMs;
           const facts = { closing, closings: all, sessionsOpen, granting: true, nowMs };
           expect(reclaimVerdict(facts, RECLAIM_POLICY).kind).not.toBe('wait');
         }

@@ -168,7 +168,7 @@ describe('leases are kept', () => {
   it('when it was the server that was stopped and heard nobody', async () => {
     let skippedMs = 0;
     const clock: MonotonicClock = { nowMs: () => performance.now() + skippedMs };
-    const at = await world.startGranting({ clock, sessionPolicy: { pingEveryMs: 200, patienceMs: 1e9 } });
+    const at = await world.startGranting({ clock, sessionPolicy: { pingEveryMs: 200, blindToleranceMs: 1e9 } });
     const session = await open(at);
     session.socket.pause();
     const jumps = setInterval(() => {

@@ -324,7 +324,7 @@ describe('a session ends', () => {
 
   it('not when its server is blind for a moment', async () => {
     const own = await TestWorld.create();
-    const at = await own.startGranting({ sessionPolicy: { patienceMs: 60_000 } });
+    const at = await own.startGranting({ sessionPolicy: { blindToleranceMs: 60_000 } });
     const session = await open(at);
     const leaseId = await holding(session);
     await own.database.refuseConnections(true);
@@ -337,7 +337,7 @@ describe('a session ends', () => {
 
   it('when its server is blind for too long', async () => {
     const own = await TestWorld.create();
-    const at = await own.startGranting({ sessionPolicy: { patienceMs: 300 } });
+    const at = await own.startGranting({ sessionPolicy: { blindToleranceMs: 300 } });
     const session = await open(at);
     await own.database.refuseConnections(true);
     expect(await session.event('not_granting')).toMatchObject({ reason: expect.any(String) });

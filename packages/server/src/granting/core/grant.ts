@@ -13,22 +13,22 @@ import { grantedUntilMs, isProven, type Lease, type LeaseClaim, standingOf } fro
 import { type PoolCount, type PoolFacts, PoolLedger } from './pool-ledger';
 import { isOverdrawn } from './seats';
 
-/** `adopt` never sells a seat: it only takes over what the claim proves (a heartbeat of an unknown lease). */
+/** `adopt` never sells a seat. It only adopts the lease that the claim proves (a heartbeat of an unknown lease). */
 export interface GrantRequest extends Requester {
   readonly intent: 'checkout' | 'adopt';
   readonly leaseId: string;
   readonly holder: string;
-  /** The stable name of the installation: a live lease of the same one is given back instead of a second seat. */
+  /** The stable name of the installation. Its live lease is returned instead of a second seat. */
   readonly identity: string | undefined;
   readonly seats: number;
-  /** The name of the API token it is asked with. */
+  /** The name of the caller's API token. */
   readonly grantedBy: string;
   readonly claim?: LeaseClaim;
-  /** Takes the seats for offline use, for so long. */
+  /** Borrows the seats for offline use, for this long. */
   readonly borrowSeconds?: number;
-  /** Waits in line when no seat is free. */
+  /** Waits in the queue when no seat is free. */
   readonly queue?: boolean;
-  /** Where it was queued before the loss of a region. */
+  /** Its place in the queue before the loss of a region. */
   readonly placeClaim?: PlaceClaim;
 }
 
@@ -38,7 +38,7 @@ export type GrantVerdict =
   | { readonly kind: 'queued'; readonly place: Place; readonly position: number; readonly how: Queueing }
   | { readonly kind: 'queue_full'; readonly places: number }
   | { readonly kind: 'borrow_too_long'; readonly borrowSecondsMax: number }
-  /** The answer would have to wait for a follower that is gone (S2). */
+  /** The answer would wait for a follower that does not stream (S2). */
   | { readonly kind: 'not_protected' }
   /** `seatsFree` are those that this requester could take. */
   | { readonly kind: 'no_seat_available'; readonly seats: number; readonly seatsFree: number }
@@ -48,7 +48,7 @@ export type GrantVerdict =
   | { readonly kind: 'lease_not_found' }
   | TakingRefusal;
 
-/** `taken_up`: with the number that it had in a lost region. */
+/** `taken_up`: restored under the number that it had in a lost region. */
 export type Queueing = 'new' | 'again' | 'taken_up';
 
 export interface GrantBatch extends PoolFacts {
@@ -56,7 +56,7 @@ export interface GrantBatch extends PoolFacts {
   readonly epoch: number;
   /** The database's clock, read after the row lock was taken. */
   readonly nowMs: number;
-  /** What may have ended in a lost region before then is in doubt (S4). */
+  /** Leases that may have ended in a lost region before this moment are in doubt (S4). */
   readonly mustOutliveMs: number | undefined;
   readonly requests: readonly GrantRequest[];
   readonly protection: Protection;
@@ -67,14 +67,14 @@ export interface GrantDecision {
   /** In the order of the requests. */
   readonly verdicts: readonly GrantVerdict[];
   readonly inserted: readonly Lease[];
-  /** The pool after the inserts. `seatsTaken` is what the database's own count must arrive at. */
+  /** The pool after the inserts. The database's own count must equal `seatsTaken`. */
   readonly pool: PoolCount;
   readonly queue: Queue['changes'];
 }
 
 /**
- * Decides requests for one pool together, in the order of their arrival (S1). The same lease asked for twice in one
- * batch is one lease.
+ * Decides the requests for one pool as a batch, in the order of their arrival (S1). Two requests with the same lease id
+ * yield one lease.
  */
 export function decideGrants(batch: GrantBatch): GrantDecision {
   const ledger = new PoolLedger(batch);
@@ -91,9 +91,9 @@ function verdictOn(request: GrantRequest, ledger: PoolLedger, batch: GrantBatch)
 }
 
 /**
- * What this installation holds already: a restart that forgot the lease id does not burn a second seat. While grants of a
- * lost region may be unknown, only what this epoch has confirmed is given back: its release may have been lost with
- * that region, and its seat sold again there (S4).
+ * The lease that this installation already holds, so that a restart without the lease id takes no second seat. While
+ * grants of a lost region may be unknown, only leases that this epoch confirmed are returned: the release of another
+ * lease may have been lost with that region, and its seat sold again there (S4).
  */
 function leaseOfInstallation(
   { intent, identity, controlRoom, seats, borrowSeconds, claim }: GrantRequest,
@@ -119,12 +119,12 @@ function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch):
   const standing = standingOf(lease, batch.nowMs);
   if (standing !== 'live') return { kind: standing };
   if (!isProven(lease, request.claim?.expiresAtMs)) return { kind: 'lease_expired' };
-  if (!isSameWish(lease, request, batch)) return { kind: 'lease_conflict' };
+  if (!isSameRequest(lease, request, batch)) return { kind: 'lease_conflict' };
   if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };
   return { kind: 'granted', lease, how: 'again' };
 }
 
-function isSameWish(lease: Lease, request: GrantRequest, { pool }: GrantBatch): boolean {
+function isSameRequest(lease: Lease, request: GrantRequest, { pool }: GrantBatch): boolean {
   const { intent, seats, holder, borrowSeconds } = request;
   const sameEnd = intent === 'adopt' || lease.borrowed === (borrowSeconds !== undefined);
   return lease.poolId === pool.id && lease.seats === seats && lease.holder === holder && sameEnd;
@@ -141,7 +141,7 @@ function verdictOnUnknown(request: GrantRequest, ledger: PoolLedger, batch: Gran
   return takeSeats(request, ledger, batch);
 }
 
-/** Undefined when a checkout whose claim proves nothing any more may take a new seat instead. */
+/** Undefined when the claim no longer proves a lease; a checkout may then take a new seat. */
 function takeOver(
   claim: LeaseClaim,
   request: GrantRequest,
@@ -158,8 +158,8 @@ function takeOver(
   const lease = claim.borrowed
     ? { ...taken, borrowed: true, expiresAtMs: Math.min(claim.expiresAtMs, validUntilMs) }
     : taken;
-  ledger.enter(lease, adoption.count);
-  // The lost region granted what it waits for here.
+  ledger.apply(lease, adoption.count);
+  // The lost region granted the seats that this queue place waits for.
   const place = ledger.queue.find(({ leaseId }) => leaseId === request.leaseId);
   if (place) ledger.queue.leave(place);
   return { kind: 'granted', lease, how: 'adopted' };
@@ -171,24 +171,24 @@ function takeSeats(request: GrantRequest, ledger: PoolLedger, batch: GrantBatch)
   if (place && !maySpeakFor(place, request)) return { kind: 'lease_conflict' };
   // The lease is the one that was waited for: under the place's id, and its Control Room's.
   const asked = place ? { ...request, leaseId: place.leaseId, controlRoom: place.controlRoom } : request;
-  const open = ledger.openTo(ledger.roomOf(asked.controlRoom), queue.aheadOf(place));
+  const open = ledger.available(ledger.roomOf(asked.controlRoom), queue.aheadOf(place));
   if (asked.seats > open) {
     const waiting = asked.queue ? wait(asked, place, ledger, batch) : undefined;
     return waiting ?? { kind: 'no_seat_available', seats: pool.seats, seatsFree: open };
   }
   const count = { ...pool, seatsTaken: pool.seatsTaken + asked.seats };
-  const lease = { ...newLease(asked, ledger, batch), ...lentUntil(asked, batch), overdraft: isOverdrawn(count) };
+  const lease = { ...newLease(asked, ledger, batch), ...borrowTerm(asked, batch), overdraft: isOverdrawn(count) };
   if (batch.protection === 'cut_off' && waitsForFollower(lease, { ...batch, ...pool })) {
     if (place) queue.renew(place, batch.nowMs);
     return { kind: 'not_protected' };
   }
   if (place) queue.leave(place);
-  ledger.enter(lease, count);
+  ledger.apply(lease, count);
   return { kind: 'granted', lease, how: 'new' };
 }
 
-/** What is borrowed ends by itself, at the latest with its license. */
-function lentUntil({ borrowSeconds }: GrantRequest, { nowMs, entitlement }: GrantBatch): Partial<Lease> {
+/** The term of a borrowed lease, limited by the end of its license. */
+function borrowTerm({ borrowSeconds }: GrantRequest, { nowMs, entitlement }: GrantBatch): Partial<Lease> {
   if (borrowSeconds === undefined) return {};
   return { borrowed: true, expiresAtMs: Math.min(nowMs + borrowSeconds * 1000, entitlement.validUntilMs) };
 }
@@ -201,12 +201,12 @@ function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, queue:
   );
 }
 
-/** A place is for as many seats as it was taken for, and for the Control Room that took it. */
+/** Whether the request is for the seats and the Control Room of the place. */
 function maySpeakFor(place: Place, { seats, controlRoom }: GrantRequest): boolean {
   return place.seats === seats && (controlRoom === undefined || place.controlRoom === controlRoom);
 }
 
-/** Undefined when there is nothing to wait for: this Control Room may never take so many. */
+/** Undefined when waiting is pointless, because this Control Room may never take so many seats. */
 function wait(
   request: GrantRequest,
   place: Place | undefined,
@@ -215,7 +215,7 @@ function wait(
 ): GrantVerdict | undefined {
   const { queue } = ledger;
   const room = ledger.roomOf(request.controlRoom);
-  if (request.seats > ledger.openAtMostTo(room)) return undefined;
+  if (request.seats > ledger.availableAtMost(room)) return undefined;
   if (place) return queued(queue.renew(place, batch.nowMs), 'again', queue);
   if (queue.isFull) return { kind: 'queue_full', places: PLACES_MAX };
   const { leaseId, seats, holder, identity, grantedBy } = request;
@@ -229,7 +229,7 @@ function queued(place: Place, how: Queueing, queue: Queue): GrantVerdict {
   return { kind: 'queued', place, position: queue.aheadOf(place).length + 1, how };
 }
 
-/** A Control Room takes over only what was its own; one that is suspended, nothing. */
+/** A Control Room may adopt only its own leases, and none while it is suspended. */
 function refusedToAdopt(
   claim: LeaseClaim,
   request: GrantRequest,
@@ -244,7 +244,7 @@ function refusedToAdopt(
 
 type RefusalReason = Extract<AdoptionVerdict, { kind: 'refuse' }>['because'];
 
-/** To its holder a lease that cannot be adopted any more has expired; one of this epoch was never granted. */
+/** For its holder, a lease that can no longer be adopted has expired. A claim of this epoch was never granted. */
 function refusedAdoption(because: RefusalReason): GrantVerdict {
   switch (because) {
     case 'token_of_this_epoch':

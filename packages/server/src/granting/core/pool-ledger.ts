@@ -7,19 +7,19 @@ import { capacityOf, type SeatCount, seatsFree } from './seats';
 export interface PoolCount extends SeatCount {
   readonly id: number;
   readonly grantSeq: number;
-  /** How many granted seats may be answered for that the follower has not (S2), and up to where it has them. */
+  /** Maximum seats that may be answered before the follower has them, and the grant number that it has (S2). */
   readonly escrow: number;
   readonly ackedSeq: number;
-  /** The last number that a place in the queue was given. */
+  /** The last number that a place in the queue received. */
   readonly queueSeq: number;
 }
 
-/** What is reserved in a pool, and how much of it is used. */
+/** The reservations of a pool and their use. */
 export interface Reserved {
   readonly reservations: readonly Reservation[];
-  /** The use of every Control Room that a reservation is for. */
+  /** The use of every Control Room that has a reservation. */
   readonly uses: readonly RoomUse[];
-  /** The groups of the Control Rooms that ask, or stand in queue. */
+  /** The groups of the Control Rooms that request seats or are queued. */
   readonly groups: ReadonlyMap<string, string>;
 }
 
@@ -30,11 +30,11 @@ export interface PoolFacts {
   /** The leases that the requests name, by id or by identity. */
   readonly known: readonly Lease[];
   readonly reserved: Reserved;
-  /** The live places in queue. */
+  /** The live places in the queue. */
   readonly places: readonly Place[];
 }
 
-/** The ledger of one pool while a batch is decided: each decision finds what the ones before it entered. */
+/** The state of one pool while a batch is decided. Each decision sees the leases that earlier decisions added. */
 export class PoolLedger {
   readonly queue: Queue;
   readonly #reserved: Reserved;
@@ -75,21 +75,21 @@ export class PoolLedger {
     return { controlRoom, group: controlRoom === undefined ? undefined : this.#reserved.groups.get(controlRoom) };
   }
 
-  /** How many seats a Control Room may take now, behind those who are ahead of it in queue. */
-  openTo(room: Room, ahead: readonly Place[]): number {
+  /** How many seats a Control Room may take now, after the seats reserved for the places ahead of it. */
+  available(room: Room, ahead: readonly Place[]): number {
     const { reservations } = this.#reserved;
     const open = new OpenSeats(seatsFree(this.#pool), reservations, this.#uses);
     reserveAhead(open, ahead, { capacity: capacityOf(this.#pool), reservations });
     return open.openTo(room);
   }
 
-  /** How many it could ever take. */
-  openAtMostTo(room: Room): number {
+  /** The most seats that it could ever take. */
+  availableAtMost(room: Room): number {
     return openAtMost(capacityOf(this.#pool), this.#reserved.reservations, room);
   }
 
-  /** Enters a lease; `count` is the pool's with it. */
-  enter(lease: Lease, count: SeatCount): void {
+  /** Adds a lease; `count` is the seat count of the pool including it. */
+  apply(lease: Lease, count: SeatCount): void {
     this.#pool = { ...this.#pool, ...count, grantSeq: lease.seq };
     this.#leases.set(lease.id, lease);
     this.#inserted.push(lease);

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { reasonOf } from '../../epochs/role-monitor';
 import type { AppOptions } from './app-options';
 import { problemResponses, sendProblem } from './problems';
-import { Status } from './schemas';
+import { Status } from './status-schema';
 
 const TAGS = ['state'];
 

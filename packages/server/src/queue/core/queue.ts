@@ -1,9 +1,9 @@
 import { type UncertaintyPolicy, uncertaintyWindowMs } from '../../granting/core/adoption';
 import { type OpenSeats, openAtMost, type Reservation, type Room } from '../../reservations/core/reservations';
 
-/** A place in the line for seats of a pool: a wish that its holder repeats until it is granted. */
+/** A place in the queue for seats of a pool. Its holder repeats the checkout until it is granted. */
 export interface Place extends Room {
-  /** The lease that the seats will be of. */
+  /** The id of the future lease. */
   readonly leaseId: string;
   /** Lower numbers come first. */
   readonly number: number;
@@ -15,7 +15,7 @@ export interface Place extends Room {
   readonly expiresAtMs: number;
 }
 
-/** What a verified place token says. It proves a place that this database may never have seen. */
+/** The content of a verified queue token. It proves a place that this database may not have. */
 export interface PlaceClaim {
   readonly leaseId: string;
   readonly licenseId: string;
@@ -30,29 +30,29 @@ export interface PlaceClaim {
   readonly expiresAtMs: number;
 }
 
-/** Who has not asked again for this long has gone away. */
+/** A place that is not renewed for this long expires. */
 export const PLACE_TTL_MS = 60_000;
-/** A place that was renewed a moment ago is not written again. */
+/** A place is renewed only when less than this is left, which saves writes. */
 const RENEWED_WHEN_LEFT_MS = 45_000;
-/** Every wait is bounded: a line that is longer than this takes nobody in. */
+/** A queue of this length accepts no further place. */
 export const PLACES_MAX = 5_000;
-/** An opening leaves this many numbers to places of the lost region, which come before all that are new. */
+/** The opening of an epoch reserves this many numbers for places of the lost region, which precede all new places. */
 export const NUMBERS_RESERVED_FOR_LOST_PLACES = 1_000_000;
 
-/** The live places of one pool, in order, while a batch is decided. */
+/** The queue of one pool while a batch is decided: its live places in order. */
 export class Queue {
   readonly #places: Place[];
   readonly #written = new Map<string, Place>();
   readonly #left = new Set<string>();
   #lastNumber: number;
 
-  /** `lastNumber` is the highest that was ever given out in this pool. */
+  /** `lastNumber` is the highest number ever assigned in this pool. */
   constructor(places: readonly Place[], lastNumber: number) {
     this.#places = [...places].sort((a, b) => a.number - b.number);
     this.#lastNumber = Math.max(lastNumber, this.#places.at(-1)?.number ?? 0);
   }
 
-  /** What the database has to be told: places that are new or renewed, places that are gone, the last number. */
+  /** The changes to save: new or renewed places, removed places, and the last number. */
   get changes(): { written: readonly Place[]; left: readonly string[]; lastNumber: number } {
     return { written: [...this.#written.values()], left: [...this.#left], lastNumber: this.#lastNumber };
   }
@@ -65,13 +65,13 @@ export class Queue {
     return this.#places.find(isWanted);
   }
 
-  /** Everyone who comes before the place, or before a newcomer. */
+  /** The places before `place`, or all places when it is undefined. */
   aheadOf(place: Place | undefined): readonly Place[] {
     const index = place ? this.#places.findIndex(({ leaseId }) => leaseId === place.leaseId) : -1;
     return index < 0 ? this.#places : this.#places.slice(0, index);
   }
 
-  /** At the end of the line, or where it stood before the loss of a region. */
+  /** Adds a place at the end, or under the number that it had before the loss of a region. */
   join(wish: Omit<Place, 'number'>, claimedNumber: number | undefined): Place {
     const number = claimedNumber ?? this.#lastNumber + 1;
     this.#lastNumber = Math.max(this.#lastNumber, number);
@@ -102,10 +102,9 @@ export class Queue {
 }
 
 /**
- * Sets aside what those ahead in line are waiting for, so that nobody overtakes them. Where there is enough for a
- * place it is set aside, though its holder has not come back for it yet. Where there is not, everything that this
- * place may draw on is kept for it: a wish for many seats is not starved by many for one. A place that could not be
- * served even were nobody holding anything keeps nobody waiting.
+ * Reserves seats for the places ahead, so that no request overtakes them. When enough seats are open for a place, they are
+ * reserved although its holder has not repeated the checkout yet. Otherwise all seats that the place may use are reserved,
+ * so that requests for one seat do not starve a request for many. A place that exceeds the whole capacity is skipped.
  */
 export function reserveAhead(
   open: OpenSeats,
@@ -121,8 +120,8 @@ export function reserveAhead(
 }
 
 /**
- * The number under which a place is taken up again that was lost with a region: its token is of an earlier epoch, so
- * that here the place has not merely lapsed, and is not older than a place can be that was waited for till the end.
+ * The number under which a place of a lost region is restored. Its token must be of an earlier epoch, because a token of
+ * this epoch belongs to a place that expired here. The token must not be older than a place can be at the opening.
  */
 export function recoveredPosition(
   claim: PlaceClaim | undefined,

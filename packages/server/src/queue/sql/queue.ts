@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import { milliseconds } from '../../granting/sql/rows';
 import type { Place, Queue } from '../core/queue';
 
-const LOAD_LINE = `
+const LOAD_QUEUE = `
 select place.lease_id as "leaseId", number, holder, seats, place.control_room as "controlRoom", room.group_name as "group",
   identity, requested_by as "requestedBy", ${milliseconds('expires_at')} as "expiresAtMs"
 from queue_place place left join control_room room on room.id = place.control_room
@@ -17,7 +17,7 @@ type PlaceRow = Omit<Place, 'controlRoom' | 'group' | 'identity'> & {
 
 /** The live places of a pool, in order. Read under the pool's row lock. */
 export async function loadQueue(client: PoolClient, poolId: number): Promise<Place[]> {
-  const found = await client.query<PlaceRow>({ name: 'load-line', text: LOAD_LINE, values: [poolId] });
+  const found = await client.query<PlaceRow>({ name: 'load-line', text: LOAD_QUEUE, values: [poolId] });
   return found.rows.map(({ controlRoom, group, identity, ...place }) => ({
     ...place,
     controlRoom: controlRoom ?? undefined,
@@ -26,8 +26,8 @@ export async function loadQueue(client: PoolClient, poolId: number): Promise<Pla
   }));
 }
 
-/** A place that had lapsed, or stood in another line, begins anew under the same lease id. */
-const WRITE_LINE = `
+/** A place that expired or was in the queue of another pool starts again under the same lease id. */
+const SAVE_QUEUE = `
 with gone as (
   delete from queue_place where lease_id = any($2::uuid[])
 ), numbered as (
@@ -45,7 +45,7 @@ on conflict (lease_id) do update set pool_id = excluded.pool_id, number = exclud
   enqueued_at = case when place.pool_id = excluded.pool_id and place.number = excluded.number then place.enqueued_at
                      else excluded.enqueued_at end`;
 
-/** Writes what a batch changed in the line; nothing, in a pool that nobody waits for. */
+/** Saves the changes of a batch. Writes nothing when the queue is unchanged. */
 export async function saveQueue(
   client: PoolClient,
   poolId: number,
@@ -54,7 +54,7 @@ export async function saveQueue(
   if (written.length === 0 && left.length === 0) return;
   await client.query({
     name: 'write-line',
-    text: WRITE_LINE,
+    text: SAVE_QUEUE,
     values: [
       poolId,
       left,

@@ -15,7 +15,7 @@ limit $4`;
 
 type PlaceRow = Omit<PlaceView, 'enqueuedAt' | 'expiresAt'> & { readonly enqueuedAt: Date; readonly expiresAt: Date };
 
-/** The lines of all pools, each in its order. */
+/** The queues of all pools, each in its order. */
 export async function readQueue(database: Pool, filter: PlaceFilter): Promise<PlaceView[]> {
   const { licenseId, product, feature, limit } = filter;
   const result = await withConnection(database, (client) =>

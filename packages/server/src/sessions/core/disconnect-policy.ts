@@ -2,7 +2,7 @@ import type { NotGrantingReason, RoleVerdict } from '../../epochs/core/role';
 
 export interface DisconnectFacts {
   readonly verdict: Exclude<RoleVerdict, { kind: 'must_open_epoch' }>;
-  /** For how long the verdict has been the same, with the same reason. */
+  /** How long verdict and reason have been unchanged. */
   readonly sinceMs: number;
 }
 
@@ -11,14 +11,13 @@ export type DisconnectVerdict =
   | { readonly kind: 'leave'; readonly event: 'draining' | 'not_granting'; readonly because: NotGrantingReason };
 
 /**
- * Whether a server should send its sessions away.
+ * Decides whether a server disconnects its sessions.
  *
- * At once when it is certain that it will not grant soon: it drains, or authority is elsewhere. When it may only be
- * blind for a moment (its database is being replaced inside the region, a proof is late) the sessions wait out
- * `patienceMs`: the other servers of the region would be as blind, and thousands of sessions that come back at once
- * help nobody.
+ * It does so at once when it will certainly not grant soon: it drains, or authority is elsewhere. When the cause may be
+ * brief (the database is replaced inside the region, a proof is late), the sessions stay for `blindToleranceMs`. The other
+ * servers of the region are then affected too, and thousands of simultaneous reconnects would only add load.
  */
-export function disconnectVerdict({ verdict, sinceMs }: DisconnectFacts, patienceMs: number): DisconnectVerdict {
+export function disconnectVerdict({ verdict, sinceMs }: DisconnectFacts, blindToleranceMs: number): DisconnectVerdict {
   if (verdict.kind === 'granting') return { kind: 'stay' };
   const { because } = verdict;
   switch (because) {
@@ -33,6 +32,6 @@ export function disconnectVerdict({ verdict, sinceMs }: DisconnectFacts, patienc
     case 'schema_outdated':
     case 'authority_unproven':
     case 'epoch_not_open':
-      return sinceMs < patienceMs ? { kind: 'stay' } : { kind: 'leave', event: 'not_granting', because };
+      return sinceMs < blindToleranceMs ? { kind: 'stay' } : { kind: 'leave', event: 'not_granting', because };
   }
 }

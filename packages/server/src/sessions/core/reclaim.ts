@@ -1,6 +1,6 @@
 /**
- * How a session closed, when neither side had asked for it: its socket closed without a farewell, or nothing came from
- * it any more. Times are milliseconds of the server's monotonic clock.
+ * How a session closed without a close frame: its socket closed, or its client fell silent. Times are milliseconds of the
+ * server's monotonic clock.
  */
 export interface Closing {
   readonly how: 'vanished' | 'silent';
@@ -9,7 +9,7 @@ export interface Closing {
 
 export interface ReclaimFacts {
   readonly closing: Closing;
-  /** Every session that closed unasked lately, this one among them. */
+  /** Every recent closing without a close frame, this one included. */
   readonly closings: readonly Closing[];
   readonly sessionsOpen: number;
   readonly granting: boolean;
@@ -17,23 +17,23 @@ export interface ReclaimFacts {
 }
 
 export interface ReclaimPolicy {
-  /** How long company is waited for: sockets that one router held close within moments of each other. */
-  readonly companyMs: number;
-  /** The same for sessions that fell silent: they are found one by one, in the course of a round of pings. */
-  readonly silentCompanyMs: number;
-  /** Closings that came before count as company when they are no older. */
+  /** How long other closings are awaited. Sockets that one router held close at almost the same time. */
+  readonly correlationWindowMs: number;
+  /** The same for silent sessions, which are found one by one in a round of pings. */
+  readonly silentCorrelationWindowMs: number;
+  /** Earlier closings count when they are not older than this. */
   readonly lookBackMs: number;
-  readonly crowdMin: number;
-  /** Of the sessions that were open. */
-  readonly crowdShare: number;
+  readonly massDisconnectMin: number;
+  /** Share of the open sessions. */
+  readonly massDisconnectShare: number;
 }
 
 export const RECLAIM_POLICY: ReclaimPolicy = {
-  companyMs: 300,
-  silentCompanyMs: 15_000,
+  correlationWindowMs: 300,
+  silentCorrelationWindowMs: 15_000,
   lookBackMs: 1_000,
-  crowdMin: 3,
-  crowdShare: 0.05,
+  massDisconnectMin: 3,
+  massDisconnectShare: 0.05,
 };
 
 export type ReclaimVerdict =
@@ -42,24 +42,24 @@ export type ReclaimVerdict =
   | { readonly kind: 'keep'; readonly because: 'crowd' | 'not_granting' };
 
 /**
- * May the leases of a session that closed unasked be taken back?
+ * Decides whether the leases of a session that closed without a close frame are reclaimed.
  *
- * Yes when its client seems to have died alone. Not when sessions close in company: a dead router is not a thousand
- * crashed clients, and their leases are wanted again in a moment. Two of no more than four are company too: where few
- * are, a coincidence is less likely than a common cause. To keep a lease is always safe, since it expires by itself.
+ * They are reclaimed when only this client seems to have died. They are kept in a mass disconnect: a dead router is not a
+ * thousand crashed clients, and the clients return soon. Two of at most four sessions count as a mass disconnect, because
+ * a common cause is more likely than a coincidence. Keeping a lease is always safe, because it expires.
  */
 export function reclaimVerdict(facts: ReclaimFacts, policy: ReclaimPolicy): ReclaimVerdict {
   const { closing, closings, sessionsOpen, granting, nowMs } = facts;
   if (!granting) return { kind: 'keep', because: 'not_granting' };
-  const waitsMs = closing.how === 'silent' ? policy.silentCompanyMs : policy.companyMs;
-  const backMs = closing.how === 'silent' ? policy.silentCompanyMs : policy.lookBackMs;
+  const waitsMs = closing.how === 'silent' ? policy.silentCorrelationWindowMs : policy.correlationWindowMs;
+  const backMs = closing.how === 'silent' ? policy.silentCorrelationWindowMs : policy.lookBackMs;
   const fromMs = closing.atMs - backMs;
   const untilMs = closing.atMs + waitsMs;
-  const company = closings.filter(({ atMs }) => atMs >= fromMs && atMs <= untilMs).length;
-  const sessionsBefore = sessionsOpen + company;
-  const isCrowd =
-    company >= Math.max(policy.crowdMin, Math.ceil(sessionsBefore * policy.crowdShare)) ||
-    (company > 1 && company * 2 >= sessionsBefore);
-  if (isCrowd) return { kind: 'keep', because: 'crowd' };
+  const together = closings.filter(({ atMs }) => atMs >= fromMs && atMs <= untilMs).length;
+  const sessionsBefore = sessionsOpen + together;
+  const isMassDisconnect =
+    together >= Math.max(policy.massDisconnectMin, Math.ceil(sessionsBefore * policy.massDisconnectShare)) ||
+    (together > 1 && together * 2 >= sessionsBefore);
+  if (isMassDisconnect) return { kind: 'keep', because: 'crowd' };
   return nowMs < untilMs ? { kind: 'wait', untilMs } : { kind: 'reclaim' };
 }
