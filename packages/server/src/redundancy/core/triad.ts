@@ -32,15 +32,10 @@ export interface TriadPolicy {
   /** Control of another server is acquired only this long after it has expired. */
   readonly skewMs: number;
   /** How long a server leaves vacant control to each preferred server that is not known to be absent. */
-  readonly blindToleranceMs: number;
+  readonly patienceMs: number;
 }
 
-export const TRIAD_POLICY: TriadPolicy = {
-  presenceMs: 3_000,
-  controlLeaseMs: 3_000,
-  skewMs: 500,
-  blindToleranceMs: 1_000,
-};
+export const TRIAD_POLICY: TriadPolicy = { presenceMs: 3_000, controlLeaseMs: 3_000, skewMs: 500, patienceMs: 1_000 };
 
 /** What a process holds of one triad: its server name, and the term that it acquired itself and renewed in time. */
 export interface TriadClaim {
@@ -130,7 +125,7 @@ export function triadStep(facts: TriadFacts, claim: TriadClaim, policy: TriadPol
   if (inControl !== undefined && inControl !== claim.server) return { kind: 'wait', reason: 'in_control_elsewhere' };
   const vacantMs = vacancyMs(control, policy);
   if (vacantMs < 0) return { kind: 'wait', reason: 'not_expired' };
-  if (vacantMs < preferredBefore(facts, claim.server, policy) * policy.blindToleranceMs) {
+  if (vacantMs < preferredBefore(facts, claim.server, policy) * policy.patienceMs) {
     return { kind: 'wait', reason: 'preferred_first' };
   }
   return { kind: 'acquire', fromTerm: control.term };
