@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import type { CompositionContext } from './composition-context';
 import { type ClientNotice, callListener, type LeaseEventBody } from './events';
 import { KeyRing } from './keys/key-ring';
 import { publicKeysOf } from './keys/lease-proof';
-import { Checkouts, type LeaseSubject } from './leases/checkouts';
-import { LeaseRegistry } from './leases/lease-registry';
+import type { Checkouts, LeaseSubject } from './leases/checkouts';
+import { createCheckouts, createRegistry, createRenewals } from './leases/compose';
+import type { LeaseRegistry } from './leases/lease-registry';
 import { PendingReleases } from './leases/pending-releases';
-import { Renewals } from './leases/renewals';
 import { UnclaimedLeases } from './leases/unclaimed-leases';
 import { checkOptions, type LicenseClientOptions } from './options';
 import { Registration } from './registration/registration';
-import { type ClientSettings, settingsOf } from './settings';
+import { settingsOf } from './settings';
 import type { ClientState } from './state/schema';
 import { StateFile } from './state/state-file';
 import type { ClientClock } from './time/clock';
@@ -44,17 +45,6 @@ export interface ClientParts {
   readonly restored: Promise<void>;
 }
 
-/** What every part needs. */
-interface Context {
-  readonly options: LicenseClientOptions;
-  readonly settings: ClientSettings;
-  readonly closed: AbortController;
-  readonly killed: AbortController;
-  readonly notify: (notice: ClientNotice) => void;
-  readonly emit: (subject: LeaseSubject, event: LeaseEventBody) => void;
-  readonly save: () => void;
-}
-
 /**
  * Creates the parts of a client and connects them.
  *
@@ -78,7 +68,7 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
     }));
   const emit = ({ id: leaseId, product, feature, seats }: LeaseSubject, event: LeaseEventBody): void =>
     callListener(options.onEvent, { leaseId, product, feature, seats, ...event });
-  const context: Context = { options, settings, closed, killed, notify, emit, save };
+  const context: CompositionContext = { options, settings, closed, killed, notify, emit, save };
   const token = (): string | undefined => registration?.token ?? options.token;
   const onResponse = (record: ResponseRecord): void => {
     if (observeServerTime(record, serverClock)) unclaimed.scheduleRelease();
@@ -122,7 +112,7 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
   return { registry, checkouts, registration, selector, stateFile, closed, killed, save, restored };
 }
 
-function createAddresses({ options, settings, closed }: Context, http: HttpTransport): AddressBook {
+function createAddresses({ options, settings, closed }: CompositionContext, http: HttpTransport): AddressBook {
   const status: Call = { kind: 'status', method: 'GET', path: '/v1/status', anonymous: true };
   const terms = { timeoutMs: settings.statusTimeoutMs, stop: closed.signal, background: true };
   return new AddressBook({
@@ -132,7 +122,7 @@ function createAddresses({ options, settings, closed }: Context, http: HttpTrans
   });
 }
 
-function createStateFile({ options, settings, notify }: Context): StateFile | undefined {
+function createStateFile({ options, settings, notify }: CompositionContext): StateFile | undefined {
   if (options.stateFile === undefined) return undefined;
   return new StateFile({ path: options.stateFile, clock: settings.clock, onNotice: notify });
 }
@@ -152,7 +142,7 @@ interface HttpParts {
   readonly addresses: AddressBook;
 }
 
-function createKeyRing(context: Context, { stored, http, addresses }: HttpParts): KeyRing {
+function createKeyRing(context: CompositionContext, { stored, http, addresses }: HttpParts): KeyRing {
   const { options, settings, closed, save } = context;
   const call: Call = { kind: 'keys', method: 'GET', path: '/.well-known/jwks.json', anonymous: true };
   const terms = { timeoutMs: settings.statusTimeoutMs, stop: closed.signal, background: true };
@@ -166,7 +156,7 @@ function createKeyRing(context: Context, { stored, http, addresses }: HttpParts)
 }
 
 function createRegistration(
-  context: Context,
+  context: CompositionContext,
   { stored, http, addresses, stateFile }: HttpParts & { readonly stateFile: StateFile | undefined },
 ): Registration | undefined {
   const { options, settings, closed, notify, save } = context;
@@ -187,90 +177,6 @@ function createRegistration(
       save();
       return stateFile?.flushed() ?? Promise.resolve();
     },
-  });
-}
-
-interface LeaseParts {
-  readonly selector: TransportSelector;
-  readonly requester: RetryingRequester;
-  readonly pendingReleases: PendingReleases;
-  readonly keys: KeyRing;
-}
-
-function createRegistry(
-  { settings, killed, notify, emit, save }: Context,
-  parts: LeaseParts & {
-    readonly identity: string | undefined;
-    readonly serverClock: ServerClock;
-    readonly onCallDue: (lease: Parameters<Renewals['enqueue']>[0]) => void;
-  },
-): LeaseRegistry {
-  const { requester, pendingReleases, keys, identity, serverClock, onCallDue } = parts;
-  const terms = { deadlineMs: settings.releaseDeadlineMs, signal: killed.signal, background: false };
-  return new LeaseRegistry({
-    installation: identity,
-    serverClock,
-    keys,
-    clock: settings.clock,
-    random: settings.random,
-    newLeaseId: settings.newLeaseId,
-    onLeaseEvent: emit,
-    onCallDue,
-    release: (lease) => pendingReleases.track(lease.id, requester.request(lease.releaseCall, terms)),
-    onDropped: (leaseId, detail) => notify({ kind: 'lease_dropped', leaseId, detail }),
-    onChange: save,
-  });
-}
-
-function createRenewals(
-  { settings, closed, emit }: Context,
-  parts: LeaseParts & { readonly registry: LeaseRegistry; readonly connection: ConnectionMonitor },
-): Renewals {
-  const { requester, selector, keys, registry, connection } = parts;
-  return new Renewals({
-    requester,
-    selector,
-    keys,
-    clock: settings.clock,
-    random: settings.random,
-    backoff: settings.backoff,
-    requestTimeoutMs: settings.requestTimeoutMs,
-    signal: closed.signal,
-    leases: () => registry.leases,
-    onDistrusted: (lease, address) => emit(lease, { kind: 'distrusted', address }),
-    onRound: (answered) => {
-      if (!answered) connection.disconnected();
-    },
-  });
-}
-
-function createCheckouts(
-  { options, settings, closed, killed, emit }: Context,
-  parts: LeaseParts & {
-    readonly registry: LeaseRegistry;
-    readonly registration: Registration | undefined;
-    readonly identity: string | undefined;
-  },
-): Checkouts {
-  const { requester, pendingReleases, keys, registry, registration, identity } = parts;
-  return new Checkouts({
-    requester,
-    registry,
-    pendingReleases,
-    keys,
-    clock: settings.clock,
-    newLeaseId: settings.newLeaseId,
-    holder: options.holder ?? registration?.room.guid ?? identity ?? 'unknown',
-    deadlineMs: settings.checkoutDeadlineMs,
-    releaseDeadlineMs: settings.releaseDeadlineMs,
-    closed: closed.signal,
-    killed: killed.signal,
-    prepare: async (deadlineMs, signal) => {
-      const outcome = await registration?.ready(deadlineMs, signal);
-      if (outcome === undefined || outcome.kind === 'registered') return undefined;
-      return outcome.kind === 'unavailable' ? { kind: 'unavailable', because: outcome.reason } : outcome;
-    },
-    onLeaseEvent: emit,
   });
 }
 

@@ -143,7 +143,10 @@ export class Checkouts {
     const { request, definition, signal } = checkout;
     const { product, feature, seats, holder, identity, licenseId } = definition;
     const body = {
-      ...{ product, feature, seats, holder },
+      product,
+      feature,
+      seats,
+      holder,
       ...(licenseId === undefined ? {} : { licenseId }),
       ...(identity === undefined ? {} : { identity }),
       ...(request.queueMs ? { queue: true } : {}),

@@ -172,8 +172,17 @@ export class TransportSelector implements Transport {
     const details =
       answer.kind === 'response' ? { status: answer.status, body: answer.body } : { error: answer.reason };
     this.#options.onResponse({
-      ...{ kind, method, url: `${address}/v1/session`, leaseId, product, feature, seats },
-      ...{ at, sentAtMs, receivedAtMs, durationMs: receivedAtMs - sentAtMs },
+      kind,
+      method,
+      url: `${address}/v1/session`,
+      leaseId,
+      product,
+      feature,
+      seats,
+      at,
+      sentAtMs,
+      receivedAtMs,
+      durationMs: receivedAtMs - sentAtMs,
       ...details,
     });
   }

@@ -323,8 +323,13 @@ describe('a lease with random inputs', () => {
       over: [],
     };
     const LEADS_TO: Readonly<Record<string, string>> = {
-      ...{ renewed: 'held', restored: 'held', grace: 'grace', fail_safe: 'fail_safe', suspended: 'suspended' },
-      ...{ lost: 'over', released: 'over' },
+      renewed: 'held',
+      restored: 'held',
+      grace: 'grace',
+      fail_safe: 'fail_safe',
+      suspended: 'suspended',
+      lost: 'over',
+      released: 'over',
     };
     fc.assert(
       fc.property(runs, (run) => {

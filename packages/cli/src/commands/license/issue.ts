@@ -62,7 +62,9 @@ async function run(flags: Flags): Promise<void> {
   if (certificate.kind === 'refused') throw usageError(certificate.code, `${flags.certificate}: ${certificate.detail}`);
   const encryptTo = await recipient(flags, licenseKey);
   const issued = await issueLicense({
-    ...{ document: document.value, key, certificate: certificate.certificate },
+    document: document.value,
+    key,
+    certificate: certificate.certificate,
     ...(encryptTo ? { encryptTo } : {}),
   });
   if (issued.kind === 'refused') {
