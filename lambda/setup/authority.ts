@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { AUTHORITY_KEY, CONTROL_KEY, type Item, number, text } from '@evergrant/authority-store/authority-table';
 import { initialControl } from '@evergrant/controller/core/control-record';
+import { toStoredJson } from '@evergrant/controller/core/stored-json';
 import { property, type SetupWork } from './custom-resource';
 
 /** A new deployment begins in Oregon, in epoch 1, open, with the automation paused until a human has drilled it. */
@@ -9,7 +10,7 @@ export const seedAuthority: SetupWork = async (properties, { dynamo }) => {
   const nowMs = Date.now();
   const authority = { epoch: number(1), region: text('oregon'), latchedAtMs: number(nowMs), opensAtMs: number(nowMs) };
   const automation = { state: 'paused', by: 'setup', reason: 'a new deployment', sinceMs: nowMs } as const;
-  const record = JSON.stringify({ ...initialControl(nowMs), automation });
+  const record = toStoredJson({ ...initialControl(nowMs), automation });
   const control = { version: number(1), record: text(record), tail: text('[]'), lastId: number(0) };
   const putIfNone = async (item: Item): Promise<void> => {
     const put = new PutItemCommand({

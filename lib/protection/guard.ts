@@ -26,7 +26,7 @@ export type GuardVerdict =
 export function guardVerdict({ state, stacks }: GuardFacts): GuardVerdict {
   if (state === undefined) return { kind: 'deploy', reason: 'nothing is deployed yet' };
   const { authority, control } = state;
-  if (control.operation !== null) {
+  if (control.operation !== undefined) {
     const { kind, phase } = control.operation;
     return { kind: 'refuse', reasons: [`a ${kind} is in progress, in phase ${phase}: deploy after it has ended`] };
   }

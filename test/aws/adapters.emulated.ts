@@ -37,7 +37,7 @@ const LOAD_BALANCER = `arn:aws:elasticloadbalancing:us-west-2:${ACCOUNT}:loadbal
 
 let emulator: Emulator;
 let hooks: { url: string; close: () => void };
-let introductions: RegionResourceRegistry;
+let resources: RegionResourceRegistry;
 const orders: string[] = [];
 
 /** The clients of the controller, with another endpoint. */
@@ -56,7 +56,7 @@ beforeEach(async () => {
   emulator = await startEmulator(hooks.url);
   const dynamo = new DynamoDBClient(patient('us-east-1'));
   await createAuthorityTable(dynamo, NAMES.authorityTable);
-  introductions = new RegionResourceRegistry(dynamo, NAMES.authorityTable);
+  resources = new RegionResourceRegistry(dynamo, NAMES.authorityTable);
 }, 120_000);
 
 afterEach(() => {
@@ -82,7 +82,7 @@ describe('in our model of AWS, the database service', () => {
       virginia: followerSettings(config, NAMES, 'virginia'),
     };
     const nowMs = () => Date.parse('2026-11-22T12:00:00Z');
-    rds = new Rds({ clients, introductions, names: NAMES, account: ACCOUNT, follower, nowMs });
+    rds = new Rds({ clients, resources, names: NAMES, account: ACCOUNT, follower, nowMs });
     await introduceOregon({});
     const create = new CreateDBInstanceCommand({
       DBInstanceIdentifier: NAMES.databases.oregon,
@@ -128,9 +128,9 @@ describe('in our model of AWS, the database service', () => {
   });
 
   it('archives an old database under another name once, and frees its name', async () => {
-    await rds.keep('oregon');
-    await become('oregon', 'kept');
-    await rds.keep('oregon');
+    await rds.archive('oregon');
+    await become('oregon', 'archived');
+    await rds.archive('oregon');
     expect(orders).toEqual(['/rename evergrant-oregon']);
     expect(await identifiers()).toEqual(['evergrant-oregon-kept-20261122120000']);
   });
@@ -138,8 +138,8 @@ describe('in our model of AWS, the database service', () => {
   it('creates a new follower under the old name, unless one exists', async () => {
     await rds.promote('virginia');
     await become('virginia', 'running');
-    await rds.keep('oregon');
-    await become('oregon', 'kept');
+    await rds.archive('oregon');
+    await become('oregon', 'archived');
     orders.length = 0;
     // RDS refuses the call until the source is available. The next cycle repeats it.
     const accepted = () =>
@@ -158,7 +158,7 @@ describe('in our model of AWS, the database service', () => {
   it('reports unreachable, and never a missing database, when the service does not respond', async () => {
     emulator.close();
     expect(await rds.view('oregon')).toMatchObject({ kind: 'unreachable' });
-    await expect(rds.keep('oregon')).rejects.toMatchObject({ retryable: true });
+    await expect(rds.archive('oregon')).rejects.toMatchObject({ retryable: true });
   });
 });
 
@@ -182,7 +182,7 @@ describe('in our model of AWS, a region’s web ACL', () => {
       known[`${name}AclArn`] = String((await clients.oregon.send(create)).Summary?.ARN);
     }
     const addresses = { oregon: NOBODY, virginia: NOBODY };
-    acls = new WebAcls({ clients, introductions, addresses, timeoutMs: 1_000 });
+    acls = new WebAcls({ clients, resources, addresses, timeoutMs: 1_000 });
   });
 
   it('is open when none is associated', async () => {

@@ -32,7 +32,7 @@ async function carryOut(order: object, { invocationsMax, killAfterCalls, phase }
   const ended = async () => {
     const { record } = await world.stores.control.read();
     phase?.(record.operation?.phase ?? 'before');
-    return record.request === null && record.operation === null;
+    return record.request === undefined && record.operation === undefined;
   };
   const refusals: string[] = [];
   while (refusals.length < ORDERS_MAX) {
@@ -66,7 +66,7 @@ async function isBack(): Promise<void> {
   const { authority, control } = world.stores;
   expect(await authority.read()).toMatchObject({ epoch: 2 * trips + 1, region: 'oregon' });
   const { record } = await control.read();
-  expect(record).toMatchObject({ automation: { state: 'armed' }, pendingFences: [], operation: null });
+  expect(record).toMatchObject({ automation: { state: 'armed' }, pendingFences: [], operation: undefined });
   expect(await world.aclOf('oregon')).toBe('evergrant-serve');
   expect(await world.aclOf('virginia')).toBe('evergrant-fence');
   expect(await world.activeRecord()).toBe('oregon.licenses.example.com');

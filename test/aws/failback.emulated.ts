@@ -18,7 +18,7 @@ async function carryOut(event: object): Promise<void> {
   const ask = { ask: ordered.requestId };
   await world.invokeUntil(JSON.stringify(event), async () => {
     const { record } = await world.stores.control.read();
-    return record.request === null && record.operation === null;
+    return record.request === undefined && record.operation === undefined;
   });
   expect(await world.invoke(ask)).toMatchObject({ state: 'done' });
 }

@@ -16,7 +16,7 @@ async function verdict(): Promise<string | undefined> {
 async function settled(): Promise<boolean> {
   const { authority, control } = world.stores;
   const [{ record }, { region, opensAtMs }] = await Promise.all([control.read(), authority.read()]);
-  return record.operation === null && region === 'virginia' && opensAtMs !== null;
+  return record.operation === undefined && region === 'virginia' && opensAtMs !== undefined;
 }
 
 describe('in our model of AWS, the bundled handler', () => {

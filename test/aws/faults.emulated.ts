@@ -13,7 +13,7 @@ afterEach(() => world?.close());
 async function settled(): Promise<boolean> {
   const { authority, control } = world.stores;
   const [{ record }, { region, opensAtMs }] = await Promise.all([control.read(), authority.read()]);
-  return record.operation === null && region === 'virginia' && opensAtMs !== null;
+  return record.operation === undefined && region === 'virginia' && opensAtMs !== undefined;
 }
 
 async function oneRegionGrants(): Promise<void> {

@@ -119,7 +119,7 @@ describe('in our model of AWS, the failure matrix', () => {
     await world.invokeUntil('Virginia has authority', async () => {
       const { authority, control } = world.stores;
       const [{ region }, { record }] = await Promise.all([authority.read(), control.read()]);
-      return region === 'virginia' && record.operation === null;
+      return region === 'virginia' && record.operation === undefined;
     });
     expect(await world.publicStatus()).toMatchObject({ granting: true, region: 'virginia' });
   });

@@ -68,7 +68,7 @@ describe('in our model of AWS, the servers’ authority store', () => {
 
   it('reads without a renewal on request', async () => {
     expect(await store.renew({ ...oregon, renew: false })).toMatchObject({ renewedEpoch: undefined });
-    expect(await controller().authority.read()).toMatchObject({ renewedBy: null });
+    expect(await controller().authority.read()).toMatchObject({ renewedBy: undefined });
   });
 
   it('does not renew a latched epoch that is not open, and returns it', async () => {
@@ -211,7 +211,7 @@ describe('in our model of AWS, the controller’s stores', () => {
     // The same write again, as after a lost response, and the write of another controller.
     expect(await authority.latch(latch)).toBe('written');
     expect(await authority.latch({ ...latch, operationId: 'other' })).toBe('conflict');
-    expect(await authority.read()).toMatchObject({ epoch: 2, region: 'virginia', opensAtMs: null });
+    expect(await authority.read()).toMatchObject({ epoch: 2, region: 'virginia', opensAtMs: undefined });
     const lapsedAtMs = Date.now() + 60_000;
     expect(await authority.open({ epoch: 2, operationId: 'other', lapsedAtMs })).toBe('conflict');
     expect(await authority.open({ epoch: 2, operationId: 'op', lapsedAtMs })).toBe('written');

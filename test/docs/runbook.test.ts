@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Message, tell } from '@evergrant/controller/core/alerting';
+import { type AlertContent, evaluateAlerts } from '@evergrant/controller/core/alerting';
 import type { VerdictState } from '@evergrant/controller/core/control-record';
 import { type OperationKind, type OperationReport, PHASES_OF } from '@evergrant/controller/core/operations';
 import type { PendingFenceStep } from '@evergrant/controller/core/pending-fences';
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
-import { TRANSITIONS } from '@evergrant/controller/core/transitions';
 import type { HoldCause, StandbyWatch, Verdict, VerdictKind } from '@evergrant/controller/core/verdicts';
+import { TRANSITIONS } from '@evergrant/controller/phases/index';
 import { runbookSection } from '@evergrant/core/runbook-section';
 import type { NotGrantingReason } from '@evergrant/server/epochs/core/role';
 
@@ -14,10 +14,10 @@ const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const keysOf = <Key extends string>(all: Readonly<Record<Key, unknown>>): Key[] => Object.keys(all) as Key[];
 
-const reason = 'so it is';
+const reason = 'a reason';
 
-// The records below name every member of their type: a new member does not compile until it is added here, and the test
-// fails until the runbook explains it.
+// The records below must name every member of their type. A new member does not compile until it is listed here, and then
+// the test fails until the runbook explains it.
 const WATCHES: Readonly<Record<StandbyWatch, true>> = {
   well: true,
   application_down: true,
@@ -55,7 +55,7 @@ const VERDICTS: { readonly [Kind in VerdictKind]: readonly Extract<Verdict, { ki
 
 const OUTCOMES: Readonly<Record<OperationReport['outcome'], true>> = { done: true, superseded: true, abandoned: true };
 
-const DEBT_STEPS: Readonly<Record<PendingFenceStep['kind'], 'alert' | 'no alert'>> = {
+const PENDING_FENCE_STEPS: Readonly<Record<PendingFenceStep['kind'], 'alert' | 'no alert'>> = {
   applied: 'alert',
   obsolete: 'alert',
   fence: 'no alert',
@@ -74,19 +74,19 @@ const REASONS: Readonly<Record<NotGrantingReason, true>> = {
   epoch_closed: true,
 };
 
-/** The alerts of a verdict that persists, and of its end. */
-function alertsOf(verdict: Verdict): Message[] {
+/** The alerts of a verdict that lasts indefinitely, and of its end. */
+function alertsOf(verdict: Verdict): AlertContent[] {
   const well: Verdict = { kind: 'healthy', standby: 'ready', reason };
-  let verdictState: VerdictState | null = null;
-  const messages: Message[] = [];
+  let verdictState: VerdictState | undefined;
+  const messages: AlertContent[] = [];
   for (const [seen, nowMs] of [
     [verdict, 0],
     [verdict, 1e9],
     [well, 2e9],
   ] as const) {
-    const evaluated = tell(verdictState, seen, DEFAULT_POLICY, nowMs);
-    verdictState = evaluated.verdictState;
-    if (evaluated.message !== null) messages.push(evaluated.message);
+    const evaluation = evaluateAlerts(verdictState, seen, DEFAULT_POLICY, nowMs);
+    verdictState = evaluation.verdictState;
+    if (evaluation.alert !== undefined) messages.push(evaluation.alert);
   }
   return messages;
 }
@@ -105,7 +105,9 @@ function raisedCodes(): string[] {
     'stuck',
     ...kinds.map((kind) => `${kind}-started`),
     ...kinds.flatMap((kind) => keysOf(OUTCOMES).map((outcome) => `${kind}-${outcome}`)),
-    ...keysOf(DEBT_STEPS).flatMap((step) => (DEBT_STEPS[step] === 'alert' ? [`pending-fence-${step}`] : [])),
+    ...keysOf(PENDING_FENCE_STEPS).flatMap((step) =>
+      PENDING_FENCE_STEPS[step] === 'alert' ? [`pending-fence-${step}`] : [],
+    ),
   ];
 }
 
@@ -121,7 +123,7 @@ const namesUnder = (title: string): string[] =>
 const ALERTS = rowsUnder('| alert ').flatMap(([first = '', severity = '']) =>
   [...first.matchAll(/\[([^\]]+)\]\(#([^)]+)\)/g)].map(([, code = '', heading = '']) => ({ code, heading, severity })),
 );
-/** A row names a code or a pattern such as `*-done`. A row with the exact code has priority. */
+/** A row names a code, or a common ending such as `*-done`. The row with the exact code has precedence. */
 const rowOf = (code: string) =>
   ALERTS.find((row) => row.code === code) ??
   ALERTS.find((row) => row.code.startsWith('*') && code.endsWith(row.code.slice(1)));
@@ -137,11 +139,11 @@ describe('runbook', () => {
     expect(runbookSection(code)).toBe(rowOf(code)?.heading);
   });
 
-  it('lists only existing alerts', () => {
+  it('lists no alert that is never sent', () => {
     expect(ALERTS.filter((row) => !CODES.some((code) => rowOf(code) === row))).toEqual([]);
   });
 
-  it.each([...VERDICT_ALERTS])('names the severity of %s: %s', (code, severity) => {
+  it.each([...VERDICT_ALERTS])('gives %s the severity %s', (code, severity) => {
     expect(rowOf(code)?.severity).toBe(severity);
   });
 
@@ -149,7 +151,7 @@ describe('runbook', () => {
     expect(namesUnder('## hold').sort()).toEqual(keysOf(HOLD_CAUSES).sort());
   });
 
-  it('has an obstacle for every phase that can wait', () => {
+  it('names an obstacle for every phase that can stay', () => {
     const phases = TRANSITIONS.filter(({ next }) => next === 'stay').map(({ phase }) => phase);
     expect(namesUnder('## stuck').sort()).toEqual([...new Set<string>(phases)].sort());
   });
@@ -164,14 +166,69 @@ describe('runbook', () => {
   });
 });
 
-test('runbook: this test knows every place that raises an alert, and its code', () => {
+test('controller: raises alerts only in the known places, with the known codes', () => {
   const sources = readdirSync(join(ROOT, 'packages/controller/src'), { recursive: true, encoding: 'utf8' });
   const raised = sources
     .filter((path) => path.endsWith('.ts'))
-    .flatMap((path) => [...read(join('packages/controller/src', path)).matchAll(/\.alert\((.{0,80})/gs)])
+    .flatMap((path) => [...read(join('packages/controller/src', path)).matchAll(/\.addAlert\((.{0,80})/gs)])
     .map(([, text = '']) => /^\{\s*code: [`']([^`']+)/.exec(text)?.[1]?.replaceAll('$', '') ?? text.split(')')[0]);
-  // `message` is the alert of a verdict.
+  // `alert` is the alert of a verdict, from `evaluateAlerts`.
   expect(raised.sort()).toEqual(
-    ['message', 'stuck', 'pending-fence-{step.kind}', '{kind}-started', '{operation.kind}-{outcome}'].sort(),
+    ['alert', 'stuck', 'pending-fence-{step.kind}', '{kind}-started', '{operation.kind}-{outcome}'].sort(),
   );
+});
+
+/** The section that explains each CloudWatch alarm. */
+const ALARM_SECTIONS: Readonly<Record<string, string>> = {
+  'no server lives': 'application-down',
+  'too few servers': 'too-few-servers',
+  'certificate expires': 'certificate-expires',
+  'load balancer fails': 'failure-rate',
+  'failure rate': 'failure-rate',
+  'slow responses': 'slow-responses',
+  'database silent': 'database-down',
+  'database busy': 'database-busy',
+  'disk fills': 'disk-fills',
+  'replica lag': 'replica-lag',
+  'slot lag': 'slot-lag',
+  'lease denials': 'lease-denials',
+  'unprotected grants': 'granting-unprotected',
+  'license expires': 'license-expiring',
+  'controller heartbeat missing': 'controller-silent',
+  'controller heartbeat missing, seen from here': 'controller-silent',
+  'controller failed': 'controller-silent',
+  'late starts': 'controller-silent',
+  'controller blind': 'controller-blind',
+  'pending fence open': 'pending-fence',
+  'automation not armed': 'automation-unarmed',
+  'holding for long': 'hold',
+};
+
+const ALARMS = readdirSync(join(ROOT, 'lib/alarms')).flatMap((file) =>
+  [...read(join('lib/alarms', file)).matchAll(/name: '([^']+)',.*?runbook: '([^']+)'/gs)].map(([, name, section]) => ({
+    name: String(name),
+    section: String(section),
+  })),
+);
+
+describe('CloudWatch alarms', () => {
+  it('link to the section of their own meaning', () => {
+    expect(Object.fromEntries(ALARMS.map(({ name, section }) => [name, section]))).toEqual(ALARM_SECTIONS);
+  });
+
+  it.each(Object.entries(ALARM_SECTIONS))('%s: the table of the runbook names the section %s', (name, section) => {
+    const row = rowsUnder('## on-aws').find(([names = '']) =>
+      names
+        .replace(/ \(.*?\)/g, '')
+        .split(', ')
+        .includes(name),
+    );
+    if (name !== 'controller heartbeat missing, seen from here') expect(row?.[1]).toBe(`[${section}](#${section})`);
+  });
+
+  it.each([...new Set(Object.values(ALARM_SECTIONS))])('%s: the section says what to do', (section) => {
+    const text = RUNBOOK.split(/^(?=## )/m).find((part) => part.startsWith(`## ${section}\n`)) ?? '';
+    const [, resolve = ''] = text.split('**Resolve.**');
+    expect(resolve.trim()).not.toMatch(/^(Nothing\.)?$/);
+  });
 });

@@ -54,7 +54,7 @@ async function createCall(region: Region): Promise<Record<string, unknown>> {
   const introduction = { databaseKeyArn: 'token', databaseSecurityGroupId: 'token' };
   const rds = new Rds({
     clients: { oregon: client, virginia: client },
-    introductions: { of: async () => introduction } as unknown as RegionResourceRegistry,
+    resources: { of: async () => introduction } as unknown as RegionResourceRegistry,
     ...{ names: NAMES, account: config.account, follower: deployedSettings(), nowMs: () => 0 },
   });
   await rds.follow(region);

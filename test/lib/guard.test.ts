@@ -7,11 +7,11 @@ import { type ComparedTemplate, STACK_POLICY } from '../../lib/protection/unsafe
 const authority = (region: 'oregon' | 'virginia') => ({
   epoch: 2,
   region,
-  operationId: null,
+  operationId: undefined,
   latchedAtMs: 0,
   opensAtMs: 0,
-  renewedAtMs: null,
-  renewedBy: null,
+  renewedAtMs: undefined,
+  renewedBy: undefined,
   readAtMs: 1,
 });
 const template = (databaseClass: string, lines = 1): ComparedTemplate => ({

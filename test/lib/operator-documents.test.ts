@@ -1,4 +1,9 @@
-import { isOperatorEvent, type OperatorEventResult, pollResult, take } from '@evergrant/controller/aws/operator-events';
+import {
+  accept,
+  isOperatorEvent,
+  type OperatorEventResult,
+  pollResult,
+} from '@evergrant/controller/aws/operator-events';
 import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
 import { runCycle } from '@evergrant/controller/cycle';
@@ -32,7 +37,13 @@ function run(
   const invoke = (): Promise<OperatorEventResult> => {
     looks += 1;
     const state = answers(looks);
-    return Promise.resolve({ state, reason: 'arm is done, not refused', requestId: null, mark: `order:${state}` });
+    return Promise.resolve({
+      state,
+      reason: 'arm is done, not refused',
+      because: '',
+      requestId: null,
+      mark: `order:${state}`,
+    });
   };
   return new AutomationModel(invoke, VALUES).run(documentOf(documented));
 }
@@ -58,8 +69,8 @@ describe.each(DOCUMENTED)('Automation document of $order $stage', (documented) =
         return pollResult(event.ask, ports, 0);
       }
       // The first response is lost, and Systems Manager sends the request again.
-      const first = await take(event, ports);
-      expect(await take(event, ports)).toMatchObject({ state: first.state, requestId: first.requestId });
+      const first = await accept(event, ports);
+      expect(await accept(event, ports)).toMatchObject({ state: first.state, requestId: first.requestId });
       return first;
     }, VALUES);
     await model.run(documentOf(documented));
@@ -121,13 +132,13 @@ describe('result of a request', () => {
   it('is found by its operation after later requests', async () => {
     const ports = new MemoryWorld().ports();
     const cycle = () => runCycle(ports, { controller: 'c', policy: DEFAULT_POLICY });
-    await take(ORDER, ports);
+    await accept(ORDER, ports);
     await cycle();
-    await take({ ...ORDER, requestId: 'another' }, ports);
+    await accept({ ...ORDER, requestId: 'another' }, ports);
     await cycle();
     expect(await pollResult('another', ports, 0)).toMatchObject({ state: 'refused' });
     expect(await pollResult('mine', ports, 0)).toMatchObject({ state: 'under-way', mark: 'order:under-way' });
-    expect(await take(ORDER, ports)).toMatchObject({ state: 'under-way', requestId: 'mine' });
+    expect(await accept(ORDER, ports)).toMatchObject({ state: 'under-way', requestId: 'mine' });
   });
 
   it('is neither done nor in progress when the request is unknown', async () => {

@@ -35,18 +35,18 @@ export function number(value: number): { N: string } {
   return { N: String(value) };
 }
 
-export function textOf(item: Item | undefined, name: string): string | null {
-  return item?.[name]?.S ?? null;
+export function textOf(item: Item | undefined, name: string): string | undefined {
+  return item?.[name]?.S ?? undefined;
 }
 
-export function numberOf(item: Item | undefined, name: string): number | null {
+export function numberOf(item: Item | undefined, name: string): number | undefined {
   const digits = item?.[name]?.N;
-  if (digits === undefined) return null;
+  if (digits === undefined) return undefined;
   const value = Number(digits);
-  return Number.isFinite(value) ? value : null;
+  return Number.isFinite(value) ? value : undefined;
 }
 
-export function regionOf(item: Item | undefined): Region | null {
+export function regionOf(item: Item | undefined): Region | undefined {
   const value = textOf(item, 'region');
-  return value === 'oregon' || value === 'virginia' ? value : null;
+  return value === 'oregon' || value === 'virginia' ? value : undefined;
 }

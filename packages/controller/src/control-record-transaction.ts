@@ -1,61 +1,70 @@
-import { type Message, raise } from './core/alerting';
+import { type AlertContent, appendAlert } from './core/alerting';
 import type { ControlRecord } from './core/control-record';
 import type { HistoryEntry } from './core/history';
 import type { Ports } from './ports';
 
 /**
- * What one cycle is about to remember. Nothing has happened until it is written; of two drafts of one version the
- * store takes one, and the other cycle ends without acting.
+ * The pending changes of one cycle. They take effect when they are written. Of two transactions on the same version the
+ * store accepts one, and the other cycle ends without an effect.
  */
-export class Draft {
-  record: ControlRecord;
-  private readonly version: number;
-  private readonly history: HistoryEntry[] = [];
-  private readonly raised: string[] = [];
-  private readonly ports: Ports;
+export class ControlTransaction {
+  readonly #ports: Pick<Ports, 'control' | 'alerts' | 'clock'>;
+  readonly #version: number;
+  readonly #history: HistoryEntry[] = [];
+  readonly #raisedIds = new Set<string>();
+  #record: ControlRecord;
 
-  constructor(ports: Ports, read: { version: number; record: ControlRecord }) {
-    this.ports = ports;
-    this.version = read.version;
-    this.record = read.record;
+  constructor(
+    ports: Pick<Ports, 'control' | 'alerts' | 'clock'>,
+    { version, record }: { version: number; record: ControlRecord },
+  ) {
+    this.#ports = ports;
+    this.#version = version;
+    this.#record = record;
   }
 
-  change(change: Partial<ControlRecord>): void {
-    this.record = { ...this.record, ...change };
+  get record(): ControlRecord {
+    return this.#record;
   }
 
-  note(...entries: readonly HistoryEntry[]): void {
-    this.history.push(...entries);
+  update(change: Partial<ControlRecord>): void {
+    this.#record = { ...this.#record, ...change };
   }
 
-  alert(message: Message): void {
-    const id = this.ports.clock.newId();
-    const { record, entry } = raise(this.record, message, { id, nowMs: this.ports.clock.nowMs() });
-    this.record = record;
-    this.raised.push(id);
-    this.note(entry);
+  addHistory(...entries: readonly HistoryEntry[]): void {
+    this.#history.push(...entries);
   }
 
-  /** Writes record and history in one. `conflict`: another controller was faster, and nothing may be done. */
+  addAlert(content: AlertContent): void {
+    const { clock } = this.#ports;
+    const id = clock.newId();
+    const { record, entry } = appendAlert(this.#record, content, { id, nowMs: clock.nowMs() });
+    this.#record = record;
+    this.#raisedIds.add(id);
+    this.addHistory(entry);
+  }
+
+  /** Writes record and history together. `conflict`: another controller wrote first, and no effect may follow. */
   write(): Promise<'written' | 'conflict'> {
-    return this.ports.control.write({ version: this.version, record: this.record, history: this.history });
+    return this.#ports.control.write({ version: this.#version, record: this.#record, history: this.#history });
   }
 
   /**
-   * Sends this cycle's alerts, and those that another cycle raised and has not struck off for so long that it must
-   * have died. Striking them off may lose to another writer: then they are sent a second time, under the same id.
+   * Sends this cycle's alerts, and older ones whose controller has probably died, because they are unsent for
+   * `resendAfterMs`. If the removal of the sent alerts conflicts with another writer, they are sent again with the same id.
    */
   async sendAlerts(resendAfterMs: number): Promise<void> {
-    const nowMs = this.ports.clock.nowMs();
-    const due = this.record.unsentAlerts.filter(
-      ({ id, raisedAtMs }) => this.raised.includes(id) || nowMs - raisedAtMs >= resendAfterMs,
+    const { alerts, clock, control } = this.#ports;
+    const nowMs = clock.nowMs();
+    const due = this.#record.unsentAlerts.filter(
+      ({ id, raisedAtMs }) => this.#raisedIds.has(id) || nowMs - raisedAtMs >= resendAfterMs,
     );
     if (due.length === 0) return;
-    for (const alert of due) await this.ports.alerts.send(alert);
-    const unsentAlerts = this.record.unsentAlerts.filter((alert) => !due.includes(alert));
-    await this.ports.control.write({
-      version: this.version + 1,
-      record: { ...this.record, unsentAlerts },
+    for (const alert of due) await alerts.send(alert);
+    const unsentAlerts = this.#record.unsentAlerts.filter((alert) => !due.includes(alert));
+    await control.write({
+      version: this.#version + 1,
+      record: { ...this.#record, unsentAlerts },
       history: [],
     });
   }

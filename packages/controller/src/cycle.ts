@@ -1,13 +1,13 @@
 import { OperatingError } from '@evergrant/core/operating-error';
 import { PRIMARY_REGION } from '@evergrant/core/regions';
-import { Draft } from './control-record-transaction';
-import { tell } from './core/alerting';
+import { ControlTransaction } from './control-record-transaction';
+import { evaluateAlerts } from './core/alerting';
 import type { AuthorityView } from './core/authority';
 import { confirm } from './core/confirmation';
 import type { PendingFence } from './core/control-record';
 import { promotableFact } from './core/database-view';
 import { decide, operating } from './core/decide';
-import { answer } from './core/evaluate-request';
+import { evaluateRequest } from './core/evaluate-request';
 import { type Fact, unknown } from './core/facts';
 import {
   judge,
@@ -18,28 +18,28 @@ import {
   standbyFact,
 } from './core/observation';
 import type { Operation } from './core/operations';
-import { debtStep, dueDebts } from './core/pending-fences';
-import type { AclView } from './core/phase-views';
+import { duePendingFences, pendingFenceStep } from './core/pending-fences';
 import type { Policy } from './core/policy';
-import { type Beginning, begin, latchedAfterAll } from './core/start-operation';
+import { type OperationStart, resumableOperation, startOperation } from './core/start-operation';
 import type { Verdict } from './core/verdicts';
+import type { AclView } from './core/views';
 import { observe } from './observe';
 import type { Ports } from './ports';
-import { end, perform, plan, type Step } from './step';
+import { endOperation, execute, plan, type Step } from './step';
 
 export interface CycleSettings {
-  /** The name this controller signs its cycles with. */
+  /** The name of this controller in the control record. */
   readonly controller: string;
   readonly policy: Policy;
 }
 
 /**
- * What one cycle came to. `operating`: an operation is in progress, so the next cycle need not wait for the next sample.
+ * The result of one cycle. `operating`: an operation is in progress, so the next cycle need not wait for the next sample.
  *
  * - `watched`: a sample was taken and judged.
- * - `stepped`: an operation went one step; `failure` is what its act threw, or null.
- * - `conflict`: another controller wrote first; this one has done nothing.
- * - `blind`: the authority store or the control record could not be read; nothing can be decided without them.
+ * - `stepped`: an operation took one step; `failure` is the error of its effect, if it threw one.
+ * - `conflict`: another controller wrote first; this one had no effect.
+ * - `blind`: the authority store or the control record could not be read; no decision is possible without them.
  */
 export type CycleOutcome =
   | { readonly kind: 'watched'; readonly verdict: Verdict; readonly operating: boolean }
@@ -52,25 +52,26 @@ interface Cycle {
   readonly ports: Ports;
   readonly policy: Policy;
   readonly authority: AuthorityView;
-  readonly draft: Draft;
+  readonly transaction: ControlTransaction;
 }
 
 /**
- * One cycle: observe, decide, record, act. It takes at most one step, never waits for the effect, and remembers
- * nothing outside the control record: it may be killed at any point, run twice at once, or be replayed.
+ * One cycle: observe, decide, record, act. It takes at most one step, never waits for the effect, and keeps its memory
+ * in the control record only. So it may be killed at any point, run twice at the same time, or be replayed.
  */
 export async function runCycle(ports: Ports, settings: CycleSettings): Promise<CycleOutcome> {
   try {
-    // The record first: whoever writes after this moment makes this cycle's write fail.
+    // The record is read first: any later write by another controller makes this cycle's write conflict.
     const startedAtMs = ports.clock.nowMs();
     const control = await ports.control.read();
     const authority = await ports.authority.read();
-    const draft = new Draft(ports, control);
-    draft.change({ lastCycleAtMs: startedAtMs, lastCycleBy: settings.controller });
-    const cycle = { startedAtMs, ports, policy: settings.policy, authority, draft };
-    takeUpLatched(cycle);
-    if (draft.record.operation !== null) answerRequest(cycle, unknown('not asked during an operation'));
-    return draft.record.operation === null ? await watch(cycle) : await operate(cycle);
+    const transaction = new ControlTransaction(ports, control);
+    transaction.update({ lastCycleAtMs: startedAtMs, lastCycleBy: settings.controller });
+    const cycle = { startedAtMs, ports, policy: settings.policy, authority, transaction };
+    resumeLatchedOperation(cycle);
+    if (transaction.record.operation !== undefined) answerRequest(cycle, unknown('not observed during an operation'));
+    const { operation } = transaction.record;
+    return operation === undefined ? await watch(cycle) : await operate(cycle, operation);
   } catch (failure) {
     if (failure instanceof OperatingError) return { kind: 'blind', reason: failure.message };
     throw failure;
@@ -78,152 +79,156 @@ export async function runCycle(ports: Ports, settings: CycleSettings): Promise<C
 }
 
 async function watch(cycle: Cycle): Promise<CycleOutcome> {
-  const { ports, policy, authority, draft } = cycle;
-  const [observation, looks] = await Promise.all([observe(ports, authority), lookAtDebts(cycle)]);
+  const { ports, policy, authority, transaction } = cycle;
+  const [observation, routers] = await Promise.all([observe(ports, authority), observePendingFences(cycle)]);
   const verdict = judgeSample(cycle, observation);
   answerRequest(cycle, standbyFact(observation.standbyApp, promotableFact(observation.follower)));
-  if (verdict.kind === 'fail_over' && draft.record.operation === null) {
+  if (verdict.kind === 'fail_over' && transaction.record.operation === undefined) {
     const id = ports.clock.newId();
-    beginOperation(cycle, { id, kind: 'failover', by: 'controller', reason: verdict.reason, automatic: true });
+    startNewOperation(cycle, { id, kind: 'failover', by: 'controller', reason: verdict.reason, automatic: true });
   }
-  const fences = payDebts(cycle, looks);
-  if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
-  await actInTime(cycle, fences);
-  await tellPeople(draft, policy);
-  return { kind: 'watched', verdict, operating: draft.record.operation !== null };
+  const fences = advancePendingFences(cycle, routers);
+  if ((await transaction.write()) === 'conflict') return { kind: 'conflict' };
+  await executeInTime(cycle, fences);
+  await sendAlerts(transaction, policy);
+  return { kind: 'watched', verdict, operating: transaction.record.operation !== undefined };
 }
 
-async function operate(cycle: Cycle): Promise<CycleOutcome> {
-  const { policy, draft } = cycle;
-  const { operation } = draft.record;
-  if (operation === null) throw new Error('there is no operation to step');
-  tellVerdict(cycle, operating(operation));
-  const [step, looks] = await Promise.all([plan(cycle, operation), lookAtDebts(cycle)]);
-  const fences = payDebts(cycle, looks);
-  if ((await draft.write()) === 'conflict') return { kind: 'conflict' };
-  const [performed] = await actInTime(cycle, [() => perform(cycle, step), ...fences]);
-  await tellPeople(draft, policy);
-  const failure = performed?.status === 'rejected' ? performed.reason : null;
-  return { kind: 'stepped', step, failure, operating: draft.record.operation !== null };
+async function operate(cycle: Cycle, operation: Operation): Promise<CycleOutcome> {
+  const { policy, transaction } = cycle;
+  recordVerdict(cycle, operating(operation));
+  const [step, routers] = await Promise.all([plan(cycle, operation), observePendingFences(cycle)]);
+  const fences = advancePendingFences(cycle, routers);
+  if ((await transaction.write()) === 'conflict') return { kind: 'conflict' };
+  const [executed] = await executeInTime(cycle, [() => execute(cycle, step), ...fences]);
+  await sendAlerts(transaction, policy);
+  const failure = executed?.status === 'rejected' ? executed.reason : undefined;
+  return { kind: 'stepped', step, failure, operating: transaction.record.operation !== undefined };
 }
 
 /**
- * Does what was recorded, all at once. A controller that was stopped in between and wakes up later means things that
- * others have long done, and undone again: it lets them be.
+ * Executes the recorded effects at the same time. If the controller was suspended after the observation, other
+ * controllers may have executed and reverted these effects long ago. So effects that are too late are skipped.
  */
-function actInTime(
+function executeInTime(
   { ports, policy, startedAtMs }: Cycle,
-  acts: readonly (() => Promise<void>)[],
+  effects: readonly (() => Promise<void>)[],
 ): Promise<PromiseSettledResult<void>[]> {
   const lateMs = ports.clock.nowMs() - startedAtMs - policy.actWithinMs;
   const tooLate = new OperatingError({ code: 'too_late', message: `${lateMs} ms too late to act`, retryable: true });
-  return Promise.allSettled(acts.map((act) => (lateMs > 0 ? Promise.reject(tooLate) : act())));
+  return Promise.allSettled(effects.map((effect) => (lateMs > 0 ? Promise.reject(tooLate) : effect())));
 }
 
-/** Adds the sample to what is remembered, and names the state of affairs. */
+/** Adds the sample to the control record, and returns the verdict. */
 function judgeSample(cycle: Cycle, observation: Observation): Verdict {
-  const { policy, draft } = cycle;
+  const { policy, transaction } = cycle;
   const { activeRegion, atMs, seenAtMs, follower } = observation;
   const facts = judge(observation, policy);
-  const { receiverAbsentSinceMs: absentSinceMs, followerReceivedLsn = null } = draft.record;
+  const { receiverAbsentSinceMs: absentSinceMs, followerReceivedLsn } = transaction.record;
   const memory = { receiverAbsentSinceMs: absentSinceMs, receivedLsn: followerReceivedLsn };
   const sample = { facts, atMs, lastSignOfLifeAtMs: lastSignOfLifeAtMs(observation, followerReceivedLsn) };
-  const isAtHome = activeRegion === PRIMARY_REGION;
-  draft.change({
-    confirmation: isAtHome ? confirm(draft.record.confirmation, sample, policy) : null,
-    receiverAbsentSinceMs: isAtHome ? receiverAbsentSinceMs(memory, follower, seenAtMs) : null,
-    followerReceivedLsn: isAtHome ? receivedLsn(followerReceivedLsn, follower) : null,
+  const isPrimaryActive = activeRegion === PRIMARY_REGION;
+  transaction.update({
+    confirmation: isPrimaryActive ? confirm(transaction.record.confirmation, sample, policy) : undefined,
+    receiverAbsentSinceMs: isPrimaryActive ? receiverAbsentSinceMs(memory, follower, seenAtMs) : undefined,
+    followerReceivedLsn: isPrimaryActive ? receivedLsn(followerReceivedLsn, follower) : undefined,
   });
-  const verdict = decide({ ...draft.record, facts, activeRegion }, policy);
-  tellVerdict(cycle, verdict);
+  const verdict = decide({ ...transaction.record, facts, activeRegion }, policy);
+  recordVerdict(cycle, verdict);
   return verdict;
 }
 
-function tellVerdict({ ports, policy, draft }: Cycle, verdict: Verdict): void {
-  const { verdictState, message, history } = tell(draft.record.verdictState, verdict, policy, ports.clock.nowMs());
-  draft.change({ verdictState });
-  draft.note(...history);
-  if (message !== null) draft.alert(message);
+function recordVerdict({ ports, policy, transaction }: Cycle, verdict: Verdict): void {
+  const previous = transaction.record.verdictState;
+  const { verdictState, alert, history } = evaluateAlerts(previous, verdict, policy, ports.clock.nowMs());
+  transaction.update({ verdictState });
+  transaction.addHistory(...history);
+  if (alert !== undefined) transaction.addAlert(alert);
 }
 
-/**
- * Answers the operator's request, if there is one; what it begins has its id, and takes its first step on the next cycle.
- */
+/** Answers the operator's request, if there is one. An operation that it starts has its id, and steps in the next cycle. */
 function answerRequest(cycle: Cycle, standby: Fact): void {
-  const { ports, authority, draft } = cycle;
-  const { request, operation } = draft.record;
-  if (request === null) return;
+  const { ports, authority, transaction } = cycle;
+  const { request, operation } = transaction.record;
+  if (request === undefined) return;
   const nowMs = ports.clock.nowMs();
-  const given = answer(request.command, { control: draft.record, authority, standby });
-  if ('abandon' in given && operation !== null) end(draft, operation, 'abandoned', nowMs);
+  const evaluation = evaluateRequest(request.command, { control: transaction.record, authority, standby });
+  if ('abandon' in evaluation && operation !== undefined) endOperation(transaction, operation, 'abandoned', nowMs);
   const { by, reason } = request;
   const operationId =
-    'begin' in given && given.begin !== null
-      ? beginOperation(cycle, { id: request.id, kind: given.begin, by, reason, automatic: false })
-      : null;
-  const answered = { request, outcome: given.outcome, reason: given.reason, operationId, atMs: nowMs };
-  draft.change({ request: null, lastAnswer: answered });
-  draft.note({ kind: 'request-answered', detail: answered });
+    'start' in evaluation && evaluation.start !== undefined
+      ? startNewOperation(cycle, { id: request.id, kind: evaluation.start, by, reason, automatic: false })
+      : undefined;
+  const answered = { request, outcome: evaluation.outcome, reason: evaluation.reason, operationId, atMs: nowMs };
+  transaction.update({ request: undefined, lastAnswer: answered });
+  transaction.addHistory({ kind: 'request-answered', detail: answered });
 }
 
-function beginOperation({ ports, authority, draft }: Cycle, beginning: Beginning): string {
-  const operation = begin(beginning, draft.record, authority, ports.clock.nowMs());
-  const { id, kind, by, reason } = beginning;
-  start(draft, operation, beginning.automatic ? null : `${kind} begins, asked for by ${by}: ${reason}`);
+function startNewOperation({ ports, authority, transaction }: Cycle, start: OperationStart): string {
+  const operation = startOperation(start, transaction.record, authority, ports.clock.nowMs());
+  const { id, kind, by, reason } = start;
+  // The alert `fail-over` announces an automatic failover already.
+  recordStart(transaction, operation, start.automatic ? undefined : `${kind} started, requested by ${by}: ${reason}`);
   return id;
 }
 
-/** An operation that was given up while its latch was still on its way has the authority: it goes on. */
-function takeUpLatched({ authority, draft }: Cycle): void {
-  if (draft.record.operation !== null) return;
-  const operation = latchedAfterAll(draft.record.lastOperation, authority);
-  if (operation === null) return;
-  start(draft, operation, `${operation.kind} goes on: epoch ${operation.toEpoch} was taken after all`);
+/** Resumes an operation that was abandoned while its latch was under way: it holds the authority. */
+function resumeLatchedOperation({ authority, transaction }: Cycle): void {
+  if (transaction.record.operation !== undefined) return;
+  const operation = resumableOperation(transaction.record.lastOperation, authority);
+  if (operation === undefined) return;
+  recordStart(transaction, operation, `${operation.kind} resumed: epoch ${operation.toEpoch} was taken after all`);
 }
 
-/** `text` is told to people; null: they know already. */
-function start(draft: Draft, operation: Operation, text: string | null): void {
+function recordStart(transaction: ControlTransaction, operation: Operation, alertText: string | undefined): void {
   const { id, kind, by, reason } = operation;
-  draft.change({ operation });
-  draft.note({ kind: 'operation-started', detail: { operationId: id, operation: kind, by, reason } });
-  if (text !== null) draft.alert({ code: `${kind}-started`, severity: 'info', text });
+  transaction.update({ operation });
+  transaction.addHistory({ kind: 'operation-started', detail: { operationId: id, operation: kind, by, reason } });
+  if (alertText !== undefined) transaction.addAlert({ code: `${kind}-started`, severity: 'info', text: alertText });
 }
 
-type DebtLook = { readonly debt: PendingFence; readonly acl: AclView };
-
-function lookAtDebts({ ports, policy, draft }: Cycle): Promise<DebtLook[]> {
-  const due = dueDebts(draft.record, policy, ports.clock.nowMs());
-  return Promise.all(due.map(async (debt) => ({ debt, acl: await ports.routers.acl(debt.region) })));
+interface PendingFenceObservation {
+  readonly pending: PendingFence;
+  readonly acl: AclView;
 }
 
-/** Strikes off the debts that are paid or void; returns the fences to be tried once that is written. */
-function payDebts({ ports, authority, draft }: Cycle, looks: readonly DebtLook[]): (() => Promise<void>)[] {
+function observePendingFences({ ports, policy, transaction }: Cycle): Promise<PendingFenceObservation[]> {
+  const due = duePendingFences(transaction.record, policy, ports.clock.nowMs());
+  return Promise.all(due.map(async (pending) => ({ pending, acl: await ports.routers.acl(pending.region) })));
+}
+
+/** Removes applied and obsolete fences; returns the fences to try after the transaction is written. */
+function advancePendingFences(
+  { ports, authority, transaction }: Cycle,
+  observations: readonly PendingFenceObservation[],
+): (() => Promise<void>)[] {
   const fences: (() => Promise<void>)[] = [];
-  for (const { debt, acl } of looks) {
-    const step = debtStep(debt, authority, acl);
-    const others = draft.record.pendingFences.filter(({ region }) => region !== debt.region);
+  for (const { pending, acl } of observations) {
+    const { region } = pending;
+    const step = pendingFenceStep(pending, authority, acl);
+    const others = transaction.record.pendingFences.filter((other) => other.region !== region);
     if (step.kind === 'applied' || step.kind === 'obsolete') {
-      const { region } = debt;
-      draft.change({ pendingFences: others });
-      draft.note({ kind: 'pending-fence', detail: { region, change: step.kind, reason: step.reason } });
-      draft.alert({
+      const { kind, reason } = step;
+      transaction.update({ pendingFences: others });
+      transaction.addHistory({ kind: 'pending-fence', detail: { region, change: kind, reason } });
+      transaction.addAlert({
         code: `pending-fence-${step.kind}`,
         severity: 'info',
-        text: `The fence of ${region} is ${step.kind}: ${step.reason}`,
+        text: `The pending fence of ${region} is ${kind}: ${reason}`,
       });
     } else {
-      draft.change({ pendingFences: [...others, { ...debt, lastTriedAtMs: ports.clock.nowMs() }] });
+      transaction.update({ pendingFences: [...others, { ...pending, lastTriedAtMs: ports.clock.nowMs() }] });
     }
-    // The debt is the record of the intent: it stands until the fence is seen to stand.
-    if (step.kind === 'fence') fences.push(() => ports.routers.fence(debt.region, authority.region));
+    // The pending fence is the record of the intent: it remains until the router confirms the fence.
+    if (step.kind === 'fence') fences.push(() => ports.routers.fence(region, authority.region));
   }
   return fences;
 }
 
 /** An alert that cannot be sent stays in the record, and a later cycle sends it. */
-async function tellPeople(draft: Draft, policy: Policy): Promise<void> {
+async function sendAlerts(transaction: ControlTransaction, policy: Policy): Promise<void> {
   try {
-    await draft.sendAlerts(policy.alertResendAfterMs);
+    await transaction.sendAlerts(policy.alertResendAfterMs);
   } catch (failure) {
     if (!(failure instanceof OperatingError)) throw failure;
   }

@@ -5,22 +5,22 @@ import { type Fact, unknown } from './core/facts';
 import type { Observation } from './core/observation';
 import type { Ports } from './ports';
 
-const UNWATCHED: Fact = unknown('nothing stands behind the standby region');
-const UNWATCHED_DATABASE: DatabaseView = { kind: 'unknown', reason: 'nothing stands behind the standby region' };
+const NOT_OBSERVED: Fact = unknown('not observed: the standby region is active');
+const NOT_OBSERVED_DATABASE: DatabaseView = { kind: 'unknown', reason: 'not observed: the standby region is active' };
 
-/** Takes one sample of the active region: every look at once, so that the sample is of one moment. */
+/** Takes one sample of the active region. All probes run at the same time, so the sample is of one moment. */
 export async function observe(ports: Ports, authority: AuthorityView): Promise<Observation> {
   const activeRegion = authority.region;
   const standbyRegion = otherRegion(activeRegion);
   const atMs = ports.clock.nowMs();
-  // A failed-over world is only watched: there is no follower, no witness and no gate to ask.
-  const isAtHome = activeRegion === PRIMARY_REGION;
+  // After a failover there is no follower, no witness and no gate to observe.
+  const isPrimaryActive = activeRegion === PRIMARY_REGION;
   const [app, database, witness, standbyApp, follower] = await Promise.all([
     ports.apps.probe(activeRegion),
     ports.databases.view(activeRegion),
-    isAtHome ? ports.witness.view(activeRegion) : UNWATCHED,
-    isAtHome ? ports.apps.probe(standbyRegion) : UNWATCHED,
-    isAtHome ? ports.databases.view(standbyRegion) : UNWATCHED_DATABASE,
+    isPrimaryActive ? ports.witness.view(activeRegion) : NOT_OBSERVED,
+    isPrimaryActive ? ports.apps.probe(standbyRegion) : NOT_OBSERVED,
+    isPrimaryActive ? ports.databases.view(standbyRegion) : NOT_OBSERVED_DATABASE,
   ]);
   return { activeRegion, authority, app, database, witness, standbyApp, follower, atMs, seenAtMs: ports.clock.nowMs() };
 }

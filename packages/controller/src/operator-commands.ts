@@ -5,18 +5,18 @@ import type { HistoryEntry } from './core/history';
 import type { Command, OperatorRequest } from './core/requests';
 import type { ControlStore, Ports } from './ports';
 
-/** Who asks, and why; both are kept in the history. */
+/** The author of a command and the reason for it. Both are kept in the history. */
 export interface Operator {
   readonly by: string;
   readonly reason: string;
 }
 
-/** What became of an operator's command. `refused` and `busy` changed nothing. */
-export type Effect =
+/** The result of an operator's command. Only `done` has changed the record. */
+export type CommandResult =
   | { readonly kind: 'done'; readonly record: ControlRecord }
-  | { readonly kind: 'already_so'; readonly reason: string }
+  | { readonly kind: 'already_done'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string }
-  /** Others wrote first, every time. */
+  /** Every attempt conflicted with another writer. */
   | { readonly kind: 'busy'; readonly reason: string };
 
 type OperatorPorts = Pick<Ports, 'control' | 'authority' | 'clock'>;
@@ -24,57 +24,57 @@ type OperatorPorts = Pick<Ports, 'control' | 'authority' | 'clock'>;
 const ATTEMPTS_MAX = 10;
 const ATTEMPT_PAUSE_MS = 50;
 
-/** From here on nothing fails over by itself. Takes effect at once, whether or not a controller runs. */
-export function pause({ control, clock }: OperatorPorts, operator: Operator): Promise<Effect> {
+/** Stops automatic failovers. Takes effect immediately, also if no controller runs. */
+export function pause({ control, clock }: OperatorPorts, operator: Operator): Promise<CommandResult> {
   return change(control, (record) => {
-    if (record.automation.state === 'paused') return already(`paused by ${record.automation.by}`);
+    if (record.automation.state === 'paused') return alreadyDone(`paused by ${record.automation.by}`);
     const automation = { state: 'paused', sinceMs: clock.nowMs(), ...operator } as const;
-    return { change: { automation }, history: [spoken('pause', operator)] };
+    return { change: { automation }, history: [commandEntry('pause', operator)] };
   });
 }
 
-/** Lets the controller fail over by itself again; only while the primary region is active. */
-export async function arm({ control, authority, clock }: OperatorPorts, operator: Operator): Promise<Effect> {
+/** Allows automatic failovers again; only while the primary region is active. */
+export async function arm({ control, authority, clock }: OperatorPorts, operator: Operator): Promise<CommandResult> {
   const { region, epoch } = await authority.read();
   if (region !== PRIMARY_REGION) {
-    return { kind: 'refused', reason: `${region} is active, in epoch ${epoch}: there is nothing to fail over to` };
+    return refused(`${region} is active, in epoch ${epoch}: there is no region to fail over to`);
   }
   return change(control, (record) => {
-    if (record.operation !== null) return refused(`${record.operation.kind} is in progress`);
-    if (record.automation.state === 'armed') return already(`armed by ${record.automation.by}`);
+    if (record.operation !== undefined) return refused(`${record.operation.kind} is in progress`);
+    if (record.automation.state === 'armed') return alreadyDone(`armed by ${record.automation.by}`);
     const automation = { state: 'armed', sinceMs: clock.nowMs(), ...operator } as const;
-    return { change: { automation }, history: [spoken('arm', operator)] };
+    return { change: { automation }, history: [commandEntry('arm', operator)] };
   });
 }
 
 /**
- * Leaves a request for the controller's next cycle; its answer appears as `lastAnswer`, under the same id.
+ * Records a request for the controller's next cycle. Its answer appears as `lastAnswer`, with the same id.
  *
- * @param id under one id a request is taken once, and is `already-so` afterwards. @default a new one
+ * @param id a request is accepted once; the same id is `already_done` afterwards. @default a new one
  */
 export async function request(
   { control, clock }: OperatorPorts,
   command: Command,
   { by, reason }: Operator,
   id = clock.newId(),
-): Promise<{ effect: Effect; requestId: string }> {
+): Promise<{ effect: CommandResult; requestId: string }> {
   const operator = { by, reason };
-  const asked: OperatorRequest = { id, command, atMs: clock.nowMs(), ...operator };
+  const requested: OperatorRequest = { id, command, atMs: clock.nowMs(), ...operator };
   const name = command.kind === 'failback' ? `failback ${command.stage}` : command.kind;
   const effect = await change(control, (record) => {
-    if (wasTaken(id, record)) return already('it has been taken before');
-    if (record.request !== null) return refused(`a request of ${record.request.by} waits to be answered`);
-    return { change: { request: asked }, history: [spoken(name, operator)] };
+    if (isKnown(id, record)) return alreadyDone('the request has been accepted before');
+    if (record.request !== undefined) return refused(`a request of ${record.request.by} waits for its answer`);
+    return { change: { request: requested }, history: [commandEntry(name, operator)] };
   });
-  return { effect, requestId: asked.id };
+  return { effect, requestId: requested.id };
 }
 
 type Change =
   | { readonly change: Partial<ControlRecord>; readonly history: readonly HistoryEntry[] }
-  | Exclude<Effect, { kind: 'done' }>;
+  | Exclude<CommandResult, { kind: 'done' }>;
 
-/** Reads, changes and writes until nobody was faster; bounded, and jittered so that two operators get out of step. */
-async function change(control: ControlStore, decide: (record: ControlRecord) => Change): Promise<Effect> {
+/** Reads, changes and writes until no other writer conflicts. Attempts are bounded, and jittered against each other. */
+async function change(control: ControlStore, decide: (record: ControlRecord) => Change): Promise<CommandResult> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     const { version, record } = await control.read();
     const decided = decide(record);
@@ -84,22 +84,22 @@ async function change(control: ControlStore, decide: (record: ControlRecord) => 
     if (written === 'written') return { kind: 'done', record: changed };
     await wait(ATTEMPT_PAUSE_MS * Math.random());
   }
-  return { kind: 'busy', reason: `the control record was written by others ${ATTEMPTS_MAX} times` };
+  return { kind: 'busy', reason: `${ATTEMPTS_MAX} writes of the control record conflicted with other writers` };
 }
 
-/** In whatever state the request is: waiting, answered, or the operation that it began, which has its id. */
-function wasTaken(id: string, { request: waiting, lastAnswer, operation, lastOperation }: ControlRecord): boolean {
+/** True if the request waits, is answered, or has started an operation, which has its id. */
+function isKnown(id: string, { request: waiting, lastAnswer, operation, lastOperation }: ControlRecord): boolean {
   return [waiting?.id, lastAnswer?.request.id, operation?.id, lastOperation?.id].includes(id);
 }
 
-function spoken(command: string, { by, reason }: Operator): HistoryEntry {
+function commandEntry(command: string, { by, reason }: Operator): HistoryEntry {
   return { kind: 'operator', detail: { command, by, reason } };
 }
 
-function already(reason: string): Change {
-  return { kind: 'already_so', reason };
+function alreadyDone(reason: string): Exclude<CommandResult, { kind: 'done' }> {
+  return { kind: 'already_done', reason };
 }
 
-function refused(reason: string): Change {
+function refused(reason: string): Exclude<CommandResult, { kind: 'done' }> {
   return { kind: 'refused', reason };
 }

@@ -5,15 +5,15 @@ import type { ControlRecord } from './core/control-record';
 import type { DatabaseView } from './core/database-view';
 import type { Fact } from './core/facts';
 import type { HistoryEntry, RecordedEntry } from './core/history';
-import type { AclView, DatabaseServiceView, EdgeView, OutsideView } from './core/phase-views';
+import type { AclView, DatabaseServiceView, EdgeView, OutsideView } from './core/views';
 
 /**
- * What the cycle needs from the world. Looking never throws for what it looks at: an unreachable thing is an answer.
- * Acting may throw an `OperatingError`; whether it had an effect is found out by looking, on the next cycle. Every
- * call is bounded in time by its adapter.
+ * The ports of the cycle. An observation never throws for the state of the observed thing: `unreachable` is an answer.
+ * An effect may throw an `OperatingError`; whether it worked is observed in the next cycle. Every adapter bounds the
+ * duration of its calls.
  */
 
-/** Asks a region's license servers through the region's own router. */
+/** Probes a region's license servers through the region's own router. */
 export interface AppProbe {
   probe(region: Region): Promise<Fact>;
 }
@@ -21,11 +21,11 @@ export interface AppProbe {
 /** The license databases by SQL, each region's through its own endpoint. */
 export interface DatabasePort {
   view(region: Region): Promise<DatabaseView>;
-  /** Asks the follower to become a primary database, unless it knows an epoch newer than `epochAtMost`. Does not wait. */
+  /** Starts the promotion of the follower, unless it has an epoch newer than `epochAtMost`. Does not wait. */
   promote(region: Region, epochAtMost: number): Promise<void>;
-  /** A write that a primary database accepts and everything else refuses. */
+  /** A write that only a primary database accepts. */
   verifyWrite(region: Region): Promise<Fact>;
-  /** A transactional stop: once it returns, nothing can be granted in this epoch. Idempotent. */
+  /** A transactional stop: after it returns, nothing can be granted in this epoch. Idempotent. */
   closeEpoch(region: Region, epoch: number): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export interface WitnessPort {
 /** Each region's router: whether it lets calls in. */
 export interface RouterPort {
   acl(region: Region): Promise<AclView>;
-  /** Answers every call with where to go instead. */
+  /** Answers every call with the name of the active region. */
   fence(region: Region, activeRegion: Region): Promise<void>;
   serve(region: Region): Promise<void>;
 }
@@ -46,27 +46,27 @@ export interface RouterPort {
 export interface EdgePort {
   target(): Promise<EdgeView>;
   pointTo(region: Region): Promise<void>;
-  /** What a customer sees: who answers at the public address, and whether it grants. */
+  /** The answer that a customer gets at the public address: which region answers, and whether it grants. */
   outside(): Promise<OutsideView>;
 }
 
-/** The service that runs databases: RDS, or the world's database supervisor. */
+/** The service that runs databases: RDS, or the local cluster's database supervisor. */
 export interface DatabaseServicePort {
   view(region: Region): Promise<DatabaseServiceView>;
-  /** Stops the region's databases and keeps what they hold aside, for reconciliation. */
-  keep(region: Region): Promise<void>;
-  /** Begins to build a follower of the other region's primary database. Does not wait. */
+  /** Stops the region's databases and keeps their data under another name, for reconciliation. */
+  archive(region: Region): Promise<void>;
+  /** Starts to build a follower of the other region's primary database. Does not wait. */
   follow(region: Region): Promise<void>;
 }
 
-/** The authority record. Each write states the epoch it believes in; the store refuses the stale writer. */
+/** The authority record. Each write names the epoch it is based on; the store refuses the stale writer. */
 export interface AuthorityStore {
   read(): Promise<AuthorityView>;
-  /** Takes epoch `fromEpoch + 1` for `region`, closed until it is opened; `conflict` when the epoch is another. */
+  /** Takes epoch `fromEpoch + 1` for `region`, closed until it is opened; `conflict` if the epoch is another. */
   latch(latch: { fromEpoch: number; region: Region; operationId: string }): Promise<'written' | 'conflict'>;
   /**
-   * Opens the latched epoch at `lapsedAtMs`, or now when that has passed, and keeps `lapsedAtMs` for the servers that
-   * take over; once only, and only for its own operation.
+   * Opens the latched epoch at `lapsedAtMs`, or now if that time has passed, and stores `lapsedAtMs` for the servers that
+   * take over. Works once, and only for its own operation.
    */
   open(opening: { epoch: number; operationId: string; lapsedAtMs: number }): Promise<'written' | 'conflict'>;
 }
@@ -91,7 +91,7 @@ export interface AlertPort {
 export interface Clock {
   /** Milliseconds since 1970. */
   nowMs(): number;
-  /** A name nobody else has, for an operation, a request or an alert. */
+  /** A unique name for an operation, a request or an alert. */
   newId(): string;
 }
 

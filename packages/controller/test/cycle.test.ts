@@ -1,7 +1,8 @@
 import { MemoryWorld } from '@evergrant/test-support/controller/memory-world';
 import { request } from '../src/operator-commands';
 
-const settled = (world: MemoryWorld) => () => world.record.lastOperation !== null && world.record.operation === null;
+const settled = (world: MemoryWorld) => () =>
+  world.record.lastOperation !== undefined && world.record.operation === undefined;
 
 describe('a failover, from the first lost sample to the report', () => {
   it('moves authority, database, fence and public address to Virginia', async () => {

@@ -10,8 +10,8 @@ import { sdkSettings } from '../src/aws/sdk';
 let server: Server;
 let rds: Rds;
 let status = 'available';
-/** What RDS answers to a promotion; null: it promotes. */
-let fault: string | null = null;
+/** What RDS answers to a promotion; undefined: it promotes. */
+let fault: string | undefined;
 let asked: string[] = [];
 
 beforeAll(async () => {
@@ -21,7 +21,7 @@ beforeAll(async () => {
     incoming.on('end', () => {
       const action = String(new URLSearchParams(Buffer.concat(chunks).toString('utf8')).get('Action'));
       asked.push(action);
-      if (action === 'PromoteReadReplica' && fault !== null) {
+      if (action === 'PromoteReadReplica' && fault !== undefined) {
         const error = `<Error><Type>Sender</Type><Code>${fault}</Code><Message>not now</Message></Error>`;
         outgoing.writeHead(400, { 'content-type': 'text/xml' }).end(`<ErrorResponse>${error}</ErrorResponse>`);
         return;
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const settings = { backupRetentionDays: 14 } as FollowerSettings;
   rds = new Rds({
     clients: { oregon: client, virginia: client },
-    introductions: {} as RegionResourceRegistry,
+    resources: {} as RegionResourceRegistry,
     names: deploymentNames('evergrant'),
     account: '111122223333',
     follower: { oregon: settings, virginia: settings },
@@ -57,7 +57,7 @@ afterAll(() => {
 });
 
 beforeEach(() => {
-  fault = null;
+  fault = undefined;
   asked = [];
 });
 

@@ -15,7 +15,7 @@ async function finishesAfterDeath(world: MemoryWorld, moment: number, done: () =
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
     }
-    world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+    world.pass(world.record.operation === undefined ? POLICY.sampleEveryMs : 100);
   }
   await world.cycleUntil(done);
   return death.reached;
@@ -35,7 +35,7 @@ function expectOneFailover(world: MemoryWorld): void {
 async function failedOver(): Promise<MemoryWorld> {
   const world = new MemoryWorld();
   world.killOregon();
-  await world.cycleUntil(() => world.record.lastOperation !== null);
+  await world.cycleUntil(() => world.record.lastOperation !== undefined);
   world.reviveOregon();
   return world;
 }
@@ -51,7 +51,7 @@ describe('a controller that dies between any two calls of a failover', () => {
     for (let isReached = true; isReached; moments += 1) {
       const world = new MemoryWorld();
       world.killOregon();
-      isReached = await finishesAfterDeath(world, moments, () => world.record.lastOperation !== null);
+      isReached = await finishesAfterDeath(world, moments, () => world.record.lastOperation !== undefined);
       expectOneFailover(world);
     }
     expect(moments).toBeGreaterThan(100);
@@ -61,7 +61,7 @@ describe('a controller that dies between any two calls of a failover', () => {
     for (let moment = 0; moment < 160; moment += 1) {
       const world = new MemoryWorld();
       world.killOregon();
-      await finishesAfterDeath(world, moment, () => world.record.lastOperation !== null);
+      await finishesAfterDeath(world, moment, () => world.record.lastOperation !== undefined);
       await world.cycleUntil(() => world.record.unsentAlerts.length === 0, { cyclesMax: 20 });
       const codes = new Set(world.alerts.map(({ code }) => code));
       expect(codes).toEqual(new Set(['fail-over', 'failover-done']));
@@ -73,7 +73,7 @@ describe('a controller that dies after it has decided on a failover, and before 
   async function decided(): Promise<MemoryWorld> {
     const world = new MemoryWorld();
     world.killOregon();
-    await world.cycleUntil(() => world.record.operation !== null);
+    await world.cycleUntil(() => world.record.operation !== undefined);
     expect(world.authority.epoch).toBe(1);
     return world;
   }
@@ -89,7 +89,11 @@ describe('a controller that dies after it has decided on a failover, and before 
     world.reviveOregon();
     world.pass(3_600_000);
     await cycles(world, 1);
-    expect(world.record).toMatchObject({ operation: null, confirmation: null, automation: { state: 'armed' } });
+    expect(world.record).toMatchObject({
+      operation: undefined,
+      confirmation: undefined,
+      automation: { state: 'armed' },
+    });
     expect(world.record.lastOperation).toMatchObject({ outcome: 'abandoned', automatic: true });
     await cycles(world, 20);
     expect(world.effects).toEqual([]);
@@ -113,7 +117,7 @@ describe('a controller that dies after it has decided on a failover, and before 
   it('is succeeded at once by one that starts within the gap between two samples', async () => {
     const world = await decided();
     world.pass(POLICY.sampleGapMaxMs - STEP_MS);
-    await world.cycleUntil(() => world.record.lastOperation !== null);
+    await world.cycleUntil(() => world.record.lastOperation !== undefined);
     expect(world.record.lastOperation?.outcome).toBe('done');
     expectOneFailover(world);
   });
@@ -123,7 +127,7 @@ describe('a controller that dies after it has decided on a failover, and before 
     await request(world.ports(), { kind: 'failover' }, OPERATOR);
     await world.cycle();
     world.pass(3_600_000);
-    await world.cycleUntil(() => world.record.lastOperation !== null);
+    await world.cycleUntil(() => world.record.lastOperation !== undefined);
     expect(world.record.lastOperation).toMatchObject({ outcome: 'done', automatic: false });
     expect(world.grants('virginia')).toBe(true);
   });
@@ -134,7 +138,7 @@ describe('a controller that dies after it has decided on a failover, and before 
     expect(world.authority.epoch).toBe(2);
     world.reviveOregon();
     world.pass(3_600_000);
-    await world.cycleUntil(() => world.record.lastOperation !== null);
+    await world.cycleUntil(() => world.record.lastOperation !== undefined);
     expect(world.record.lastOperation?.outcome).toBe('done');
     expectOneFailover(world);
   });

@@ -101,7 +101,7 @@ describe('a link that comes and goes between two samples', () => {
     expect(world.record.receiverAbsentSinceMs).toBe(seenAtMs);
     await cycles(world, POLICY.samplesToConfirm - 2);
     expect(world.effects).toEqual([]);
-    expect(world.record.operation).toBeNull();
+    expect(world.record.operation).toBeUndefined();
     await world.cycleUntil(isOver(world));
     expect(world.record.lastOperation?.evidence.receiverAbsentSinceMs).toBe(seenAtMs);
   });
@@ -109,7 +109,7 @@ describe('a link that comes and goes between two samples', () => {
   it('opens the new epoch later, too, when it came after the last sample', async () => {
     const world = new MemoryWorld();
     world.killOregon();
-    await world.cycleUntil(() => world.record.operation !== null);
+    await world.cycleUntil(() => world.record.operation !== undefined);
     reconnectUnseen(world);
     const seenAtMs = world.nowMs;
     await world.cycleUntil(isOver(world));
@@ -135,7 +135,7 @@ describe('a link that comes and goes between two samples', () => {
     world.killOregon();
     await cycles(world, POLICY.samplesToConfirm - 1);
     const { followerReceivedLsn: _unknown, ...older } = world.record;
-    world.record = older;
+    world.record = { ...older, followerReceivedLsn: undefined };
     const readAtMs = world.nowMs;
     await cycles(world, 1);
     expect(world.record).toMatchObject({ receiverAbsentSinceMs: readAtMs, followerReceivedLsn: expect.any(String) });
@@ -214,7 +214,7 @@ describe("a human's failover of a living region", () => {
       outcome: 'refused',
       reason: expect.stringContaining('license servers'),
     });
-    expect(world.record.request).toBeNull();
+    expect(world.record.request).toBeUndefined();
     expect(world.effects).toEqual([]);
   });
 
@@ -243,7 +243,7 @@ describe('a phase that does not get on', () => {
       await world.cycle();
       world.pass(100);
     }
-    expect(world.record.operation?.stuck).not.toBeNull();
+    expect(world.record.operation?.stuck).not.toBeUndefined();
     expect(codes(world).filter((code) => code === 'stuck')).toHaveLength(1);
     world.databases.virginia.alive = true;
     await world.cycleUntil(isOver(world));
@@ -266,7 +266,7 @@ describe('a phase that does not get on', () => {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(() => world.authority.epoch === 2);
-    world.authority = { ...world.authority, epoch: 3, operationId: 'by-hand', opensAtMs: null };
+    world.authority = { ...world.authority, epoch: 3, operationId: 'by-hand', opensAtMs: undefined };
     await cycles(world, 2);
     expect(world.record.lastOperation?.outcome).toBe('superseded');
     expect(world.record.automation.state).toBe('disarmed');

@@ -7,7 +7,7 @@ describe('a router that can be looked at and refuses its fence', () => {
     for (let index = 0; index < 300 && !isOver(world)(); index += 1) {
       await world.cycle();
       expect([world.grants('oregon'), world.grants('virginia')]).not.toEqual([true, true]);
-      world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+      world.pass(world.record.operation === undefined ? POLICY.sampleEveryMs : 100);
     }
     expect(world.record.lastOperation).toMatchObject({ outcome: 'done', evidence: { fence: 'pending' } });
   }
@@ -24,7 +24,7 @@ describe('a router that can be looked at and refuses its fence', () => {
     expect(world.grants('virginia')).toBe(true);
     expect(world.record.pendingFences).toMatchObject([{ region: 'oregon', epoch: 2 }]);
     const done = world.alerts.find(({ code }) => code === 'failover-done');
-    expect(done?.text).toContain('the fence of oregon is owed');
+    expect(done?.text).toContain('the fence of oregon is pending');
   });
 
   it('never lets both regions grant, though the old one lives and is called: its proofs lapse first', async () => {

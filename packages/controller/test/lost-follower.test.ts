@@ -4,7 +4,7 @@ import { ask, cycles, isOver } from '@evergrant/test-support/controller/operatin
 describe('a follower that is lost in time of peace', () => {
   async function restore(world: MemoryWorld): Promise<void> {
     await ask(world, { kind: 'failback', stage: 'restore-follower' });
-    const isCarriedOut = (): boolean => world.record.request === null && world.record.operation === null;
+    const isCarriedOut = (): boolean => world.record.request === undefined && world.record.operation === undefined;
     await world.cycleUntil(isCarriedOut, { cyclesMax: 600 });
     expect(world.record.lastOperation).toMatchObject({ kind: 'restore-follower', outcome: 'done' });
   }
@@ -15,7 +15,7 @@ describe('a follower that is lost in time of peace', () => {
     await cycles(world, 10);
     await restore(world);
     expect(world.effects.map(({ what, detail }) => `${what} ${detail}`)).toEqual([
-      'kept virginia',
+      'archived virginia',
       'building virginia',
     ]);
     expect(world.databases.virginia).toMatchObject({ role: 'follower', streaming: true });
@@ -28,7 +28,7 @@ describe('a follower that is lost in time of peace', () => {
     world.databases.virginia.linked = false;
     await cycles(world, 10);
     await ask(world, { kind: 'failback', stage: 'restore-follower' });
-    await world.cycleUntil(() => world.record.operation !== null);
+    await world.cycleUntil(() => world.record.operation !== undefined);
     await cycles(world, 10);
     world.databases.virginia.linked = true;
     await world.cycleUntil(isOver(world));

@@ -78,10 +78,10 @@ describe('whatever happens', () => {
           if (now.renewed) lastRenewalMs = world.nowMs;
           samples.push({ ...now, atMs: world.nowMs });
           await world.cycle();
-          if (world.record.operation !== null) break;
+          if (world.record.operation !== undefined) break;
           world.nowMs += now.waitMs;
         }
-        if (world.record.operation === null) return;
+        if (world.record.operation === undefined) return;
         failovers += 1;
         expect(wasJustified(samples, lastRenewalMs)).toBe(true);
       }),

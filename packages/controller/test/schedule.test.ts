@@ -85,7 +85,7 @@ const isLatched =
 const isOver =
   ({ world }: Scheduled) =>
   (): boolean =>
-    world.record.operation === null;
+    world.record.operation === undefined;
 
 describe.each(SCHEDULES)('the schedule, $name', ({ name, offsetMs }) => {
   const random = new Random(name.length + offsetMs(7));

@@ -8,10 +8,10 @@ async function runToTheEnd(
   controller: string,
   hook: CallHook = async () => undefined,
 ): Promise<void> {
-  for (let cycles = 0; world.record.lastOperation === null; cycles += 1) {
+  for (let cycles = 0; world.record.lastOperation === undefined; cycles += 1) {
     if (cycles > 200) throw new Error('not done');
     await world.cycle((ports) => betweenCalls(ports, hook), controller);
-    world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+    world.pass(world.record.operation === undefined ? POLICY.sampleEveryMs : 100);
   }
 }
 

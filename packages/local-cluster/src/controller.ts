@@ -68,7 +68,7 @@ runProcess('controller', async (logger) => {
     cycle: () => runCycle(ports, { controller: environment.name, policy: durations.policy }),
     sampleEveryMs: durations.policy.sampleEveryMs,
     stepEveryMs: durations.stepEveryMs,
-    hasPendingRequest: async () => (await ports.control.read()).record.request !== null,
+    hasPendingRequest: async () => (await ports.control.read()).record.request !== undefined,
     report: new Reporter(logger).report,
   });
   scheduler.start();

@@ -117,11 +117,8 @@ export class CloudWorld {
   }
 
   async aclOf(region: Region): Promise<string | undefined> {
-    const introductions = new RegionResourceRegistry(
-      new DynamoDBClient(this.#settings('virginia')),
-      NAMES.authorityTable,
-    );
-    const { loadBalancerArn } = await introductions.of(region);
+    const resources = new RegionResourceRegistry(new DynamoDBClient(this.#settings('virginia')), NAMES.authorityTable);
+    const { loadBalancerArn } = await resources.of(region);
     const get = new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn });
     return (await new WAFV2Client(this.#settings(region)).send(get)).WebACL?.Name;
   }

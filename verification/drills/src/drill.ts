@@ -102,7 +102,7 @@ export class Drill {
     if (answer.outcome !== 'accepted') throw new Error(`failback ${stage}: ${answer.outcome}: ${answer.reason}`);
     const report = await eventually(`failback ${stage} ends`, STAGE_LIMIT_MS, async () => {
       const { operation, lastOperation } = await this.control();
-      return operation === null && lastOperation?.id === answer.operationId ? lastOperation : undefined;
+      return operation === undefined && lastOperation?.id === answer.operationId ? lastOperation : undefined;
     });
     this.check(`failback ${stage} succeeds`, report.outcome === 'done', report.summary);
     return report;

@@ -52,7 +52,7 @@ export class FastForward {
 
   get #isIdle(): boolean {
     const { calmSinceMs, authorityStore } = this.#context;
-    const hasRequest = authorityStore.control.request !== null;
+    const hasRequest = authorityStore.control.request !== undefined;
     return Number.isFinite(calmSinceMs) && !hasRequest && livenessProblem(this.#context) === undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { arm, type Effect, type Operator, pause } from '@evergrant/controller/operator-commands';
+import { arm, type CommandResult, type Operator, pause } from '@evergrant/controller/operator-commands';
 import type { Command } from 'commander';
 import { CommandError, EXIT } from '../errors';
 import { createOutput } from '../output';
@@ -10,7 +10,7 @@ interface Flags {
   readonly reason?: string;
 }
 
-type Change = (ports: OperatorTarget['ports'], operator: Operator) => Promise<Effect>;
+type Change = (ports: OperatorTarget['ports'], operator: Operator) => Promise<CommandResult>;
 
 /** `pause` and `arm`: disable and enable automatic failover. They take effect immediately. */
 export function addAutomationCommands(program: Command, open: OpenTarget): void {

@@ -1,5 +1,6 @@
 import type { OperationReport } from '@evergrant/controller/core/operations';
 import type { Command as ControllerRequest } from '@evergrant/controller/core/requests';
+import { toStored } from '@evergrant/controller/core/stored-json';
 import { request } from '@evergrant/controller/operator-commands';
 import { duration } from '@evergrant/core/format';
 import type { Command } from 'commander';
@@ -60,7 +61,7 @@ async function submit(
     throw new CommandError({ exitCode: EXIT.refused, code: effect.kind, message: `Not accepted: ${effect.reason}` });
   }
   const answer = await awaitAnswer(target, requestId, output);
-  if (answer.outcome === 'already_done' || answer.operationId === null) {
+  if (answer.outcome === 'already_done' || answer.operationId === undefined) {
     output.document({ outcome: answer.outcome, reason: answer.reason });
     output.line(`Nothing to do: ${answer.reason}`);
     return undefined;
@@ -74,10 +75,10 @@ async function submit(
 }
 
 function printReport(report: OperationReport, output: Output): void {
-  output.document(report);
+  output.document(toStored(report));
   output.line(pc.green(report.summary));
   for (const { phase, enteredAtMs, leftAtMs } of report.timeline) {
-    output.line(`  ${phase.padEnd(16)} ${leftAtMs === null ? '' : duration(leftAtMs - enteredAtMs)}`);
+    output.line(`  ${phase.padEnd(16)} ${leftAtMs === undefined ? '' : duration(leftAtMs - enteredAtMs)}`);
   }
   output.line(`  ${'total'.padEnd(16)} ${duration(report.endedAtMs - report.startedAtMs)}`);
 }

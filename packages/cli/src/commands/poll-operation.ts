@@ -19,7 +19,9 @@ export async function awaitAnswer(target: OperatorTarget, requestId: string, out
     if (answer?.request.id === requestId) return accepted(answer);
     if (performance.now() > deadline) {
       const age =
-        record.lastCycleAtMs === null ? 'never' : `${Math.round((Date.now() - record.lastCycleAtMs) / 1000)} s ago`;
+        record.lastCycleAtMs === undefined
+          ? 'never'
+          : `${Math.round((Date.now() - record.lastCycleAtMs) / 1000)} s ago`;
       throw new CommandError({
         exitCode: EXIT.timedOut,
         code: 'no_answer',
@@ -58,7 +60,13 @@ export async function followOperation(
   });
 }
 
-function progressOf({ phase, stuck }: { phase: Phase; stuck: { observed: string; reason: string } | null }): string {
+function progressOf({
+  phase,
+  stuck,
+}: {
+  phase: Phase;
+  stuck: { observed: string; reason: string } | undefined;
+}): string {
   return stuck ? `${phase}: ${stuck.reason}` : `${phase} …`;
 }
 

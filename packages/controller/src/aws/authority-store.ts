@@ -29,7 +29,7 @@ export interface AuthorityStoreOptions {
 
 type Written = 'written' | 'conflict';
 
-/** The authority record in the authority table. The epoch that a writer believes in stands in the write's condition. */
+/** The authority record in the authority table. Each write has the writer's epoch in its condition. */
 export class DynamoAuthorityStore implements AuthorityStore {
   readonly #options: AuthorityStoreOptions;
 
@@ -81,7 +81,7 @@ export class DynamoAuthorityStore implements AuthorityStore {
     });
   }
 
-  /** A refusal may be the answer to a second sending of a write whose first answer was lost: then it is written. */
+  /** The SDK repeats a write whose answer was lost. So a failed condition can mean that this write has succeeded. */
   async #update({
     isOurs,
     ...update
@@ -104,13 +104,13 @@ export class DynamoAuthorityStore implements AuthorityStore {
   }
 }
 
-/** @throws OperatingError when there is no record, or it is not whole: nothing can be decided on it. */
+/** @throws OperatingError if there is no record, or it is incomplete: no decision can rest on it. */
 function authorityViewOf(item: Item | undefined, readAtMs: number): AuthorityView {
   const epoch = numberOf(item, 'epoch');
   const region = regionOf(item);
   const latchedAtMs = numberOf(item, 'latchedAtMs');
-  if (epoch === null || region === null || latchedAtMs === null) {
-    const message = 'the authority store holds no whole authority record: has the authority stack been deployed?';
+  if (epoch === undefined || region === undefined || latchedAtMs === undefined) {
+    const message = 'the authority store has no complete authority record: is the authority stack deployed?';
     throw new OperatingError({ code: 'no_authority_record', message, retryable: true });
   }
   return {

@@ -20,6 +20,7 @@ import {
 import { OperatingError } from '@evergrant/core/operating-error';
 import type { ControlRecord } from '../core/control-record';
 import type { HistoryEntry, RecordedEntry } from '../core/history';
+import { fromStored, toStoredJson } from '../core/stored-json';
 import type { ControlStore } from '../ports';
 import { awsCall, awsFailure } from './sdk';
 
@@ -29,7 +30,7 @@ export interface ControlStoreOptions {
   readonly nowMs: () => number;
 }
 
-/** What stands in the control item beside the record. `entries` were recorded with it; each is filed afterwards. */
+/** The other attributes of the control item. `entries` were recorded with the record; each is filed afterwards. */
 interface Tail {
   readonly version: number;
   /** Number of the newest entry ever recorded. */
@@ -37,20 +38,20 @@ interface Tail {
   readonly entries: readonly RecordedEntry[];
 }
 
-/** As many items as one batch may have. */
+/** Maximum number of items in one BatchWriteItem. */
 const BATCH = 25;
 const BATCH_TRIES = 4;
 /** Doubled with each try, and jittered: less than 1.5 s in all. */
 const BATCH_PAUSE_MS = 100;
 
 /**
- * The control record and the history. There are no transactions in this table, so what a write adds to the history
- * rides in the control item itself and is filed, under numbers that make a second filing harmless, afterwards;
- * whoever writes next files what its predecessor did not come to.
+ * The control record and the history. The table has no transactions, so the history entries of a write are part of the
+ * control item and are filed as items of their own afterwards. Their numbers make filing idempotent. The next writer files
+ * the entries that its predecessor did not file.
  */
 export class DynamoControlStore implements ControlStore {
   readonly #options: ControlStoreOptions;
-  #tail: Tail | null = null;
+  #tail: Tail | undefined = undefined;
   #filedVersion = -1;
 
   constructor(options: ControlStoreOptions) {
@@ -61,14 +62,14 @@ export class DynamoControlStore implements ControlStore {
     const item = await this.#item();
     const version = numberOf(item, 'version');
     const record = parsed<ControlRecord>(textOf(item, 'record'));
-    if (version === null || record === null) throw noControlRecord();
+    if (version === undefined || record === undefined) throw noControlRecord();
     this.#tail = tailOf(item, version);
     return { version, record };
   }
 
   async write(write: { version: number; record: ControlRecord; history: readonly HistoryEntry[] }) {
     const tail = await this.#tailAt(write.version);
-    if (tail === null) return 'conflict';
+    if (tail === undefined) return 'conflict';
     await this.#file(tail);
     const atMs = this.#options.nowMs();
     const entries = write.history.map((entry, index) => ({ ...entry, id: tail.lastId + index + 1, atMs }));
@@ -76,7 +77,7 @@ export class DynamoControlStore implements ControlStore {
     const written = await this.#put(write.record, next);
     if (written === 'conflict') return 'conflict';
     this.#tail = next;
-    // Recorded it is; whoever comes next files what could not be filed now.
+    // The entries are recorded. The next writer files those that could not be filed now.
     await this.#file(next).catch((failure: unknown) => {
       if (!(failure instanceof OperatingError)) throw failure;
     });
@@ -113,10 +114,10 @@ export class DynamoControlStore implements ControlStore {
     return (await awsCall('the authority store', client.send(get))).Item;
   }
 
-  /** What stands beside the record of this version; null when the version is past. */
-  async #tailAt(version: number): Promise<Tail | null> {
+  /** The tail of this version; undefined if the item has a newer version. */
+  async #tailAt(version: number): Promise<Tail | undefined> {
     if (this.#tail?.version !== version) await this.read();
-    return this.#tail?.version === version ? this.#tail : null;
+    return this.#tail?.version === version ? this.#tail : undefined;
   }
 
   async #put(record: ControlRecord, next: Tail): Promise<'written' | 'conflict'> {
@@ -133,8 +134,8 @@ export class DynamoControlStore implements ControlStore {
           ExpressionAttributeValues: {
             ':version': number(next.version - 1),
             ':next': number(next.version),
-            ':record': text(JSON.stringify(record)),
-            ':tail': text(JSON.stringify(next.entries)),
+            ':record': text(toStoredJson(record)),
+            ':tail': text(toStoredJson(next.entries)),
             ':last': number(next.lastId),
             ':write': text(writeId),
           },
@@ -144,12 +145,12 @@ export class DynamoControlStore implements ControlStore {
       return 'written';
     } catch (cause) {
       if (!(cause instanceof ConditionalCheckFailedException)) throw awsFailure('the authority store', cause);
-      // The SDK sends a second time when the first answer was lost: what stands there may be our own write.
+      // The SDK repeats a write whose answer was lost, so the stored write may be this one.
       return textOf(cause.Item, 'writeId') === writeId ? 'written' : 'conflict';
     }
   }
 
-  /** Puts the entries where they stay. Idempotent. */
+  /** Writes each entry as an item of its own. Idempotent. */
   async #file({ version, entries }: Tail): Promise<void> {
     if (this.#filedVersion === version) return;
     for (let start = 0; start < entries.length; start += BATCH) {
@@ -161,11 +162,11 @@ export class DynamoControlStore implements ControlStore {
   async #fileBatch(entries: readonly RecordedEntry[]): Promise<void> {
     const { client, table } = this.#options;
     let left = entries.map((entry) => ({
-      PutRequest: { Item: { ...historyKey(entry.id), entry: text(JSON.stringify(entry)) } },
+      PutRequest: { Item: { ...historyKey(entry.id), entry: text(toStoredJson(entry)) } },
     }));
     for (let tries = 0; left.length > 0; tries += 1) {
       if (tries === BATCH_TRIES) throw historyFull();
-      // What was not taken was too much at once: at the same pace it would be again.
+      // Unprocessed items exceeded the throughput, so the retry waits.
       if (tries > 0) await wait(BATCH_PAUSE_MS * 2 ** tries * Math.random());
       const batch = new BatchWriteItemCommand({ RequestItems: { [table]: left } });
       const { UnprocessedItems: unprocessed } = await awsCall('the authority store', client.send(batch));
@@ -182,16 +183,16 @@ function tailOf(item: Item | undefined, version: number): Tail {
   };
 }
 
-function parsed<Value>(json: string | null): Value | null {
-  return json === null ? null : (JSON.parse(json) as Value);
+function parsed<Value>(json: string | undefined): Value | undefined {
+  return json === undefined ? undefined : fromStored<Value>(JSON.parse(json));
 }
 
 function noControlRecord(): OperatingError {
-  const message = 'the authority store holds no whole control record: has the authority stack been deployed?';
+  const message = 'the authority store has no complete control record: is the authority stack deployed?';
   return new OperatingError({ code: 'no_control_record', message, retryable: true });
 }
 
 function historyFull(): OperatingError {
-  const message = `the authority store took no history in ${BATCH_TRIES} tries`;
+  const message = `the authority store did not accept history entries in ${BATCH_TRIES} attempts`;
   return new OperatingError({ code: 'history_not_filed', message, retryable: true });
 }

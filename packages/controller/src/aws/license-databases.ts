@@ -9,16 +9,16 @@ import type { Rds } from './database-service';
 import type { RegionResourceRegistry } from './region-resources';
 
 export interface RdsLicenseDatabasesOptions {
-  readonly introductions: RegionResourceRegistry;
-  /** The controller's login; a failure says that our own credentials cannot be had. */
+  readonly resources: RegionResourceRegistry;
+  /** The controller's login; it throws if our own credentials are not available. */
   readonly login: () => Promise<DatabaseLogin>;
   readonly certificateAuthorities: readonly string[];
   readonly rds: Rds;
-  /** For one look or act, connecting included. */
+  /** Time-out of one observation or effect, connecting included. */
   readonly timeoutMs: number;
 }
 
-/** The license databases: looked at in SQL, over TLS and under their own names; promoted by RDS. */
+/** The license databases: observed in SQL over TLS, promoted by RDS. */
 export class RdsLicenseDatabases implements DatabasePort {
   readonly #options: RdsLicenseDatabasesOptions;
 
@@ -31,20 +31,20 @@ export class RdsLicenseDatabases implements DatabasePort {
       return await (await this.#sql(region)).view(region);
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
-      // The address or the password could not be had: that says nothing about the database.
+      // The address or the password is not available, which is no evidence about the database.
       return { kind: 'unknown', reason: failure.message };
     }
   }
 
-  /** The guard is SQL's, the promotion RDS's: a follower that knows a newer epoch is left alone. */
+  /** SQL guards the promotion, RDS executes it: a follower that has a newer epoch is not promoted. */
   async promote(region: Region, epochAtMost: number): Promise<void> {
     const view = await this.view(region);
     if (view.kind === 'primary') return;
     if (view.kind !== 'follower') {
-      const message = `${region}'s follower cannot be asked: ${view.reason}`;
+      const message = `${region}'s follower cannot be queried: ${view.reason}`;
       throw new OperatingError({ code: 'follower_unreachable', message, retryable: true });
     }
-    if (view.epoch !== null && view.epoch.epoch > epochAtMost) return;
+    if (view.epoch !== undefined && view.epoch.epoch > epochAtMost) return;
     await this.#options.rds.promote(region);
   }
 
@@ -62,10 +62,10 @@ export class RdsLicenseDatabases implements DatabasePort {
   }
 
   async #sql(region: Region): Promise<LicenseDatabases> {
-    const { introductions, login, certificateAuthorities, timeoutMs } = this.#options;
-    const [{ databaseHost: host, databasePort }, credentials] = await Promise.all([introductions.of(region), login()]);
+    const { resources, login, certificateAuthorities, timeoutMs } = this.#options;
+    const [{ databaseHost: host, databasePort }, credentials] = await Promise.all([resources.of(region), login()]);
     const address = { host, port: Number(databasePort), certificateAuthorities };
-    // Only the region that is asked about is ever looked at.
+    // The caller uses the address of this region only.
     return new LicenseDatabases({ addresses: { oregon: address, virginia: address }, login: credentials, timeoutMs });
   }
 }

@@ -31,7 +31,7 @@ const CALL_MS = 3_000;
 
 const nowMs = (): number => Date.now();
 
-/** The controller's ports on AWS. It stands in the standby region, and so do the services it cannot do without. */
+/** The controller's ports on AWS. The controller and the services that it depends on are in the standby region. */
 export function connectAws(environment: FailoverEnvironment): Ports {
   const { deployment, publicName, account, follower, hostedZoneId, healthCheckId } = environment;
   const names = deploymentNames(deployment);
@@ -40,7 +40,7 @@ export function connectAws(environment: FailoverEnvironment): Ports {
   const route53 = new Route53Client(sdkSettings(home));
   const clock = new ClockSkewGuard({ nowMs, skewMs: environment.policy.skewMs });
   clock.watch(dynamo);
-  const introductions = new RegionResourceRegistry(dynamo, names.authorityTable);
+  const resources = new RegionResourceRegistry(dynamo, names.authorityTable);
   const addresses = {
     oregon: `https://${regionalName(publicName, 'oregon')}`,
     virginia: `https://${regionalName(publicName, 'virginia')}`,
@@ -51,7 +51,11 @@ export function connectAws(environment: FailoverEnvironment): Ports {
   });
   const rds = new Rds({
     clients: inBoth((awsRegion) => new RDSClient(sdkSettings(awsRegion))),
-    ...{ introductions, names, account, follower, nowMs },
+    resources,
+    names,
+    account,
+    follower,
+    nowMs,
   });
   const secrets = new SecretsManagerClient(sdkSettings(home));
   return {
@@ -61,17 +65,19 @@ export function connectAws(environment: FailoverEnvironment): Ports {
       timeoutMs: APP_PROBE_MS,
     }),
     databases: new RdsLicenseDatabases({
-      introductions,
+      resources,
       login: new ControllerLogin(secrets, { secretId: names.secrets.controller, nowMs }).get,
       certificateAuthorities:
-        environment.certificateAuthority === null ? rdsCertificates : [environment.certificateAuthority],
+        environment.certificateAuthority === undefined ? rdsCertificates : [environment.certificateAuthority],
       rds,
       timeoutMs: SQL_PROBE_MS,
     }),
     witness: new HealthCheckWitness({ client: route53, healthCheckId, nowMs }),
     routers: new WebAcls({
       clients: inBoth((awsRegion) => new WAFV2Client(sdkSettings(awsRegion))),
-      ...{ introductions, addresses, timeoutMs: CALL_MS },
+      resources,
+      addresses,
+      timeoutMs: CALL_MS,
     }),
     edge: new PublicRecord({ client: route53, hostedZoneId, publicName, timeoutMs: CALL_MS }),
     databaseService: rds,

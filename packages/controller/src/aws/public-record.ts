@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-route-53';
 import { OperatingError } from '@evergrant/core/operating-error';
 import { REGIONS, type Region } from '@evergrant/core/regions';
-import type { EdgeView, OutsideView } from '../core/phase-views';
+import type { EdgeView, OutsideView } from '../core/views';
 import type { EdgePort } from '../ports';
 import { publicStatus } from '../probes/public-status';
 import { regionalName } from './resource-names';
@@ -20,13 +20,13 @@ export interface PublicRecordOptions {
 }
 
 /**
- * The public address: an alias record that leads to the regional record of the active region, in the same zone. So
- * the controller needs to know no load balancer, and the regional records stay CloudFormation's.
+ * The public address: an alias record for the regional record of the active region, in the same zone. So the controller
+ * does not depend on load balancers, and CloudFormation owns the regional records.
  */
 export class PublicRecord implements EdgePort {
   readonly #options: PublicRecordOptions;
-  /** The change that this container made and has not seen on every name server yet. */
-  #pendingChange: string | null = null;
+  /** The change that this process made and that is not on every name server yet. */
+  #pendingChange: string | undefined = undefined;
 
   constructor(options: PublicRecordOptions) {
     this.#options = options;
@@ -34,11 +34,11 @@ export class PublicRecord implements EdgePort {
 
   async target(): Promise<EdgeView> {
     try {
-      if (this.#pendingChange !== null && !(await this.#isInSync(this.#pendingChange))) {
+      if (this.#pendingChange !== undefined && !(await this.#isInSync(this.#pendingChange))) {
         return { kind: 'unreachable', reason: `${this.#pendingChange} is not on every name server yet` };
       }
-      this.#pendingChange = null;
-      return await this.#look();
+      this.#pendingChange = undefined;
+      return await this.#read();
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
       return { kind: 'unreachable', reason: failure.message };
@@ -60,7 +60,7 @@ export class PublicRecord implements EdgePort {
               AliasTarget: {
                 HostedZoneId: hostedZoneId,
                 DNSName: regionalName(publicName, region),
-                // A health check here would fail back by itself to a region that revives.
+                // A health check here would fail back automatically when the old region recovers.
                 EvaluateTargetHealth: false,
               },
             },
@@ -69,7 +69,7 @@ export class PublicRecord implements EdgePort {
       },
     });
     const { ChangeInfo: info } = await awsCall('the public record', client.send(change));
-    this.#pendingChange = info?.Status === 'INSYNC' ? null : (info?.Id ?? null);
+    this.#pendingChange = info?.Status === 'INSYNC' ? undefined : (info?.Id ?? undefined);
   }
 
   outside(): Promise<OutsideView> {
@@ -83,7 +83,7 @@ export class PublicRecord implements EdgePort {
     return info?.Status === 'INSYNC';
   }
 
-  async #look(): Promise<EdgeView> {
+  async #read(): Promise<EdgeView> {
     const { client, hostedZoneId, publicName } = this.#options;
     const list = new ListResourceRecordSetsCommand({
       HostedZoneId: hostedZoneId,
@@ -99,7 +99,10 @@ export class PublicRecord implements EdgePort {
     const target = bare(record.AliasTarget?.DNSName);
     const region = REGIONS.find((candidate) => regionalName(publicName, candidate) === target);
     return region === undefined
-      ? { kind: 'unreachable', reason: `${publicName} leads to ${target || 'no alias'}, which is neither region` }
+      ? {
+          kind: 'unreachable',
+          reason: `${publicName} leads to ${target || 'no alias'}, which is not the name of a region`,
+        }
       : { kind: 'points_to', region };
   }
 }

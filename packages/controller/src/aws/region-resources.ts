@@ -5,8 +5,8 @@ import type { Region } from '@evergrant/core/regions';
 import { awsCall } from './sdk';
 
 /**
- * What a region's stack says of itself in the authority table, where the other region can read it even when the first
- * one is dead. Only what no name predicts: ARNs and addresses with random parts.
+ * The resources of a region, as its stack publishes them in the authority table. The other region can read them there
+ * when the first one is down. The record has only what cannot be derived from names: ARNs and addresses with random parts.
  */
 export interface RegionResourceRecord {
   readonly loadBalancerArn: string;
@@ -17,7 +17,7 @@ export interface RegionResourceRecord {
   readonly databaseSecurityGroupId: string;
   readonly databaseKeyArn: string;
   readonly vpcId: string;
-  /** Route tables of the subnets in which the database stands, separated by commas. */
+  /** Route tables of the database's subnets, separated by commas. */
   readonly databaseRouteTableIds: string;
 }
 
@@ -33,7 +33,7 @@ export const REGION_RESOURCE_FIELDS = [
   'databaseRouteTableIds',
 ] as const satisfies readonly (keyof RegionResourceRecord)[];
 
-/** Reads the introductions, each once a container: they change only with a deployment, which starts new ones. */
+/** Reads the records, each once per process: they change only with a deployment, which starts new processes. */
 export class RegionResourceRegistry {
   readonly #client: DynamoDBClient;
   readonly #table: string;
@@ -44,28 +44,28 @@ export class RegionResourceRegistry {
     this.#table = table;
   }
 
-  /** @throws OperatingError when the table does not answer, or the region has not introduced itself wholly */
+  /** @throws OperatingError if the table does not answer, or the region's record is incomplete */
   async of(region: Region): Promise<RegionResourceRecord> {
     const known = this.#known.get(region);
     if (known !== undefined) return known;
     const get = new GetItemCommand({ TableName: this.#table, Key: regionKey(region), ConsistentRead: true });
-    const { Item: item } = await awsCall(`${region}'s introduction`, this.#client.send(get));
-    const introduction = introductionOf(item, region);
-    this.#known.set(region, introduction);
-    return introduction;
+    const { Item: item } = await awsCall(`the resources of ${region}`, this.#client.send(get));
+    const record = recordOf(item, region);
+    this.#known.set(region, record);
+    return record;
   }
 
-  /** What was read may be out of date: the next one who asks reads it again. */
+  /** Forgets a record that may be outdated: the next call reads it again. */
   forget(region: Region): void {
     this.#known.delete(region);
   }
 }
 
-function introductionOf(item: Item | undefined, region: Region): RegionResourceRecord {
-  const missing = REGION_RESOURCE_FIELDS.filter((name) => textOf(item, name) === null);
+function recordOf(item: Item | undefined, region: Region): RegionResourceRecord {
+  const missing = REGION_RESOURCE_FIELDS.filter((name) => textOf(item, name) === undefined);
   if (missing.length > 0) {
-    const message = `${region} has not introduced itself (${missing.join(', ')} missing): has its stack been deployed?`;
-    throw new OperatingError({ code: 'region_not_introduced', message, retryable: true });
+    const message = `${region} has not published its resources (${missing.join(', ')} missing): is its stack deployed?`;
+    throw new OperatingError({ code: 'region_not_registered', message, retryable: true });
   }
   return Object.fromEntries(
     REGION_RESOURCE_FIELDS.map((name) => [name, textOf(item, name)]),

@@ -4,7 +4,7 @@ import type { ControlRecord } from '../core/control-record';
 import type { CycleOutcome } from '../cycle';
 import { CONTROLLER_METRICS, METRIC_NAMESPACE } from './telemetry-names';
 
-/** Tells log and metrics what the cycles come to. */
+/** Logs the results of the cycles and publishes their metrics. */
 export class Telemetry {
   readonly logger = new Logger({ serviceName: 'failover' });
   readonly #metrics = new Metrics({ namespace: METRIC_NAMESPACE, serviceName: 'failover' });
@@ -21,24 +21,28 @@ export class Telemetry {
         break;
       case 'stepped': {
         this.#heartbeat();
-        const { operation, passed, observed, act } = outcome.step;
-        const fields = { operationId: operation.id, operation: operation.kind, passed, observed, act };
-        if (outcome.failure === null) this.logger.info('stepped', fields);
-        else this.logger.warn('an act failed; it is tried again', { ...fields, error: asError(outcome.failure) });
+        const { operation, passed, observed, effect } = outcome.step;
+        const fields = { operationId: operation.id, operation: operation.kind, passed, observed, effect };
+        if (outcome.failure === undefined) this.logger.info('stepped', fields);
+        else
+          this.logger.warn('an effect failed; the next cycle observes and retries', {
+            ...fields,
+            error: asError(outcome.failure),
+          });
         break;
       }
       case 'conflict':
         this.logger.info('another controller wrote first');
         break;
       case 'blind':
-        this.logger.error('blind: nothing can be decided', { reason: outcome.reason });
+        this.logger.error('blind: no decision is possible', { reason: outcome.reason });
     }
-    // At once: what an invocation kept to its end would be lost with one that is ended from outside.
+    // Published after every cycle: an invocation that is ended from outside loses nothing.
     this.publish();
   };
 
-  /** What lasts is read from the record once an invocation. */
-  verdictState({ automation, pendingFences, verdictState }: ControlRecord, nowMs: number): void {
+  /** Gauges of lasting states, read from the record once per invocation. */
+  recordGauges({ automation, pendingFences, verdictState }: ControlRecord, nowMs: number): void {
     const unarmedMs = automation.state === 'armed' ? 0 : nowMs - automation.sinceMs;
     const holdingMs = verdictState?.verdict.kind === 'hold' ? nowMs - verdictState.sinceMs : 0;
     this.#metrics.addMetric(CONTROLLER_METRICS.pendingFences, MetricUnit.Count, pendingFences.length);

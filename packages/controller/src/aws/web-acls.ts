@@ -1,7 +1,7 @@
 import { AssociateWebACLCommand, GetWebACLForResourceCommand, type WAFV2Client } from '@aws-sdk/client-wafv2';
 import { OperatingError } from '@evergrant/core/operating-error';
 import { otherRegion, type Region } from '@evergrant/core/regions';
-import type { AclView } from '../core/phase-views';
+import type { AclView } from '../core/views';
 import type { RouterPort } from '../ports';
 import { CallFailure, call } from '../probes/http-call';
 import type { RegionResourceRegistry } from './region-resources';
@@ -9,15 +9,15 @@ import { awsCall, isFault } from './sdk';
 
 export interface WebAclsOptions {
   readonly clients: Readonly<Record<Region, WAFV2Client>>;
-  readonly introductions: RegionResourceRegistry;
-  /** Each region's own address, for a look from outside. */
+  readonly resources: RegionResourceRegistry;
+  /** Each region's own address, for a probe from outside. */
   readonly addresses: Readonly<Record<Region, string>>;
   readonly timeoutMs: number;
 }
 
 /**
- * A load balancer and the web ACL associated with it: *serve* lets calls in, *fence* answers 503 and where to go.
- * Associating replaces whatever was there. Nothing is ever disassociated: a load balancer without a web ACL is open.
+ * A load balancer and its associated web ACL: *serve* lets calls in, *fence* answers 503 with the active region. An
+ * association replaces the previous one. None is ever removed, because a load balancer without a web ACL is open.
  */
 export class WebAcls implements RouterPort {
   readonly #options: WebAclsOptions;
@@ -28,40 +28,40 @@ export class WebAcls implements RouterPort {
 
   async acl(region: Region): Promise<AclView> {
     try {
-      const { loadBalancerArn, fenceAclArn } = await this.#options.introductions.of(region);
+      const { loadBalancerArn, fenceAclArn } = await this.#options.resources.of(region);
       const get = new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn });
       const { WebACL: found } = await awsCall(`${region}'s web ACL`, this.#options.clients[region].send(get));
-      // None at all, or somebody else's, is as good as open: it is no fence.
+      // No web ACL, or another one, is no fence: the region counts as open.
       if (found?.ARN !== fenceAclArn) return { kind: 'serve' };
       return (await this.#letsCallsIn(region)) ? { kind: 'serve' } : fenced(region);
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
-      if (isFault(failure, 'WAFNonexistentItemException')) this.#options.introductions.forget(region);
+      if (isFault(failure, 'WAFNonexistentItemException')) this.#options.resources.forget(region);
       return { kind: 'unreachable', reason: failure.message };
     }
   }
 
-  /** The fence of a region names the other one: there are two. */
+  /** There are two regions, so the fence of one can only name the other. */
   async fence(region: Region, activeRegion: Region): Promise<void> {
     if (activeRegion !== otherRegion(region)) throw new Error(`the fence of ${region} cannot name ${activeRegion}`);
-    const { fenceAclArn } = await this.#options.introductions.of(region);
+    const { fenceAclArn } = await this.#options.resources.of(region);
     await this.#associate(region, fenceAclArn);
   }
 
   async serve(region: Region): Promise<void> {
-    const { serveAclArn } = await this.#options.introductions.of(region);
+    const { serveAclArn } = await this.#options.resources.of(region);
     await this.#associate(region, serveAclArn);
   }
 
   async #associate(region: Region, aclArn: string): Promise<void> {
-    const { loadBalancerArn } = await this.#options.introductions.of(region);
+    const { loadBalancerArn } = await this.#options.resources.of(region);
     const associate = new AssociateWebACLCommand({ ResourceArn: loadBalancerArn, WebACLArn: aclArn });
     await awsCall(`${region}'s web ACL`, this.#options.clients[region].send(associate));
   }
 
   /**
-   * An association takes seconds to minutes to arrive at the load balancer. A call that only the fence refuses tells:
-   * without a token a license server answers 401. Who does not answer lets nobody in either.
+   * An association takes seconds to minutes to take effect. A call without a token finds out: a license server answers 401,
+   * and only the fence answers 5xx. A load balancer that does not answer lets no call in either.
    */
   async #letsCallsIn(region: Region): Promise<boolean> {
     const { addresses, timeoutMs } = this.#options;

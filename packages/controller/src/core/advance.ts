@@ -1,74 +1,75 @@
+import type { Finding, Next } from '../phases/phase';
 import type { AuthorityView } from './authority';
-import type { Finding } from './finding';
 import { type Evidence, type Operation, PHASES_OF, type Phase } from './operations';
 import type { Policy } from './policy';
-import type { TransitionRow } from './transitions';
 
-/** Whose the authority is, as an operation sees it. Anybody else's epoch ends the operation. */
-export function authorityStanding(operation: Operation, authority: AuthorityView): 'origin' | 'ours' | 'other' {
+/** The holder of the authority, as an operation sees it. The epoch of any other holder ends the operation. */
+export function authorityHolder(operation: Operation, authority: AuthorityView): 'origin' | 'ours' | 'other' {
   if (authority.epoch === operation.fromEpoch && authority.region === operation.fromRegion) return 'origin';
   if (authority.epoch === operation.toEpoch && authority.operationId === operation.id) return 'ours';
   return 'other';
 }
 
 /**
- * By when every proof of authority that the origin may hold has lapsed, in milliseconds since 1970 (S4, S5 in
- * docs/architecture.md): nothing that it says later is believed. It holds one from its last renewal, and one from the
- * last acknowledgement of the follower, which may have acknowledged for as long as it was connected, at most until it
- * was promoted. An origin that was found closed in its own database needs no waiting: nothing is granted there.
+ * The time by which every proof of authority that the origin may hold has expired, in milliseconds since 1970 (S4, S5 in
+ * docs/architecture.md). No proof of a later time is valid. The origin may hold one from its last renewal, and one from
+ * the follower's last acknowledgement. The follower may have acknowledged for as long as it was connected, at most until
+ * it was promoted. If the origin was found closed in its own database, no wait is needed: nothing is granted there.
  */
 export function lapsedAtMs(operation: Operation, authority: AuthorityView, policy: Policy, nowMs: number): number {
   const { evidence } = operation;
-  if (evidence.originClosedAtMs !== null) return nowMs;
-  // The same servers beside the same database: one epoch's grants and the next one's are decided under one lock.
+  if (evidence.originClosedAtMs !== undefined) return nowMs;
+  // The same servers beside the same database: the grants of both epochs are decided under one lock.
   if (operation.fromRegion === operation.toRegion) return nowMs;
   const lastAcknowledgementMs = evidence.receiverAbsentSinceMs ?? evidence.promotedAtMs ?? nowMs;
   const lastProofMs = Math.max(authority.renewedAtMs ?? authority.latchedAtMs, lastAcknowledgementMs);
   return lastProofMs + policy.authorityLeaseMs + policy.skewMs;
 }
 
-/** The operation with what a finding taught, still in its phase; a phase that stays remembers what it is stuck on. */
-export function note(operation: Operation, finding: Finding, row: TransitionRow, nowMs: number): Operation {
-  const evidence: Evidence = { ...operation.evidence, ...finding.learned };
-  if (row.next !== 'stay') return { ...operation, evidence, stuck: null };
+/** Adds the finding's evidence to the operation. A phase that stays also records what it is stuck on. */
+export function applyFinding(operation: Operation, finding: Finding, next: Next, nowMs: number): Operation {
+  const evidence: Evidence = { ...operation.evidence, ...finding.evidence };
+  if (next !== 'stay') return { ...operation, evidence, stuck: undefined };
   const { stuck } = operation;
-  const same = stuck !== null && stuck.observed === finding.observed;
+  const same = stuck?.observed === finding.observed ? stuck : undefined;
   return {
     ...operation,
     evidence,
     stuck: {
       observed: finding.observed,
       reason: finding.reason,
-      sinceMs: same ? stuck.sinceMs : nowMs,
-      alertedAtMs: same ? stuck.alertedAtMs : null,
+      sinceMs: same?.sinceMs ?? nowMs,
+      alertedAtMs: same?.alertedAtMs,
     },
   };
 }
 
-/** The phase after the present one, or null after the last. */
-export function nextPhase(operation: Operation): Phase | null {
+/** The phase after the present one; undefined after the last. */
+export function nextPhase(operation: Operation): Phase | undefined {
   const phases = PHASES_OF[operation.kind];
   const at = phases.indexOf(operation.phase);
   if (at < 0) throw new Error(`${operation.kind} has no phase ${operation.phase}`);
-  return phases[at + 1] ?? null;
+  return phases[at + 1];
 }
 
-/** Leaves the present phase for `phase`; null leaves the last one. The timeline keeps both moments. */
-export function leavePhase(operation: Operation, phase: Phase | null, nowMs: number): Operation {
-  const timeline = operation.timeline.map((entry) => (entry.leftAtMs === null ? { ...entry, leftAtMs: nowMs } : entry));
-  if (phase === null) return { ...operation, timeline, stuck: null };
+/** Leaves the present phase for `phase`, or ends the timeline when `phase` is undefined. */
+export function leavePhase(operation: Operation, phase: Phase | undefined, nowMs: number): Operation {
+  const timeline = operation.timeline.map((entry) =>
+    entry.leftAtMs === undefined ? { ...entry, leftAtMs: nowMs } : entry,
+  );
+  if (phase === undefined) return { ...operation, timeline, stuck: undefined };
   return {
     ...operation,
     phase,
     phaseSinceMs: nowMs,
-    stuck: null,
-    timeline: [...timeline, { phase, enteredAtMs: nowMs, leftAtMs: null }],
+    stuck: undefined,
+    timeline: [...timeline, { phase, enteredAtMs: nowMs, leftAtMs: undefined }],
   };
 }
 
-/** A phase that has found the same thing for too long, and has not said so yet. */
-export function isToBeTold(operation: Operation, policy: Policy, nowMs: number): boolean {
+/** True once, when a phase has observed the same for too long. Waiting for the opening time is no fault. */
+export function isStuckAlertDue(operation: Operation, policy: Policy, nowMs: number): boolean {
   const { stuck } = operation;
-  if (stuck === null || stuck.alertedAtMs !== null || stuck.observed === 'waiting_for_opening') return false;
+  if (stuck === undefined || stuck.alertedAtMs !== undefined || stuck.observed === 'waiting_for_opening') return false;
   return nowMs - stuck.sinceMs >= policy.stuckAlertAfterMs;
 }

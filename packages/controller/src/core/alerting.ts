@@ -5,132 +5,139 @@ import { type Policy, sampleSpacingMinMs } from './policy';
 import { type Verdict, verdictKey } from './verdicts';
 
 /** An alert before it has an id and a time. */
-export type Message = Pick<Alert, 'code' | 'severity' | 'text'>;
+export type AlertContent = Pick<Alert, 'code' | 'severity' | 'text'>;
 
-export interface Telling {
+export interface AlertEvaluation {
   readonly verdictState: VerdictState;
-  readonly message: Message | null;
+  readonly alert: AlertContent | undefined;
   readonly history: readonly HistoryEntry[];
 }
 
 /**
- * What is told of a verdict: one alert for each state of affairs, at once or when it lasts, and one when all is well
- * again.
+ * Decides on the alert of a verdict. Each state raises one alert, immediately or after it has lasted for a while. One
+ * `all-clear` follows when the region is healthy again.
  */
-export function tell(previous: VerdictState | null, verdict: Verdict, policy: Policy, nowMs: number): Telling {
-  const from = previous === null ? null : verdictKey(previous.verdict);
+export function evaluateAlerts(
+  previous: VerdictState | undefined,
+  verdict: Verdict,
+  policy: Policy,
+  nowMs: number,
+): AlertEvaluation {
+  const from = previous && verdictKey(previous.verdict);
   const to = verdictKey(verdict);
-  // A hold whose cause changes is one long hold: its clock runs on, and it is told once.
-  const lasts = previous !== null && (from === to || (previous.verdict.kind === 'hold' && verdict.kind === 'hold'));
+  // A hold whose cause changes is one long hold: its time continues, and it raises one alert.
+  const lasts =
+    previous !== undefined && (from === to || (previous.verdict.kind === 'hold' && verdict.kind === 'hold'));
   const history: HistoryEntry[] =
     from === to ? [] : [{ kind: 'verdict', detail: { from, to, reason: verdict.reason } }];
   return {
-    ...(lasts ? tellLasting(previous, verdict, policy, nowMs) : tellChange(previous, verdict, policy, nowMs)),
+    ...(lasts ? evaluateLasting(previous, verdict, policy, nowMs) : evaluateChange(previous, verdict, policy, nowMs)),
     history,
   };
 }
 
-function tellChange(
-  previous: VerdictState | null,
+type StateAndAlert = Omit<AlertEvaluation, 'history'>;
+
+function evaluateChange(
+  previous: VerdictState | undefined,
   verdict: Verdict,
   policy: Policy,
   nowMs: number,
-): Omit<Telling, 'history'> {
-  const telegram = telegramOf(verdict, policy);
-  const alarm = telegram?.afterMs === 0 ? messageOf(telegram) : null;
+): StateAndAlert {
+  const spec = alertSpecOf(verdict, policy);
+  const immediate = spec?.afterMs === 0 ? contentOf(spec) : undefined;
   const resolvedPending = previous?.resolvedPending ?? false;
+  const isResolved = previous !== undefined && resolvedPending && isHealthy(verdict);
   const verdictState: VerdictState = {
     verdict,
     sinceMs: nowMs,
-    alertedAtMs: alarm === null ? null : nowMs,
-    // The report of an operation says how things stand after it.
-    resolvedPending: verdict.kind !== 'operating' && !isWell(verdict) && (alarm !== null || resolvedPending),
+    alertedAtMs: immediate && nowMs,
+    // After an operation its report describes the state, so no all-clear follows.
+    resolvedPending:
+      verdict.kind !== 'operating' && !isHealthy(verdict) && (immediate !== undefined || resolvedPending),
   };
-  const message =
-    alarm ?? (previous !== null && resolvedPending && isWell(verdict) ? allClear(previous, verdict) : null);
-  return { verdictState, message };
+  return { verdictState, alert: immediate ?? (isResolved ? allClear(previous, verdict) : undefined) };
 }
 
-function tellLasting(
-  previous: VerdictState,
-  verdict: Verdict,
-  policy: Policy,
-  nowMs: number,
-): Omit<Telling, 'history'> {
-  const telegram = previous.alertedAtMs === null ? telegramOf(verdict, policy) : null;
-  const message = telegram !== null && nowMs - previous.sinceMs >= telegram.afterMs ? messageOf(telegram) : null;
-  const told = message === null ? {} : { alertedAtMs: nowMs, resolvedPending: true };
-  return { verdictState: { ...previous, verdict, ...told }, message };
+function evaluateLasting(previous: VerdictState, verdict: Verdict, policy: Policy, nowMs: number): StateAndAlert {
+  const spec = previous.alertedAtMs === undefined ? alertSpecOf(verdict, policy) : undefined;
+  const isDue = spec !== undefined && nowMs - previous.sinceMs >= spec.afterMs;
+  if (!isDue) return { verdictState: { ...previous, verdict }, alert: undefined };
+  return {
+    verdictState: { ...previous, verdict, alertedAtMs: nowMs, resolvedPending: true },
+    alert: contentOf(spec),
+  };
 }
 
-/** Adds a message to what is to be sent, and to the history. */
-export function raise(
+/** Adds an alert to the unsent ones, and to the history. */
+export function appendAlert(
   record: ControlRecord,
-  message: Message,
+  content: AlertContent,
   { id, nowMs }: { id: string; nowMs: number },
 ): { record: ControlRecord; entry: HistoryEntry } {
-  const alert: Alert = { ...message, id, raisedAtMs: nowMs };
+  const alert: Alert = { ...content, id, raisedAtMs: nowMs };
   return {
     record: { ...record, unsentAlerts: [...record.unsentAlerts, alert] },
     entry: { kind: 'alert', detail: alert },
   };
 }
 
-function isWell(verdict: Verdict): boolean {
+function isHealthy(verdict: Verdict): boolean {
   return verdict.kind === 'healthy' || (verdict.kind === 'serving_from_standby' && verdict.watch === 'well');
 }
 
-/** A verdict that people are told of, once it has lasted so long. */
-interface Telegram extends Message {
+/** The alert of a verdict, and how long the verdict must have lasted before it is raised. */
+interface AlertSpec extends AlertContent {
   readonly afterMs: number;
 }
 
-/** What is told of a verdict, and how patient it is: what one look has seen may be a blink. Null: nothing to tell. */
-function telegramOf(verdict: Verdict, policy: Policy): Telegram | null {
-  const secondLookMs = sampleSpacingMinMs(policy);
-  const telegram = (severity: Severity, afterMs: number, text: string): Telegram => {
+/** Undefined: the verdict raises no alert. A single sample may be a transient fault, so most verdicts must last. */
+function alertSpecOf(verdict: Verdict, policy: Policy): AlertSpec | undefined {
+  const secondSampleMs = sampleSpacingMinMs(policy);
+  const spec = (severity: Severity, afterMs: number, text: string): AlertSpec => {
     return { code: codeOf(verdict), severity, afterMs, text };
   };
   const { reason } = verdict;
   switch (verdict.kind) {
     case 'application_down':
-      return telegram('critical', secondLookMs, `No license server answers; the database does. No failover. ${reason}`);
+      return spec('critical', secondSampleMs, `No license server answers; the database does. No failover. ${reason}`);
     case 'database_down':
-      return telegram(
+      return spec(
         'warning',
-        secondLookMs,
+        secondSampleMs,
         `The primary database is down; the database service replaces it. No failover. ${reason}`,
       );
     case 'standby_not_ready':
-      return telegram('critical', 0, `The region is down and the standby cannot take over: ${reason}`);
+      return spec('critical', 0, `The region is down and the standby cannot take over: ${reason}`);
     case 'withheld':
-      return telegram('critical', 0, `The region is down and confirmed, but ${reason}: a human must decide`);
+      return spec('critical', 0, `The region is confirmed down, but ${reason}: an operator must decide`);
     case 'fail_over':
-      return telegram('critical', 0, `Failing over: ${reason}`);
+      return spec('critical', 0, `Failing over: ${reason}`);
     case 'hold':
-      return telegram('warning', policy.holdAlertAfterMs, `Holding for long (${verdict.cause}): ${reason}`);
+      return spec('warning', policy.holdAlertAfterMs, `The controller holds (${verdict.cause}): ${reason}`);
     case 'healthy':
-      if (verdict.standby === 'ready') return null;
-      return telegram('warning', policy.holdAlertAfterMs, `No failover would be possible now: ${reason}`);
+      if (verdict.standby === 'ready') return undefined;
+      return spec('warning', policy.holdAlertAfterMs, `A failover is not possible now: ${reason}`);
     case 'serving_from_standby':
-      if (verdict.watch === 'well') return null;
+      if (verdict.watch === 'well') return undefined;
       return verdict.watch === 'unknown'
-        ? telegram('warning', policy.holdAlertAfterMs, `The serving region cannot be watched: ${reason}`)
-        : telegram('critical', secondLookMs, `The standby region serves, with no other behind it: ${reason}`);
+        ? spec('warning', policy.holdAlertAfterMs, `The serving region cannot be observed: ${reason}`)
+        : spec('critical', secondSampleMs, `The standby region serves, and no other region can take over: ${reason}`);
     case 'confirming':
     case 'operating':
-      return null;
+      return undefined;
   }
 }
 
-function messageOf({ code, severity, text }: Telegram): Message {
+function contentOf({ code, severity, text }: AlertSpec): AlertContent {
   return { code, severity, text };
 }
 
-function allClear(previous: VerdictState, verdict: Verdict): Message {
+function allClear(previous: VerdictState, verdict: Verdict): AlertContent {
   return { code: 'all-clear', severity: 'info', text: `${verdictKey(previous.verdict)} is over: ${verdict.reason}` };
 }
 
+/** Codes are anchors in docs/runbook.md, so they are written with hyphens. */
 function codeOf(verdict: Verdict): string {
   if (verdict.kind === 'healthy') return 'failover-not-possible';
   const tag = verdict.kind === 'serving_from_standby' ? `standby-${verdict.watch}` : verdict.kind;

@@ -1,9 +1,9 @@
 export type Severity = 'info' | 'warning' | 'critical';
 
-/** A message for people. `id` is unique, so that a receiver recognizes one that is sent a second time. */
+/** A message for people. `id` is unique, so that a receiver recognizes an alert that is sent a second time. */
 export interface Alert {
   readonly id: string;
-  /** Stable name of what is told, for example `standby-not-ready`. */
+  /** Stable name, for example `standby-not-ready`. */
   readonly code: string;
   readonly severity: Severity;
   readonly text: string;

@@ -2,38 +2,40 @@ import { leavePhase } from './advance';
 import type { ControlRecord } from './control-record';
 import type { Operation, OperationReport } from './operations';
 
-/** The control record once an operation has ended, and the report that is kept. */
-export function settle(
+type Outcome = OperationReport['outcome'];
+
+/** Ends an operation: the changed control record, and the report. */
+export function completeOperation(
   record: ControlRecord,
   operation: Operation,
-  outcome: OperationReport['outcome'],
+  outcome: Outcome,
   nowMs: number,
 ): { record: ControlRecord; report: OperationReport } {
   const report: OperationReport = {
-    ...leavePhase(operation, null, nowMs),
+    ...leavePhase(operation, undefined, nowMs),
     outcome,
     endedAtMs: nowMs,
     summary: summaryOf(operation, outcome),
   };
   const ended: ControlRecord = {
     ...record,
-    operation: null,
+    operation: undefined,
     lastOperation: report,
-    confirmation: null,
-    receiverAbsentSinceMs: null,
-    followerReceivedLsn: null,
+    confirmation: undefined,
+    receiverAbsentSinceMs: undefined,
+    followerReceivedLsn: undefined,
   };
-  return { record: { ...ended, ...consequences(ended, operation, outcome, nowMs) }, report };
+  return { record: { ...ended, ...changesOf(ended, operation, outcome, nowMs) }, report };
 }
 
-function consequences(
+function changesOf(
   record: ControlRecord,
   operation: Operation,
-  outcome: OperationReport['outcome'],
+  outcome: Outcome,
   nowMs: number,
 ): Partial<ControlRecord> {
   if (outcome === 'superseded') {
-    const reason = `${operation.kind} ${operation.id} found somebody else's epoch`;
+    const reason = `${operation.kind} ${operation.id} found an epoch that it did not take`;
     return { automation: { state: 'disarmed', by: 'controller', reason, sinceMs: nowMs } };
   }
   if (outcome === 'abandoned') return {};
@@ -51,14 +53,14 @@ function consequences(
     case 'reopen':
       return {};
     case 'confirm-fence':
-      // What the router has just confirmed is owed no longer.
+      // The router has just confirmed this fence, so it is not pending any more.
       return {
         pendingFences: record.pendingFences.filter(({ region }) => region !== operation.toRegion),
         failbackDoneAtMs: { ...record.failbackDoneAtMs, 'confirm-fence': nowMs },
       };
     case 'restore-follower':
-      // In time of peace it is no stage of a way back.
-      return record.failbackDoneAtMs['switchover'] === undefined ? {} : stageDone(record, operation, nowMs);
+      // Outside a failback it is not one of its stages.
+      return record.failbackDoneAtMs.switchover === undefined ? {} : stageDone(record, operation, nowMs);
     default:
       return stageDone(record, operation, nowMs);
   }
@@ -68,16 +70,16 @@ function stageDone(record: ControlRecord, operation: Operation, nowMs: number): 
   return { failbackDoneAtMs: { ...record.failbackDoneAtMs, [operation.kind]: nowMs } };
 }
 
-function summaryOf(operation: Operation, outcome: OperationReport['outcome']): string {
+function summaryOf(operation: Operation, outcome: Outcome): string {
   const { kind, toRegion, toEpoch, evidence } = operation;
-  if (outcome === 'superseded') return `${kind}: ended, because the authority is somebody else's`;
+  if (outcome === 'superseded') return `${kind}: ended, because another operation holds the authority`;
   if (outcome === 'abandoned') return `${kind}: abandoned in phase ${operation.phase}`;
   if (kind !== 'failover' && kind !== 'switchover') return `${kind}: done`;
-  const fence = evidence.fence === 'pending' ? `; the fence of ${operation.fromRegion} is owed` : '';
+  const fence = evidence.fence === 'pending' ? `; the fence of ${operation.fromRegion} is pending` : '';
   return `${toRegion} grants in epoch ${toEpoch}; ${lossOf(operation)}${fence}`;
 }
 
-/** What is known to be carried over, and what may not have been. */
+/** Names what is known to be carried over, and what may be lost. */
 function lossOf({ fromRegion, evidence }: Operation): string {
   if (evidence.carriedOver === 'everything') {
     return `nothing was lost: everything up to ${evidence.originLsn} was carried over`;

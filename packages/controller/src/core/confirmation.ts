@@ -1,38 +1,38 @@
 import type { Facts } from './facts';
 import { type Policy, sampleSpacingMinMs } from './policy';
 
-/** The unbroken row of samples in which application and database were both down. Times are milliseconds since 1970. */
+/** The consecutive samples in which application and database were both down. Times are milliseconds since 1970. */
 export interface Confirmation {
   readonly count: number;
   readonly sinceMs: number;
   readonly lastSampleAtMs: number;
-  /** This row was begun because the one before it was broken by a sign of life, seen by others than our probes. */
+  /** A sign of life ended the confirmation before this one. It was found by other evidence than the controller's probes. */
   readonly livedBefore: boolean;
 }
 
 export interface Sample {
   readonly facts: Facts;
   readonly atMs: number;
-  /** Latest sign of life of the region, from whichever witness; null: none known. */
-  readonly lastSignOfLifeAtMs: number | null;
+  /** Latest sign of life of the region from any source; undefined: none known. */
+  readonly lastSignOfLifeAtMs: number | undefined;
 }
 
 /**
- * Adds one sample to the row. Every sample of the row says "both down", so anything else ends it, an unknown too: it
- * is no evidence. A sign of life inside the row begins it again: a region that lived in between was not dead all along.
+ * Adds one sample to the confirmation. Every sample must find both down: any other reading ends the confirmation, also
+ * `unknown`, because it is no evidence. A sign of life after the first sample restarts it: the region was alive in between.
  */
-export function confirm(previous: Confirmation | null, sample: Sample, policy: Policy): Confirmation | null {
+export function confirm(previous: Confirmation | undefined, sample: Sample, policy: Policy): Confirmation | undefined {
   const { facts, atMs } = sample;
-  if (facts.app.reading !== 'down' || facts.database.reading !== 'down') return null;
-  if (facts.witness.reading === 'up') return null;
+  if (facts.app.reading !== 'down' || facts.database.reading !== 'down') return undefined;
+  if (facts.witness.reading === 'up') return undefined;
   const first = { count: 1, sinceMs: atMs, lastSampleAtMs: atMs, livedBefore: false };
-  if (previous === null) return first;
+  if (previous === undefined) return first;
   const gapMs = atMs - previous.lastSampleAtMs;
   if (Math.abs(gapMs) > policy.sampleGapMaxMs) return first;
-  if (sample.lastSignOfLifeAtMs !== null && sample.lastSignOfLifeAtMs > previous.sinceMs) {
+  if (sample.lastSignOfLifeAtMs !== undefined && sample.lastSignOfLifeAtMs > previous.sinceMs) {
     return { ...first, livedBefore: true };
   }
-  // Two controllers, or a replay, look almost at once: that is one look.
+  // Two controllers, or a replay, sample at almost the same time: that counts as one sample.
   if (gapMs < sampleSpacingMinMs(policy)) return previous;
   return { ...previous, count: previous.count + 1, lastSampleAtMs: atMs };
 }

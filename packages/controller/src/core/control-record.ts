@@ -6,7 +6,7 @@ import type { FailbackStage, Operation, OperationReport } from './operations';
 import type { AnsweredRequest, OperatorRequest } from './requests';
 import type { Verdict } from './verdicts';
 
-/** Only an armed automation fails over by itself. Paused: a human's wish. Disarmed: after an operation. */
+/** Only an armed automation fails over. `paused`: an operator paused it. `disarmed`: an operation disarmed it. */
 export interface Automation {
   readonly state: 'armed' | 'paused' | 'disarmed';
   readonly by: string;
@@ -14,7 +14,7 @@ export interface Automation {
   readonly sinceMs: number;
 }
 
-/** A fence that is still owed: the region could not be reached, or refused it. It is tried again on every cycle until confirmed. */
+/** A fence that could not be applied: the router was unreachable, or refused it. It is retried in every cycle. */
 export interface PendingFence {
   readonly region: Region;
   /** The epoch whose opening made the fence necessary. */
@@ -24,57 +24,57 @@ export interface PendingFence {
   readonly reason: string;
 }
 
-/** The standing verdict: since when its key has held, and what was told about it. */
+/** The present verdict: since when its key holds, and which alerts were raised for it. */
 export interface VerdictState {
   readonly verdict: Verdict;
   readonly sinceMs: number;
-  /** When people were alerted of this verdict; null: it needed none, or not yet. */
-  readonly alertedAtMs: number | null;
-  /** People were alerted, of this verdict or an earlier one, and have not heard yet that all is well again. */
+  /** When the alert of this verdict was raised; undefined: none was needed, or not yet. */
+  readonly alertedAtMs: number | undefined;
+  /** An alert of this verdict or an earlier one was raised, and `all-clear` has not followed yet. */
   readonly resolvedPending: boolean;
 }
 
 /**
- * All that the controller remembers between cycles, one document with a version. Every write is conditional on the
- * version that was read, so of two controllers that act on the same memory one is told to begin again.
+ * The controller's memory between cycles: one document with a version. Every write is conditional on the version that
+ * was read, so of two controllers that act on the same version one gets a conflict.
  */
 export interface ControlRecord {
   readonly automation: Automation;
-  readonly confirmation: Confirmation | null;
-  /** First of the unbroken row of samples in which the follower had no connection to the primary database. */
-  readonly receiverAbsentSinceMs: number | null;
-  /** How far the follower was last seen to have received; null or absent (an older record): not known. */
-  readonly followerReceivedLsn?: Lsn | null;
-  readonly verdictState: VerdictState | null;
-  readonly operation: Operation | null;
-  readonly lastOperation: OperationReport | null;
+  readonly confirmation: Confirmation | undefined;
+  /** First of the consecutive samples in which the follower had no connection to the primary database. */
+  readonly receiverAbsentSinceMs: number | undefined;
+  /** The follower's received position in the last sample; undefined: not known, or an older record. */
+  readonly followerReceivedLsn: Lsn | undefined;
+  readonly verdictState: VerdictState | undefined;
+  readonly operation: Operation | undefined;
+  readonly lastOperation: OperationReport | undefined;
   readonly pendingFences: readonly PendingFence[];
-  /** Stages of the current failback that are done, with the time; emptied by a failover. */
+  /** Completed stages of the current failback and when they completed. A failover clears it. */
   readonly failbackDoneAtMs: Readonly<Partial<Record<FailbackStage, number>>>;
-  readonly request: OperatorRequest | null;
-  readonly lastAnswer: AnsweredRequest | null;
-  /** Recorded but perhaps not sent: the one that recorded them sends them, and another does when it is late. */
+  readonly request: OperatorRequest | undefined;
+  readonly lastAnswer: AnsweredRequest | undefined;
+  /** Recorded but perhaps not sent. The controller that recorded an alert sends it; another one does after a delay. */
   readonly unsentAlerts: readonly Alert[];
-  readonly lastCycleAtMs: number | null;
-  readonly lastCycleBy: string | null;
+  readonly lastCycleAtMs: number | undefined;
+  readonly lastCycleBy: string | undefined;
 }
 
-/** The record as a new world begins: armed. */
+/** The record of a new deployment: armed. */
 export function initialControl(nowMs: number): ControlRecord {
   return {
-    automation: { state: 'armed', by: 'setup', reason: 'a new world', sinceMs: nowMs },
-    confirmation: null,
-    receiverAbsentSinceMs: null,
-    followerReceivedLsn: null,
-    verdictState: null,
-    operation: null,
-    lastOperation: null,
+    automation: { state: 'armed', by: 'setup', reason: 'a new deployment', sinceMs: nowMs },
+    confirmation: undefined,
+    receiverAbsentSinceMs: undefined,
+    followerReceivedLsn: undefined,
+    verdictState: undefined,
+    operation: undefined,
+    lastOperation: undefined,
     pendingFences: [],
     failbackDoneAtMs: {},
-    request: null,
-    lastAnswer: null,
+    request: undefined,
+    lastAnswer: undefined,
     unsentAlerts: [],
-    lastCycleAtMs: null,
-    lastCycleBy: null,
+    lastCycleAtMs: undefined,
+    lastCycleBy: undefined,
   };
 }

@@ -11,37 +11,37 @@ export interface EpochRow {
 
 /** A follower's connection to its primary database. Times are milliseconds since 1970 on the follower's clock. */
 export interface ReceiverView {
-  /** Null: there is a connection, and the rights to see more are missing. */
-  readonly status: string | null;
-  readonly lastMessageAtMs: number | null;
+  /** Undefined: there is a connection, and the controller lacks the permission to see more. */
+  readonly status: string | undefined;
+  readonly lastMessageAtMs: number | undefined;
 }
 
 export interface FollowerView {
   readonly kind: 'follower';
   readonly serverNowMs: number;
-  /** Null: it has received nothing since it started. */
-  readonly receivedLsn: Lsn | null;
-  readonly replayedLsn: Lsn | null;
+  /** Undefined: it has received nothing since it started. */
+  readonly receivedLsn: Lsn | undefined;
+  readonly replayedLsn: Lsn | undefined;
   readonly replayPaused: boolean;
   /** Commit time of the last transaction replayed, by the old primary's clock. */
-  readonly lastCommitAtMs: number | null;
-  readonly receiver: ReceiverView | null;
-  readonly epoch: EpochRow | null;
+  readonly lastCommitAtMs: number | undefined;
+  readonly receiver: ReceiverView | undefined;
+  readonly epoch: EpochRow | undefined;
 }
 
 export interface PrimaryView {
   readonly kind: 'primary';
   readonly serverNowMs: number;
   readonly flushedLsn: Lsn;
-  readonly epoch: EpochRow | null;
+  readonly epoch: EpochRow | undefined;
 }
 
 /**
- * What SQL over the network said about one database.
+ * The state of one database, as SQL over the network finds it.
  *
  * - `unreachable`: refused, timed out, cut off, starting up or shutting down: evidence that it is down.
- * - `busy`: it answered that it has no connection left: alive, but not to be asked.
- * - `unknown`: our own credentials, names or configuration failed: no evidence at all.
+ * - `busy`: it answered that it has no connection left: it is alive, and its state cannot be queried.
+ * - `unknown`: our own credentials, names or configuration failed: no evidence.
  */
 export type DatabaseView =
   | { readonly kind: 'unreachable'; readonly reason: string }
@@ -66,35 +66,34 @@ export function databaseFact(view: DatabaseView): Fact {
   }
 }
 
-/** Does the follower hear its primary database? Silence is measured on the follower's own clock. */
+/** Does the follower receive from its primary database? Silence is measured on the follower's own clock. */
 export function followerFact(view: DatabaseView, policy: Policy): Fact {
   if (view.kind === 'primary') return unknown('the follower is a primary database already');
-  if (view.kind !== 'follower') return unknown(`the follower could not be asked: ${view.reason}`);
+  if (view.kind !== 'follower') return unknown(`the follower could not be queried: ${view.reason}`);
   const { receiver } = view;
-  if (receiver === null) return down('the follower has no connection to its primary database');
-  if (receiver.status === null)
-    return unknown('the follower does not let us see its connection: pg_monitor is missing');
+  if (receiver === undefined) return down('the follower has no connection to its primary database');
+  if (receiver.status === undefined) return unknown("the follower's connection is not visible: pg_monitor is missing");
   if (receiver.status !== 'streaming') return down(`the follower's connection is ${receiver.status}`);
-  if (receiver.lastMessageAtMs === null) return unknown('the follower streams, but cannot say since when');
+  if (receiver.lastMessageAtMs === undefined) return unknown('the follower streams, and the last message has no time');
   const silentMs = view.serverNowMs - receiver.lastMessageAtMs;
   return silentMs <= policy.followerSilentAfterMs
-    ? up(`the follower heard its primary database ${silentMs} ms ago`)
-    : down(`the follower has heard nothing for ${silentMs} ms`);
+    ? up(`the follower received a message from its primary database ${silentMs} ms ago`)
+    : down(`the follower has received no message for ${silentMs} ms`);
 }
 
-/** The database's half of the gate: only a follower that is reachable and replays can be promoted. */
+/** The database's part of the gate: only a follower that answers and replays can be promoted. */
 export function promotableFact(view: DatabaseView): Fact {
   switch (view.kind) {
     case 'follower':
       return view.replayPaused
-        ? down("the follower's replay is paused: a promotion would hang")
+        ? down("the follower's replay is paused, which would block a promotion")
         : up('a follower, replaying');
     case 'primary':
-      return down('the database of the standby is no follower: it is a primary database already');
+      return down('the database of the standby is a primary database, not a follower');
     case 'busy':
     case 'unreachable':
       return down(`the follower could not be reached: ${view.reason}`);
     case 'unknown':
-      return unknown(`the follower could not be asked: ${view.reason}`);
+      return unknown(`the follower could not be queried: ${view.reason}`);
   }
 }

@@ -6,13 +6,13 @@ import type { Operation } from './operations';
 import type { Policy } from './policy';
 import type { HoldCause, StandbyWatch, Verdict } from './verdicts';
 
-/** What a decision rests on: the facts of this sample, and what the control record remembers. */
+/** The input of a decision: the facts of this sample, and the memory in the control record. */
 export interface Situation {
   readonly facts: Facts;
   readonly activeRegion: Region;
   readonly automation: Automation;
-  readonly confirmation: Confirmation | null;
-  readonly operation: Operation | null;
+  readonly confirmation: Confirmation | undefined;
+  readonly operation: Operation | undefined;
 }
 
 /** One row of the decision: the first whose `when` holds gives the verdict. */
@@ -32,15 +32,15 @@ const hold = (cause: HoldCause, fact: Fact): Verdict => ({ kind: 'hold', cause, 
 export const DECISIONS: readonly DecisionRow[] = [
   {
     name: 'an operation is in progress',
-    when: ({ operation }) => operation !== null,
+    when: ({ operation }) => operation !== undefined,
     verdict: ({ operation }) => operating(operation),
-    why: 'One thing at a time: what was begun is finished before anything else is decided.',
+    why: 'An operation that has started is finished before anything else is decided.',
   },
   {
     name: 'the standby region serves',
     when: ({ activeRegion }) => activeRegion !== PRIMARY_REGION,
     verdict: (situation) => serving(situation),
-    why: 'Coming back is a human decision: after a failover the controller watches and tells, nothing more.',
+    why: 'An operator decides on the failback: after a failover the controller observes and raises alerts only.',
   },
   {
     name: 'both up',
@@ -49,49 +49,49 @@ export const DECISIONS: readonly DecisionRow[] = [
       facts.standby.reading === 'up'
         ? { kind: 'healthy', standby: 'ready', reason: 'application and database answer' }
         : { kind: 'healthy', standby: 'not_ready', reason: `both answer, but the standby: ${facts.standby.reason}` },
-    why: 'All is well; that the standby could not take over now is said in time of peace.',
+    why: 'The region is healthy. A standby that could not take over raises an alert during normal operation.',
   },
   {
     name: 'application down, database up',
     when: ({ facts }) => facts.app.reading === 'down' && facts.database.reading === 'up',
     verdict: ({ facts }) => ({ kind: 'application_down', reason: facts.app.reason }),
-    why: 'The database, and with it every license, is alive: the team repairs the application.',
+    why: 'The database, and with it every lease, is alive: the team repairs the application.',
   },
   {
     name: 'application up, database down',
     when: ({ facts }) => facts.app.reading === 'up' && facts.database.reading === 'down',
     verdict: ({ facts }) => ({ kind: 'database_down', reason: facts.database.reason }),
-    why: 'The database service replaces the database inside the region, and loses nothing by it.',
+    why: 'The database service replaces the database inside the region without loss.',
   },
   {
     name: 'application unknown',
     when: ({ facts }) => facts.app.reading === 'unknown',
     verdict: ({ facts }) => hold('application_unknown', facts.app),
-    why: 'A look that failed for reasons of our own says nothing about the region.',
+    why: 'A probe that failed for a reason of our own is no evidence about the region.',
   },
   {
     name: 'database unknown',
     when: ({ facts }) => facts.database.reading === 'unknown',
     verdict: ({ facts }) => hold('database_unknown', facts.database),
-    why: 'A look that failed for reasons of our own says nothing about the region.',
+    why: 'A probe that failed for a reason of our own is no evidence about the region.',
   },
   {
     name: 'both down, the witness sees it alive',
     when: ({ facts }) => facts.witness.reading === 'up',
     verdict: ({ facts }) => hold('witness_disagrees', facts.witness),
-    why: 'Customers may see what the witness sees: it is we who are cut off.',
+    why: 'Customers may reach the region as the witness does: the controller itself is cut off.',
   },
   {
-    name: 'both down, the follower still hears it',
+    name: 'both down, the follower still receives',
     when: ({ facts, confirmation }) => (confirmation?.livedBefore ?? false) && facts.follower.reading === 'up',
     verdict: ({ facts }) => hold('follower_hears_primary', facts.follower),
-    why: 'It has been heard since we lost it: nothing is being confirmed, and people should know why.',
+    why: 'The follower has received from it since the probes failed: no confirmation is in progress, and the hold names the reason.',
   },
   {
     name: 'both down, it still renews',
     when: ({ facts, confirmation }) => (confirmation?.livedBefore ?? false) && facts.renewal.reading === 'up',
     verdict: ({ facts }) => hold('authority_renewed', facts.renewal),
-    why: 'It has renewed its authority since we lost it: nothing is being confirmed, and people should know why.',
+    why: 'It has renewed its authority since the probes failed: no confirmation is in progress, and the hold names the reason.',
   },
   {
     name: 'both down, not confirmed',
@@ -102,19 +102,19 @@ export const DECISIONS: readonly DecisionRow[] = [
       needed: policy.samplesToConfirm,
       reason: `both down in ${confirmation?.count ?? 0} of ${policy.samplesToConfirm} samples`,
     }),
-    why: 'A blink is no death: every sample of the whole window must say the same.',
+    why: 'A transient fault is no outage: every sample of the window must find both down.',
   },
   {
-    name: 'confirmed, the witness is silent',
+    name: 'confirmed, the witness is unknown',
     when: ({ facts }) => facts.witness.reading === 'unknown',
     verdict: ({ facts }) => hold('witness_unknown', facts.witness),
-    why: 'Without a second pair of eyes we cannot tell a dead region from a dead link.',
+    why: 'Without a second observer a dead region cannot be told apart from a dead link.',
   },
   {
     name: 'confirmed, the authority was renewed',
     when: ({ facts }) => facts.renewal.reading === 'up',
     verdict: ({ facts }) => hold('authority_renewed', facts.renewal),
-    why: 'A renewal proves a server and a writable database alive, whatever the probes say.',
+    why: 'A renewal proves that a server and a writable database are alive, even if every probe fails.',
   },
   {
     name: 'confirmed, renewal unknown',
@@ -123,22 +123,22 @@ export const DECISIONS: readonly DecisionRow[] = [
     why: 'A region that may still be renewing may still be granting.',
   },
   {
-    name: 'confirmed, the follower hears its primary',
+    name: 'confirmed, the follower receives',
     when: ({ facts }) => facts.follower.reading === 'up',
     verdict: ({ facts }) => hold('follower_hears_primary', facts.follower),
-    why: 'A stream that flows proves the primary database alive, whatever the probes say.',
+    why: 'A flowing stream proves that the primary database is alive, even if every probe fails.',
   },
   {
     name: 'confirmed, the standby is not ready',
     when: ({ facts }) => facts.standby.reading !== 'up',
     verdict: ({ facts }) => ({ kind: 'standby_not_ready', reason: facts.standby.reason }),
-    why: 'To fail over onto a region that cannot take over makes two dead regions of one.',
+    why: 'A failover to a region that cannot take over turns one dead region into two.',
   },
   {
-    name: 'confirmed, the follower cannot tell',
+    name: 'confirmed, the follower is unknown',
     when: ({ facts }) => facts.follower.reading === 'unknown',
     verdict: ({ facts }) => hold('follower_unknown', facts.follower),
-    why: 'Its veto must have been asked for before it can be said that there was none.',
+    why: 'The follower has a veto: its state must be known before the failover.',
   },
   {
     name: 'confirmed and ready, not armed',
@@ -148,20 +148,20 @@ export const DECISIONS: readonly DecisionRow[] = [
       automation: automation.state === 'paused' ? 'paused' : 'disarmed',
       reason: `the automation is ${automation.state} (${automation.by}: ${automation.reason})`,
     }),
-    why: 'People have taken the decision to themselves: they are told that it is time to take it.',
+    why: 'Operators have reserved the decision: an alert asks them to decide.',
   },
   {
     name: 'confirmed, ready and armed',
     when: () => true,
     verdict: ({ confirmation }) => ({
       kind: 'fail_over',
-      reason: `application and database down in ${confirmation?.count} consecutive samples, the follower hears nothing, the witness agrees`,
+      reason: `application and database down in ${confirmation?.count} consecutive samples, the follower receives nothing, the witness agrees`,
     }),
-    why: 'Nobody who could know better says that the region lives.',
+    why: 'No evidence contradicts the outage.',
   },
 ];
 
-/** Names the state of affairs. Total: the last row always holds. */
+/** Returns the verdict of the first row that holds. Total: the last row always holds. */
 export function decide(situation: Situation, policy: Policy): Verdict {
   const row = decidingRow(situation, policy);
   return row.verdict(situation, policy);
@@ -173,8 +173,8 @@ export function decidingRow(situation: Situation, policy: Policy): DecisionRow {
   return row;
 }
 
-/** The verdict while an operation is in progress: it rests on no facts. */
-export function operating(operation: Operation | null): Verdict {
+/** The verdict while an operation is in progress. It does not depend on the facts. */
+export function operating(operation: Operation | undefined): Verdict {
   return { kind: 'operating', reason: `${operation?.kind}, in phase ${operation?.phase}` };
 }
 

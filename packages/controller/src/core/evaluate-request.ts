@@ -5,26 +5,26 @@ import type { Fact } from './facts';
 import { FAILBACK_STAGES, type FailbackStage, type Operation, type OperationKind, PHASES_OF } from './operations';
 import type { Command } from './requests';
 
-/** What an operator's request comes to. `begin` and `end` are carried out in the same write that answers it. */
-export type Answer =
-  | { readonly outcome: 'accepted'; readonly reason: string; readonly begin: OperationKind }
-  /** The operation in progress ends here, and `begin` (if any) begins in its place. */
+/** The decision on an operator's request. `start` and `abandon` are part of the same write as the answer. */
+export type RequestEvaluation =
+  | { readonly outcome: 'accepted'; readonly reason: string; readonly start: OperationKind }
+  /** The operation in progress ends, and `start` (if any) begins in its place. */
   | {
       readonly outcome: 'accepted';
       readonly reason: string;
       readonly abandon: true;
-      readonly begin: OperationKind | null;
+      readonly start: OperationKind | undefined;
     }
   | { readonly outcome: 'already_done' | 'refused'; readonly reason: string };
 
-export interface Asked {
+export interface RequestContext {
   readonly control: ControlRecord;
   readonly authority: AuthorityView;
-  /** The gate, as it stands now. */
+  /** The present state of the gate. */
   readonly standby: Fact;
 }
 
-/** Which region must be active for a stage. */
+/** The region that must be active for a stage. */
 const ACTIVE_FOR: Readonly<Record<FailbackStage, Region>> = {
   'confirm-fence': STANDBY_REGION,
   'archive-database': STANDBY_REGION,
@@ -34,65 +34,67 @@ const ACTIVE_FOR: Readonly<Record<FailbackStage, Region>> = {
   arm: PRIMARY_REGION,
 };
 
-export function answer(command: Command, asked: Asked): Answer {
-  const { operation } = asked.control;
-  if (command.kind === 'abort') return answerAbort(operation);
-  if (operation !== null) return refused(`${operation.kind} is in progress, in phase ${operation.phase}`);
-  return command.kind === 'failover' ? answerFailover(asked) : answerStage(command.stage, asked);
+export function evaluateRequest(command: Command, context: RequestContext): RequestEvaluation {
+  const { operation } = context.control;
+  if (command.kind === 'abort') return evaluateAbort(operation);
+  if (operation !== undefined) return refused(`${operation.kind} is in progress, in phase ${operation.phase}`);
+  return command.kind === 'failover' ? evaluateFailover(context) : evaluateStage(command.stage, context);
 }
 
-/** A human's failover skips the detection, and nothing else. */
-function answerFailover({ authority, standby }: Asked): Answer {
+/** An operator's failover skips the detection only. */
+function evaluateFailover({ authority, standby }: RequestContext): RequestEvaluation {
   if (authority.region !== PRIMARY_REGION) {
     return { outcome: 'already_done', reason: `${authority.region} is active, in epoch ${authority.epoch}` };
   }
   if (standby.reading !== 'up') return refused(`the standby cannot take over: ${standby.reason}`);
-  return { outcome: 'accepted', reason: standby.reason, begin: 'failover' };
+  return { outcome: 'accepted', reason: standby.reason, start: 'failover' };
 }
 
-function answerStage(stage: FailbackStage, { control, authority }: Asked): Answer {
+function evaluateStage(stage: FailbackStage, { control, authority }: RequestContext): RequestEvaluation {
   const needed = ACTIVE_FOR[stage];
   if (authority.region !== needed) {
     if (stage === 'switchover') return { outcome: 'already_done', reason: `${authority.region} is active already` };
-    return refused(`${stage} is for when ${needed} is active, and ${authority.region} is`);
+    return refused(`${stage} requires that ${needed} is active, but ${authority.region} is`);
   }
   const missing = stagesBefore(stage, control).find((earlier) => control.failbackDoneAtMs[earlier] === undefined);
   if (missing !== undefined) return refused(`${missing} comes first`);
   if (control.pendingFences.length > 0 && stage !== 'confirm-fence') {
-    return refused(`the fence of ${control.pendingFences.map(({ region }) => region).join(', ')} is still owed`);
+    return refused(`the fence of ${control.pendingFences.map(({ region }) => region).join(', ')} is still pending`);
   }
   return {
     outcome: 'accepted',
     reason: `${authority.region} is active and every earlier stage is done`,
-    begin: stage,
+    start: stage,
   };
 }
 
-/** What must be done first: nothing for a follower that was lost in time of peace, with no failback under way. */
+/** The stages that must be done first: none for a follower that was lost while no failback is in progress. */
 function stagesBefore(stage: FailbackStage, { failbackDoneAtMs }: ControlRecord): readonly FailbackStage[] {
   if (stage === 'restore-follower' && failbackDoneAtMs['confirm-fence'] === undefined) return [];
   return FAILBACK_STAGES.slice(0, FAILBACK_STAGES.indexOf(stage));
 }
 
 /**
- * What can be abandoned: everything but a failover, and a hand-over only until its promotion is recorded. The region
- * that has (perhaps) closed its epoch gets a new one, which it opens like any other.
+ * Every operation except a failover can be abandoned, a switchover only until its promotion is recorded. The region that
+ * may have closed its epoch gets a new one, and opens it like any other.
  */
-function answerAbort(operation: Operation | null): Answer {
-  if (operation === null) return refused('nothing is in progress');
-  if (operation.kind === 'failover') return refused('a failover is never abandoned: the old region has lost its epoch');
-  if (operation.kind === 'reopen') return refused('the hand-over is being abandoned already');
+function evaluateAbort(operation: Operation | undefined): RequestEvaluation {
+  if (operation === undefined) return refused('nothing is in progress');
+  if (operation.kind === 'failover')
+    return refused('a failover cannot be abandoned: the old region has lost its epoch');
+  if (operation.kind === 'reopen') return refused('the switchover is being abandoned already');
   if (operation.kind !== 'switchover') {
-    return { outcome: 'accepted', reason: `${operation.kind} can be started again`, abandon: true, begin: null };
+    return { outcome: 'accepted', reason: `${operation.kind} can be started again`, abandon: true, start: undefined };
   }
-  const phases = PHASES_OF['switchover'];
+  const phases = PHASES_OF.switchover;
   if (phases.indexOf(operation.phase) >= phases.indexOf('promote')) {
-    return refused(`${operation.toRegion}'s promotion is recorded: the hand-over goes on`);
+    return refused(`the promotion of ${operation.toRegion} is recorded: the switchover continues`);
   }
   const reason = `${operation.fromRegion} gets a new epoch`;
-  return { outcome: 'accepted', reason, abandon: true, begin: operation.phase === 'preflight' ? null : 'reopen' };
+  const start = operation.phase === 'preflight' ? undefined : 'reopen';
+  return { outcome: 'accepted', reason, abandon: true, start };
 }
 
-function refused(reason: string): Answer {
+function refused(reason: string): RequestEvaluation {
   return { outcome: 'refused', reason };
 }

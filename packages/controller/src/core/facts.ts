@@ -1,7 +1,7 @@
-/** What one look at one thing said. `unknown` is a value, and it means hold: it is never rounded to up or down. */
+/** The result of one observation. `unknown` is a value and means hold: it is never rounded to up or down. */
 export type Reading = 'up' | 'down' | 'unknown';
 
-/** A reading with its evidence, in a sentence for people. */
+/** A reading with its evidence in one sentence for people. */
 export interface Fact {
   readonly reading: Reading;
   readonly reason: string;
@@ -20,14 +20,14 @@ export function unknown(reason: string): Fact {
 }
 
 /**
- * Everything one cycle saw, about the region that is active now.
+ * The facts of one cycle about the region that is active now.
  *
  * - `app`: does any license server of the active region answer through its own router?
  * - `database`: does the active region's primary database answer SQL over the network?
- * - `follower`: does the standby's follower hear the primary database? (up = it hears it)
- * - `witness`: what an observer outside both regions says about the active region's application
+ * - `follower`: does the standby's follower receive from the primary database? (up = it does)
+ * - `witness`: the state of the active region's application as an observer outside both regions sees it
  * - `renewal`: has the active region renewed its authority within the authority lease?
- * - `standby`: can the standby take over? (the gate: up = ready, down = not ready, unknown = cannot tell)
+ * - `standby`: can the standby take over? (the gate: up = ready, down = not ready, unknown = cannot be determined)
  */
 export interface Facts {
   readonly app: Fact;

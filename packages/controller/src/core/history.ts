@@ -3,9 +3,9 @@ import type { Alert } from './alerts';
 import type { OperationReport, Phase } from './operations';
 import type { AnsweredRequest } from './requests';
 
-/** What the history keeps. Durations and times are milliseconds. */
+/** The entries of the history. Durations and times are milliseconds. The audit log copies entries, so kinds are stable. */
 export type HistoryEntry =
-  | { readonly kind: 'verdict'; readonly detail: { from: string | null; to: string; reason: string } }
+  | { readonly kind: 'verdict'; readonly detail: { from: string | undefined; to: string; reason: string } }
   | {
       readonly kind: 'operation-started';
       readonly detail: { operationId: string; operation: string; by: string; reason: string };

@@ -6,8 +6,8 @@ import { down, type Fact, type Facts, unknown, up } from './facts';
 import type { Policy } from './policy';
 
 /**
- * One sample: everything a cycle saw, raw. Times are milliseconds since 1970 on the controller's clock: `atMs` before
- * the first probe went out, `seenAtMs` after the last answer came in.
+ * One sample: the raw results of one cycle's probes. Times are milliseconds since 1970 on the controller's clock: `atMs`
+ * before the first probe was sent, `seenAtMs` after the last answer arrived.
  */
 export interface Observation {
   readonly activeRegion: Region;
@@ -21,7 +21,7 @@ export interface Observation {
   readonly seenAtMs: number;
 }
 
-/** Judges a sample: what each look says about the active region, and whether the standby could take over. */
+/** Derives the facts of a sample: the state of the active region, and whether the standby could take over. */
 export function judge(observation: Observation, policy: Policy): Facts {
   return {
     app: observation.app,
@@ -33,56 +33,61 @@ export function judge(observation: Observation, policy: Policy): Facts {
   };
 }
 
-/** The gate: its servers live and its follower can be promoted. Missing evidence keeps it shut. */
+/** The gate: its servers answer and its follower can be promoted. Missing evidence keeps it shut. */
 export function standbyFact(app: Fact, promotable: Fact): Fact {
   if (app.reading === 'down') return down(`its license servers do not answer: ${app.reason}`);
   if (promotable.reading === 'down') return down(promotable.reason);
-  if (app.reading === 'unknown') return unknown(`its license servers could not be asked: ${app.reason}`);
+  if (app.reading === 'unknown') return unknown(`its license servers could not be probed: ${app.reason}`);
   if (promotable.reading === 'unknown') return unknown(promotable.reason);
   return up('its license servers answer and its follower replays');
 }
 
 /**
- * The latest moment, on the controller's clock, at which the active region is known to have been alive by evidence
- * other than our probes. Ages are taken on the clock that wrote them, so clocks that disagree do no harm. `receivedLsn`
- * is the follower's at the sample before.
+ * The latest time, on the controller's clock, at which the active region is known to have been alive by evidence other
+ * than the controller's probes. Ages are computed on the clock that wrote the times, so clocks may differ. `receivedLsn`
+ * is the follower's position in the previous sample.
  */
-export function lastSignOfLifeAtMs(observation: Observation, receivedLsn: Lsn | null): number | null {
+export function lastSignOfLifeAtMs(observation: Observation, receivedLsn: Lsn | undefined): number | undefined {
   const { authority, follower, atMs } = observation;
   const signs: number[] = [];
-  if (authority.renewedAtMs !== null) signs.push(atMs - (authority.readAtMs - authority.renewedAtMs));
-  const heardAtMs = follower.kind === 'follower' ? (follower.receiver?.lastMessageAtMs ?? null) : null;
-  if (follower.kind === 'follower' && heardAtMs !== null) signs.push(atMs - (follower.serverNowMs - heardAtMs));
-  // When it arrived is not known: at the latest now.
+  if (authority.renewedAtMs !== undefined) signs.push(atMs - (authority.readAtMs - authority.renewedAtMs));
+  const heardAtMs = follower.kind === 'follower' ? follower.receiver?.lastMessageAtMs : undefined;
+  if (follower.kind === 'follower' && heardAtMs !== undefined) signs.push(atMs - (follower.serverNowMs - heardAtMs));
+  // The time of arrival is not known: at the latest now.
   if (hasReceived(receivedLsn, follower)) signs.push(atMs);
-  return signs.length === 0 ? null : Math.max(...signs);
+  return signs.length === 0 ? undefined : Math.max(...signs);
 }
 
-/** What the looks before have left: since when the receiver was absent, and how far the follower had received then. */
+/** The receiver in the previous samples: since when it was absent, and how far the follower had received then. */
 export interface ReceiverMemory {
-  readonly receiverAbsentSinceMs: number | null;
-  readonly receivedLsn: Lsn | null;
+  readonly receiverAbsentSinceMs: number | undefined;
+  readonly receivedLsn: Lsn | undefined;
 }
 
 /**
- * Since when, without a break, the follower has had no connection to its primary. Null: it has one. A connection that
- * came and went between two looks shows in what was received by it, and may have acknowledged: the absence starts anew.
+ * Since when the follower has had no connection to its primary without interruption; undefined: it has one. A connection
+ * that existed only between two observations shows in the received position, and may have acknowledged. Then the absence
+ * starts again.
  */
-export function receiverAbsentSinceMs(previous: ReceiverMemory, view: DatabaseView, seenAtMs: number): number | null {
-  if (view.kind !== 'follower' || view.receiver !== null) return null;
+export function receiverAbsentSinceMs(
+  previous: ReceiverMemory,
+  view: DatabaseView,
+  seenAtMs: number,
+): number | undefined {
+  if (view.kind !== 'follower' || view.receiver !== undefined) return undefined;
   if (hasReceived(previous.receivedLsn, view)) return seenAtMs;
   return previous.receiverAbsentSinceMs ?? seenAtMs;
 }
 
-/** How far the follower is known to have received; one that cannot say leaves what was known before. */
-export function receivedLsn(previous: Lsn | null, view: DatabaseView): Lsn | null {
+/** The received position of the follower. If the view has none, the previous one is kept. */
+export function receivedLsn(previous: Lsn | undefined, view: DatabaseView): Lsn | undefined {
   return view.kind === 'follower' ? (view.receivedLsn ?? previous) : previous;
 }
 
 /**
- * Has the follower received anything since? Without a connection its position stands still. One that was not known
- * before counts as moved: it cannot be said when it arrived.
+ * Has the follower received anything since? Without a connection its position does not move. If no previous position is
+ * known, the position counts as moved, because the time of arrival is unknown.
  */
-function hasReceived(previous: Lsn | null, view: DatabaseView): boolean {
-  return view.kind === 'follower' && view.receivedLsn !== null && view.receivedLsn !== previous;
+function hasReceived(previous: Lsn | undefined, view: DatabaseView): boolean {
+  return view.kind === 'follower' && view.receivedLsn !== undefined && view.receivedLsn !== previous;
 }

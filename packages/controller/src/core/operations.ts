@@ -1,7 +1,7 @@
 import type { Lsn } from '@evergrant/core/lsn';
 import type { Region } from '@evergrant/core/regions';
 
-/** The stages of a failback in their order; a human starts each. */
+/** The stages of a failback, in order. An operator starts each one. */
 export const FAILBACK_STAGES = [
   'confirm-fence',
   'archive-database',
@@ -13,7 +13,7 @@ export const FAILBACK_STAGES = [
 
 export type FailbackStage = (typeof FAILBACK_STAGES)[number];
 
-/** `reopen` is what abandons a hand-over: a new epoch for the region that has just closed its own. */
+/** `reopen` follows an abandoned switchover: the region that closed its epoch gets a new one. */
 export type OperationKind = 'failover' | FailbackStage | 'reopen';
 
 export type Phase =
@@ -31,7 +31,7 @@ export type Phase =
   | 'catch_up'
   | 'preflight';
 
-/** Every operation is a list of phases. The hand-over latches only once the new primary database has proved itself. */
+/** The phases of each operation, in order. A switchover latches only after the new primary database has been verified. */
 export const PHASES_OF: Readonly<Record<OperationKind, readonly Phase[]>> = {
   failover: ['latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'complete'],
   'confirm-fence': ['confirm_fence', 'complete'],
@@ -43,65 +43,65 @@ export const PHASES_OF: Readonly<Record<OperationKind, readonly Phase[]>> = {
   arm: ['preflight', 'complete'],
 };
 
-/** One line of the timeline. Times are milliseconds since 1970; `leftAtMs` null: it is in this phase now. */
+/** One entry of the timeline. Times are milliseconds since 1970; `leftAtMs` is undefined in the present phase. */
 export interface TimelineEntry {
   readonly phase: Phase;
   readonly enteredAtMs: number;
-  readonly leftAtMs: number | null;
+  readonly leftAtMs: number | undefined;
 }
 
-/** What is known about what was, and was not, carried over. Null: not known (yet). */
+/** What is known about the data that was carried over. Undefined: not known (yet). */
 export interface Evidence {
   /** First sample of the confirmation, for an automatic failover. */
-  readonly detectedAtMs: number | null;
-  readonly fence: 'confirmed' | 'pending' | null;
-  /** When the origin's epoch was found closed in its own database: nothing was granted there afterwards. */
-  readonly originClosedAtMs: number | null;
-  /** The origin's position once closed: a target that replays this far has lost nothing. */
-  readonly originLsn: Lsn | null;
-  readonly receivedLsn: Lsn | null;
-  /** When the replayed position was last seen to move. */
-  readonly replayMovedAtMs: number | null;
-  readonly replayedLsn: Lsn | null;
-  readonly lastCommitAtMs: number | null;
-  /** `everything`: replayed to originLsn. `all-received`: what had arrived. `part`: the drain ran out of time. */
-  readonly carriedOver: 'everything' | 'all_received' | 'part' | null;
-  readonly lastRenewalAtMs: number | null;
-  /** Since when the follower had no connection to the origin; null: it had one until the promotion. */
-  readonly receiverAbsentSinceMs: number | null;
-  readonly promotedAtMs: number | null;
-  readonly opensAtMs: number | null;
-  readonly verifiedFromOutsideAtMs: number | null;
+  readonly detectedAtMs: number | undefined;
+  readonly fence: 'confirmed' | 'pending' | undefined;
+  /** When the origin's epoch was found closed in its own database. Nothing was granted there afterwards. */
+  readonly originClosedAtMs: number | undefined;
+  /** The origin's position after it was closed. A target that replays this far has lost nothing. */
+  readonly originLsn: Lsn | undefined;
+  readonly receivedLsn: Lsn | undefined;
+  /** When the replayed position was last seen to change. */
+  readonly replayMovedAtMs: number | undefined;
+  readonly replayedLsn: Lsn | undefined;
+  readonly lastCommitAtMs: number | undefined;
+  /** `everything`: replayed to originLsn. `all_received`: all that had arrived. `part`: the drain ran out of time. */
+  readonly carriedOver: 'everything' | 'all_received' | 'part' | undefined;
+  readonly lastRenewalAtMs: number | undefined;
+  /** Since when the follower had no connection to the origin; undefined: it had one until the promotion. */
+  readonly receiverAbsentSinceMs: number | undefined;
+  readonly promotedAtMs: number | undefined;
+  readonly opensAtMs: number | undefined;
+  readonly verifiedFromOutsideAtMs: number | undefined;
 }
 
 export const NO_EVIDENCE: Evidence = {
-  detectedAtMs: null,
-  fence: null,
-  originClosedAtMs: null,
-  originLsn: null,
-  receivedLsn: null,
-  replayMovedAtMs: null,
-  replayedLsn: null,
-  lastCommitAtMs: null,
-  carriedOver: null,
-  lastRenewalAtMs: null,
-  receiverAbsentSinceMs: null,
-  promotedAtMs: null,
-  opensAtMs: null,
-  verifiedFromOutsideAtMs: null,
+  detectedAtMs: undefined,
+  fence: undefined,
+  originClosedAtMs: undefined,
+  originLsn: undefined,
+  receivedLsn: undefined,
+  replayMovedAtMs: undefined,
+  replayedLsn: undefined,
+  lastCommitAtMs: undefined,
+  carriedOver: undefined,
+  lastRenewalAtMs: undefined,
+  receiverAbsentSinceMs: undefined,
+  promotedAtMs: undefined,
+  opensAtMs: undefined,
+  verifiedFromOutsideAtMs: undefined,
 };
 
-/** A phase that does not get on: what it sees, since when, and when people were told. */
+/** A phase that makes no progress: what it observes, since when, and when an alert was raised. */
 export interface Stuck {
   readonly observed: string;
   readonly reason: string;
   readonly sinceMs: number;
-  readonly alertedAtMs: number | null;
+  readonly alertedAtMs: number | undefined;
 }
 
 /**
- * An operation in progress. Authority goes `fromRegion` @ `fromEpoch` → `toRegion` @ `toEpoch`; stages that move no
- * authority have both regions too: `fromRegion` is the active one, `toRegion` the one that is worked on.
+ * An operation in progress. Authority moves from `fromRegion` in `fromEpoch` to `toRegion` in `toEpoch`. A stage that
+ * moves no authority has both regions too: `fromRegion` is the active one, `toRegion` the one that is worked on.
  */
 export interface Operation {
   readonly id: string;
@@ -118,10 +118,10 @@ export interface Operation {
   readonly phaseSinceMs: number;
   readonly timeline: readonly TimelineEntry[];
   readonly evidence: Evidence;
-  readonly stuck: Stuck | null;
+  readonly stuck: Stuck | undefined;
 }
 
-/** An operation that has ended, with the sentence that says what it came to. */
+/** An operation that has ended, with its result in one sentence. */
 export interface OperationReport extends Operation {
   readonly outcome: 'done' | 'superseded' | 'abandoned';
   readonly endedAtMs: number;

@@ -1,34 +1,34 @@
-/** How patient the controller is. Durations are milliseconds; the defaults are the production ones. */
+/** Durations and thresholds of the controller. Durations are milliseconds; the defaults are the production values. */
 export interface Policy {
   /** Time between two samples, 100 to 60 000. @default 10 000 */
   readonly sampleEveryMs: number;
   /** Consecutive samples with both application and database down before a failover, 2 or more. @default 12 */
   readonly samplesToConfirm: number;
-  /** A longer gap between two samples starts the count again: old samples say nothing about now. @default 35 000 */
+  /** A longer gap between two samples restarts the count: old samples are no evidence of the present state. @default 35 000 */
   readonly sampleGapMaxMs: number;
-  /** How long a renewed proof of authority lasts. @default 30 000 */
+  /** Validity of a renewed proof of authority. @default 30 000 */
   readonly authorityLeaseMs: number;
-  /** How far two clocks may be apart. @default 5 000 */
+  /** Maximum difference of two clocks. @default 5 000 */
   readonly skewMs: number;
-  /** A follower that has heard nothing for longer no longer proves its primary alive. @default 15 000 */
+  /** A follower that has received nothing for longer is no proof that its primary is alive. @default 15 000 */
   readonly followerSilentAfterMs: number;
-  /** A hold that lasts longer is told to people. @default 120 000 */
+  /** A hold that lasts longer raises an alert. @default 120 000 */
   readonly holdAlertAfterMs: number;
-  /** A phase that makes no progress for longer is told to people. @default 30 000 */
+  /** A phase that makes no progress for longer raises an alert. @default 30 000 */
   readonly stuckAlertAfterMs: number;
-  /** A fence that was tried for so long without effect is owed, like one of a region out of reach. @default 30 000 */
+  /** A fence that was tried for so long without effect becomes pending, like the one of an unreachable region. @default 30 000 */
   readonly fenceMaxMs: number;
-  /** How long the drain of a failover waits for the follower before it goes on with what there is. @default 60 000 */
+  /** Maximum duration of a failover's drain. It then continues with the data that the follower has. @default 60 000 */
   readonly drainMaxMs: number;
-  /** A follower that has lost its primary and whose replay has not moved for longer has replayed what it can. @default 5 000 */
+  /** A follower without a primary whose replay has not moved for longer has replayed all that it can. @default 5 000 */
   readonly drainAtRestMs: number;
-  /** A follower that is behind a primary which answers, and has replayed nothing for longer, is lost. @default 120 000 */
+  /** A follower that is behind a primary that answers, and has replayed nothing for longer, is lost. @default 120 000 */
   readonly followerLostAfterMs: number;
-  /** A follower no further behind keeps up. @default 1 048 576 */
+  /** A follower that is no further behind has caught up. @default 1 048 576 */
   readonly keepsUpWithinBytes: number;
-  /** What a cycle means to do, it does within this time of having looked, or not at all. @default 15 000 */
+  /** A cycle executes its effects within this time of its observation, or not at all. @default 15 000 */
   readonly actWithinMs: number;
-  /** An alert whose sender may have died is sent again after this time. @default 30 000 */
+  /** An alert whose controller may have died is sent by another one after this time. @default 30 000 */
   readonly alertResendAfterMs: number;
 }
 
@@ -50,7 +50,7 @@ export const DEFAULT_POLICY: Policy = {
   alertResendAfterMs: 30_000,
 };
 
-/** Two samples closer together than this count as one, so that two controllers, or a replay, do not count double. */
+/** Two samples closer together than this count as one, so that two controllers, or a replay, do not count twice. */
 export function sampleSpacingMinMs(policy: Policy): number {
   return 0.8 * policy.sampleEveryMs;
 }

@@ -1,12 +1,12 @@
 import type { FailbackStage } from './operations';
 
-/** What an operator can ask of the controller; pausing and arming take effect by themselves and need no request. */
+/** A command that waits for the controller. Pausing and arming take effect immediately and need no request. */
 export type Command =
   | { readonly kind: 'failover' }
   | { readonly kind: 'failback'; readonly stage: FailbackStage }
   | { readonly kind: 'abort' };
 
-/** Waits in the control record until a controller's next cycle answers it. */
+/** Waits in the control record until a controller answers it in its next cycle. */
 export interface OperatorRequest {
   readonly id: string;
   readonly command: Command;
@@ -15,11 +15,15 @@ export interface OperatorRequest {
   readonly atMs: number;
 }
 
-/** `accepted`: an operation was started (or abandoned). `already-done`: the world is as asked. `refused`: and why. */
+/**
+ * - `accepted`: an operation was started or abandoned.
+ * - `already_done`: the requested state exists already.
+ * - `refused`: nothing was changed; `reason` explains it.
+ */
 export interface AnsweredRequest {
   readonly request: OperatorRequest;
   readonly outcome: 'accepted' | 'already_done' | 'refused';
   readonly reason: string;
-  readonly operationId: string | null;
+  readonly operationId: string | undefined;
   readonly atMs: number;
 }

@@ -3,7 +3,7 @@ import type { AuthorityView } from './authority';
 import type { ControlRecord } from './control-record';
 import { NO_EVIDENCE, type Operation, type OperationKind, type OperationReport, PHASES_OF } from './operations';
 
-export interface Beginning {
+export interface OperationStart {
   readonly kind: OperationKind;
   readonly id: string;
   readonly by: string;
@@ -12,45 +12,48 @@ export interface Beginning {
 }
 
 /**
- * A new operation in its first phase. The active region is the origin; the target is the other one, except for a
+ * A new operation in its first phase. The active region is the origin. The target is the other region, except for a
  * `reopen`, which gives the authority back to the region that has it.
  */
-export function begin(
-  beginning: Beginning,
+export function startOperation(
+  start: OperationStart,
   control: ControlRecord,
   authority: AuthorityView,
   nowMs: number,
 ): Operation {
-  const [phase] = PHASES_OF[beginning.kind];
-  if (phase === undefined) throw new Error(`${beginning.kind} has no phases`);
+  const [phase] = PHASES_OF[start.kind];
+  if (phase === undefined) throw new Error(`${start.kind} has no phases`);
   return {
-    ...beginning,
+    ...start,
     fromRegion: authority.region,
-    toRegion: beginning.kind === 'reopen' ? authority.region : otherRegion(authority.region),
+    toRegion: start.kind === 'reopen' ? authority.region : otherRegion(authority.region),
     fromEpoch: authority.epoch,
     toEpoch: authority.epoch + 1,
     phase,
     startedAtMs: nowMs,
     phaseSinceMs: nowMs,
-    timeline: [{ phase, enteredAtMs: nowMs, leftAtMs: null }],
+    timeline: [{ phase, enteredAtMs: nowMs, leftAtMs: undefined }],
     evidence: {
       ...NO_EVIDENCE,
-      detectedAtMs: beginning.automatic ? (control.confirmation?.sinceMs ?? null) : null,
+      detectedAtMs: start.automatic ? control.confirmation?.sinceMs : undefined,
       lastRenewalAtMs: authority.renewedAtMs,
       receiverAbsentSinceMs: control.receiverAbsentSinceMs,
-      receivedLsn: control.followerReceivedLsn ?? null,
+      receivedLsn: control.followerReceivedLsn,
     },
-    stuck: null,
+    stuck: undefined,
   };
 }
 
 /**
- * The abandoned operation whose epoch was taken after all: the call was on its way when another controller gave it up.
- * Nobody else would ever open that epoch, so the operation goes on. Null: there is none.
+ * The abandoned operation whose latch arrived after all: its call was under way when another controller abandoned it.
+ * No other operation would open that epoch, so this one is resumed. Undefined: there is none.
  */
-export function latchedAfterAll(ended: OperationReport | null, authority: AuthorityView): Operation | null {
-  if (ended?.outcome !== 'abandoned') return null;
-  if (authority.operationId !== ended.id || authority.epoch !== ended.toEpoch) return null;
+export function resumableOperation(
+  ended: OperationReport | undefined,
+  authority: AuthorityView,
+): Operation | undefined {
+  if (ended?.outcome !== 'abandoned') return undefined;
+  if (authority.operationId !== ended.id || authority.epoch !== ended.toEpoch) return undefined;
   const { outcome: _outcome, endedAtMs: _endedAtMs, summary: _summary, ...operation } = ended;
   return operation;
 }

@@ -1,4 +1,4 @@
-/** Why a hold holds: the evidence that is missing, or that contradicts the rest. */
+/** The evidence that causes a hold: it is missing, or it contradicts the rest. */
 export type HoldCause =
   | 'application_unknown'
   | 'database_unknown'
@@ -9,7 +9,7 @@ export type HoldCause =
   | 'authority_renewed'
   | 'renewal_unknown';
 
-/** What the facts mean. `because` is the evidence, for people; only `fail-over` leads to an action. */
+/** The decision on the facts. `reason` is the evidence, for people. Only `fail_over` leads to an action. */
 export type Verdict =
   | { readonly kind: 'healthy'; readonly reason: string; readonly standby: 'ready' | 'not_ready' }
   | { readonly kind: 'application_down'; readonly reason: string }
@@ -22,12 +22,12 @@ export type Verdict =
   | { readonly kind: 'serving_from_standby'; readonly reason: string; readonly watch: StandbyWatch }
   | { readonly kind: 'operating'; readonly reason: string };
 
-/** After a failover the standby region is watched, and people are told; nothing fails over by itself any more. */
+/** The state of the standby region after a failover. It raises alerts only: nothing fails over automatically any more. */
 export type StandbyWatch = 'well' | 'application_down' | 'database_down' | 'both_down' | 'unknown';
 
 export type VerdictKind = Verdict['kind'];
 
-/** Two verdicts with one key are the same state of affairs: only a change of key is told. */
+/** Verdicts with the same key are the same state. Only a change of the key is recorded in the history. */
 export function verdictKey(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'healthy':

@@ -2,21 +2,29 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Region } from '@evergrant/core/regions';
 import { down, type Fact, unknown, up } from '../core/facts';
 import type { AppProbe } from '../ports';
-import { type Answer, CallFailure, call } from './http-call';
+import { CallFailure, call, type HttpResponse } from './http-call';
 
 export interface RouterAppProbeOptions {
-  /** Each region's router, by the way on which the controller reaches it. */
+  /** The address of each region's router. */
   readonly routers: Readonly<Record<Region, string>>;
-  /** For one GET. */
+  /** Time-out of one GET. */
   readonly timeoutMs: number;
 }
 
 const GETS = 3;
-const NOBODY_THERE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'TIMEOUT', 'BROKEN']);
+const UNREACHABLE_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'TIMEOUT',
+  'BROKEN',
+]);
 
 /**
- * Asks a region's license servers through the region's own router: `GET /livez`, which touches no database. Three
- * GETs, a little apart; one good answer is enough, since the application is down only when no server answers.
+ * Probes a region's license servers through the region's own router with `GET /livez`, which does not touch the database.
+ * It sends three GETs, a little apart. One good answer is enough: the application is down only when no server answers.
  */
 export class RouterAppProbe implements AppProbe {
   readonly #options: RouterAppProbeOptions;
@@ -26,36 +34,36 @@ export class RouterAppProbe implements AppProbe {
   }
 
   async probe(region: Region): Promise<Fact> {
-    const looks = await Promise.all(
+    const samples = await Promise.all(
       Array.from({ length: GETS }, async (_, index) => {
         await wait((index * this.#options.timeoutMs) / (2 * GETS));
-        return this.#look(region);
+        return this.#sample(region);
       }),
     );
     const readings: readonly Fact['reading'][] = ['up', 'unknown', 'down'];
     for (const reading of readings) {
-      const found = looks.find((look) => look.reading === reading);
+      const found = samples.find((sample) => sample.reading === reading);
       if (found !== undefined) return found;
     }
-    throw new Error('a probe without a look');
+    throw new Error('a probe without a sample');
   }
 
-  async #look(region: Region): Promise<Fact> {
+  async #sample(region: Region): Promise<Fact> {
     const { routers, timeoutMs } = this.#options;
     try {
       return judgeAnswer(await call({ method: 'GET', url: `${routers[region]}/livez`, timeoutMs }));
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
-      return NOBODY_THERE.has(failure.code) ? down(failure.message) : unknown(failure.message);
+      return UNREACHABLE_CODES.has(failure.code) ? down(failure.message) : unknown(failure.message);
     }
   }
 }
 
-/** A 5xx is the region's own word that nobody is there; a fence, a 401, a 404 are answers to a wrong question. */
-function judgeAnswer({ status, json }: Answer): Fact {
-  const code = typeof json?.code === 'string' ? json.code : null;
+/** A 5xx is evidence that no server answers. A fence, a 401 or a 404 is no evidence about the servers. */
+function judgeAnswer({ status, json }: HttpResponse): Fact {
+  const code = typeof json?.code === 'string' ? json.code : undefined;
   if (status === 200) return up('a license server answers');
-  if (code === 'not_granting') return unknown('a fence answered instead of a license server');
-  if (status >= 500) return down(`the router answers ${status}${code === null ? '' : ` ${code}`}`);
-  return unknown(`the router answers ${status}${code === null ? '' : ` ${code}`}`);
+  if (code === 'not_granting') return unknown('the answer comes from a fence, not from a license server');
+  if (status >= 500) return down(`the router answers ${status}${code === undefined ? '' : ` ${code}`}`);
+  return unknown(`the router answers ${status}${code === undefined ? '' : ` ${code}`}`);
 }

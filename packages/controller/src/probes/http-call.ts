@@ -7,41 +7,41 @@ export interface Call {
   /** Bearer token. */
   readonly token?: string;
   readonly body?: unknown;
-  /** For the whole call, from connecting to the last byte. */
+  /** Time-out of the whole call, from connecting to the last byte. */
   readonly timeoutMs: number;
 }
 
-export interface Answer {
+export interface HttpResponse {
   readonly status: number;
-  /** The parsed body; null when it was no JSON object. */
-  readonly json: Readonly<Record<string, unknown>> | null;
+  /** The parsed body; undefined if it is not a JSON object. */
+  readonly json: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** A call that got no answer. `code` is the system's (ECONNREFUSED, ENOTFOUND, …) or `TIMEOUT`. */
+/** A call without an answer. `code` is the system's (ECONNREFUSED, ENOTFOUND, …) or `TIMEOUT`. */
 export class CallFailure extends Error {
   readonly code: string;
 
   constructor(cause: NodeJS.ErrnoException) {
-    super(cause.message === '' ? (cause.code ?? 'failed without a word') : cause.message, { cause });
+    super(cause.message === '' ? (cause.code ?? 'failed without a message') : cause.message, { cause });
     this.name = 'CallFailure';
     this.code = cause.code ?? 'BROKEN';
   }
 }
 
 const BODY_BYTES_MAX = 1_048_576;
-/** Web application firewalls refuse callers that do not say what they are. */
+/** Web application firewalls refuse callers without a user agent. */
 const USER_AGENT = 'evergrant-controller';
 
-/** One HTTP call on a connection of its own, which is destroyed when time runs out. Throws `CallFailure`. */
-export function call({ method, url, token, body, timeoutMs }: Call): Promise<Answer> {
+/** One HTTP call on its own connection, which is destroyed at the time-out. Throws `CallFailure`. */
+export function call({ method, url, token, body, timeoutMs }: Call): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const content = body === undefined ? null : Buffer.from(JSON.stringify(body));
+    const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       'user-agent': USER_AGENT,
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(content === null ? {} : { 'content-type': 'application/json', 'content-length': content.length }),
+      ...(content === undefined ? {} : { 'content-type': 'application/json', 'content-length': content.length }),
     };
-    // No keep-alive: a probe that rides on yesterday's connection does not prove that today's can be made.
+    // No keep-alive: a probe on an existing connection does not prove that a new one can be made.
     const request = url.startsWith('https:') ? requestEncrypted : requestPlain;
     const outgoing = request(url, { method, headers, agent: false });
     const timer = setTimeout(() => {
@@ -70,13 +70,13 @@ export function call({ method, url, token, body, timeoutMs }: Call): Promise<Ans
   });
 }
 
-function parse(text: string): Answer['json'] {
+function parse(text: string): HttpResponse['json'] {
   try {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
       ? (parsed as Record<string, unknown>)
-      : null;
+      : undefined;
   } catch {
-    return null;
+    return undefined;
   }
 }

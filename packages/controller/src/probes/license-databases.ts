@@ -15,12 +15,12 @@ import {
 export interface LicenseDatabasesOptions {
   readonly addresses: Readonly<Record<Region, DatabaseAddress>>;
   readonly login: DatabaseLogin;
-  /** For one look or act, connecting included. */
+  /** Time-out of one observation or effect, connecting included. */
   readonly timeoutMs: number;
 }
 
-/** One row; functions that exist only for the other role are not called. Times are milliseconds since 1970. */
-const LOOK = `
+/** One row. Functions of the other role are not called, because they fail. Times are milliseconds since 1970. */
+const OBSERVE = `
   select pg_is_in_recovery() as in_recovery,
     extract(epoch from clock_timestamp()) * 1000 as now_ms,
     case when pg_is_in_recovery() then null else pg_current_wal_flush_lsn() end::text as flushed_lsn,
@@ -35,7 +35,7 @@ const LOOK = `
 const NEWEST_EPOCH = `
   select epoch::int, region, closed_at is not null as closed from epoch order by epoch.epoch desc limit 1`;
 
-/** Guarded in the statement itself: a controller that wakes after the operation is over finds a newer epoch. */
+/** The statement guards itself: a controller that resumes after the operation has ended finds a newer epoch. */
 const PROMOTE = `
   select pg_promote(false) where pg_is_in_recovery() and not exists (select from epoch where epoch > $1)`;
 
@@ -46,7 +46,7 @@ const WRITE_CHECK = `
 const UNDEFINED_TABLE = '42P01';
 const READ_ONLY = '25006';
 
-interface LookRow {
+interface ObservationRow {
   in_recovery: boolean;
   now_ms: string;
   flushed_lsn: string | null;
@@ -59,7 +59,7 @@ interface LookRow {
   receiver_heard_ms: string | null;
 }
 
-/** The license databases of both regions, each asked in SQL at its region's endpoint, in a session of its own. */
+/** The license databases of both regions. Each call uses SQL at the region's endpoint, in its own session. */
 export class LicenseDatabases implements DatabasePort {
   readonly #options: LicenseDatabasesOptions;
 
@@ -70,8 +70,8 @@ export class LicenseDatabases implements DatabasePort {
   async view(region: Region): Promise<DatabaseView> {
     try {
       return await this.#session(region, async (session) => {
-        const [row] = await session.query<LookRow & Record<string, unknown>>(LOOK);
-        if (row === undefined) return { kind: 'unknown', reason: 'it answered without a word' } as const;
+        const [row] = await session.query<ObservationRow & Record<string, unknown>>(OBSERVE);
+        if (row === undefined) return { kind: 'unknown', reason: 'it returned no row' } as const;
         return viewOf(row, await newestEpoch(session));
       });
     } catch (failure) {
@@ -81,7 +81,7 @@ export class LicenseDatabases implements DatabasePort {
   }
 
   async promote(region: Region, epochAtMost: number): Promise<void> {
-    await this.#act(region, 'promotion_failed', async (session) => {
+    await this.#execute(region, 'promotion_failed', async (session) => {
       await session.query(PROMOTE, [epochAtMost]);
     });
   }
@@ -99,7 +99,7 @@ export class LicenseDatabases implements DatabasePort {
   }
 
   async closeEpoch(region: Region, epoch: number): Promise<void> {
-    await this.#act(region, 'close_epoch_failed', async (session) => {
+    await this.#execute(region, 'close_epoch_failed', async (session) => {
       await session.query('select evergrant_close_epoch($1)', [epoch]);
     });
   }
@@ -109,7 +109,7 @@ export class LicenseDatabases implements DatabasePort {
     return inSession({ ...addresses[region], ...login, timeoutMs, applicationName: 'evergrant_controller' }, work);
   }
 
-  async #act(region: Region, code: string, work: (session: Session) => Promise<void>): Promise<void> {
+  async #execute(region: Region, code: string, work: (session: Session) => Promise<void>): Promise<void> {
     try {
       await this.#session(region, work);
     } catch (failure) {
@@ -120,31 +120,31 @@ export class LicenseDatabases implements DatabasePort {
   }
 }
 
-/** Null before the first epoch was opened, and before the license schema is there at all. */
-async function newestEpoch(session: Session): Promise<EpochRow | null> {
+/** Undefined before the first epoch was opened, and before the license schema exists. */
+async function newestEpoch(session: Session): Promise<EpochRow | undefined> {
   try {
     const [row] = await session.query<{ epoch: number; region: string; closed: boolean }>(NEWEST_EPOCH);
-    return row === undefined ? null : { epoch: row.epoch, region: row.region, closed: row.closed };
+    return row === undefined ? undefined : { epoch: row.epoch, region: row.region, closed: row.closed };
   } catch (failure) {
-    if ((failure as { code?: string }).code === UNDEFINED_TABLE) return null;
+    if ((failure as { code?: string }).code === UNDEFINED_TABLE) return undefined;
     throw failure;
   }
 }
 
-function viewOf(row: LookRow, epoch: EpochRow | null): DatabaseView {
+function viewOf(row: ObservationRow, epoch: EpochRow | undefined): DatabaseView {
   const serverNowMs = milliseconds(row.now_ms) ?? 0;
   if (!row.in_recovery && row.flushed_lsn !== null) {
     return { kind: 'primary', serverNowMs, flushedLsn: row.flushed_lsn, epoch };
   }
-  // Whoever lacks the rights sees that there is a receiver, and nothing of it: that is not to have none.
+  // Without the permission the row exists and its columns are null: the receiver exists and its state is unknown.
   const receiver: FollowerView['receiver'] = row.has_receiver
-    ? { status: row.receiver_status, lastMessageAtMs: milliseconds(row.receiver_heard_ms) }
-    : null;
+    ? { status: row.receiver_status ?? undefined, lastMessageAtMs: milliseconds(row.receiver_heard_ms) }
+    : undefined;
   return {
     kind: 'follower',
     serverNowMs,
-    receivedLsn: row.received_lsn,
-    replayedLsn: row.replayed_lsn,
+    receivedLsn: row.received_lsn ?? undefined,
+    replayedLsn: row.replayed_lsn ?? undefined,
     replayPaused: row.replay_paused,
     lastCommitAtMs: milliseconds(row.last_commit_ms),
     receiver,
@@ -152,6 +152,6 @@ function viewOf(row: LookRow, epoch: EpochRow | null): DatabaseView {
   };
 }
 
-function milliseconds(text: string | null): number | null {
-  return text === null ? null : Math.round(Number(text));
+function milliseconds(text: string | null): number | undefined {
+  return text === null ? undefined : Math.round(Number(text));
 }

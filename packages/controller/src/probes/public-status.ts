@@ -1,8 +1,8 @@
 import { REGIONS } from '@evergrant/core/regions';
-import type { OutsideView } from '../core/phase-views';
+import type { OutsideView } from '../core/views';
 import { CallFailure, call } from './http-call';
 
-/** What a customer finds at a public address: `GET /v1/status` there. An answer of any kind is an answer, none is `unreachable`. */
+/** The state at a public address, by `GET /v1/status`. Only a call without any answer is `unreachable`. */
 export async function publicStatus(address: string, { timeoutMs }: { timeoutMs: number }): Promise<OutsideView> {
   try {
     const { status, json } = await call({ method: 'GET', url: `${address}/v1/status`, timeoutMs });

@@ -4,7 +4,7 @@ import { Client, type QueryResultRow } from 'pg';
 export interface DatabaseAddress {
   readonly host: string;
   readonly port: number;
-  /** Certificates (PEM) that the server's own must lead to; its name is checked too. Absent: no TLS, as on one machine. */
+  /** Trusted root certificates (PEM); the server's name is verified too. Absent: no TLS, as on one machine. */
   readonly certificateAuthorities?: readonly string[];
 }
 
@@ -14,15 +14,15 @@ export interface DatabaseLogin {
   readonly password: string;
 }
 
-/** A look or an act in SQL that did not come to its end. What it means is for `classifySqlFailure`. */
+/** An SQL call that did not complete. `classifySqlFailure` says what it is evidence of. */
 export class SqlFailure extends Error {
   readonly code: string;
 
   constructor(cause: unknown) {
     const { code, message } = cause as Error & { code?: string };
-    super(message === '' ? (code ?? 'failed without a word') : message, { cause });
+    super(message === '' ? (code ?? 'failed without a message') : message, { cause });
     this.name = 'SqlFailure';
-    // The library gives this one no code; a server that refuses to encrypt is there, and we are told to insist.
+    // pg gives this error no code. A server that refuses TLS answers, but the configuration requires TLS.
     this.code = code ?? (message.includes('does not support SSL') ? 'TLS_REFUSED' : 'BROKEN');
   }
 }
@@ -32,8 +32,8 @@ export interface Session {
 }
 
 /**
- * Runs `work` in a session of its own that ends, one way or the other, within `timeoutMs`: a hung database, or a link
- * that swallows everything, holds nobody. Throws `SqlFailure`, with code `TIMEOUT` when time ran out.
+ * Runs `work` in its own session, which ends within `timeoutMs` also if the database hangs or the link drops every packet.
+ * Throws `SqlFailure`, with code `TIMEOUT` at the time-out.
  */
 export async function inSession<Result>(
   options: DatabaseAddress & DatabaseLogin & { readonly timeoutMs: number; readonly applicationName: string },
@@ -42,12 +42,17 @@ export async function inSession<Result>(
   const { host, port, database, user, password, timeoutMs, applicationName, certificateAuthorities } = options;
   const socket = new Socket();
   const client = new Client({
-    ...{ host, port, database, user, password, application_name: applicationName },
+    host,
+    port,
+    database,
+    user,
+    password,
+    application_name: applicationName,
     stream: () => socket,
     ...(certificateAuthorities === undefined
       ? {}
       : { ssl: { ca: [...certificateAuthorities], rejectUnauthorized: true, minVersion: 'TLSv1.2' } }),
-    // What we no longer wait for, the server no longer does: a closed door must not leave a queue behind it.
+    // The server cancels what the controller does not wait for any more, so abandoned statements do not pile up.
     statement_timeout: timeoutMs,
   });
   client.on('error', () => undefined);
@@ -59,13 +64,13 @@ export async function inSession<Result>(
     }, timeoutMs);
   });
   const done = runIn(client, work);
-  // When time runs out first, its own failure comes later and has nobody left to tell.
+  // After a time-out the error of `done` arrives later and is not used.
   void done.catch(() => undefined);
   try {
     return await Promise.race([done, late]);
   } finally {
     clearTimeout(timer);
-    // A farewell, so that the server does not log a broken connection; nobody waits for its answer.
+    // A clean end, so that the server does not log a broken connection. Its answer is not awaited.
     void client.end().catch(() => undefined);
     socket.destroySoon();
   }
@@ -84,21 +89,29 @@ async function runIn<Result>(client: Client, work: (session: Session) => Promise
 }
 
 /**
- * What a failure is evidence of.
+ * The evidence in a failure.
  *
- * - `unreachable`: nobody is there, or nobody who can answer.
- * - `busy`: somebody is there, and refuses for lack of room.
- * - `unknown`: our own names, credentials, rights or network failed; it says nothing about the other side.
+ * - `unreachable`: no database answers.
+ * - `busy`: a database answers, and refuses for lack of resources.
+ * - `unknown`: our own names, credentials, permissions or network failed: no evidence about the database.
  */
 export type SqlFailureKind = 'unreachable' | 'busy' | 'unknown';
 
-const NOBODY_THERE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'TIMEOUT', 'BROKEN']);
+const UNREACHABLE_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'TIMEOUT',
+  'BROKEN',
+]);
 /** admin_shutdown, crash_shutdown, cannot_connect_now (starting up, shutting down). */
 const SHUTTING_DOWN = new Set(['57P01', '57P02', '57P03']);
 
 export function classifySqlFailure(failure: SqlFailure): SqlFailureKind {
   const { code } = failure;
-  if (NOBODY_THERE.has(code) || SHUTTING_DOWN.has(code)) return 'unreachable';
-  // Class 53: insufficient resources. It lives, and says so.
+  if (UNREACHABLE_CODES.has(code) || SHUTTING_DOWN.has(code)) return 'unreachable';
+  // Class 53: insufficient resources. The database is alive.
   return code.startsWith('53') ? 'busy' : 'unknown';
 }

@@ -1,5 +1,5 @@
 import { POLICY } from '@evergrant/test-support/controller/memory-world';
-import { type Message, tell } from '../../src/core/alerting';
+import { type AlertContent, evaluateAlerts } from '../../src/core/alerting';
 import type { VerdictState } from '../../src/core/control-record';
 import type { Verdict } from '../../src/core/verdicts';
 
@@ -19,15 +19,15 @@ const SERVING_DOWN: Verdict = { kind: 'serving_from_standby', watch: 'both_down'
 const SERVING_UNKNOWN: Verdict = { kind: 'serving_from_standby', watch: 'unknown', reason: 'dns' };
 
 /** Feeds one verdict a second and returns what people hear, and the keys of the history. */
-function hear(verdicts: readonly Verdict[]): { codes: string[]; messages: Message[]; changes: number } {
-  let verdictState: VerdictState | null = null;
-  const messages: Message[] = [];
+function hear(verdicts: readonly Verdict[]): { codes: string[]; messages: AlertContent[]; changes: number } {
+  let verdictState: VerdictState | undefined;
+  const messages: AlertContent[] = [];
   let changes = 0;
   for (const [index, verdict] of verdicts.entries()) {
-    const told = tell(verdictState, verdict, POLICY, index * 1_000);
-    verdictState = told.verdictState;
-    changes += told.history.length;
-    if (told.message !== null) messages.push(told.message);
+    const evaluation = evaluateAlerts(verdictState, verdict, POLICY, index * 1_000);
+    verdictState = evaluation.verdictState;
+    changes += evaluation.history.length;
+    if (evaluation.alert !== undefined) messages.push(evaluation.alert);
   }
   return { codes: messages.map(({ code }) => code), messages, changes };
 }

@@ -6,15 +6,15 @@ import type { Facts, Reading } from '../../src/core/facts';
 const sample = (
   atMs: number,
   readings: Partial<Record<keyof Facts, Reading>> = {},
-  lifeAtMs: number | null = null,
+  lifeAtMs: number | undefined = undefined,
 ): Sample => ({
   facts: facts(readings),
   atMs,
   lastSignOfLifeAtMs: lifeAtMs,
 });
 
-const countedIn = (samples: readonly Sample[]): Confirmation | null =>
-  samples.reduce<Confirmation | null>((previous, next) => confirm(previous, next, POLICY), null);
+const countedIn = (samples: readonly Sample[]): Confirmation | undefined =>
+  samples.reduce<Confirmation | undefined>((previous, next) => confirm(previous, next, POLICY), undefined);
 
 describe('confirming that both are down', () => {
   it('counts consecutive samples', () => {
@@ -33,7 +33,7 @@ describe('confirming that both are down', () => {
     ['the database unknown', { database: 'unknown' }],
     ['the witness seeing it alive', { witness: 'up' }],
   ])('begins again after one sample with %s', (_what, readings) => {
-    expect(countedIn([sample(0), sample(1_000), sample(2_000, readings)])).toBeNull();
+    expect(countedIn([sample(0), sample(1_000), sample(2_000, readings)])).toBeUndefined();
     expect(countedIn([sample(0), sample(1_000), sample(2_000, readings), sample(3_000)])?.count).toBe(1);
   });
 

@@ -58,7 +58,7 @@ describe('the failure matrix', () => {
       count: POLICY.samplesToConfirm - 1,
       needed: POLICY.samplesToConfirm,
     });
-    expect(key(situation({}, { confirmation: null }))).toBe('confirming');
+    expect(key(situation({}, { confirmation: undefined }))).toBe('confirming');
   });
 
   it.each([

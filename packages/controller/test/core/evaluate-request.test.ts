@@ -1,7 +1,7 @@
 import type { Region } from '@evergrant/core/regions';
 import { authority, fact, NOW_MS, operation } from '@evergrant/test-support/controller/situations';
 import { type ControlRecord, initialControl } from '../../src/core/control-record';
-import { type Answer, answer } from '../../src/core/evaluate-request';
+import { evaluateRequest, type RequestEvaluation } from '../../src/core/evaluate-request';
 import {
   FAILBACK_STAGES,
   type FailbackStage,
@@ -18,10 +18,17 @@ interface Given {
   readonly control?: Partial<ControlRecord>;
 }
 
-function ask(command: Command, { active = 'oregon', standby = 'up', done = [], control = {} }: Given = {}): Answer {
+function ask(
+  command: Command,
+  { active = 'oregon', standby = 'up', done = [], control = {} }: Given = {},
+): RequestEvaluation {
   const failbackDoneAtMs = Object.fromEntries(done.map((stage) => [stage, NOW_MS]));
   const record = { ...initialControl(NOW_MS), failbackDoneAtMs, ...control };
-  return answer(command, { control: record, authority: authority({ region: active }), standby: fact(standby) });
+  return evaluateRequest(command, {
+    control: record,
+    authority: authority({ region: active }),
+    standby: fact(standby),
+  });
 }
 
 const busyWith = (kind: OperationKind, phase: Phase): Given => ({ control: { operation: operation(kind, { phase }) } });
@@ -29,7 +36,7 @@ const stagesUntil = (stage: FailbackStage): FailbackStage[] => FAILBACK_STAGES.s
 
 describe("a human's failover", () => {
   it('skips the detection, and is begun at once', () => {
-    expect(ask({ kind: 'failover' })).toMatchObject({ outcome: 'accepted', begin: 'failover' });
+    expect(ask({ kind: 'failover' })).toMatchObject({ outcome: 'accepted', start: 'failover' });
   });
 
   it('is possible while the automation is paused', () => {
@@ -54,7 +61,7 @@ describe('restore-follower in time of peace', () => {
   const restore = { kind: 'failback', stage: 'restore-follower' } as const;
 
   it('is begun though no failback is under way: a follower that was lost is made anew', () => {
-    expect(ask(restore)).toMatchObject({ outcome: 'accepted', begin: 'restore-follower' });
+    expect(ask(restore)).toMatchObject({ outcome: 'accepted', start: 'restore-follower' });
   });
 
   it('is refused while Virginia is active: what stands there is no follower', () => {
@@ -75,7 +82,7 @@ describe('the stages of a failback', () => {
   it.each(FAILBACK_STAGES)('%s is begun when every earlier stage is done, and may be repeated', (stage) => {
     const active = activeFor(stage);
     const command = { kind: 'failback', stage } as const;
-    expect(ask(command, { active, done: stagesUntil(stage) })).toMatchObject({ outcome: 'accepted', begin: stage });
+    expect(ask(command, { active, done: stagesUntil(stage) })).toMatchObject({ outcome: 'accepted', start: stage });
     expect(ask(command, { active, done: [...stagesUntil(stage), stage] })).toMatchObject({ outcome: 'accepted' });
   });
 
@@ -104,7 +111,7 @@ describe('the stages of a failback', () => {
         },
       );
     expect(given('confirm-fence').outcome).toBe('accepted');
-    expect(given('archive-database')).toMatchObject({ outcome: 'refused', reason: expect.stringContaining('owed') });
+    expect(given('archive-database')).toMatchObject({ outcome: 'refused', reason: expect.stringContaining('pending') });
   });
 });
 
@@ -115,14 +122,14 @@ describe('abandoning', () => {
     const phases = PHASES_OF['switchover'];
     for (const phase of phases) {
       const given = ask(abort, busyWith('switchover', phase));
-      if (phase === 'preflight') expect(given).toMatchObject({ outcome: 'accepted', begin: null });
-      else if (phase === 'drain') expect(given).toMatchObject({ outcome: 'accepted', begin: 'reopen' });
+      if (phase === 'preflight') expect(given).toMatchObject({ outcome: 'accepted', start: undefined });
+      else if (phase === 'drain') expect(given).toMatchObject({ outcome: 'accepted', start: 'reopen' });
       else expect(given).toMatchObject({ outcome: 'refused' });
     }
   });
 
   it('a stage that moves no authority just ends', () => {
-    expect(ask(abort, busyWith('follow', 'catch_up'))).toMatchObject({ outcome: 'accepted', begin: null });
+    expect(ask(abort, busyWith('follow', 'catch_up'))).toMatchObject({ outcome: 'accepted', start: undefined });
   });
 
   it.each<[OperationKind, Phase]>([

@@ -9,7 +9,7 @@ import {
   operation,
   primary,
 } from '@evergrant/test-support/controller/situations';
-import { authorityStanding, lapsedAtMs } from '../../src/core/advance';
+import { authorityHolder, lapsedAtMs } from '../../src/core/advance';
 import { renewalFact } from '../../src/core/authority';
 import { databaseFact, followerFact, promotableFact } from '../../src/core/database-view';
 import {
@@ -37,12 +37,16 @@ describe("the follower's veto", () => {
   it.each([
     ['hears it now', follower({ receiver: hearing(100) }), 'up'],
     ['has heard nothing for too long', follower({ receiver: hearing(POLICY.followerSilentAfterMs + 1) }), 'down'],
-    ['has no connection', follower({ receiver: null }), 'down'],
-    ['does not let us see its connection', follower({ receiver: { status: null, lastMessageAtMs: null } }), 'unknown'],
+    ['has no connection', follower({ receiver: undefined }), 'down'],
+    [
+      'does not let us see its connection',
+      follower({ receiver: { status: undefined, lastMessageAtMs: undefined } }),
+      'unknown',
+    ],
     ['is only trying to connect', follower({ receiver: { status: 'starting', lastMessageAtMs: NOW_MS } }), 'down'],
     [
       'streams and cannot say since when',
-      follower({ receiver: { status: 'streaming', lastMessageAtMs: null } }),
+      follower({ receiver: { status: 'streaming', lastMessageAtMs: undefined } }),
       'unknown',
     ],
     ['is a primary itself', primary(), 'unknown'],
@@ -78,7 +82,7 @@ describe('signs of life', () => {
   const observation = (changes: Partial<Observation>): Observation => ({
     ...{
       activeRegion: 'oregon',
-      authority: authority({ renewedAtMs: null }),
+      authority: authority({ renewedAtMs: undefined }),
       app: fact('down'),
       database: { kind: 'unreachable', reason: '' },
     },
@@ -89,7 +93,7 @@ describe('signs of life', () => {
   it('a renewal within the authority lease proves the region alive, an older one does not', () => {
     expect(renewalFact(authority({ renewedAtMs: NOW_MS - POLICY.authorityLeaseMs }), POLICY).reading).toBe('up');
     expect(renewalFact(authority({ renewedAtMs: NOW_MS - POLICY.authorityLeaseMs - 1 }), POLICY).reading).toBe('down');
-    expect(renewalFact(authority({ renewedAtMs: null }), POLICY).reading).toBe('down');
+    expect(renewalFact(authority({ renewedAtMs: undefined }), POLICY).reading).toBe('down');
   });
 
   it('are dated by their age, whatever clock they were written with', () => {
@@ -97,33 +101,35 @@ describe('signs of life', () => {
     expect(lastSignOfLifeAtMs(observation({ authority: ahead }), '0/1000')).toBe(NOW_MS - 1_000);
     const heard = follower({ serverNowMs: 500, receiver: { status: 'streaming', lastMessageAtMs: 300 } });
     expect(lastSignOfLifeAtMs(observation({ follower: heard }), '0/1000')).toBe(NOW_MS - 200);
-    expect(lastSignOfLifeAtMs(observation({}), '0/1000')).toBeNull();
+    expect(lastSignOfLifeAtMs(observation({}), '0/1000')).toBeUndefined();
   });
 
   it('a position of the follower that moved since the last look is one, whether or not it is connected now', () => {
     expect(lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: '0/1001' }) }), '0/1000')).toBe(NOW_MS);
-    expect(lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: null }) }), '0/1000')).toBeNull();
-    expect(lastSignOfLifeAtMs(observation({ follower: primary() }), '0/1000')).toBeNull();
+    expect(
+      lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: undefined }) }), '0/1000'),
+    ).toBeUndefined();
+    expect(lastSignOfLifeAtMs(observation({ follower: primary() }), '0/1000')).toBeUndefined();
   });
 
   it('remembers since when the follower has been without a connection, and forgets it at the first doubt', () => {
-    const since = (atMs: number | null) => ({ receiverAbsentSinceMs: atMs, receivedLsn: '0/1000' });
-    expect(receiverAbsentSinceMs(since(null), follower(), 7)).toBe(7);
+    const since = (atMs: number | undefined) => ({ receiverAbsentSinceMs: atMs, receivedLsn: '0/1000' });
+    expect(receiverAbsentSinceMs(since(undefined), follower(), 7)).toBe(7);
     expect(receiverAbsentSinceMs(since(3), follower(), 7)).toBe(3);
-    expect(receiverAbsentSinceMs(since(3), follower({ receiver: hearing() }), 7)).toBeNull();
-    expect(receiverAbsentSinceMs(since(3), { kind: 'unreachable', reason: '' }, 7)).toBeNull();
+    expect(receiverAbsentSinceMs(since(3), follower({ receiver: hearing() }), 7)).toBeUndefined();
+    expect(receiverAbsentSinceMs(since(3), { kind: 'unreachable', reason: '' }, 7)).toBeUndefined();
   });
 
   it('counts the absence anew when something was received since, or may have been', () => {
     const last = { receiverAbsentSinceMs: 3, receivedLsn: '0/1000' };
     expect(receiverAbsentSinceMs(last, follower({ receivedLsn: '0/1001' }), 7)).toBe(7);
-    expect(receiverAbsentSinceMs(last, follower({ receivedLsn: null }), 7)).toBe(3);
-    expect(receiverAbsentSinceMs({ ...last, receivedLsn: null }, follower(), 7)).toBe(7);
+    expect(receiverAbsentSinceMs(last, follower({ receivedLsn: undefined }), 7)).toBe(3);
+    expect(receiverAbsentSinceMs({ ...last, receivedLsn: undefined }, follower(), 7)).toBe(7);
   });
 
   it('keeps the last position of a follower that cannot tell', () => {
     expect(receivedLsn('0/1000', follower({ receivedLsn: '0/1001' }))).toBe('0/1001');
-    expect(receivedLsn('0/1000', follower({ receivedLsn: null }))).toBe('0/1000');
+    expect(receivedLsn('0/1000', follower({ receivedLsn: undefined }))).toBe('0/1000');
     expect(receivedLsn('0/1000', { kind: 'unreachable', reason: '' })).toBe('0/1000');
   });
 });
@@ -171,7 +177,7 @@ describe('whose the authority is', () => {
     [authority({ epoch: 3, region: 'virginia', operationId: 'op' }), 'other'],
     [authority({ epoch: 1, region: 'virginia' }), 'other'],
   ])('%j', (view, verdictState) => {
-    expect(authorityStanding(failover, view)).toBe(verdictState);
+    expect(authorityHolder(failover, view)).toBe(verdictState);
   });
 });
 

@@ -8,11 +8,12 @@ import {
   operation,
   primary,
 } from '@evergrant/test-support/controller/situations';
-import { classify } from '../../src/core/classify';
 import { NO_EVIDENCE, type Operation, PHASES_OF, type Phase } from '../../src/core/operations';
-import type { PhaseViews } from '../../src/core/phase-views';
-import { TRANSITIONS, transitionFor } from '../../src/core/transitions';
-import { EFFECTS } from '../../src/phase-effects';
+import type { ArchiveDatabaseView } from '../../src/phases/archive-database';
+import { type DEFINITIONS, PHASES, TRANSITIONS, transitionFor } from '../../src/phases/index';
+import type { DatabasesView } from '../../src/phases/observe-databases';
+import type { PreflightView } from '../../src/phases/preflight';
+import type { SwitchView } from '../../src/phases/switch';
 
 const gone = { kind: 'unreachable', reason: 'connection refused' } as const;
 const noAnswer = { kind: 'unreachable', reason: 'no answer' } as const;
@@ -21,10 +22,10 @@ const lateMs = NOW_MS - POLICY.drainMaxMs - 1;
 const longAgoMs = NOW_MS - POLICY.sampleGapMaxMs - 1;
 const late = operation('failover', { phaseSinceMs: lateMs });
 const notFencedSince = (sinceMs: number): Operation => {
-  const stuck = { observed: 'not_fenced', reason: 'refused', sinceMs, alertedAtMs: null };
+  const stuck = { observed: 'not_fenced', reason: 'refused', sinceMs, alertedAtMs: undefined };
   return operation('failover', { phase: 'fence', stuck });
 };
-const withDatabases = (databases: Partial<PhaseViews['drain']>): PhaseViews['archive_database'] => ({
+const withDatabases = (databases: Partial<DatabasesView>): ArchiveDatabaseView => ({
   service: { kind: 'following' },
   databases: { origin: primary(), target: follower(), ...databases },
 });
@@ -33,17 +34,14 @@ const stillSince = (forMs: number): Operation => {
   return operation('restore-follower', { evidence });
 };
 const opensLater = { ...NO_EVIDENCE, opensAtMs: NOW_MS + 1_000 };
-const switching = (
-  outside: PhaseViews['switch']['outside'],
-  changes: Partial<PhaseViews['switch']> = {},
-): PhaseViews['switch'] => ({
+const switching = (outside: SwitchView['outside'], changes: Partial<SwitchView> = {}): SwitchView => ({
   targetAcl: { kind: 'serve' },
   edge: { kind: 'points_to', region: 'virginia' },
   outside,
   ...changes,
 });
 const virginiaGrants = { kind: 'granting', region: 'virginia', epoch: 2 } as const;
-const checking = (changes: Partial<PhaseViews['preflight']> = {}): PhaseViews['preflight'] => ({
+const checking = (changes: Partial<PreflightView> = {}): PreflightView => ({
   origin: primary(),
   target: follower({ receiver: hearing() }),
   targetApp: fact('up'),
@@ -51,9 +49,14 @@ const checking = (changes: Partial<PhaseViews['preflight']> = {}): PhaseViews['p
   ...changes,
 });
 
-type Case<P extends Phase = Phase> = {
-  [Q in P]: [phase: Q, observed: string, sight: PhaseViews[Q], operation?: Operation];
-}[P];
+type Case = {
+  [P in Phase]: [
+    phase: P,
+    observed: string,
+    view: Parameters<(typeof DEFINITIONS)[P]['classify']>[0],
+    operation?: Operation,
+  ];
+}[Phase];
 
 /** Every row of the table is reached by something that can be seen. */
 const CASES: readonly Case[] = [
@@ -86,7 +89,7 @@ const CASES: readonly Case[] = [
   ['fence', 'fenced', { originAcl: { kind: 'fence', activeRegion: 'virginia' } }, notFencedSince(0)],
   ['fence', 'unreachable', { originAcl: noAnswer }],
   ['drain', 'origin_open', { origin: primary(), target: follower() }],
-  ['drain', 'origin_open', { origin: primary({ epoch: null }), target: follower() }],
+  ['drain', 'origin_open', { origin: primary({ epoch: undefined }), target: follower() }],
   ['drain', 'target_behind_closed_origin', { origin: closed, target: follower({ replayedLsn: '0/FFF' }) }],
   ['drain', 'carried_over', { origin: closed, target: follower() }],
   [
@@ -98,7 +101,7 @@ const CASES: readonly Case[] = [
   ['drain', 'origin_lost_still_receiving', { origin: gone, target: follower({ receiver: hearing() }) }],
   ['drain', 'origin_lost_still_replaying', { origin: gone, target: follower({ replayedLsn: '0/FFF' }) }],
   ['drain', 'all_received_replayed', { origin: gone, target: follower() }],
-  ['drain', 'all_received_replayed', { origin: gone, target: follower({ receivedLsn: null }) }],
+  ['drain', 'all_received_replayed', { origin: gone, target: follower({ receivedLsn: undefined }) }],
   [
     'drain',
     'all_received_replayed',
@@ -128,7 +131,7 @@ const CASES: readonly Case[] = [
   ['verify', 'writable', { write: fact('up') }],
   ['verify', 'not_writable', { write: fact('down') }],
   ['verify', 'not_writable', { write: fact('unknown') }],
-  ['open', 'latched', { authority: authority({ epoch: 2, opensAtMs: null }) }],
+  ['open', 'latched', { authority: authority({ epoch: 2, opensAtMs: undefined }) }],
   ['open', 'opening_set', { authority: authority({ epoch: 2, opensAtMs: NOW_MS + 5 }) }],
   ['switch', 'target_fenced', switching(noAnswer, { targetAcl: { kind: 'fence', activeRegion: 'oregon' } })],
   ['switch', 'target_router_unreachable', switching(noAnswer, { targetAcl: noAnswer })],
@@ -148,11 +151,11 @@ const CASES: readonly Case[] = [
   ['confirm_fence', 'fenced', { targetAcl: { kind: 'fence', activeRegion: 'virginia' } }, operation('confirm-fence')],
   ['confirm_fence', 'not_fenced', { targetAcl: { kind: 'serve' } }, operation('confirm-fence')],
   ['confirm_fence', 'unreachable', { targetAcl: noAnswer }, operation('confirm-fence')],
-  ['archive_database', 'running', { service: { kind: 'running' }, databases: null }],
-  ['archive_database', 'failed', { service: { kind: 'failed', reason: 'disk full' }, databases: null }],
-  ['archive_database', 'busy', { service: { kind: 'building' }, databases: null }],
-  ['archive_database', 'unreachable', { service: noAnswer, databases: null }],
-  ['archive_database', 'kept', { service: { kind: 'kept' }, databases: null }],
+  ['archive_database', 'running', { service: { kind: 'running' }, databases: undefined }],
+  ['archive_database', 'failed', { service: { kind: 'failed', reason: 'disk full' }, databases: undefined }],
+  ['archive_database', 'busy', { service: { kind: 'building' }, databases: undefined }],
+  ['archive_database', 'unreachable', { service: noAnswer, databases: undefined }],
+  ['archive_database', 'archived', { service: { kind: 'archived' }, databases: undefined }],
   ['archive_database', 'following', withDatabases({ target: follower({ receiver: hearing() }) })],
   ['archive_database', 'following', withDatabases({ origin: gone })],
   ['archive_database', 'following', withDatabases({ target: gone })],
@@ -178,7 +181,7 @@ const CASES: readonly Case[] = [
     stillSince(POLICY.followerLostAfterMs),
   ],
   ['build_follower', 'place_taken', { service: { kind: 'running' } }],
-  ['build_follower', 'place_free', { service: { kind: 'kept' } }],
+  ['build_follower', 'place_free', { service: { kind: 'archived' } }],
   ['build_follower', 'failed', { service: { kind: 'failed', reason: 'disk full' } }],
   ['build_follower', 'building', { service: { kind: 'building' } }],
   ['build_follower', 'unreachable', { service: noAnswer }],
@@ -196,65 +199,67 @@ const CASES: readonly Case[] = [
   ['preflight', 'not_ready', checking({ edge: { kind: 'points_to', region: 'virginia' } }), operation('arm')],
 ];
 
-function observe<P extends Phase>(phase: P, sight: PhaseViews[P], given: Operation): string {
-  return classify(phase, sight, { operation: given, policy: POLICY, nowMs: NOW_MS }).observed;
+function observe(phase: Phase, view: unknown, given: Operation): string {
+  return PHASES[phase].classify(view as never, { operation: given, policy: POLICY, nowMs: NOW_MS }).observed;
 }
 
-describe('what a phase finds', () => {
+describe('phase classification', () => {
   it.each(
-    CASES.map(([phase, observed, sight, given]) => ({ phase, observed, sight, given: given ?? operation('failover') })),
-  )('$phase: $observed', ({ phase, observed, sight, given }) => {
-    expect(observe(phase, sight as never, given)).toBe(observed);
+    CASES.map(([phase, observed, view, given]) => ({ phase, observed, view, given: given ?? operation('failover') })),
+  )('$phase: $observed', ({ phase, observed, view, given }) => {
+    expect(observe(phase, view, given)).toBe(observed);
   });
 
-  it('reaches every row of the table', () => {
+  it('reaches every row of the transition table', () => {
     const rows = new Set(TRANSITIONS.map(({ phase, observed }) => `${phase}/${observed}`));
     expect(new Set(CASES.map(([phase, observed]) => `${phase}/${observed}`))).toEqual(rows);
   });
 });
 
-describe('the transition table', () => {
-  it('has one row for each thing a phase can find, with a reason', () => {
+describe('transition table', () => {
+  it('has one row for each observation, with a reason', () => {
     const keys = TRANSITIONS.map(({ phase, observed }) => `${phase}/${observed}`);
     expect(new Set(keys).size).toBe(keys.length);
     for (const { why } of TRANSITIONS) expect(why.length).toBeGreaterThan(15);
   });
 
-  it('lets every phase of every operation be left', () => {
+  it('has a way out of every phase of every operation', () => {
     for (const phase of new Set(Object.values(PHASES_OF).flat())) {
       expect(TRANSITIONS.some((row) => row.phase === phase && row.next === 'next')).toBe(true);
     }
   });
 
-  it('knows no phase that no operation has', () => {
+  it('has no phase that is in no operation', () => {
     expect(new Set(TRANSITIONS.map(({ phase }) => phase))).toEqual(new Set(Object.values(PHASES_OF).flat()));
   });
 
-  it('never acts and goes on at once: the effect is looked at first', () => {
-    for (const row of TRANSITIONS) if (row.act !== 'none') expect(row.next).toBe('stay');
+  it('stays in a phase with an effect until the result is observed', () => {
+    for (const row of TRANSITIONS) if (row.effect !== 'none') expect(row.next).toBe('stay');
   });
 
-  it('asks for nothing the hands cannot do, and the hands can do nothing that is not asked for', () => {
-    const asked = new Set(TRANSITIONS.map(({ act }) => act).filter((act) => act !== 'none'));
-    expect(new Set(Object.keys(EFFECTS))).toEqual(asked);
+  it('implements every effect of a row, and has no effect that no row uses', () => {
+    for (const [phase, { effects }] of Object.entries(PHASES)) {
+      const rows = TRANSITIONS.filter((row) => row.phase === phase && row.effect !== 'none');
+      expect(new Set(Object.keys(effects))).toEqual(new Set(rows.map(({ effect }) => effect)));
+    }
   });
 
-  it('lets an operation be given up only while the origin has the authority', () => {
-    const givenUp = TRANSITIONS.filter(({ next }) => next === 'abandon');
-    expect(givenUp).toMatchObject([{ phase: 'latch', observed: 'decided_too_long_ago' }]);
+  it('abandons an operation only while the origin has the authority', () => {
+    const abandoned = TRANSITIONS.filter(({ next }) => next === 'abandon');
+    expect(abandoned).toMatchObject([{ phase: 'latch', observed: 'decided_too_long_ago' }]);
   });
 
-  it('acts on nothing when there is no row', () => {
-    expect(() => transitionFor('latch', 'something-new')).toThrow('no transition');
+  it('throws when there is no row', () => {
+    expect(() => transitionFor('latch', 'something_new')).toThrow('no transition');
   });
 
-  it('ends every operation with its report', () => {
+  it('ends every operation with the phase complete', () => {
     for (const phases of Object.values(PHASES_OF)) expect(phases.at(-1)).toBe('complete');
   });
 
-  it('takes the authority before the fence in a failover, and only after the proof of the new database in a hand-over', () => {
+  it('latches first in a failover, and only after the verification in a switchover', () => {
     expect(PHASES_OF.failover[0]).toBe('latch');
-    const handOver = PHASES_OF['switchover'];
-    expect(handOver.indexOf('latch')).toBeGreaterThan(handOver.indexOf('verify'));
+    const { switchover } = PHASES_OF;
+    expect(switchover.indexOf('latch')).toBeGreaterThan(switchover.indexOf('verify'));
   });
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { initialControl } from '@evergrant/controller/core/control-record';
+import { toStoredJson } from '@evergrant/controller/core/stored-json';
 import type { Region } from '@evergrant/core/regions';
 import type { Client } from 'pg';
 import { escapeLiteral } from 'pg';
@@ -30,7 +31,7 @@ export async function createAuthorityStore(
     [region],
   );
   await admin.query(`insert into control (version, record) values (1, $1) on conflict (singleton) do nothing`, [
-    JSON.stringify(initialControl(Date.now())),
+    toStoredJson(initialControl(Date.now())),
   ]);
 }
 

@@ -1,4 +1,4 @@
-import type { DatabaseServiceView } from '@evergrant/controller/core/phase-views';
+import type { DatabaseServiceView } from '@evergrant/controller/core/views';
 import type { DatabaseServicePort } from '@evergrant/controller/ports';
 import { CallFailure, call } from '@evergrant/controller/probes/http-call';
 import { OperatingError } from '@evergrant/core/operating-error';
@@ -32,7 +32,7 @@ export class DatabaseService implements DatabaseServicePort {
     }
   }
 
-  keep(region: Region): Promise<void> {
+  archive(region: Region): Promise<void> {
     return this.#order(region, 'keep');
   }
 
@@ -62,8 +62,9 @@ export class DatabaseService implements DatabaseServicePort {
 
 function viewOf(state: unknown, reason: unknown): DatabaseServiceView {
   switch (state) {
-    case 'running':
     case 'kept':
+      return { kind: 'archived' };
+    case 'running':
     case 'building':
     case 'following':
       return { kind: state };

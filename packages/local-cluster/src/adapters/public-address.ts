@@ -1,4 +1,4 @@
-import type { EdgeView, OutsideView } from '@evergrant/controller/core/phase-views';
+import type { EdgeView, OutsideView } from '@evergrant/controller/core/views';
 import type { EdgePort } from '@evergrant/controller/ports';
 import { CallFailure, call } from '@evergrant/controller/probes/http-call';
 import { publicStatus } from '@evergrant/controller/probes/public-status';

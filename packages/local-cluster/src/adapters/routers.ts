@@ -1,4 +1,4 @@
-import type { AclView } from '@evergrant/controller/core/phase-views';
+import type { AclView } from '@evergrant/controller/core/views';
 import type { RouterPort } from '@evergrant/controller/ports';
 import { CallFailure, call } from '@evergrant/controller/probes/http-call';
 import { OperatingError } from '@evergrant/core/operating-error';
@@ -65,6 +65,6 @@ export class Routers implements RouterPort {
   }
 }
 
-function regionOf(value: unknown): Region | null {
-  return value === 'oregon' || value === 'virginia' ? value : null;
+function regionOf(value: unknown): Region | undefined {
+  return value === 'oregon' || value === 'virginia' ? value : undefined;
 }

@@ -1,6 +1,7 @@
 import type { AuthorityView } from '@evergrant/controller/core/authority';
 import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import type { HistoryEntry, RecordedEntry } from '@evergrant/controller/core/history';
+import { fromStored, toStoredJson } from '@evergrant/controller/core/stored-json';
 import type { AuthorityStore, ControlStore } from '@evergrant/controller/ports';
 import type { DatabaseAddress, DatabaseLogin } from '@evergrant/controller/probes/sql';
 import { OperatingError } from '@evergrant/core/operating-error';
@@ -96,11 +97,11 @@ class SqlAuthorityStore implements AuthorityStore {
     return {
       epoch: row.epoch,
       region: row.region,
-      operationId: row.operation_id,
+      operationId: row.operation_id ?? undefined,
       latchedAtMs: Math.round(Number(row.latched_ms)),
       opensAtMs: milliseconds(row.opens_ms),
       renewedAtMs: milliseconds(row.renewed_ms),
-      renewedBy: row.renewed_by,
+      renewedBy: row.renewed_by ?? undefined,
       readAtMs: Math.round(Number(row.now_ms)),
     };
   }
@@ -136,12 +137,12 @@ class SqlControlStore implements ControlStore {
   }
 
   async read(): Promise<{ version: number; record: ControlRecord }> {
-    const rows = await this.#store.query<{ version: number; record: ControlRecord }>(
+    const rows = await this.#store.query<{ version: number; record: unknown }>(
       'select version::int, record from control',
     );
     const [row] = rows;
     if (row === undefined) throw new Error('the authority store has no control record');
-    return row;
+    return { version: row.version, record: fromStored<ControlRecord>(row.record) };
   }
 
   async write(write: {
@@ -149,7 +150,7 @@ class SqlControlStore implements ControlStore {
     record: ControlRecord;
     history: readonly HistoryEntry[];
   }): Promise<'written' | 'conflict'> {
-    const values = [write.version, JSON.stringify(write.record), JSON.stringify(write.history)];
+    const values = [write.version, toStoredJson(write.record), toStoredJson(write.history)];
     const rows = await this.#store.query(WRITE_CONTROL, values);
     return rows.length === 1 ? 'written' : 'conflict';
   }
@@ -159,12 +160,12 @@ class SqlControlStore implements ControlStore {
       `select id::int, extract(epoch from at) * 1000 as at_ms, kind, detail from history order by id desc limit $1`,
       [limit],
     );
-    return rows.map(
-      ({ id, at_ms, kind, detail }) => ({ id, atMs: Math.round(Number(at_ms)), kind, detail }) as RecordedEntry,
+    return rows.map(({ id, at_ms, kind, detail }) =>
+      fromStored<RecordedEntry>({ id, atMs: Math.round(Number(at_ms)), kind, detail }),
     );
   }
 }
 
-function milliseconds(text: string | null): number | null {
-  return text === null ? null : Math.round(Number(text));
+function milliseconds(text: string | null): number | undefined {
+  return text === null ? undefined : Math.round(Number(text));
 }

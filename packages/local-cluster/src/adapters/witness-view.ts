@@ -25,7 +25,7 @@ export class WitnessView implements WitnessPort {
   }
 }
 
-function viewOf(json: Readonly<Record<string, unknown>> | null, ageMaxMs: number): Fact {
+function viewOf(json: Readonly<Record<string, unknown>> | undefined, ageMaxMs: number): Fact {
   const app = (json?.app ?? {}) as { reading?: unknown; because?: unknown };
   const { reading } = app;
   if (reading !== 'up' && reading !== 'down' && reading !== 'unknown') return unknown('the witness says nothing known');

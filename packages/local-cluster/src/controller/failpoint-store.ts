@@ -27,7 +27,7 @@ export class FailpointControlStore implements ControlStore {
   readonly #store: ControlStore;
   readonly #point: Failpoint;
   readonly #onHalt: () => void;
-  #operationId: string | null = null;
+  #operationId: string | undefined = undefined;
 
   constructor(store: ControlStore, point: Failpoint, onHalt: () => void) {
     this.#store = store;
@@ -45,7 +45,7 @@ export class FailpointControlStore implements ControlStore {
 
   async write(write: Parameters<ControlStore['write']>[0]): Promise<'written' | 'conflict'> {
     const entry = this.#entryOf(write.record);
-    if (this.#point.side === 'after' && entry !== undefined && entry.leftAtMs !== null) return this.#halt();
+    if (this.#point.side === 'after' && entry !== undefined && entry.leftAtMs !== undefined) return this.#halt();
     const written = await this.#store.write(write);
     if (this.#point.side === 'before' && entry !== undefined && written === 'written') return this.#halt();
     return written;
@@ -58,7 +58,7 @@ export class FailpointControlStore implements ControlStore {
 
   /** The phase in the timeline of the operation in progress, or of the one that this very write ends. */
   #entryOf({ operation, lastOperation }: ControlRecord): TimelineEntry | undefined {
-    const ended = lastOperation?.id === this.#operationId ? lastOperation : null;
+    const ended = lastOperation?.id === this.#operationId ? lastOperation : undefined;
     this.#operationId = operation?.id ?? this.#operationId;
     return (operation ?? ended)?.timeline.find(({ phase }) => phase === this.#point.phase);
   }

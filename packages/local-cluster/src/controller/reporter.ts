@@ -14,8 +14,8 @@ const VERDICTS_WITH_ALERT: ReadonlySet<VerdictKind> = new Set([
 /** Tells the log what the cycles come to; what is new to people is announced, what repeats itself is not. */
 export class Reporter {
   readonly #logger: Logger;
-  #verdict: VerdictKind | null = null;
-  #step: string | null = null;
+  #verdict: VerdictKind | undefined = undefined;
+  #step: string | undefined = undefined;
   #blind = false;
 
   constructor(logger: Logger) {
@@ -44,23 +44,24 @@ export class Reporter {
   };
 
   #watched({ verdict }: Extract<CycleOutcome, { kind: 'watched' }>): void {
-    this.#step = null;
+    this.#step = undefined;
     if (this.#verdict === verdict.kind) {
       this.#logger.debug({ verdict });
       return;
     }
     // The first look of a well world is no event, and neither is what an alert says better.
-    const isNews = this.#verdict !== null && !VERDICTS_WITH_ALERT.has(verdict.kind);
+    const isNews = this.#verdict !== undefined && !VERDICTS_WITH_ALERT.has(verdict.kind);
     this.#verdict = verdict.kind;
     this.#logger.info({ verdict, ...(isNews ? { announce: `${verdict.kind}: ${verdict.reason}` } : {}) });
   }
 
   #stepped({ step, failure, operating }: Extract<CycleOutcome, { kind: 'stepped' }>): void {
     this.#verdict = 'operating';
-    const { operation, passed, observed, act } = step;
-    const fields = { operationId: operation.id, operation: operation.kind, passed, observed, act };
-    if (failure !== null) this.#logger.warn({ ...fields, err: failure }, 'an act failed; it is tried again');
-    const doing = act === 'none' ? observed : `${observed} → ${act}`;
+    const { operation, passed, observed, effect } = step;
+    const fields = { operationId: operation.id, operation: operation.kind, passed, observed, effect };
+    if (failure !== undefined)
+      this.#logger.warn({ ...fields, err: failure }, 'an effect failed; the next cycle retries it');
+    const doing = effect === 'none' ? observed : `${observed} → ${effect}`;
     const text = `${operation.kind}: ${[...passed, ...(operating ? [doing] : [])].join(', ')}`;
     if (this.#step === text) {
       this.#logger.debug(fields);

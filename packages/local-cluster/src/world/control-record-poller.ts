@@ -44,7 +44,7 @@ export class ControlRecordPoller {
 }
 
 function viewOfAuthority({ epoch, region, opensAtMs, readAtMs }: AuthorityRecord): AuthorityView {
-  return { epoch, region, open: opensAtMs !== null && opensAtMs <= readAtMs };
+  return { epoch, region, open: opensAtMs !== undefined && opensAtMs <= readAtMs };
 }
 
 function viewOfControl(record: ControlRecord, nowMs: number): ControllerView {
@@ -57,6 +57,6 @@ function viewOfControl(record: ControlRecord, nowMs: number): ControllerView {
     automation: automation.state,
     operation: operation ? `${operation.kind}: ${operation.phase}` : undefined,
     pendingFences: pendingFences.map(({ region }) => region),
-    lastCycleAgeMs: lastCycleAtMs === null ? undefined : Math.max(0, nowMs - lastCycleAtMs),
+    lastCycleAgeMs: lastCycleAtMs === undefined ? undefined : Math.max(0, nowMs - lastCycleAtMs),
   };
 }

@@ -268,8 +268,13 @@ describe('the public address', () => {
 describe('the database service', () => {
   const service = (worldApi: string) => new DatabaseService({ worldApi, adminToken, timeoutMs: TIMEOUT_MS });
 
-  it.each(['running', 'kept', 'building', 'following'])('says %s', async (state) => {
-    expect(await service(await answering(200, { region: 'oregon', state })).view('oregon')).toEqual({ kind: state });
+  it.each([
+    ['running', 'running'],
+    ['kept', 'archived'],
+    ['building', 'building'],
+    ['following', 'following'],
+  ])('reports %s as %s', async (state, kind) => {
+    expect(await service(await answering(200, { region: 'oregon', state })).view('oregon')).toEqual({ kind });
   });
 
   it('says why an order failed', async () => {
@@ -289,13 +294,15 @@ describe('the database service', () => {
       orders.push(`${request.method} ${request.url} ${request.headers.authorization}`);
       response.writeHead(202).end('{}');
     });
-    await service(url).keep('oregon');
+    await service(url).archive('oregon');
     await service(url).follow('virginia');
     expect(orders).toEqual([
       'POST /databases/oregon/keep Bearer admin-token',
       'POST /databases/virginia/follow Bearer admin-token',
     ]);
-    await expect(service(await answering(409, { code: 'wrong_state' })).keep('oregon')).rejects.toThrow('wrong_state');
+    await expect(service(await answering(409, { code: 'wrong_state' })).archive('oregon')).rejects.toThrow(
+      'wrong_state',
+    );
   });
 });
 

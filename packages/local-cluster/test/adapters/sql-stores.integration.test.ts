@@ -30,7 +30,7 @@ const latch = { fromEpoch: 1, region: 'virginia', operationId: 'op-1' } as const
 describe('the authority record', () => {
   it('begins with epoch 1, open in Oregon', async () => {
     const seen = await stores.authority.read();
-    expect(seen).toMatchObject({ epoch: 1, region: 'oregon', operationId: null, renewedAtMs: null });
+    expect(seen).toMatchObject({ epoch: 1, region: 'oregon', operationId: undefined, renewedAtMs: undefined });
     expect(seen.opensAtMs).toBeLessThanOrEqual(seen.readAtMs);
   });
 
@@ -39,7 +39,7 @@ describe('the authority record', () => {
       [latch, { ...latch, operationId: 'op-2' }].map((each) => stores.authority.latch(each)),
     );
     expect(both.sort()).toEqual(['conflict', 'written']);
-    expect(await stores.authority.read()).toMatchObject({ epoch: 2, region: 'virginia', opensAtMs: null });
+    expect(await stores.authority.read()).toMatchObject({ epoch: 2, region: 'virginia', opensAtMs: undefined });
   });
 
   it('keeps through the latch when the old region last renewed it', async () => {
@@ -111,7 +111,7 @@ describe('the control record', () => {
 
   it('keeps the history in order, newest first, and for good', async () => {
     const { version, record } = await stores.control.read();
-    const second: HistoryEntry = { kind: 'verdict', detail: { from: null, to: 'healthy', reason: 'well' } };
+    const second: HistoryEntry = { kind: 'verdict', detail: { from: undefined, to: 'healthy', reason: 'well' } };
     await stores.control.write({ version, record, history: [note, second] });
     const kept = await stores.control.history(10);
     expect(kept.map(({ kind }) => kind)).toEqual(['verdict', 'operator']);
@@ -135,7 +135,7 @@ describe("the operator's commands", () => {
 
   it('pauses and arms, with who and why', async () => {
     expect((await pause(ports(), operator)).kind).toBe('done');
-    expect((await pause(ports(), operator)).kind).toBe('already_so');
+    expect((await pause(ports(), operator)).kind).toBe('already_done');
     expect((await stores.control.read()).record.automation).toMatchObject({ state: 'paused', ...operator });
     expect((await arm(ports(), operator)).kind).toBe('done');
     expect((await stores.control.history(5)).map(({ detail }) => detail)).toMatchObject([

@@ -22,10 +22,10 @@ async function failpoint(
   for (let cycles = 0; halts === 0; cycles += 1) {
     if (cycles > 200) throw new Error(`never halted at ${point.phase}:${point.side}`);
     await Promise.race([world.cycle(wrap), halted]);
-    world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+    world.pass(world.record.operation === undefined ? POLICY.sampleEveryMs : 100);
   }
   const atHalt = [...world.effects];
-  await world.cycleUntil(() => world.record.lastOperation !== null);
+  await world.cycleUntil(() => world.record.lastOperation !== undefined);
   return { world, halts, atHalt };
 }
 

@@ -60,7 +60,7 @@ export async function checkNoFailover(drill: Drill, forMs = SEVERAL_WINDOWS_MS):
     return epoch === 1 && region === 'oregon' ? undefined : `epoch ${epoch} belongs to ${region}`;
   });
   const { operation, lastOperation } = await drill.control();
-  const untouched = broken === undefined && operation === null && lastOperation === null;
+  const untouched = broken === undefined && operation === undefined && lastOperation === undefined;
   drill.check('no failover happens', untouched, broken ?? `watched for ${forMs / 1000} s`);
 }
 
@@ -68,7 +68,7 @@ export async function checkNoFailover(drill: Drill, forMs = SEVERAL_WINDOWS_MS):
 export async function awaitFailover(drill: Drill, limitMs = FAILOVER_LIMIT_MS): Promise<OperationReport> {
   const report = await drill.eventually('the failover is done', limitMs, async () => {
     const { operation, lastOperation } = await drill.control();
-    return operation === null && lastOperation?.kind === 'failover' ? lastOperation : undefined;
+    return operation === undefined && lastOperation?.kind === 'failover' ? lastOperation : undefined;
   });
   markOperation(drill, report);
   await awaitFirstGrant(drill, report.toRegion, report.toEpoch);
@@ -77,11 +77,11 @@ export async function awaitFailover(drill: Drill, limitMs = FAILOVER_LIMIT_MS): 
 }
 
 export function markOperation(drill: Drill, report: OperationReport): void {
-  if (report.evidence.detectedAtMs !== null)
+  if (report.evidence.detectedAtMs !== undefined)
     drill.mark('detected: first sample with both down', report.evidence.detectedAtMs);
   drill.mark(`${report.kind} started${report.automatic ? ', confirmed' : ` by ${report.by}`}`, report.startedAtMs);
   for (const { phase, leftAtMs } of report.timeline) {
-    if (leftAtMs !== null) drill.mark(`${report.kind}: ${phase} done`, leftAtMs);
+    if (leftAtMs !== undefined) drill.mark(`${report.kind}: ${phase} done`, leftAtMs);
   }
 }
 

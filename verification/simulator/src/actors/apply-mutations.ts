@@ -60,7 +60,7 @@ function disableLatch(ports: Ports): Ports {
         const view = await authority.read();
         if (delayed === undefined || view.epoch !== delayed.fromEpoch) return view;
         const { region, operationId } = delayed;
-        return { ...view, epoch: view.epoch + 1, region, operationId, opensAtMs: null };
+        return { ...view, epoch: view.epoch + 1, region, operationId, opensAtMs: undefined };
       },
       latch: async (latch) => {
         delayed = latch;
@@ -99,7 +99,7 @@ function disableFence(ports: Ports, authorityStore: SimulatedAuthorityStore): Po
   };
 }
 
-function operationOf(authorityStore: SimulatedAuthorityStore): Operation | null {
+function operationOf(authorityStore: SimulatedAuthorityStore): Operation | undefined {
   return authorityStore.control.operation;
 }
 
@@ -114,7 +114,7 @@ function disableDrain(ports: Ports): Ports {
       write: ({ record, ...write }) => {
         const { operation } = record;
         const skipped =
-          operation?.phase === 'drain' ? { ...operation, phase: 'promote' as const, stuck: null } : operation;
+          operation?.phase === 'drain' ? { ...operation, phase: 'promote' as const, stuck: undefined } : operation;
         return control.write({ ...write, record: { ...record, operation: skipped } });
       },
     },
@@ -185,7 +185,7 @@ function disableDisarming(ports: Ports): Ports {
 
 function disableVetoes(ports: Ports, disabled: DisabledRules, authorityStore: SimulatedAuthorityStore): Ports {
   const { authority, databases, witness, apps } = ports;
-  const isIdle = (): boolean => operationOf(authorityStore) === null;
+  const isIdle = (): boolean => operationOf(authorityStore) === undefined;
   return {
     ...ports,
     witness: disabled.has('witness-veto') ? { view: async () => down('rule disabled') } : witness,
@@ -194,7 +194,7 @@ function disableVetoes(ports: Ports, disabled: DisabledRules, authorityStore: Si
           ...authority,
           read: async () => {
             const view = await authority.read();
-            return isIdle() ? { ...view, renewedAtMs: null } : view;
+            return isIdle() ? { ...view, renewedAtMs: undefined } : view;
           },
         }
       : authority,
@@ -203,7 +203,7 @@ function disableVetoes(ports: Ports, disabled: DisabledRules, authorityStore: Si
       view: async (region) => {
         const view = await databases.view(region);
         if (view.kind !== 'follower' || !isIdle()) return view;
-        const silenced = disabled.has('follower-veto') ? { receiver: null, receivedLsn: null } : {};
+        const silenced = disabled.has('follower-veto') ? { receiver: undefined, receivedLsn: undefined } : {};
         return { ...view, ...silenced, ...(disabled.has('gate') ? { replayPaused: false } : {}) };
       },
     },

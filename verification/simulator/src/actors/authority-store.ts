@@ -12,12 +12,12 @@ import type { Network } from '../topology/network';
 interface AuthorityRow {
   readonly epoch: number;
   readonly region: Region;
-  readonly operationId: string | null;
+  readonly operationId: string | undefined;
   readonly latchedAtMs: number;
-  readonly opensAtMs: number | null;
-  readonly lapsedAtMs: number | null;
-  readonly renewedAtMs: number | null;
-  readonly renewedBy: string | null;
+  readonly opensAtMs: number | undefined;
+  readonly lapsedAtMs: number | undefined;
+  readonly renewedAtMs: number | undefined;
+  readonly renewedBy: string | undefined;
   readonly unprotected: { readonly epoch: number; readonly since: string } | undefined;
 }
 
@@ -52,12 +52,12 @@ export class SimulatedAuthorityStore {
     this.#row = {
       epoch: 1,
       region: 'oregon',
-      operationId: null,
+      operationId: undefined,
       latchedAtMs: nowMs,
       opensAtMs: nowMs,
-      lapsedAtMs: null,
-      renewedAtMs: null,
-      renewedBy: null,
+      lapsedAtMs: undefined,
+      renewedAtMs: undefined,
+      renewedBy: undefined,
       unprotected: undefined,
     };
     this.#control = { version: 1, record: initialControl(nowMs) };
@@ -146,7 +146,7 @@ export class SimulatedAuthorityStore {
   }
 
   #isOpen({ opensAtMs }: AuthorityRow): boolean {
-    return opensAtMs !== null && opensAtMs <= this.host.wallMs();
+    return opensAtMs !== undefined && opensAtMs <= this.host.wallMs();
   }
 
   #isInForce(epoch: number, region: string): boolean {
@@ -163,7 +163,7 @@ export class SimulatedAuthorityStore {
     }
     const { epoch, region: holder, lapsedAtMs, opensAtMs, unprotected } = this.#row;
     const lapsed = lapsedAtMs ?? opensAtMs;
-    const lapsedAgoMs = lapsed === null ? undefined : Math.floor(nowMs - lapsed);
+    const lapsedAgoMs = lapsed === undefined ? undefined : Math.floor(nowMs - lapsed);
     return {
       record: { epoch, region: holder, open, lapsedAgoMs, unprotected },
       renewedEpoch: renewed ? epoch : undefined,
@@ -180,14 +180,14 @@ export class SimulatedAuthorityStore {
     if (this.#row.epoch !== fromEpoch) return 'conflict';
     const latchedAtMs = this.host.wallMs();
     const epoch = fromEpoch + 1;
-    this.#row = { ...this.#row, epoch, region, operationId, latchedAtMs, opensAtMs: null, lapsedAtMs: null };
+    this.#row = { ...this.#row, epoch, region, operationId, latchedAtMs, opensAtMs: undefined, lapsedAtMs: undefined };
     this.#observer.latched(epoch, region, operationId);
     return 'written';
   }
 
   #open({ epoch, operationId, lapsedAtMs }: Parameters<ControllerStore['open']>[0]): 'written' | 'conflict' {
     const row = this.#row;
-    if (row.epoch !== epoch || row.operationId !== operationId || row.opensAtMs !== null) return 'conflict';
+    if (row.epoch !== epoch || row.operationId !== operationId || row.opensAtMs !== undefined) return 'conflict';
     const nowMs = this.host.wallMs();
     const lapsed = this.#disabled.has('S5-lapse') ? nowMs : lapsedAtMs;
     const opensAtMs = Math.max(nowMs, lapsed);

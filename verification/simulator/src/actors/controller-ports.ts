@@ -1,6 +1,6 @@
 import type { DatabaseView } from '@evergrant/controller/core/database-view';
 import { down, type Fact, unknown, up } from '@evergrant/controller/core/facts';
-import type { AclView, DatabaseServiceView, EdgeView, OutsideView } from '@evergrant/controller/core/phase-views';
+import type { AclView, DatabaseServiceView, EdgeView, OutsideView } from '@evergrant/controller/core/views';
 import type { Ports } from '@evergrant/controller/ports';
 import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
@@ -118,7 +118,7 @@ async function viewDatabase(host: Host, simulation: SimulationContext, region: R
 
 function viewOf(simulation: SimulationContext, database: DatabaseServer): DatabaseView {
   const row = database.newestEpoch;
-  const epoch = row ? { epoch: row.epoch, region: row.region, closed: row.closed } : null;
+  const epoch = row ? { epoch: row.epoch, region: row.region, closed: row.closed } : undefined;
   const serverNowMs = Math.round(database.host.wallMs());
   if (database.role === 'primary') {
     return { kind: 'primary', serverNowMs, flushedLsn: lsnText(database.position), epoch };
@@ -127,12 +127,12 @@ function viewOf(simulation: SimulationContext, database: DatabaseServer): Databa
   const heardAtMs = stream?.heardAtMs;
   const receiver =
     heardAtMs === undefined
-      ? null
+      ? undefined
       : { status: 'streaming', lastMessageAtMs: Math.round(BEGINNING_MS + heardAtMs + database.host.aheadMs) };
   return {
     ...{ kind: 'follower', serverNowMs, receivedLsn: lsnText(database.position), epoch, receiver },
     ...{ replayedLsn: lsnText(database.replayed), replayPaused: database.replayPaused },
-    lastCommitAtMs: database.lastCommitAtMs ?? null,
+    lastCommitAtMs: database.lastCommitAtMs,
   };
 }
 
@@ -241,7 +241,7 @@ function servicePort(host: Host, { network, databases }: SimulationContext): Por
         ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => ({ kind: 'unreachable', reason: 'no answer' }) },
         serve: (answer) => answer({ kind: databases.stateOf(region) }),
       }),
-    keep: (region) => command(region, () => databases.keep(region)),
+    archive: (region) => command(region, () => databases.keep(region)),
     follow: (region) => command(region, () => databases.follow(region)),
   };
 }

@@ -53,7 +53,7 @@ function textOf(outcome: CycleOutcome): string {
       const { step, failure } = outcome;
       const passed = step.passed.length > 0 ? `${step.passed.join(', ')}; ` : '';
       const failed = failure instanceof Error ? ` (failed: ${failure.message})` : '';
-      return `${step.operation.kind}: ${passed}${step.observed} → ${step.act}${failed}`;
+      return `${step.operation.kind}: ${passed}${step.observed} → ${step.effect}${failed}`;
     }
     case 'conflict':
       return 'was slower than another controller';

@@ -39,18 +39,18 @@ export class DatabaseService {
   /** Stops the region's database permanently and archives it. */
   keep(region: Region): void {
     const simulatedRegion = this.#options.regions[region];
-    if (simulatedRegion.service === 'kept' || simulatedRegion.service === 'building') return;
+    if (simulatedRegion.service === 'archived' || simulatedRegion.service === 'building') return;
     simulatedRegion.database?.host.crash();
     this.#endStreamsOf(simulatedRegion);
     simulatedRegion.database = undefined;
-    simulatedRegion.service = 'kept';
+    simulatedRegion.service = 'archived';
   }
 
   /** Builds a follower from a base backup of the other region's primary database. */
   follow(region: Region): void {
     const { regions, virtualClock } = this.#options;
     const simulatedRegion = regions[region];
-    if (simulatedRegion.service !== 'kept') return;
+    if (simulatedRegion.service !== 'archived') return;
     simulatedRegion.service = 'building';
     virtualClock.after(BUILDING_MS, () => this.#built(region));
   }

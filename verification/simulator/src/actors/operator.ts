@@ -53,7 +53,7 @@ export class HumanOperator {
       const { lastAnswer, operation, lastOperation } = this.#context.authorityStore.control;
       if (lastAnswer?.request.id !== requestId) continue;
       if (lastAnswer.outcome === 'refused') return false;
-      if (lastAnswer.operationId === null || lastOperation?.id === lastAnswer.operationId) {
+      if (lastAnswer.operationId === undefined || lastOperation?.id === lastAnswer.operationId) {
         return lastOperation?.outcome !== 'abandoned';
       }
       if (operation?.id !== lastAnswer.operationId) return false;

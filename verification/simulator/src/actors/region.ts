@@ -7,7 +7,7 @@ import type { Network } from '../topology/network';
 import { type HttpAnswer, type HttpCall, REGION_ADDRESSES } from './http';
 import type { LicenseServer } from './license-server';
 
-export type Acl = { readonly kind: 'serve' } | { readonly kind: 'fence'; readonly activeRegion: Region | null };
+export type Acl = { readonly kind: 'serve' } | { readonly kind: 'fence'; readonly activeRegion: Region | undefined };
 
 const SERVER_TIMEOUT_MS = 6_000;
 const TRIES_MAX = 3;
@@ -22,7 +22,7 @@ export class SimulatedRegion {
   acl: Acl;
   database: DatabaseServer | undefined;
   /** State by the database service. */
-  service: 'running' | 'kept' | 'building' | 'following';
+  service: 'running' | 'archived' | 'building' | 'following';
   readonly #network: Network;
   readonly #random: Random;
 
@@ -41,8 +41,11 @@ export class SimulatedRegion {
     const passesFence = call.kind === 'livez' || call.kind === 'status';
     if (this.acl.kind === 'fence' && !passesFence) {
       const { activeRegion } = this.acl;
-      const address = activeRegion === null ? null : REGION_ADDRESSES[activeRegion];
-      return { ...problem(503, 'not_granting', { activeRegion, address }), retryAfterMs: 1_000 };
+      const address = activeRegion && REGION_ADDRESSES[activeRegion];
+      return {
+        ...problem(503, 'not_granting', { activeRegion: activeRegion ?? null, address: address ?? null }),
+        retryAfterMs: 1_000,
+      };
     }
     const servers = [...this.servers].sort(() => this.#random.next() - 0.5).slice(0, TRIES_MAX);
     for (const server of servers) {

@@ -24,7 +24,8 @@ function fenceProblem({ authorityStore, regions }: SimulationContext): string | 
   const { region, epoch } = authorityStore.row;
   const { pendingFences, operation, automation } = authorityStore.control;
   if (pendingFences.length > 0) return `the fence of ${pendingFences.map((debt) => debt.region).join(', ')}`;
-  if (operation !== null) return `${operation.kind} is still in phase ${operation.phase}: ${operation.stuck?.reason}`;
+  if (operation !== undefined)
+    return `${operation.kind} is still in phase ${operation.phase}: ${operation.stuck?.reason}`;
   if (region === 'virginia' && automation.state === 'armed') return 'the automation is armed after a failover';
   const other = otherRegion(region);
   const standby = regions[other];

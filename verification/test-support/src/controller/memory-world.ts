@@ -4,8 +4,9 @@ import { type ControlRecord, initialControl } from '@evergrant/controller/core/c
 import type { DatabaseView } from '@evergrant/controller/core/database-view';
 import { type Fact, unknown } from '@evergrant/controller/core/facts';
 import type { HistoryEntry, RecordedEntry } from '@evergrant/controller/core/history';
-import type { AclView, DatabaseServiceView } from '@evergrant/controller/core/phase-views';
 import { DEFAULT_POLICY, type Policy } from '@evergrant/controller/core/policy';
+import { fromStored, toStoredJson } from '@evergrant/controller/core/stored-json';
+import type { AclView, DatabaseServiceView } from '@evergrant/controller/core/views';
 import { type CycleOutcome, runCycle } from '@evergrant/controller/cycle';
 import type { Ports } from '@evergrant/controller/ports';
 import { OperatingError } from '@evergrant/core/operating-error';
@@ -34,7 +35,7 @@ const STEP_MS = 100;
 
 export interface MemoryDatabase {
   alive: boolean;
-  role: 'primary' | 'follower' | 'kept' | 'building' | 'failed';
+  role: 'primary' | 'follower' | 'archived' | 'building' | 'failed';
   lsn: number;
   receivedLsn: number;
   /** The follower's connection is up; only while the source is alive. */
@@ -63,7 +64,7 @@ export class MemoryWorld {
   authority: Omit<AuthorityView, 'readAtMs'> = {
     epoch: 1,
     region: 'oregon',
-    operationId: null,
+    operationId: undefined,
     latchedAtMs: 0,
     opensAtMs: 0,
     renewedAtMs: 999_900,
@@ -87,7 +88,7 @@ export class MemoryWorld {
   edge: Region = 'oregon';
   edgeReachable = true;
   /** Null: the witness sees what is. */
-  witnessSays: Fact['reading'] | null = null;
+  witnessSays: Fact['reading'] | undefined = undefined;
   storeReachable = true;
   private nextId = 1;
 
@@ -118,7 +119,7 @@ export class MemoryWorld {
   grants(region: Region): boolean {
     const { epoch, opensAtMs } = this.authority;
     const at = this.databases[region];
-    if (this.authority.region !== region || opensAtMs === null || opensAtMs > this.nowMs) return false;
+    if (this.authority.region !== region || opensAtMs === undefined || opensAtMs > this.nowMs) return false;
     if (this.apps[region] !== 'up' || !at.alive || at.role !== 'primary' || at.closedEpochs.has(epoch)) return false;
     return at.newestEpoch <= epoch;
   }
@@ -150,7 +151,7 @@ export class MemoryWorld {
       if (cycles >= cyclesMax)
         throw new Error(`not done after ${cycles} cycles: ${JSON.stringify(this.record.operation)}`);
       await this.cycle(wrap);
-      this.pass(this.record.operation === null ? POLICY.sampleEveryMs : STEP_MS);
+      this.pass(this.record.operation === undefined ? POLICY.sampleEveryMs : STEP_MS);
     }
   }
 
@@ -210,7 +211,7 @@ export class MemoryWorld {
       },
       databaseService: {
         view: async (region) => this.serviceView(region),
-        keep: async (region) => this.order(region, 'kept'),
+        archive: async (region) => this.order(region, 'archived'),
         follow: async (region) => this.order(region, 'building'),
       },
       authority: {
@@ -220,14 +221,14 @@ export class MemoryWorld {
         },
         latch: async ({ fromEpoch, region, operationId }) => {
           if (this.authority.epoch !== fromEpoch) return 'conflict';
-          const latched = { epoch: fromEpoch + 1, region, operationId, latchedAtMs: this.nowMs, opensAtMs: null };
+          const latched = { epoch: fromEpoch + 1, region, operationId, latchedAtMs: this.nowMs, opensAtMs: undefined };
           this.authority = { ...this.authority, ...latched };
           this.effect('latch', `${region} ${fromEpoch + 1}`);
           return 'written';
         },
         open: async ({ epoch, operationId, lapsedAtMs }) => {
           const { authority } = this;
-          if (authority.epoch !== epoch || authority.operationId !== operationId || authority.opensAtMs !== null) {
+          if (authority.epoch !== epoch || authority.operationId !== operationId || authority.opensAtMs !== undefined) {
             return 'conflict';
           }
           this.authority = { ...authority, opensAtMs: Math.max(this.nowMs, lapsedAtMs) };
@@ -245,7 +246,7 @@ export class MemoryWorld {
           if (!this.storeReachable) throw failure('the store is down');
           if (version !== this.version) return 'conflict';
           this.version += 1;
-          this.record = JSON.parse(JSON.stringify(record)) as ControlRecord;
+          this.record = fromStored<ControlRecord>(JSON.parse(toStoredJson(record)));
           this.history.push(...history);
           return 'written';
         },
@@ -266,11 +267,11 @@ export class MemoryWorld {
   private viewOf(region: Region): DatabaseView {
     const at = this.databases[region];
     if (this.databaseLink[region] === 'our-fault') return { kind: 'unknown', reason: 'our password is wrong' };
-    if (!at.alive || this.databaseLink[region] === 'cut' || at.role === 'kept') {
+    if (!at.alive || this.databaseLink[region] === 'cut' || at.role === 'archived') {
       return { kind: 'unreachable', reason: 'connection refused' };
     }
     const newest = at.newestEpoch;
-    const epoch = newest === 0 ? null : { epoch: newest, region: 'oregon', closed: at.closedEpochs.has(newest) };
+    const epoch = newest === 0 ? undefined : { epoch: newest, region: 'oregon', closed: at.closedEpochs.has(newest) };
     if (at.role === 'primary') return { kind: 'primary', serverNowMs: this.nowMs, flushedLsn: lsn(at.lsn), epoch };
     return {
       kind: 'follower',
@@ -279,7 +280,7 @@ export class MemoryWorld {
       replayedLsn: lsn(at.lsn),
       replayPaused: at.replayPaused,
       lastCommitAtMs: this.nowMs,
-      receiver: at.streaming ? { status: 'streaming', lastMessageAtMs: this.nowMs } : null,
+      receiver: at.streaming ? { status: 'streaming', lastMessageAtMs: this.nowMs } : undefined,
       epoch,
     };
   }
@@ -308,9 +309,9 @@ export class MemoryWorld {
     return { kind: role === 'follower' ? 'following' : role };
   }
 
-  private order(region: Region, role: 'kept' | 'building'): void {
+  private order(region: Region, role: 'archived' | 'building'): void {
     const at = this.databases[region];
-    if (role === 'building' && at.role !== 'kept' && at.role !== 'failed') return;
+    if (role === 'building' && at.role !== 'archived' && at.role !== 'failed') return;
     Object.assign(at, database('follower'), { role, alive: true, newestEpoch: 0, promotions: at.promotions });
     this.effect(role, region);
   }

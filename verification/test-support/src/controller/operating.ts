@@ -5,12 +5,12 @@ const OPERATOR = { by: 'ada', reason: 'test' };
 
 /** For `cycleUntil`: an operation has begun and ended. */
 export const isOver = (world: MemoryWorld) => () =>
-  world.record.lastOperation !== null && world.record.operation === null;
+  world.record.lastOperation !== undefined && world.record.operation === undefined;
 
 export async function cycles(world: MemoryWorld, count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) {
     await world.cycle();
-    world.pass(world.record.operation === null ? POLICY.sampleEveryMs : 100);
+    world.pass(world.record.operation === undefined ? POLICY.sampleEveryMs : 100);
   }
 }
 

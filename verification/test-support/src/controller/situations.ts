@@ -4,7 +4,7 @@ import type { FollowerView, PrimaryView } from '@evergrant/controller/core/datab
 import type { Situation } from '@evergrant/controller/core/decide';
 import type { Fact, Facts, Reading } from '@evergrant/controller/core/facts';
 import type { Operation, OperationKind } from '@evergrant/controller/core/operations';
-import { begin } from '@evergrant/controller/core/start-operation';
+import { startOperation } from '@evergrant/controller/core/start-operation';
 import { POLICY } from './memory-world';
 
 /** Ready-made facts and operations; each test says only what it is about. */
@@ -49,7 +49,7 @@ export function situation(
       lastSampleAtMs: NOW_MS,
       livedBefore: false,
     },
-    operation: null,
+    operation: undefined,
     ...others,
   };
 }
@@ -58,7 +58,7 @@ export function authority(changes: Partial<AuthorityView> = {}): AuthorityView {
   return {
     epoch: 1,
     region: 'oregon',
-    operationId: null,
+    operationId: undefined,
     latchedAtMs: 0,
     opensAtMs: 0,
     renewedAtMs: NOW_MS - 60_000,
@@ -69,9 +69,9 @@ export function authority(changes: Partial<AuthorityView> = {}): AuthorityView {
 }
 
 export function operation(kind: OperationKind, changes: Partial<Operation> = {}): Operation {
-  const beginning = { kind, id: 'op', by: 'tester', reason: 'test', automatic: false };
+  const start = { kind, id: 'op', by: 'tester', reason: 'test', automatic: false };
   const active = kind === 'failover' || kind === 'restore-follower' || kind === 'arm' ? 'oregon' : 'virginia';
-  return { ...begin(beginning, initialControl(NOW_MS), authority({ region: active }), NOW_MS), ...changes };
+  return { ...startOperation(start, initialControl(NOW_MS), authority({ region: active }), NOW_MS), ...changes };
 }
 
 export function follower(changes: Partial<FollowerView> = {}): FollowerView {
@@ -82,8 +82,8 @@ export function follower(changes: Partial<FollowerView> = {}): FollowerView {
     replayedLsn: '0/1000',
     replayPaused: false,
     lastCommitAtMs: NOW_MS - 5_000,
-    receiver: null,
-    epoch: null,
+    receiver: undefined,
+    epoch: undefined,
     ...changes,
   };
 }

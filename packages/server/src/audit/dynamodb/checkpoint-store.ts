@@ -70,7 +70,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
     const storedAtMs = numberOf(last, 'storedAtMs');
     return {
       checkpoints: found.flat(),
-      idleMs: storedAtMs === null ? Number.POSITIVE_INFINITY : Date.now() - storedAtMs,
+      idleMs: storedAtMs === undefined ? Number.POSITIVE_INFINITY : Date.now() - storedAtMs,
     };
   }
 
@@ -120,13 +120,13 @@ export class DynamoCheckpointStore implements CheckpointStore {
 
   async #readRange({ from, to }: Range, { limit, untilMs }: { limit: number; untilMs: number }) {
     const found: StoredCheckpoint[] = [];
-    for (let next: string | null = from; next !== null && next <= to && found.length < limit; ) {
+    for (let next: string | undefined = from; next !== undefined && next <= to && found.length < limit; ) {
       const { items, isLast } = await this.#section({ from: next, to, limit: limit - found.length });
       const tooNew = items.find((item) => (numberOf(item, 'storedAtMs') ?? 0) > untilMs);
       const shown = tooNew === undefined ? items : items.slice(0, items.indexOf(tooNew));
       found.push(...shown.map(checkpointOf));
       if (tooNew !== undefined) next = endOf(checkpointOf(tooNew).chain);
-      else next = isLast ? null : `${textOf(items.at(-1), 'sk')}\u0000`;
+      else next = isLast ? undefined : `${textOf(items.at(-1), 'sk')}\u0000`;
     }
     return found;
   }

@@ -117,13 +117,13 @@ function clearCommand(table: string, { epoch, region }: EpochOfRegion, since: st
 function answerOf(item: Item | undefined, nowMs: number, renewedEpoch: number | undefined): AuthorityAnswer {
   const epoch = numberOf(item, 'epoch');
   const region = regionOf(item);
-  if (epoch === null || region === null) {
+  if (epoch === undefined || region === undefined) {
     throw new DatabaseFailure('unreachable', { cause: new Error('the authority store holds no whole record') });
   }
   const opensAtMs = numberOf(item, 'opensAtMs');
   const lapsedAtMs = numberOf(item, 'lapsedAtMs') ?? opensAtMs;
-  const lapsedAgoMs = lapsedAtMs === null ? undefined : Math.floor(nowMs - lapsedAtMs);
-  const open = opensAtMs !== null && opensAtMs <= nowMs;
+  const lapsedAgoMs = lapsedAtMs === undefined ? undefined : Math.floor(nowMs - lapsedAtMs);
+  const open = opensAtMs !== undefined && opensAtMs <= nowMs;
   return { record: { epoch, region, open, lapsedAgoMs, unprotected: unprotectedOf(item) }, renewedEpoch };
 }
 
@@ -131,5 +131,5 @@ function answerOf(item: Item | undefined, nowMs: number, renewedEpoch: number | 
 function unprotectedOf(item: Item | undefined): UnprotectedRecord | undefined {
   const epoch = numberOf(item, 'unprotectedEpoch');
   const sinceMs = numberOf(item, 'unprotectedSinceMs');
-  return epoch === null || sinceMs === null ? undefined : { epoch, since: String(sinceMs) };
+  return epoch === undefined || sinceMs === undefined ? undefined : { epoch, since: String(sinceMs) };
 }
