@@ -1,12 +1,12 @@
 import { keyOf } from './key';
 import type { Rules } from './rules';
 import { type Bounds, type State, startOf } from './state';
-import { brokenIn, stepsFrom } from './steps';
+import { stepsFrom, violationIn } from './steps';
 
 export type Exploration =
   | { readonly kind: 'complete'; readonly states: number; readonly steps: number }
-  /** The shortest way to it. */
-  | { readonly kind: 'broken'; readonly what: string; readonly trace: readonly string[]; readonly states: number };
+  /** `trace` is the shortest way to the violation. */
+  | { readonly kind: 'violated'; readonly what: string; readonly trace: readonly string[]; readonly states: number };
 
 interface Reached {
   readonly state: State;
@@ -14,7 +14,7 @@ interface Reached {
   readonly by: string;
 }
 
-/** Visits every state that can be reached under the rules, nearest first, until one breaks a promise. */
+/** Visits every reachable state in breadth-first order until one violates an invariant. */
 export function explore(rules: Rules, bounds: Bounds): Exploration {
   const start = startOf(bounds);
   const seen = new Set<string>([keyOf(start)]);
@@ -26,8 +26,8 @@ export function explore(rules: Rules, bounds: Bounds): Exploration {
       for (const step of stepsFrom(reached.state, rules, bounds)) {
         steps += 1;
         const there = { state: step.next, from: reached, by: step.what };
-        const what = step.broken ?? brokenIn(step.next, bounds);
-        if (what) return { kind: 'broken', what, trace: traceTo(there), states: seen.size };
+        const what = step.violation ?? violationIn(step.next, bounds);
+        if (what) return { kind: 'violated', what, trace: traceTo(there), states: seen.size };
         const key = keyOf(step.next);
         if (seen.has(key)) continue;
         seen.add(key);

@@ -1,8 +1,8 @@
 import type { Row, State, Token } from './state';
 
 /**
- * One text for all states that no future can tell apart: leases are interchangeable, and only the distance of a moment
- * from now counts, as long as it lies ahead. So the states are finite although time is not.
+ * One key for all states with the same future: leases are interchangeable, and only the distance of future moments counts.
+ * So the number of states is finite although time is not.
  */
 export function keyOf(state: State): string {
   const { now, authority, oregon, virginia, clients } = state;
@@ -33,7 +33,7 @@ function leaseKey(state: State, lease: number): string {
     tokenKey(oregon.unanswered[lease], state),
   ];
   if (client?.released) numbers.push(1000);
-  else numbers.push(tokenKey(client?.token, state), tokenKey(client?.onItsWay, state));
+  else numbers.push(tokenKey(client?.token, state), tokenKey(client?.inFlight, state));
   oregon.tail.forEach((commit, place) => {
     if (commit.lease === lease) numbers.push(place, KINDS.indexOf(commit.kind), ahead(commit.exp, now));
   });
@@ -47,7 +47,7 @@ function rowKey(row: Row | undefined, now: number): number {
   return 2 + 2 * ahead(row.exp, now) + (row.doubted ? 1 : 0);
 }
 
-/** Besides its distance it counts whether a token outlives Oregon's last moment, once that is known. */
+/** Contains the token's remaining time and, once known, whether it outlives Oregon's last moment. */
 function tokenKey(token: Token | undefined, { now, authority, virginia }: State): number {
   if (!token) return 0;
   const outlives = virginia.promoted && token.exp > authority.opensAt;

@@ -3,9 +3,8 @@ import { type Bounds, type Commit, isHeld, type Row, type State, type Token, tak
 import type { Step } from './steps';
 
 /**
- * What Oregon's servers may do, with a database that they believe to be the primary for as long as they live. A
- * decision asks for no proof here: a process may be stopped between its look at the proof and its transaction, for
- * as long as you like. Only an answer does.
+ * Steps of Oregon's servers, whose database stays primary. A decision requires no proof here, because a process may pause
+ * between its check and its transaction. Only an answer requires one.
  */
 export function oregonSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
   const mayAnswer = !rules.proofToAnswer || isProven(state);
@@ -46,7 +45,7 @@ function proofSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
       next: { ...state, oregon: { ...oregon, unprotected: true } },
     });
   }
-  // A beacon goes the same way as the commits: whoever acknowledges it has all of them.
+  // A beacon follows the commits in the log: its acknowledgement covers all of them.
   if (!virginia.promoted && oregon.tail.length === 0 && oregon.provenUntil < provenUntil) {
     steps.push({
       what: 'the follower acknowledges a beacon',
@@ -56,21 +55,21 @@ function proofSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
   return steps;
 }
 
-/** The last thing before an answer leaves; a client that asked twice may get it twice. */
+/** Sends an answer; a repeated request may be answered twice. */
 function answers(state: State, lease: number): Step[] {
   const { oregon, clients } = state;
   if (oregon.rows[lease]?.is === 'ended') {
     if (!isHeld(state, lease)) return [];
-    const broken = `lease ${lease} is held, and Oregon says that it ended`;
-    return [{ what: `Oregon turns lease ${lease} away`, next: state, broken }];
+    const violation = `Oregon reports lease ${lease} as ended while it is held`;
+    return [{ what: `Oregon rejects lease ${lease}`, next: state, violation }];
   }
   const token = oregon.unanswered[lease];
   const client = clients[lease];
-  if (!token || !client || client.onItsWay) return [];
+  if (!token || !client || client.inFlight) return [];
   const next = {
     ...state,
     oregon: { ...oregon, unanswered: withAt(oregon.unanswered, lease, undefined) },
-    clients: withAt(clients, lease, { ...client, onItsWay: token }),
+    clients: withAt(clients, lease, { ...client, inFlight: token }),
   };
   return [{ what: `Oregon answers for lease ${lease}`, next }];
 }

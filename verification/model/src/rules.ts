@@ -1,24 +1,24 @@
-/** The granting rules that can be switched off, to see that each is needed. What each says is in docs/safety.md. */
+/** The granting rules that can be disabled, to show that each is needed. docs/safety.md describes them. */
 export interface Rules {
-  /** S2: no more than `escrow` grants that the follower has not acknowledged. */
+  /** S2: at most `escrow` answered grants that the follower has not acknowledged. */
   readonly escrow: boolean;
-  /** S3: a valid token of the earlier epoch is taken for a lease that the database does not know. */
+  /** S3: a valid token of the earlier epoch is adopted if the database does not know its lease. */
   readonly adoption: boolean;
-  /** S3: it is taken up to the awaited seats even into a full pool. */
+  /** S3: a token is adopted even into a full pool, up to the awaited seats. */
   readonly adoptionIntoFullPool: boolean;
-  /** S4: the opening extends every lease that is not over. */
+  /** S4: the opening extends every live lease. */
   readonly extension: boolean;
-  /** S4: what may have ended in Oregon while it could still decide is renewed or adopted only with a newer proof. */
+  /** S4: a lease that may have ended in Oregon is renewed or adopted only with a newer token. */
   readonly doubt: boolean;
   /** S4: the opening holds back free seats. */
   readonly holdBack: boolean;
-  /** S5: Oregon answers only while its proof is fresh, whenever it decided. */
+  /** S5: Oregon answers only while its proof is fresh at the moment of the answer. */
   readonly proofToAnswer: boolean;
-  /** S5: the new epoch opens only after every proof of the old one has lapsed. */
+  /** S5: the new epoch opens only after every proof of the old one has expired. */
   readonly openingWaits: boolean;
   /** S6: unprotected grants are recorded in the authority store before the first of them. */
   readonly unprotectedIsRecorded: boolean;
-  /** S6: an epoch after an unprotected one waits for as many unknown grants as the pool has seats. */
+  /** S6: an epoch after an unprotected one awaits as many unknown grants as the pool has seats. */
   readonly unprotectedHoldsBackAll: boolean;
 }
 

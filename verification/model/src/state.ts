@@ -1,15 +1,15 @@
 /**
- * The small world in which the granting rules are explored completely: two regions, an authority store that stands
- * apart from both, two clients with three leases between them, one pool. Time is a number of ticks.
+ * The bounds of the explored world: two regions, an independent authority store, clients with a few leases, one pool. Time
+ * is a number of ticks.
  */
 export interface Bounds {
   readonly seats: number;
   readonly escrow: number;
   readonly leaseTtl: number;
   readonly authorityLease: number;
-  /** How many leases the clients ask for, each once. */
+  /** Number of leases; clients request each once. */
   readonly leases: number;
-  /** Oregon makes no commit while so many are on their way to the follower. */
+  /** Largest number of Oregon's commits in flight to the follower. */
   readonly tailMax: number;
 }
 
@@ -17,17 +17,17 @@ export interface Bounds {
 export interface Row {
   readonly is: 'unknown' | 'live' | 'ended';
   readonly exp: number;
-  /** It may have ended in the lost region, and its seat may have been sold again there. */
+  /** The lease may have ended in the lost region, and its seat may have been granted again there. */
   readonly doubted?: boolean;
 }
 
-/** What a client was given, or what is on its way to it. */
+/** A lease token that a client has or that is in flight to it. */
 export interface Token {
   readonly exp: number;
   readonly epoch: 1 | 2;
 }
 
-/** One commit of Oregon, in the order in which the follower gets them. */
+/** One commit of Oregon, in replication order. */
 export interface Commit {
   readonly kind: 'grant' | 'renew' | 'end';
   readonly lease: number;
@@ -38,7 +38,7 @@ export interface State {
   readonly now: number;
   readonly authority: {
     readonly epoch: 1 | 2;
-    /** Oregon decides nothing from this tick on; Virginia waits for it. */
+    /** Virginia opens its epoch at this tick; Oregon's proofs have expired by then. */
     readonly opensAt: number;
     readonly unprotected: boolean;
   };
@@ -46,26 +46,26 @@ export interface State {
     readonly rows: readonly Row[];
     /** Commits that the follower has not received. */
     readonly tail: readonly Commit[];
-    /** Grants that it has received, while Oregon does not know it yet. */
+    /** Grants that the follower has received without Oregon knowing it yet. */
     readonly grantsInDoubt: number;
-    /** Its proof of authority is good before this tick. */
+    /** Its proof of authority is valid before this tick. */
     readonly provenUntil: number;
-    /** Committed and not answered: the process may be stopped right there. */
+    /** Committed but not answered: the process may pause there. */
     readonly unanswered: readonly (Token | undefined)[];
-    /** It has seen its own record in the authority store say that it grants unprotected. */
+    /** It has seen its own unprotected record in the authority store. */
     readonly unprotected: boolean;
   };
   readonly virginia: {
     readonly rows: readonly Row[];
     readonly promoted: boolean;
     readonly opened: boolean;
-    /** Unknown grants of Oregon that may yet come to light, until `waitsUntil`. */
+    /** Unknown grants of Oregon that may still be adopted, until `waitsUntil`. */
     readonly awaited: number;
     readonly waitsUntil: number;
   };
   readonly clients: readonly {
     readonly token: Token | undefined;
-    readonly onItsWay: Token | undefined;
+    readonly inFlight: Token | undefined;
     readonly released: boolean;
   }[];
 }
@@ -78,11 +78,11 @@ export function startOf(bounds: Bounds): State {
     authority: { epoch: 1, opensAt: 0, unprotected: false },
     oregon: { rows, tail: [], grantsInDoubt: 0, provenUntil: 0, unanswered: each(undefined), unprotected: false },
     virginia: { rows, promoted: false, opened: false, awaited: 0, waitsUntil: 0 },
-    clients: each({ token: undefined, onItsWay: undefined, released: false }),
+    clients: each({ token: undefined, inFlight: undefined, released: false }),
   };
 }
 
-/** A copy of a list with one place changed. */
+/** A copy of a list with one element replaced. */
 export function withAt<T>(list: readonly T[], index: number, value: T): readonly T[] {
   return list.map((each, at) => (at === index ? value : each));
 }
@@ -92,8 +92,8 @@ export function taken(rows: readonly Row[]): number {
 }
 
 /**
- * A lease that its client relies on: its time has not passed; or it passed when nobody was left to renew it, and the
- * region that takes over has not yet given up waiting for it.
+ * Whether a client relies on its lease: it has not expired; or it expired when no region could renew it, and the new region
+ * still awaits it.
  */
 export function isHeld({ now, authority, virginia, clients }: State, lease: number): boolean {
   const client = clients[lease];

@@ -1,4 +1,4 @@
-/** Everything that can happen next. Whatever may be delayed, lost or done twice is simply not forced to happen. */
+/** All possible next steps. A step may always be omitted, which covers delays and losses. */
 import { oregonSteps } from './oregon';
 import type { Rules } from './rules';
 import { type Bounds, isHeld, type Row, type State, withAt } from './state';
@@ -8,7 +8,7 @@ export interface Step {
   readonly what: string;
   readonly next: State;
   /** The step itself breaks a promise: a holder was turned away. */
-  readonly broken?: string;
+  readonly violation?: string;
 }
 
 export function stepsFrom(state: State, rules: Rules, bounds: Bounds): Step[] {
@@ -22,8 +22,8 @@ export function stepsFrom(state: State, rules: Rules, bounds: Bounds): Step[] {
   return steps;
 }
 
-/** What is broken in a state, whatever led to it. */
-export function brokenIn(state: State, bounds: Bounds): string | undefined {
+/** The violation in a state, if any. */
+export function violationIn(state: State, bounds: Bounds): string | undefined {
   const held = state.clients.filter((_, lease) => isHeld(state, lease)).length;
   return held > bounds.seats ? `${held} leases are held of a pool of ${bounds.seats} seats` : undefined;
 }
@@ -48,7 +48,7 @@ function replicationSteps(state: State): Step[] {
   return steps;
 }
 
-/** The controller may do this at any time: safety does not rest on its judgement of who is alive. */
+/** The controller may fail over at any time: safety does not depend on its verdict. */
 function failoverSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
   const { authority, virginia, now } = state;
   if (authority.epoch === 1) {
@@ -74,13 +74,13 @@ function failoverSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
 
 function deliveries(state: State, lease: number): Step[] {
   const client = state.clients[lease];
-  if (!client?.onItsWay) return [];
-  // An answer that was overtaken by a newer one says nothing new.
+  if (!client?.inFlight) return [];
+  // An answer that is older than a received one changes nothing.
   const newer =
     !client.token ||
-    client.onItsWay.epoch > client.token.epoch ||
-    (client.onItsWay.epoch === client.token.epoch && client.onItsWay.exp > client.token.exp);
-  const token = newer ? client.onItsWay : client.token;
-  const clients = withAt(state.clients, lease, { ...client, token, onItsWay: undefined });
+    client.inFlight.epoch > client.token.epoch ||
+    (client.inFlight.epoch === client.token.epoch && client.inFlight.exp > client.token.exp);
+  const token = newer ? client.inFlight : client.token;
+  const clients = withAt(state.clients, lease, { ...client, token, inFlight: undefined });
   return [{ what: `client of lease ${lease} reads its answer`, next: { ...state, clients } }];
 }

@@ -2,7 +2,7 @@ import type { Rules } from './rules';
 import { type Bounds, isHeld, type Row, type State, taken, withAt } from './state';
 import type { Step } from './steps';
 
-/** What Virginia's servers may do, from the promotion of their database on. */
+/** Steps of Virginia's servers after the promotion of their database. */
 export function virginiaSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
   const { now, authority, virginia } = state;
   if (!virginia.promoted || now < authority.opensAt) return [];
@@ -69,7 +69,7 @@ function decideLive(state: State, lease: number, bounds: Bounds): Step[] {
   return steps;
 }
 
-/** The client's token is good beyond the last moment at which Oregon could have ended the lease. */
+/** Whether the client's token outlives the last moment at which Oregon could end the lease. */
 function outlivesOregon({ authority, clients }: State, lease: number): boolean {
   const token = clients[lease]?.token;
   return token !== undefined && token.exp > authority.opensAt;
@@ -79,7 +79,7 @@ function turnedAway(state: State, lease: number, because: string): Step {
   return {
     what: `Virginia turns lease ${lease} away`,
     next: state,
-    broken: `lease ${lease} is held, and Virginia says: ${because}`,
+    violation: `lease ${lease} is held, and Virginia says: ${because}`,
   };
 }
 
@@ -106,7 +106,7 @@ function grant(state: State, lease: number, bounds: Bounds): Step[] {
   return [{ what: `Virginia grants lease ${lease}`, next: granted(state, lease, state.now + bounds.leaseTtl) }];
 }
 
-/** Virginia holds its authority for good here, so that nothing can come between its commit and its answer. */
+/** Virginia never loses its authority in this model, so its commit and its answer are one step. */
 function granted(state: State, lease: number, exp: number): State {
   const { virginia, clients } = state;
   const client = clients[lease] as State['clients'][number];
