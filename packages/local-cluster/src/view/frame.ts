@@ -1,157 +1,81 @@
-import { duration, toWidth } from '@evergrant/core/format';
-import type { Region } from '@evergrant/core/regions';
+import { duration } from '@evergrant/core/format';
 import pc from 'picocolors';
-import type { WorldEvent } from '../world/events';
 import { grantingRegions, type WorldState } from '../world/state';
+import { eventLines } from './event-lines';
+import { fit, LINE_GAP, truncate, visibleWidth, wrap } from './layout';
+import { BOX_WIDTH, regionBox } from './region-box';
+import { compactPoolLines, controlRoomLines, poolLines, summaryLines } from './summary';
 
-type Paint = (text: string) => string;
-
-const DOT = { good: pc.green('●'), idle: pc.cyan('○'), paused: pc.yellow('◐'), bad: pc.red('✖') };
-const BOX_WIDTH = 46;
-const BAR_WIDTH = 24;
-const LEVEL_PAINT: Record<WorldEvent['level'], Paint> = {
-  info: (text) => text,
-  good: pc.green,
-  warning: pc.yellow,
-  alarm: (text) => pc.bold(pc.red(text)),
-};
-
-/** A line of a region's box: a mark and words; the words are cut before they are painted, so widths hold. */
-function row(mark: string, label: string, words: string, paint: Paint = (text) => text): string {
-  return `${mark} ${toWidth(label, 7)} ${paint(toWidth(words, BOX_WIDTH - 14))}`;
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
 }
 
-function processMark(state: WorldState, name: string): 'good' | 'paused' | 'bad' {
-  const entry = state.processes.find((candidate) => candidate.name === name);
-  if (entry?.state === 'paused') return 'paused';
-  return entry?.state === 'running' ? 'good' : 'bad';
+/** Two boxes, the margin on the left and the gap between them. */
+const SIDE_BY_SIDE_COLUMNS_MIN = 2 * BOX_WIDTH + 5;
+const FRAME_COLUMNS_MIN = BOX_WIDTH + 1;
+const FRAME_ROWS_MIN = 12;
+const EVENTS_MIN = 1;
+
+/**
+ * The live view as one text. No line is wider than the terminal and the text has fewer lines than the terminal has rows,
+ * so that the terminal neither wraps nor scrolls. A terminal that is too small gets one line.
+ */
+export function renderFrame(state: WorldState, size: TerminalSize): string {
+  if (size.columns < FRAME_COLUMNS_MIN || size.rows < FRAME_ROWS_MIN) return fit(oneLineState(state), size.columns);
+  const rows = size.rows - 1;
+  const sections = fittingSections(state, size.columns, rows - EVENTS_MIN);
+  const events = eventLines(state.events, { columns: size.columns, rows: rows - sections.length });
+  return [...sections, ...events].slice(0, rows).join('\n');
 }
 
-function serverRow(state: WorldState, name: string): string {
-  const label = name.split('/')[1] ?? name;
-  const mark = processMark(state, name);
-  if (mark === 'bad') return row(DOT.bad, label, 'gone', pc.red);
-  if (mark === 'paused') return row(DOT.paused, label, 'paused', pc.yellow);
-  const server = state.servers.find((candidate) => candidate.name === name);
-  if (!server?.answering) return row(DOT.bad, label, 'does not answer', pc.red);
-  if (server.granting) return row(DOT.good, label, `granting, epoch ${server.epoch ?? '?'}`, pc.green);
-  return row(DOT.idle, label, (server.reason ?? 'not granting').replaceAll('_', ' '), pc.dim);
-}
-
-function databaseRow(state: WorldState, name: string): string {
-  const label = name.split('/')[1] ?? name;
-  const mark = processMark(state, name);
-  if (mark === 'bad') return row(DOT.bad, label, 'gone', pc.red);
-  if (mark === 'paused') return row(DOT.paused, label, 'paused', pc.yellow);
-  const view = state.databases.find((candidate) => candidate.name === name);
-  return row(view?.healthy ? DOT.good : DOT.paused, label, view?.role ?? 'starting');
-}
-
-function regionBox(state: WorldState, region: Region): string[] {
-  const granting = grantingRegions(state).includes(region);
-  const router = processMark(state, `${region}/router`);
-  const acl = state.acl[region] ?? 'no answer';
-  const port =
-    state.processes
-      .find(({ name }) => name === `${region}/router`)
-      ?.url?.split(':')
-      .at(-1) ?? '';
-  const databases = state.processes.filter(({ place, kind }) => place === region && kind === 'db');
-  const apps = state.processes.filter(({ place, kind }) => place === region && kind === 'app');
-  const title = ` ${region.toUpperCase()} ${granting ? 'grants' : 'does not grant'} `;
-  const head = `┌─${(granting ? pc.green : pc.dim)(pc.bold(title))}${'─'.repeat(BOX_WIDTH - 3 - title.length)}┐`;
-  const lines = [
-    row(DOT[router], 'router', `${acl === 'serve' ? 'serves' : acl === 'fence' ? 'fenced' : acl}, port ${port}`),
-    ...apps.map(({ name }) => serverRow(state, name)),
-    ...databases.map(({ name }) => databaseRow(state, name)),
+/** The state in one line, for a small terminal: `OREGON GRANTS · epoch 1 · controller healthy`. */
+export function oneLineState(state: WorldState): string {
+  const granting = grantingRegions(state).map((region) => `${region.toUpperCase()} GRANTS`);
+  const parts = [
+    granting.length > 0 ? granting.join(', ') : 'NO REGION GRANTS',
+    state.authority ? `epoch ${state.authority.epoch}` : 'authority store does not answer',
+    `controller ${state.controller?.operation ?? state.controller?.verdict ?? 'has not reported yet'}`,
   ];
-  while (lines.length < 6) lines.push(' '.repeat(BOX_WIDTH - 4));
-  return [head, ...lines.map((line) => `│ ${line} │`), `└${'─'.repeat(BOX_WIDTH - 2)}┘`];
+  return parts.join(' · ');
 }
 
-function sideBySide(left: string[], right: string[]): string[] {
-  return left.map((line, index) => ` ${line}  ${right[index] ?? ''}`);
-}
-
-function summary(state: WorldState): string[] {
-  const { authority, controller } = state;
-  const epoch = authority
-    ? `epoch ${authority.epoch} belongs to ${pc.bold(authority.region)}${authority.open ? '' : pc.yellow(', not open yet')}`
-    : pc.red('the authority store does not answer');
-  const edge = `edge ${state.edge} ${pc.dim('→')} ${state.edgeTarget ?? pc.red('no answer')}`;
-  const silent = (controller?.lastCycleAgeMs ?? 0) > 60_000 ? pc.red(' (silent)') : '';
-  const words = controller
-    ? `${controller.verdict}${silent} ${pc.dim('·')} automation ${controller.automation}`
-    : pc.dim('no cycle yet');
-  const lines = [
-    ` ${edge}   ${pc.dim('│')}   ${epoch}`,
-    ` ohio: witness ${DOT[processMark(state, 'ohio/witness')]}  authority store ${DOT[processMark(state, 'ohio/db')]}` +
-      `   ${pc.dim('│')}   controller ${DOT[processMark(state, 'controller')]} ${words}`,
+/** The first of several layouts that fits. Each one shows less: no Control Rooms, no bars of pools, no pools. */
+function fittingSections(state: WorldState, columns: number, rows: number): string[] {
+  const head = [...titleLines(state, columns), ...summaryLines(state).flatMap((line) => wrap(line, columns))];
+  const pools = poolLines(state).map((line) => truncate(line, columns));
+  const rooms = controlRoomLines(state, columns);
+  const boxes = boxLines(state, columns, { compact: false });
+  const compactBoxes = boxLines(state, columns, { compact: true });
+  const candidates = [
+    [...head, ...boxes, ...pools, LINE_GAP, ...rooms, LINE_GAP],
+    [...head, ...boxes, ...pools, LINE_GAP],
+    [...head, ...compactBoxes, ...pools],
+    [...head, ...compactBoxes, ...compactPoolLines(state, columns)],
+    [...head, ...compactBoxes],
   ];
-  if (controller?.operation) lines.push(` ${pc.yellow(`▶ ${controller.operation}`)} ${pc.dim(controller.why)}`);
-  if (controller?.pendingFences.length)
-    lines.push(` ${pc.yellow(`fence debt: ${controller.pendingFences.join(', ')}`)}`);
-  if (state.cutLinks.length) lines.push(` ${pc.yellow(`links cut: ${state.cutLinks.join(', ')}`)}`);
+  const fitting = candidates.find((lines) => lines.length <= rows);
+  return fitting ?? [...head, ...compactBoxes].slice(0, rows);
+}
+
+function titleLines(state: WorldState, columns: number): string[] {
+  const title = pc.bold(pc.green('EVERGRANT'));
+  const full = ` ${title}  two regions on one machine ${pc.dim(
+    `· up ${duration(state.upMs)} · profile ${state.profile} · Ctrl-C stops everything`,
+  )}`;
+  const short = ` ${title} ${pc.dim(`· up ${duration(state.upMs)} · Ctrl-C stops`)}`;
+  const lines = [truncate(visibleWidth(full) <= columns ? full : short, columns)];
+  if (grantingRegions(state).length === 0) lines.push(` ${pc.bold(pc.red('NO REGION GRANTS'))}`);
   return lines;
 }
 
-function poolRows(state: WorldState): string[] {
-  const stale = state.poolsAgeMs !== undefined && state.poolsAgeMs > 3_000;
-  return state.pools.map(({ feature, seats, seatsTaken, seatsHeldBack }) => {
-    const share = seats === 0 ? 0 : seatsTaken / seats;
-    const held = seats === 0 ? 0 : seatsHeldBack / seats;
-    const full = Math.min(BAR_WIDTH, Math.ceil(share * BAR_WIDTH));
-    const back = Math.min(BAR_WIDTH - full, Math.ceil(held * BAR_WIDTH));
-    const bar = `${pc.green('█'.repeat(full))}${pc.yellow('▒'.repeat(back))}${pc.dim('░'.repeat(BAR_WIDTH - full - back))}`;
-    const note = seatsHeldBack > 0 ? pc.yellow(` ${seatsHeldBack} held back`) : '';
-    const line = ` ${toWidth(feature, 20)} ${bar} ${String(seatsTaken).padStart(5)} of ${seats}${note}`;
-    return stale ? pc.dim(`${line}  (last known)`) : line;
-  });
-}
-
-function roomLines(state: WorldState, width: number): string[] {
-  if (state.rooms.length === 0) return [];
-  const words = state.rooms.map(({ name, seats, trouble }) =>
-    trouble ? pc.yellow(`${name} ${seats} (${trouble})`) : `${name} ${pc.bold(String(seats))}`,
+function boxLines(state: WorldState, columns: number, options: { readonly compact: boolean }): string[] {
+  const oregon = regionBox(state, 'oregon', options);
+  const virginia = regionBox(state, 'virginia', options);
+  if (columns < SIDE_BY_SIDE_COLUMNS_MIN) return [...oregon, ...virginia].map((line) => ` ${line}`);
+  const height = Math.max(oregon.length, virginia.length);
+  return Array.from(
+    { length: height },
+    (_, index) => ` ${oregon[index] ?? ' '.repeat(BOX_WIDTH)}  ${virginia[index] ?? ''}`,
   );
-  const plainWidth = state.rooms.reduce(
-    (sum, { name, trouble }) => sum + name.length + 6 + (trouble?.length ?? -3),
-    15,
-  );
-  const separator = plainWidth > width ? '\n                ' : '   ';
-  return [` Control Rooms: ${words.join(separator)}`, ''];
-}
-
-/** One event as a line for people. */
-export function eventLine(event: WorldEvent, width: number): string {
-  const head = `${clockTime(event.at)}  ${toWidth(event.source, 15)}  `;
-  return `${pc.dim(head)}${LEVEL_PAINT[event.level](toWidth(event.text, Math.max(20, width - head.length)).trimEnd())}`;
-}
-
-/**
- * The live view of the world as one text.
- * @param size terminal columns and rows; events fill what is left below the rest.
- */
-export function renderFrame(state: WorldState, size: { columns: number; rows: number }): string {
-  const title = ` ${pc.bold(pc.green('EVERGRANT'))}  two regions on one machine ${pc.dim(
-    `· up ${duration(state.upMs)} · profile ${state.profile} · Ctrl-C ends everything`,
-  )}`;
-  const top = [
-    title,
-    '',
-    ...summary(state),
-    ...sideBySide(regionBox(state, 'oregon'), regionBox(state, 'virginia')),
-    ...poolRows(state),
-    '',
-    ...roomLines(state, size.columns),
-  ];
-  const used = top.reduce((sum, line) => sum + line.split('\n').length, 0);
-  const room = Math.max(3, size.rows - used - 1);
-  const events = state.events.slice(-room).map((event) => ` ${eventLine(event, size.columns - 2)}`);
-  return [...top, ...events].join('\n');
-}
-
-/** `HH:MM:SS` of an ISO time, in the machine's zone. */
-function clockTime(iso: string): string {
-  return new Date(iso).toTimeString().slice(0, 8);
 }
