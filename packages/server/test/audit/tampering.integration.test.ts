@@ -102,7 +102,7 @@ it.each<[string, string, [string, number | null]]>([
     ['event_changed', 4],
   ],
   [
-    'wrote the end anew, with all hashes right',
+    'rewrote the end with correct hashes',
     `update audit_chain set seq = 5, hash = (select hash from audit_event where chain = 'CHAIN' and seq = 5) where chain = 'CHAIN';
      delete from audit_event where chain = 'CHAIN' and seq > 5;
      select audit_append('CHAIN', array_fill('lease_granted'::text, array[4]), array_fill('me'::text, array[4]),

@@ -251,7 +251,7 @@ describe('recovery', () => {
 });
 
 describe('reading Control Rooms', () => {
-  it('shows a Control Room only those of its own license', async () => {
+  it('shows a Control Room only those of the same license', async () => {
     const beta = await addLicense(world, { licenseId: 'lic-gamma' });
     const [mine, neighbour, stranger] = [newRoom(), newRoom(), newRoom()];
     await register(server, mine, licenseKey);
