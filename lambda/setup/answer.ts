@@ -1,6 +1,6 @@
 import type { Properties } from './custom-resource';
 
-/** What CloudFormation sends to the function behind a custom resource. */
+/** The event that CloudFormation sends to the function of a custom resource. */
 export interface CloudFormationEvent {
   readonly RequestType: 'Create' | 'Update' | 'Delete';
   readonly ResponseURL: string;
@@ -20,7 +20,7 @@ export interface SetupAnswer {
 
 const TIMEOUT_MS = 10_000;
 
-/** Tells CloudFormation what came of it; a stack waits an hour for an answer that does not come. */
+/** Sends the result to CloudFormation. Without an answer a stack waits for an hour. */
 export async function answerCloudFormation(event: CloudFormationEvent, answer: SetupAnswer): Promise<void> {
   const body = JSON.stringify({
     Status: answer.status,
@@ -34,7 +34,7 @@ export async function answerCloudFormation(event: CloudFormationEvent, answer: S
   const response = await fetch(event.ResponseURL, {
     method: 'PUT',
     body,
-    // The address is signed without a content type: with one, the signature would not fit.
+    // The address is signed without a content type, so the request must not have one.
     headers: { 'content-type': '', 'content-length': String(Buffer.byteLength(body)) },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

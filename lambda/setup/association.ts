@@ -6,13 +6,13 @@ import {
   type WAFV2Client,
 } from '@aws-sdk/client-wafv2';
 import { AUTHORITY_KEY, textOf } from '@evergrant/authority-store/authority-table';
-import { property, type SetupWork } from './custom-resource';
+import { type CustomResourceHandler, property } from './custom-resource';
 
 /**
- * A load balancer without a web ACL is open, so it gets one: *serve* where authority is, *fence* everywhere else.
- * One that has a web ACL keeps it, whichever it is: the controller knows why.
+ * A load balancer without a web ACL is open, so it gets one: *serve* in the region with authority, *fence* in the other.
+ * A load balancer that has a web ACL keeps it, because the controller may have set it.
  */
-export const seedAssociation: SetupWork = async (properties, { waf, dynamo }) => {
+export const seedAssociation: CustomResourceHandler = async (properties, { waf, dynamo }) => {
   const loadBalancerArn = property(properties, 'loadBalancerArn');
   if (await hasWebAcl(waf, loadBalancerArn)) return {};
   const table = property(properties, 'table');
@@ -25,7 +25,10 @@ export const seedAssociation: SetupWork = async (properties, { waf, dynamo }) =>
   return {};
 };
 
-/** None is told by an answer without one, or by the fault that also tells of no load balancer: associating tells which. */
+/**
+ * GetWebACLForResource returns no ACL, or WAFNonexistentItem, when none is associated. The same error means that the load
+ * balancer is unknown; the associate call tells the two apart.
+ */
 async function hasWebAcl(waf: WAFV2Client, loadBalancerArn: string): Promise<boolean> {
   try {
     const { WebACL: present } = await waf.send(new GetWebACLForResourceCommand({ ResourceArn: loadBalancerArn }));

@@ -2,10 +2,10 @@ import { ConditionalCheckFailedException, PutItemCommand } from '@aws-sdk/client
 import { AUTHORITY_KEY, CONTROL_KEY, type Item, number, text } from '@evergrant/authority-store/authority-table';
 import { initialControl } from '@evergrant/controller/core/control-record';
 import { toStoredJson } from '@evergrant/controller/core/stored-json';
-import { property, type SetupWork } from './custom-resource';
+import { type CustomResourceHandler, property } from './custom-resource';
 
-/** A new deployment begins in Oregon, in epoch 1, open, with the automation paused until a human has drilled it. */
-export const seedAuthority: SetupWork = async (properties, { dynamo }) => {
+/** A new deployment starts in Oregon, in epoch 1, open. The automation is paused until an operator has tested a failover. */
+export const seedAuthority: CustomResourceHandler = async (properties, { dynamo }) => {
   const table = property(properties, 'table');
   const nowMs = Date.now();
   const authority = { epoch: number(1), region: text('oregon'), latchedAtMs: number(nowMs), opensAtMs: number(nowMs) };

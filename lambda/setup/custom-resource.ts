@@ -12,8 +12,11 @@ export interface SetupClients {
 
 export type Properties = Readonly<Record<string, string | undefined>>;
 
-/** Does one piece of setup; what it returns can be referred to in the template. Done twice, it is done once. */
-export type SetupWork = (properties: Properties, clients: SetupClients) => Promise<Readonly<Record<string, string>>>;
+/** Handles one kind of custom resource. The template can refer to the returned values. Idempotent. */
+export type CustomResourceHandler = (
+  properties: Properties,
+  clients: SetupClients,
+) => Promise<Readonly<Record<string, string>>>;
 
 /** @throws Error that names the property */
 export function property(properties: Properties, name: string): string {

@@ -1,6 +1,6 @@
 /**
- * What is done once, when a stack is made, and never again: the values that the controller changes at run time are
- * seeded here, where CloudFormation neither sees nor rewrites them. Every seed is "if there is none".
+ * Custom resources that seed a stack once. The controller changes these values at run time, so they are not template
+ * properties, which CloudFormation would rewrite. Every seed writes only if there is no value yet.
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Route53Client } from '@aws-sdk/client-route-53';
@@ -10,16 +10,16 @@ import { sdkSettings } from '@evergrant/controller/aws/sdk';
 import { answerCloudFormation, type CloudFormationEvent } from './answer';
 import { seedAssociation } from './association';
 import { seedAuthority } from './authority';
-import type { SetupClients, SetupWork } from './custom-resource';
+import type { CustomResourceHandler, SetupClients } from './custom-resource';
 import { seedPublicRecord } from './public-record';
-import { introduce, lookUp } from './publish-region-resources';
-import { patiently } from './retry';
+import { publishRegionResources, readRegionResources } from './publish-region-resources';
+import { withRetry } from './retry';
 import { seedSigningKeys } from './signing-keys';
 
-const WORK: Readonly<Record<string, SetupWork>> = {
+const WORK: Readonly<Record<string, CustomResourceHandler>> = {
   authority: seedAuthority,
-  introduction: introduce,
-  lookup: lookUp,
+  introduction: publishRegionResources,
+  lookup: readRegionResources,
   association: seedAssociation,
   'public-record': seedPublicRecord,
   'signing-keys': seedSigningKeys,
@@ -31,10 +31,10 @@ export async function handler(event: CloudFormationEvent): Promise<void> {
   try {
     const work = WORK[kind];
     if (work === undefined) throw new Error(`there is no setup "${kind}"`);
-    // What was seeded lives on: another stack's deletion is no reason to take authority, fence or record away.
+    // A deletion keeps the seeded values: authority, fence and public record outlive a stack.
     const clients = clientsIn(awsRegion);
     const seed = () => work(event.ResourceProperties, clients);
-    const data = event.RequestType === 'Delete' ? {} : await patiently(seed);
+    const data = event.RequestType === 'Delete' ? {} : await withRetry(seed);
     await answerCloudFormation(event, { status: 'SUCCESS', physicalId, data });
   } catch (failure) {
     const reason = failure instanceof Error ? failure.message : String(failure);

@@ -1,10 +1,10 @@
 import { ChangeResourceRecordSetsCommand, ListResourceRecordSetsCommand } from '@aws-sdk/client-route-53';
 import { regionalName } from '@evergrant/controller/aws/resource-names';
 import { PRIMARY_REGION } from '@evergrant/core/regions';
-import { property, type SetupWork } from './custom-resource';
+import { type CustomResourceHandler, property } from './custom-resource';
 
-/** The public record, if there is none: it begins by leading to Oregon. From then on it is the controller's. */
-export const seedPublicRecord: SetupWork = async (properties, { route53 }) => {
+/** Creates the public record if there is none. It leads to Oregon at first; the controller changes it later. */
+export const seedPublicRecord: CustomResourceHandler = async (properties, { route53 }) => {
   const publicName = property(properties, 'publicName');
   const hostedZoneId = property(properties, 'hostedZoneId');
   const { ResourceRecordSets: found = [] } = await route53.send(
@@ -24,7 +24,7 @@ export const seedPublicRecord: SetupWork = async (properties, { route53 }) => {
   await route53.send(
     new ChangeResourceRecordSetsCommand({
       HostedZoneId: hostedZoneId,
-      // CREATE, and not UPSERT: whoever was faster is not overwritten.
+      // CREATE, not UPSERT: a record that another writer has created is not overwritten.
       ChangeBatch: {
         Changes: [{ Action: 'CREATE', ResourceRecordSet: { Name: publicName, Type: 'A', AliasTarget: target } }],
       },

@@ -1,45 +1,47 @@
 import { GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { text } from '@evergrant/authority-store/authority-table';
-import { property, type SetupWork } from './custom-resource';
+import { type CustomResourceHandler, property } from './custom-resource';
 
-/** Properties that say where and how, not what a place says of itself. */
-const OURS = new Set(['ServiceToken', 'ServiceTimeout', 'kind', 'awsRegion', 'table', 'name', 'wanted']);
+/** Properties that control the call, and are not published. */
+const NOT_PUBLISHED = new Set(['ServiceToken', 'ServiceTimeout', 'kind', 'awsRegion', 'table', 'name', 'wanted']);
 
 /**
- * Writes what a place says of itself: addresses and ARNs of its infrastructure, never a role. It is the one thing that
- * is written again when it changes.
+ * Publishes the resources of a region: addresses and ARNs of its infrastructure, never its role. Unlike the seeds, they are
+ * written again when they change.
  */
-export const introduce: SetupWork = async (properties, { dynamo }) => {
-  const said = Object.entries(properties).filter((entry): entry is [string, string] => !OURS.has(entry[0]));
+export const publishRegionResources: CustomResourceHandler = async (properties, { dynamo }) => {
+  const published = Object.entries(properties).filter(
+    (entry): entry is [string, string] => !NOT_PUBLISHED.has(entry[0]),
+  );
   const update = new UpdateItemCommand({
     TableName: property(properties, 'table'),
-    Key: placeKey(property(properties, 'name')),
-    UpdateExpression: `SET ${said.map((_, index) => `#n${index} = :v${index}`).join(', ')}`,
-    ExpressionAttributeNames: Object.fromEntries(said.map(([name], index) => [`#n${index}`, name])),
-    ExpressionAttributeValues: Object.fromEntries(said.map(([, value], index) => [`:v${index}`, text(value)])),
+    Key: resourceKey(property(properties, 'name')),
+    UpdateExpression: `SET ${published.map((_, index) => `#n${index} = :v${index}`).join(', ')}`,
+    ExpressionAttributeNames: Object.fromEntries(published.map(([name], index) => [`#n${index}`, name])),
+    ExpressionAttributeValues: Object.fromEntries(published.map(([, value], index) => [`:v${index}`, text(value)])),
   });
   await dynamo.send(update);
   return {};
 };
 
-/** Reads what another place has said of itself: the attributes named in `wanted`, separated by commas. */
-export const lookUp: SetupWork = async (properties, { dynamo }) => {
+/** Reads the published resources of another region: the attributes named in `wanted`, separated by commas. */
+export const readRegionResources: CustomResourceHandler = async (properties, { dynamo }) => {
   const name = property(properties, 'name');
   const get = new GetItemCommand({
     TableName: property(properties, 'table'),
-    Key: placeKey(name),
+    Key: resourceKey(name),
     ConsistentRead: true,
   });
   const { Item: item } = await dynamo.send(get);
   const found: Record<string, string> = {};
   for (const wanted of property(properties, 'wanted').split(',')) {
     const value = item?.[wanted]?.S;
-    if (value === undefined) throw new Error(`${name} has not said its ${wanted}: deploy its stack first`);
+    if (value === undefined) throw new Error(`${name} has not published its ${wanted}: deploy its stack first`);
     found[wanted] = value;
   }
   return found;
 };
 
-function placeKey(name: string): { pk: { S: string }; sk: { S: string } } {
+function resourceKey(name: string): { pk: { S: string }; sk: { S: string } } {
   return { pk: { S: 'region' }, sk: { S: name } };
 }

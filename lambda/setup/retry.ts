@@ -1,24 +1,24 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { awsFailure, isFault } from '@evergrant/controller/aws/sdk';
 
-/** As long as a new load balancer has been seen to need, twice over; well within the function's time-out. */
-const PATIENCE_MS = 180_000;
+/** Twice the time that a new load balancer was seen to need, and well within the function's time-out. */
+const RETRY_FOR_MS = 180_000;
 const PAUSE_FIRST_MS = 500;
 const PAUSE_MAX_MS = 15_000;
 
 /**
- * What passes by itself once everybody knows what CloudFormation has just made: a load balancer or a web ACL that WAF does
- * not see yet, a role whose rights have not arrived everywhere ("eventually consistent", IAM user guide).
+ * Errors that end when a new resource is visible everywhere: WAF does not see a new load balancer or web ACL yet, or the
+ * permissions of a new role are not effective yet ("eventually consistent", IAM user guide).
  */
-const NOT_KNOWN_YET = ['WAFNonexistentItem', 'AccessDenied'];
+const NOT_VISIBLE_YET = ['WAFNonexistentItem', 'AccessDenied'];
 
-export interface PatienceClock {
+export interface RetryClock {
   /** Monotonic. */
   nowMs(): number;
   pause(ms: number): Promise<void>;
 }
 
-const PROCESS_CLOCK: PatienceClock = {
+const PROCESS_CLOCK: RetryClock = {
   nowMs: () => performance.now(),
   pause: async (ms) => {
     await wait(ms);
@@ -26,25 +26,25 @@ const PROCESS_CLOCK: PatienceClock = {
 };
 
 /**
- * Does the work, and does it again, in growing and jittered pauses, while AWS is busy or does not know yet what is new.
- * Every seed is "if there is none", so that once more does no harm. Throws what the last try has thrown.
+ * Runs the work, and repeats it with growing, jittered pauses while its error is transient. Every seed writes only if there
+ * is no value yet, so a repetition does no harm. Throws the error of the last attempt.
  */
-export async function patiently<Done>(work: () => Promise<Done>, clock: PatienceClock = PROCESS_CLOCK): Promise<Done> {
-  const endMs = clock.nowMs() + PATIENCE_MS;
+export async function withRetry<Done>(work: () => Promise<Done>, clock: RetryClock = PROCESS_CLOCK): Promise<Done> {
+  const endMs = clock.nowMs() + RETRY_FOR_MS;
   for (let pauseMs = PAUSE_FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
     try {
       return await work();
     } catch (failure) {
       const jitteredMs = pauseMs * (0.5 + Math.random() / 2);
-      if (!passes(failure) || clock.nowMs() + jitteredMs > endMs) throw failure;
+      if (!isTransient(failure) || clock.nowMs() + jitteredMs > endMs) throw failure;
       await clock.pause(jitteredMs);
     }
   }
 }
 
-/** Only AWS's own answers, and calls of its without one; what a seed has found out by itself stays as it is. */
-function passes(failure: unknown): boolean {
+/** Only errors of AWS calls are transient. An error that a handler has raised itself is final. */
+function isTransient(failure: unknown): boolean {
   if (!(failure instanceof Error) || !('$metadata' in failure)) return false;
   const known = awsFailure('setup', failure);
-  return known.retryable || isFault(known, ...NOT_KNOWN_YET);
+  return known.retryable || isFault(known, ...NOT_VISIBLE_YET);
 }

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { property, type SetupWork } from './custom-resource';
+import { type CustomResourceHandler, property } from './custom-resource';
 
 /** Adds the Ed25519 key that signs lease tokens to the servers' secret, if it has none. It never leaves the secret. */
-export const seedSigningKeys: SetupWork = async (properties, { secrets }) => {
+export const seedSigningKeys: CustomResourceHandler = async (properties, { secrets }) => {
   const secretId = property(properties, 'secretId');
   const { SecretString: present } = await secrets.send(new GetSecretValueCommand({ SecretId: secretId }));
   const values = JSON.parse(present ?? '{}') as Record<string, unknown>;

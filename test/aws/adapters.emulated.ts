@@ -24,7 +24,7 @@ import { WebAcls } from '@evergrant/controller/aws/web-acls';
 import { eventually } from '@evergrant/test-support/eventually';
 import { config } from '../../deployment.config';
 import type { SetupClients } from '../../lambda/setup/custom-resource';
-import { introduce } from '../../lambda/setup/publish-region-resources';
+import { publishRegionResources } from '../../lambda/setup/publish-region-resources';
 import { followerSettings } from '../../lib/database/follower-settings';
 import { ACCOUNT, createAuthorityTable, createRegionalRecord, type Emulator, startEmulator } from './support/emulator';
 import { startHooks } from './support/machinery';
@@ -68,7 +68,7 @@ afterEach(() => {
 async function introduceOregon(known: Readonly<Record<string, string>>): Promise<void> {
   const said = Object.fromEntries(REGION_RESOURCE_FIELDS.map((name) => [name, known[name] ?? `some-${name}`]));
   const clients = { dynamo: new DynamoDBClient(patient('us-east-1')) } as SetupClients;
-  await introduce({ table: NAMES.authorityTable, name: 'oregon', ...said }, clients);
+  await publishRegionResources({ table: NAMES.authorityTable, name: 'oregon', ...said }, clients);
 }
 
 describe('in our model of AWS, the database service', () => {

@@ -19,7 +19,7 @@ import { REGIONS } from '@evergrant/core/regions';
 import { seedAssociation } from '../../lambda/setup/association';
 import { seedAuthority } from '../../lambda/setup/authority';
 import { seedPublicRecord } from '../../lambda/setup/public-record';
-import { introduce, lookUp } from '../../lambda/setup/publish-region-resources';
+import { publishRegionResources, readRegionResources } from '../../lambda/setup/publish-region-resources';
 import { seedSigningKeys } from '../../lambda/setup/signing-keys';
 import { createAuthorityTable, createRegionalRecord, type Emulator, startEmulator } from './support/emulator';
 
@@ -124,10 +124,10 @@ describe('in our model of AWS, the setup function', () => {
 
   it('publishes region resources, updates them after a change, and names the stack to deploy first when they are missing', async () => {
     const where = { table, name: 'oregon' };
-    await expect(lookUp({ ...where, wanted: 'vpcId' }, clients)).rejects.toThrow('deploy its stack first');
-    await introduce({ ...where, kind: 'introduction', vpcId: 'vpc-1', databaseHost: 'a' }, clients);
-    await introduce({ ...where, vpcId: 'vpc-1', databaseHost: 'b' }, clients);
-    expect(await lookUp({ ...where, wanted: 'vpcId,databaseHost' }, clients)).toEqual({
+    await expect(readRegionResources({ ...where, wanted: 'vpcId' }, clients)).rejects.toThrow('deploy its stack first');
+    await publishRegionResources({ ...where, kind: 'introduction', vpcId: 'vpc-1', databaseHost: 'a' }, clients);
+    await publishRegionResources({ ...where, vpcId: 'vpc-1', databaseHost: 'b' }, clients);
+    expect(await readRegionResources({ ...where, wanted: 'vpcId,databaseHost' }, clients)).toEqual({
       vpcId: 'vpc-1',
       databaseHost: 'b',
     });

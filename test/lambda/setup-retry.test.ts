@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { CloudFormationEvent } from '../../lambda/setup/answer';
 import { handler } from '../../lambda/setup/handler';
-import { patiently } from '../../lambda/setup/retry';
+import { withRetry } from '../../lambda/setup/retry';
 
 const PROPERTIES = {
   kind: 'association',
@@ -67,11 +67,11 @@ const associations = (): number => asked.filter((name) => name === 'AssociateWeb
 
 describe('setup retry', () => {
   it.each([
-    ['WAF cannot reach what was made a moment ago', 'WAFUnavailableEntityException'],
+    ['WAF cannot reach a new resource', 'WAFUnavailableEntityException'],
     ['WAF does not know the load balancer yet', 'WAFNonexistentItemException'],
-    ['the rights of a new role are not known everywhere yet', 'AccessDeniedException'],
+    ['the permissions of a new role are not effective yet', 'AccessDeniedException'],
   ])(
-    'tries again while %s',
+    'repeats the work while %s',
     async (_what, fault) => {
       faults = { AssociateWebACL: [fault, fault] };
       await associate();
@@ -92,9 +92,9 @@ describe('setup retry', () => {
     let tries = 0;
     const work = async (): Promise<never> => {
       tries += 1;
-      throw new Error('oregon has not said its vpcId: deploy its stack first');
+      throw new Error('oregon has not published its vpcId: deploy its stack first');
     };
-    await expect(patiently(work)).rejects.toThrow('deploy its stack first');
+    await expect(withRetry(work)).rejects.toThrow('deploy its stack first');
     expect(tries).toBe(1);
   });
 
@@ -109,7 +109,7 @@ describe('setup retry', () => {
         nowMs += ms;
       },
     };
-    await expect(patiently(() => Promise.reject(busy), clock)).rejects.toBe(busy);
+    await expect(withRetry(() => Promise.reject(busy), clock)).rejects.toBe(busy);
     expect(nowMs).toBeGreaterThan(150_000);
     expect(nowMs).toBeLessThanOrEqual(180_000);
     expect(Math.max(...pauses)).toBeLessThanOrEqual(15_000);

@@ -71,7 +71,7 @@ describe('setup function', () => {
   });
 
   it.each(['authority', 'association', 'public-record', 'signing-keys', 'introduction', 'lookup'])(
-    'takes nothing away when a stack is deleted: %s',
+    'keeps the seeded value when a stack is deleted: %s',
     async (kind) => {
       const deletion = { RequestType: 'Delete', PhysicalResourceId: 'as-it-was' } as const;
       // No endpoint is configured, so any AWS call would fail.

@@ -8,7 +8,7 @@ import type { Region } from '@evergrant/core/regions';
  * | pk | sk | what |
  * | --- | --- | --- |
  * | authority | record | who may grant: epoch, region, operationId, latchedAtMs, opensAtMs, renewedAtMs, renewedBy |
- * | control | record | what the controllers remember: version, record, and the history entries not filed yet |
+ * | control | record | the controllers' memory: version, record, and the history entries that are not filed yet |
  * | history | 000000000042 | one filed history entry, by its number |
  * | region | oregon | how a region introduces itself, see `RegionIntroduction` |
  * | checkpoint, checkpoint-newest | … | the servers' checkpoints of the audit log: packages/server/src/audit/dynamodb/checkpoint-store.ts |

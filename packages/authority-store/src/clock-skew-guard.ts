@@ -2,8 +2,8 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { OperatingError } from '@evergrant/core/operating-error';
 
 /**
- * DynamoDB has no clock to write with, so whoever writes a time writes its own, and S5 wants the clocks to agree
- * within the skew. Every answer carries the service's time, to the second: whoever is far from it is refused.
+ * DynamoDB has no clock for writes, so every writer stores the time of its own clock. S5 requires that the clocks differ by
+ * at most the skew. Every response has the service's time, to the second; the guard compares it with the local clock.
  */
 export class ClockSkewGuard {
   readonly #nowMs: () => number;
@@ -15,7 +15,7 @@ export class ClockSkewGuard {
     this.#skewMs = skewMs;
   }
 
-  /** Listens to the answers of `client` from now on. */
+  /** Reads the time in every response of `client` from now on. */
   watch(client: DynamoDBClient): void {
     client.middlewareStack.add(
       (next) => async (args) => {
@@ -29,11 +29,11 @@ export class ClockSkewGuard {
     );
   }
 
-  /** Milliseconds since 1970. Throws `OperatingError` when our clock and the store's are too far apart to judge times. */
+  /** Milliseconds since 1970. Throws `OperatingError` if the local clock and the store's clock differ too much. */
   nowMs(): number {
-    // The header is cut to the second, and the answer took its time: up to two seconds ahead means nothing.
+    // The header has whole seconds, and the response took time: up to two seconds ahead is no evidence of skew.
     if (this.#aheadMs > this.#skewMs / 2 + 2_000 || this.#aheadMs < -this.#skewMs / 2) {
-      const message = `our clock is ${this.#aheadMs} ms ahead of the authority store's`;
+      const message = `the local clock is ${this.#aheadMs} ms ahead of the authority store's clock`;
       throw new OperatingError({ code: 'clock_skewed', message, retryable: true });
     }
     return this.#nowMs();

@@ -19,7 +19,7 @@ import { seedAssociation } from '../../../lambda/setup/association';
 import { seedAuthority } from '../../../lambda/setup/authority';
 import type { SetupClients } from '../../../lambda/setup/custom-resource';
 import { seedPublicRecord } from '../../../lambda/setup/public-record';
-import { introduce } from '../../../lambda/setup/publish-region-resources';
+import { publishRegionResources } from '../../../lambda/setup/publish-region-resources';
 import { seedSigningKeys } from '../../../lambda/setup/signing-keys';
 import { ACCOUNT, createAuthorityTable, createRegionalRecord } from './emulator';
 import type { Ground } from './ground';
@@ -174,7 +174,7 @@ export class EmulatedAccount {
         databaseKeyArn: 'arn:key',
       };
       const network = { vpcId: 'vpc-1', databaseRouteTableIds: 'rtb-1' };
-      await introduce({ table, name: region, ...edge, ...database, ...network }, clients);
+      await publishRegionResources({ table, name: region, ...edge, ...database, ...network }, clients);
       await seedAssociation({ table, region, ...edge }, clients);
     }
   }
