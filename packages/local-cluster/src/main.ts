@@ -72,11 +72,11 @@ async function main(): Promise<void> {
   } finally {
     view?.stop();
     const before = performance.now();
-    say(pc.dim('Ending every process of the world …'));
+    say(pc.dim('Stopping every process …'));
     await world.stop();
     say(
       pc.dim(
-        `Ended in ${duration(performance.now() - before)}.${options.keep ? ` Databases kept in ${world.home}.` : ''}`,
+        `Stopped in ${duration(performance.now() - before)}.${options.keep ? ` Databases kept in ${world.home}.` : ''}`,
       ),
     );
   }

@@ -7,33 +7,33 @@ const INTERVAL_MS = 1_000;
 
 /** Reads the authority and the control record about once a second, for those who watch. */
 export class ControlRecordPoller {
-  private readonly stores: Pick<Ports, 'authority' | 'control'>;
-  private timer: NodeJS.Timeout | undefined;
-  private stopped = false;
+  readonly #stores: Pick<Ports, 'authority' | 'control'>;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
   authority: AuthorityView | undefined;
   controller: ControllerView | undefined;
 
   constructor(stores: Pick<Ports, 'authority' | 'control'>) {
-    this.stores = stores;
+    this.#stores = stores;
   }
 
   start(): void {
     const round = async (): Promise<void> => {
       await this.poll();
-      if (!this.stopped) this.timer = setTimeout(() => void round(), INTERVAL_MS);
+      if (!this.#stopped) this.#timer = setTimeout(() => void round(), INTERVAL_MS);
     };
     void round();
   }
 
   stop(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
   }
 
   /** One look; what cannot be read becomes undefined. */
   async poll(): Promise<void> {
     try {
-      const [authority, { record }] = await Promise.all([this.stores.authority.read(), this.stores.control.read()]);
+      const [authority, { record }] = await Promise.all([this.#stores.authority.read(), this.#stores.control.read()]);
       this.authority = viewOfAuthority(authority);
       this.controller = viewOfControl(record, Date.now());
     } catch {

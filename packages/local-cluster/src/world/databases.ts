@@ -28,12 +28,12 @@ export interface DatabasesOptions {
 
 /** Adapts the database supervisor to the process table, the state view and the control API. */
 export class Databases implements DatabaseProcesses {
-  private readonly supervisor: DatabaseSupervisor;
+  readonly #supervisor: DatabaseSupervisor;
   /** The last pid of each database, also after its end, so that scripts can still attribute an old pid. */
-  private readonly lastPids = new Map<string, number>();
+  readonly #lastPids = new Map<string, number>();
 
   constructor({ home, layout, profile, secrets, events, onChange }: DatabasesOptions) {
-    this.supervisor = new DatabaseSupervisor({
+    this.#supervisor = new DatabaseSupervisor({
       home,
       layout,
       profile,
@@ -53,16 +53,16 @@ export class Databases implements DatabaseProcesses {
 
   /** Creates or recovers the databases. Resolves when they can be used. */
   startAll(): Promise<void> {
-    return this.supervisor.bootstrap();
+    return this.#supervisor.bootstrap();
   }
 
   stopAll(): Promise<void> {
-    return this.supervisor.stop();
+    return this.#supervisor.stop();
   }
 
   /** Creates the schema and the first records of the authority store on ohio/db. Idempotent. */
   async prepareAuthorityStore(passwords: AuthorityPasswords): Promise<void> {
-    const client = new Client(this.supervisor.adminConnection('ohio/db'));
+    const client = new Client(this.#supervisor.adminConnection('ohio/db'));
     await client.connect();
     try {
       await createAuthorityStore(client, { passwords });
@@ -73,7 +73,7 @@ export class Databases implements DatabaseProcesses {
 
   /** Whether the region has a writable primary database. */
   isWritable(region: Region): boolean {
-    return this.supervisor
+    return this.#supervisor
       .status()
       .some(
         ({ name, role, inRecovery }) => name.startsWith(`${region}/`) && role === 'primary' && inRecovery === false,
@@ -81,51 +81,51 @@ export class Databases implements DatabaseProcesses {
   }
 
   views(): DatabaseView[] {
-    return this.supervisor
+    return this.#supervisor
       .status()
       .map(({ name, summary, isHealthy }) => ({ name, role: summary, healthy: isHealthy }));
   }
 
   /** The databases of one region, as the controller reads them, or the status of every instance. */
   report(region?: Region): unknown {
-    return region ? this.supervisor.region(region) : { databases: this.supervisor.status() };
+    return region ? this.#supervisor.region(region) : { databases: this.#supervisor.status() };
   }
 
   /** Starts to archive the databases of a region. @throws ControlError when the state does not allow it. */
   archive(region: Region, label: string): unknown {
-    return asControlError(() => this.supervisor.archive(region, label));
+    return asControlError(() => this.#supervisor.archive(region, label));
   }
 
   /** Starts to build a follower in a region. @throws ControlError when the state does not allow it. */
   follow(region: Region): unknown {
-    return asControlError(() => this.supervisor.follow(region));
+    return asControlError(() => this.#supervisor.follow(region));
   }
 
   freezableProcesses(): { name: string; pid(): number | undefined; processTree(): readonly number[] }[] {
     return DATABASE_NAMES.map((name) => ({
       name,
-      pid: () => this.supervisor.pid(name),
-      processTree: () => this.supervisor.processes(name),
+      pid: () => this.#supervisor.pid(name),
+      processTree: () => this.#supervisor.processes(name),
     }));
   }
 
   pid(name: string): number | undefined {
-    const pid = this.supervisor.pid(databaseName(name));
-    if (pid !== undefined) this.lastPids.set(name, pid);
-    return pid ?? this.lastPids.get(name);
+    const pid = this.#supervisor.pid(databaseName(name));
+    if (pid !== undefined) this.#lastPids.set(name, pid);
+    return pid ?? this.#lastPids.get(name);
   }
 
   isRunning(name: string): boolean {
-    return this.supervisor.pid(databaseName(name)) !== undefined;
+    return this.#supervisor.pid(databaseName(name)) !== undefined;
   }
 
   processTree(name: string): readonly number[] {
-    return this.supervisor.processes(databaseName(name));
+    return this.#supervisor.processes(databaseName(name));
   }
 
   async start(name: string): Promise<string> {
     try {
-      return await this.supervisor.start(databaseName(name));
+      return await this.#supervisor.start(databaseName(name));
     } catch (error) {
       throw translated(error);
     }

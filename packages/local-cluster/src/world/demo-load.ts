@@ -30,13 +30,13 @@ interface Options {
  * register with the license key, and keep their leases when the world is started again after a crash.
  */
 export class DemoLoad {
-  private readonly rooms: ControlRoom[];
+  readonly #rooms: ControlRoom[];
   /** Why a room is in trouble now, in a word. */
-  private readonly troubles = new Map<string, string>();
+  readonly #troubles = new Map<string, string>();
 
   constructor({ count, edge, licenseKey, folder, events }: Options) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.rooms = Array.from({ length: count }, (_, index) => {
+    this.#rooms = Array.from({ length: count }, (_, index) => {
       const round = Math.floor(index / NAMES.length);
       const name = `${NAMES[index % NAMES.length]}${round === 0 ? '' : ` ${round + 1}`}`;
       return new ControlRoom({
@@ -50,39 +50,39 @@ export class DemoLoad {
           addresses: [edge],
           controlRoom: { name: `Control Room ${name}`, licenseKey },
           stateFile: join(folder, `${index + 1}.json`),
-          requestTimeoutMs: 8_000,
+          requestTimeoutMs: 10_000,
         },
-        onEvent: (event) => this.note(name, event.kind, events),
+        onEvent: (event) => this.#note(name, event.kind, events),
       });
     });
   }
 
   start(): void {
-    for (const room of this.rooms) room.start();
+    for (const room of this.#rooms) room.start();
   }
 
   views(): RoomView[] {
-    return this.rooms.map((room) => {
+    return this.#rooms.map((room) => {
       const { holding, name } = room.snapshot();
-      return { name, seats: holding.reduce((sum, { seats }) => sum + seats, 0), trouble: this.troubles.get(name) };
+      return { name, seats: holding.reduce((sum, { seats }) => sum + seats, 0), trouble: this.#troubles.get(name) };
     });
   }
 
   /** Gives every seat back, as far as someone takes it, without waiting long for a world that is down. */
   async stop(): Promise<void> {
-    const givenBack = Promise.all(this.rooms.map((room) => room.stop({ release: true })));
+    const givenBack = Promise.all(this.#rooms.map((room) => room.stop({ release: true })));
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([givenBack, new Promise((late) => (timer = setTimeout(late, 1_500)))]);
     clearTimeout(timer);
   }
 
-  private note(name: string, kind: string, events: EventLog): void {
+  #note(name: string, kind: string, events: EventLog): void {
     if (kind === 'grace' || kind === 'lost') {
-      if (this.troubles.get(name) !== kind)
+      if (this.#troubles.get(name) !== kind)
         events.add(`room ${name}`, kind === 'lost' ? 'lost a lease' : 'is in grace', 'warning');
-      this.troubles.set(name, kind);
+      this.#troubles.set(name, kind);
     } else if (kind === 'renewed' || kind === 'restored' || kind === 'granted') {
-      if (this.troubles.delete(name)) events.add(`room ${name}`, 'is served again', 'good');
+      if (this.#troubles.delete(name)) events.add(`room ${name}`, 'is served again', 'good');
     }
   }
 }

@@ -19,31 +19,31 @@ type Listener = (event: WorldEvent) => void;
 const KEPT_EVENTS = 500;
 
 export class EventLog {
-  private readonly startedAt = performance.now();
-  private readonly listeners = new Set<Listener>();
-  private readonly kept: WorldEvent[] = [];
+  readonly #startedAt = performance.now();
+  readonly #listeners = new Set<Listener>();
+  readonly #kept: WorldEvent[] = [];
 
   add(source: string, text: string, level: EventLevel = 'info', fields?: Record<string, unknown>): void {
     const event: WorldEvent = {
       at: new Date().toISOString(),
-      atMs: performance.now() - this.startedAt,
+      atMs: performance.now() - this.#startedAt,
       source,
       level,
       text,
       ...(fields ? { fields } : {}),
     };
-    this.kept.push(event);
-    if (this.kept.length > KEPT_EVENTS) this.kept.shift();
-    for (const listener of this.listeners) listener(event);
+    this.#kept.push(event);
+    if (this.#kept.length > KEPT_EVENTS) this.#kept.shift();
+    for (const listener of this.#listeners) listener(event);
   }
 
   subscribe(listener: Listener): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The newest events, oldest first. */
   recent(count: number): readonly WorldEvent[] {
-    return this.kept.slice(-count);
+    return this.#kept.slice(-count);
   }
 }

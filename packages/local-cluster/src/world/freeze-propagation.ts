@@ -15,35 +15,35 @@ const INTERVAL_MS = 200;
  * would leave its backends at work, which no frozen machine does: here the backends freeze and thaw with it.
  */
 export class FreezePropagation {
-  private readonly databases: readonly FreezableProcess[];
-  private readonly frozen = new Set<string>();
-  private timer: NodeJS.Timeout | undefined;
+  readonly #databases: readonly FreezableProcess[];
+  readonly #frozen = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(databases: readonly FreezableProcess[]) {
-    this.databases = databases;
+    this.#databases = databases;
   }
 
   start(): void {
-    this.timer = setInterval(() => this.look(), INTERVAL_MS);
+    this.#timer = setInterval(() => this.#look(), INTERVAL_MS);
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    clearInterval(this.#timer);
   }
 
-  private look(): void {
-    for (const database of this.databases) {
+  #look(): void {
+    for (const database of this.#databases) {
       const pid = database.pid();
       const isStopped = pid !== undefined && runState(pid) === 'T';
       // Asked on every round: a backend may have been born while the others were being stopped.
-      if (isStopped) this.signalBackends(database, 'SIGSTOP');
-      else if (this.frozen.has(database.name)) this.signalBackends(database, 'SIGCONT');
-      if (isStopped) this.frozen.add(database.name);
-      else this.frozen.delete(database.name);
+      if (isStopped) this.#signalBackends(database, 'SIGSTOP');
+      else if (this.#frozen.has(database.name)) this.#signalBackends(database, 'SIGCONT');
+      if (isStopped) this.#frozen.add(database.name);
+      else this.#frozen.delete(database.name);
     }
   }
 
-  private signalBackends(database: FreezableProcess, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  #signalBackends(database: FreezableProcess, signal: 'SIGSTOP' | 'SIGCONT'): void {
     for (const pid of database.processTree()) {
       try {
         process.kill(pid, signal);

@@ -5,12 +5,12 @@ import type { EventLog } from './events';
 
 /** The network between the places of the world: one relay a link, each of which can be cut and delayed. */
 export class NetworkLinks {
-  private readonly proxies: ReadonlyMap<LinkName, TcpProxy>;
-  private readonly events: EventLog;
+  readonly #proxies: ReadonlyMap<LinkName, TcpProxy>;
+  readonly #events: EventLog;
 
   constructor(layout: Layout, events: EventLog) {
-    this.events = events;
-    this.proxies = new Map(
+    this.#events = events;
+    this.#proxies = new Map(
       LINK_NAMES.map((name) => [
         name,
         new TcpProxy({ name, port: layout.linkPort(name), targetPort: layout.linkTargetPort(name) }),
@@ -19,21 +19,21 @@ export class NetworkLinks {
   }
 
   async listen(): Promise<void> {
-    await Promise.all([...this.proxies.values()].map((proxy) => proxy.listen()));
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.listen()));
   }
 
   change(name: LinkName, change: LinkChange): void {
-    this.proxies.get(name)?.setCondition(change);
+    this.#proxies.get(name)?.setCondition(change);
     const words = [change.mode, change.delayMs === undefined ? undefined : `delayed by ${change.delayMs} ms`];
-    this.events.add('network', `link ${name}: ${words.filter(Boolean).join(', ')}`, 'warning');
+    this.#events.add('network', `link ${name}: ${words.filter(Boolean).join(', ')}`, 'warning');
   }
 
   /** Names of the links that let nothing through. */
   cut(): string[] {
-    return [...this.proxies].filter(([, proxy]) => proxy.status().mode !== 'open').map(([name]) => name);
+    return [...this.#proxies].filter(([, proxy]) => proxy.status().mode !== 'open').map(([name]) => name);
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.proxies.values()].map((proxy) => proxy.close()));
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.close()));
   }
 }

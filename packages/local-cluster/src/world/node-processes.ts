@@ -30,63 +30,63 @@ const DRAIN_LIMIT_MS = 8_000;
 
 /** The Node processes of the world. Whatever ends from outside stays ended until somebody asks for it again. */
 export class NodeProcesses {
-  private readonly entries = new Map<string, Entry>();
-  private readonly options: Options;
-  private closing = false;
+  readonly #entries = new Map<string, Entry>();
+  readonly #options: Options;
+  #closing = false;
 
   constructor(definitions: readonly ChildDefinition[], options: Options) {
-    this.options = options;
+    this.#options = options;
     for (const definition of definitions) this.add(definition);
   }
 
   /** Adds a further process, for example a second controller; it is not started yet. */
   add(definition: ChildDefinition): void {
-    this.entries.set(definition.name, { definition, child: undefined, lastPid: undefined, exit: undefined });
+    this.#entries.set(definition.name, { definition, child: undefined, lastPid: undefined, exit: undefined });
   }
 
   has(name: string): boolean {
-    return this.entries.has(name);
+    return this.#entries.has(name);
   }
 
   names(): string[] {
-    return [...this.entries.keys()];
+    return [...this.#entries.keys()];
   }
 
   /** Starts a process that is not running; a running one is left alone. */
   start(name: string): void {
-    const entry = this.entry(name);
-    if (entry.child || this.closing) return;
-    const child = startNodeChild(entry.definition, this.options, (exit) => this.ended(name, entry, exit));
+    const entry = this.#entry(name);
+    if (entry.child || this.#closing) return;
+    const child = startNodeChild(entry.definition, this.#options, (exit) => this.#ended(name, entry, exit));
     entry.child = child;
     entry.lastPid = child.pid;
     entry.exit = undefined;
-    this.options.onChange();
+    this.#options.onChange();
   }
 
   status(name: string): NodeProcessStatus {
-    const entry = this.entry(name);
+    const entry = this.#entry(name);
     return { name, pid: entry.lastPid, running: entry.child !== undefined, exit: entry.exit };
   }
 
   /** Ends every process: politely first, for certain after the drain limit. */
   async stopAll(): Promise<void> {
-    this.closing = true;
-    const running = [...this.entries.values()].filter((entry) => entry.child);
+    this.#closing = true;
+    const running = [...this.#entries.values()].filter((entry) => entry.child);
     await Promise.all(running.map((entry) => endChild(entry.child)));
   }
 
-  private ended(name: string, entry: Entry, exit: ExitReport): void {
+  #ended(name: string, entry: Entry, exit: ExitReport): void {
     entry.child = undefined;
     entry.exit = exit;
-    if (!this.closing) {
+    if (!this.#closing) {
       const how = exit.signal ? `by ${exit.signal}` : `with exit code ${exit.code}`;
-      this.options.events.add(name, `ended ${how}`, 'warning', { ended: name, ...exit });
+      this.#options.events.add(name, `ended ${how}`, 'warning', { ended: name, ...exit });
     }
-    this.options.onChange();
+    this.#options.onChange();
   }
 
-  private entry(name: string): Entry {
-    const entry = this.entries.get(name);
+  #entry(name: string): Entry {
+    const entry = this.#entries.get(name);
     if (!entry) throw new Error(`there is no process named ${name}`);
     return entry;
   }

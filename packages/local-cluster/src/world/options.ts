@@ -10,9 +10,9 @@ export interface StartOptions {
   readonly profile: Profile;
   /** Keep databases and secrets when the world is ended with Ctrl-C. */
   readonly keep: boolean;
-  /** Throw away what an earlier run left instead of recovering it. */
+  /** Delete what an earlier run left instead of recovering it. */
   readonly fresh: boolean;
-  /** Demonstration Control Rooms. */
+  /** Number of demo Control Rooms. */
   readonly rooms: number;
   /** Public root keys or trust files, besides the world's own root. @default none */
   readonly trustFiles?: readonly string[];
@@ -23,15 +23,15 @@ export const START_HELP = `npm start -- [options]     two regions on one machine
 
   --profile default|fast   fast: confirmed in seconds instead of two minutes (the drills' durations)
   --rooms N                demoLoad Control Rooms, 0 to 50 (default 6)
-  --trust FILE             believe license files of this root too (its public key, or a trust file); may be repeated
-  --keep                   keep the databases when the world ends, to go on with them at the next start
-  --fresh                  begin anew, whatever an earlier run left
+  --trust FILE             also accept license files of this root (its public key or a trust file); may be repeated
+  --keep                   keep the databases on exit; the next start uses them again
+  --fresh                  delete what an earlier run left, then start
   --help
 
 EVERGRANT_PORT             base of all ports (default 8080: edge 8080, Oregon 8081, Virginia 8082)
 EVERGRANT_HOME             where the world keeps its files (default .evergrant in the project)`;
 
-/** Mistakes in the command line or the environment, all of them at once. */
+/** Every validation error of the command line and the environment. */
 export class OptionsError extends Error {
   readonly code = 'invalid_options';
 }
@@ -54,24 +54,24 @@ function rawArguments(argv: readonly string[]) {
   }
 }
 
-/** @throws OptionsError that lists every mistake. */
+/** @throws OptionsError with every error. */
 export function parseStartOptions(argv: readonly string[], environment: NodeJS.ProcessEnv): StartOptions {
   const raw = rawArguments(argv);
-  const mistakes: string[] = [];
+  const errors: string[] = [];
   let basePort = 0;
   try {
     basePort = parseBasePort(environment.EVERGRANT_PORT);
   } catch (error) {
-    mistakes.push((error as Error).message);
+    errors.push((error as Error).message);
   }
   if (raw.profile !== 'default' && raw.profile !== 'fast') {
-    mistakes.push(`--profile is "${raw.profile}"; it must be default or fast`);
+    errors.push(`--profile is "${raw.profile}"; it must be default or fast`);
   }
   const rooms = Number(raw.rooms);
   if (!Number.isInteger(rooms) || rooms < 0 || rooms > 50) {
-    mistakes.push(`--rooms is "${raw.rooms}"; it must be a whole number from 0 to 50`);
+    errors.push(`--rooms is "${raw.rooms}"; it must be a whole number from 0 to 50`);
   }
-  if (mistakes.length > 0) throw new OptionsError(mistakes.join('\n'));
+  if (errors.length > 0) throw new OptionsError(errors.join('\n'));
   return {
     home: worldHome(environment),
     basePort,
@@ -84,7 +84,7 @@ export function parseStartOptions(argv: readonly string[], environment: NodeJS.P
   };
 }
 
-/** The folder of the world that the commands in this project's folder speak of. */
+/** The state directory that commands use by default. */
 export function worldHome(environment: NodeJS.ProcessEnv): string {
   return environment.EVERGRANT_HOME ? resolve(environment.EVERGRANT_HOME) : join(projectRoot(), '.evergrant');
 }

@@ -1,6 +1,6 @@
 /**
- * Preloaded into every Node child of the world: when the main process is gone (even by SIGKILL), the child goes too,
- * so that a crash leaves no servers behind that hold ports.
+ * Preloaded into every Node child. When the main process ends, even by SIGKILL, the child exits, so that no server keeps a
+ * port after a crash.
  */
 process.channel?.unref();
 process.on('disconnect', () => process.exit(0));

@@ -12,8 +12,8 @@ export class PortsTakenError extends Error {
     const list = taken.map(({ port, usedBy }) => `  ${port}  wanted by ${usedBy}`).join('\n');
     const other = basePort === DEFAULT_BASE_PORT ? 9080 : basePort + 1000;
     super(
-      `These ports of ${LOOPBACK} are taken:\n${list}\n` +
-        `End what listens there, or move the whole world to other ports: EVERGRANT_PORT=${other} npm start`,
+      `These ports of ${LOOPBACK} are in use:\n${list}\n` +
+        `Stop the processes that use them, or use other ports: EVERGRANT_PORT=${other} npm start`,
     );
     this.name = 'PortsTakenError';
   }

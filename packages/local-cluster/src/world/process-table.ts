@@ -33,25 +33,25 @@ const SIGNALS: Readonly<Record<Exclude<ProcessAction, 'start'>, NodeJS.Signals>>
 
 /** Every process of the world under its name, whoever looks after it. */
 export class ProcessTable {
-  private readonly components: WorldComponents;
+  readonly #components: WorldComponents;
 
   constructor(components: WorldComponents) {
-    this.components = components;
+    this.#components = components;
   }
 
   names(): string[] {
-    return this.specs().map(({ name }) => name);
+    return this.#specs().map(({ name }) => name);
   }
 
   entries(): ProcessEntry[] {
-    return this.specs().map((spec) => this.entry(spec));
+    return this.#specs().map((spec) => this.#entry(spec));
   }
 
   /** @throws ControlError for a name that does not exist. */
   find(name: string): ProcessEntry {
-    const spec = this.specs().find((candidate) => candidate.name === name);
+    const spec = this.#specs().find((candidate) => candidate.name === name);
     if (!spec) throw new ControlError('unknown_process', `there is no process named ${name}`, 422);
-    return this.entry(spec);
+    return this.#entry(spec);
   }
 
   /** Children that run now, to be recognised after a crash. */
@@ -72,35 +72,35 @@ export class ProcessTable {
         );
       }
       if (state === 'running') return `runs already (pid ${pid})`;
-      if (kind === 'db') return this.components.databases.start(name);
-      await this.untilNewsOfEnd(name);
-      this.components.nodes.start(name);
+      if (kind === 'db') return this.#components.databases.start(name);
+      await this.#untilNewsOfEnd(name);
+      this.#components.nodes.start(name);
       return `started (pid ${this.find(name).pid})`;
     }
     if (pid === null || state === 'exited') {
       throw new ControlError('not_running', `${name} does not run; start it with: npx evergrant local start ${name}`);
     }
-    const pids = kind === 'db' ? this.components.databases.processTree(name) : [pid];
+    const pids = kind === 'db' ? this.#components.databases.processTree(name) : [pid];
     for (const each of pids) sendSignal(each, SIGNALS[action]);
     return `${SIGNALS[action]} sent to pid ${pid}`;
   }
 
   /** The news of a kill a moment ago may still be on its way: until then nothing new is started in its place. */
-  private async untilNewsOfEnd(name: string): Promise<void> {
+  async #untilNewsOfEnd(name: string): Promise<void> {
     const deadline = performance.now() + NEWS_WITHIN_MS;
-    while (this.components.nodes.status(name).running && performance.now() < deadline) await delay(10);
+    while (this.#components.nodes.status(name).running && performance.now() < deadline) await delay(10);
   }
 
-  private specs(): ProcessSpec[] {
-    const further = this.components.nodes
+  #specs(): ProcessSpec[] {
+    const further = this.#components.nodes
       .names()
       .filter((name) => !PROCESSES.some((spec) => spec.name === name))
       .map((name): ProcessSpec => ({ name, kind: 'controller', place: undefined, offset: undefined }));
     return [...PROCESSES, ...further];
   }
 
-  private entry({ name, kind, place, offset }: ProcessSpec): ProcessEntry {
-    const { nodes, databases, layout } = this.components;
+  #entry({ name, kind, place, offset }: ProcessSpec): ProcessEntry {
+    const { nodes, databases, layout } = this.#components;
     const isDatabase = kind === 'db';
     const node = isDatabase ? undefined : nodes.status(name);
     const pid = isDatabase ? databases.pid(name) : node?.pid;

@@ -60,41 +60,41 @@ const EMPTY_SNAPSHOT: StatusSnapshot = {
 
 /** Asks every server, router and the edge how it is, without ever waiting long for one that hangs. */
 export class StatusPoller {
-  private readonly options: Options;
-  private last: StatusSnapshot = EMPTY_SNAPSHOT;
-  private timer: NodeJS.Timeout | undefined;
-  private stopped = false;
+  readonly #options: Options;
+  #last: StatusSnapshot = EMPTY_SNAPSHOT;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(options: Options) {
-    this.options = options;
+    this.#options = options;
   }
 
   get snapshot(): StatusSnapshot {
-    return this.last;
+    return this.#last;
   }
 
   start(): void {
     const round = async (): Promise<void> => {
-      this.last = await this.poll();
-      if (!this.stopped) this.timer = setTimeout(() => void round(), this.options.intervalMs ?? 1_000);
+      this.#last = await this.poll();
+      if (!this.#stopped) this.#timer = setTimeout(() => void round(), this.#options.intervalMs ?? 1_000);
     };
     void round();
   }
 
   stop(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
   }
 
   /** One look at everything, in parallel; lasts at most one time-out. */
   async poll(): Promise<StatusSnapshot> {
     const apps = PROCESSES.filter(({ kind }) => kind === 'app');
     const [servers, acls, target, outside, pools] = await Promise.all([
-      Promise.all(apps.map(({ name }) => this.server(name))),
-      Promise.all(REGIONS.map((region) => this.get(`${this.options.layout.url(`${region}/router`)}/_router/acl`))),
-      this.get(`${this.options.layout.url('edge')}/_edge/target`),
-      this.get(`${this.options.layout.url('edge')}/v1/status`),
-      this.get(`${this.options.layout.url('edge')}/v1/pools`),
+      Promise.all(apps.map(({ name }) => this.#server(name))),
+      Promise.all(REGIONS.map((region) => this.#get(`${this.#options.layout.url(`${region}/router`)}/_router/acl`))),
+      this.#get(`${this.#options.layout.url('edge')}/_edge/target`),
+      this.#get(`${this.#options.layout.url('edge')}/v1/status`),
+      this.#get(`${this.#options.layout.url('edge')}/v1/pools`),
     ]);
     const poolList = pools?.pools as PoolView[] | undefined;
     return {
@@ -102,13 +102,13 @@ export class StatusPoller {
       acl: { oregon: text(acls[0]?.acl), virginia: text(acls[1]?.acl) },
       edgeTarget: text(target?.region),
       edgeGrants: outside?.granting === true,
-      pools: poolList ?? this.last.pools,
-      poolsAtMs: poolList ? performance.now() : this.last.poolsAtMs,
+      pools: poolList ?? this.#last.pools,
+      poolsAtMs: poolList ? performance.now() : this.#last.poolsAtMs,
     };
   }
 
-  private async server(name: string): Promise<ServerView> {
-    const status = await this.get(`${this.options.layout.url(name)}/v1/status`);
+  async #server(name: string): Promise<ServerView> {
+    const status = await this.#get(`${this.#options.layout.url(name)}/v1/status`);
     return {
       name,
       answering: status !== undefined,
@@ -119,10 +119,10 @@ export class StatusPoller {
     };
   }
 
-  private async get(url: string): Promise<Record<string, unknown> | undefined> {
+  async #get(url: string): Promise<Record<string, unknown> | undefined> {
     try {
       const response = await fetch(url, {
-        headers: { authorization: `Bearer ${this.options.adminToken}` },
+        headers: { authorization: `Bearer ${this.#options.adminToken}` },
         signal: AbortSignal.timeout(TIME_OUT_MS),
       });
       const body = (await response.json()) as Record<string, unknown>;

@@ -32,120 +32,118 @@ export interface WorldOptions extends Omit<StartOptions, 'help'> {
 }
 
 const READY_LIMIT_MS = 60_000;
-/** What was killed gives its ports back by then. */
+/** A killed process has released its ports by then. */
 const FREED_WITHIN_MS = 5_000;
-/** Longer than an authority lease: a server that recovers may have to wait for one to lapse. */
+/** Longer than an authority lease: a recovering server may have to wait until one expires. */
 const RECOVERED_LIMIT_MS = 45_000;
 const EVENTS_SHOWN = 200;
 
-/** Two regions on one machine: it starts every process, tells about them, and ends them. It repairs nothing. */
+/** The local cluster: starts every process of two regions, reports their state and ends them. It repairs nothing. */
 export class World implements WorldControl {
   readonly layout: Layout;
   readonly home: string;
   readonly events = new EventLog();
-  private readonly options: WorldOptions;
-  private readonly startedAtMs = performance.now();
-  private components: WorldComponents | undefined;
-  private sqlStores: SqlStores | undefined;
-  private watch: ControlRecordPoller | undefined;
-  private control: FastifyInstance | undefined;
-  private demoLoad: DemoLoad | undefined;
-  private isUp = false;
-  private isClaimed = false;
-  private isRecovered = false;
-  private isEnding = false;
+  readonly #options: WorldOptions;
+  readonly #startedAtMs = performance.now();
+  #components: WorldComponents | undefined;
+  #sqlStores: SqlStores | undefined;
+  #watch: ControlRecordPoller | undefined;
+  #control: FastifyInstance | undefined;
+  #demoLoad: DemoLoad | undefined;
+  #isUp = false;
+  #isClaimed = false;
+  #isRecovered = false;
+  #isEnding = false;
 
   constructor(options: WorldOptions) {
-    this.options = options;
+    this.#options = options;
     this.home = options.home;
     this.layout = new Layout(options.basePort);
   }
 
   /** Resolves when the edge grants. @throws PortsTakenError, WorldRunningError, or what went wrong in words. */
   async start(): Promise<void> {
-    const { recovering } = await this.claim();
-    const components = await this.assemble();
+    const { recovering } = await this.#claim();
+    const components = await this.#assemble();
     await components.links.listen();
-    this.progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
-    await this.orAlarm(components.databases.startAll());
+    this.#progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
+    await this.#orAlarm(components.databases.startAll());
     components.freezePropagation.start();
-    this.stopIfEnding();
-    this.progress('preparing the license database and the authority store');
+    this.#stopIfEnding();
+    this.#progress('preparing the license database and the authority store');
     await components.databases.prepareAuthorityStore(components.secrets.authorityPasswords);
-    this.openStores(components);
-    await this.prepareLicenses(components);
-    this.stopIfEnding();
+    this.#openStores(components);
+    await this.#prepareLicenses(components);
+    this.#stopIfEnding();
     markPrepared(this.home);
-    this.control = await serveControl(this, this.layout.controlPort, components.secrets.tokens.admin);
-    await this.startProcesses(components);
-    this.isUp = true;
-    this.publish();
-    this.startDemoLoad(components);
+    this.#control = await serveControl(this, this.layout.controlPort, components.secrets.tokens.admin);
+    await this.#startProcesses(components);
+    this.#isUp = true;
+    this.#publish();
+    this.#startDemoLoad(components);
   }
 
   /** Ends every process. With `keep` the databases stay for the next start. */
-  async stop({ keep = this.options.keep }: { keep?: boolean } = {}): Promise<void> {
-    this.isEnding = true;
-    if (!this.isClaimed) return;
-    this.watch?.stop();
-    this.components?.statusPoller.stop();
-    this.components?.freezePropagation.stop();
-    await this.demoLoad?.stop();
-    await this.control?.close();
-    await this.components?.nodes.stopAll();
-    await this.sqlStores?.close();
-    await this.components?.databases.stopAll();
-    await this.components?.links.close();
-    // A world that could not be recovered loses nothing: what went wrong may be mended and tried again.
-    const keepAll = keep || (this.isRecovered && !this.isUp);
+  async stop({ keep = this.#options.keep }: { keep?: boolean } = {}): Promise<void> {
+    this.#isEnding = true;
+    if (!this.#isClaimed) return;
+    this.#watch?.stop();
+    this.#components?.statusPoller.stop();
+    this.#components?.freezePropagation.stop();
+    await this.#demoLoad?.stop();
+    await this.#control?.close();
+    await this.#components?.nodes.stopAll();
+    await this.#sqlStores?.close();
+    await this.#components?.databases.stopAll();
+    await this.#components?.links.close();
+    // After a failed recovery everything is kept, so that the cause can be fixed and the start repeated.
+    const keepAll = keep || (this.#isRecovered && !this.#isUp);
     if (!keepAll) await Databases.remove(this.home);
     releaseStateDirectory(this.home, keepAll);
   }
 
   get tokens(): { admin: string; client: string } {
-    return this.require().secrets.tokens;
+    return this.#require().secrets.tokens;
   }
 
   /** The signed files, and the keys that Control Rooms register with. */
   get licenses(): readonly WorldLicense[] {
-    return this.require().licensing.licenses;
+    return this.#require().licensing.licenses;
   }
 
-  // What can be seen.
-
   state(): WorldState {
-    const snapshot = this.components?.statusPoller.snapshot;
+    const snapshot = this.#components?.statusPoller.snapshot;
     const age = snapshot?.poolsAtMs;
     return {
-      profile: this.options.profile,
-      upMs: performance.now() - this.startedAtMs,
+      profile: this.#options.profile,
+      upMs: performance.now() - this.#startedAtMs,
       edge: this.layout.url('edge'),
       edgeTarget: snapshot?.edgeTarget,
       acl: snapshot?.acl ?? { oregon: undefined, virginia: undefined },
-      processes: this.components?.processes.entries() ?? [],
+      processes: this.#components?.processes.entries() ?? [],
       servers: snapshot?.servers ?? [],
-      databases: this.components?.databases.views() ?? [],
-      authority: this.watch?.authority,
-      controller: this.watch?.controller,
+      databases: this.#components?.databases.views() ?? [],
+      authority: this.#watch?.authority,
+      controller: this.#watch?.controller,
       pools: snapshot?.pools ?? [],
       poolsAgeMs: age === undefined ? undefined : performance.now() - age,
-      rooms: this.demoLoad?.views() ?? [],
-      cutLinks: this.components?.links.cut() ?? [],
+      rooms: this.#demoLoad?.views() ?? [],
+      cutLinks: this.#components?.links.cut() ?? [],
       events: this.events.recent(EVENTS_SHOWN),
     };
   }
 
-  /** A fresh look, for those who cannot wait for the next round. */
+  /** Polls the status now instead of at the next interval. */
   pollStatus(): Promise<StatusSnapshot> {
-    return this.require().statusPoller.poll();
+    return this.#require().statusPoller.poll();
   }
 
   process(name: string): ProcessEntry {
-    return this.require().processes.find(name);
+    return this.#require().processes.find(name);
   }
 
   processNames(): readonly string[] {
-    return this.require().processes.names();
+    return this.#require().processes.names();
   }
 
   /** Every alert that was sent, oldest first. */
@@ -160,15 +158,13 @@ export class World implements WorldControl {
 
   /** The authority store and the control record, as the operator's command uses them. */
   stores(): Pick<SqlStores, 'authority' | 'control'> & { clock: Clock } {
-    if (!this.sqlStores) throw new Error('the world has not started');
-    return { ...this.sqlStores, clock: { nowMs: () => Date.now(), newId: () => crypto.randomUUID() } };
+    if (!this.#sqlStores) throw new Error('the world has not started');
+    return { ...this.#sqlStores, clock: { nowMs: () => Date.now(), newId: () => crypto.randomUUID() } };
   }
 
-  // What can be done.
-
   async act(name: string, action: ProcessAction): Promise<string> {
-    const result = await this.require().processes.act(name, action);
-    this.publish();
+    const result = await this.#require().processes.act(name, action);
+    this.#publish();
     return result;
   }
 
@@ -179,11 +175,11 @@ export class World implements WorldControl {
   }
 
   changeLink(link: LinkName, change: LinkChange): void {
-    this.require().links.change(link, change);
+    this.#require().links.change(link, change);
   }
 
   databases(region?: Region): unknown {
-    return this.require().databases.report(region);
+    return this.#require().databases.report(region);
   }
 
   /** How many live leases the active region has taken over from their tokens. */
@@ -192,54 +188,52 @@ export class World implements WorldControl {
   }
 
   keepDatabase(region: Region, label: string): unknown {
-    return this.require().databases.archive(region, label);
+    return this.#require().databases.archive(region, label);
   }
 
   followDatabase(region: Region): unknown {
-    return this.require().databases.follow(region);
+    return this.#require().databases.follow(region);
   }
 
   /** A second controller, as after a botched deployment. It is not started yet. */
   addController(name: string): void {
-    const { nodes, environment } = this.require();
+    const { nodes, environment } = this.#require();
     nodes.add(controller(environment, name));
   }
 
   /** The controller as it will be started next: with `haltAt` it stops for ever at that boundary. */
   replaceController(failpoint: string | undefined): void {
-    const { nodes, environment } = this.require();
+    const { nodes, environment } = this.#require();
     nodes.add(controller({ ...environment, controllerFailpoint: failpoint }));
   }
 
-  // How it starts.
-
-  private require(): WorldComponents {
-    if (!this.components) throw new Error('the world has not started');
-    return this.components;
+  #require(): WorldComponents {
+    if (!this.#components) throw new Error('the world has not started');
+    return this.#components;
   }
 
-  private async claim(): Promise<{ recovering: boolean }> {
-    const forget = this.options.fresh ? () => Databases.remove(this.home) : undefined;
+  async #claim(): Promise<{ recovering: boolean }> {
+    const forget = this.#options.fresh ? () => Databases.remove(this.home) : undefined;
     const { recovering, ended } = await claimStateDirectory(this.home, forget);
-    this.isClaimed = true;
-    this.isRecovered = recovering;
-    if (ended.length > 0) this.progress(`ended what a crashed world had left: ${ended.join(', ')}`);
+    this.#isClaimed = true;
+    this.#isRecovered = recovering;
+    if (ended.length > 0) this.#progress(`ended processes of a crashed run: ${ended.join(', ')}`);
     rmSync(join(this.home, 'alerts.jsonl'), { force: true });
     await requireFreePorts(this.layout, { withinMs: recovering || ended.length > 0 ? FREED_WITHIN_MS : 0 });
     return { recovering };
   }
 
-  private async assemble(): Promise<WorldComponents> {
+  async #assemble(): Promise<WorldComponents> {
     const { home, layout, events } = this;
-    const { profile, licenseFile, trustFiles = [] } = this.options;
+    const { profile, licenseFile, trustFiles = [] } = this.#options;
     const draftFile = licenseFile ?? join(projectRoot(), 'packages/local-cluster/src/sample-license.json');
-    const onChange = (): void => this.publish();
-    this.components = await composeWorld({ home, layout, profile, events, draftFile, trustFiles, onChange });
-    return this.components;
+    const onChange = (): void => this.#publish();
+    this.#components = await composeWorld({ home, layout, profile, events, draftFile, trustFiles, onChange });
+    return this.#components;
   }
 
   /** The active region's license database; the other's is a copy of it, or stale since a failover. */
-  private async prepareLicenses({ secretFiles, licensing, databases }: WorldComponents): Promise<void> {
+  async #prepareLicenses({ secretFiles, licensing, databases }: WorldComponents): Promise<void> {
     const { region } = await this.stores().authority.read();
     if (!databases.isWritable(region)) return;
     await runMigrations({
@@ -253,8 +247,8 @@ export class World implements WorldControl {
     });
   }
 
-  private openStores({ secrets }: WorldComponents): void {
-    this.sqlStores = openStores({
+  #openStores({ secrets }: WorldComponents): void {
+    this.#sqlStores = openStores({
       host: LOOPBACK,
       port: this.layout.port('ohio/db'),
       database: 'evergrant',
@@ -263,73 +257,73 @@ export class World implements WorldControl {
       timeoutMs: 2_000,
       applicationName: 'evergrant_world',
     });
-    this.watch = new ControlRecordPoller(this.sqlStores);
-    this.watch.start();
+    this.#watch = new ControlRecordPoller(this.#sqlStores);
+    this.#watch.start();
   }
 
   /** Servers first, so that nobody who watches them begins with an alarm; the controller before anyone need grant. */
-  private async startProcesses({ nodes }: WorldComponents): Promise<void> {
-    this.progress('starting servers, routers and the controller');
+  async #startProcesses({ nodes }: WorldComponents): Promise<void> {
+    this.#progress('starting servers, routers and the controller');
     const isServer = (name: string): boolean => name.includes('/app-');
     const [servers, others] = [nodes.names().filter(isServer), nodes.names().filter((name) => !isServer(name))];
     for (const name of servers) nodes.start(name);
-    await this.untilSeen('not every server answers', (seen) => seen.servers.every(({ answering }) => answering));
+    await this.#untilSeen('not every server answers', (seen) => seen.servers.every(({ answering }) => answering));
     const watchers = ['ohio/witness', 'controller'];
     for (const name of others.filter((other) => !watchers.includes(other))) nodes.start(name);
-    await this.untilSeen('the edge does not answer', ({ edgeTarget }) => edgeTarget !== undefined);
+    await this.#untilSeen('the edge does not answer', ({ edgeTarget }) => edgeTarget !== undefined);
     for (const name of watchers) nodes.start(name);
-    this.require().statusPoller.start();
-    await this.orAlarm(this.untilSeen('the edge does not grant', ({ edgeGrants }) => edgeGrants));
+    this.#require().statusPoller.start();
+    await this.#orAlarm(this.#untilSeen('the edge does not grant', ({ edgeGrants }) => edgeGrants));
   }
 
   /**
-   * In a recovered world nobody may be able to grant: it may have crashed in the middle of a failover, or of a failback.
-   * Then it runs all the same, because the way out (`npx evergrant failback abort`, `local start`) needs it to.
+   * After a crash during a failover or failback, no region may be able to grant. A recovered cluster then keeps running,
+   * because the operator's commands (`npx evergrant failback abort`, `local start`) need it.
    */
-  private async orAlarm(step: Promise<void>): Promise<void> {
+  async #orAlarm(step: Promise<void>): Promise<void> {
     try {
       await step;
     } catch (error) {
-      this.stopIfEnding();
-      if (!this.isRecovered) throw error;
-      this.events.add('world', `${(error as Error).message}; npx evergrant status says more`, 'alarm');
+      this.#stopIfEnding();
+      if (!this.#isRecovered) throw error;
+      this.events.add('world', `${(error as Error).message}; run npx evergrant status`, 'alarm');
     }
   }
 
-  private async untilSeen(otherwise: string, isSo: (seen: StatusSnapshot) => boolean): Promise<void> {
-    const limitMs = this.isRecovered ? RECOVERED_LIMIT_MS : READY_LIMIT_MS;
+  async #untilSeen(otherwise: string, isSo: (seen: StatusSnapshot) => boolean): Promise<void> {
+    const limitMs = this.#isRecovered ? RECOVERED_LIMIT_MS : READY_LIMIT_MS;
     const deadline = performance.now() + limitMs;
     while (performance.now() < deadline) {
-      this.stopIfEnding();
-      if (isSo(await this.require().statusPoller.poll())) return;
+      this.#stopIfEnding();
+      if (isSo(await this.#require().statusPoller.poll())) return;
       await delay(50);
     }
     throw new Error(`${otherwise} after ${limitMs / 1000} s; look into ${join(this.home, 'logs')}`);
   }
 
-  private startDemoLoad({ licensing }: WorldComponents): void {
-    const { rooms: count } = this.options;
+  #startDemoLoad({ licensing }: WorldComponents): void {
+    const { rooms: count } = this.#options;
     const edge = this.layout.url('edge');
     const licenseKey = licensing.licenses[0]?.licenseKey ?? '';
     const folder = join(this.home, 'rooms');
-    this.demoLoad = new DemoLoad({ count, edge, licenseKey, folder, events: this.events });
-    this.demoLoad.start();
+    this.#demoLoad = new DemoLoad({ count, edge, licenseKey, folder, events: this.events });
+    this.#demoLoad.start();
   }
 
-  private stopIfEnding(): void {
-    if (this.isEnding) throw new Error('ended while starting');
+  #stopIfEnding(): void {
+    if (this.#isEnding) throw new Error('ended while starting');
   }
 
-  private progress(text: string): void {
-    this.options.onProgress?.(text);
+  #progress(text: string): void {
+    this.#options.onProgress?.(text);
   }
 
   /** Writes world.json (once all runs) and what a start after a crash needs (from the first process on). */
-  private publish(): void {
-    if (!this.components || this.isEnding) return;
-    const { processes, secrets, licensing } = this.components;
+  #publish(): void {
+    if (!this.#components || this.#isEnding) return;
+    const { processes, secrets, licensing } = this.#components;
     writeRunFile(this.home, processes.running());
-    if (!this.isUp) return;
+    if (!this.#isUp) return;
     writeWorldFile(
       this.home,
       composeWorldFile({
@@ -337,7 +331,7 @@ export class World implements WorldControl {
         tokens: secrets.tokens,
         licenses: licensing.licenses,
         control: `http://${LOOPBACK}:${this.layout.controlPort}`,
-        profile: this.options.profile,
+        profile: this.#options.profile,
       }),
     );
   }
