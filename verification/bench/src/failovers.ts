@@ -61,17 +61,17 @@ export function failoverOf({ timeline, recoveryTimeMs, promises, broken }: Drill
   let beganMs = 0;
   const partsMs = partsFrom((part) => {
     const markedMs = timeline.find(({ what }) => ENDS[part].test(what))?.afterFaultMs ?? Number.NaN;
-    // Somebody may be served before the switch has been seen to work.
+    // A grant may arrive before the switch is confirmed.
     const endedMs = Math.min(markedMs, recoveryTimeMs ?? Number.NaN);
     const tookMs = endedMs - beganMs;
     beganMs = endedMs;
     return tookMs;
   });
-  const unkept = promises.filter(({ held }) => !held).map(({ promise, detail }) => `${promise} (${detail})`);
+  const failed = promises.filter(({ held }) => !held).map(({ promise, detail }) => `${promise} (${detail})`);
   return {
     firstGrantMs: recoveryTimeMs ?? Number.NaN,
     partsMs,
-    broken: broken === undefined ? unkept : [...unkept, broken],
+    broken: broken === undefined ? failed : [...failed, broken],
   };
 }
 
@@ -85,18 +85,19 @@ export function summariseFailovers(failovers: readonly Failover[]): FailoverSumm
 }
 
 /**
- * The longest that each part waits when nothing is slow: for the next sample; for as many as it takes, and for the end of
- * the last proof of authority, whichever is later; for what the skew adds to that. After it all is work.
+ * The longest wait of each part when nothing is slow: for the next sample; for all samples or the end of the last proof of
+ * authority, whichever is later; and for the clock skew. The rest is work.
  */
 function waitsOf(profile: Profile): Record<Part, number> {
   const { samplesToConfirm, sampleEveryMs, authorityLeaseMs, skewMs } = PROFILE_DURATIONS[profile].policy;
   const samplesMs = (samplesToConfirm - 1) * sampleEveryMs;
   const confirm = Math.max(samplesMs, authorityLeaseMs);
-  const waitShare: Partial<Record<Part, number>> = {
-    ...{ notice: sampleEveryMs, confirm },
+  const waits: Partial<Record<Part, number>> = {
+    notice: sampleEveryMs,
+    confirm,
     open: Math.max(0, authorityLeaseMs + skewMs - confirm),
   };
-  return partsFrom((part) => waitShare[part] ?? 0);
+  return partsFrom((part) => waits[part] ?? 0);
 }
 
 function partsFrom(msOf: (part: Part) => number): Record<Part, number> {
