@@ -5,6 +5,7 @@ import { DatabaseSupervisor } from '../../src/databases/supervisor';
 import type { DatabaseName } from '../../src/databases/topology';
 import { Layout, LINK_NAMES, type LinkName } from '../../src/layout';
 import { TcpProxy } from '../../src/network/tcp-proxy';
+import { signalAll } from '../../src/postgres/cluster-processes';
 import { scratchHome } from '../postgres/scratch-home';
 
 const PASSWORDS = {
@@ -72,9 +73,9 @@ export class DatabaseWorld {
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
   }
 
-  /** Suspends or resumes a database with all its backends. */
+  /** Suspends or resumes a database with all its backends. A backend may end before its signal. */
   signalTree(name: DatabaseName, signal: 'SIGSTOP' | 'SIGCONT'): void {
-    for (const pid of this.supervisor.processes(name)) process.kill(pid, signal);
+    signalAll(this.supervisor.processes(name), signal);
   }
 
   status(name: DatabaseName) {

@@ -25,7 +25,7 @@ describe('proxy environment', () => {
       profile: reader.read(
         oneOf('PROFILE', { values: ['default', 'fast'], default: 'default', description: 'the profile' }),
       ),
-      adminToken: reader.read(secret('SECRETS', 'adminToken')),
+      adminToken: reader.read(secret('SECRETS_FILE', 'adminToken')),
     });
   };
 
@@ -45,7 +45,7 @@ describe('proxy environment', () => {
       PORT: '8081',
       ROUTERS: '{"oregon":"http://127.0.0.1:8081/","virginia":"http://127.0.0.1:8082"}',
       TARGETS: '[{"name":"oregon/app-1","url":"http://127.0.0.1:8091"}]',
-      SECRETS: secrets,
+      SECRETS_FILE: secrets,
     };
     expect(read(variables)).toEqual({
       port: 8081,
@@ -62,7 +62,7 @@ describe('proxy environment', () => {
       ROUTERS: '{"oregon":"ftp://x"}',
       TARGETS: '[]',
       PROFILE: 'slow',
-      SECRETS: join(dir, 'missing.json'),
+      SECRETS_FILE: join(dir, 'missing.json'),
     });
     expect(errors).toEqual([
       'PORT must be a whole number from 0 to 65535, not "eighty"',
@@ -70,18 +70,18 @@ describe('proxy environment', () => {
       'ROUTERS has no address for virginia',
       'TARGETS must be a JSON list of {name, url}',
       'PROFILE must be one of default, fast, not "slow"',
-      `SECRETS: ${join(dir, 'missing.json')} cannot be read (ENOENT)`,
+      `SECRETS_FILE: ${join(dir, 'missing.json')} cannot be read (ENOENT)`,
     ]);
   });
 
   it('names every missing variable', () => {
     expect(errorsOf({})).toEqual(
-      ['PORT', 'ROUTERS', 'TARGETS', 'SECRETS'].map((name) => expect.stringMatching(`^${name} is missing`)),
+      ['PORT', 'ROUTERS', 'TARGETS', 'SECRETS_FILE'].map((name) => expect.stringMatching(`^${name} is missing`)),
     );
   });
 
   it('never quotes a secret', () => {
     writeFileSync(secrets, '{"adminToken":"s3cret"');
-    expect(errorsOf({ PORT: '1', ROUTERS: '{}', TARGETS: '[]', SECRETS: secrets }).join()).not.toContain('s3cret');
+    expect(errorsOf({ PORT: '1', ROUTERS: '{}', TARGETS: '[]', SECRETS_FILE: secrets }).join()).not.toContain('s3cret');
   });
 });
