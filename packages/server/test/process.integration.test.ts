@@ -191,8 +191,8 @@ describe('a server process', () => {
       'EVERGRANT_SECRETS_FILE: authorityPassword is missing',
       'EVERGRANT_SECRETS_FILE: signingKeys.keys must be private Ed25519 JSON Web Keys with a kid',
       'EVERGRANT_RENEWAL_EVERY_MS must be shorter than EVERGRANT_AUTHORITY_LEASE_MS',
-      'EVERGRANT_SECRETS_FILE: deploymentKeys.keys.0 must be a deployment key: this is a vendor key',
-      'EVERGRANT_LICENSE_TRUST_FILE: seats is not known here',
+      'EVERGRANT_SECRETS_FILE: deploymentKeys.keys.0 must be a deployment key, but it is a vendor key',
+      'EVERGRANT_LICENSE_TRUST_FILE: seats is an unknown property',
     ]) {
       expect(started.output).toContain(mistake);
     }
