@@ -60,7 +60,7 @@ export class CheckpointWriter {
       name: 'checkpoints',
       everyMs: policy.everyMs,
       step: () => this.#step(),
-      failureMessage: 'no checkpoint of the audit log could be stored; the next attempt follows',
+      failureMessage: 'no checkpoint of the audit log could be stored',
       retryableLevel: 'warn',
       log,
       metrics,

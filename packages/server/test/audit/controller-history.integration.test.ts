@@ -56,7 +56,7 @@ it('ControllerHistoryImporter: logs a failure once, keeps granting, and catches 
   await world.authority.database.query('alter table history rename to away');
   await world.authority.database.query(`insert into away (kind, detail) values ('operator', '{"by": "ada"}')`);
   const server = await world.startGranting({ checkpointEveryMs: 50 });
-  const complaints = () => server.logLines.filter(({ msg }) => String(msg).includes('history could not be brought'));
+  const complaints = () => server.logLines.filter(({ msg }) => String(msg).includes('history could not be imported'));
   await eventually('it says so', () => complaints().length > 0);
   expect(server.role.verdict().kind).toBe('granting');
   await world.authority.database.query('alter table away rename to history');
