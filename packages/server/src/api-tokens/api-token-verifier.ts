@@ -18,7 +18,7 @@ export type TokenVerdict =
   | { readonly kind: 'known'; readonly caller: Caller }
   | { readonly kind: 'unknown' }
   /** The database did not answer. */
-  | { readonly kind: 'unchecked' }
+  | { readonly kind: 'unavailable' }
   | { readonly kind: 'overloaded' };
 
 interface CachedToken {
@@ -30,7 +30,7 @@ interface CachedToken {
 
 type Lookup =
   | { readonly kind: 'looked_up'; readonly found: FoundToken | undefined; readonly lookedUpAtMs: number }
-  | { readonly kind: 'unchecked' }
+  | { readonly kind: 'unavailable' }
   | { readonly kind: 'overloaded' };
 
 export interface ApiTokenVerifierOptions {
@@ -71,7 +71,7 @@ export class ApiTokenVerifier {
         } catch (error) {
           if (!(error instanceof DatabaseFailure)) throw error;
           options.log.debug({ failure: error.message }, 'API tokens could not be looked up');
-          return { kind: 'all', answer: { kind: 'unchecked' } };
+          return { kind: 'all', answer: { kind: 'unavailable' } };
         }
       },
     });
@@ -101,7 +101,7 @@ export class ApiTokenVerifier {
       return { kind: 'known', caller: cached.caller };
     }
     if ((this.#unknownUntilMs.get(sha256) ?? 0) > nowMs) return { kind: 'unknown' };
-    return databaseAnswers() ? this.#lookUp(sha256) : { kind: 'unchecked' };
+    return databaseAnswers() ? this.#lookUp(sha256) : { kind: 'unavailable' };
   }
 
   /** Whether a token was valid recently. Such a caller is exempt from the rate limit for failed authentication. */

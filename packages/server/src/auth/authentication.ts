@@ -22,7 +22,7 @@ export type Authenticate = (...wanted: Scope[]) => onRequestAsyncHookHandler;
 
 export type CallerVerdict =
   | { readonly kind: 'allowed'; readonly caller: Caller }
-  | { readonly kind: 'stranger' | 'forbidden' | 'unchecked'; readonly reply: Reply };
+  | { readonly kind: 'unauthenticated' | 'forbidden' | 'unavailable'; readonly reply: Reply };
 
 export type CallerOptions = Pick<AppOptions, 'tokenVerifier' | 'heartbeats' | 'role' | 'regionAddresses'>;
 
@@ -50,15 +50,15 @@ export async function callerVerdict(
       };
     }
     case 'unknown':
-      return { kind: 'stranger', reply: problemReply('unauthenticated') };
-    case 'unchecked':
+      return { kind: 'unauthenticated', reply: problemReply('unauthenticated') };
+    case 'unavailable':
       // Nobody can be known here, and nothing granted: where else is no secret.
       return {
-        kind: 'unchecked',
-        reply: refusalReply({ kind: 'not_granting', because: 'database_unreachable' }, options),
+        kind: 'unavailable',
+        reply: refusalReply({ kind: 'not_granting', reason: 'database_unreachable' }, options),
       };
     case 'overloaded':
-      return { kind: 'unchecked', reply: refusalReply(verdict, options) };
+      return { kind: 'unavailable', reply: refusalReply(verdict, options) };
   }
 }
 
@@ -87,7 +87,7 @@ async function admit(
     request.caller = verdict.caller;
     return limits.ofCaller(request, reply, verdict.caller);
   }
-  if (verdict.kind === 'stranger') {
+  if (verdict.kind === 'unauthenticated') {
     await limits.failed('refusals', request);
     reply.header('www-authenticate', 'Bearer');
   }

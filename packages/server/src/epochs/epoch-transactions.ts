@@ -9,7 +9,7 @@ import type { CommittedAt, ExpectedEpoch, InEpoch } from './store';
 
 /** Why nothing was decided. Asking again, here or elsewhere, is safe: every request is idempotent. */
 export type Refusal =
-  | { readonly kind: 'not_granting'; readonly because: NotGrantingReason }
+  | { readonly kind: 'not_granting'; readonly reason: NotGrantingReason }
   /** The commit was sent and not answered: it may have happened. */
   | { readonly kind: 'outcome_unknown' }
   | TriadRefusal
@@ -49,13 +49,13 @@ export class EpochTransactions {
   /** The refusal that a request meets before any work is done for it, if any. */
   precheck(): Refusal | undefined {
     const verdict = this.#options.role.verdictOnRequest();
-    return verdict.kind === 'granting' ? undefined : { kind: 'not_granting', because: reasonOf(verdict) };
+    return verdict.kind === 'granting' ? undefined : { kind: 'not_granting', reason: reasonOf(verdict) };
   }
 
   /** Asked at the last moment before an answer that somebody will rely on (S5). */
   recheckBeforeAck(epoch: number): Refusal | undefined {
     if (this.#options.role.mayAcknowledge(epoch)) return undefined;
-    return this.precheck() ?? { kind: 'not_granting', because: 'authority_unproven' };
+    return this.precheck() ?? { kind: 'not_granting', reason: 'authority_unproven' };
   }
 
   async execute<T>(
@@ -77,7 +77,7 @@ export class EpochTransactions {
     const { role, region, triadClaims, metrics, random, timers = PROCESS_TIMERS } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const verdict = role.verdictOnRequest();
-      if (verdict.kind !== 'granting') return { kind: 'not_granting', because: reasonOf(verdict) };
+      if (verdict.kind !== 'granting') return { kind: 'not_granting', reason: reasonOf(verdict) };
       try {
         const outcome = await transact({ epoch: verdict.epoch, region, triads: triadClaims() });
         if (outcome.kind === 'done') return { ...outcome, epoch: verdict.epoch };
@@ -103,9 +103,9 @@ export class EpochTransactions {
       case 'contention':
         return { kind: 'overloaded' };
       case 'read_only':
-        return { kind: 'not_granting', because: 'database_read_only' };
+        return { kind: 'not_granting', reason: 'database_read_only' };
       default:
-        return { kind: 'not_granting', because: 'database_unreachable' };
+        return { kind: 'not_granting', reason: 'database_unreachable' };
     }
   }
 }

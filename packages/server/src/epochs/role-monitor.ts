@@ -325,5 +325,5 @@ export class RoleMonitor {
 
 /** An epoch that is about to be opened is, to everyone else, not open. */
 export function reasonOf(verdict: Exclude<RoleVerdict, { kind: 'granting' }>): NotGrantingReason {
-  return verdict.kind === 'must_open_epoch' ? 'epoch_not_open' : verdict.because;
+  return verdict.kind === 'must_open_epoch' ? 'epoch_not_open' : verdict.reason;
 }

@@ -52,7 +52,7 @@ export type OpeningOutcome =
       readonly lack: PossibleLoss;
       readonly leasesExtended: number;
       readonly seatsHeldBack: number;
-      readonly awaitedUntilMs: number | undefined;
+      readonly unresolvedUntilMs: number | undefined;
     }
   /** Another server of the region opened it first, or the database knows a newer epoch. */
   | { readonly kind: 'already_known'; readonly newest: number };

@@ -15,7 +15,7 @@ const SECURITY = [{ bearer: [] }];
 const PROBLEMS = ['unauthenticated', 'forbidden', 'database_unreachable'] as const;
 
 /** Reading works wherever a database answers; a standby's answers lag behind by what it has not replayed. */
-export function readingRoutes(routes: FastifyInstance, options: QueryRouteOptions): void {
+export function queryRoutes(routes: FastifyInstance, options: QueryRouteOptions): void {
   const { database, authenticate } = options;
 
   routes.get(

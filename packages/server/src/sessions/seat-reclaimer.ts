@@ -56,7 +56,7 @@ export class SeatReclaimer {
       const verdict = reclaimVerdict(facts, policy);
       if (verdict.kind === 'wait') return true;
       if (verdict.kind === 'reclaim') due.push(...leases);
-      else metrics.reclaims.inc({ outcome: verdict.because }, leases.length);
+      else metrics.reclaims.inc({ outcome: verdict.reason }, leases.length);
       return false;
     });
     while (due.length > 0) await this.#reclaim(due.splice(0, LEASES_MAX));

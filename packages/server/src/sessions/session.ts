@@ -202,7 +202,7 @@ export class Session {
   /** A revoked token ends the session. When the token cannot be checked, the verdict carries the refusal. */
   async #checkCaller(): Promise<CallerVerdict> {
     const verdict = await this.#context.authorize(this.#tokenSha256);
-    if (verdict.kind === 'stranger' || verdict.kind === 'forbidden') {
+    if (verdict.kind === 'unauthenticated' || verdict.kind === 'forbidden') {
       this.#close(CLOSE.policyViolation, 'unauthenticated');
     }
     return verdict;

@@ -128,8 +128,8 @@ export class Sessions {
 
   #notGranting(): Reply {
     const verdict = this.#options.role.verdict();
-    const because = verdict.kind === 'granting' ? 'draining' : reasonOf(verdict);
-    return refusalReply({ kind: 'not_granting', because }, this.#options);
+    const reason = verdict.kind === 'granting' ? 'draining' : reasonOf(verdict);
+    return refusalReply({ kind: 'not_granting', reason }, this.#options);
   }
 
   #hello(): ServerEvent {
@@ -162,15 +162,15 @@ export class Sessions {
     const { role, clock, policy } = this.#options;
     const asked = role.verdict();
     const verdict =
-      asked.kind === 'must_open_epoch' ? ({ kind: 'not_granting', because: reasonOf(asked) } as const) : asked;
-    const said = verdict.kind === 'granting' ? 'granting' : verdict.because;
+      asked.kind === 'must_open_epoch' ? ({ kind: 'not_granting', reason: reasonOf(asked) } as const) : asked;
+    const said = verdict.kind === 'granting' ? 'granting' : verdict.reason;
     const nowMs = clock.nowMs();
     if (said !== this.#lastReason) {
       this.#lastReason = said;
       this.#lastReasonAtMs = nowMs;
     }
     const farewell = disconnectVerdict({ verdict, sinceMs: nowMs - this.#lastReasonAtMs }, policy.blindToleranceMs);
-    if (farewell.kind === 'leave' && this.#open.size > 0) this.#sendAllAway(farewell.event, farewell.because);
+    if (farewell.kind === 'leave' && this.#open.size > 0) this.#sendAllAway(farewell.event, farewell.reason);
   }
 
   #sendAllAway(event: 'not_granting' | 'draining', reason: string): void {

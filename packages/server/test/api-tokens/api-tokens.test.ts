@@ -109,7 +109,7 @@ describe('ApiTokenVerifier: while the database is unreachable', () => {
     state.databaseAnswers = false;
     state.nowMs += 3_600_000;
     expect((await tokens.check('token-a')).kind).toBe('known');
-    expect((await tokens.check('token-b')).kind).toBe('unchecked');
+    expect((await tokens.check('token-b')).kind).toBe('unavailable');
     expect(state.looks).toHaveLength(1);
   });
 
@@ -118,7 +118,7 @@ describe('ApiTokenVerifier: while the database is unreachable', () => {
     await tokens.check('token-a');
     state.databaseAnswers = false;
     state.nowMs += 10_000;
-    expect((await tokens.check('token-a')).kind).toBe('unchecked');
+    expect((await tokens.check('token-a')).kind).toBe('unavailable');
   });
 
   it('accepts no token from an outdated cache when a lookup fails', async () => {
@@ -126,7 +126,7 @@ describe('ApiTokenVerifier: while the database is unreachable', () => {
     await tokens.check('token-a');
     state.fails = true;
     state.nowMs += 4_000;
-    expect((await tokens.check('token-a')).kind).toBe('unchecked');
+    expect((await tokens.check('token-a')).kind).toBe('unavailable');
     state.fails = false;
     expect((await tokens.check('token-a')).kind).toBe('known');
   });

@@ -111,10 +111,10 @@ describe('authority', () => {
 
   it('of the other region is left alone', async () => {
     const virginia = await world.start({ region: 'virginia' });
-    const because = 'authority_elsewhere';
+    const reason = 'authority_elsewhere';
     await eventually('it has looked', () => {
       const verdict = virginia.role.verdict();
-      return verdict.kind === 'not_granting' && verdict.because === because;
+      return verdict.kind === 'not_granting' && verdict.reason === reason;
     });
     expect(await world.authority.renewedAt()).toBeNull();
     expect(await checkout(virginia)).toMatchObject({
@@ -122,7 +122,7 @@ describe('authority', () => {
       headers: { 'retry-after': '1', 'content-type': 'application/problem+json' },
       body: {
         code: 'not_granting',
-        reason: because,
+        reason,
         activeRegion: 'oregon',
         address: 'http://oregon.test',
       },

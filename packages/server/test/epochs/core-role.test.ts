@@ -40,7 +40,7 @@ function facts(overrides: Partial<RoleFacts>): RoleFacts {
 
 function verdict(overrides: Partial<RoleFacts>): string {
   const found = roleVerdict(facts(overrides), FRESHNESS);
-  return found.kind === 'not_granting' ? found.because : `${found.kind} ${found.epoch}`;
+  return found.kind === 'not_granting' ? found.reason : `${found.kind} ${found.epoch}`;
 }
 
 describe('a server grants', () => {
@@ -116,7 +116,7 @@ describe('a server does not grant', () => {
       { authority: store(2, 'oregon'), proofs: renewed(2, LEASE_MS) },
       'authority_unproven',
     ],
-  ])('%s', (_why, given, because) => expect(verdict(given)).toBe(because));
+  ])('%s', (_why, given, reason) => expect(verdict(given)).toBe(reason));
 });
 
 describe('a server opens an epoch', () => {
@@ -168,7 +168,7 @@ describe('a transaction finds', () => {
     ['it closed', { ...THEIRS_2, closed: true }, 'epoch_closed'],
   ])('%s', (_why, row, found) => {
     const outcome = epochVerdict(row, expected);
-    expect(outcome.kind === 'open' ? 'open' : outcome.because).toBe(found);
+    expect(outcome.kind === 'open' ? 'open' : outcome.reason).toBe(found);
   });
 });
 

@@ -20,8 +20,8 @@ const POOL: OpeningPool = {
   escrow: 3,
   leaseTtlMs: 600_000,
   validUntilMs: Number.POSITIVE_INFINITY,
-  seatsAwaited: 0,
-  awaitedUntilMs: undefined,
+  seatsUnresolved: 0,
+  unresolvedUntilMs: undefined,
 };
 
 function open(pool: Partial<OpeningPool>, lack: PossibleLoss = 'escrow') {
@@ -31,9 +31,9 @@ function open(pool: Partial<OpeningPool>, lack: PossibleLoss = 'escrow') {
 it('holds back the escrow and extends leases over everything a lost heartbeat may have renewed', () => {
   expect(open({})).toEqual({
     poolId: 1,
-    seatsAwaited: 3,
+    seatsUnresolved: 3,
     seatsHeldBack: 3,
-    awaitedUntilMs: NOW_MS + WINDOW_MS,
+    unresolvedUntilMs: NOW_MS + WINDOW_MS,
     leasesUntilMs: NOW_MS + WINDOW_MS,
     leasesLongerMs: 5_000,
     placesUntilMs: NOW_MS + PLACE_TTL_MS + 35_000,
@@ -46,32 +46,32 @@ it('extends no lease beyond the end of its license: no lost heartbeat can have',
 });
 
 it('holds back no more than is free, and still awaits the whole escrow', () => {
-  expect(open({ seatsTaken: 9 })).toMatchObject({ seatsHeldBack: 1, seatsAwaited: 3 });
+  expect(open({ seatsTaken: 9 })).toMatchObject({ seatsHeldBack: 1, seatsUnresolved: 3 });
 });
 
 it('holds nothing back in a pool that counts seats twice already', () => {
-  expect(open({ seatsTaken: 11 })).toMatchObject({ seatsHeldBack: 0, seatsAwaited: 3 });
+  expect(open({ seatsTaken: 11 })).toMatchObject({ seatsHeldBack: 0, seatsUnresolved: 3 });
 });
 
 it('owes nothing when nothing can be missing', () => {
   expect(open({}, 'nothing')).toMatchObject({
     seatsHeldBack: 0,
-    seatsAwaited: 0,
-    awaitedUntilMs: undefined,
+    seatsUnresolved: 0,
+    unresolvedUntilMs: undefined,
     numbersLeft: 0,
   });
 });
 
 it('holds back every free seat when anything can be missing, and awaits as many as there are', () => {
-  expect(open({ overdraft: 2 }, 'anything')).toMatchObject({ seatsHeldBack: 8, seatsAwaited: 12 });
-  expect(open({ escrow: 0 }, 'anything')).toMatchObject({ seatsHeldBack: 6, awaitedUntilMs: NOW_MS + WINDOW_MS });
+  expect(open({ overdraft: 2 }, 'anything')).toMatchObject({ seatsHeldBack: 8, seatsUnresolved: 12 });
+  expect(open({ escrow: 0 }, 'anything')).toMatchObject({ seatsHeldBack: 6, unresolvedUntilMs: NOW_MS + WINDOW_MS });
 });
 
 it('goes on awaiting what an earlier opening awaits', () => {
-  const earlier = { seatsAwaited: 2, awaitedUntilMs: NOW_MS + 1 };
-  expect(open(earlier)).toMatchObject({ seatsAwaited: 5, seatsHeldBack: 5, awaitedUntilMs: NOW_MS + WINDOW_MS });
-  expect(open(earlier, 'nothing')).toMatchObject({ seatsAwaited: 2, awaitedUntilMs: NOW_MS + 1 });
-  expect(open({ ...earlier, awaitedUntilMs: NOW_MS })).toMatchObject({ seatsAwaited: 3 });
+  const earlier = { seatsUnresolved: 2, unresolvedUntilMs: NOW_MS + 1 };
+  expect(open(earlier)).toMatchObject({ seatsUnresolved: 5, seatsHeldBack: 5, unresolvedUntilMs: NOW_MS + WINDOW_MS });
+  expect(open(earlier, 'nothing')).toMatchObject({ seatsUnresolved: 2, unresolvedUntilMs: NOW_MS + 1 });
+  expect(open({ ...earlier, unresolvedUntilMs: NOW_MS })).toMatchObject({ seatsUnresolved: 3 });
 });
 
 describe('a lease that the opening finds', () => {

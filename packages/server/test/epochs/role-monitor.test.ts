@@ -46,7 +46,7 @@ class StandInDatabase {
     },
     open: async ({ epoch }) => {
       this.opened = epoch;
-      return { kind: 'opened', lack: 'nothing', leasesExtended: 0, seatsHeldBack: 0, awaitedUntilMs: undefined };
+      return { kind: 'opened', lack: 'nothing', leasesExtended: 0, seatsHeldBack: 0, unresolvedUntilMs: undefined };
     },
   };
 }
@@ -87,7 +87,7 @@ async function verdictsDuring(role: RoleMonitor, durationMs: number): Promise<Se
   for (let passedMs = 0; passedMs < durationMs; passedMs += STEP_MS) {
     await jest.advanceTimersByTimeAsync(STEP_MS);
     const verdict = role.verdict();
-    verdicts.add(verdict.kind === 'not_granting' ? verdict.because : verdict.kind);
+    verdicts.add(verdict.kind === 'not_granting' ? verdict.reason : verdict.kind);
   }
   return verdicts;
 }

@@ -21,7 +21,7 @@ function released(pool: PoolCount): PoolCount {
     ...pool,
     seatsTaken,
     seatsOver: Math.min(pool.seatsOver, Math.max(0, seatsTaken - pool.seats)),
-    seatsHeldBack: Math.min(pool.seatsAwaited, Math.max(0, pool.seats - seatsTaken)),
+    seatsHeldBack: Math.min(pool.seatsUnresolved, Math.max(0, pool.seats - seatsTaken)),
   };
 }
 
@@ -83,15 +83,15 @@ function lose({ replicated, lost }: Story): Pick<Books, 'trulyHeldReplicated' | 
 function opened(told: Story): Books {
   const truth = lose(told);
   const count = { id: 1, seats: SEATS, overdraft: 0, seatsTaken: told.replicated };
-  const { seatsHeldBack, seatsAwaited } = poolOpening(
+  const { seatsHeldBack, seatsUnresolved } = poolOpening(
     // S2 keeps the unknown grants within the escrow; here the escrow is just large enough.
     {
       ...count,
       leaseTtlMs: TTL_MS,
       validUntilMs: Number.POSITIVE_INFINITY,
       escrow: truth.waitingToBeAdopted,
-      seatsAwaited: 0,
-      awaitedUntilMs: undefined,
+      seatsUnresolved: 0,
+      unresolvedUntilMs: undefined,
     },
     'escrow',
     { nowMs: NOW_MS, policy: POLICY },
@@ -99,7 +99,7 @@ function opened(told: Story): Books {
   const pool = {
     ...count,
     seatsHeldBack,
-    seatsAwaited,
+    seatsUnresolved,
     seatsOver: 0,
     grantSeq: 0,
     ackedSeq: 0,

@@ -34,7 +34,7 @@ describe('while the follower is cut off', () => {
   const kinds = (protection: Protection) =>
     decideGrants({
       pool: {
-        ...{ id: 1, seats: 10, overdraft: 0, seatsTaken: 0, seatsHeldBack: 0, seatsAwaited: 0, seatsOver: 0 },
+        ...{ id: 1, seats: 10, overdraft: 0, seatsTaken: 0, seatsHeldBack: 0, seatsUnresolved: 0, seatsOver: 0 },
         ...{ grantSeq: 50, ackedSeq: 49, escrow: 3, queueSeq: 0 },
       },
       entitlement: { ...ENTITLEMENT, borrowSecondsMax: 60 },

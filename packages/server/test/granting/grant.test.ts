@@ -12,7 +12,7 @@ const POOL: PoolCount = {
   overdraft: 0,
   seatsTaken: 0,
   seatsHeldBack: 0,
-  seatsAwaited: 0,
+  seatsUnresolved: 0,
   seatsOver: 0,
   grantSeq: 100,
   ackedSeq: 100,
@@ -107,7 +107,7 @@ describe('a batch of checkouts', () => {
 
   it('never sells what is held back', () => {
     expect(
-      kinds([checkout('a', 8), checkout('b', 7)], { pool: { ...POOL, seatsHeldBack: 3, seatsAwaited: 3 } }),
+      kinds([checkout('a', 8), checkout('b', 7)], { pool: { ...POOL, seatsHeldBack: 3, seatsUnresolved: 3 } }),
     ).toEqual(['no_seat_available', 'new']);
   });
 
@@ -171,12 +171,12 @@ describe('an installation that forgot its lease', () => {
 });
 
 describe('adoption', () => {
-  const held: PoolCount = { ...POOL, seatsTaken: 5, seatsHeldBack: 3, seatsAwaited: 3 };
+  const held: PoolCount = { ...POOL, seatsTaken: 5, seatsHeldBack: 3, seatsUnresolved: 3 };
 
   it('takes the lease over under its id, out of the held-back seats', () => {
     const { inserted, pool } = decide([adopt(CLAIM)], { pool: held });
     expect(inserted).toMatchObject([{ id: 'lost', holder: 'room', seats: 2, epoch: 2 }]);
-    expect(pool).toMatchObject({ seatsTaken: 7, seatsHeldBack: 1, seatsAwaited: 1, seatsOver: 0 });
+    expect(pool).toMatchObject({ seatsTaken: 7, seatsHeldBack: 1, seatsUnresolved: 1, seatsOver: 0 });
   });
 
   it('leaves as many free seats as there were', () => {
@@ -185,18 +185,18 @@ describe('adoption', () => {
   });
 
   it('happens in a full pool: the release of a counted lease was lost', () => {
-    const { verdicts, pool } = decide([adopt(CLAIM)], { pool: { ...POOL, seatsTaken: 10, seatsAwaited: 3 } });
+    const { verdicts, pool } = decide([adopt(CLAIM)], { pool: { ...POOL, seatsTaken: 10, seatsUnresolved: 3 } });
     expect(verdicts).toMatchObject([{ kind: 'granted', how: 'adopted' }]);
-    expect(pool).toMatchObject({ seatsTaken: 12, seatsOver: 2, seatsHeldBack: 0, seatsAwaited: 1 });
+    expect(pool).toMatchObject({ seatsTaken: 12, seatsOver: 2, seatsHeldBack: 0, seatsUnresolved: 1 });
   });
 
   it('needs free seats when the token ran out while the lost region could still decide: its seat may be sold', () => {
-    const full = { ...POOL, seatsTaken: 10, seatsAwaited: 3 };
+    const full = { ...POOL, seatsTaken: 10, seatsUnresolved: 3 };
     expect(kinds([adopt(CLAIM)], { pool: full, mustOutliveMs: CLAIM.expiresAtMs })).toEqual(['lease_expired']);
     expect(kinds([adopt(CLAIM)], { pool: full, mustOutliveMs: CLAIM.expiresAtMs - 1 })).toEqual(['adopted']);
     const { verdicts, pool } = decide([adopt(CLAIM)], { pool: held, mustOutliveMs: CLAIM.expiresAtMs });
     expect(verdicts[0]).toMatchObject({ how: 'adopted' });
-    expect(pool).toMatchObject({ seatsAwaited: 3, seatsHeldBack: 3 });
+    expect(pool).toMatchObject({ seatsUnresolved: 3, seatsHeldBack: 3 });
   });
 
   it('beyond the awaited seats needs free ones', () => {
@@ -260,7 +260,12 @@ it('keeps every count within its bounds, whatever is asked', () => {
   const counts = fc.record({ taken: fc.integer({ min: 0, max: 10 }), awaited: fc.integer({ min: 0, max: 6 }) });
   fc.assert(
     fc.property(counts, fc.array(request, { maxLength: 20 }), ({ taken, awaited }, asked) => {
-      const pool = { ...POOL, seatsTaken: taken, seatsAwaited: awaited, seatsHeldBack: Math.min(awaited, 10 - taken) };
+      const pool = {
+        ...POOL,
+        seatsTaken: taken,
+        seatsUnresolved: awaited,
+        seatsHeldBack: Math.min(awaited, 10 - taken),
+      };
       const after = decide(
         asked.map(({ kind, id, seats }) =>
           kind === 'checkout' ? checkout(`l${id}`, seats) : adopt({ ...CLAIM, leaseId: `l${id}`, seats }),
@@ -270,7 +275,7 @@ it('keeps every count within its bounds, whatever is asked', () => {
       const granted = after.inserted.reduce((sum, lease) => sum + lease.seats, 0);
       expect(after.pool.seatsTaken).toBe(taken + granted);
       expect(after.pool.seatsTaken + after.pool.seatsHeldBack).toBeLessThanOrEqual(10 + after.pool.seatsOver);
-      expect(after.pool.seatsHeldBack).toBeLessThanOrEqual(after.pool.seatsAwaited);
+      expect(after.pool.seatsHeldBack).toBeLessThanOrEqual(after.pool.seatsUnresolved);
       // What is counted twice is never more than what the lost region may have granted without our knowing.
       expect(after.pool.seatsOver).toBeLessThanOrEqual(awaited);
     }),

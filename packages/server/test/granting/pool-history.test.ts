@@ -66,7 +66,7 @@ class Database {
         overdraft,
         seatsTaken,
         seatsHeldBack: 0,
-        seatsAwaited: 0,
+        seatsUnresolved: 0,
         seatsOver: 0,
         grantSeq: this.grantSeq,
         ackedSeq: this.grantSeq,

@@ -86,7 +86,7 @@ describe('BackgroundJob', () => {
   it('passes the epoch while the server grants, and skips the step otherwise', async () => {
     const { report } = reporting();
     const epochs: number[] = [];
-    let verdict: RoleVerdict = { kind: 'not_granting', because: 'starting' };
+    let verdict: RoleVerdict = { kind: 'not_granting', reason: 'starting' };
     let asked = 0;
     const job = new BackgroundJob({
       ...report,

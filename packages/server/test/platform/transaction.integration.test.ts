@@ -78,7 +78,7 @@ it('refuses without writing when another epoch is open', async () => {
   const outcome = await batchInEpoch(pool, { expected: { ...EXPECTED, epoch: 2 }, opening: [] }, async () => {
     asked = true;
   });
-  expect(outcome).toEqual({ kind: 'not_granting', because: 'epoch_not_open' });
+  expect(outcome).toEqual({ kind: 'not_granting', reason: 'epoch_not_open' });
   expect(asked).toBe(false);
 });
 

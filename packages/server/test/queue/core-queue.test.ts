@@ -5,7 +5,7 @@ import { PLACE_TTL_MS, PLACES_MAX, type Place, type PlaceClaim } from '../../src
 
 const NOW_MS = 1_000_000;
 const POLICY = { authorityLeaseMs: 30_000, skewMs: 5_000 };
-const FULL = { seats: 10, overdraft: 0, seatsTaken: 10, seatsHeldBack: 0, seatsAwaited: 0, seatsOver: 0 };
+const FULL = { seats: 10, overdraft: 0, seatsTaken: 10, seatsHeldBack: 0, seatsUnresolved: 0, seatsOver: 0 };
 
 function place(leaseId: string, number: number, seats = 1, overrides: Partial<Place> = {}): Place {
   const nobody = { controlRoom: undefined, group: undefined, identity: undefined };

@@ -8,7 +8,7 @@ const pool = (changes: Partial<SeatCount> = {}): SeatCount => ({
   overdraft: 0,
   seatsTaken: 0,
   seatsHeldBack: 0,
-  seatsAwaited: 0,
+  seatsUnresolved: 0,
   seatsOver: 0,
   ...changes,
 });

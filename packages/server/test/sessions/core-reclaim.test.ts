@@ -9,7 +9,7 @@ function verdictOn(closing: Closing, others: readonly Closing[] = [], facts: Par
   const closings = [closing, ...others];
   const all = { closing, closings, sessionsOpen: 1_000, granting: true, nowMs: AT_MS + 400, ...facts };
   const verdict = reclaimVerdict(all, RECLAIM_POLICY);
-  return verdict.kind === 'keep' ? verdict.because : verdict.kind;
+  return verdict.kind === 'keep' ? verdict.reason : verdict.kind;
 }
 
 const many = (count: number, atMs = AT_MS): Closing[] => Array.from({ length: count }, () => vanished(atMs));

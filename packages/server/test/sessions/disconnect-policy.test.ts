@@ -3,8 +3,8 @@ import { disconnectVerdict } from '../../src/sessions/core/disconnect-policy';
 
 const PATIENCE_MS = 5_000;
 
-const eventAfter = (because: NotGrantingReason, sinceMs: number): string => {
-  const verdict = disconnectVerdict({ verdict: { kind: 'not_granting', because }, sinceMs }, PATIENCE_MS);
+const eventAfter = (reason: NotGrantingReason, sinceMs: number): string => {
+  const verdict = disconnectVerdict({ verdict: { kind: 'not_granting', reason }, sinceMs }, PATIENCE_MS);
   return verdict.kind === 'leave' ? verdict.event : verdict.kind;
 };
 
@@ -23,18 +23,18 @@ describe('sessions stay', () => {
     'epoch_not_open',
   ] as const;
 
-  it.each(BLIND)('while it may be blind for a moment only: %s', (because) => {
-    expect(eventAfter(because, PATIENCE_MS - 1)).toBe('stay');
+  it.each(BLIND)('while it may be blind for a moment only: %s', (reason) => {
+    expect(eventAfter(reason, PATIENCE_MS - 1)).toBe('stay');
   });
 
-  it.each(BLIND)('but not for ever: %s', (because) => {
-    expect(eventAfter(because, PATIENCE_MS)).toBe('not_granting');
+  it.each(BLIND)('but not for ever: %s', (reason) => {
+    expect(eventAfter(reason, PATIENCE_MS)).toBe('not_granting');
   });
 });
 
 describe('sessions are sent away at once', () => {
-  it.each(['authority_elsewhere', 'epoch_closed'] as const)('when somebody else is to grant: %s', (because) => {
-    expect(eventAfter(because, 0)).toBe('not_granting');
+  it.each(['authority_elsewhere', 'epoch_closed'] as const)('when somebody else is to grant: %s', (reason) => {
+    expect(eventAfter(reason, 0)).toBe('not_granting');
   });
 
   it('when their server drains', () => {

@@ -243,7 +243,7 @@ describe('a session ends', () => {
   const endsOf = async (at: RunningServer): Promise<Record<string, number>> => {
     const { body } = await at.call('GET', '/metrics');
     const lines = String(body).matchAll(/^evergrant_session_ends_total\{because="(\w+)"\} (\d+)/gm);
-    return Object.fromEntries([...lines].map(([, because, count]) => [because, Number(count)]));
+    return Object.fromEntries([...lines].map(([, reason, count]) => [reason, Number(count)]));
   };
 
   it('when it floods', async () => {

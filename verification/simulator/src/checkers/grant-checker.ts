@@ -156,7 +156,7 @@ export class GrantChecker {
       );
       return;
     }
-    if (this.#isAwaited(claim)) {
+    if (this.#isUnresolved(claim)) {
       this.#options.violations.record(
         'lease-lost',
         `${leaseId} was rejected (${code}) while its region's unknown grants were awaited`,
@@ -165,7 +165,7 @@ export class GrantChecker {
   }
 
   /** Whether a newer epoch still awaits unknown grants of the lost region, and the lease's token outlived that region. */
-  #isAwaited({ epoch, expiresAtMs }: { epoch: number; expiresAtMs: number }): boolean {
+  #isUnresolved({ epoch, expiresAtMs }: { epoch: number; expiresAtMs: number }): boolean {
     const { leaseTtlMs, policy, nowMs } = this.#options;
     const since = this.#openings.filter((opening) => opening.epoch > epoch);
     const [first] = since;

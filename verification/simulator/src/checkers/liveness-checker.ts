@@ -39,8 +39,8 @@ function fenceProblem({ authorityStore, regions }: SimulationContext): string | 
 function seatProblem({ authorityStore, regions }: SimulationContext): string | undefined {
   const { database } = regions[authorityStore.row.region];
   if (!database) return 'the active region has no database';
-  const heldBack = [...database.tables.pools.values()].find(({ seatsHeldBack, seatsAwaited }) => {
-    return seatsHeldBack > 0 || seatsAwaited > 0;
+  const heldBack = [...database.tables.pools.values()].find(({ seatsHeldBack, seatsUnresolved }) => {
+    return seatsHeldBack > 0 || seatsUnresolved > 0;
   });
   return heldBack ? `pool ${heldBack.id} still holds back ${heldBack.seatsHeldBack} seats` : undefined;
 }

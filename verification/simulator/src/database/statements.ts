@@ -67,8 +67,8 @@ export function grant(
     mustOutliveMs: disabled.has('S4-doubt') ? undefined : epoch?.mustOutliveMs,
   });
   if (decision.inserted.length > 0) {
-    const { grantSeq, seatsAwaited, seatsHeldBack, seatsOver, ackedSeq } = decision.pool;
-    transaction.putPool({ ...row, grantSeq, seatsAwaited, seatsHeldBack, seatsOver, ackedSeq });
+    const { grantSeq, seatsUnresolved, seatsHeldBack, seatsOver, ackedSeq } = decision.pool;
+    transaction.putPool({ ...row, grantSeq, seatsUnresolved, seatsHeldBack, seatsOver, ackedSeq });
     for (const lease of decision.inserted) transaction.putLease(lease);
   }
   const { written, left, lastNumber } = decision.queue;
@@ -143,8 +143,8 @@ export function expire(context: StatementContext): Sweep {
 
 function releaseHeldBack({ transaction, nowMs }: StatementContext, poolId: number): void {
   const pool = transaction.pool(poolId);
-  if (pool.awaitedUntilMs === undefined || pool.awaitedUntilMs > nowMs) return;
-  transaction.putPool({ ...pool, seatsAwaited: 0, seatsHeldBack: 0, awaitedUntilMs: undefined });
+  if (pool.unresolvedUntilMs === undefined || pool.unresolvedUntilMs > nowMs) return;
+  transaction.putPool({ ...pool, seatsUnresolved: 0, seatsHeldBack: 0, unresolvedUntilMs: undefined });
 }
 
 function expireDue({ transaction, nowMs }: StatementContext, poolId: number): void {
@@ -175,7 +175,7 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
     lack,
     leasesExtended: prepared.reduce((sum, each) => sum + each.leasesExtended, 0),
     seatsHeldBack: prepared.reduce((sum, each) => sum + each.seatsHeldBack, 0),
-    awaitedUntilMs: undefined,
+    unresolvedUntilMs: undefined,
   };
 }
 
@@ -192,10 +192,10 @@ function preparePool(
 ): { leasesExtended: number; seatsHeldBack: number } {
   const { database, transaction, nowMs, disabled } = context;
   const opening = poolOpening({ ...pool, validUntilMs: VALID_UNTIL_MS }, lack, { nowMs, policy });
-  const { seatsAwaited, seatsHeldBack, awaitedUntilMs, placesUntilMs } = opening;
+  const { seatsUnresolved, seatsHeldBack, unresolvedUntilMs, placesUntilMs } = opening;
   transaction.putPool({
     ...pool,
-    ...{ seatsAwaited, seatsHeldBack, awaitedUntilMs },
+    ...{ seatsUnresolved, seatsHeldBack, unresolvedUntilMs },
     queueSeq: pool.queueSeq + opening.numbersLeft,
   });
   for (const place of database.tables.places.values()) {

@@ -9,9 +9,9 @@ export interface PoolRow {
   readonly overdraft: number;
   readonly seatsTaken: number;
   readonly seatsHeldBack: number;
-  readonly seatsAwaited: number;
+  readonly seatsUnresolved: number;
   readonly seatsOver: number;
-  readonly awaitedUntilMs: number | undefined;
+  readonly unresolvedUntilMs: number | undefined;
   readonly grantSeq: number;
   readonly ackedSeq: number;
   readonly queueSeq: number;
@@ -148,11 +148,11 @@ export class Transaction {
   }
 
   putPool(row: PoolRow): void {
-    const { seatsTaken, seatsHeldBack, seats, overdraft, seatsOver, seatsAwaited } = row;
+    const { seatsTaken, seatsHeldBack, seats, overdraft, seatsOver, seatsUnresolved } = row;
     if (this.#enforcesConstraint && seatsTaken + seatsHeldBack > seats + overdraft + seatsOver) {
       throw new ConstraintViolation('pool_never_oversold');
     }
-    if (seatsAwaited < seatsHeldBack || seatsTaken < 0) throw new ConstraintViolation('pool_check');
+    if (seatsUnresolved < seatsHeldBack || seatsTaken < 0) throw new ConstraintViolation('pool_check');
     this.#pools.set(row.id, row);
     this.writes.push({ table: 'pool', row });
   }
@@ -184,6 +184,6 @@ function withCountChanged(pool: PoolRow, delta: number): PoolRow {
     ...pool,
     seatsTaken,
     seatsOver: Math.min(pool.seatsOver, Math.max(0, seatsTaken - capacity)),
-    seatsHeldBack: Math.min(pool.seatsAwaited, Math.max(0, capacity - seatsTaken)),
+    seatsHeldBack: Math.min(pool.seatsUnresolved, Math.max(0, capacity - seatsTaken)),
   };
 }

@@ -62,9 +62,9 @@ const openingOf = (epoch: number, unprotectedEpoch: number | undefined) => ({
   ...{ epoch, region: REGION, openedBy: 'the test', policy: POLICY, lapsedAgoMs: 0 },
   unprotected: unprotectedEpoch === undefined ? undefined : { epoch: unprotectedEpoch, since: 'then' },
 });
-const openingShown = (outcome: { kind: string; awaitedUntilMs?: unknown }) => ({
+const openingShown = (outcome: { kind: string; unresolvedUntilMs?: unknown }) => ({
   ...outcome,
-  awaitedUntilMs: undefined,
+  unresolvedUntilMs: undefined,
 });
 
 const releaseOf = (leaseId: string, claim: LeaseClaim | undefined, poolId: number) => ({
@@ -254,17 +254,19 @@ class ModelUnderTest implements DatabaseUnderTest {
   async endWaiting() {
     this.#do(({ transaction }) => {
       const pool = transaction.pool(this.#entitlement.poolId);
-      if (pool.awaitedUntilMs !== undefined) transaction.putPool({ ...pool, awaitedUntilMs: Date.now() - 1_000 });
+      if (pool.unresolvedUntilMs !== undefined) transaction.putPool({ ...pool, unresolvedUntilMs: Date.now() - 1_000 });
     });
   }
 
   async rows() {
     const { pools, leases, places } = this.#server.tables;
     return {
-      pools: [...pools.values()].map(({ seatsTaken, seatsHeldBack, seatsOver, seatsAwaited, grantSeq, queueSeq }) => ({
-        ...{ taken: seatsTaken, held: seatsHeldBack, over: seatsOver, awaited: seatsAwaited, seq: grantSeq },
-        numbers: queueSeq,
-      })),
+      pools: [...pools.values()].map(
+        ({ seatsTaken, seatsHeldBack, seatsOver, seatsUnresolved, grantSeq, queueSeq }) => ({
+          ...{ taken: seatsTaken, held: seatsHeldBack, over: seatsOver, awaited: seatsUnresolved, seq: grantSeq },
+          numbers: queueSeq,
+        }),
+      ),
       places: [...places.values()]
         .map(({ leaseId, number, seats, identity }) => ({ id: leaseId, number, seats, identity: identity ?? null }))
         .sort((one, other) => (one.id < other.id ? -1 : 1)),
@@ -303,8 +305,8 @@ class ModelUnderTest implements DatabaseUnderTest {
         state === 'live' ? [[`lease ${id}`, expiresAtMs]] : [],
       ),
       ...[...places.values()].map(({ leaseId, expiresAtMs }): [string, number] => [`place ${leaseId}`, expiresAtMs]),
-      ...[...pools.values()].flatMap(({ awaitedUntilMs }): [string, number][] =>
-        awaitedUntilMs === undefined ? [] : [['waiting', awaitedUntilMs]],
+      ...[...pools.values()].flatMap(({ unresolvedUntilMs }): [string, number][] =>
+        unresolvedUntilMs === undefined ? [] : [['waiting', unresolvedUntilMs]],
       ),
     ]);
   }
@@ -334,7 +336,7 @@ export class DatabasePair {
     if (!entitlement) throw new Error('there is no entitlement');
     const simulated = new ModelUnderTest(entitlement, {
       ...{ ...shape, id: entitlement.poolId, leaseTtlMs: TTL_SECONDS * 1_000, borrowSecondsMax: BORROW_SECONDS_MAX },
-      ...{ seatsTaken: 0, seatsHeldBack: 0, seatsAwaited: 0, seatsOver: 0, awaitedUntilMs: undefined },
+      ...{ seatsTaken: 0, seatsHeldBack: 0, seatsUnresolved: 0, seatsOver: 0, unresolvedUntilMs: undefined },
       ...{ grantSeq: 0, ackedSeq: 0, queueSeq: 0 },
     });
     return new DatabasePair({ database, license, simulated, entitlement });

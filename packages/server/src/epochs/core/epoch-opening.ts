@@ -13,8 +13,8 @@ export interface OpeningPool {
   /** The end of its license, which no lost heartbeat can have renewed beyond. */
   readonly validUntilMs: number;
   /** What an earlier opening still awaits, and until when. */
-  readonly seatsAwaited: number;
-  readonly awaitedUntilMs: number | undefined;
+  readonly seatsUnresolved: number;
+  readonly unresolvedUntilMs: number | undefined;
 }
 
 /**
@@ -63,9 +63,9 @@ function unknownGrantsMax(pool: OpeningPool, lack: PossibleLoss): number {
 
 export interface PoolOpening {
   readonly poolId: number;
-  readonly seatsAwaited: number;
+  readonly seatsUnresolved: number;
   readonly seatsHeldBack: number;
-  readonly awaitedUntilMs: number | undefined;
+  readonly unresolvedUntilMs: number | undefined;
   /** Every live lease of the pool lasts at least until then, since a lost heartbeat may have renewed it. */
   readonly leasesUntilMs: number;
   /** And at least so much longer than its row says: that was the time of another region's clock. */
@@ -100,15 +100,16 @@ export function poolOpening(
   { nowMs, policy }: { nowMs: number; policy: UncertaintyPolicy },
 ): PoolOpening {
   const untilMs = nowMs + uncertaintyWindowMs(pool.leaseTtlMs, policy);
-  const stillAwaited = pool.awaitedUntilMs !== undefined && pool.awaitedUntilMs > nowMs ? pool.seatsAwaited : 0;
-  const newlyAwaited = unknownGrantsMax(pool, lack);
-  const seatsAwaited = Math.min(stillAwaited + newlyAwaited, SEATS_MAX);
-  const awaitedUntilMs = newlyAwaited > 0 ? untilMs : pool.awaitedUntilMs;
+  const stillUnresolved =
+    pool.unresolvedUntilMs !== undefined && pool.unresolvedUntilMs > nowMs ? pool.seatsUnresolved : 0;
+  const newlyUnresolved = unknownGrantsMax(pool, lack);
+  const seatsUnresolved = Math.min(stillUnresolved + newlyUnresolved, SEATS_MAX);
+  const unresolvedUntilMs = newlyUnresolved > 0 ? untilMs : pool.unresolvedUntilMs;
   return {
     poolId: pool.id,
-    seatsAwaited,
-    seatsHeldBack: Math.min(seatsAwaited, Math.max(0, capacityOf(pool) - pool.seatsTaken)),
-    awaitedUntilMs: seatsAwaited > 0 ? awaitedUntilMs : undefined,
+    seatsUnresolved,
+    seatsHeldBack: Math.min(seatsUnresolved, Math.max(0, capacityOf(pool) - pool.seatsTaken)),
+    unresolvedUntilMs: seatsUnresolved > 0 ? unresolvedUntilMs : undefined,
     leasesUntilMs: Math.min(untilMs, pool.validUntilMs),
     leasesLongerMs: policy.skewMs,
     placesUntilMs: nowMs + uncertaintyWindowMs(PLACE_TTL_MS, policy),

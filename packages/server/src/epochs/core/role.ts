@@ -47,23 +47,23 @@ export type RoleVerdict =
   | { readonly kind: 'granting'; readonly epoch: number }
   /** Authority is ours and proven and the database is writable: only the epoch is still to be opened (S4). */
   | { readonly kind: 'must_open_epoch'; readonly epoch: number }
-  | { readonly kind: 'not_granting'; readonly because: NotGrantingReason };
+  | { readonly kind: 'not_granting'; readonly reason: NotGrantingReason };
 
 /**
  * The one rule: a server grants if, and only if, its database is writable and its region holds a fresh proof of
  * authority. Every missing piece of evidence denies.
  */
 export function roleVerdict(facts: RoleFacts, freshness: Freshness): RoleVerdict {
-  if (facts.draining) return { kind: 'not_granting', because: 'draining' };
+  if (facts.draining) return { kind: 'not_granting', reason: 'draining' };
   switch (facts.database.kind) {
     case 'unknown':
-      return { kind: 'not_granting', because: 'starting' };
+      return { kind: 'not_granting', reason: 'starting' };
     case 'unreachable':
-      return { kind: 'not_granting', because: 'database_unreachable' };
+      return { kind: 'not_granting', reason: 'database_unreachable' };
     case 'read_only':
-      return { kind: 'not_granting', because: 'database_read_only' };
+      return { kind: 'not_granting', reason: 'database_read_only' };
     case 'outdated':
-      return { kind: 'not_granting', because: 'schema_outdated' };
+      return { kind: 'not_granting', reason: 'schema_outdated' };
     case 'writable':
       return authorityVerdict(facts, facts.database.epoch, freshness);
   }
@@ -72,25 +72,25 @@ export function roleVerdict(facts: RoleFacts, freshness: Freshness): RoleVerdict
 function authorityVerdict(facts: RoleFacts, row: EpochRow | undefined, freshness: Freshness): RoleVerdict {
   const { authority, proofs, region } = facts;
   if (authority && authority.epoch > (row?.epoch ?? 0)) return verdictOnNewEpoch(authority, facts, freshness);
-  if (!row) return { kind: 'not_granting', because: 'authority_unproven' };
-  if (row.region !== region) return { kind: 'not_granting', because: 'authority_elsewhere' };
-  if (row.closed) return { kind: 'not_granting', because: 'epoch_closed' };
+  if (!row) return { kind: 'not_granting', reason: 'authority_unproven' };
+  if (row.region !== region) return { kind: 'not_granting', reason: 'authority_elsewhere' };
+  if (row.closed) return { kind: 'not_granting', reason: 'epoch_closed' };
   if (proofVerdict(proofs, row.epoch, freshness).kind === 'stale') {
-    return { kind: 'not_granting', because: 'authority_unproven' };
+    return { kind: 'not_granting', reason: 'authority_unproven' };
   }
   return { kind: 'granting', epoch: row.epoch };
 }
 
 /** The store knows an epoch that the database does not. */
 function verdictOnNewEpoch(authority: AuthorityRecord, facts: RoleFacts, freshness: Freshness): RoleVerdict {
-  if (authority.region !== facts.region) return { kind: 'not_granting', because: 'authority_elsewhere' };
-  if (!authority.open) return { kind: 'not_granting', because: 'epoch_not_open' };
+  if (authority.region !== facts.region) return { kind: 'not_granting', reason: 'authority_elsewhere' };
+  if (!authority.open) return { kind: 'not_granting', reason: 'epoch_not_open' };
   // Only the store can say that such an epoch is ours: an acknowledgement speaks of the epochs before it.
   const { renewal } = facts.proofs;
   const proof = proofVerdict(renewal ? { renewal } : {}, authority.epoch, freshness);
   return proof.kind === 'fresh'
     ? { kind: 'must_open_epoch', epoch: authority.epoch }
-    : { kind: 'not_granting', because: 'authority_unproven' };
+    : { kind: 'not_granting', reason: 'authority_unproven' };
 }
 
 /**
@@ -115,13 +115,13 @@ export function newestEpoch(
 
 export type EpochVerdict =
   | { readonly kind: 'open' }
-  | { readonly kind: 'not_granting'; readonly because: NotGrantingReason };
+  | { readonly kind: 'not_granting'; readonly reason: NotGrantingReason };
 
 /** Checked inside every granting transaction, under the shared epoch lock, against the row as it is now. */
 export function epochVerdict(row: EpochRow | undefined, expected: { epoch: number; region: string }): EpochVerdict {
-  if (!row || row.epoch < expected.epoch) return { kind: 'not_granting', because: 'epoch_not_open' };
+  if (!row || row.epoch < expected.epoch) return { kind: 'not_granting', reason: 'epoch_not_open' };
   if (row.region !== expected.region || row.epoch > expected.epoch) {
-    return { kind: 'not_granting', because: 'authority_elsewhere' };
+    return { kind: 'not_granting', reason: 'authority_elsewhere' };
   }
-  return row.closed ? { kind: 'not_granting', because: 'epoch_closed' } : { kind: 'open' };
+  return row.closed ? { kind: 'not_granting', reason: 'epoch_closed' } : { kind: 'open' };
 }

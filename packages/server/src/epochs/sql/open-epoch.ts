@@ -58,7 +58,7 @@ insert into epoch (epoch, region, opened_by, must_outlive) values ($1, $2, $3, t
 
 const LOCK_POOLS = `
 select pool.id, seats, overdraft, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
-  seats_awaited as "seatsAwaited", ${milliseconds('awaited_until')} as "awaitedUntilMs",
+  seats_awaited as "seatsUnresolved", ${milliseconds('awaited_until')} as "unresolvedUntilMs",
   ${milliseconds('license.valid_until')} as "validUntilMs", ${milliseconds('clock_timestamp()')} as "nowMs"
 from pool join license on license.id = pool.license_id order by pool.id for update of pool`;
 
@@ -95,16 +95,16 @@ async function prepareForEpoch(
   { policy, mustOutliveMs }: OpeningRequest & { mustOutliveMs: number | undefined },
 ): Promise<OpeningOutcome> {
   const pools = await client.query<
-    Omit<OpeningPool, 'awaitedUntilMs'> & { awaitedUntilMs: number | null; nowMs: number }
+    Omit<OpeningPool, 'unresolvedUntilMs'> & { unresolvedUntilMs: number | null; nowMs: number }
   >(LOCK_POOLS);
-  const openings = pools.rows.map(({ nowMs, awaitedUntilMs, ...pool }) =>
-    poolOpening({ ...pool, awaitedUntilMs: awaitedUntilMs ?? undefined }, lack, { nowMs, policy }),
+  const openings = pools.rows.map(({ nowMs, unresolvedUntilMs, ...pool }) =>
+    poolOpening({ ...pool, unresolvedUntilMs: unresolvedUntilMs ?? undefined }, lack, { nowMs, policy }),
   );
   await client.query(HOLD_BACK, [
     openings.map((opening) => opening.poolId),
-    openings.map((opening) => opening.seatsAwaited),
+    openings.map((opening) => opening.seatsUnresolved),
     openings.map((opening) => opening.seatsHeldBack),
-    openings.map((opening) => opening.awaitedUntilMs ?? null),
+    openings.map((opening) => opening.unresolvedUntilMs ?? null),
     openings.map((opening) => opening.numbersLeft),
   ]);
   await client.query(EXTEND_PLACES, [
@@ -120,12 +120,12 @@ async function prepareForEpoch(
       mustOutliveMs ?? null,
     ],
   });
-  const untils = openings.flatMap((opening) => opening.awaitedUntilMs ?? []);
+  const untils = openings.flatMap((opening) => opening.unresolvedUntilMs ?? []);
   return {
     kind: 'opened',
     lack,
     leasesExtended: extended.rowCount ?? 0,
     seatsHeldBack: openings.reduce((sum, opening) => sum + opening.seatsHeldBack, 0),
-    awaitedUntilMs: untils.length > 0 ? Math.max(...untils) : undefined,
+    unresolvedUntilMs: untils.length > 0 ? Math.max(...untils) : undefined,
   };
 }

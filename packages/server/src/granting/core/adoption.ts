@@ -14,7 +14,7 @@ export function uncertaintyWindowMs(leaseTtlMs: number, policy: UncertaintyPolic
 
 export type AdoptionVerdict =
   | { readonly kind: 'adopt'; readonly count: SeatCount }
-  | { readonly kind: 'refuse'; readonly because: 'token_of_this_epoch' | 'token_too_old' | 'no_seat_available' };
+  | { readonly kind: 'refuse'; readonly reason: 'token_of_this_epoch' | 'token_too_old' | 'no_seat_available' };
 
 interface AdoptionFacts {
   readonly claim: LeaseClaim;
@@ -30,7 +30,7 @@ interface AdoptionFacts {
 /**
  * May a lease that the database does not know be taken over from its token (S3)?
  *
- * Up to `seatsAwaited` seats it always may, even when the pool is full: had every counted lease still been held,
+ * Up to `seatsUnresolved` seats it always may, even when the pool is full: had every counted lease still been held,
  * the lost region could not have granted this one, so the release of a counted lease must have been lost. No seat
  * has been sold twice then, since all free seats were held back. `seatsOver` keeps that debt until it is released.
  * Beyond the awaited seats the promise of S2 no longer covers the grant, and it needs free seats as a new one does. So
@@ -41,24 +41,24 @@ interface AdoptionFacts {
  */
 export function adoptionVerdict(facts: AdoptionFacts): AdoptionVerdict {
   const { claim, count } = facts;
-  if (claim.epoch >= facts.epoch) return { kind: 'refuse', because: 'token_of_this_epoch' };
+  if (claim.epoch >= facts.epoch) return { kind: 'refuse', reason: 'token_of_this_epoch' };
   const isDoubted = facts.mustOutliveMs !== undefined && claim.expiresAtMs <= facts.mustOutliveMs;
-  const seatsCovered = isDoubted ? 0 : Math.min(claim.seats, count.seatsAwaited);
-  const seatsBeyondAwaited = claim.seats - seatsCovered;
+  const seatsCovered = isDoubted ? 0 : Math.min(claim.seats, count.seatsUnresolved);
+  const seatsBeyondUnresolved = claim.seats - seatsCovered;
   const isOld = claim.expiresAtMs + uncertaintyWindowMs(facts.leaseTtlMs, facts.policy) < facts.nowMs;
-  if (seatsBeyondAwaited > 0 && isOld) return { kind: 'refuse', because: 'token_too_old' };
-  if (seatsBeyondAwaited > seatsFree(count)) return { kind: 'refuse', because: 'no_seat_available' };
+  if (seatsBeyondUnresolved > 0 && isOld) return { kind: 'refuse', reason: 'token_too_old' };
+  if (seatsBeyondUnresolved > seatsFree(count)) return { kind: 'refuse', reason: 'no_seat_available' };
 
   const capacity = capacityOf(count);
   const seatsTaken = count.seatsTaken + claim.seats;
-  const seatsAwaited = count.seatsAwaited - seatsCovered;
+  const seatsUnresolved = count.seatsUnresolved - seatsCovered;
   return {
     kind: 'adopt',
     count: {
       ...count,
       seatsTaken,
-      seatsAwaited,
-      seatsHeldBack: Math.min(seatsAwaited, Math.max(0, capacity - seatsTaken)),
+      seatsUnresolved,
+      seatsHeldBack: Math.min(seatsUnresolved, Math.max(0, capacity - seatsTaken)),
       seatsOver: Math.max(count.seatsOver, seatsTaken - capacity),
     },
   };

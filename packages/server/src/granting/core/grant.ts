@@ -9,7 +9,7 @@ import {
 import { type AdoptionVerdict, adoptionVerdict, type UncertaintyPolicy } from './adoption';
 import { type Entitlement, type Requester, type TakingRefusal, takingRefusal } from './entitlement';
 import { type Protection, waitsForFollower } from './escrow';
-import { grantedUntilMs, isProven, type Lease, type LeaseClaim, standingOf } from './lease';
+import { grantedUntilMs, isProven, type Lease, type LeaseClaim, validityOf } from './lease';
 import { type PoolCount, type PoolFacts, PoolLedger } from './pool-ledger';
 import { isOverdrawn } from './seats';
 
@@ -107,7 +107,7 @@ function leaseOfInstallation(
       lease.controlRoom === controlRoom &&
       lease.seats === seats &&
       lease.borrowed === (borrowSeconds !== undefined) &&
-      standingOf(lease, nowMs) === 'live' &&
+      validityOf(lease, nowMs) === 'live' &&
       (mustOutliveMs === undefined || lease.epoch === epoch) &&
       isProven(lease, claim?.expiresAtMs),
   );
@@ -116,7 +116,7 @@ function leaseOfInstallation(
 function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch): GrantVerdict {
   const foreign = request.controlRoom !== undefined && lease.controlRoom !== request.controlRoom;
   if (foreign) return { kind: request.intent === 'adopt' ? 'lease_not_found' : 'lease_conflict' };
-  const standing = standingOf(lease, batch.nowMs);
+  const standing = validityOf(lease, batch.nowMs);
   if (standing !== 'live') return { kind: standing };
   if (!isProven(lease, request.claim?.expiresAtMs)) return { kind: 'lease_expired' };
   if (!isSameRequest(lease, request, batch)) return { kind: 'lease_conflict' };
@@ -152,7 +152,7 @@ function takeOver(
   if (refusal) return refusal;
   const { leaseTtlMs } = batch.entitlement;
   const adoption = adoptionVerdict({ ...batch, claim, count: ledger.pool, leaseTtlMs });
-  if (adoption.kind === 'refuse') return request.intent === 'adopt' ? refusedAdoption(adoption.because) : undefined;
+  if (adoption.kind === 'refuse') return request.intent === 'adopt' ? refusedAdoption(adoption.reason) : undefined;
   const taken = newLease({ ...claim, leaseId: request.leaseId }, ledger, batch);
   const { validUntilMs } = batch.entitlement;
   const lease = claim.borrowed
@@ -242,11 +242,11 @@ function refusedToAdopt(
   return request.controlRoomState === 'suspended' ? { kind: 'control_room_suspended' } : undefined;
 }
 
-type RefusalReason = Extract<AdoptionVerdict, { kind: 'refuse' }>['because'];
+type RefusalReason = Extract<AdoptionVerdict, { kind: 'refuse' }>['reason'];
 
 /** For its holder, a lease that can no longer be adopted has expired. A claim of this epoch was never granted. */
-function refusedAdoption(because: RefusalReason): GrantVerdict {
-  switch (because) {
+function refusedAdoption(reason: RefusalReason): GrantVerdict {
+  switch (reason) {
     case 'token_of_this_epoch':
       return { kind: 'lease_not_found' };
     case 'token_too_old':

@@ -43,10 +43,10 @@ export interface LeaseClaim {
   readonly expiresAtMs: number;
 }
 
-export type LeaseStanding = 'live' | 'lease_expired' | 'lease_released';
+export type LeaseValidity = 'live' | 'lease_expired' | 'lease_released';
 
 /** A lease past its time has ended even while no sweeper has come by to say so. */
-export function standingOf(lease: Pick<Lease, 'state' | 'expiresAtMs'>, nowMs: number): LeaseStanding {
+export function validityOf(lease: Pick<Lease, 'state' | 'expiresAtMs'>, nowMs: number): LeaseValidity {
   if (lease.state === 'released') return 'lease_released';
   if (lease.state === 'expired' || lease.expiresAtMs <= nowMs) return 'lease_expired';
   return 'live';

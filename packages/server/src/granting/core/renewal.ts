@@ -1,5 +1,5 @@
 import type { ControlRoomState } from '../../auth/core/caller';
-import { isProven, type Lease, renewedUntilMs, standingOf } from './lease';
+import { isProven, type Lease, renewedUntilMs, validityOf } from './lease';
 
 /** A lease as read under its row lock, with the database's clock at that moment and the terms it is under. */
 export interface LockedLease {
@@ -42,7 +42,7 @@ export function renewalVerdict(
   if (request.controlRoom !== undefined && lease.controlRoom !== request.controlRoom) {
     return { kind: 'lease_not_found' };
   }
-  const standing = standingOf(lease, nowMs);
+  const standing = validityOf(lease, nowMs);
   if (standing !== 'live') return { kind: standing };
   if (!isProven(lease, request.tokenUntilMs)) return { kind: 'in_doubt' };
   if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };

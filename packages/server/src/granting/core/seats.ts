@@ -6,7 +6,7 @@ export interface SeatCount {
   readonly seatsTaken: number;
   readonly seatsHeldBack: number;
   /** Seats of grants of the lost region that may yet come to light: escrow less what has been adopted. */
-  readonly seatsAwaited: number;
+  readonly seatsUnresolved: number;
   /** Seats counted twice, because an adopted lease shows that the release of a counted one was lost. */
   readonly seatsOver: number;
 }

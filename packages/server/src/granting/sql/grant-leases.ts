@@ -105,7 +105,7 @@ update lease set ${EXPIRED} where id = any(array(
 
 const READ_POOL = `
 select pool.id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack",
-  seats_awaited as "seatsAwaited", seats_over as "seatsOver", grant_seq as "grantSeq", queue_seq as "queueSeq",
+  seats_awaited as "seatsUnresolved", seats_over as "seatsOver", grant_seq as "grantSeq", queue_seq as "queueSeq",
   acked_seq as "ackedSeq", escrow,
   license.version as issue, exists (select from reservation where pool_id = $1) as "hasReservations",
   exists (select from queue_place where pool_id = $1 and expires_at > clock_timestamp()) as "hasPlaces",
@@ -175,7 +175,7 @@ function insertLeases({
     values: [
       pool.id,
       pool.grantSeq,
-      pool.seatsAwaited,
+      pool.seatsUnresolved,
       pool.seatsHeldBack,
       pool.seatsOver,
       inserted[0]?.epoch,

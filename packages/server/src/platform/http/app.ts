@@ -9,7 +9,7 @@ import { registrationRoutes } from '../../control-rooms/registration-routes';
 import type { RoleMonitor } from '../../epochs/role-monitor';
 import { LeaseCalls } from '../../granting/lease-calls';
 import { leaseRoutes } from '../../granting/lease-routes';
-import { readingRoutes } from '../../granting/query-routes';
+import { queryRoutes } from '../../granting/query-routes';
 import { licenseRoutes } from '../../licenses/license-routes';
 import { offlineRoutes } from '../../offline/offline-routes';
 import { reservationRoutes } from '../../reservations/reservation-routes';
@@ -17,7 +17,7 @@ import { sessionRoute } from '../../sessions/session-route';
 import { Sessions } from '../../sessions/sessions';
 import type { Metrics } from '../metrics';
 import type { AppOptions } from './app-options';
-import { framework } from './create-fastify';
+import { createFastify } from './create-fastify';
 import { answerErrors } from './errors';
 import { healthRoutes } from './health-routes';
 import { limitConnections } from './listener';
@@ -34,7 +34,7 @@ const HEALTH_CHECKS = new Set(['/livez', '/readyz']);
 /** The HTTP side of "The outside contract" in docs/architecture.md. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { security, metrics, log } = options;
-  const app = framework(options);
+  const app = createFastify(options);
   shareCompilers(app);
   limitConnections(app.server, { connectionsMax: security.connectionsMax, metrics, log });
   app.decorateRequest('caller');
@@ -68,7 +68,7 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
     state: (routes) => healthRoutes(routes, options),
     leases: (routes) => leaseRoutes(routes, { ...shared, calls }),
     session: (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }),
-    reading: (routes) => readingRoutes(routes, shared),
+    reading: (routes) => queryRoutes(routes, shared),
     registration: (routes) => registrationRoutes(routes, { ...shared, limits }),
     'control rooms': (routes) => controlRoomRoutes(routes, shared),
     reservations: (routes) => reservationRoutes(routes, shared),

@@ -19,7 +19,7 @@ export const KEEP_ALIVE_MS = 130_000;
 const SLOW_CONNECTIONS = { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 2_000 };
 
 /** The web framework with its bounds, over TLS or not; nothing is served by it yet. */
-export function framework({ security, log }: AppOptions): FastifyInstance {
+export function createFastify({ security, log }: AppOptions): FastifyInstance {
   const settings: Settings = {
     trustProxy: [...security.trustedProxies],
     loggerInstance: log as FastifyBaseLogger,

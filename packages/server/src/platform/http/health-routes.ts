@@ -74,7 +74,7 @@ function probeRoutes(routes: FastifyInstance, { role }: AppOptions): void {
     async (_request, reply) => {
       const verdict = role.verdict();
       const reachable = role.database.kind === 'writable' || role.database.kind === 'read_only';
-      const draining = verdict.kind === 'not_granting' && verdict.because === 'draining';
+      const draining = verdict.kind === 'not_granting' && verdict.reason === 'draining';
       if (reachable && !draining) return { status: 'ok' as const };
       const reason = verdict.kind === 'granting' ? 'starting' : reasonOf(verdict);
       return sendProblem(reply, 'not_granting', { retryAfterSeconds: 1, members: { reason } });

@@ -24,7 +24,7 @@ export function refusalReply(refusal: Refusal, options: WhereToGo): Reply {
     case 'not_granting':
       return problemReply('not_granting', {
         retryAfterSeconds,
-        members: { ...whereToGo(options), reason: refusal.because },
+        members: { ...whereToGo(options), reason: refusal.reason },
       });
     case 'not_in_control':
     case 'no_quorum':

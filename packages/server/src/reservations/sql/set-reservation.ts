@@ -10,7 +10,7 @@ import { loadReserved } from './load-reserved';
 /** The row lock blocks grants, so the counts do not change while the reservation is decided. */
 const LOCK_POOL = `
 select id, seats, overdraft, seats_taken as "seatsTaken", seats_held_back as "seatsHeldBack",
-  seats_awaited as "seatsAwaited", seats_over as "seatsOver"
+  seats_awaited as "seatsUnresolved", seats_over as "seatsOver"
 from pool where license_id = $1 and feature = $2 order by id for update`;
 
 const PRESENT = `

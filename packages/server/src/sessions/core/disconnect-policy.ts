@@ -8,7 +8,7 @@ export interface DisconnectFacts {
 
 export type DisconnectVerdict =
   | { readonly kind: 'stay' }
-  | { readonly kind: 'leave'; readonly event: 'draining' | 'not_granting'; readonly because: NotGrantingReason };
+  | { readonly kind: 'leave'; readonly event: 'draining' | 'not_granting'; readonly reason: NotGrantingReason };
 
 /**
  * Decides whether a server disconnects its sessions.
@@ -19,19 +19,19 @@ export type DisconnectVerdict =
  */
 export function disconnectVerdict({ verdict, sinceMs }: DisconnectFacts, blindToleranceMs: number): DisconnectVerdict {
   if (verdict.kind === 'granting') return { kind: 'stay' };
-  const { because } = verdict;
-  switch (because) {
+  const { reason } = verdict;
+  switch (reason) {
     case 'draining':
-      return { kind: 'leave', event: 'draining', because };
+      return { kind: 'leave', event: 'draining', reason };
     case 'authority_elsewhere':
     case 'epoch_closed':
-      return { kind: 'leave', event: 'not_granting', because };
+      return { kind: 'leave', event: 'not_granting', reason };
     case 'starting':
     case 'database_unreachable':
     case 'database_read_only':
     case 'schema_outdated':
     case 'authority_unproven':
     case 'epoch_not_open':
-      return sinceMs < blindToleranceMs ? { kind: 'stay' } : { kind: 'leave', event: 'not_granting', because };
+      return sinceMs < blindToleranceMs ? { kind: 'stay' } : { kind: 'leave', event: 'not_granting', reason };
   }
 }

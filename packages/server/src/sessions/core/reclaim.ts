@@ -39,7 +39,7 @@ export const RECLAIM_POLICY: ReclaimPolicy = {
 export type ReclaimVerdict =
   | { readonly kind: 'wait'; readonly untilMs: number }
   | { readonly kind: 'reclaim' }
-  | { readonly kind: 'keep'; readonly because: 'crowd' | 'not_granting' };
+  | { readonly kind: 'keep'; readonly reason: 'crowd' | 'not_granting' };
 
 /**
  * Decides whether the leases of a session that closed without a close frame are reclaimed.
@@ -50,7 +50,7 @@ export type ReclaimVerdict =
  */
 export function reclaimVerdict(facts: ReclaimFacts, policy: ReclaimPolicy): ReclaimVerdict {
   const { closing, closings, sessionsOpen, granting, nowMs } = facts;
-  if (!granting) return { kind: 'keep', because: 'not_granting' };
+  if (!granting) return { kind: 'keep', reason: 'not_granting' };
   const waitsMs = closing.how === 'silent' ? policy.silentCorrelationWindowMs : policy.correlationWindowMs;
   const backMs = closing.how === 'silent' ? policy.silentCorrelationWindowMs : policy.lookBackMs;
   const fromMs = closing.atMs - backMs;
@@ -60,6 +60,6 @@ export function reclaimVerdict(facts: ReclaimFacts, policy: ReclaimPolicy): Recl
   const isMassDisconnect =
     together >= Math.max(policy.massDisconnectMin, Math.ceil(sessionsBefore * policy.massDisconnectShare)) ||
     (together > 1 && together * 2 >= sessionsBefore);
-  if (isMassDisconnect) return { kind: 'keep', because: 'crowd' };
+  if (isMassDisconnect) return { kind: 'keep', reason: 'crowd' };
   return nowMs < untilMs ? { kind: 'wait', untilMs } : { kind: 'reclaim' };
 }
