@@ -1,26 +1,36 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import type { Cancel, ClientClock } from '../time/clock';
+import { livenessOf, ownIdentity, type ProcessIdentity } from './process-identity';
 
 /**
  * Owner of a state file. The lock is a file beside the state file that names the process and is touched regularly. It is
- * stale when the process is dead, or when it was not touched for a minute.
+ * stale when the process is known to be dead. When that cannot be known, as between containers and machines, it is stale
+ * when it was not touched for a while.
  */
-interface Owner {
+export interface LockOwner extends ProcessIdentity {
+  /** Random for each lock: two clients of one process are two owners. */
   readonly nonce: string;
-  readonly pid: number;
-  readonly host: string;
 }
 
-const TOUCH_EVERY_MS = 10_000;
-/** For a process on another host or in another container: longer than any pause of a living process. */
-const STALE_AFTER_MS = 60_000;
+const TOUCH_EVERY_MS = 5_000;
+/** Longer than any pause of a living process. */
+const STALE_AFTER_MS = 30_000;
 
 export class StateLock {
   readonly #path: string;
   readonly #clock: ClientClock;
-  readonly #owner: Owner = { nonce: randomUUID(), pid: process.pid, host: hostname() };
+  readonly #owner: LockOwner = { nonce: randomUUID(), ...ownIdentity() };
   #held = false;
   #cancel: Cancel = () => undefined;
 
@@ -33,10 +43,11 @@ export class StateLock {
    * @returns undefined when the lock was acquired, otherwise its owner
    * @throws when the folder is not writable
    */
-  acquire(): { readonly pid: number; readonly host: string } | undefined {
+  acquire(): LockOwner | undefined {
     const other = this.#tryAcquire() && this.#tryReplaceStale();
     if (other) return other;
     this.#held = true;
+    heldInThisProcess.add(this.#owner.nonce);
     this.#scheduleTouch();
     return undefined;
   }
@@ -54,11 +65,12 @@ export class StateLock {
 
   release(): void {
     this.#cancel();
+    heldInThisProcess.delete(this.#owner.nonce);
     if (readOwner(this.#path)?.nonce === this.#owner.nonce) rmSync(this.#path, { force: true });
     this.#held = false;
   }
 
-  #tryAcquire(): Owner | undefined {
+  #tryAcquire(): LockOwner | undefined {
     try {
       writeFileSync(this.#path, JSON.stringify(this.#owner), { flag: 'wx', mode: 0o600 });
       return undefined;
@@ -69,7 +81,7 @@ export class StateLock {
   }
 
   /** Renames a stale lock first: of two processes that see it at the same time, one fails. */
-  #tryReplaceStale(): Owner | undefined {
+  #tryReplaceStale(): LockOwner | undefined {
     const owner = readOwner(this.#path) ?? UNKNOWN_OWNER;
     if (!this.#isStale(owner)) return owner;
     const aside = `${this.#path}.${this.#owner.nonce}`;
@@ -86,28 +98,38 @@ export class StateLock {
     return wasFresh ? moved : this.#tryAcquire();
   }
 
-  #isStale({ pid, host }: Owner): boolean {
-    if (host === this.#owner.host) {
-      // In containers a restarted process often has the same pid: the earlier process is dead.
-      if (pid === this.#owner.pid) return !heldInThisProcess.has(this.#path);
-      if (!isAlive(pid)) return true;
+  #isStale(owner: LockOwner): boolean {
+    if (heldInThisProcess.has(owner.nonce)) return false;
+    switch (livenessOf(owner, this.#owner)) {
+      case 'alive':
+        return false;
+      case 'dead':
+        return true;
+      case 'unknown':
+        return this.#ageMs() > STALE_AFTER_MS;
     }
+  }
+
+  /** Time since the last touch. Both times are of the file system's clock, which may be that of another machine. */
+  #ageMs(): number {
+    const probe = `${this.#path}.${this.#owner.nonce}`;
     try {
-      return this.#clock.wallMs() - statSync(this.#path).mtimeMs > STALE_AFTER_MS;
+      writeFileSync(probe, '', { mode: 0o600 });
+      return statSync(probe).mtimeMs - statSync(this.#path).mtimeMs;
     } catch {
-      return true;
+      return Number.POSITIVE_INFINITY;
+    } finally {
+      rmSync(probe, { force: true });
     }
   }
 
   #scheduleTouch(): void {
-    heldInThisProcess.add(this.#path);
-    const stop = this.#clock.after(
+    this.#cancel = this.#clock.after(
       TOUCH_EVERY_MS,
       () => {
-        const nowSeconds = this.#clock.wallMs() / 1_000;
         try {
           if (!this.isHeld()) return;
-          utimesSync(this.#path, nowSeconds, nowSeconds);
+          touch(this.#path, this.#owner);
         } catch {
           // The next write reports the problem.
         }
@@ -115,35 +137,38 @@ export class StateLock {
       },
       { background: true },
     );
-    this.#cancel = () => {
-      stop();
-      heldInThisProcess.delete(this.#path);
-    };
   }
 }
 
 /** Owner of a lock that is being written or is damaged: its age decides. */
-const UNKNOWN_OWNER: Owner = { nonce: '', pid: 0, host: 'unknown' };
+const UNKNOWN_OWNER: LockOwner = { nonce: '', pid: 0, host: 'unknown', pidSpace: undefined, startedAt: undefined };
 
-/** Two clients in one process are two writers as well. */
+/** Nonces of the locks of this process. Two clients in one process are two writers as well. */
 const heldInThisProcess = new Set<string>();
 
-function readOwner(path: string): Owner | undefined {
+/**
+ * Writes the same content again, so that the file system sets the time by its own clock. The content is compared in the
+ * opened file: a lock that replaced this one meanwhile is another file.
+ */
+function touch(path: string, owner: LockOwner): void {
+  const file = openSync(path, 'r+');
   try {
-    const { nonce, pid, host } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Owner>;
-    return typeof nonce === 'string' && typeof pid === 'number' && typeof host === 'string'
-      ? { nonce, pid, host }
-      : undefined;
+    if (parseOwner(readFileSync(file, 'utf8'))?.nonce === owner.nonce) writeSync(file, JSON.stringify(owner), 0);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readOwner(path: string): LockOwner | undefined {
+  try {
+    return parseOwner(readFileSync(path, 'utf8'));
   } catch {
     return undefined;
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+function parseOwner(text: string): LockOwner | undefined {
+  const { nonce, pid, host, pidSpace, startedAt } = JSON.parse(text) as Partial<LockOwner>;
+  if (typeof nonce !== 'string' || typeof pid !== 'number' || typeof host !== 'string') return undefined;
+  return { nonce, pid, host, pidSpace, startedAt };
 }

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -14,9 +14,10 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClientNotice } from '../../src/license-client';
+import { ownIdentity, startOf } from '../../src/state/process-identity';
 import type { ClientState } from '../../src/state/schema';
 import { StateFile } from '../../src/state/state-file';
-import { PROCESS_CLOCK } from '../../src/time/clock';
+import { type Cancel, PROCESS_CLOCK } from '../../src/time/clock';
 
 const stateNamed = (identity: string): ClientState => {
   return { identity, room: undefined, keys: [], contact: undefined, leases: [] };
@@ -40,11 +41,11 @@ describe('the state file', () => {
     rmSync(dir, { recursive: true });
   });
 
-  function newFile(): StateFile {
+  function newFile(clock = PROCESS_CLOCK): StateFile {
     const onNotice = (notice: ClientNotice): void => {
       if (notice.kind === 'state') problems.push(notice.problem);
     };
-    const file = new StateFile({ path, clock: PROCESS_CLOCK, onNotice });
+    const file = new StateFile({ path, clock, onNotice });
     files.push(file);
     return file;
   }
@@ -167,25 +168,64 @@ describe('the state file', () => {
 
     it('after the other process died', () => {
       const killed = spawnSync(process.execPath, ['-e', '']).pid;
-      stale({ nonce: 'other', pid: killed, host: hostname() });
+      stale({ nonce: 'other', ...ownIdentity(), pid: killed, startedAt: '1' });
       newFile().open();
       expect(problems).toEqual([]);
     });
 
-    it('after a restart with the same pid, as in a container', () => {
+    it('after the other process died and its pid was reused', () => {
+      stale({ nonce: 'other', ...ownIdentity(), pid: process.ppid, startedAt: '1' });
+      newFile().open();
+      expect(problems).toEqual([]);
+    });
+
+    it('while the other process lives, however old its last touch', () => {
+      const alive = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)']);
+      stale({ nonce: 'other', ...ownIdentity(), pid: alive.pid, startedAt: startOf(alive.pid as number) });
+      const longAgo = Date.now() / 1_000 - 3_600;
+      utimesSync(`${path}.lock`, longAgo, longAgo);
+      newFile().open();
+      alive.kill('SIGKILL');
+      expect(problems).toEqual(['in_use']);
+    });
+
+    it('also when the other process has the same host name and the same pid in another container', () => {
+      stale({ nonce: 'other', ...ownIdentity(), pidSpace: 'boot pid:[4026532000]' });
+      newFile().open();
+      expect(problems).toEqual(['in_use']);
+    });
+
+    it('also when the lock is of a release that wrote no pid space', () => {
       stale({ nonce: 'other', pid: process.pid, host: hostname() });
       newFile().open();
-      expect(problems).toEqual([]);
+      expect(problems).toEqual(['in_use']);
     });
 
-    it('across machines, until the lock was not touched for a minute', () => {
+    it('across machines, until the lock was not touched for half a minute', () => {
       stale({ nonce: 'other', pid: 1, host: 'elsewhere' });
       newFile().open();
       expect(problems).toEqual(['in_use']);
-      const longAgo = Date.now() / 1_000 - 61;
+      const longAgo = Date.now() / 1_000 - 31;
       utimesSync(`${path}.lock`, longAgo, longAgo);
       newFile().open();
       expect(problems).toEqual(['in_use']);
+    });
+
+    it('and touches its own lock only', () => {
+      let touchNow: () => void = () => undefined;
+      const after = (_ms: number, run: () => void): Cancel => {
+        touchNow = run;
+        return () => undefined;
+      };
+      const file = newFile({ ...PROCESS_CLOCK, after });
+      file.open();
+      const longAgo = Date.now() / 1_000 - 20;
+      utimesSync(`${path}.lock`, longAgo, longAgo);
+      touchNow();
+      expect(statSync(`${path}.lock`).mtimeMs).toBeGreaterThan(Date.now() - 10_000);
+      stale({ nonce: 'successor', pid: 1, host: 'elsewhere' });
+      touchNow();
+      expect(JSON.parse(readFileSync(`${path}.lock`, 'utf8')).nonce).toBe('successor');
     });
 
     it('with any content of the lock file', () => {
