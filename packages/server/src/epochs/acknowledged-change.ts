@@ -25,7 +25,7 @@ export async function acknowledgedChange<Result>(
   return transactions.recheckBeforeAck(outcome.epoch) ?? { kind: 'done', result: outcome.result };
 }
 
-/** The same for a transaction whose result is a verdict with a `kind` of its own. */
+/** Like `acknowledgedChange`, for a transaction whose result is itself a verdict with a `kind`. */
 export async function acknowledgedVerdict<Verdict>(
   transactions: EpochTransactions,
   change: AcknowledgedChange<Verdict>,

@@ -7,14 +7,17 @@ import type { NotGrantingReason } from './core/role';
 import { type RoleMonitor, reasonOf } from './role-monitor';
 import type { CommittedAt, ExpectedEpoch, InEpoch } from './store';
 
-/** Why nothing was decided. Asking again, here or elsewhere, is safe: every request is idempotent. */
+/** Why no decision was made. Repeating the request, on this server or another, is safe: every request is idempotent. */
 export type Refusal =
   | { readonly kind: 'not_granting'; readonly reason: NotGrantingReason }
-  /** The commit was sent and not answered: it may have happened. */
+  /** The commit was sent and not answered, so the transaction may have been committed. */
   | { readonly kind: 'outcome_unknown' }
   | TriadRefusal
   | { readonly kind: 'overloaded' }
-  /** The other region has not confirmed in time that it has it, or is not there to; the same request tries again. */
+  /**
+   * The other region's follower did not confirm the change in time, or is not connected. The caller may repeat the
+   * request.
+   */
   | { readonly kind: 'not_protected' };
 
 export interface Committed<T> extends CommittedAt {
@@ -29,7 +32,7 @@ const BACKOFF_MS = 5;
 interface EpochTransactionsOptions {
   readonly region: string;
   readonly role: RoleMonitor;
-  /** What this server holds of the triads of redundant licenses. */
+  /** The triad terms of redundant licenses that this server holds. */
   readonly triadClaims: () => TriadClaims;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -38,7 +41,7 @@ interface EpochTransactionsOptions {
   readonly timers?: Timers | undefined;
 }
 
-/** Runs transactions in the epoch that this server grants in, and turns what goes wrong into refusals. */
+/** Runs transactions in the epoch that this server grants in, and translates database failures into refusals. */
 export class EpochTransactions {
   readonly #options: EpochTransactionsOptions;
 
@@ -46,13 +49,13 @@ export class EpochTransactions {
     this.#options = options;
   }
 
-  /** The refusal that a request meets before any work is done for it, if any. */
+  /** Returns a refusal when this server does not grant. Runs before any work is done for a request. */
   precheck(): Refusal | undefined {
     const verdict = this.#options.role.verdictOnRequest();
     return verdict.kind === 'granting' ? undefined : { kind: 'not_granting', reason: reasonOf(verdict) };
   }
 
-  /** Asked at the last moment before an answer that somebody will rely on (S5). */
+  /** Checks authority again immediately before an answer that the caller relies on (S5). */
   recheckBeforeAck(epoch: number): Refusal | undefined {
     if (this.#options.role.mayAcknowledge(epoch)) return undefined;
     return this.precheck() ?? { kind: 'not_granting', reason: 'authority_unproven' };
@@ -92,7 +95,7 @@ export class EpochTransactions {
     }
   }
 
-  /** What a failure of the database means to the caller. Throws it again when it is a fault of ours. */
+  /** Translates a database failure into a refusal. Throws the failure when it is a bug or a broken invariant. */
   refused(failure: DatabaseFailure): Refusal {
     if (failure.kind === 'fault') throw failure;
     const { role, log } = this.#options;

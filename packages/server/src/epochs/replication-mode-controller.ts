@@ -9,7 +9,7 @@ import type { RoleMonitor } from './role-monitor';
 import type { AuthorityStore, EpochOfRegion, ReplicationStore } from './store';
 
 const STEP_EVERY_MS = 500;
-/** The follower has just acknowledged a beacon: it is no further behind than a few round trips. */
+/** The follower has just acknowledged a beacon, so it lags by at most a few round trips. */
 const CAUGHT_UP_WITHIN_MS = 10_000;
 
 interface ReplicationModeControllerOptions {
@@ -28,13 +28,13 @@ interface ReplicationModeControllerOptions {
 }
 
 /**
- * Lets grants go without waiting for a follower that is gone for long, once the authority store has it on record, and
- * makes them wait again when the follower is back (S6). Every server does it; the stores reject whoever comes too late.
+ * Lets grants skip the wait for a follower that has been gone for long, after the authority store has recorded it.
+ * Restores the wait when the follower is back (S6). Every server runs this job, and the stores refuse the later writer.
  */
 export class ReplicationModeController {
   readonly #options: ReplicationModeControllerOptions;
   readonly #job: BackgroundJob;
-  /** The record that is cleared already, while the role has read none newer. */
+  /** `since` of the record that this server has cleared. Ignored until the role monitor has read a newer record. */
   #cleared: string | undefined;
   #loggedUnprotected = false;
 
@@ -78,7 +78,7 @@ export class ReplicationModeController {
 
   async #grantUnprotected(epoch: EpochOfRegion, seenChanges: number): Promise<void> {
     const { authorityStore, replication } = this.#options;
-    // Its word that it is on record comes before the first grant that relies on it.
+    // The store confirms the record before the first grant that relies on it.
     if (!(await authorityStore.recordUnprotected(epoch))) return;
     this.#cleared = undefined;
     if (await replication.grantUnprotected(epoch, seenChanges)) this.#logMode(true, epoch.epoch);

@@ -7,10 +7,10 @@ import type { Metrics } from '../platform/metrics';
 import { PROCESS_TIMERS, type Timers, wait } from '../platform/timers';
 import type { FollowerSnapshot, ReplicationStore } from './store';
 
-/** While somebody waits; while nobody does and something is still under way; while the follower is away. */
-const POLL_EVERY_MS = { waitedFor: 5, underWay: 20, gone: 250 };
+/** Poll interval while a request waits, while acknowledgements are outstanding, and while the follower is gone. */
+const POLL_EVERY_MS = { requestWaiting: 5, outstanding: 20, followerGone: 250 };
 
-/** What is wanted of the follower: a position of the log, or a pool's grants up to a number. */
+/** What the follower has to reach: a position in the write-ahead log, or a pool's grants up to a number. */
 interface ReplicationTarget {
   readonly epoch: number;
   readonly lsn: string;
@@ -35,7 +35,7 @@ interface WaitingTarget extends ReplicationTarget {
 
 interface ReplicationTrackerOptions {
   readonly replication: Pick<ReplicationStore, 'readAcknowledged'>;
-  /** False when there is no other region to lose anything to. */
+  /** False when the deployment has no other region. */
   readonly followerExpected: boolean;
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;
@@ -47,8 +47,9 @@ interface ReplicationTrackerOptions {
 }
 
 /**
- * What the other region's follower has flushed (S2): remembered by pool and number for the present epoch, and waited for.
- * One look answers all who wait. While nothing is under way nothing is looked at.
+ * Tracks what the other region's follower has flushed (S2), by pool and grant number of the current epoch, and lets
+ * requests wait for it. One poll serves every waiting request. Nothing is polled while no acknowledgement is
+ * outstanding.
  */
 export class ReplicationTracker {
   readonly #options: ReplicationTrackerOptions;
@@ -66,37 +67,37 @@ export class ReplicationTracker {
     this.#failures = new JobFailures({ name: 'replication_tracker', failureMessage, log, metrics });
   }
 
-  /** What is known now; until a look has shown otherwise, the follower is taken to be there. */
+  /** The follower's state by the last poll. Until a poll shows otherwise, the follower counts as streaming. */
   snapshot(epoch: number, poolId: number): FollowerSnapshot {
     const { policy = ACKNOWLEDGEMENT_POLICY } = this.#options;
-    return { ackedSeq: this.#of(epoch).of(poolId), streaming: this.#streaming || !policy.needsStreaming };
+    return { ackedSeq: this.#seqsOf(epoch).of(poolId), streaming: this.#streaming || !policy.needsStreaming };
   }
 
-  /** A commit, after which the pool's number was `seq` and the log was flushed up to `lsn`. */
+  /** Records a commit, after which the pool's grant number is `seq` and the log is flushed up to `lsn`. */
   recordCommit({ epoch, poolId, seq, lsn }: { epoch: number; poolId: number; seq: number; lsn: string }): void {
     if (!this.#options.followerExpected) return;
-    this.#of(epoch).note(poolId, { seq, walBytes: lsnBytes(lsn) });
+    this.#seqsOf(epoch).note(poolId, { seq, walBytes: lsnBytes(lsn) });
     if (!this.#seqs.isComplete) this.#poll();
   }
 
-  /** Resolves to whether it was acknowledged in time. Without evidence it was not. */
-  async waitFor(wanted: ReplicationTarget, { withinMs }: { withinMs: number }): Promise<boolean> {
+  /** Resolves to true when the follower reached the target in time, and to false without evidence of it. */
+  async waitFor(target: ReplicationTarget, { withinMs }: { withinMs: number }): Promise<boolean> {
     const { clock, metrics, followerExpected, policy = ACKNOWLEDGEMENT_POLICY } = this.#options;
-    if (!policy.mustReach(wanted)) return true;
-    // What was known when the grant was decided is a transaction old: it may have been acknowledged meanwhile.
-    if (!followerExpected || this.#isAcknowledged(wanted)) return true;
+    if (!policy.mustReach(target)) return true;
+    // The grant was decided with a snapshot from before its transaction. The follower may have reached it since.
+    if (!followerExpected || this.#isAcknowledged(target)) return true;
     const stopTimer = metrics.acknowledgementSeconds.startTimer();
     const reached = await new Promise<boolean>((answer) => {
       const untilMs = clock.nowMs() + withinMs;
-      this.#waiting.push({ ...wanted, walBytes: lsnBytes(wanted.lsn), untilMs, answer });
+      this.#waiting.push({ ...target, walBytes: lsnBytes(target.lsn), untilMs, answer });
       this.#poll();
     });
     stopTimer({ outcome: reached ? 'reached' : 'too_late' });
     return reached;
   }
 
-  /** What was acknowledged in one epoch says nothing about the next: its log may be another. */
-  #of(epoch: number): AcknowledgedSeqs {
+  /** Acknowledgements of one epoch are not valid in the next one, whose log may be a different one. */
+  #seqsOf(epoch: number): AcknowledgedSeqs {
     if (epoch > this.#epoch) {
       this.#epoch = epoch;
       this.#seqs = new AcknowledgedSeqs();
@@ -118,8 +119,8 @@ export class ReplicationTracker {
   }
 
   #pauseMs(): number {
-    if (this.#waiting.length > 0) return POLL_EVERY_MS.waitedFor;
-    return this.#streaming ? POLL_EVERY_MS.underWay : POLL_EVERY_MS.gone;
+    if (this.#waiting.length > 0) return POLL_EVERY_MS.requestWaiting;
+    return this.#streaming ? POLL_EVERY_MS.outstanding : POLL_EVERY_MS.followerGone;
   }
 
   #apply(flushed: bigint | undefined): void {
@@ -129,21 +130,21 @@ export class ReplicationTracker {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const each of waiting) {
-      if (this.#has(each, flushed)) each.answer(true);
+      if (this.#isReached(each, flushed)) each.answer(true);
       else if (each.untilMs <= nowMs) each.answer(false);
       else this.#waiting.push(each);
     }
   }
 
-  #has(wanted: WaitingTarget, flushed: bigint | undefined): boolean {
-    return (flushed !== undefined && wanted.walBytes <= flushed) || this.#isAcknowledged(wanted);
+  #isReached(target: WaitingTarget, flushed: bigint | undefined): boolean {
+    return (flushed !== undefined && target.walBytes <= flushed) || this.#isAcknowledged(target);
   }
 
   #isAcknowledged({ epoch, grants }: ReplicationTarget): boolean {
-    return grants !== undefined && this.#of(epoch).of(grants.poolId) >= grants.seq;
+    return grants !== undefined && this.#seqsOf(epoch).of(grants.poolId) >= grants.seq;
   }
 
-  /** Whatever keeps us from knowing, what is not known is not acknowledged. */
+  /** Any failure to read the position counts as not acknowledged. */
   async #readFlushed(): Promise<bigint | undefined> {
     try {
       const lsn = await this.#options.replication.readAcknowledged();

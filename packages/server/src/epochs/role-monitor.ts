@@ -45,11 +45,11 @@ export interface RoleMonitorOptions {
 }
 
 const OBSERVE_EVERY_MS = 500;
-/** How often while a beacon waits for its acknowledgement, which is usually a round trip away. */
+/** Interval while a beacon waits for its acknowledgement, which usually takes one round trip. */
 const AWAIT_ACKNOWLEDGEMENT_EVERY_MS = 100;
-/** How often the store is asked while an epoch of ours waits for its opening. */
+/** Interval of renewals while an epoch of this region waits for its opening. */
 const AWAIT_OPENING_EVERY_MS = 200;
-/** A database that was last seen writable longer ago than this is no reason to renew authority. */
+/** Authority is not renewed when the database was last seen writable longer ago than this. */
 const OBSERVATION_AGE_MAX_MS = 3_000;
 
 interface Beacon {
@@ -58,10 +58,10 @@ interface Beacon {
 }
 
 /**
- * Keeps the facts about database and authority fresh, and answers from memory whether this server grants ("The one rule"
- * and S5 in docs/architecture.md). Each proof has a loop of its own: either one alone is enough, so a source that hangs
- * must never delay the other. Freshness is judged anew at every question, so a process that was stopped in
- * between finds its proof lapsed.
+ * Keeps the facts about database and authority fresh, and answers from memory whether this server grants ("The one
+ * rule" and S5 in docs/architecture.md). Each proof has a separate loop: one proof is enough, so a source that hangs
+ * must never delay the other. Each call evaluates freshness again, so a process that was stopped finds its proof
+ * expired.
  */
 export class RoleMonitor {
   readonly #options: RoleMonitorOptions;
@@ -75,7 +75,7 @@ export class RoleMonitor {
   #observedAtMs = Number.NEGATIVE_INFINITY;
   #followerStreaming = false;
   #beacon: Beacon | undefined;
-  #told = '';
+  #loggedRole = '';
 
   constructor(options: RoleMonitorOptions) {
     this.#options = options;
@@ -112,7 +112,7 @@ export class RoleMonitor {
       name: 'replication_beacon',
       everyMs: policy.renewalEveryMs,
       step: () => this.#sendBeacon(),
-      failureMessage: 'no beacon could be written',
+      failureMessage: 'the beacon could not be written',
     });
     this.#opening = new BackgroundJob({
       ...shared,
@@ -136,27 +136,27 @@ export class RoleMonitor {
     return [this.#observation, this.#renewal, this.#beacons, this.#opening];
   }
 
-  /** From here the server says that it does not grant; what still arrives on open connections is served. */
+  /** From this call on the server reports that it does not grant. Requests on open connections are still served. */
   drain(): void {
     this.#facts = { ...this.#facts, draining: true };
-    this.#tell();
+    this.#reportRole();
   }
 
   get isDraining(): boolean {
     return this.#facts.draining;
   }
 
-  /** What the server says of itself. */
+  /** The role that the server reports, for example in `/v1/status`. */
   verdict(): RoleVerdict {
     return roleVerdict(this.#facts, this.#freshness());
   }
 
-  /** Whether a request may be decided now; one that arrived before the drain still may. */
+  /** The role for deciding a request. Requests that arrive during the drain are still decided. */
   verdictOnRequest(): RoleVerdict {
     return roleVerdict({ ...this.#facts, draining: false }, this.#freshness());
   }
 
-  /** Whether what was committed in `epoch` may be acknowledged now. */
+  /** Returns true when a commit in `epoch` may be acknowledged now. */
   mayAcknowledge(epoch: number): boolean {
     const { authorityPolicy = AUTHORITY_POLICY } = this.#options;
     return authorityPolicy.mayAcknowledge(epoch, this.#facts, this.#freshness());
@@ -170,23 +170,23 @@ export class RoleMonitor {
     return newestEpoch(this.#facts);
   }
 
-  /** How long the follower has proven nothing, counted from the start of this server if it never did. */
+  /** Time since the follower's last proof, or since the start of this server when there is none. */
   get acknowledgedAgoMs(): number {
     const { acknowledgement } = this.#facts.proofs;
     return this.#options.clock.nowMs() - (acknowledgement?.provenFromMs ?? this.#startedAtMs);
   }
 
-  /** How long the follower has not been seen streaming, counted likewise. */
+  /** Time since the follower was last seen streaming, or since the start of this server. */
   get streamedAgoMs(): number {
     return this.#options.clock.nowMs() - this.#streamedAtMs;
   }
 
-  /** The last epoch that granted without waiting for the follower, as the authority store had it last. */
+  /** The last epoch that granted without waiting for the follower, by the newest authority record. */
   get unprotectedRecord(): UnprotectedRecord | undefined {
     return this.#facts.authority?.unprotected;
   }
 
-  /** A request met something that the facts do not show yet. */
+  /** Observes the database now, because a request saw a state that differs from the facts. */
   refresh(): void {
     this.#observation.kick();
   }
@@ -217,29 +217,29 @@ export class RoleMonitor {
     if (before.kind !== database.kind) {
       this.#options.log.info(
         { before: before.kind, now: database.kind, failure: failure?.message },
-        'the database changed',
+        'the state of the database changed',
       );
       if (database.kind === 'writable') {
         this.#renewal.kick();
         this.#beacons.kick();
       }
-      if (database.kind === 'outdated') this.#tellOutdated(database.schema);
+      if (database.kind === 'outdated') this.#logOutdatedSchema(database.schema);
     }
-    this.#tell();
+    this.#reportRole();
   }
 
   async #renew(): Promise<void> {
     try {
-      await this.#askStore();
+      await this.#requestRenewal();
     } finally {
-      this.#tell();
+      this.#reportRole();
       if (this.verdict().kind === 'must_open_epoch') this.#opening.kick();
     }
   }
 
-  async #askStore(): Promise<void> {
+  async #requestRenewal(): Promise<void> {
     const { authorityStore, clock, region, server } = this.#options;
-    // Read before the request leaves: however long the answer takes, the proof is no younger than this.
+    // Read before the request is sent: a slow answer must not make the proof look fresher than it is.
     const provenFromMs = clock.nowMs();
     const renew =
       this.#facts.database.kind === 'writable' && provenFromMs - this.#observedAtMs < OBSERVATION_AGE_MAX_MS;
@@ -250,7 +250,7 @@ export class RoleMonitor {
     this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, renewal } };
   }
 
-  /** At most one beacon is under way; one that could no longer prove anything is given up. */
+  /** At most one beacon is outstanding. A beacon older than the authority lease proves nothing and is replaced. */
   async #sendBeacon(): Promise<void> {
     if (this.#facts.database.kind !== 'writable' || !this.#followerStreaming) return;
     const { clock, policy, epochs } = this.#options;
@@ -271,7 +271,11 @@ export class RoleMonitor {
     const lapsedAgoMs = this.#facts.authority?.lapsedAgoMs ?? 0;
     try {
       const outcome = await epochs.open({
-        ...{ epoch, region, openedBy: server, policy, lapsedAgoMs },
+        epoch,
+        region,
+        openedBy: server,
+        policy,
+        lapsedAgoMs,
         unprotected: this.#facts.authority?.unprotected,
       });
       if (outcome.kind === 'opened') {
@@ -295,27 +299,27 @@ export class RoleMonitor {
     return opening ? Math.min(AWAIT_OPENING_EVERY_MS, policy.renewalEveryMs) : policy.renewalEveryMs;
   }
 
-  #tellOutdated({ found, needed }: SchemaAge): void {
+  #logOutdatedSchema({ found, needed }: SchemaAge): void {
     const { log, server } = this.#options;
     const has = found === undefined ? 'the schema of an earlier release' : `the schema of migration ${found}`;
     log.error({
-      announce: `${server} does not grant: its database has ${has}, this release needs migration ${needed}; run the migrations of this release first`,
+      announce: `${server} does not grant: its database has ${has}, and this release needs migration ${needed}; run the migrations of this release first`,
       found,
       needed,
     });
   }
 
-  /** Says each change of role once. */
-  #tell(): void {
+  /** Updates the gauges, and logs each change of role once. */
+  #reportRole(): void {
     const verdict = this.verdict();
     const { log, metrics, server } = this.#options;
     metrics.granting.set(verdict.kind === 'granting' ? 1 : 0);
     const newest = this.newestEpoch;
     if (newest) metrics.epoch.set(newest.epoch);
     const now = verdict.kind === 'granting' ? `granting epoch ${verdict.epoch}` : reasonOf(verdict);
-    if (now === this.#told) return;
-    const granted = this.#told.startsWith('granting');
-    this.#told = now;
+    if (now === this.#loggedRole) return;
+    const granted = this.#loggedRole.startsWith('granting');
+    this.#loggedRole = now;
     if (verdict.kind === 'granting')
       log.info({ announce: `${server} begins granting epoch ${verdict.epoch}`, epoch: verdict.epoch });
     else if (granted) log.warn({ announce: `${server} stops granting: ${now}`, reason: now });
@@ -323,7 +327,7 @@ export class RoleMonitor {
   }
 }
 
-/** An epoch that is about to be opened is, to everyone else, not open. */
+/** The published reason. An epoch that this server is about to open counts as not open. */
 export function reasonOf(verdict: Exclude<RoleVerdict, { kind: 'granting' }>): NotGrantingReason {
   return verdict.kind === 'must_open_epoch' ? 'epoch_not_open' : verdict.reason;
 }

@@ -1,4 +1,6 @@
-/** What the epochs feature stores. Every call may reject with `DatabaseFailure`; expected outcomes are return values. */
+/**
+ * What the epochs feature stores. Every call may reject with `DatabaseFailure`; expected outcomes are return values.
+ */
 import type { UncertaintyPolicy } from '../granting/core/adoption';
 import type { DatabaseFailure } from '../platform/database-failure';
 import type { TriadClaims } from '../redundancy/core/triad';
@@ -12,7 +14,7 @@ export interface EpochOfRegion {
   readonly region: string;
 }
 
-/** The epoch of a transaction. The database refuses the transaction when another epoch is open. */
+/** The epoch that a transaction expects. The database refuses the transaction when another epoch is open. */
 export interface ExpectedEpoch extends EpochOfRegion {
   /** The triad terms that this server holds. Without them no redundant license is served. */
   readonly triads?: TriadClaims;
@@ -49,7 +51,7 @@ export interface OpeningRequest extends ExpectedEpoch {
 export type OpeningOutcome =
   | {
       readonly kind: 'opened';
-      readonly lack: PossibleLoss;
+      readonly possibleLoss: PossibleLoss;
       readonly leasesExtended: number;
       readonly seatsHeldBack: number;
       readonly unresolvedUntilMs: number | undefined;
@@ -102,8 +104,8 @@ export interface AuthorityStore {
   /** Renews the region's authority if `renew`, and reads the record in any case. */
   renew(request: { region: string; server: string; renew: boolean }): Promise<AuthorityAnswer>;
   /**
-   * Records that the epoch grants without waiting for the follower (S6). Resolves to false when the epoch is no longer in
-   * force. Every later authority record carries the entry until it is cleared.
+   * Records that the epoch grants without waiting for the follower (S6). Resolves to false when the epoch is no longer
+   * in force. Every later authority record carries the entry until it is cleared.
    */
   recordUnprotected(epoch: EpochOfRegion): Promise<boolean>;
   /** Clears the record if it still carries `since`. */

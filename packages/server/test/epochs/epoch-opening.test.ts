@@ -1,11 +1,11 @@
 import {
-  type EpochsBefore,
+  type EarlierEpochs,
   extendedUntilMs,
-  lackAt,
   lastAckDeadlineMs,
   type OpeningPool,
   type PossibleLoss,
   poolOpening,
+  possibleLossAt,
 } from '../../src/epochs/core/epoch-opening';
 import { NUMBERS_RESERVED_FOR_LOST_PLACES, PLACE_TTL_MS } from '../../src/queue/core/queue';
 
@@ -24,8 +24,8 @@ const POOL: OpeningPool = {
   unresolvedUntilMs: undefined,
 };
 
-function open(pool: Partial<OpeningPool>, lack: PossibleLoss = 'escrow') {
-  return poolOpening({ ...POOL, ...pool }, lack, { nowMs: NOW_MS, policy: POLICY });
+function open(pool: Partial<OpeningPool>, possibleLoss: PossibleLoss = 'escrow') {
+  return poolOpening({ ...POOL, ...pool }, possibleLoss, { nowMs: NOW_MS, policy: POLICY });
 }
 
 it('holds back the escrow and extends leases over everything a lost heartbeat may have renewed', () => {
@@ -35,9 +35,9 @@ it('holds back the escrow and extends leases over everything a lost heartbeat ma
     seatsHeldBack: 3,
     unresolvedUntilMs: NOW_MS + WINDOW_MS,
     leasesUntilMs: NOW_MS + WINDOW_MS,
-    leasesLongerMs: 5_000,
+    leasesExtendedByMs: 5_000,
     placesUntilMs: NOW_MS + PLACE_TTL_MS + 35_000,
-    numbersLeft: NUMBERS_RESERVED_FOR_LOST_PLACES,
+    numbersReserved: NUMBERS_RESERVED_FOR_LOST_PLACES,
   });
 });
 
@@ -58,7 +58,7 @@ it('owes nothing when nothing can be missing', () => {
     seatsHeldBack: 0,
     seatsUnresolved: 0,
     unresolvedUntilMs: undefined,
-    numbersLeft: 0,
+    numbersReserved: 0,
   });
 });
 
@@ -114,7 +114,7 @@ describe('what a database may lack', () => {
   const open1 = { epoch: 1, closed: false };
   const recorded = (epoch: number) => ({ epoch, since: 'then' });
 
-  it.each<[string, number, EpochsBefore, PossibleLoss]>([
+  it.each<[string, number, EarlierEpochs, PossibleLoss]>([
     ['the very first epoch', 1, { opened: undefined, newest: undefined, unprotected: undefined }, 'nothing'],
     ['an epoch whose end it has not seen', 2, { opened: open1, newest: 1, unprotected: undefined }, 'escrow'],
     ['an epoch that was closed here', 2, { opened: closed(1), newest: 1, unprotected: undefined }, 'nothing'],
@@ -141,7 +141,7 @@ describe('what a database may lack', () => {
       { opened: { epoch: 3, closed: false }, newest: 3, unprotected: recorded(2) },
       'escrow',
     ],
-  ])('%s', (_what, epoch, before, lack) => {
-    expect(lackAt(epoch, before)).toBe(lack);
+  ])('%s', (_what, epoch, before, possibleLoss) => {
+    expect(possibleLossAt(epoch, before)).toBe(possibleLoss);
   });
 });

@@ -46,7 +46,13 @@ class StandInDatabase {
     },
     open: async ({ epoch }) => {
       this.opened = epoch;
-      return { kind: 'opened', lack: 'nothing', leasesExtended: 0, seatsHeldBack: 0, unresolvedUntilMs: undefined };
+      return {
+        kind: 'opened',
+        possibleLoss: 'nothing',
+        leasesExtended: 0,
+        seatsHeldBack: 0,
+        unresolvedUntilMs: undefined,
+      };
     },
   };
 }

@@ -217,7 +217,7 @@ describe('without a follower', () => {
       unprotected: { epoch: 1, since: 'then' },
       lapsedAgoMs: 0,
     });
-    expect(await opened).toMatchObject({ kind: 'opened', lack: 'anything' });
+    expect(await opened).toMatchObject({ kind: 'opened', possibleLoss: 'anything' });
     const held = await databases.primary.query<{ held: number; awaited: number }>(
       `select seats_held_back as held, seats_awaited as awaited from pool where feature = 'lost'`,
     );

@@ -16,8 +16,8 @@ const CALM_MS_MIN = 60_000;
 type Evidence = 'application' | 'database' | 'witness' | 'follower' | 'standby_not_ready';
 
 /**
- * Checks every failover against the true state of the simulation instead of probes. The state is observed at each change;
- * a failover is judged by how long each observation has held.
+ * Checks every failover against the true state of the simulation instead of probes. The state is observed at each
+ * change; a failover is judged by how long each observation has held.
  */
 export class FailoverChecker {
   readonly #context: SimulationContext;
@@ -104,8 +104,8 @@ export class FailoverChecker {
     if (outcome.kind !== 'opened' || !operation || operation.automatic) return;
     const sinceStartMs = Math.max(0, authorityStore.host.wallMs() - operation.startedAtMs);
     const calmMs = virtualClock.nowMs - sinceStartMs - calmSinceMs;
-    if (calmMs < CALM_MS_MIN || outcome.lack === 'nothing') return;
-    violations.record('loss-in-switchover', `the opening reckoned with the loss of ${outcome.lack}`);
+    if (calmMs < CALM_MS_MIN || outcome.possibleLoss === 'nothing') return;
+    violations.record('loss-in-switchover', `the opening reckoned with the loss of ${outcome.possibleLoss}`);
   }
 
   /** The region may have recovered since the decision and failed again. */

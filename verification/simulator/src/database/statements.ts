@@ -1,10 +1,10 @@
 import {
   extendedUntilMs,
-  lackAt,
   lastAckDeadlineMs,
   type PoolOpening,
   type PossibleLoss,
   poolOpening,
+  possibleLossAt,
 } from '@evergrant/server/epochs/core/epoch-opening';
 import { epochVerdict } from '@evergrant/server/epochs/core/role';
 import type { ExpectedEpoch, OpeningOutcome, OpeningRequest } from '@evergrant/server/epochs/store';
@@ -159,11 +159,15 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
   const newest = database.newestEpoch;
   if (newest && newest.epoch >= request.epoch) return { kind: 'already_known', newest: newest.epoch };
   const opened = database.tables.newestOpened;
-  const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
-  const awaited = disabled.has('S4-hold-back') ? 'nothing' : lack;
-  const mustOutliveMs = lastAckDeadlineMs(lack, opened, { ...request, nowMs });
+  const possibleLoss = possibleLossAt(request.epoch, {
+    opened,
+    newest: newest?.epoch,
+    unprotected: request.unprotected,
+  });
+  const assumedLoss = disabled.has('S4-hold-back') ? 'nothing' : possibleLoss;
+  const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, { ...request, nowMs });
   const prepared = [...database.tables.pools.values()].map((pool) =>
-    preparePool(context, pool, { lack: awaited, mustOutliveMs, policy: request.policy }),
+    preparePool(context, pool, { possibleLoss: assumedLoss, mustOutliveMs, policy: request.policy }),
   );
   const { epoch, region } = request;
   transaction.put({
@@ -172,7 +176,7 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
   });
   return {
     kind: 'opened',
-    lack,
+    possibleLoss,
     leasesExtended: prepared.reduce((sum, each) => sum + each.leasesExtended, 0),
     seatsHeldBack: prepared.reduce((sum, each) => sum + each.seatsHeldBack, 0),
     unresolvedUntilMs: undefined,
@@ -180,7 +184,7 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
 }
 
 interface OpeningTerms {
-  readonly lack: PossibleLoss;
+  readonly possibleLoss: PossibleLoss;
   readonly mustOutliveMs: number | undefined;
   readonly policy: UncertaintyPolicy;
 }
@@ -188,15 +192,15 @@ interface OpeningTerms {
 function preparePool(
   context: StatementContext,
   pool: PoolRow,
-  { lack, mustOutliveMs, policy }: OpeningTerms,
+  { possibleLoss, mustOutliveMs, policy }: OpeningTerms,
 ): { leasesExtended: number; seatsHeldBack: number } {
   const { database, transaction, nowMs, disabled } = context;
-  const opening = poolOpening({ ...pool, validUntilMs: VALID_UNTIL_MS }, lack, { nowMs, policy });
+  const opening = poolOpening({ ...pool, validUntilMs: VALID_UNTIL_MS }, possibleLoss, { nowMs, policy });
   const { seatsUnresolved, seatsHeldBack, unresolvedUntilMs, placesUntilMs } = opening;
   transaction.putPool({
     ...pool,
     ...{ seatsUnresolved, seatsHeldBack, unresolvedUntilMs },
-    queueSeq: pool.queueSeq + opening.numbersLeft,
+    queueSeq: pool.queueSeq + opening.numbersReserved,
   });
   for (const place of database.tables.places.values()) {
     if (place.poolId !== pool.id || place.expiresAtMs >= placesUntilMs) continue;
@@ -211,10 +215,10 @@ function preparePool(
 /** Returns how many leases were extended. */
 function extendLeases(
   { transaction, disabled }: StatementContext,
-  { poolId, leasesUntilMs, leasesLongerMs }: PoolOpening,
+  { poolId, leasesUntilMs, leasesExtendedByMs }: PoolOpening,
   mustOutliveMs: number | undefined,
 ): number {
-  const terms = { leasesUntilMs, leasesLongerMs: disabled.has('S4-skew') ? 0 : leasesLongerMs };
+  const terms = { leasesUntilMs, leasesExtendedByMs: disabled.has('S4-skew') ? 0 : leasesExtendedByMs };
   const leases = transaction.liveLeases(poolId);
   for (const lease of leases) {
     const doubted = mustOutliveMs !== undefined && lease.expiresAtMs <= mustOutliveMs;

@@ -10,48 +10,51 @@ export interface OpeningPool {
   readonly seatsTaken: number;
   readonly escrow: number;
   readonly leaseTtlMs: number;
-  /** The end of its license, which no lost heartbeat can have renewed beyond. */
+  /** The end of the pool's license. A lost heartbeat cannot have renewed a lease beyond it. */
   readonly validUntilMs: number;
-  /** What an earlier opening still awaits, and until when. */
+  /** Seats that an earlier opening left unresolved, and until when they stay unresolved. */
   readonly seatsUnresolved: number;
   readonly unresolvedUntilMs: number | undefined;
 }
 
 /**
- * What a database may lack of the grants before an epoch that opens. `nothing`: the epoch before was closed in this very
- * database, after its last grant. `escrow`: what had been answered and not acknowledged (S2). `anything`: grants went
- * without waiting for the follower (S6).
+ * The grants of earlier epochs that the database may lack when an epoch opens.
+ * - `nothing`: the previous epoch was closed in this database, after its last grant.
+ * - `escrow`: the database may lack grants that were answered before the follower acknowledged them (S2).
+ * - `anything`: grants did not wait for the follower (S6), so any number may be missing.
  */
 export type PossibleLoss = 'nothing' | 'escrow' | 'anything';
 
-/** The newest epoch that was opened, as the database has it. */
+/** The newest epoch that was opened, by the database's rows. */
 export interface OpenedEpoch {
   readonly epoch: number;
   readonly closed: boolean;
-  /** What it took over in doubt had to outlive this moment. */
+  /** Leases that its opening left in doubt had to outlive this moment. */
   readonly mustOutliveMs: number | undefined;
 }
 
-/** The epochs that a database knows, and what the authority store tells of those that it may not know. */
-export interface EpochsBefore {
+/** The epochs before the one that opens, by the database's rows and by the authority store's record. */
+export interface EarlierEpochs {
   readonly opened: Omit<OpenedEpoch, 'mustOutliveMs'> | undefined;
-  /** The newest of all, those included that were closed before anybody opened them. */
+  /** The newest epoch in the database, including epochs that were closed before they were opened. */
   readonly newest: number | undefined;
   readonly unprotected: UnprotectedRecord | undefined;
 }
 
-/** What the opening of `epoch` must reckon with: where the evidence of an end is missing, there was more (S4, S6). */
-export function lackAt(epoch: number, { opened, newest, unprotected }: EpochsBefore): PossibleLoss {
-  const seenToItsEnd = opened?.closed ? opened.epoch : (opened?.epoch ?? 0) - 1;
-  if (unprotected && unprotected.epoch < epoch && unprotected.epoch > seenToItsEnd) return 'anything';
+/**
+ * The loss that the opening of `epoch` assumes. Without evidence of an epoch's end, it assumes more grants (S4, S6).
+ */
+export function possibleLossAt(epoch: number, { opened, newest, unprotected }: EarlierEpochs): PossibleLoss {
+  const lastCompleteEpoch = opened?.closed ? opened.epoch : (opened?.epoch ?? 0) - 1;
+  if (unprotected && unprotected.epoch < epoch && unprotected.epoch > lastCompleteEpoch) return 'anything';
   if (opened === undefined && epoch === 1) return 'nothing';
-  // An epoch in between, of which nothing is known here, may have been opened elsewhere.
-  const everyOneKnown = newest === epoch - 1;
-  return opened?.closed && everyOneKnown ? 'nothing' : 'escrow';
+  // An epoch between the newest known one and this one may have been opened in the other region.
+  const isEveryEpochKnown = newest === epoch - 1;
+  return opened?.closed && isEveryEpochKnown ? 'nothing' : 'escrow';
 }
 
-function unknownGrantsMax(pool: OpeningPool, lack: PossibleLoss): number {
-  switch (lack) {
+function unknownGrantsMax(pool: OpeningPool, possibleLoss: PossibleLoss): number {
+  switch (possibleLoss) {
     case 'nothing':
       return 0;
     case 'escrow':
@@ -66,43 +69,43 @@ export interface PoolOpening {
   readonly seatsUnresolved: number;
   readonly seatsHeldBack: number;
   readonly unresolvedUntilMs: number | undefined;
-  /** Every live lease of the pool lasts at least until then, since a lost heartbeat may have renewed it. */
+  /** Every live lease of the pool lasts at least until this moment, because a lost heartbeat may have renewed it. */
   readonly leasesUntilMs: number;
-  /** And at least so much longer than its row says: that was the time of another region's clock. */
-  readonly leasesLongerMs: number;
-  /** The same for the places in line. */
+  /** Every live lease is extended by at least this much, because its row holds the time of another region's clock. */
+  readonly leasesExtendedByMs: number;
+  /** Every place in the queue lasts at least until this moment. */
   readonly placesUntilMs: number;
-  /** Numbers that are left to places of the lost region, so that they come before all that are new. */
-  readonly numbersLeft: number;
+  /** Queue numbers reserved for places of the lost region, so that they precede every new place. */
+  readonly numbersReserved: number;
 }
 
 /**
  * The last moment, by the database's clock, at which a lost region may have ended leases and sold their seats again
- * (S4). A lease that was to end before then is in doubt, and so is a token that was: whoever lets its lease lapse while
- * the region could still decide has no claim to it. What an earlier opening doubted stays doubted. Undefined: nothing
- * is unknown.
+ * (S4). A lease or a token that was to end before this moment is in doubt: its holder let it expire while the lost
+ * region could still decide. Leases that an earlier opening left in doubt stay in doubt. Undefined when no grant is
+ * missing.
  */
 export function lastAckDeadlineMs(
-  lack: PossibleLoss,
+  possibleLoss: PossibleLoss,
   opened: Pick<OpenedEpoch, 'mustOutliveMs'> | undefined,
   { nowMs, lapsedAgoMs, policy }: { nowMs: number; lapsedAgoMs: number; policy: UncertaintyPolicy },
 ): number | undefined {
-  return lack === 'nothing' ? opened?.mustOutliveMs : nowMs - lapsedAgoMs + policy.skewMs;
+  return possibleLoss === 'nothing' ? opened?.mustOutliveMs : nowMs - lapsedAgoMs + policy.skewMs;
 }
 
-/** What the database can count. */
+/** Maximum of the database's integer columns. */
 const SEATS_MAX = 2_147_483_647;
 
-/** What opening an epoch does to a pool (S4). What an earlier opening still awaits stays awaited. */
+/** The changes that opening an epoch makes to a pool (S4). Seats that an earlier opening left unresolved stay so. */
 export function poolOpening(
   pool: OpeningPool,
-  lack: PossibleLoss,
+  possibleLoss: PossibleLoss,
   { nowMs, policy }: { nowMs: number; policy: UncertaintyPolicy },
 ): PoolOpening {
   const untilMs = nowMs + uncertaintyWindowMs(pool.leaseTtlMs, policy);
   const stillUnresolved =
     pool.unresolvedUntilMs !== undefined && pool.unresolvedUntilMs > nowMs ? pool.seatsUnresolved : 0;
-  const newlyUnresolved = unknownGrantsMax(pool, lack);
+  const newlyUnresolved = unknownGrantsMax(pool, possibleLoss);
   const seatsUnresolved = Math.min(stillUnresolved + newlyUnresolved, SEATS_MAX);
   const unresolvedUntilMs = newlyUnresolved > 0 ? untilMs : pool.unresolvedUntilMs;
   return {
@@ -111,22 +114,23 @@ export function poolOpening(
     seatsHeldBack: Math.min(seatsUnresolved, Math.max(0, capacityOf(pool) - pool.seatsTaken)),
     unresolvedUntilMs: seatsUnresolved > 0 ? unresolvedUntilMs : undefined,
     leasesUntilMs: Math.min(untilMs, pool.validUntilMs),
-    leasesLongerMs: policy.skewMs,
+    leasesExtendedByMs: policy.skewMs,
     placesUntilMs: nowMs + uncertaintyWindowMs(PLACE_TTL_MS, policy),
-    numbersLeft: lack !== 'nothing' ? NUMBERS_RESERVED_FOR_LOST_PLACES : 0,
+    numbersReserved: possibleLoss !== 'nothing' ? NUMBERS_RESERVED_FOR_LOST_PLACES : 0,
   };
 }
 
 /**
- * When a live lease ends after the opening. Its end in the row was told by the clock of the region that granted before, and
- * its holder counts by that one; by this region's clock it may come the skew too early. The extension makes up for that in
- * all but what ends later still, as borrows do, or with its license. Each opening adds the skew again, for each may have
- * told a holder the end anew. Even a license does not end that: its holder may have been told its very end, and the license
- * may be issued anew. A lease that lasts a few seconds longer keeps its seat for them, and nothing else.
+ * The end of a live lease after the opening. The row's end was written by the clock of the region that granted before,
+ * and the holder counts by that clock. By this region's clock the row's end may come early by the skew, so the opening
+ * adds the skew. That matters for leases that end after the extension, such as borrows, or together with their license.
+ * Each opening adds the skew again, because each region may have sent its own end to the holder. The license's end does
+ * not limit the addition: the holder may hold a token that ends with the license, and the license may be reissued. A
+ * lease that lasts a few seconds longer only keeps its seat for those seconds.
  */
 export function extendedUntilMs(
   expiresAtMs: number,
-  { leasesUntilMs, leasesLongerMs }: Pick<PoolOpening, 'leasesUntilMs' | 'leasesLongerMs'>,
+  { leasesUntilMs, leasesExtendedByMs }: Pick<PoolOpening, 'leasesUntilMs' | 'leasesExtendedByMs'>,
 ): number {
-  return Math.max(leasesUntilMs, expiresAtMs + leasesLongerMs);
+  return Math.max(leasesUntilMs, expiresAtMs + leasesExtendedByMs);
 }

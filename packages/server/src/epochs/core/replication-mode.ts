@@ -1,26 +1,26 @@
-/** S6: what the authority store keeps of grants that no follower had: the epoch that was the last to make some. */
+/** The authority store's record of the last epoch that granted without waiting for the follower (S6). */
 export interface UnprotectedRecord {
   readonly epoch: number;
-  /** When it was written last, as the store has it; it is cleared only while it still says so. */
+  /** When the record was last written, in the store's format. The record is cleared only if this value is unchanged. */
   readonly since: string;
 }
 
 export interface ProtectionFacts {
   /** The open epoch of this region. */
   readonly epoch: number;
-  /** Since the follower last proved that it has everything up to a moment; or since this server began to look. */
+  /** Time since the follower's last proof that it has everything up to a moment, or since this server started. */
   readonly acknowledgedAgoMs: number;
-  /** Since it was last seen streaming. */
+  /** Time since the follower was last seen streaming. */
   readonly streamedAgoMs: number;
-  /** Whether grants of the epoch wait for the follower, by the database's word, and how often that has changed. */
+  /** The epoch's row: whether grants skip the wait for the follower, and how often protection was restored. */
   readonly row: { readonly unprotected: boolean; readonly changes: number };
   readonly record: UnprotectedRecord | undefined;
 }
 
 export interface ProtectionPolicy {
   /**
-   * The follower is gone when it has not streamed for so long; one that streams and acknowledges nothing is given two
-   * authority leases at least. 0: grants always wait for it.
+   * The follower counts as gone when it has not streamed for this long. A follower that streams and acknowledges
+   * nothing counts as gone after at least two authority leases. 0: grants always wait for the follower.
    */
   readonly unprotectedAfterMs: number;
   readonly authorityLeaseMs: number;
@@ -28,12 +28,12 @@ export interface ProtectionPolicy {
 
 export type ProtectionStep =
   | { readonly kind: 'none' }
-  /** Record it in the authority store; only then let grants go without waiting. */
+  /** Record the mode in the authority store, and only then let grants skip the wait. */
   | { readonly kind: 'grant_unprotected'; readonly seenChanges: number }
-  /** Let grants wait again; clear the record only when the follower has everything that was granted before. */
+  /** Restore the wait. Clear the record only when the follower has every grant made before. */
   | { readonly kind: 'protect'; readonly since: string | undefined };
 
-/** Whether grants of the epoch should begin or cease to go without waiting for the follower (S6). */
+/** Decides whether the epoch's grants should start or stop skipping the wait for the follower (S6). */
 export function protectionStep(
   { epoch, acknowledgedAgoMs, streamedAgoMs, row, record }: ProtectionFacts,
   { unprotectedAfterMs, authorityLeaseMs }: ProtectionPolicy,

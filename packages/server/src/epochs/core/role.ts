@@ -1,6 +1,6 @@
 import { type AuthorityRecord, type Freshness, type Proofs, proofVerdict } from './authority';
 
-/** The newest epoch that the license database has open, or had. */
+/** The newest epoch in the license database, open or closed. */
 export interface EpochRow {
   readonly epoch: number;
   readonly region: string;
@@ -9,16 +9,16 @@ export interface EpochRow {
 
 export type DatabaseFact =
   | { readonly kind: 'unknown' }
-  /** The epoch is the one last seen: enough to say where to go, not to grant in. */
+  /** The epoch is the one last seen. It serves to redirect callers, not to grant. */
   | { readonly kind: 'unreachable'; readonly epoch: EpochRow | undefined }
   | { readonly kind: 'read_only'; readonly epoch: EpochRow | undefined }
-  /** Its schema is of an earlier release: what this one would write there, nobody has tried. */
+  /** The schema is of an earlier release. Writes of this release are not tested against it. */
   | { readonly kind: 'outdated'; readonly epoch: EpochRow | undefined; readonly schema: SchemaAge }
   | { readonly kind: 'writable'; readonly epoch: EpochRow | undefined };
 
 /** Numbers of migrations. */
 export interface SchemaAge {
-  /** Undefined: of a release that did not tell. */
+  /** Undefined when the schema is of a release that did not record its migration. */
   readonly found: number | undefined;
   readonly needed: number;
 }
@@ -38,14 +38,14 @@ export interface RoleFacts {
   readonly region: string;
   readonly draining: boolean;
   readonly database: DatabaseFact;
-  /** The newest authority record seen since this server started; undefined until the store has answered once. */
+  /** The newest authority record seen since this server started. Undefined until the store has answered once. */
   readonly authority: AuthorityRecord | undefined;
   readonly proofs: Proofs;
 }
 
 export type RoleVerdict =
   | { readonly kind: 'granting'; readonly epoch: number }
-  /** Authority is ours and proven and the database is writable: only the epoch is still to be opened (S4). */
+  /** This region holds proven authority and the database is writable, but the epoch is not opened yet (S4). */
   | { readonly kind: 'must_open_epoch'; readonly epoch: number }
   | { readonly kind: 'not_granting'; readonly reason: NotGrantingReason };
 
@@ -81,11 +81,11 @@ function authorityVerdict(facts: RoleFacts, row: EpochRow | undefined, freshness
   return { kind: 'granting', epoch: row.epoch };
 }
 
-/** The store knows an epoch that the database does not. */
+/** The verdict when the authority store has an epoch that the database does not have yet. */
 function verdictOnNewEpoch(authority: AuthorityRecord, facts: RoleFacts, freshness: Freshness): RoleVerdict {
   if (authority.region !== facts.region) return { kind: 'not_granting', reason: 'authority_elsewhere' };
   if (!authority.open) return { kind: 'not_granting', reason: 'epoch_not_open' };
-  // Only the store can say that such an epoch is ours: an acknowledgement speaks of the epochs before it.
+  // Only a renewal proves such an epoch: the follower's acknowledgement proves the epochs before it.
   const { renewal } = facts.proofs;
   const proof = proofVerdict(renewal ? { renewal } : {}, authority.epoch, freshness);
   return proof.kind === 'fresh'
@@ -94,8 +94,8 @@ function verdictOnNewEpoch(authority: AuthorityRecord, facts: RoleFacts, freshne
 }
 
 /**
- * Asked again after the commit, before a grant is acknowledged: is `epoch` still the newest known, and still proven?
- * The database is not asked: it has just committed.
+ * Checks, after the commit and before a grant is acknowledged, that `epoch` is still the newest known and still proven.
+ * The database is not queried again, because it has just committed.
  */
 export function mayAcknowledge(epoch: number, facts: RoleFacts, freshness: Freshness): boolean {
   const newest = newestEpoch(facts);
@@ -103,7 +103,7 @@ export function mayAcknowledge(epoch: number, facts: RoleFacts, freshness: Fresh
   return proofVerdict(facts.proofs, epoch, freshness).kind === 'fresh';
 }
 
-/** The newest epoch known from either source; where it is, a refused caller is sent. */
+/** The newest epoch known from either source. A refused caller is redirected to its region. */
 export function newestEpoch(
   facts: Pick<RoleFacts, 'authority' | 'database'>,
 ): { epoch: number; region: string } | undefined {
@@ -117,7 +117,7 @@ export type EpochVerdict =
   | { readonly kind: 'open' }
   | { readonly kind: 'not_granting'; readonly reason: NotGrantingReason };
 
-/** Checked inside every granting transaction, under the shared epoch lock, against the row as it is now. */
+/** Checked in every granting transaction, under the shared epoch lock, against the current row. */
 export function epochVerdict(row: EpochRow | undefined, expected: { epoch: number; region: string }): EpochVerdict {
   if (!row || row.epoch < expected.epoch) return { kind: 'not_granting', reason: 'epoch_not_open' };
   if (row.region !== expected.region || row.epoch > expected.epoch) {

@@ -16,7 +16,7 @@ export interface DynamoAuthorityOptions {
   readonly skewMs: number;
 }
 
-/** A renewal that takes longer proves too little: it is given up, and the next one tried. */
+/** A renewal that takes longer proves too little: it is abandoned, and the next one is sent. */
 const REQUEST_MS = 2_000;
 
 export function clientSettings(awsRegion: string) {
@@ -28,14 +28,14 @@ export function clientSettings(awsRegion: string) {
 }
 
 /**
- * The authority record in a DynamoDB global table with multi-Region strong consistency, as a port. A renewal is one
- * conditional write: had a newer epoch been latched anywhere, or were this one not open, the store refuses it.
+ * Connects to the authority record in a DynamoDB global table with multi-Region strong consistency. A renewal is one
+ * conditional write. The store refuses it when a newer epoch is latched in any region, or when this epoch is not open.
  */
 export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: DynamoAuthorityOptions): AuthorityStore {
   const client = new DynamoDBClient(clientSettings(awsRegion));
   const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs });
   clock.watch(client);
-  const asked = async <Answer>(call: Promise<Answer>): Promise<Answer> => {
+  const translated = async <Answer>(call: Promise<Answer>): Promise<Answer> => {
     try {
       return await call;
     } catch (cause) {
@@ -45,13 +45,13 @@ export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: Dynamo
   };
   const read = async (): Promise<AuthorityAnswer> => {
     const get = new GetItemCommand({ TableName: table, Key: AUTHORITY_KEY, ConsistentRead: true });
-    const { Item: item } = await asked(client.send(get));
+    const { Item: item } = await translated(client.send(get));
     return answerOf(item, clock.nowMs(), undefined);
   };
-  /** Whether the write took place: the store refuses it when its condition does not hold. */
+  /** Resolves to false when the store refused the write because its condition did not hold. */
   const conditional = async (update: UpdateItemCommand): Promise<boolean> => {
     try {
-      await asked(client.send(update));
+      await translated(client.send(update));
       return true;
     } catch (cause) {
       if (cause instanceof ConditionalCheckFailedException) return false;
@@ -71,7 +71,7 @@ export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: Dynamo
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
     try {
-      const { Attributes: item } = await asked(client.send(update));
+      const { Attributes: item } = await translated(client.send(update));
       return answerOf(item, nowMs, numberOf(item, 'epoch') ?? undefined);
     } catch (cause) {
       if (!(cause instanceof ConditionalCheckFailedException)) throw cause;
@@ -79,7 +79,7 @@ export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: Dynamo
     }
   };
   return {
-    renew: ({ region, server, renew: wanted }) => (wanted ? renew(region, server) : read()),
+    renew: ({ region, server, renew: mayRenew }) => (mayRenew ? renew(region, server) : read()),
     recordUnprotected: (epoch) => conditional(recordCommand(table, epoch, clock.nowMs())),
     clearUnprotected: async (epoch, since) => {
       await conditional(clearCommand(table, epoch, since));
@@ -88,7 +88,10 @@ export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: Dynamo
   };
 }
 
-/** Only while the epoch is the one in force: whoever latches the next one sees the record, or it is not written. */
+/**
+ * Writes the record only while the epoch is in force. A controller that latches the next epoch either sees the record,
+ * or the record is not written.
+ */
 function recordCommand(table: string, { epoch, region }: EpochOfRegion, nowMs: number): UpdateItemCommand {
   return new UpdateItemCommand({
     TableName: table,
@@ -100,7 +103,7 @@ function recordCommand(table: string, { epoch, region }: EpochOfRegion, nowMs: n
   });
 }
 
-/** Only while the record still says `since`: whoever wrote it again meanwhile relies on it. */
+/** Clears the record only while it still carries `since`: a server that has written it again relies on it. */
 function clearCommand(table: string, { epoch, region }: EpochOfRegion, since: string): UpdateItemCommand {
   return new UpdateItemCommand({
     TableName: table,
@@ -113,12 +116,12 @@ function clearCommand(table: string, { epoch, region }: EpochOfRegion, since: st
   });
 }
 
-/** @throws DatabaseFailure when there is no whole record: it says nothing about who may grant */
+/** @throws DatabaseFailure when the record is incomplete, because it then does not show which region may grant */
 function answerOf(item: Item | undefined, nowMs: number, renewedEpoch: number | undefined): AuthorityAnswer {
   const epoch = numberOf(item, 'epoch');
   const region = regionOf(item);
   if (epoch === undefined || region === undefined) {
-    throw new DatabaseFailure('unreachable', { cause: new Error('the authority store holds no whole record') });
+    throw new DatabaseFailure('unreachable', { cause: new Error('the record in the authority store is incomplete') });
   }
   const opensAtMs = numberOf(item, 'opensAtMs');
   const lapsedAtMs = numberOf(item, 'lapsedAtMs') ?? opensAtMs;
@@ -127,7 +130,7 @@ function answerOf(item: Item | undefined, nowMs: number, renewedEpoch: number | 
   return { record: { epoch, region, open, lapsedAgoMs, unprotected: unprotectedOf(item) }, renewedEpoch };
 }
 
-/** A latch keeps it: the epoch that opens next awaits as many unknown grants as its pools have seats (S6). */
+/** A latch keeps this entry: the next opening assumes as many unknown grants as its pools have seats (S6). */
 function unprotectedOf(item: Item | undefined): UnprotectedRecord | undefined {
   const epoch = numberOf(item, 'unprotectedEpoch');
   const sinceMs = numberOf(item, 'unprotectedSinceMs');

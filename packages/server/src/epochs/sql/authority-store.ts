@@ -3,7 +3,7 @@ import type { AuthorityStore } from '../store';
 import { clearUnprotected, recordUnprotected } from './record-unprotected';
 import { renewAuthority } from './renew-authority';
 
-/** The authority store on PostgreSQL, as a port. */
+/** Connects to an authority store on PostgreSQL. */
 export function connectAuthorityStore(address: DatabaseAddress, server: string): AuthorityStore {
   const pool = openPool(address, { applicationName: server, connectionsMax: 1 });
   return {

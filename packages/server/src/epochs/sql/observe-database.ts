@@ -35,7 +35,7 @@ export interface ObservationRequest {
   readonly schemaNeeded: number;
 }
 
-/** One look at the database; an unreachable one is a fact, not an error. */
+/** Reads the database's state once. An unreachable database is a fact, not an error. */
 export async function observeDatabase(
   database: Pool,
   { followerName, beaconLsn, schemaNeeded }: ObservationRequest,
@@ -71,8 +71,8 @@ function factOf(row: ObservedRow, needed: number): DatabaseFact {
 }
 
 /**
- * Up to where the follower has flushed. Asked of the primary database each time and never remembered: after another
- * database has taken over behind the same address, only its own word counts.
+ * Reads the LSN that the follower has flushed. The value is read from the primary database each time and never cached:
+ * after another database has taken over at the same address, only that database's value counts.
  */
 export async function readAcknowledged(database: Pool, followerName: string): Promise<string | undefined> {
   const result = await withConnection(database, (client) =>
@@ -87,8 +87,8 @@ export async function readAcknowledged(database: Pool, followerName: string): Pr
 }
 
 /**
- * Writes a position into the WAL and nothing else. The follower's acknowledgement of it proves that the follower
- * still followed *after* this call began, however long the acknowledgement took to arrive. Resolves to its LSN.
+ * Writes an empty message into the WAL. The follower's acknowledgement of it proves that the follower still streamed
+ * *after* this call began, regardless of how long the acknowledgement took. Resolves to the message's LSN.
  */
 export async function writeBeacon(database: Pool): Promise<string> {
   return withConnection(database, async (client) => {
@@ -96,7 +96,7 @@ export async function writeBeacon(database: Pool): Promise<string> {
       `select pg_logical_emit_message(true, 'evergrant', '')::text as lsn`,
     );
     const lsn = written.rows[0]?.lsn;
-    if (lsn === undefined) throw new TypeError('the beacon has no position');
+    if (lsn === undefined) throw new TypeError('the beacon returned no LSN');
     return lsn;
   });
 }

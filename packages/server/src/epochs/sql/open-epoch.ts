@@ -3,20 +3,20 @@ import { milliseconds } from '../../granting/sql/rows';
 import { commit, withConnection } from '../../platform/postgres/connection';
 import { EPOCH_LOCK } from '../../platform/postgres/transaction';
 import {
-  lackAt,
   lastAckDeadlineMs,
   type OpenedEpoch,
   type OpeningPool,
   type PossibleLoss,
   poolOpening,
+  possibleLossAt,
 } from '../core/epoch-opening';
 import type { EpochRow } from '../core/role';
 import type { OpeningOutcome, OpeningRequest } from '../store';
 
-/** Extending every live lease may take longer than a grant is allowed to. */
+/** Extending every live lease may take longer than the time limits of a grant. */
 const OPENING_TIME_LIMITS = `set local statement_timeout = '20s'; set local lock_timeout = '5s'`;
 
-/** Opens an epoch (S4), once, whoever asks: under the exclusive epoch lock, before any grant of it. */
+/** Opens an epoch (S4) under the exclusive epoch lock, before its first grant. Only the first caller opens it. */
 export async function openEpoch(database: Pool, request: OpeningRequest): Promise<OpeningOutcome> {
   return withConnection(database, async (client) => {
     await client.query(`begin; ${OPENING_TIME_LIMITS}; select pg_advisory_xact_lock(${EPOCH_LOCK})`);
@@ -26,9 +26,13 @@ export async function openEpoch(database: Pool, request: OpeningRequest): Promis
       return { kind: 'already_known', newest: newest.epoch };
     }
     const opened = await newestOpened(client);
-    const lack = lackAt(request.epoch, { opened, newest: newest?.epoch, unprotected: request.unprotected });
-    const mustOutliveMs = lastAckDeadlineMs(lack, opened, { ...request, nowMs: await readClock(client) });
-    const outcome = await prepareForEpoch(client, lack, { ...request, mustOutliveMs });
+    const possibleLoss = possibleLossAt(request.epoch, {
+      opened,
+      newest: newest?.epoch,
+      unprotected: request.unprotected,
+    });
+    const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, { ...request, nowMs: await readClock(client) });
+    const outcome = await prepareForEpoch(client, possibleLoss, { ...request, mustOutliveMs });
     await client.query(INSERT_EPOCH, [request.epoch, request.region, request.openedBy, mustOutliveMs ?? null]);
     await commit(client);
     return outcome;
@@ -37,7 +41,7 @@ export async function openEpoch(database: Pool, request: OpeningRequest): Promis
 
 const NEWEST = 'select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1';
 
-/** An epoch that was closed unopened says nothing about what the one before it granted. */
+/** Epochs that were closed unopened are skipped: they carry no evidence about the grants of the previous epoch. */
 const NEWEST_OPENED = `
 select epoch, region, closed_at is not null as closed, ${milliseconds('must_outlive')} as "mustOutliveMs"
 from epoch where opened_at is not null order by epoch desc limit 1`;
@@ -70,8 +74,8 @@ from unnest($1::bigint[], $2::int[], $3::int[], $4::float8[], $5::bigint[])
 where pool.id = opening.pool_id`;
 
 /**
- * `extendedUntilMs` of every live lease. Lapsed ones too, while no one has ended them: a lost heartbeat may have renewed
- * them. Doubt is never taken back.
+ * Applies `extendedUntilMs` to every live lease, including leases that have expired and are not ended yet: a lost
+ * heartbeat may have renewed them. `must_outlive` never decreases.
  */
 const EXTEND_LEASES = `
 update lease set
@@ -83,7 +87,7 @@ update lease set
 from unnest($1::bigint[], $2::float8[], $3::float8[]) as opening (pool_id, leases_until_ms, leases_longer_ms)
 where lease.pool_id = opening.pool_id and lease.state = 'live'`;
 
-/** Lapsed places too, while no one has cleared them away. */
+/** Includes places that have expired and are not removed yet. */
 const EXTEND_PLACES = `
 update queue_place set expires_at = to_timestamp(opening.places_until_ms / 1000)
 from unnest($1::bigint[], $2::float8[]) as opening (pool_id, places_until_ms)
@@ -91,21 +95,21 @@ where queue_place.pool_id = opening.pool_id and expires_at < to_timestamp(openin
 
 async function prepareForEpoch(
   client: PoolClient,
-  lack: PossibleLoss,
+  possibleLoss: PossibleLoss,
   { policy, mustOutliveMs }: OpeningRequest & { mustOutliveMs: number | undefined },
 ): Promise<OpeningOutcome> {
   const pools = await client.query<
     Omit<OpeningPool, 'unresolvedUntilMs'> & { unresolvedUntilMs: number | null; nowMs: number }
   >(LOCK_POOLS);
   const openings = pools.rows.map(({ nowMs, unresolvedUntilMs, ...pool }) =>
-    poolOpening({ ...pool, unresolvedUntilMs: unresolvedUntilMs ?? undefined }, lack, { nowMs, policy }),
+    poolOpening({ ...pool, unresolvedUntilMs: unresolvedUntilMs ?? undefined }, possibleLoss, { nowMs, policy }),
   );
   await client.query(HOLD_BACK, [
     openings.map((opening) => opening.poolId),
     openings.map((opening) => opening.seatsUnresolved),
     openings.map((opening) => opening.seatsHeldBack),
     openings.map((opening) => opening.unresolvedUntilMs ?? null),
-    openings.map((opening) => opening.numbersLeft),
+    openings.map((opening) => opening.numbersReserved),
   ]);
   await client.query(EXTEND_PLACES, [
     openings.map((opening) => opening.poolId),
@@ -116,14 +120,14 @@ async function prepareForEpoch(
     values: [
       openings.map((opening) => opening.poolId),
       openings.map((opening) => opening.leasesUntilMs),
-      openings.map((opening) => opening.leasesLongerMs),
+      openings.map((opening) => opening.leasesExtendedByMs),
       mustOutliveMs ?? null,
     ],
   });
   const untils = openings.flatMap((opening) => opening.unresolvedUntilMs ?? []);
   return {
     kind: 'opened',
-    lack,
+    possibleLoss,
     leasesExtended: extended.rowCount ?? 0,
     seatsHeldBack: openings.reduce((sum, opening) => sum + opening.seatsHeldBack, 0),
     unresolvedUntilMs: untils.length > 0 ? Math.max(...untils) : undefined,

@@ -3,8 +3,8 @@ import { withConnection } from '../../platform/postgres/connection';
 import type { AuthorityAnswer } from '../store';
 
 /**
- * Only the row that the update itself returns proves authority: had a newer epoch been latched meanwhile, the
- * condition would not hold on the row that the update finds after waiting for it.
+ * Only the row that the update returns proves authority. The update waits for a concurrent latch and then checks its
+ * condition against the new row, so it renews nothing when a newer epoch of the other region was latched.
  */
 const RENEW = `
 with renewed as (
@@ -31,7 +31,7 @@ function unprotectedOf({ unprotected_epoch: epoch, unprotected_since: since }: A
   return epoch === null || since === null ? undefined : { epoch, since };
 }
 
-/** Renews the region's authority if `renew`, and reads the record in any case. Throws `DatabaseFailure`. */
+/** Reads the authority record, after renewing it if `renew` is set. Throws `DatabaseFailure`. */
 export async function renewAuthority(
   authorityStore: Pool,
   { region, server, renew }: { region: string; server: string; renew: boolean },
@@ -44,7 +44,7 @@ export async function renewAuthority(
     }),
   );
   const [row] = result.rows;
-  if (!row) throw new TypeError('the authority store holds no record');
+  if (!row) throw new TypeError('the authority store has no authority record');
   return {
     record: {
       epoch: row.epoch,

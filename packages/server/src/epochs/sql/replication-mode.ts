@@ -3,7 +3,7 @@ import { sendCommit, withConnection } from '../../platform/postgres/connection';
 import { EPOCH_LOCK } from '../../platform/postgres/transaction';
 import type { EpochOfRegion, ReplicationModeRow } from '../store';
 
-/** Whether the newest epoch's grants go without waiting for the follower, and how often they were made to wait again. */
+/** Reads whether the newest epoch's grants skip the wait for the follower, and how often protection was restored. */
 export async function readProtection(database: Pool): Promise<ReplicationModeRow | undefined> {
   const result = await withConnection(database, (client) =>
     client.query<ReplicationModeRow>({
@@ -15,12 +15,12 @@ export async function readProtection(database: Pool): Promise<ReplicationModeRow
   return result.rows[0];
 }
 
-/** Not when grants were made to wait again meanwhile: the record in the authority store may have been cleared. */
+/** Fails when protection was restored since `$3` was read: the record in the authority store may have been cleared. */
 const GRANT_UNPROTECTED = `
 update epoch set unprotected_since = clock_timestamp()
 where epoch = $1 and region = $2 and closed_at is null and unprotected_since is null and protection_changes = $3`;
 
-/** Lets the grants of an epoch go without waiting for the follower. Resolves to whether it did. */
+/** Lets the epoch's grants skip the wait for the follower. Resolves to false when the row has changed. */
 export async function grantUnprotected(
   database: Pool,
   { epoch, region }: EpochOfRegion,
@@ -33,9 +33,9 @@ export async function grantUnprotected(
 }
 
 /**
- * Makes grants wait for the follower again. The exclusive epoch lock waits for every transaction that has not seen it
- * yet, so a follower that has flushed the LSN that this resolves to has all that was granted without waiting.
- * Undefined when the epoch is not the open one any more.
+ * Restores the wait for the follower. The exclusive epoch lock waits for every transaction that grants without the
+ * wait, so a follower that has flushed the resolved LSN has every such grant. Undefined when the epoch is no longer
+ * open.
  */
 export async function protectGrants(database: Pool, { epoch, region }: EpochOfRegion): Promise<string | undefined> {
   return withConnection(database, async (client) => {

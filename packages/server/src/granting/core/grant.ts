@@ -116,8 +116,8 @@ function leaseOfInstallation(
 function verdictOnKnown(lease: Lease, request: GrantRequest, batch: GrantBatch): GrantVerdict {
   const foreign = request.controlRoom !== undefined && lease.controlRoom !== request.controlRoom;
   if (foreign) return { kind: request.intent === 'adopt' ? 'lease_not_found' : 'lease_conflict' };
-  const standing = validityOf(lease, batch.nowMs);
-  if (standing !== 'live') return { kind: standing };
+  const validity = validityOf(lease, batch.nowMs);
+  if (validity !== 'live') return { kind: validity };
   if (!isProven(lease, request.claim?.expiresAtMs)) return { kind: 'lease_expired' };
   if (!isSameRequest(lease, request, batch)) return { kind: 'lease_conflict' };
   if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };

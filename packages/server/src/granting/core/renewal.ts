@@ -42,8 +42,8 @@ export function renewalVerdict(
   if (request.controlRoom !== undefined && lease.controlRoom !== request.controlRoom) {
     return { kind: 'lease_not_found' };
   }
-  const standing = validityOf(lease, nowMs);
-  if (standing !== 'live') return { kind: standing };
+  const validity = validityOf(lease, nowMs);
+  if (validity !== 'live') return { kind: validity };
   if (!isProven(lease, request.tokenUntilMs)) return { kind: 'in_doubt' };
   if (request.controlRoomState === 'suspended') return { kind: 'control_room_suspended' };
   if (nowMs >= validUntilMs) return { kind: 'license_not_valid', validFromMs, validUntilMs };
