@@ -1,4 +1,6 @@
-/** The failover controller: the cycle of lambda/failover on a timer, with the adapters of this world. */
+/**
+ * The failover controller: runs the cycle of packages/controller on a timer, with the adapters of the local cluster.
+ */
 import { randomUUID } from 'node:crypto';
 import { runCycle } from '@evergrant/controller/cycle';
 import type { ControlStore, Ports } from '@evergrant/controller/ports';
@@ -48,9 +50,9 @@ function withFailpoint(failpoint: string | undefined, control: ControlStore, log
   return new FailpointControlStore(control, parseFailpoint(failpoint), () => {
     logger.warn({
       failpoint: failpoint,
-      announce: `the controller has stopped at ${failpoint}, as the drill wants it`,
+      announce: `the controller has halted at ${failpoint} for a drill`,
     });
-    // Something must keep the process alive for the kill that is to come.
+    // A pending timer keeps the process alive until the drill kills it.
     setInterval(() => undefined, 60_000);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Who runs where in the two-region world on one machine: the names, kinds and ports that operators' scripts rely on.
- * Pure: nothing is opened here.
+ * The processes of the local cluster: the names, kinds and ports that operators' scripts rely on. The module is pure:
+ * it opens no ports.
  */
 
 import { PRIMARY_REGION, type Region, STANDBY_REGION } from '@evergrant/core/regions';
@@ -16,7 +16,7 @@ export interface ProcessSpec {
   readonly name: string;
   readonly kind: Kind;
   readonly place: Place | undefined;
-  /** Offset from the base port; undefined for a process that listens nowhere. */
+  /** Offset from the base port. Undefined for a process that does not listen. */
   readonly offset: number | undefined;
 }
 
@@ -27,7 +27,7 @@ const app = (region: Region, number: number, offset: number): ProcessSpec => ({
   offset,
 });
 
-/** Every process of the world but the main one, in the order in which a person reads them. */
+/** Every process of the world except the main one, in display order. */
 export const PROCESSES: readonly ProcessSpec[] = [
   { name: 'edge', kind: 'edge', place: undefined, offset: 0 },
   { name: 'oregon/router', kind: 'router', place: 'oregon', offset: 1 },
@@ -46,7 +46,7 @@ export const PROCESSES: readonly ProcessSpec[] = [
   { name: 'controller', kind: 'controller', place: undefined, offset: undefined },
 ];
 
-/** Ports that the main process itself listens on: its control interface, Oregon's database endpoint and the links. */
+/** Ports of the main process: its control API, Oregon's database endpoint and the links. */
 const MAIN_OFFSETS = {
   control: 3,
   oregonDatabaseEndpoint: 10,
@@ -63,7 +63,7 @@ const MAIN_OFFSETS = {
 
 export type LinkName = keyof typeof MAIN_OFFSETS.links;
 
-/** The port a link's traffic is handed to. */
+/** The port that a link forwards to. */
 const LINK_TARGET_OFFSETS: Record<LinkName, number> = {
   'virginia-oregon/router': 1,
   'virginia-oregon/db': 10,
@@ -83,10 +83,10 @@ export class Layout {
     this.basePort = basePort;
   }
 
-  /** The port of a process by its name. Throws for a name that listens nowhere. */
+  /** The port of a process. @throws Error for a name that does not listen */
   port(name: string): number {
     const spec = PROCESSES.find((candidate) => candidate.name === name);
-    if (spec?.offset === undefined) throw new Error(`${name} listens on no port`);
+    if (spec?.offset === undefined) throw new Error(`${name} does not listen on a port`);
     return this.basePort + spec.offset;
   }
 
@@ -115,7 +115,7 @@ export class Layout {
     return { oregon: this.url('oregon/router'), virginia: this.url('virginia/router') };
   }
 
-  /** Every port the world needs, with the name of what needs it: to say clearly which one is taken. */
+  /** Every port of the world with the process that uses it. An error message names both when a port is taken. */
   allPorts(): { port: number; usedBy: string }[] {
     const processes = PROCESSES.flatMap(({ name, offset }) =>
       offset === undefined ? [] : [{ port: this.basePort + offset, usedBy: name }],
@@ -123,7 +123,7 @@ export class Layout {
     const links = LINK_NAMES.map((link) => ({ port: this.linkPort(link), usedBy: `link ${link}` }));
     return [
       ...processes,
-      { port: this.controlPort, usedBy: 'the control interface' },
+      { port: this.controlPort, usedBy: 'the control API' },
       { port: this.oregonDatabasePort, usedBy: "Oregon's database endpoint" },
       ...links,
     ];

@@ -1,6 +1,4 @@
-/**
- * `npm start`: the two-region world in the foreground, until Ctrl-C.
- */
+/** `npm start`: runs the local cluster in the foreground until Ctrl-C. */
 
 import { duration } from '@evergrant/core/format';
 import pc from 'picocolors';
@@ -40,8 +38,8 @@ function showFailure(error: unknown): void {
 const PARENT_LOOK_EVERY_MS = 500;
 
 /**
- * Resolves when the world is asked to end: at the first SIGINT, SIGTERM or SIGHUP (further ones change nothing: ending
- * takes a moment), or when the `npm start` above it is gone: npm does not pass a SIGTERM on.
+ * Resolves when the world must end: at the first SIGINT, SIGTERM or SIGHUP, or when the parent `npm start` has exited
+ * (npm does not forward SIGTERM). Further signals have no effect, because the shutdown takes a moment.
  */
 function askedToEnd(): Promise<void> {
   return new Promise((resolve) => {
@@ -84,5 +82,5 @@ async function main(): Promise<void> {
 
 void main()
   .catch(showFailure)
-  // Nothing may hold the terminal once the world has ended.
+  // No handle may block the terminal after the world has ended.
   .finally(() => process.exit());

@@ -39,7 +39,7 @@ function overview(
     ['authority', `epoch ${epoch}, ${region}`],
     ['renewed', `${ago(renewedAtMs)}${renewedBy === undefined ? '' : ` by ${renewedBy}`}`],
     ['controller', `${verdictState?.verdict.kind ?? 'no cycle yet'}; last cycle ${ago(record.lastCycleAtMs)}`],
-    ['because', verdictState?.verdict.reason ?? ''],
+    ['reason', verdictState?.verdict.reason ?? ''],
     ['automation', `${automation.state} (${automation.by}: ${automation.reason})`],
   ];
   if (operation !== undefined) {

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 
 const LOG: Readonly<Record<Severity, 'info' | 'warn' | 'error'>> = { info: 'info', warning: 'warn', critical: 'error' };
 
-/** Tells people: a line in the log that the world shows as an event, and one in the file of alerts. */
+/** Sends alerts: a log line that the world shows as an event, and a line in the file of alerts. */
 export class Alerts implements AlertPort {
   readonly #logger: Logger;
   readonly #file: string;

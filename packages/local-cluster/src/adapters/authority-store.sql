@@ -1,5 +1,5 @@
--- The authority store: who may grant, and what the controllers remember. It stands where the two-region world has no
--- DynamoDB global table. Every statement may be run again.
+-- The authority store: which region may grant, and the controllers' records. In the local cluster this database
+-- replaces the DynamoDB global table. Every statement is idempotent.
 
 create table if not exists authority (
   singleton    boolean primary key default true check (singleton),
@@ -7,19 +7,19 @@ create table if not exists authority (
   region       text not null check (region in ('oregon', 'virginia')),
   operation_id text,
   latched_at   timestamptz not null,
-  -- Null: latched and not open; nobody may grant in this epoch yet.
+  -- Null: latched but not open. No server may grant in this epoch yet.
   opens_at     timestamptz,
-  -- By then every proof of the epochs before had lapsed. Null: until the opening.
+  -- Upper bound of the expiry of every proof of the earlier epochs. Null until the epoch opens.
   lapsed_at    timestamptz,
-  -- A latch keeps these two: they say when the region that lost its epoch last renewed it.
+  -- A latch keeps these two columns. They hold the last renewal by the region that lost its epoch.
   renewed_at   timestamptz,
   renewed_by   text
 );
 
--- A store of the release before.
+-- Upgrades a store of the previous release.
 alter table authority add column if not exists lapsed_at timestamptz;
--- The last epoch that granted without waiting for a follower, and when that was written last. A latch keeps these too:
--- the epoch that opens next holds back every free seat.
+-- The last epoch that granted without waiting for a follower, and the time of its last write. A latch keeps these
+-- columns too: the next epoch holds back every free seat.
 alter table authority
   add column if not exists unprotected_epoch bigint,
   add column if not exists unprotected_since timestamptz;
@@ -37,7 +37,7 @@ create table if not exists history (
   detail jsonb not null
 );
 
--- An epoch only grows, and what is open is never moved: also for whoever comes here by hand.
+-- The epoch only grows, and an open epoch never moves. The trigger also applies to manual statements.
 create or replace function authority_only_grows() returns trigger language plpgsql as $$
 begin
   if new.epoch < old.epoch then
@@ -55,7 +55,7 @@ create or replace trigger authority_only_grows before update on authority
 
 create or replace function history_stays() returns trigger language plpgsql as $$
 begin
-  raise exception 'the history is only added to';
+  raise exception 'the history is append-only';
 end
 $$;
 
@@ -67,5 +67,5 @@ grant select, update (renewed_at, renewed_by, unprotected_epoch, unprotected_sin
 grant select, update (epoch, region, operation_id, latched_at, opens_at, lapsed_at) on authority to evergrant_controller;
 grant select, update on control to evergrant_controller;
 grant select, insert on history to evergrant_controller;
--- What the controllers and the operators did belongs in the audit log too; who grants brings it there.
+-- Actions of controllers and operators belong in the audit log too. The granting server copies them there.
 grant select on history to evergrant_server;

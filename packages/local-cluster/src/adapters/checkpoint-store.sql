@@ -1,13 +1,13 @@
--- Checkpoints of the audit log: what the license servers have signed of the newest event of each chain. They stand here,
--- where neither the loss of a region nor the owner of a license database reaches them. Added to, and never changed.
+-- Checkpoints of the audit log: statements that license servers signed about the newest event of each chain. This store
+-- survives the loss of a region, and the owner of a license database has no access to it. Append-only.
 
 create table if not exists audit_checkpoint (
   chain     text collate "C" not null,
-  -- Counts the checkpoints of a chain, from 1.
+  -- The checkpoint's number within its chain, from 1.
   number    bigint not null check (number >= 1),
   epoch     bigint not null,
   seq       bigint not null check (seq >= 1),
-  -- The signed statement; the columns before it are only for finding it.
+  -- The signed statement. The columns before it only serve to find it.
   jws       text not null,
   stored_at timestamptz not null default clock_timestamp(),
   primary key (chain, number)
@@ -17,7 +17,7 @@ create index if not exists audit_checkpoint_by_time on audit_checkpoint (stored_
 
 create or replace function checkpoints_stay() returns trigger language plpgsql as $$
 begin
-  raise exception 'checkpoints are only added to';
+  raise exception 'checkpoints are append-only';
 end
 $$;
 

@@ -13,8 +13,8 @@ export interface AuthorityPasswords {
 }
 
 /**
- * Makes the authority store in the database that `admin` is connected to: schema, roles, and, the first time only, the
- * seed: epoch 1 for `region`, open from now, automation armed. What is there already stays as it is.
+ * Creates the authority store in the database of the `admin` connection: schema, roles and, only the first time, the
+ * first records: epoch 1 for `region`, open from now, automation armed. Existing objects and records stay unchanged.
  */
 export async function createAuthorityStore(
   admin: Client,
@@ -38,7 +38,7 @@ export async function createAuthorityStore(
 async function createRole(admin: Client, role: keyof AuthorityPasswords, password: string): Promise<void> {
   const known = await admin.query('select from pg_roles where rolname = $1', [role]);
   if (known.rowCount !== 0) return;
-  // A statement that fails is logged by default, and this one holds a password.
+  // PostgreSQL logs failed statements by default, and this one contains a password.
   await admin.query("set log_min_error_statement = 'panic'");
   await admin.query(`create role ${role} login password ${escapeLiteral(password)}`);
 }

@@ -5,13 +5,13 @@ import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
 
 export interface DatabaseServiceOptions {
-  /** The world's control interface, where the database supervisor takes orders. */
+  /** The world's control API, which forwards operations to the database supervisor. */
   readonly worldApi: string;
   readonly adminToken: string;
   readonly timeoutMs: number;
 }
 
-/** The database supervisor, in RDS's place. Orders are accepted at once and carried out in their own time. */
+/** The database supervisor, which replaces RDS. It accepts operations at once and executes them in the background. */
 export class DatabaseService implements DatabaseServicePort {
   readonly #options: DatabaseServiceOptions;
 
@@ -24,7 +24,7 @@ export class DatabaseService implements DatabaseServicePort {
     try {
       const url = `${worldApi}/databases/${region}`;
       const { status, json } = await call({ method: 'GET', url, token: adminToken, timeoutMs });
-      if (status !== 200) return { kind: 'unreachable', reason: `the database service answers ${status}` };
+      if (status !== 200) return { kind: 'unreachable', reason: `the database service returned ${status}` };
       return viewOf(json?.state, json?.because);
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
@@ -52,7 +52,7 @@ export class DatabaseService implements DatabaseServicePort {
     try {
       const url = `${worldApi}/databases/${region}/${order}`;
       const { status, json } = await call({ method: 'POST', url, token: adminToken, timeoutMs });
-      if (status >= 300) throw failed(`answers ${status} ${String(json?.code ?? '')}`);
+      if (status >= 300) throw failed(`returned ${status} ${String(json?.code ?? '')}`);
     } catch (failure) {
       if (failure instanceof CallFailure) throw failed(failure.message, failure);
       throw failure;
@@ -69,8 +69,8 @@ function viewOf(state: unknown, reason: unknown): DatabaseServiceView {
     case 'following':
       return { kind: state };
     case 'failed':
-      return { kind: 'failed', reason: typeof reason === 'string' ? reason : 'the last order failed' };
+      return { kind: 'failed', reason: typeof reason === 'string' ? reason : 'the last operation failed' };
     default:
-      return { kind: 'unreachable', reason: `the database service says nothing known: ${String(state)}` };
+      return { kind: 'unreachable', reason: `the database service returned an unknown state: ${String(state)}` };
   }
 }

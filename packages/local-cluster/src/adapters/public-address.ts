@@ -11,7 +11,7 @@ export interface PublicAddressOptions {
   readonly timeoutMs: number;
 }
 
-/** The edge: where the public address leads, and what a customer finds there. */
+/** The edge: the target region of the public address, and the status that a customer sees there. */
 export class PublicAddress implements EdgePort {
   readonly #options: PublicAddressOptions;
 
@@ -24,7 +24,7 @@ export class PublicAddress implements EdgePort {
     try {
       const { status, json } = await call({ method: 'GET', url: `${edge}/_edge/target`, token: adminToken, timeoutMs });
       const region = REGIONS.find((candidate) => candidate === json?.region);
-      if (status !== 200 || region === undefined) return { kind: 'unreachable', reason: `the edge answers ${status}` };
+      if (status !== 200 || region === undefined) return { kind: 'unreachable', reason: `the edge returned ${status}` };
       return { kind: 'points_to', region };
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
@@ -39,7 +39,7 @@ export class PublicAddress implements EdgePort {
     try {
       const url = `${edge}/_edge/target`;
       const { status } = await call({ method: 'PUT', url, token: adminToken, body: { region }, timeoutMs });
-      if (status >= 300) throw failed(`answers ${status}`);
+      if (status >= 300) throw failed(`returned ${status}`);
     } catch (failure) {
       if (failure instanceof CallFailure) throw failed(failure.message, failure);
       throw failure;

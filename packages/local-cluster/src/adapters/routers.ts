@@ -6,13 +6,13 @@ import type { Region } from '@evergrant/core/regions';
 
 export interface RoutersOptions {
   readonly routers: Readonly<Record<Region, string>>;
-  /** Where customers find each region; the fence names it. */
+  /** The public address of each region. A fenced router names it in its refusals. */
   readonly addresses: Readonly<Record<Region, string>>;
   readonly adminToken: string;
   readonly timeoutMs: number;
 }
 
-/** The regions' routers and their access lists. */
+/** Reads and changes the web ACLs of the regions' routers. */
 export class Routers implements RouterPort {
   readonly #options: RoutersOptions;
 
@@ -25,10 +25,10 @@ export class Routers implements RouterPort {
     try {
       const url = `${routers[region]}/_router/acl`;
       const { status, json } = await call({ method: 'GET', url, token: adminToken, timeoutMs });
-      if (status !== 200) return { kind: 'unreachable', reason: `${region}'s router answers ${status}` };
+      if (status !== 200) return { kind: 'unreachable', reason: `${region}'s router returned ${status}` };
       if (json?.acl === 'serve') return { kind: 'serve' };
       if (json?.acl === 'fence') return { kind: 'fence', activeRegion: regionOf(json.activeRegion) };
-      return { kind: 'unreachable', reason: `${region}'s router says nothing known` };
+      return { kind: 'unreachable', reason: `${region}'s router returned an unknown ACL` };
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
       return { kind: 'unreachable', reason: `${region}'s router: ${failure.message}` };
@@ -57,7 +57,7 @@ export class Routers implements RouterPort {
     try {
       const url = `${routers[region]}/_router/acl`;
       const { status } = await call({ method: 'PUT', url, token: adminToken, body, timeoutMs });
-      if (status >= 300) throw failed(`answers ${status}`);
+      if (status >= 300) throw failed(`returned ${status}`);
     } catch (failure) {
       if (failure instanceof CallFailure) throw failed(failure.message, failure);
       throw failure;

@@ -13,7 +13,7 @@ export interface StoreOptions extends DatabaseAddress, DatabaseLogin {
   readonly applicationName: string;
 }
 
-/** A connection to the authority store, and the two records in it. */
+/** The two records in the authority store, and the connection to it. */
 export interface SqlStores {
   readonly authority: AuthorityStore;
   readonly control: ControlStore;
@@ -38,7 +38,7 @@ class Store {
       statement_timeout: timeoutMs,
     };
     this.#pool = new Pool(config);
-    // An idle connection that breaks is replaced by the next query; unheard, the event would end the process.
+    // The next query replaces a broken idle connection. Without a listener the event would end the process.
     this.#pool.on('error', () => undefined);
   }
 
@@ -62,7 +62,7 @@ const READ_AUTHORITY = `
     extract(epoch from renewed_at) * 1000 as renewed_ms, renewed_by, extract(epoch from clock_timestamp()) * 1000 as now_ms
   from authority`;
 
-/** The store rejects the stale writer: the epoch it believes in stands in the condition. */
+/** Rejects a stale writer: the WHERE clause contains the epoch that the caller read. */
 const LATCH = `
   update authority
   set epoch = epoch + 1, region = $2, operation_id = $3, latched_at = clock_timestamp(), opens_at = null, lapsed_at = null
@@ -117,7 +117,7 @@ class SqlAuthorityStore implements AuthorityStore {
   }
 }
 
-/** Record and history in one statement: there is no history of what was not recorded. */
+/** Writes the record and the history in one statement, so the history contains only recorded changes. */
 const WRITE_CONTROL = `
   with written as (
     update control set version = version + 1, record = $2 where version = $1 returning version

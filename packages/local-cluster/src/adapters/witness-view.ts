@@ -3,7 +3,7 @@ import type { WitnessPort } from '@evergrant/controller/ports';
 import { CallFailure, call } from '@evergrant/controller/probes/http-call';
 import { PRIMARY_REGION, type Region } from '@evergrant/core/regions';
 
-/** The witness process in Ohio: what it last saw of Oregon, if that is fresh. Whatever goes wrong is `unknown`. */
+/** Reads the last observation of the witness process in Ohio, if it is fresh. Every failure returns `unknown`. */
 export class WitnessView implements WitnessPort {
   readonly #options: { readonly url: string; readonly timeoutMs: number; readonly ageMaxMs: number };
 
@@ -16,7 +16,7 @@ export class WitnessView implements WitnessPort {
     const { url, timeoutMs, ageMaxMs } = this.#options;
     try {
       const { status, json } = await call({ method: 'GET', url: `${url}/view`, timeoutMs });
-      if (status !== 200) return unknown(`the witness answers ${status}`);
+      if (status !== 200) return unknown(`the witness returned ${status}`);
       return viewOf(json, ageMaxMs);
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
@@ -28,9 +28,10 @@ export class WitnessView implements WitnessPort {
 function viewOf(json: Readonly<Record<string, unknown>> | undefined, ageMaxMs: number): Fact {
   const app = (json?.app ?? {}) as { reading?: unknown; because?: unknown };
   const { reading } = app;
-  if (reading !== 'up' && reading !== 'down' && reading !== 'unknown') return unknown('the witness says nothing known');
+  if (reading !== 'up' && reading !== 'down' && reading !== 'unknown')
+    return unknown('the witness returned an unknown reading');
   const ageMs = json?.ageMs;
-  if (typeof ageMs !== 'number') return unknown('the witness has not looked yet');
-  if (ageMs > ageMaxMs) return unknown(`the witness last looked ${ageMs} ms ago`);
+  if (typeof ageMs !== 'number') return unknown('the witness has no observation yet');
+  if (ageMs > ageMaxMs) return unknown(`the last observation of the witness is ${ageMs} ms old`);
   return { reading, reason: `the witness: ${typeof app.because === 'string' ? app.because : reading}` };
 }

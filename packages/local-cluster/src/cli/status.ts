@@ -53,10 +53,10 @@ function overview(state: WorldState): string[][] {
   ];
   if (controller) {
     const age = controller.lastCycleAgeMs === undefined ? 'never' : `${duration(controller.lastCycleAgeMs)} ago`;
-    rows.push(['controller', `${controller.verdict}; last cycle ${age}`], ['because', controller.why]);
+    rows.push(['controller', `${controller.verdict}; last cycle ${age}`], ['reason', controller.why]);
     rows.push(['automation', controller.automation]);
     if (controller.operation) rows.push(['operation', controller.operation]);
-    if (controller.pendingFences.length > 0) rows.push(['fence debt', controller.pendingFences.join(', ')]);
+    if (controller.pendingFences.length > 0) rows.push(['pending fences', controller.pendingFences.join(', ')]);
   } else {
     rows.push(['controller', 'nothing recorded yet, or the authority store does not answer']);
   }
@@ -64,7 +64,7 @@ function overview(state: WorldState): string[][] {
   return rows;
 }
 
-/** One row for each triad, as reported by one of its own servers. */
+/** One row for each triad, as reported by one of its members. */
 function triadRows(state: WorldState): string[][] {
   const seen = new Map<string, string[]>();
   for (const { name, triads = [] } of state.servers) {

@@ -7,21 +7,22 @@ export interface Failpoint {
   readonly side: 'before' | 'after';
 }
 
-/** Reads `PHASE:before` or `PHASE:after`. Throws for anything else, also for a phase that no operation has. */
+/** Parses `PHASE:before` or `PHASE:after`. @throws RangeError for other text and for an unknown phase */
 export function parseFailpoint(text: string): Failpoint {
   const [name, side, rest] = text.split(':');
   const phase = Object.values(PHASES_OF)
     .flat()
     .find((candidate) => candidate === name);
   if (phase === undefined || rest !== undefined || (side !== 'before' && side !== 'after')) {
-    throw new RangeError(`"${text}" is no boundary of a phase; one is, for example, promote:before`);
+    throw new RangeError(`"${text}" is not a phase boundary; write for example promote:before`);
   }
   return { phase, side };
 }
 
 /**
- * For drills: stops this controller for ever at the boundary of a phase, so that a kill can hit it exactly there.
- * `before`: the phase is recorded and nothing of it is done. `after`: all of it is done and nothing of that recorded.
+ * Test double for drills: halts this controller indefinitely at a phase boundary, so that a kill hits it exactly there.
+ * `before`: the phase is recorded and none of its effects has happened. `after`: all effects have happened and the end
+ * is not recorded.
  */
 export class FailpointControlStore implements ControlStore {
   readonly #store: ControlStore;
@@ -56,7 +57,7 @@ export class FailpointControlStore implements ControlStore {
     return new Promise(() => undefined);
   }
 
-  /** The phase in the timeline of the operation in progress, or of the one that this very write ends. */
+  /** The entry of the phase in the timeline of the current operation, or of the operation that this write completes. */
   #entryOf({ operation, lastOperation }: ControlRecord): TimelineEntry | undefined {
     const ended = lastOperation?.id === this.#operationId ? lastOperation : undefined;
     this.#operationId = operation?.id ?? this.#operationId;

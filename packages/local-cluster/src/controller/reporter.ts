@@ -2,7 +2,7 @@ import type { VerdictKind } from '@evergrant/controller/core/verdicts';
 import type { CycleOutcome } from '@evergrant/controller/cycle';
 import type { Logger } from 'pino';
 
-/** Verdicts whose alert is announced by itself. */
+/** Verdicts that have their own announcement as an alert. */
 const VERDICTS_WITH_ALERT: ReadonlySet<VerdictKind> = new Set([
   'application_down',
   'database_down',
@@ -11,12 +11,12 @@ const VERDICTS_WITH_ALERT: ReadonlySet<VerdictKind> = new Set([
   'fail_over',
 ]);
 
-/** Tells the log what the cycles come to; what is new to people is announced, what repeats itself is not. */
+/** Logs the outcome of each cycle. It announces changes only; repeated outcomes are logged at debug level. */
 export class Reporter {
   readonly #logger: Logger;
   #verdict: VerdictKind | undefined = undefined;
   #step: string | undefined = undefined;
-  #blind = false;
+  #unreadable = false;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -25,21 +25,21 @@ export class Reporter {
   readonly report = (outcome: CycleOutcome | { readonly kind: 'failed'; readonly error: unknown }): void => {
     switch (outcome.kind) {
       case 'watched':
-        this.#sees();
+        this.#reportReadable();
         this.#watched(outcome);
         break;
       case 'stepped':
-        this.#sees();
+        this.#reportReadable();
         this.#stepped(outcome);
         break;
       case 'conflict':
         this.#logger.debug('another controller wrote first');
         break;
       case 'blind':
-        this.#isBlind(outcome.reason);
+        this.#reportUnreadable(outcome.reason);
         break;
       case 'failed':
-        this.#logger.error({ err: outcome.error, announce: 'the controller failed; it goes on' });
+        this.#logger.error({ err: outcome.error, announce: 'the cycle failed; the next cycle retries' });
     }
   };
 
@@ -49,7 +49,7 @@ export class Reporter {
       this.#logger.debug({ verdict });
       return;
     }
-    // The first look of a well world is no event, and neither is what an alert says better.
+    // The first healthy verdict is not an event. An alert replaces the announcement of its verdict.
     const isNews = this.#verdict !== undefined && !VERDICTS_WITH_ALERT.has(verdict.kind);
     this.#verdict = verdict.kind;
     this.#logger.info({ verdict, ...(isNews ? { announce: `${verdict.kind}: ${verdict.reason}` } : {}) });
@@ -71,14 +71,14 @@ export class Reporter {
     this.#logger.info({ ...fields, announce: text });
   }
 
-  #isBlind(reason: string): void {
-    if (this.#blind) return;
-    this.#blind = true;
-    this.#logger.error({ reason, announce: `the controller is blind: ${reason}` });
+  #reportUnreadable(reason: string): void {
+    if (this.#unreadable) return;
+    this.#unreadable = true;
+    this.#logger.error({ reason, announce: `the controller cannot read its store: ${reason}` });
   }
 
-  #sees(): void {
-    if (this.#blind) this.#logger.info({ announce: 'the controller sees again' });
-    this.#blind = false;
+  #reportReadable(): void {
+    if (this.#unreadable) this.#logger.info({ announce: 'the controller can read its store again' });
+    this.#unreadable = false;
   }
 }

@@ -5,18 +5,20 @@ export interface SchedulerOptions {
   readonly cycle: () => Promise<CycleOutcome>;
   readonly sampleEveryMs: number;
   readonly stepEveryMs: number;
-  /** Whether an operator waits for an answer: then the next cycle comes at once. */
+  /** Whether an operator's request is pending. The scheduler then starts the next cycle at once. */
   readonly hasPendingRequest: () => Promise<boolean>;
-  /** Told of every outcome, and of what a cycle threw. */
+  /** Receives every outcome and every error that a cycle threw. */
   readonly report: (outcome: CycleOutcome | { readonly kind: 'failed'; readonly error: unknown }) => void;
 }
 
-/** The end waits no longer for a cycle: whatever it leaves half done, the next controller finishes. */
+/** Limit of the wait for a running cycle on close. The next controller completes an interrupted step. */
 const CLOSE_MS_MAX = 5_000;
-/** How often it is looked whether an operator waits. */
+/** Interval of the check for a pending request. */
 const ASK_EVERY_MS = 1_000;
 
-/** Runs cycles one after the other, never two at once: a sample's interval apart, or a step's during an operation. */
+/**
+ * Runs cycles one after another, never two at once. The interval is that of samples, or of steps during an operation.
+ */
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #stopping = new AbortController();
@@ -44,14 +46,14 @@ export class Scheduler {
     }
   }
 
-  /** Until the time for the next cycle has come, or an operator waits. */
+  /** Waits until the next cycle is due or an operator's request is pending. */
   async #rest(untilMs: number): Promise<void> {
     const { signal } = this.#stopping;
     for (;;) {
       const leftMs = Math.max(0, untilMs - performance.now());
       await wait(Math.min(leftMs, ASK_EVERY_MS), undefined, { signal }).catch(() => undefined);
       if (signal.aborted || leftMs <= ASK_EVERY_MS) return;
-      // That the store cannot be read is for the cycle to say.
+      // The cycle reports that the store cannot be read.
       if (await this.#options.hasPendingRequest().catch(() => false)) return;
     }
   }
@@ -61,11 +63,13 @@ export class Scheduler {
     try {
       const outcome = await cycle();
       report(outcome);
-      // After a conflict the other controller may be in an operation; the jitter gets the two out of step.
+      // After a conflict the other controller may execute an operation. The jitter separates the two controllers'
+      // cycles.
       if (outcome.kind === 'conflict') return stepEveryMs * (1 + Math.random());
       return 'operating' in outcome && outcome.operating ? stepEveryMs : sampleEveryMs;
     } catch (error) {
-      // A broken invariant has acted on nothing; ending here would leave the region without its watcher.
+      // A broken invariant throws before any action. The loop continues, because without it the region would have no
+      // monitor.
       report({ kind: 'failed', error });
       return sampleEveryMs;
     }

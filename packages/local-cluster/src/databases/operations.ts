@@ -54,8 +54,7 @@ export class DatabaseOperations {
       if (!this.#running.has(region)) this.#failures.delete(region);
       return this.region(region);
     }
-    if (state === 'running')
-      throw new DatabaseOperationError(`${region} has databases of its own: archive them first.`);
+    if (state === 'running') throw new DatabaseOperationError(`${region} already has databases: archive them first.`);
     return this.#run(region, () => this.#buildFollower(region));
   }
 

@@ -9,7 +9,7 @@ export type FollowerName = HaPairMemberName | 'virginia/db';
 /**
  * The role of a region's databases.
  *
- * - `running`: the region has a primary database of its own.
+ * - `running`: the region has its own primary database.
  * - `kept`: the databases are archived under `label`, and the region is free.
  * - `building`: a follower of the other region is being built.
  * - `following`: a follower of the other region exists.

@@ -45,7 +45,7 @@ export class Topology {
     return this.#source(port, 'oregon_follower', () => this.primaryOf('virginia'));
   }
 
-  /** Whether an instance has files of its own or a source for them. */
+  /** Whether an instance has its own files, or a source to copy them from. */
   isInUse(name: DatabaseName): boolean {
     const { regions, primary } = this.#options.state.current;
     if (name === 'ohio/db') return true;

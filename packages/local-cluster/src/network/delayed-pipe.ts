@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net';
 
-/** What a link does to everything on it. */
+/** The condition of a link. It applies to all of its connections. */
 export interface LinkCondition {
-  /** `cut`: packets vanish both ways and nobody is told. `refuse`: connections are reset at once. */
+  /** `cut`: packets are dropped in both directions without an error. `refuse`: connections are reset at once. */
   readonly mode: 'open' | 'cut' | 'refuse';
-  /** Added to each direction. */
+  /** One-way delay, added in each direction. */
   readonly delayMs: number;
 }
 
 type Item = { readonly kind: 'bytes'; readonly chunk: Buffer } | { readonly kind: 'end' | 'reset' };
 
-/** What may be on the way in one direction; beyond it the source is not read, so that its sender feels the pressure. */
+/** Limit of the bytes in flight in one direction. Beyond it the pipe stops reading, so the sender sees backpressure. */
 export const IN_FLIGHT_BYTES_MAX = 1024 * 1024;
 
 /**
- * One direction of a connection. Its queue is the network: what the source has sent stays in it for the link's delay,
- * and while the link is cut it stays in it for good, the news that the source has closed included. After a repair it
- * goes on in order, as it would after TCP's retransmissions.
+ * One direction of a connection. The queue stands for the network: bytes from the source stay in it for the link's
+ * delay. While the link is cut, the queue keeps everything, including the end of the source. After the repair it
+ * delivers in order, as TCP does after retransmissions.
  */
 export class DelayedPipe {
   readonly #source: Socket;
@@ -38,12 +38,12 @@ export class DelayedPipe {
     source.on('close', (hadError) => this.#end(hadError ? 'reset' : 'end'));
   }
 
-  /** The source will send no more. */
+  /** The source has ended: it sends no more bytes. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Names the other side, once there is one. */
+  /** Sets the destination, once the connection to it exists. */
   deliverTo(sink: Socket): void {
     this.#sink = sink;
     sink.on('drain', () => {
@@ -53,7 +53,7 @@ export class DelayedPipe {
     this.flush();
   }
 
-  /** Delivers what is due. Called again whenever the link's condition changes. */
+  /** Delivers the items that are due. Also called whenever the link's condition changes. */
   flush(): void {
     clearTimeout(this.#timer);
     const sink = this.#sink;
@@ -83,7 +83,7 @@ export class DelayedPipe {
   }
 
   #take(item: Item): void {
-    // A delay that has been shortened must not let later bytes overtake earlier ones.
+    // After the delay is shortened, later bytes must not overtake earlier ones.
     const dueAt = Math.max(performance.now() + this.#condition().delayMs, this.#queue.at(-1)?.dueAt ?? 0);
     this.#queue.push({ dueAt, item });
     if (item.kind === 'bytes') this.#queuedBytes += item.chunk.length;

@@ -4,10 +4,10 @@ import { DelayedPipe, type LinkCondition } from './delayed-pipe';
 const HOST = '127.0.0.1';
 
 export interface TcpProxyOptions {
-  /** `virginia-oregon/replication`: appears in errors and in the status. */
+  /** For example `virginia-oregon/replication`. Appears in errors and in the status. */
   readonly name: string;
   readonly port: number;
-  /** Where connections are handed to; undefined resets them at once. */
+  /** The port that connections are forwarded to. With undefined, connections are reset at once. */
   readonly targetPort: number | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface TcpProxyStatus extends LinkCondition {
   readonly targetPort: number | undefined;
   readonly connections: number;
   readonly acceptedTotal: number;
-  /** Towards the target and back from it, since the start. */
+  /** Bytes to the target and from it, since the start. */
   readonly bytesOut: number;
   readonly bytesBack: number;
 }
@@ -30,9 +30,9 @@ interface Connection {
 }
 
 /**
- * A TCP relay: a link between two regions, which can be cut and delayed, or an endpoint that follows whoever serves
- * behind it. A cut link still accepts connections (loopback cannot lose a SYN) and then stays silent: callers
- * need a time-out on the answer, not only on connecting.
+ * A TCP relay. It is either a link between two regions, which can be cut and delayed, or an endpoint that follows the
+ * current server. A cut link still accepts connections (loopback cannot drop a SYN) and then stays silent. Callers
+ * therefore need a timeout for the answer, not only for connecting.
  */
 export class TcpProxy {
   readonly name: string;
@@ -67,7 +67,7 @@ export class TcpProxy {
     await closed;
   }
 
-  /** Changes the link's condition; what is not named stays as it is. */
+  /** Changes the link's condition. Properties that are absent keep their value. */
   setCondition(change: Partial<LinkCondition>): void {
     this.#condition = { ...this.#condition, ...change };
     if (this.#condition.mode === 'refuse') this.#dropAll();
@@ -78,7 +78,7 @@ export class TcpProxy {
     }
   }
 
-  /** Hands new connections to another port. Connections to the old one are reset: they talk to the wrong server. */
+  /** Forwards new connections to another port. Connections to the old port are reset: they lead to the wrong server. */
   retarget(targetPort: number | undefined): void {
     if (targetPort === this.#targetPort) return;
     this.#targetPort = targetPort;
@@ -136,8 +136,8 @@ export class TcpProxy {
   }
 
   /**
-   * Forgets a connection when nobody is left to tell: both sides are gone, or the caller gave up on a cut link before
-   * the target heard of it.
+   * Removes a connection when both sides are closed, or when the caller gave up on a cut link before the target saw the
+   * connection.
    */
   #dropIfFinished(connection: Connection): void {
     const { client, target, out, back } = connection;
@@ -152,7 +152,7 @@ export class TcpProxy {
     connection.out.discard();
     connection.back?.discard();
     for (const socket of [connection.client, connection.target]) {
-      // Not resetAndDestroy: on a socket that is being shut down Node 20 never closes the handle.
+      // Not resetAndDestroy: Node 20 never closes the handle of a socket that is shutting down.
       socket?.destroy();
     }
   }

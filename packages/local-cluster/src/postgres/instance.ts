@@ -11,12 +11,12 @@ import { type Settings, writeConfiguration } from './configuration';
 export const ADMIN_ROLE = 'evergrant_admin';
 
 export interface InstanceOptions {
-  /** How people call it: `oregon/db-a`. Appears in errors only. */
+  /** Display name, for example `oregon/db-a`. Appears in errors only. */
   readonly name: string;
-  /** The cluster's directory; its parent must be a place that PostgreSQL's account can enter (see `clusterHome`). */
+  /** The cluster's directory. PostgreSQL's account must be able to enter the parent directory (see `clusterHome`). */
   readonly directory: string;
   readonly port: number;
-  /** PostgreSQL's own log, appended to. */
+  /** PostgreSQL's log file. Each start appends to it. */
   readonly logFile: string;
   readonly adminPassword: string;
 }
@@ -37,7 +37,7 @@ const STOP_DEADLINE_MS = 10_000;
 const READY_POLL_MS = 25;
 const DISCONNECT_TIMEOUT_MS = 1_000;
 
-/** One PostgreSQL cluster on this machine and, while it runs, its postmaster: a detached child of this process. */
+/** One PostgreSQL cluster on this machine. While it runs, its postmaster is a detached child of this process. */
 export class PostgresInstance {
   readonly name: string;
   readonly directory: string;
@@ -50,13 +50,14 @@ export class PostgresInstance {
   constructor(options: InstanceOptions) {
     this.name = options.name;
     mkdirSync(dirname(options.directory), { recursive: true });
-    // The kernel reports working directories without symbolic links, and that is how a cluster's processes are found.
+    // The kernel reports working directories without symbolic links, and the search for a cluster's processes uses
+    // them.
     this.directory = join(realpathSync(dirname(options.directory)), options.directory.split('/').at(-1) ?? '');
     this.port = options.port;
     this.#options = options;
   }
 
-  /** The postmaster's pid, undefined when it does not run. */
+  /** The postmaster's pid. Undefined while it does not run. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
@@ -69,7 +70,7 @@ export class PostgresInstance {
     return existsSync(join(this.directory, 'PG_VERSION'));
   }
 
-  /** Creates the cluster with the admin role as its only role. About a second. */
+  /** Creates the cluster with the admin role as its only role. Takes about a second. */
   async init(): Promise<void> {
     this.prepareDirectory();
     const passwordFile = `${this.directory}.initdb-password`;
@@ -81,7 +82,7 @@ export class PostgresInstance {
         [
           ...['-D', this.directory, '-U', ADMIN_ROLE, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
           ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
-          // Small WAL segments keep copies small; every database of a world is a copy.
+          // Small WAL segments keep copies small: every database of a world is a copy.
           ...['--wal-segsize=4', '--no-sync', '--no-instructions'],
         ],
         { ...postgresAccount(), cwd: dirname(this.directory), env: programEnvironment() },
@@ -93,7 +94,7 @@ export class PostgresInstance {
     }
   }
 
-  /** An empty directory of the right owner, for initdb or for a copy. Whatever was there is removed. */
+  /** Creates an empty directory with the right owner, for initdb or for a copy. Removes existing content. */
   prepareDirectory(directory = this.directory): void {
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { mode: 0o700 });
@@ -101,8 +102,8 @@ export class PostgresInstance {
   }
 
   /**
-   * Writes the configuration, starts the postmaster and waits until it answers SQL, as a primary or as a follower.
-   * Leftovers of an earlier postmaster on this cluster are ended first. Resolves to the pid.
+   * Writes the configuration, starts the postmaster and waits until it answers SQL, as a primary or as a follower. Ends
+   * remaining processes of an earlier postmaster on this cluster first. @returns the pid
    */
   async start({ settings = {}, deadlineMs = START_DEADLINE_MS }: StartOptions = {}): Promise<number> {
     const pid = await this.launch(settings);
@@ -115,19 +116,19 @@ export class PostgresInstance {
     return pid;
   }
 
-  /** As `start`, without waiting for SQL: a follower whose source is away may answer only much later. */
+  /** As `start`, but does not wait for SQL: a follower whose source is down may answer only much later. */
   async launch(settings: Settings = {}): Promise<number> {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already (pid ${this.#child.pid})`);
     await endCluster(this.directory);
-    // Nothing of this cluster runs, so the lock is stale; its pid may by now belong to some other process.
+    // No process of this cluster runs, so the lock is stale. Its pid may belong to another process.
     rmSync(join(this.directory, 'postmaster.pid'), { force: true });
     writeConfiguration(this.directory, this.port, settings);
     return this.#spawn();
   }
 
   /**
-   * Replaces the configuration of a running instance. New sessions see it once `show` in one of them says so; works
-   * also while every statement waits.
+   * Replaces the configuration of a running instance. New sessions use it once `show` in one of them returns it. It
+   * also works while every statement waits.
    */
   reconfigure(settings: Settings): void {
     writeConfiguration(this.directory, this.port, settings);
@@ -146,7 +147,7 @@ export class PostgresInstance {
     });
     closeSync(log);
     return new Promise((resolve, reject) => {
-      child.once('error', (cause) => reject(new Error(`${this.name} cannot be started: ${cause.message}`, { cause })));
+      child.once('error', (cause) => reject(new Error(`${this.name} failed to start: ${cause.message}`, { cause })));
       child.once('spawn', () => {
         this.#child = child;
         this.#exited = new Promise((exited) => {
@@ -161,11 +162,13 @@ export class PostgresInstance {
     });
   }
 
-  /** Polls until the instance answers SQL; fails with the log's last lines when it exits or the deadline passes. */
+  /**
+   * Polls until the instance answers SQL. Fails with the end of the log when the instance exits or the deadline passes.
+   */
   async waitUntilReady(deadlineMs = START_DEADLINE_MS): Promise<void> {
     const deadline = performance.now() + deadlineMs;
     for (;;) {
-      if (this.#child === undefined) throw new Error(`${this.name} ended while starting:\n${this.logTail()}`);
+      if (this.#child === undefined) throw new Error(`${this.name} exited during its start:\n${this.logTail()}`);
       try {
         await this.query('select 1');
         return;
@@ -174,15 +177,15 @@ export class PostgresInstance {
           await new Promise((resume) => setTimeout(resume, READY_POLL_MS));
           continue;
         }
-        const because = `${this.name} does not answer within ${deadlineMs} ms (${(cause as Error).message})`;
-        throw new Error(`${because}:\n${this.logTail()}`, { cause });
+        const reason = `${this.name} did not answer within ${deadlineMs} ms (${(cause as Error).message})`;
+        throw new Error(`${reason}:\n${this.logTail()}`, { cause });
       }
     }
   }
 
   /**
-   * Shuts down and waits: `fast` ends sessions and writes a checkpoint, `immediate` leaves recovery to the next start.
-   * What does not end in time is killed.
+   * Shuts down and waits. `fast` ends sessions and writes a checkpoint; `immediate` leaves recovery to the next start.
+   * After the deadline it kills the remaining processes.
    */
   async stop(mode: 'fast' | 'immediate' = 'fast', deadlineMs = STOP_DEADLINE_MS): Promise<void> {
     const child = this.#child;
@@ -194,30 +197,30 @@ export class PostgresInstance {
     await this.kill();
   }
 
-  /** Ends the postmaster and every backend at once and returns when all are gone. Fine when nothing runs. */
+  /** Kills the postmaster and every backend, and returns when all have ended. Does nothing when none runs. */
   async kill(): Promise<void> {
     this.#child?.kill('SIGKILL');
     await endCluster(this.directory);
     await this.#exited;
   }
 
-  /** Sends a signal to the postmaster alone. */
+  /** Sends a signal to the postmaster only. */
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
   }
 
-  /** The postmaster and all its backends, also those that have outlived it. */
+  /** The postmaster and all its backends, including backends that outlived their postmaster. */
   processes(): number[] {
     return clusterProcesses(this.directory);
   }
 
-  /** Called on every exit of the postmaster, whoever ended it. Returns the way to unsubscribe. */
+  /** Registers a listener for every exit of the postmaster. @returns a function that removes the listener */
   onExit(listener: (notice: ExitNotice) => void): () => void {
     this.#exitListeners.add(listener);
     return () => this.#exitListeners.delete(listener);
   }
 
-  /** How to connect as the admin role. */
+  /** Connection settings of the admin role. */
   connection(overrides: ClientConfig = {}): ClientConfig {
     return {
       host: '127.0.0.1',
@@ -230,33 +233,33 @@ export class PostgresInstance {
     };
   }
 
-  /** Runs one statement as the admin role in a session of its own. */
+  /** Runs one statement as the admin role in a separate session. */
   async query<Row extends QueryResultRow>(
     sql: string,
     parameters: readonly unknown[] = [],
     overrides: ClientConfig = {},
   ): Promise<Row[]> {
     const client = new Client(this.connection({ query_timeout: 10_000, ...overrides }));
-    // A connection that breaks also fails the statement; without a listener the event would end this process.
+    // A broken connection also fails the statement. Without a listener the event would end this process.
     client.on('error', () => undefined);
     try {
       await client.connect();
       return (await client.query<Row>(sql, [...parameters])).rows;
     } finally {
-      // A cluster that is frozen at this moment never answers the farewell.
+      // A suspended cluster never answers the Terminate message.
       const ended = client.end().catch(() => undefined);
       await Promise.race([ended, new Promise((late) => setTimeout(late, DISCONNECT_TIMEOUT_MS).unref())]);
     }
   }
 
-  /** The last lines of PostgreSQL's log, for errors. */
+  /** The end of PostgreSQL's log, for errors. */
   logTail(lines = 15): string {
     if (!existsSync(this.#options.logFile)) return '(no log)';
     return readFileSync(this.#options.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
   }
 }
 
-/** Nothing of the caller's environment reaches PostgreSQL: PG* variables would change its behaviour. */
+/** Excludes the caller's environment: PG* variables would change PostgreSQL's behaviour. */
 function programEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
 }

@@ -4,14 +4,15 @@ import { dirname, join, normalize } from 'node:path';
 const BLOCK_BYTES = 512;
 
 /**
- * Unpacks a tar stream as PostgreSQL writes it (ustar: plain files, directories, symbolic links; names up to 100
- * bytes), chunk by chunk. Writes are synchronous and small: whoever feeds it is held back by just that.
+ * Unpacks a tar stream in the format that PostgreSQL writes (ustar: plain files, directories, symbolic links; names up
+ * to 100 bytes), chunk by chunk. Writes are synchronous and small, so they slow the source down to the speed of the
+ * disk.
  */
 export class TarReader {
   readonly #target: string;
   #pending: Buffer = Buffer.alloc(0);
   #file: number | undefined;
-  /** Bytes of the current file that are still to come, and the padding behind them. */
+  /** Remaining bytes of the current file, and the padding after them. */
   #contentBytes = 0;
   #paddingBytes = 0;
 
@@ -33,10 +34,10 @@ export class TarReader {
     }
   }
 
-  /** Throws when the stream ended in the middle of a file. */
+  /** Throws when the stream ended within a file. */
   end(): void {
     this.#closeFile();
-    if (this.#contentBytes > 0) throw new Error('the archive ends in the middle of a file');
+    if (this.#contentBytes > 0) throw new Error('the archive ends within a file');
   }
 
   #writeContent(rest: Buffer): Buffer {
@@ -55,7 +56,7 @@ export class TarReader {
 
   #readHeader(rest: Buffer): Buffer {
     const header = rest.subarray(0, BLOCK_BYTES);
-    // Two empty blocks end the archive.
+    // Two empty blocks mark the end of the archive.
     if (header.some((byte) => byte !== 0)) this.#beginEntry(header);
     return rest.subarray(BLOCK_BYTES);
   }
@@ -88,6 +89,6 @@ function text(header: Buffer, offset: number, length: number): string {
 function insideTarget(name: string): string {
   const path = normalize(name);
   if (path.startsWith('..') || path.startsWith('/'))
-    throw new Error(`the archive holds a path outside itself: ${name}`);
+    throw new Error(`the archive contains a path outside of its root: ${name}`);
   return path;
 }

@@ -16,7 +16,7 @@ export interface RouterTimeouts {
   readonly probeEveryMs: number;
   readonly probeTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** For one attempt at one server. A server that the probes find down meanwhile is given up earlier. */
+  /** For one attempt at one server. A server that the probes find down during the attempt is given up earlier. */
   readonly attemptTimeoutMs: number;
   /** For all attempts of one request. */
   readonly totalTimeoutMs: number;

@@ -13,7 +13,7 @@ import { ProcessTable } from './process-table';
 import { loadOrCreateSecrets, type SecretFiles, type WorldSecrets, writeSecretFiles } from './secrets';
 import { StatusPoller } from './status-poller';
 
-/** What a world is made of. */
+/** The components of a world. */
 export interface WorldComponents {
   readonly secrets: WorldSecrets;
   readonly secretFiles: SecretFiles;
@@ -32,17 +32,17 @@ export interface CompositionOptions {
   readonly layout: Layout;
   readonly profile: Profile;
   readonly events: EventLog;
-  /** A license document, all but its kind, validity and license key. */
+  /** A license document without its kind, validity and license key. */
   readonly draftFile: string;
-  /** Whose license files count besides the world's own. */
+  /** Public root keys or trust files of further vendors, besides the world's own root. */
   readonly trustFiles: readonly string[];
-  /** Called whenever a pid came or went. */
+  /** Called on every change of a pid. */
   readonly onChange: () => void;
 }
 
 const POLL_INTERVAL_MS: Readonly<Record<Profile, number>> = { default: 1_000, fast: 250 };
 
-/** Makes the components and their secrets, in the world's folder. Nothing runs or listens yet. */
+/** Creates the components and their secrets in the world's folder. It starts no process and opens no port. */
 export async function composeWorld(options: CompositionOptions): Promise<WorldComponents> {
   const { home, layout, profile, events, onChange, draftFile, trustFiles } = options;
   const secretsDir = join(home, 'secrets');

@@ -13,21 +13,21 @@ export interface LinkChange {
   readonly delayMs?: number;
 }
 
-/** What the control interface can ask of the world. */
+/** The operations of the control API. */
 export interface WorldControl {
   state(): WorldState;
   processNames(): readonly string[];
-  /** Resolves to a sentence that says what has happened. */
+  /** Resolves to a sentence that describes the effect. */
   act(name: string, action: ProcessAction): Promise<string>;
   changeLink(link: LinkName, change: LinkChange): void;
-  /** One region's, or every instance. */
+  /** The databases of one region, or every instance. */
   databases(region?: Region): unknown;
-  /** Orders are accepted at once and carried out in their own time: ask `databases(region)`. */
+  /** Operations are accepted at once and executed in the background. `databases(region)` returns their progress. */
   keepDatabase(region: Region, label: string): unknown;
   followDatabase(region: Region): unknown;
 }
 
-/** A request that cannot be carried out, with what to do instead; becomes a problem document. */
+/** A request that the world refuses, with the remedy. The API returns it as a problem document. */
 export class ControlError extends Error {
   readonly code: string;
   readonly status: number;
@@ -68,16 +68,12 @@ function parseLinkChange(body: unknown): LinkChange {
   };
 }
 
-/** Serves the control interface on loopback; every request needs the admin token. */
+/** Serves the control API on loopback. Every request needs the admin token. */
 export async function serveControl(world: WorldControl, port: number, adminToken: string): Promise<FastifyInstance> {
   const app = Fastify({ logger: false, bodyLimit: 16_384 });
   app.addHook('onRequest', async (request: FastifyRequest) => {
     if (!sameText(request.headers.authorization ?? '', `Bearer ${adminToken}`)) {
-      throw new ControlError(
-        'unauthorized',
-        'the control interface needs the admin token of .evergrant/world.json',
-        401,
-      );
+      throw new ControlError('unauthorized', 'the control API needs the admin token of .evergrant/world.json', 401);
     }
   });
   app.setErrorHandler((error, _request, reply) => {
@@ -112,7 +108,7 @@ function addRoutes(app: FastifyInstance, world: WorldControl): void {
   );
   app.post<{ Params: { region: string } }>('/databases/:region/keep', async ({ params }, reply) => {
     const region = oneOf(params.region, REGIONS, 'the region');
-    // Sorts by time, says when, and fits into a directory's name.
+    // The name sorts by time, contains the time, and is a valid directory name.
     const label = new Date().toISOString().slice(0, 19).replaceAll(':', '');
     return reply.code(202).send(world.keepDatabase(region, label));
   });

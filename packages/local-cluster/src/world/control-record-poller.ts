@@ -5,7 +5,7 @@ import type { AuthorityView, ControllerView } from './state';
 
 const INTERVAL_MS = 1_000;
 
-/** Reads the authority and the control record about once a second, for those who watch. */
+/** Reads the authority and the control record about once a second for the status. */
 export class ControlRecordPoller {
   readonly #stores: Pick<Ports, 'authority' | 'control'>;
   #timer: NodeJS.Timeout | undefined;
@@ -30,7 +30,7 @@ export class ControlRecordPoller {
     clearTimeout(this.#timer);
   }
 
-  /** One look; what cannot be read becomes undefined. */
+  /** Reads both records once. A record that cannot be read becomes undefined. */
   async poll(): Promise<void> {
     try {
       const [authority, { record }] = await Promise.all([this.#stores.authority.read(), this.#stores.control.read()]);

@@ -22,7 +22,7 @@ export interface DatabasesOptions {
   readonly profile: Profile;
   readonly secrets: WorldSecrets;
   readonly events: EventLog;
-  /** Called whenever a pid came or went. */
+  /** Called on every change of a pid. */
   readonly onChange: () => void;
 }
 

@@ -18,20 +18,20 @@ const LOGINS = [
 interface Options {
   readonly count: number;
   readonly edge: string;
-  /** What the Control Rooms register with. */
+  /** The license key that the Control Rooms register with. */
   readonly licenseKey: string;
-  /** Where each keeps what it needs after a restart. */
+  /** The directory of the Control Rooms' state files. */
   readonly folder: string;
   readonly events: EventLog;
 }
 
 /**
- * A handful of Control Rooms at work, so that there is life to see. As those of customers do, they speak to the edge,
- * register with the license key, and keep their leases when the world is started again after a crash.
+ * Control Rooms that produce activity for the view. Like customers, they connect to the edge and register with the
+ * license key. Their leases survive a crash of the world.
  */
 export class DemoLoad {
   readonly #rooms: ControlRoom[];
-  /** Why a room is in trouble now, in a word. */
+  /** The current trouble of each room, as one word. */
   readonly #troubles = new Map<string, string>();
 
   constructor({ count, edge, licenseKey, folder, events }: Options) {
@@ -68,7 +68,7 @@ export class DemoLoad {
     });
   }
 
-  /** Gives every seat back, as far as someone takes it, without waiting long for a world that is down. */
+  /** Releases every seat as far as a server accepts it. It does not wait long for a world that is down. */
   async stop(): Promise<void> {
     const givenBack = Promise.all(this.#rooms.map((room) => room.stop({ release: true })));
     let timer: NodeJS.Timeout | undefined;

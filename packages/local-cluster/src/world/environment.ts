@@ -11,10 +11,10 @@ export interface EnvironmentInput {
   readonly profile: Profile;
   readonly durations: ProfileDurations;
   readonly secretFiles: SecretFiles;
-  /** Whose license files the servers believe. */
+  /** The root keys that the servers trust for license files. */
   readonly trustFile: string;
   readonly logLevel: string;
-  /** Where a drill wants the controller to stop for ever, for example `promote:before`. */
+  /** The phase boundary at which a drill halts the controller, for example `promote:before`. */
   readonly controllerFailpoint?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ const APPS = [1, 2, 3];
 
 const linkUrl = (layout: Layout, link: LinkName): string => `http://${LOOPBACK}:${layout.linkPort(link)}`;
 
-/** One license server's environment: its region's database, the authority store through its region's link. */
+/** The environment of one license server: its region's database, and the authority store through its region's link. */
 function server(input: EnvironmentInput, region: Region, name: string): ChildDefinition {
   const { layout, durations } = input;
   const databasePort = region === 'oregon' ? layout.oregonDatabasePort : layout.port('virginia/db');
@@ -99,7 +99,7 @@ function witness(input: EnvironmentInput): ChildDefinition {
   };
 }
 
-/** The controller lives in Virginia: everything of Oregon's and Ohio's it reaches through Virginia's links. */
+/** The controller runs in Virginia. It reaches everything in Oregon and Ohio through Virginia's links. */
 export function controller(input: EnvironmentInput, name = 'controller'): ChildDefinition {
   const { layout } = input;
   return {
@@ -133,7 +133,7 @@ export function controller(input: EnvironmentInput, name = 'controller'): ChildD
   };
 }
 
-/** Every Node process of the world, ready to be started. The databases have a supervisor of their own. */
+/** Every Node process of the world, ready to start. The database supervisor runs the databases. */
 export function childDefinitions(input: EnvironmentInput): readonly ChildDefinition[] {
   const servers = (region: Region) => APPS.map((number) => server(input, region, `${region}/app-${number}`));
   return [

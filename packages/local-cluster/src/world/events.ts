@@ -1,16 +1,16 @@
-/** What happens in the world, told once to everyone who watches: the view, the log, the drills. */
+/** The events of the world, for the view, the log and the drills. */
 
 export type EventLevel = 'info' | 'good' | 'warning' | 'alarm';
 
 export interface WorldEvent {
-  /** Wall-clock time, ISO 8601: for people; durations use `atMs`. */
+  /** Wall-clock time, ISO 8601, for display. Durations use `atMs`. */
   readonly at: string;
   /** Milliseconds since the world was created, on this process's monotonic clock. */
   readonly atMs: number;
   readonly source: string;
   readonly level: EventLevel;
   readonly text: string;
-  /** The fields of the log line the event came from, for programs. */
+  /** The fields of the log line that produced the event, for programs. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
@@ -42,7 +42,7 @@ export class EventLog {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The newest events, oldest first. */
+  /** The most recent events, oldest first. */
   recent(count: number): readonly WorldEvent[] {
     return this.#kept.slice(-count);
   }

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Writes a file so that a reader sees the old content or the new, never a part, whatever kills the writer. */
+/** Writes a file atomically: a reader sees the old content or the new content, even when the writer is killed. */
 export function writeFileAtomically(file: string, content: string, mode = 0o644): void {
   const draft = `${file}.${process.pid}.new`;
   const handle = openSync(draft, 'w', mode);
@@ -14,7 +14,7 @@ export function writeFileAtomically(file: string, content: string, mode = 0o644)
   renameSync(draft, file);
 }
 
-/** The project's root: the nearest folder above this file that holds package-lock.json, from the sources or from dist/. */
+/** The project's root: the nearest folder above this file with a package-lock.json, for the sources and for dist/. */
 export function projectRoot(from: string = __dirname): string {
   let dir = from;
   while (!existsSync(join(dir, 'package-lock.json'))) {

@@ -1,6 +1,6 @@
 import { runState } from './process-identity';
 
-/** A database as the freezer needs it. */
+/** A database whose freeze is propagated. */
 interface FreezableProcess {
   readonly name: string;
   pid(): number | undefined;
@@ -11,8 +11,9 @@ interface FreezableProcess {
 const INTERVAL_MS = 200;
 
 /**
- * A database is many processes, and world.json names one of them, the postmaster. A SIGSTOP to that pid from outside
- * would leave its backends at work, which no frozen machine does: here the backends freeze and thaw with it.
+ * A database consists of many processes, and world.json names only the postmaster. A SIGSTOP from outside stops the
+ * postmaster only, while a frozen machine stops every process. This class freezes and thaws the backends together with
+ * the postmaster.
  */
 export class FreezePropagation {
   readonly #databases: readonly FreezableProcess[];
@@ -35,7 +36,7 @@ export class FreezePropagation {
     for (const database of this.#databases) {
       const pid = database.pid();
       const isStopped = pid !== undefined && runState(pid) === 'T';
-      // Asked on every round: a backend may have been born while the others were being stopped.
+      // The list is read in every round: a backend may start while the others are being stopped.
       if (isStopped) this.#signalBackends(database, 'SIGSTOP');
       else if (this.#frozen.has(database.name)) this.#signalBackends(database, 'SIGCONT');
       if (isStopped) this.#frozen.add(database.name);
@@ -48,7 +49,7 @@ export class FreezePropagation {
       try {
         process.kill(pid, signal);
       } catch {
-        // It has ended in this moment.
+        // The process has just ended.
       }
     }
   }

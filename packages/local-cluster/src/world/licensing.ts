@@ -9,18 +9,18 @@ import { mergeTrust, readTrust, type Trust } from '@evergrant/formats/license/tr
 import { withDefaults } from '@evergrant/formats/license/with-defaults';
 import { writeFileAtomically } from './files';
 
-/** A license of the world, as scripts find it in world.json. */
+/** A license of the world, as world.json shows it. */
 export interface WorldLicense {
   readonly licenseId: string;
   /** The signed file. */
   readonly file: string;
-  /** What Control Rooms register with. */
+  /** The license key that Control Rooms register with. */
   readonly licenseKey: string;
 }
 
-/** The world is a vendor of its own, and a deployment of its own. */
+/** The vendor and the deployment of the world. Each world has its own keys. */
 export interface WorldLicensing {
-  /** Whom its servers trust: its own root, and those that it was started with. */
+  /** The roots that the world's servers trust: its own root, and the roots from the command line. */
   readonly trustFile: string;
   readonly deploymentKey: PrivateKey;
   readonly licenses: readonly WorldLicense[];
@@ -29,13 +29,13 @@ export interface WorldLicensing {
 export interface LicensingOptions {
   /** A folder that only its owner can read. */
   readonly dir: string;
-  /** A license document, all but its kind, validity and license key. */
+  /** A license document without its kind, validity and license key. */
   readonly draftFile: string;
-  /** Public root keys, or trust files: whose license files count here too. */
+  /** Public root keys or trust files of further vendors. */
   readonly trustFiles: readonly string[];
 }
 
-/** What is wrong with a file that the world was started with. */
+/** A file from the command line that the world cannot use. */
 export class LicensingError extends Error {
   readonly code = 'licensing';
 }
@@ -44,7 +44,7 @@ const DAY_MS = 86_400_000;
 const LICENSE_DAYS = 365;
 const CERTIFICATE_DAYS = 3_650;
 
-/** Makes keys, certificate and license at the world's first start; later it finds them. @throws LicensingError */
+/** Creates keys, certificate and license at the world's first start, and reads them later. @throws LicensingError */
 export async function prepareLicensing({ dir, draftFile, trustFiles }: LicensingOptions): Promise<WorldLicensing> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const root = await loadOrCreateKey(dir, 'root');
@@ -88,7 +88,7 @@ interface Order {
   readonly deploymentKey: PrivateKey;
 }
 
-/** Encrypted to the world's deployment, as a vendor would send it. */
+/** Encrypted to the world's deployment, as a vendor sends it. */
 async function loadOrIssue({ dir, draftFile, vendor, certificate, deploymentKey }: Order): Promise<WorldLicense> {
   const draft = JSON.parse(readFileSync(draftFile, 'utf8')) as { licenseId: string };
   const { licenseId } = draft;
@@ -105,14 +105,16 @@ async function loadOrIssue({ dir, draftFile, vendor, certificate, deploymentKey 
   return { licenseId, file, licenseKey };
 }
 
-/** A root key as `license keygen` makes it, or a trust file as `license trust` makes it. */
+/** A root key as `license keygen` writes it, or a trust file as `license trust` writes it. */
 async function readTrustFile(file: string): Promise<Trust> {
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new LicensingError(`--trust ${file}: it ${code ? `cannot be read (${code})` : 'is not JSON'}`, { cause });
+    throw new LicensingError(`--trust ${file}: the file ${code ? `cannot be read (${code})` : 'is not JSON'}`, {
+      cause,
+    });
   }
   const isKey = typeof content === 'object' && content !== null && 'kty' in content;
   const root = isKey ? await readPublicKey(content, 'root') : undefined;
@@ -121,7 +123,7 @@ async function readTrustFile(file: string): Promise<Trust> {
   return read.value;
 }
 
-/** From a little before now: clocks of one machine agree, those of people who read it may not. */
+/** Slightly in the past, so that a small clock difference on the reader's machine does not matter. */
 function validFor(days: number): { validFrom: string; validUntil: string } {
   const now = Date.now();
   return {

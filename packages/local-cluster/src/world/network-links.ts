@@ -3,7 +3,7 @@ import { TcpProxy } from '../network/tcp-proxy';
 import type { LinkChange } from './control-api';
 import type { EventLog } from './events';
 
-/** The network between the places of the world: one relay a link, each of which can be cut and delayed. */
+/** The network between the locations of the world. Each link is a relay that can be cut and delayed. */
 export class NetworkLinks {
   readonly #proxies: ReadonlyMap<LinkName, TcpProxy>;
   readonly #events: EventLog;
@@ -28,7 +28,7 @@ export class NetworkLinks {
     this.#events.add('network', `link ${name}: ${words.filter(Boolean).join(', ')}`, 'warning');
   }
 
-  /** Names of the links that let nothing through. */
+  /** Names of the links that forward nothing. */
   cut(): string[] {
     return [...this.#proxies].filter(([, proxy]) => proxy.status().mode !== 'open').map(([name]) => name);
   }

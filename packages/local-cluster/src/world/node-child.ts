@@ -23,7 +23,7 @@ interface Surroundings {
   readonly events: EventLog;
 }
 
-/** pino's numeric levels, as the world's event levels. */
+/** The event level for one of pino's numeric levels. */
 function eventLevel(pinoLevel: unknown): EventLevel {
   if (typeof pinoLevel !== 'number' || pinoLevel < 40) return 'info';
   return pinoLevel < 50 ? 'warning' : 'alarm';
@@ -35,15 +35,15 @@ function announce(events: EventLog, name: string, line: string): void {
     const fields = JSON.parse(line) as Record<string, unknown>;
     if (typeof fields.announce === 'string') events.add(name, fields.announce, eventLevel(fields.level), fields);
   } catch {
-    // A torn line of a killed process: it is in the log file, and nothing to announce.
+    // An incomplete line of a killed process. The log file contains it; no event is needed.
   }
 }
 
 /**
- * Starts one Node process of the world in its own process group, so that a Ctrl-C in the terminal reaches the main
- * process alone, which ends the others in order. Its log goes to `<logDir>/<name>.log`.
+ * Starts one Node process of the world in its own process group. A Ctrl-C in the terminal then reaches only the main
+ * process, which ends the others in order. The log goes to `<logDir>/<name>.log`.
  *
- * @returns the running child; `onExit` is called once, when it has ended, however it ended.
+ * @returns the running child. `onExit` is called once, after any kind of end.
  */
 export function startNodeChild(
   definition: ChildDefinition,

@@ -12,7 +12,7 @@ export interface NodeProcessStatus {
 interface Entry {
   readonly definition: ChildDefinition;
   child: ChildProcess | undefined;
-  /** Kept after the end: scripts that hold an old pid can still tell whose it was. */
+  /** Kept after the end, so that scripts can attribute an old pid. */
   lastPid: number | undefined;
   exit: ExitReport | undefined;
 }
@@ -22,13 +22,13 @@ interface Options {
   readonly logDir: string;
   readonly home: string;
   readonly events: EventLog;
-  /** Called whenever a pid came or went. */
+  /** Called on every change of a pid. */
   readonly onChange: () => void;
 }
 
 const DRAIN_LIMIT_MS = 8_000;
 
-/** The Node processes of the world. Whatever ends from outside stays ended until somebody asks for it again. */
+/** The Node processes of the world. A process that ended from outside stays ended until a command starts it. */
 export class NodeProcesses {
   readonly #entries = new Map<string, Entry>();
   readonly #options: Options;
@@ -39,7 +39,7 @@ export class NodeProcesses {
     for (const definition of definitions) this.add(definition);
   }
 
-  /** Adds a further process, for example a second controller; it is not started yet. */
+  /** Adds a process, for example a second controller, without starting it. */
   add(definition: ChildDefinition): void {
     this.#entries.set(definition.name, { definition, child: undefined, lastPid: undefined, exit: undefined });
   }
@@ -52,7 +52,7 @@ export class NodeProcesses {
     return [...this.#entries.keys()];
   }
 
-  /** Starts a process that is not running; a running one is left alone. */
+  /** Starts a process. Does nothing when it is running. */
   start(name: string): void {
     const entry = this.#entry(name);
     if (entry.child || this.#closing) return;
@@ -68,7 +68,7 @@ export class NodeProcesses {
     return { name, pid: entry.lastPid, running: entry.child !== undefined, exit: entry.exit };
   }
 
-  /** Ends every process: politely first, for certain after the drain limit. */
+  /** Ends every process: first with SIGTERM, and with SIGKILL after the drain limit. */
   async stopAll(): Promise<void> {
     this.#closing = true;
     const running = [...this.#entries.values()].filter((entry) => entry.child);

@@ -8,9 +8,9 @@ export interface StartOptions {
   readonly home: string;
   readonly basePort: number;
   readonly profile: Profile;
-  /** Keep databases and secrets when the world is ended with Ctrl-C. */
+  /** Keep databases and secrets when Ctrl-C ends the world. */
   readonly keep: boolean;
-  /** Delete what an earlier run left instead of recovering it. */
+  /** Delete the databases of an earlier run instead of recovering them. */
   readonly fresh: boolean;
   /** Number of demo Control Rooms. */
   readonly rooms: number;
@@ -84,7 +84,7 @@ export function parseStartOptions(argv: readonly string[], environment: NodeJS.P
   };
 }
 
-/** The state directory that commands use by default. */
+/** The default state directory of the commands. */
 export function worldHome(environment: NodeJS.ProcessEnv): string {
   return environment.EVERGRANT_HOME ? resolve(environment.EVERGRANT_HOME) : join(projectRoot(), '.evergrant');
 }

@@ -4,12 +4,12 @@ import { DEFAULT_BASE_PORT, Layout, LOOPBACK } from '../layout';
 
 const LOOK_EVERY_MS = 50;
 
-/** The ports of a world that somebody else listens on. */
+/** Ports of the world that other processes already use. */
 export class PortsTakenError extends Error {
   readonly code = 'ports_taken';
 
   constructor(taken: readonly { port: number; usedBy: string }[], basePort: number) {
-    const list = taken.map(({ port, usedBy }) => `  ${port}  wanted by ${usedBy}`).join('\n');
+    const list = taken.map(({ port, usedBy }) => `  ${port}  needed by ${usedBy}`).join('\n');
     const other = basePort === DEFAULT_BASE_PORT ? 9080 : basePort + 1000;
     super(
       `These ports of ${LOOPBACK} are in use:\n${list}\n` +
@@ -35,8 +35,8 @@ async function takenPorts(layout: Layout): Promise<{ port: number; usedBy: strin
 }
 
 /**
- * A process that was killed may keep its ports for a moment after its main thread is gone: its other threads end one by one.
- * @throws PortsTakenError naming every port that is still taken after `withinMs`, and what wanted it.
+ * A killed process may keep its ports for a moment, because its threads end one by one.
+ * @throws PortsTakenError with every port that is still taken after `withinMs`, and the process that needs it.
  */
 export async function requireFreePorts(layout: Layout, { withinMs }: { withinMs: number }): Promise<void> {
   const deadline = performance.now() + withinMs;
@@ -52,7 +52,7 @@ const SEARCH_FROM = 20_000;
 const SEARCH_STEP = 60;
 const SEARCH_TRIES = 200;
 
-/** A base port whose whole range is free, for worlds that must not meet the one a person watches (drills, tests). */
+/** A base port whose whole range is free, for the worlds of drills and tests, which run beside a user's world. */
 export async function findFreeBasePort(random: () => number = Math.random): Promise<number> {
   const start = Math.floor(random() * SEARCH_TRIES);
   for (let attempt = 0; attempt < SEARCH_TRIES; attempt += 1) {
@@ -62,7 +62,7 @@ export async function findFreeBasePort(random: () => number = Math.random): Prom
   throw new Error('no free range of ports was found on this machine');
 }
 
-/** Parses EVERGRANT_PORT. @throws RangeError with what to write instead. */
+/** Parses EVERGRANT_PORT. @throws RangeError with the valid values */
 export function parseBasePort(text: string | undefined): number {
   if (text === undefined || text === '') return DEFAULT_BASE_PORT;
   const port = Number(text);

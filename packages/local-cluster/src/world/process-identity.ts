@@ -22,14 +22,14 @@ export function runState(pid: number): string | undefined {
 }
 
 /**
- * When a process started, as the system tells it (clock ticks since boot on Linux, a date elsewhere). Together with the
- * pid it names one process for ever: a pid alone may have been given to a stranger since it was written down.
+ * The start time of a process as the system reports it: clock ticks since boot on Linux, a date elsewhere. A pid alone
+ * may have been reused since it was written. Pid and start time together identify one process permanently.
  */
 function startTime(pid: number): string | undefined {
   try {
     if (existsSync('/proc/self/stat')) {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // Field 22; the fields after the command's closing bracket begin with field 3.
+      // Field 22. The fields after the command's closing bracket start with field 3.
       return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
     }
     return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
@@ -38,7 +38,7 @@ function startTime(pid: number): string | undefined {
   }
 }
 
-/** A process that can be recognised later. */
+/** A process with its identity, for a later comparison. */
 export interface ProcessIdentity {
   readonly name: string;
   readonly pid: number;
@@ -49,7 +49,7 @@ export function identify(name: string, pid: number): ProcessIdentity {
   return { name, pid, startTime: startTime(pid) };
 }
 
-/** Whether that very process is still alive. */
+/** Whether the process with this identity is still alive. */
 export function isStillAlive({ pid, startTime: then }: ProcessIdentity): boolean {
   return isAlive(pid) && then !== undefined && startTime(pid) === then;
 }

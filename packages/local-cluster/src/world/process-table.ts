@@ -6,14 +6,14 @@ import type { NodeProcesses } from './node-processes';
 import { isAlive, runState } from './process-identity';
 import type { ProcessEntry, ProcessState } from './world-file';
 
-/** What the table needs of the supervisor's databases. */
+/** The part of the databases that the table uses. */
 export interface DatabaseProcesses {
-  /** The postmaster's pid while it runs, else the last one it had. */
+  /** The postmaster's pid while it runs, else its last pid. */
   pid(name: string): number | undefined;
   isRunning(name: string): boolean;
   /** The postmaster and all its backends. */
   processTree(name: string): readonly number[];
-  /** Resolves to what has come of it, in a sentence. */
+  /** Resolves to a sentence that describes the effect. */
   start(name: string): Promise<string>;
 }
 
@@ -31,7 +31,7 @@ const SIGNALS: Readonly<Record<Exclude<ProcessAction, 'start'>, NodeJS.Signals>>
   cont: 'SIGCONT',
 };
 
-/** Every process of the world under its name, whoever looks after it. */
+/** Every process of the world by name: Node processes and databases. */
 export class ProcessTable {
   readonly #components: WorldComponents;
 
@@ -54,14 +54,14 @@ export class ProcessTable {
     return this.#entry(spec);
   }
 
-  /** Children that run now, to be recognised after a crash. */
+  /** The running children with their identities, for the recovery after a crash. */
   running(): { name: string; pid: number }[] {
     return this.entries().flatMap(({ name, pid, state }) =>
       pid !== null && state !== 'exited' ? [{ name, pid }] : [],
     );
   }
 
-  /** @throws ControlError when the process is not in a state for it. */
+  /** @throws ControlError when the process is in the wrong state for the action. */
   async act(name: string, action: ProcessAction): Promise<string> {
     const { pid, state, kind } = this.find(name);
     if (action === 'start') {
@@ -85,7 +85,7 @@ export class ProcessTable {
     return `${SIGNALS[action]} sent to pid ${pid}`;
   }
 
-  /** The news of a kill a moment ago may still be on its way: until then nothing new is started in its place. */
+  /** Waits for the exit of a process that was just killed. Its successor must not start before. */
   async #untilNewsOfEnd(name: string): Promise<void> {
     const deadline = performance.now() + NEWS_WITHIN_MS;
     while (this.#components.nodes.status(name).running && performance.now() < deadline) await delay(10);
@@ -125,6 +125,6 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended in this moment.
+    // The process has just ended.
   }
 }

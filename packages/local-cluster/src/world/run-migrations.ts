@@ -14,8 +14,8 @@ export interface MigrationInput {
 }
 
 /**
- * Brings Oregon's license database up to date with the product's own migration command, imports the licenses and registers
- * the API tokens. Running it again changes nothing.
+ * Runs the product's migration command on the license database, imports the licenses and registers the API tokens. It
+ * is idempotent.
  */
 export async function runMigrations(input: MigrationInput): Promise<void> {
   try {

@@ -5,7 +5,7 @@ import type { PrivateKey } from '@evergrant/formats/license/keys';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { writeFileAtomically } from './files';
 
-/** Everything secret of one world, made at its first start and kept in files that only its owner can read. */
+/** All secrets of one world. They are generated at its first start and stored in files that only the owner can read. */
 export interface WorldSecrets {
   /** Passwords of the roles in the license databases, by role name. */
   readonly databasePasswords: Readonly<
@@ -51,7 +51,7 @@ async function generate(): Promise<WorldSecrets> {
   };
 }
 
-/** Reads the world's secrets from `dir`, or makes them there. */
+/** Reads the world's secrets from `dir`, or generates them there. */
 export async function loadOrCreateSecrets(dir: string): Promise<WorldSecrets> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const file = join(dir, 'world.json');
@@ -61,7 +61,7 @@ export async function loadOrCreateSecrets(dir: string): Promise<WorldSecrets> {
   return secrets;
 }
 
-/** Gives each kind of process a file with what it needs and nothing more. */
+/** Writes one file for each kind of process, with only the secrets that it needs. */
 export function writeSecretFiles(dir: string, secrets: WorldSecrets, deploymentKey: PrivateKey): SecretFiles {
   const write = (name: string, content: unknown): string => {
     const file = join(dir, `${name}.json`);

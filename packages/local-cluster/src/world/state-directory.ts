@@ -5,7 +5,7 @@ import { writeFileAtomically } from './files';
 import { identify, isStillAlive, type ProcessIdentity } from './process-identity';
 import { worldFilePath } from './world-file';
 
-/** Another main process already runs the world of this folder. */
+/** Another main process already runs the world in this folder. */
 export class WorldRunningError extends Error {
   readonly code = 'world_running';
 
@@ -18,7 +18,7 @@ export class WorldRunningError extends Error {
   }
 }
 
-/** Who runs, so that a start after a crash can end what is left, and only that. */
+/** The running processes of a world. After a crash, the next start ends exactly these. */
 interface RunFile {
   readonly main: ProcessIdentity;
   readonly children: readonly ProcessIdentity[];
@@ -37,11 +37,11 @@ function readJson<T>(file: string): T | undefined {
 }
 
 /**
- * Takes possession of a world's folder. What a crashed world left running is ended first, by pid and only after the
- * pid has been shown to belong to this folder.
+ * Claims a world's folder. It ends the processes of a crashed world by pid, after a check that the pid belongs to this
+ * folder.
  *
- * @param forget given when the world begins anew: removes the databases; everything else in the folder goes too.
- * @returns whether databases of an earlier run are there to be recovered, and what had to be ended.
+ * @param forget set for a fresh start: removes the databases; all other content of the folder is removed too.
+ * @returns whether databases of an earlier run can be recovered, and which processes were ended.
  * @throws WorldRunningError when the folder's world is alive.
  */
 export async function claimStateDirectory(
@@ -62,19 +62,19 @@ export async function claimStateDirectory(
   return { recovering: existsSync(join(home, 'prepared')), ended };
 }
 
-/** Notes that the databases are complete, so that a later start recovers them instead of making new ones. */
+/** Records that the databases are complete. A later start then recovers them instead of creating new ones. */
 export function markPrepared(home: string): void {
   writeFileAtomically(join(home, 'prepared'), `${new Date().toISOString()}\n`);
 }
 
-/** Leaves the folder: the running world's files go, and with `keep` false its databases and secrets too. */
+/** Releases the folder: removes the files of the running world and, with `keep` false, its databases and secrets. */
 export function releaseStateDirectory(home: string, keep: boolean): void {
   rmSync(worldFilePath(home), { force: true });
   rmSync(runFilePath(home), { force: true });
   if (!keep) rmSync(home, { recursive: true, force: true });
 }
 
-/** Writes down the main process and its children as they stand now. */
+/** Writes the main process and its current children to the run file. */
 export function writeRunFile(home: string, children: readonly { name: string; pid: number }[]): void {
   const run: RunFile = {
     main: identify('world', process.pid),
@@ -86,7 +86,7 @@ export function writeRunFile(home: string, children: readonly { name: string; pi
 async function endLeftovers(children: readonly ProcessIdentity[]): Promise<string[]> {
   const left = children.filter(isStillAlive);
   for (const { name, pid } of left) {
-    // SIGQUIT is PostgreSQL's immediate shutdown, which takes its backends along; crash recovery does the rest.
+    // SIGQUIT is PostgreSQL's immediate shutdown, which also ends its backends. The next start runs crash recovery.
     signal(pid, name.includes('/db') ? 'SIGQUIT' : 'SIGKILL');
     signal(pid, 'SIGCONT');
   }
@@ -111,6 +111,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It has ended meanwhile.
+    // The process has just ended.
   }
 }

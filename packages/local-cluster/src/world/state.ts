@@ -3,20 +3,20 @@ import type { WorldEvent } from './events';
 import type { PoolView, ServerView } from './status-poller';
 import type { ProcessEntry } from './world-file';
 
-/** A database as the supervisor that stands in for RDS sees it. */
+/** A database as the database supervisor reports it. */
 export interface DatabaseView {
   readonly name: string;
-  /** What it is now, in words a person reads: `primary`, `standby, in sync`, `follower, streaming`. */
+  /** Its current role for display: `primary`, `standby, in sync`, `follower, streaming`. */
   readonly role: string;
   readonly healthy: boolean;
 }
 
-/** What the failover controller last recorded. */
+/** The last record of the failover controller. */
 export interface ControllerView {
   readonly verdict: string;
   readonly why: string;
   readonly automation: 'armed' | 'disarmed' | 'paused';
-  /** For example `failover: drain`, while something is under way. */
+  /** For example `failover: drain`, during an operation. */
   readonly operation: string | undefined;
   readonly pendingFences: readonly string[];
   /** Undefined before its first cycle. */
@@ -35,7 +35,7 @@ export interface RoomView {
   readonly trouble: string | undefined;
 }
 
-/** Everything the view, the control interface and `npx evergrant status` show. */
+/** Everything that the view, the control API and `npx evergrant status` show. */
 export interface WorldState {
   readonly profile: string;
   readonly upMs: number;
@@ -54,7 +54,10 @@ export interface WorldState {
   readonly events: readonly WorldEvent[];
 }
 
-/** The region whose servers grant, as seen from outside: none, one, or (never, by the one rule) both. */
+/**
+ * The regions whose servers grant, as seen from outside: none or one. Both would violate the invariant of one
+ * authority.
+ */
 export function grantingRegions(state: Pick<WorldState, 'servers'>): string[] {
   const regions = state.servers.filter(({ granting }) => granting).map(({ name }) => name.split('/')[0] ?? name);
   return [...new Set(regions)];

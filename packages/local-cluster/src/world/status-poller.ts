@@ -2,14 +2,14 @@ import type { Region } from '@evergrant/core/regions';
 import type { Layout } from '../layout';
 import { PROCESSES, REGIONS } from '../layout';
 
-/** What a license server says of itself, or why it says nothing. */
+/** The status that a license server reports, or the reason why it does not answer. */
 export interface ServerView {
   readonly name: string;
   readonly answering: boolean;
   readonly granting: boolean;
   readonly epoch: number | undefined;
   readonly reason: string | undefined;
-  /** The three servers of each redundant license, as this one sees them. */
+  /** The three servers of each redundant license, as this server sees them. */
   readonly triads: readonly TriadView[];
 }
 
@@ -29,15 +29,15 @@ export interface PoolView {
   readonly leases: number;
 }
 
-/** What can be seen of the world from outside its processes, refreshed about once a second. */
+/** The status of the world as seen from outside its processes, refreshed about once a second. */
 export interface StatusSnapshot {
   readonly servers: readonly ServerView[];
   readonly acl: Readonly<Record<Region, string | undefined>>;
   readonly edgeTarget: string | undefined;
-  /** Whoever answers at the public address grants. */
+  /** Whether the server behind the public address grants. */
   readonly edgeGrants: boolean;
   readonly pools: readonly PoolView[];
-  /** When the pools were last read: an unreachable world keeps the last ones, marked by their age. */
+  /** Time of the last read of the pools. While the world is unreachable the last values remain, with their age. */
   readonly poolsAtMs: number | undefined;
 }
 
@@ -58,7 +58,7 @@ const EMPTY_SNAPSHOT: StatusSnapshot = {
   poolsAtMs: undefined,
 };
 
-/** Asks every server, router and the edge how it is, without ever waiting long for one that hangs. */
+/** Polls every server, every router and the edge. Short timeouts bound the wait for a suspended process. */
 export class StatusPoller {
   readonly #options: Options;
   #last: StatusSnapshot = EMPTY_SNAPSHOT;
@@ -86,7 +86,7 @@ export class StatusPoller {
     clearTimeout(this.#timer);
   }
 
-  /** One look at everything, in parallel; lasts at most one time-out. */
+  /** Polls everything once, in parallel. It takes at most one timeout. */
   async poll(): Promise<StatusSnapshot> {
     const apps = PROCESSES.filter(({ kind }) => kind === 'app');
     const [servers, acls, target, outside, pools] = await Promise.all([

@@ -5,29 +5,29 @@ import type { WorldLicense } from './licensing';
 
 export type ProcessState = 'running' | 'paused' | 'exited';
 
-/** A process as `.evergrant/world.json` and the control interface tell it. */
+/** A process as `.evergrant/world.json` and the control API show it. */
 export interface ProcessEntry {
   readonly name: string;
   readonly kind: Kind;
   readonly place: Place | null;
-  /** Of an ended process the last pid it had; null when it has never run. */
+  /** After the end of the process, its last pid. Null when it has never run. */
   readonly pid: number | null;
   readonly state: ProcessState;
   readonly url?: string;
 }
 
-/** What operators' scripts read while the world runs. Rewritten, atomically, whenever a pid changes. */
+/** The content of world.json, which operators' scripts read. It is rewritten atomically on every change of a pid. */
 export interface WorldFile {
   readonly edge: string;
   readonly regions: Readonly<Record<'oregon' | 'virginia', { router: string; processes: readonly ProcessEntry[] }>>;
   readonly witness: { pid: number | null; url: string; processes: readonly ProcessEntry[] };
   readonly controller: { pid: number | null; processes: readonly ProcessEntry[] };
   readonly tokens: { admin: string; client: string };
-  /** What the world was started with: the signed files, and the keys that Control Rooms register with. */
+  /** The licenses of the world: the signed files, and the license keys for the registration of Control Rooms. */
   readonly licenses: readonly WorldLicense[];
-  /** The main process: it holds the database supervisor, the links between the regions and the control interface. */
+  /** The main process. It contains the database supervisor, the links between the regions and the control API. */
   readonly world: { pid: number; control: string; profile: string };
-  /** Every process once more, in one list. */
+  /** Every process again, in one list. */
   readonly processes: readonly ProcessEntry[];
 }
 
@@ -69,7 +69,7 @@ export function composeWorldFile(input: WorldFileInput): WorldFile {
   };
 }
 
-/** Mode 0600: it holds the world's tokens. */
+/** Mode 0600, because the file contains the world's tokens. */
 export function writeWorldFile(home: string, content: WorldFile): void {
   writeFileAtomically(worldFilePath(home), `${JSON.stringify(content, null, 2)}\n`, 0o600);
 }

@@ -83,12 +83,12 @@ async function standIn(name: string): Promise<FakeServer> {
   return made;
 }
 
-describe('the application probe', () => {
+describe('application probe', () => {
   const probing = (url: string) =>
     new RouterAppProbe({ routers: { oregon: url, virginia: NOWHERE }, timeoutMs: TIMEOUT_MS });
   const reading = async (url: string) => (await probing(url).probe('oregon')).reading;
 
-  it('is up when a server answers through the router, also behind a fence', async () => {
+  it('returns up when a server answers through the router, also behind a fence', async () => {
     const url = await router('oregon', await standIn('oregon/app-1'));
     await eventually('up', async () => (await reading(url)) === 'up');
     await new Routers({
@@ -100,29 +100,29 @@ describe('the application probe', () => {
     expect(await reading(url)).toBe('up');
   });
 
-  it('is down when the router lives and no server does', async () => {
+  it('returns down when the router runs without a live server', async () => {
     const app = await standIn('oregon/app-1');
     const url = await router('oregon', app);
     await app.die();
     await eventually('down', async () => (await reading(url)) === 'down');
   });
 
-  it('is down when nobody listens', async () => {
+  it('returns down when the port is closed', async () => {
     expect(await reading(NOWHERE)).toBe('down');
   });
 
-  it('is down, in time, when everything hangs', async () => {
+  it('returns down within the timeout when every GET hangs', async () => {
     const url = await serving(() => undefined);
     const beforeMs = performance.now();
     expect(await reading(url)).toBe('down');
     expect(performance.now() - beforeMs).toBeLessThan(3 * TIMEOUT_MS);
   });
 
-  it('is down when the connection breaks', async () => {
+  it('returns down when the connection breaks', async () => {
     expect(await reading(await serving((request) => request.socket.destroy()))).toBe('down');
   });
 
-  it('is up when one of several GETs is answered', async () => {
+  it('returns up when one of several GETs succeeds', async () => {
     let asked = 0;
     const url = await serving((_request, response) => {
       asked += 1;
@@ -137,45 +137,45 @@ describe('the application probe', () => {
     [404, { code: 'not_found' }],
     [302, {}],
     [503, { code: 'not_granting' }],
-  ])('is unknown after a %i %j: the question was wrong', async (status, body) => {
+  ])('returns unknown after a %i %j, because the request was wrong', async (status, body) => {
     expect(await reading(await answering(status, body))).toBe('unknown');
   });
 
-  it('is unknown when the name cannot be resolved', async () => {
+  it('returns unknown when the host name cannot be resolved', async () => {
     expect(await reading('http://no-such-host.invalid:80')).toBe('unknown');
   });
 });
 
-describe('the witness', () => {
+describe('witness view', () => {
   const asked = async (url: string) =>
     (await new WitnessView({ url, timeoutMs: TIMEOUT_MS, ageMaxMs: 2_000 }).view('oregon')).reading;
   const saying = (reading: string, ageMs: number | null) =>
     answering(200, { app: { reading, because: 'seen' }, observedAt: null, ageMs });
 
-  it.each(['up', 'down', 'unknown'])('says %s', async (reading) => {
+  it.each(['up', 'down', 'unknown'])('returns %s', async (reading) => {
     expect(await asked(await saying(reading, 100))).toBe(reading);
   });
 
-  it('is unknown when it looked too long ago, has not looked, or says something else', async () => {
+  it('returns unknown for an old, missing or invalid observation', async () => {
     expect(await asked(await saying('down', 2_001))).toBe('unknown');
     expect(await asked(await saying('down', null))).toBe('unknown');
     expect(await asked(await saying('maybe', 1))).toBe('unknown');
     expect(await asked(await answering(500, {}))).toBe('unknown');
   });
 
-  it('is unknown, never down, when it cannot be asked', async () => {
+  it('returns unknown, never down, when the witness does not answer', async () => {
     expect(await asked(NOWHERE)).toBe('unknown');
     expect(await asked(await serving(() => undefined))).toBe('unknown');
   });
 
-  it('knows nothing of Virginia', async () => {
+  it('returns unknown for Virginia', async () => {
     const witness = new WitnessView({ url: await saying('down', 1), timeoutMs: TIMEOUT_MS, ageMaxMs: 2_000 });
     expect((await witness.view('virginia')).reading).toBe('unknown');
   });
 });
 
-describe('the routers', () => {
-  it('are fenced and unfenced, and say so', async () => {
+describe('routers', () => {
+  it('sets and reads the fence', async () => {
     const url = await router('oregon', await standIn('oregon/app-1'));
     const routers = new Routers({
       routers: { oregon: url, virginia: NOWHERE },
@@ -193,7 +193,7 @@ describe('the routers', () => {
     expect(await routers.acl('oregon')).toEqual({ kind: 'serve' });
   });
 
-  it('are unreachable when they are, and an order to them fails as an operating error', async () => {
+  it('returns unreachable for a dead router, and fails to fence it with an operating error', async () => {
     const routers = new Routers({
       routers: { oregon: NOWHERE, virginia: await serving(() => undefined) },
       addresses: { oregon: '', virginia: '' },
@@ -205,7 +205,7 @@ describe('the routers', () => {
     await expect(routers.fence('oregon', 'virginia')).rejects.toBeInstanceOf(OperatingError);
   });
 
-  it('take no orders without the right token', async () => {
+  it('fails to fence without the right token', async () => {
     const url = await router('oregon', await standIn('oregon/app-1'));
     const routers = new Routers({
       routers: { oregon: url, virginia: url },
@@ -218,7 +218,7 @@ describe('the routers', () => {
   });
 });
 
-describe('the public address', () => {
+describe('public address', () => {
   async function edgeTo(routers: { oregon: string; virginia: string }): Promise<PublicAddress> {
     const edge = new PublicEdge({
       routers,
@@ -236,7 +236,7 @@ describe('the public address', () => {
     return new PublicAddress({ edge: `http://127.0.0.1:${service.port}`, adminToken, timeoutMs: 1_000 });
   }
 
-  it('is pointed elsewhere, and then shows what a customer finds there', async () => {
+  it('switches the target and returns the public status of the new target', async () => {
     const oregon = await answering(200, {
       region: 'oregon',
       granting: false,
@@ -255,7 +255,7 @@ describe('the public address', () => {
     expect(await edge.outside()).toEqual({ kind: 'granting', region: 'virginia', epoch: 2 });
   });
 
-  it('grants nothing when the region behind it is dead, and is unreachable when it is dead itself', async () => {
+  it('returns not_granting for a dead region, and unreachable for a dead edge', async () => {
     const edge = await edgeTo({ oregon: NOWHERE, virginia: NOWHERE });
     expect((await edge.outside()).kind).toBe('not_granting');
     const dead = new PublicAddress({ edge: NOWHERE, adminToken, timeoutMs: TIMEOUT_MS });
@@ -265,7 +265,7 @@ describe('the public address', () => {
   });
 });
 
-describe('the database service', () => {
+describe('database service', () => {
   const service = (worldApi: string) => new DatabaseService({ worldApi, adminToken, timeoutMs: TIMEOUT_MS });
 
   it.each([
@@ -277,18 +277,18 @@ describe('the database service', () => {
     expect(await service(await answering(200, { region: 'oregon', state })).view('oregon')).toEqual({ kind });
   });
 
-  it('says why an order failed', async () => {
+  it('returns the reason of a failed operation', async () => {
     const url = await answering(200, { state: 'failed', because: 'disk full' });
     expect(await service(url).view('oregon')).toEqual({ kind: 'failed', reason: 'disk full' });
   });
 
-  it('is unreachable when it says nothing known or nothing at all', async () => {
+  it('returns unreachable for an unknown state and for no answer', async () => {
     expect((await service(await answering(200, { state: 'asleep' })).view('oregon')).kind).toBe('unreachable');
     expect((await service(await answering(404, {})).view('oregon')).kind).toBe('unreachable');
     expect((await service(NOWHERE).view('oregon')).kind).toBe('unreachable');
   });
 
-  it('takes orders with the token, by name', async () => {
+  it('sends each operation with the token', async () => {
     const orders: string[] = [];
     const url = await serving((request, response) => {
       orders.push(`${request.method} ${request.url} ${request.headers.authorization}`);
@@ -309,7 +309,7 @@ describe('the database service', () => {
 describe('alerts', () => {
   const alert = { id: 'a', code: 'withheld', severity: 'critical', text: 'decide', raisedAtMs: 1 } as const;
 
-  it('are lines in a file', async () => {
+  it('are appended to a file', async () => {
     const file = join(dir, 'alerts.jsonl');
     await new Alerts(logger, file).send(alert);
     await new Alerts(logger, file).send({ ...alert, id: 'b' });
@@ -320,7 +320,7 @@ describe('alerts', () => {
     expect(lines).toEqual([alert, { ...alert, id: 'b' }]);
   });
 
-  it('that cannot be written fail as an operating error, so that they are sent again', async () => {
+  it('fail with an operating error when the file cannot be written, so that they are sent again', async () => {
     await expect(new Alerts(logger, join(dir, 'no', 'such', 'folder')).send(alert)).rejects.toBeInstanceOf(
       OperatingError,
     );

@@ -23,7 +23,7 @@ import { PostgresInstance } from '../../src/postgres/instance';
 const TIMEOUT_MS = 800;
 const BASE_PORT = 18_210;
 
-/** Both regions at one address: a test looks at one of them. */
+/** Both regions with the same address: each test reads one of them. */
 function at(
   address: { host: string; port: number },
   login: { database: string; user: string; password: string },
@@ -33,7 +33,7 @@ function at(
 
 const nobody = { database: 'evergrant', user: 'evergrant_controller', password: 'none' };
 
-describe('a database that cannot be asked', () => {
+describe('license database that cannot be read', () => {
   let server: Server | undefined;
   const sockets = new Set<Socket>();
 
@@ -43,7 +43,7 @@ describe('a database that cannot be asked', () => {
     server = undefined;
   });
 
-  /** Something that listens where a database should be. */
+  /** A listener in place of a database. */
   async function standIn(behave: (socket: Socket) => void): Promise<DatabaseView> {
     server = createServer((socket) => {
       sockets.add(socket);
@@ -56,7 +56,7 @@ describe('a database that cannot be asked', () => {
     return at({ host: '127.0.0.1', port: address.port }, nobody).view('oregon');
   }
 
-  /** PostgreSQL's own way to refuse: an ErrorResponse message with a SQLSTATE. */
+  /** PostgreSQL's refusal: an ErrorResponse message with a SQLSTATE. */
   const refuseWith = (code: string) => (socket: Socket) =>
     socket.once('data', () => {
       const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0Mfor a reason\0\0`);
@@ -71,7 +71,7 @@ describe('a database that cannot be asked', () => {
     expect(view.kind).toBe('unreachable');
   });
 
-  it('is unreachable, in time, when it accepts and then is silent', async () => {
+  it('is unreachable within the timeout when it accepts and stays silent', async () => {
     const beforeMs = performance.now();
     expect((await standIn(() => undefined)).kind).toBe('unreachable');
     expect(performance.now() - beforeMs).toBeLessThan(TIMEOUT_MS + 500);
@@ -94,12 +94,12 @@ describe('a database that cannot be asked', () => {
     expect(databaseFact(view).reading).toBe(reading);
   });
 
-  it('is unknown when its name cannot be resolved', async () => {
+  it('is unknown when its host name cannot be resolved', async () => {
     expect((await at({ host: 'no-such-host.invalid', port: 5_432 }, nobody).view('oregon')).kind).toBe('unknown');
   });
 });
 
-describe('a license database', () => {
+describe('license database', () => {
   let database: TestDatabase;
 
   beforeEach(async () => {
@@ -113,7 +113,7 @@ describe('a license database', () => {
     return at({ host, port }, { database: name, user, password: password ?? right });
   }
 
-  it('is a primary, with its position, before any epoch was opened', async () => {
+  it('is a primary with a position before the first epoch opens', async () => {
     const view = await databases().view('oregon');
     expect(view).toMatchObject({
       kind: 'primary',
@@ -122,7 +122,7 @@ describe('a license database', () => {
     });
   });
 
-  it('says which epoch is newest, and whether it is closed; closing twice is closing once', async () => {
+  it('returns the newest epoch and whether it is closed, and closes it idempotently', async () => {
     await database.query("insert into epoch (epoch, region, opened_by) values (1, 'oregon', 'test')");
     expect(await databases().view('oregon')).toMatchObject({ epoch: { epoch: 1, region: 'oregon', closed: false } });
     await databases().closeEpoch('oregon', 1);
@@ -130,23 +130,23 @@ describe('a license database', () => {
     expect(await databases().view('oregon')).toMatchObject({ epoch: { epoch: 1, closed: true } });
   });
 
-  it('can have an epoch closed that nobody ever opened in it', async () => {
+  it('closes an epoch that was never opened in it', async () => {
     await databases().closeEpoch('oregon', 1);
     expect(await databases().view('oregon')).toMatchObject({ epoch: { epoch: 1, closed: true } });
   });
 
-  it('accepts the write that proves it, twice', async () => {
+  it('accepts the probe write twice', async () => {
     expect((await databases().verifyWrite('oregon')).reading).toBe('up');
     expect((await databases().verifyWrite('oregon')).reading).toBe('up');
   });
 
-  it('is refused the proof when it is read-only, and says unknown when the password is wrong', async () => {
+  it('fails the probe write when read-only, and is unknown with a wrong password', async () => {
     await database.makeReadOnly(true);
     expect((await databases().verifyWrite('oregon')).reading).toBe('down');
     expect((await databases('wrong').view('oregon')).kind).toBe('unknown');
   });
 
-  it('does not wait for a lock longer than it may, and leaves no queue behind', async () => {
+  it('limits the wait for a lock and leaves no waiting statement', async () => {
     await database.as('evergrant_owner', async (holder) => {
       await holder.query('begin');
       await holder.query('select pg_advisory_xact_lock_shared(7303014001)');
@@ -159,7 +159,7 @@ describe('a license database', () => {
   });
 });
 
-describe('a follower and its promotion', () => {
+describe('follower and promotion', () => {
   const passwords = {
     evergrant_admin: 'admin',
     evergrant_owner: 'o',
@@ -219,7 +219,7 @@ describe('a follower and its promotion', () => {
     return view.kind === 'follower' ? view : undefined;
   };
 
-  it('tells that it hears its primary, and how far it has come', async () => {
+  it("returns the receiver's status and the replay position", async () => {
     const view = await eventually('the follower streams', async () => {
       const seen = await followerView();
       return seen?.receiver?.status === 'streaming' && seen.epoch !== undefined ? seen : undefined;
@@ -228,26 +228,29 @@ describe('a follower and its promotion', () => {
     expect(Math.abs(view.serverNowMs - (view.receiver?.lastMessageAtMs ?? 0))).toBeLessThan(30_000);
   });
 
-  it('does not say that it is cut off when it only does not let us see its connection', async () => {
+  it('does not report a broken connection when it only lacks the privilege to see it', async () => {
     await oregon.query('revoke pg_read_all_stats from evergrant_controller');
-    const hidden = await eventually('the follower knows', async () => {
+    const hidden = await eventually('the follower hides its receiver', async () => {
       const seen = await followerView();
       return seen?.receiver?.status === 'streaming' ? undefined : seen;
     });
     expect(hidden.receiver).toEqual({ status: undefined, lastMessageAtMs: undefined });
     expect(followerFact(hidden, DEFAULT_POLICY)).toMatchObject({ reading: 'unknown' });
     await oregon.query('grant pg_read_all_stats to evergrant_controller');
-    await eventually('it is seen again', async () => (await followerView())?.receiver?.status === 'streaming');
+    await eventually(
+      'the receiver is visible again',
+      async () => (await followerView())?.receiver?.status === 'streaming',
+    );
   });
 
-  it('refuses the proof of a primary', async () => {
+  it('rejects the probe write', async () => {
     expect((await databases.verifyWrite('virginia')).reading).toBe('down');
   });
 
-  it('receives a closing that its primary has committed', async () => {
+  it('replays the closed epoch of its primary', async () => {
     await databases.closeEpoch('oregon', 1);
     const origin = await databases.view('oregon');
-    if (origin.kind !== 'primary') throw new Error('Oregon is no primary');
+    if (origin.kind !== 'primary') throw new Error('Oregon is not a primary');
     const view = await eventually('the follower has replayed the closing', async () => {
       const seen = await followerView();
       return seen?.replayedLsn && compareLsn(seen.replayedLsn, origin.flushedLsn) >= 0 ? seen : undefined;
@@ -255,7 +258,7 @@ describe('a follower and its promotion', () => {
     expect(view.epoch).toMatchObject({ epoch: 1, closed: true });
   });
 
-  it('loses its connection when the primary dies', async () => {
+  it('reports no receiver after the end of the primary', async () => {
     await oregon.kill();
     expect((await databases.view('oregon')).kind).toBe('unreachable');
     await eventually('the receiver is gone', async () => {
@@ -264,19 +267,19 @@ describe('a follower and its promotion', () => {
     });
   });
 
-  it('is not promoted by a controller of a past epoch', async () => {
+  it('refuses promotion by a controller of an old epoch', async () => {
     await databases.promote('virginia', 0);
     expect(await followerView()).toMatchObject({ kind: 'follower' });
   });
 
-  it('is promoted, proves itself, and can be told so again', async () => {
+  it('is promoted, passes the probe write, and accepts a repeated promotion', async () => {
     await databases.promote('virginia', 1);
     await eventually('it is a primary', async () => (await databases.view('virginia')).kind === 'primary');
     await databases.promote('virginia', 1);
     expect((await databases.verifyWrite('virginia')).reading).toBe('up');
   });
 
-  it('is unreachable, in time, when every one of its processes hangs', async () => {
+  it('is unreachable within the timeout when all of its processes are suspended', async () => {
     for (const pid of virginia.processes()) process.kill(pid, 'SIGSTOP');
     const beforeMs = performance.now();
     expect((await databases.view('virginia')).kind).toBe('unreachable');

@@ -27,14 +27,14 @@ afterEach(async () => {
 
 const latch = { fromEpoch: 1, region: 'virginia', operationId: 'op-1' } as const;
 
-describe('the authority record', () => {
-  it('begins with epoch 1, open in Oregon', async () => {
+describe('authority record', () => {
+  it('starts with epoch 1, open in Oregon', async () => {
     const seen = await stores.authority.read();
     expect(seen).toMatchObject({ epoch: 1, region: 'oregon', operationId: undefined, renewedAtMs: undefined });
     expect(seen.opensAtMs).toBeLessThanOrEqual(seen.readAtMs);
   });
 
-  it('is latched once: the second who believes in the old epoch is refused', async () => {
+  it('latches once and refuses a second writer with the old epoch', async () => {
     const both = await Promise.all(
       [latch, { ...latch, operationId: 'op-2' }].map((each) => stores.authority.latch(each)),
     );
@@ -42,7 +42,7 @@ describe('the authority record', () => {
     expect(await stores.authority.read()).toMatchObject({ epoch: 2, region: 'virginia', opensAtMs: undefined });
   });
 
-  it('keeps through the latch when the old region last renewed it', async () => {
+  it('keeps the last renewal of the old region through the latch', async () => {
     await database.as('evergrant_server', (server) =>
       server.query("update authority set renewed_at = clock_timestamp(), renewed_by = 'oregon/app-1'"),
     );
@@ -59,21 +59,21 @@ describe('the authority record', () => {
     expect(opensAtMs).toBeGreaterThanOrEqual(latchedAtMs);
   });
 
-  it('opens as late as it is told', async () => {
+  it('opens at the requested time', async () => {
     await stores.authority.latch(latch);
     const lapsedAtMs = (await stores.authority.read()).readAtMs + 35_000;
     await stores.authority.open({ epoch: 2, operationId: 'op-1', lapsedAtMs });
     expect((await stores.authority.read()).opensAtMs).toBe(lapsedAtMs);
   });
 
-  it('never goes back, not even by hand', async () => {
+  it('never goes back, even by a manual statement', async () => {
     await stores.authority.latch(latch);
     const byHand = (sql: string) => database.as('evergrant_admin', (admin) => admin.query(sql));
     await expect(byHand('update authority set epoch = 1')).rejects.toThrow('older');
     await expect(byHand("update authority set region = 'oregon'")).rejects.toThrow("virginia's");
   });
 
-  it("is not the servers' to take", async () => {
+  it('grants the servers no permission to change the epoch', async () => {
     const asServer = (sql: string) => database.as('evergrant_server', (server) => server.query(sql));
     await expect(asServer("update authority set region = 'virginia', epoch = 2")).rejects.toThrow('permission denied');
     await expect(asServer('update control set version = 1')).rejects.toThrow('permission denied');
@@ -83,23 +83,23 @@ describe('the authority record', () => {
     );
   });
 
-  it('survives being made again', async () => {
+  it('stays unchanged when the store is created again', async () => {
     await stores.authority.latch(latch);
     await database.as('evergrant_admin', (admin) => createAuthorityStore(admin, { passwords }));
     expect(await stores.authority.read()).toMatchObject({ epoch: 2, region: 'virginia' });
   });
 });
 
-describe('the control record', () => {
+describe('control record', () => {
   const note: HistoryEntry = { kind: 'operator', detail: { command: 'pause', by: 'ada', reason: 'it is "quoted"' } };
 
-  it('begins armed', async () => {
+  it('starts armed', async () => {
     const { version, record } = await stores.control.read();
     expect(version).toBe(1);
     expect(record.automation.state).toBe('armed');
   });
 
-  it('takes one of two writes that read the same version, and only its history', async () => {
+  it('accepts one of two writes of the same version, with only its history', async () => {
     const { version, record } = await stores.control.read();
     const write = (lastCycleBy: string) =>
       stores.control.write({ version, record: { ...record, lastCycleBy }, history: [note] });
@@ -109,7 +109,7 @@ describe('the control record', () => {
     expect(await stores.control.history(10)).toHaveLength(1);
   });
 
-  it('keeps the history in order, newest first, and for good', async () => {
+  it('returns the history newest first and rejects its deletion', async () => {
     const { version, record } = await stores.control.read();
     const second: HistoryEntry = { kind: 'verdict', detail: { from: undefined, to: 'healthy', reason: 'well' } };
     await stores.control.write({ version, record, history: [note, second] });
@@ -117,10 +117,10 @@ describe('the control record', () => {
     expect(kept.map(({ kind }) => kind)).toEqual(['verdict', 'operator']);
     expect(kept[1]).toMatchObject({ ...note, atMs: expect.any(Number) });
     const erase = database.as('evergrant_admin', (admin) => admin.query('delete from history'));
-    await expect(erase).rejects.toThrow('only added to');
+    await expect(erase).rejects.toThrow('append-only');
   });
 
-  it('says in time, and as an operating error, that the store is gone', async () => {
+  it('fails with an operating error within the timeout when the store is down', async () => {
     await database.refuseConnections(true);
     await expect(stores.control.read()).rejects.toBeInstanceOf(OperatingError);
     await database.refuseConnections(false);
@@ -128,12 +128,12 @@ describe('the control record', () => {
   });
 });
 
-describe("the operator's commands", () => {
+describe('operator commands', () => {
   const operator = { by: 'ada', reason: 'maintenance' };
   const clock = { nowMs: () => Date.now(), newId: () => crypto.randomUUID() };
   const ports = () => ({ ...stores, clock });
 
-  it('pauses and arms, with who and why', async () => {
+  it('pause and arm with operator and reason', async () => {
     expect((await pause(ports(), operator)).kind).toBe('done');
     expect((await pause(ports(), operator)).kind).toBe('already_done');
     expect((await stores.control.read()).record.automation).toMatchObject({ state: 'paused', ...operator });
@@ -144,19 +144,19 @@ describe("the operator's commands", () => {
     ]);
   });
 
-  it('does not arm while the standby region is active', async () => {
+  it('refuse to arm while the standby region is active', async () => {
     await stores.authority.latch(latch);
     expect(await arm(ports(), operator)).toMatchObject({ kind: 'refused' });
   });
 
-  it('leaves one request at a time', async () => {
+  it('allow one request at a time', async () => {
     const asked = await request(ports(), { kind: 'failover' }, operator);
     expect((await stores.control.read()).record.request).toMatchObject({ id: asked.requestId, ...operator });
     const again = await request(ports(), { kind: 'abort' }, operator);
     expect(again.effect.kind).toBe('refused');
   });
 
-  it('wins in the end against others who write all the time', async () => {
+  it('succeed against concurrent writers after retries', async () => {
     let busy = true;
     const others = (async () => {
       while (busy) {

@@ -3,7 +3,9 @@ import type { Ports } from '@evergrant/controller/ports';
 import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
 import { type Failpoint, FailpointControlStore, parseFailpoint } from '../../src/controller/failpoint-store';
 
-/** Runs a failover until the controller halts at the point, then hands over to one that does not. */
+/**
+ * Runs a failover until the controller halts at the failpoint. A second controller without a failpoint then continues.
+ */
 async function failpoint(
   point: Failpoint,
 ): Promise<{ world: MemoryWorld; halts: number; atHalt: MemoryWorld['effects'] }> {
@@ -29,13 +31,13 @@ async function failpoint(
   return { world, halts, atHalt };
 }
 
-describe('a controller that is told to halt', () => {
+describe('failpoint store', () => {
   const points = PHASES_OF.failover.flatMap((phase) => [
     { phase, side: 'before' } as const,
     { phase, side: 'after' } as const,
   ]);
 
-  it.each(points)('halts $side $phase, once, and the next controller finishes', async (point) => {
+  it.each(points)('halts $side $phase once, and the next controller completes the failover', async (point) => {
     const { world, halts } = await failpoint(point);
     expect(halts).toBe(1);
     expect(world.count('latch')).toBe(1);
@@ -43,7 +45,7 @@ describe('a controller that is told to halt', () => {
     expect(world.grants('virginia')).toBe(true);
   });
 
-  it('before: recorded, nothing done; after: done, nothing recorded', async () => {
+  it('before: halts after the record, without effects; after: halts after the effects, without a record', async () => {
     const before = await failpoint({ phase: 'promote', side: 'before' });
     expect(before.atHalt.map(({ what }) => what)).not.toContain('promote');
     const after = await failpoint({ phase: 'promote', side: 'after' });
@@ -51,7 +53,7 @@ describe('a controller that is told to halt', () => {
     expect(after.atHalt.map(({ what }) => what)).not.toContain('open');
   });
 
-  it('knows a boundary when it reads one', () => {
+  it('parses a phase boundary', () => {
     expect(parseFailpoint('promote:before')).toEqual({ phase: 'promote', side: 'before' });
     for (const text of ['promote', 'promote:during', ':after', 'a:before:b', 'promot:before']) {
       expect(() => parseFailpoint(text)).toThrow('no boundary');

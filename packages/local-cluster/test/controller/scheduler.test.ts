@@ -8,8 +8,8 @@ const watched = (operating: boolean): CycleOutcome => ({
   operating,
 });
 
-describe("the controller's scheduler", () => {
-  it('never runs two cycles at once, and goes on after one that failed', async () => {
+describe('scheduler', () => {
+  it('never runs two cycles at once, and continues after a failed cycle', async () => {
     let running = 0;
     let most = 0;
     const kinds: string[] = [];
@@ -35,7 +35,7 @@ describe("the controller's scheduler", () => {
     expect(kinds[2]).toBe('watched');
   });
 
-  it('takes the next step soon, and the next sample in its time', async () => {
+  it('uses the step interval during an operation and the sample interval otherwise', async () => {
     let cycles = 0;
     const scheduler = new Scheduler({
       cycle: async () => watched(++cycles < 5),
@@ -50,7 +50,7 @@ describe("the controller's scheduler", () => {
     expect(cycles).toBe(5);
   });
 
-  it('does not let an operator wait for the next sample', async () => {
+  it("runs a cycle at once for an operator's request", async () => {
     let cycles = 0;
     const scheduler = new Scheduler({
       cycle: async () => {
@@ -67,7 +67,7 @@ describe("the controller's scheduler", () => {
     await scheduler.close();
   });
 
-  it('ends in the middle of a wait at once, and in a cycle that hangs within its bound', async () => {
+  it('closes at once during a wait, and within its limit during a cycle that hangs', async () => {
     let cycles = 0;
     const scheduler = new Scheduler({
       cycle: () => {

@@ -39,7 +39,7 @@ async function serve(port: number, onConnection: (socket: Socket) => void): Prom
   return server;
 }
 
-/** A caller that collects what it hears. */
+/** A caller that collects the bytes it receives. */
 async function call(): Promise<{ socket: Socket; heard: () => string; until: (text: string) => Promise<void> }> {
   const socket = connect(LINK_PORT, '127.0.0.1');
   opened.push(socket);
@@ -60,26 +60,26 @@ async function eventually(holds: () => boolean, deadlineMs = 3_000): Promise<voi
   }
 }
 
-/** A new caller is turned away; the reset may even be faster than the news of the connection. */
+/** A new caller is reset. The reset may arrive before the event of the connection. */
 async function refused(): Promise<void> {
   const socket = connect(LINK_PORT, '127.0.0.1');
   socket.on('error', () => undefined);
   await gone(socket);
 }
 
-/** Closed, whichever way. */
+/** Resolves when the socket is closed, with or without an error. */
 const gone = (socket: Socket) => new Promise<void>((closed) => socket.on('close', () => closed()));
 
 const pause = (ms: number) => new Promise((resume) => setTimeout(resume, ms));
 
-it('carries bytes both ways and counts them', async () => {
+it('forwards bytes both ways and counts them', async () => {
   const caller = await call();
   caller.socket.write('hello');
   await caller.until('hello');
   expect(link.status()).toMatchObject({ connections: 1, acceptedTotal: 1, bytesOut: 5, bytesBack: 5 });
 });
 
-it('carries the end of a conversation, and forgets it', async () => {
+it('forwards the end of a connection and removes it', async () => {
   const caller = await call();
   caller.socket.end('bye');
   await gone(caller.socket);
@@ -87,7 +87,7 @@ it('carries the end of a conversation, and forgets it', async () => {
   await eventually(() => link.status().connections === 0);
 });
 
-it('resets the caller when nobody serves behind the link', async () => {
+it('resets the caller when the target does not listen', async () => {
   await new Promise((closed) => target.close(closed));
   const caller = await call();
   await gone(caller.socket);
@@ -111,7 +111,7 @@ it('delays each direction and keeps the order when the delay shrinks', async () 
   expect(performance.now() - askedAt).toBeGreaterThanOrEqual(99);
 });
 
-it('loses nothing that was on the way when a cut is repaired, and tells nobody meanwhile', async () => {
+it('delivers the bytes in flight only after a cut is repaired', async () => {
   const caller = await call();
   caller.socket.write('before ');
   await caller.until('before');
@@ -125,7 +125,7 @@ it('loses nothing that was on the way when a cut is repaired, and tells nobody m
   expect(caller.heard()).toContain('from there');
 });
 
-it('keeps the news that one side has closed from the other while it is cut', async () => {
+it('does not forward the close of one side while the link is cut', async () => {
   const caller = await call();
   caller.socket.write('hello');
   await caller.until('hello');
@@ -137,7 +137,7 @@ it('keeps the news that one side has closed from the other while it is cut', asy
   await gone(caller.socket);
 });
 
-it('answers nothing to a new caller while it is cut, and serves it after the repair', async () => {
+it('sends no answer to a new caller while the link is cut, and serves it after the repair', async () => {
   link.setCondition({ mode: 'cut' });
   const caller = await call();
   caller.socket.write('anybody?');
@@ -148,7 +148,7 @@ it('answers nothing to a new caller while it is cut, and serves it after the rep
   await caller.until('anybody?');
 });
 
-it('forgets callers that give up on a cut link: the target never hears of them', async () => {
+it('removes callers that give up on a cut link without connecting to the target', async () => {
   link.setCondition({ mode: 'cut' });
   for (let n = 0; n < 20; n += 1) (await call()).socket.end('anybody?');
   await eventually(() => link.status().connections === 0);
@@ -157,7 +157,7 @@ it('forgets callers that give up on a cut link: the target never hears of them',
   expect(arrivals).toHaveLength(0);
 });
 
-it('resets everybody when it refuses', async () => {
+it('resets every connection in mode refuse', async () => {
   const caller = await call();
   caller.socket.write('hello');
   await caller.until('hello');
@@ -167,7 +167,7 @@ it('resets everybody when it refuses', async () => {
   await refused();
 });
 
-it('resets old connections when the target changes: they talk to the wrong server', async () => {
+it('resets old connections when the target changes', async () => {
   const other = await serve(OTHER_PORT, (socket) => socket.end('the other one'));
   const caller = await call();
   caller.socket.write('hello');
@@ -181,14 +181,14 @@ it('resets old connections when the target changes: they talk to the wrong serve
   await new Promise((done) => other.close(done));
 });
 
-it('makes a sender wait for a slow reader, and loses nothing of what it sent', async () => {
+it('applies backpressure to a sender with a slow reader, and loses no bytes', async () => {
   const caller = await call();
   await eventually(() => arrivals.length === 1);
   arrivals[0]?.removeAllListeners('data').pause();
   const sent = 32 * IN_FLIGHT_BYTES_MAX;
   caller.socket.write(Buffer.alloc(sent, 'x'));
   await pause(200);
-  // Not all of it fits into what may be on the way and the kernel's buffers.
+  // The pipe and the kernel's buffers cannot hold all of it.
   expect(link.status().bytesOut).toBeLessThan(sent);
   expect(caller.socket.writableLength).toBeGreaterThan(0);
   let received = 0;
@@ -199,7 +199,7 @@ it('makes a sender wait for a slow reader, and loses nothing of what it sent', a
   await eventually(() => received === sent, 10_000);
 });
 
-it('says which link wants a port that is taken', async () => {
+it('names the link whose port is taken', async () => {
   const second = new TcpProxy({ name: 'a-b/db', port: LINK_PORT, targetPort: TARGET_PORT });
   await expect(second.listen()).rejects.toThrow(`a-b/db cannot listen on port ${LINK_PORT}`);
 });

@@ -49,7 +49,7 @@ async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolea
   }
 }
 
-it('copies a stopped cluster, which then follows the original', async () => {
+it('copies a stopped cluster, and the copy follows the original', async () => {
   await primary.stop();
   const copy = instance('cold', PORT + 1);
   copyStopped(primary, copy);
@@ -66,7 +66,7 @@ it('refuses to copy files under a running server', () => {
   expect(() => copyStopped(primary, instance('never', PORT + 2))).toThrow('only a stopped cluster can be copied');
 });
 
-it('copies a cluster that is being written to, over the network, and the copy follows', async () => {
+it('copies a running cluster during writes over the network, and the copy follows', async () => {
   let writing = true;
   let written = 1;
   const writer = (async () => {
@@ -84,7 +84,7 @@ it('copies a cluster that is being written to, over the network, and the copy fo
   );
 });
 
-it('gives up a copy whose source falls silent, and leaves nothing half made', async () => {
+it('fails when the source falls silent, and removes the incomplete copy', async () => {
   const link = new TcpProxy({ name: 'a-b/replication', port: PORT + 5, targetPort: PORT });
   await link.listen();
   link.setCondition({ mode: 'cut' });

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 afterEach(() => instance.kill());
 
-it('answers SQL once started, with UTF-8 and without anything of the locale', async () => {
+it('answers SQL after the start, with UTF-8 and the C locale', async () => {
   const pid = await instance.start();
   expect(instance.pid).toBe(pid);
   const [row] = await instance.query<{ encoding: string; locale: string }>(
@@ -36,13 +36,13 @@ it('answers SQL once started, with UTF-8 and without anything of the locale', as
   expect(row).toEqual({ encoding: 'UTF8', locale: 'C.UTF-8' });
 });
 
-it('lets nobody in without the password', async () => {
+it('rejects connections without the password', async () => {
   await instance.start();
   const stranger = new Client(instance.connection({ password: 'a guess' }));
   await expect(stranger.connect()).rejects.toThrow('password authentication failed');
 });
 
-it('applies the settings of a start, and only those', async () => {
+it('applies only the settings of the current start', async () => {
   await instance.start({ settings: { work_mem: '7MB' } });
   expect(await instance.query('show work_mem')).toEqual([{ work_mem: '7MB' }]);
   await instance.stop();
@@ -50,7 +50,7 @@ it('applies the settings of a start, and only those', async () => {
   expect(await instance.query('show work_mem')).toEqual([{ work_mem: '4MB' }]);
 });
 
-it('stops within seconds and tells its listeners', async () => {
+it('stops within seconds and notifies its listeners', async () => {
   const pid = await instance.start();
   const notices: ExitNotice[] = [];
   const unsubscribe = instance.onExit((notice) => notices.push(notice));
@@ -67,11 +67,11 @@ it('stops an instance whose processes are all suspended', async () => {
   expect(instance.processes()).toEqual([]);
 });
 
-it('starts again after kill -9 of the postmaster, backends at work included, and keeps what was committed', async () => {
+it('starts again after kill -9 of the postmaster with busy backends, and keeps all commits', async () => {
   const pid = await instance.start();
   await instance.query('create table kept (n int)');
   await instance.query('insert into kept values (1)');
-  // A backend that is busy does not notice that its postmaster is gone: it would block the next one.
+  // A busy backend does not notice the end of its postmaster, and would block the next postmaster.
   const busy = new Client(instance.connection());
   busy.on('error', () => undefined);
   await busy.connect();
@@ -85,7 +85,7 @@ it('starts again after kill -9 of the postmaster, backends at work included, and
   expect(await instance.query('select n from kept')).toEqual([{ n: 1 }]);
 });
 
-it('says why a start failed, with the end of the log', async () => {
+it('reports a failed start with the end of the log', async () => {
   await expect(instance.start({ settings: { shared_buffers: 'plenty' } })).rejects.toThrow(
     /ended while starting[\s\S]*invalid value for parameter "shared_buffers"/,
   );

@@ -12,7 +12,7 @@ const world = new RunningWorld();
 beforeAll(() => world.start());
 afterAll(() => world.dispose());
 
-/** Everything below a folder, but for the databases' own files: what they keep is looked at elsewhere. */
+/** Every file below a folder, except PostgreSQL's data files: other tests check the content of the databases. */
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -21,7 +21,7 @@ function filesBelow(folder: string): string[] {
   });
 }
 
-/** What is made to be kept secret, by what it is: every string of a secrets file that is long enough to be one. */
+/** The secrets of the secrets files by name: every string that is long enough to be a secret. */
 function secretsOf(path: string): [string, string][] {
   const found: [string, string][] = [];
   const look = (where: string, value: unknown): void => {
@@ -34,10 +34,10 @@ function secretsOf(path: string): [string, string][] {
   return found;
 }
 
-/** Of a key, `d` is the private half; the other members are published. */
+/** The member `d` of a key is its private half. The other members are published. */
 const isSecret = (where: string): boolean => !/\.(x|kid|kty|crv|alg|use|role|name)$/.test(where);
 
-/** Where they are allowed to be: files that only their owner can read. */
+/** The places where secrets are allowed: files that only their owner can read. */
 const isKeptSecret = (path: string): boolean => (statSync(path).mode & 0o077) === 0;
 
 function secretsOfTheWorld(): Map<string, string> {
@@ -52,20 +52,20 @@ function secretsOfTheWorld(): Map<string, string> {
   ]);
 }
 
-/** What every process was started with, by what it is. */
+/** Command line and environment of every process, by name. */
 function* startedWith(): Generator<[string, string]> {
   for (const { name, pid } of world.file.processes) {
     for (const file of ['cmdline', 'environ']) {
       try {
         yield [`${file} of ${name}`, readFileSync(`/proc/${pid}/${file}`, 'utf8')];
       } catch {
-        // It has ended: the one that was killed.
+        // The killed process has ended.
       }
     }
   }
 }
 
-/** What stands in the world's folder for others to read. Logs are for people to pass on, whoever may read the file. */
+/** The readable content of the world's folder. Operators share logs, so logs count regardless of their file mode. */
 function* written(): Generator<[string, string]> {
   for (const path of filesBelow(world.home)) {
     const isLog = /logs?[/.]|\.jsonl$/.test(path);
@@ -73,7 +73,7 @@ function* written(): Generator<[string, string]> {
   }
 }
 
-/** The right things in the wrong places, at the public address and behind it. */
+/** Valid secrets in the wrong places, at the public address and behind it. */
 async function misuse(licenseKey: string, roomToken: string): Promise<void> {
   const { tokens, regions } = world.file;
   for (const where of [{}, { at: regions.oregon.router }]) {
@@ -85,7 +85,7 @@ async function misuse(licenseKey: string, roomToken: string): Promise<void> {
   }
 }
 
-it('a world that works, fails and is misused shows none of its secrets', async () => {
+it('a world in normal operation, in failures and under misuse exposes none of its secrets', async () => {
   const secrets = secretsOfTheWorld();
   expect(secrets.size).toBeGreaterThan(12);
   const licenseKey = secrets.get('the license key') ?? '';
@@ -94,7 +94,7 @@ it('a world that works, fails and is misused shows none of its secrets', async (
 
   const tokenSha256 = createHash('sha256').update(roomToken).digest('hex');
   const body = { licenseKey, name: 'Plant 7', tokenSha256 };
-  // 200 when it had to be sent a second time.
+  // 200 when the request had to be repeated.
   const registered = await world.call('PUT', `/v1/control-rooms/${randomUUID()}`, { body, token: null });
   expect([200, 201]).toContain(registered.status);
   expect((await world.call('GET', '/v1/pools', { token: roomToken })).status).toBe(200);
@@ -104,8 +104,8 @@ it('a world that works, fails and is misused shows none of its secrets', async (
   const metrics = await world.call('GET', '/metrics', { token: null });
 
   const places: [string, string][] = [
-    ['what the world prints', world.output],
-    ['what the command prints', stdout + stderr],
+    ['output of the world', world.output],
+    ['output of the command', stdout + stderr],
     ['the metrics', metrics.text],
     ...startedWith(),
     ...written(),

@@ -20,13 +20,13 @@ const NAMES = [
   ...['ohio/witness', 'ohio/db', 'controller'],
 ];
 
-describe('the world, as its users start it', () => {
+describe('local cluster', () => {
   const world = new RunningWorld();
   beforeAll(() => world.start());
   afterAll(() => world.dispose());
 
   describe('world.json', () => {
-    test('names every process, with a living pid', () => {
+    test('names every process with a live pid', () => {
       const { processes, regions } = world.file;
       expect(processes.map(({ name }) => name).sort()).toEqual([...NAMES].sort());
       for (const { pid, state } of processes) {
@@ -37,7 +37,7 @@ describe('the world, as its users start it', () => {
       expect(regions.virginia.processes).toHaveLength(5);
     });
 
-    test('leads to the addresses', () => {
+    test('contains the addresses', () => {
       const { edge, regions, tokens } = world.file;
       expect(edge).toBe(`http://127.0.0.1:${world.basePort}`);
       expect(regions.oregon.router).toBe(`http://127.0.0.1:${world.basePort + 1}`);
@@ -46,8 +46,8 @@ describe('the world, as its users start it', () => {
     });
   });
 
-  describe('the contract at the public address', () => {
-    test('a lease is granted, kept and given back', async () => {
+  describe('API at the public address', () => {
+    test('grants, renews and releases a lease', async () => {
       const id = randomUUID();
       const granted = await world.call('PUT', `/v1/leases/${id}`, { body: CHECKOUT });
       expect(granted.status).toBe(201);
@@ -65,7 +65,7 @@ describe('the world, as its users start it', () => {
       expect((await world.call('POST', `/v1/leases/${id}/heartbeat`, { body: {} })).status).toBe(410);
     });
 
-    test('the token verifies against the published keys', async () => {
+    test('returns a token that verifies with the published keys', async () => {
       const id = randomUUID();
       const { json } = await world.call('PUT', `/v1/leases/${id}`, { body: CHECKOUT });
       const keys = createRemoteJWKSet(new URL(`${world.file.edge}/.well-known/jwks.json`));
@@ -74,7 +74,7 @@ describe('the world, as its users start it', () => {
       await world.call('DELETE', `/v1/leases/${id}`);
     });
 
-    test('a full pool answers 409, a wrong body 422 with the field, a stranger 401', async () => {
+    test('returns 409 for a full pool, 422 with the field for an invalid body, 401 without a token', async () => {
       const full = await world.call('PUT', `/v1/leases/${randomUUID()}`, { body: { ...CHECKOUT, seats: 26 } });
       expect([full.status, full.json.code]).toEqual([409, 'no_seat_available']);
       const wrong = await world.call('PUT', `/v1/leases/${randomUUID()}`, { body: { ...CHECKOUT, seats: 0 } });
@@ -83,7 +83,7 @@ describe('the world, as its users start it', () => {
       expect((await world.call('PUT', `/v1/leases/${randomUUID()}`, { body: CHECKOUT, token: null })).status).toBe(401);
     });
 
-    test('the standby says where to go instead', async () => {
+    test('names the active region at the standby region', async () => {
       const [server] = world.file.regions.virginia.processes.filter(({ kind }) => kind === 'app');
       for (const at of [server?.url as string, world.file.regions.virginia.router]) {
         const refused = await world.call('PUT', `/v1/leases/${randomUUID()}`, { body: CHECKOUT, at });
@@ -97,7 +97,7 @@ describe('the world, as its users start it', () => {
       }
     });
 
-    test('what may be read without a token', async () => {
+    test('serves health, keys and documentation without a token', async () => {
       for (const path of ['/livez', '/readyz', '/v1/status', '/metrics', '/.well-known/jwks.json', '/openapi.json']) {
         expect([path, (await world.call('GET', path, { token: null })).status]).toEqual([path, 200]);
       }
@@ -110,7 +110,7 @@ describe('the world, as its users start it', () => {
       expect((await world.call('GET', '/v1/pools')).json.pools).toHaveLength(4);
     });
 
-    test('no secret is in any log', async () => {
+    test('writes no secret to a log', async () => {
       const { tokens, licenses } = world.file;
       const secrets = [tokens.client, tokens.admin, licenses[0]!.licenseKey];
       const grep = readdirSync(`${world.home}/logs`).map((name) => `${world.home}/logs/${name}`);
@@ -122,17 +122,17 @@ describe('the world, as its users start it', () => {
     });
   });
 
-  describe("the operator's command", () => {
+  describe('evergrant command', () => {
     const json = async (...argv: string[]) => JSON.parse((await world.evergrant(...argv, '--json')).stdout);
 
-    test('status says who grants, for people and for programs', async () => {
+    test('status shows the granting region as text and as JSON', async () => {
       const told = await world.evergrant('status');
       expect(told.code).toBe(0);
       expect(told.stdout).toContain('OREGON GRANTS');
       expect(await json('status')).toMatchObject({ edgeTarget: 'oregon', authority: { epoch: 1, region: 'oregon' } });
     });
 
-    test('its license is signed by its own vendor, and Control Rooms register with its license key', async () => {
+    test("the license is signed by the world's vendor, and Control Rooms register with its key", async () => {
       const licensing = join(world.home, 'secrets/licensing');
       const { licenseId, file, licenseKey } = world.file.licenses[0]!;
       const listed = await json('license', 'list');
@@ -149,7 +149,7 @@ describe('the world, as its users start it', () => {
       expect((await world.call('PUT', `/v1/control-rooms/${randomUUID()}`, { body, token: null })).status).toBe(201);
     });
 
-    test('pause and arm change the automation, are kept in the history, and say when there is nothing to do', async () => {
+    test('pause and arm change the automation, write to the history, and report when they change nothing', async () => {
       expect((await world.evergrant('pause', '--reason', 'a test')).code).toBe(0);
       expect((await world.evergrant('pause')).stdout).toContain('Nothing to do');
       await until('status shows it', 5_000, async () => (await json('status')).controller?.automation === 'paused');
@@ -158,13 +158,13 @@ describe('the world, as its users start it', () => {
       expect(JSON.stringify(history)).toContain('a test');
     });
 
-    test('a failover needs a confirmation', async () => {
+    test('failover requires a confirmation', async () => {
       const asked = await world.evergrant('failover');
       expect(asked.code).toBe(2);
       expect(asked.stderr).toContain('--yes');
     });
 
-    test('wrong words are told from refusals', async () => {
+    test('usage errors and refusals have different exit codes', async () => {
       expect((await world.evergrant('failback', 'sideways', '--yes')).code).toBe(2);
       const nobody = await world.evergrant('local', 'kill', 'nobody');
       expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining('it must be one of')]);
@@ -177,7 +177,7 @@ describe('the world, as its users start it', () => {
       expect([elsewhere.code, elsewhere.stderr]).toEqual([2, expect.stringContaining('No target is selected')]);
     });
 
-    test('local kill, stop, cont and start do what they say, and world.json follows', async () => {
+    test('local kill, stop, cont and start control the process, and world.json follows', async () => {
       const name = 'virginia/app-3';
       const entry = () => world.file.processes.find((each) => each.name === name);
       const before = entry()?.pid as number;
@@ -188,7 +188,7 @@ describe('the world, as its users start it', () => {
       await world.evergrant('local', 'cont', name);
       expect(await state()).toBe('running');
       await world.evergrant('local', 'kill', name);
-      await until('world.json tells its end', 5_000, () => entry()?.state === 'exited');
+      await until('world.json shows the exit', 5_000, () => entry()?.state === 'exited');
       expect((await world.evergrant('local', 'kill', name)).code).toBe(1);
       expect((await world.evergrant('local', 'start', name)).code).toBe(0);
       expect(entry()?.state).toBe('running');
@@ -196,7 +196,7 @@ describe('the world, as its users start it', () => {
     });
   });
 
-  test('a second world in the same folder is refused, with the way out', async () => {
+  test('refuses a second world in the same folder and names the remedy', async () => {
     const second = await run('dist/local-cluster/main.js', ['--profile', 'fast'], world.env);
     expect(second.code).toBe(2);
     expect(second.stderr).toContain('already runs');
@@ -204,19 +204,19 @@ describe('the world, as its users start it', () => {
   });
 });
 
-describe('a world that crashes', () => {
+describe('local cluster after a crash', () => {
   const world = new RunningWorld();
   beforeAll(() => world.start());
   afterAll(() => world.dispose());
 
-  test('recovers its leases after kill -9 of everything, and Ctrl-C leaves nothing behind', async () => {
+  test('recovers its leases after kill -9 of everything, and Ctrl-C leaves no processes or files', async () => {
     const id = randomUUID();
     const { json } = await world.call('PUT', `/v1/leases/${id}`, { body: CHECKOUT });
     await world.crash({ children: true });
     await world.start();
     expect((await world.call('POST', `/v1/leases/${id}/heartbeat`, { body: { token: json.token } })).status).toBe(200);
 
-    // Only the main process dies: what it leaves running is ended by the next start.
+    // Only the main process is killed. The next start ends its remaining children.
     await world.crash({ children: false });
     await world.start();
     expect((await world.call('POST', `/v1/leases/${id}/heartbeat`, { body: { token: json.token } })).status).toBe(200);
@@ -228,20 +228,20 @@ describe('a world that crashes', () => {
   });
 });
 
-describe('a start that cannot be', () => {
-  test('names every port that is taken, and what wanted it', async () => {
+describe('local cluster start', () => {
+  test('names every port that is taken and the process that needs it', async () => {
     const world = new RunningWorld();
     world.basePort = await findFreeBasePort();
     const squatter = createServer().listen(world.basePort + 1, '127.0.0.1');
     const refused = await run('dist/local-cluster/main.js', [], world.env);
     squatter.close();
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain(`${world.basePort + 1}  wanted by oregon/router`);
+    expect(refused.stderr).toContain(`${world.basePort + 1}  needed by oregon/router`);
     expect(refused.stderr).toContain('EVERGRANT_PORT=');
     await world.dispose();
   });
 
-  test('says which file of a root it cannot use', async () => {
+  test('names the trust file that it cannot use', async () => {
     const world = new RunningWorld();
     world.basePort = await findFreeBasePort();
     const refused = await run('dist/local-cluster/main.js', ['--trust', 'nowhere.jwk'], world.env);
@@ -250,7 +250,7 @@ describe('a start that cannot be', () => {
     await world.dispose();
   });
 
-  test('lists every mistake of the command line at once', async () => {
+  test('lists every error of the command line at once', async () => {
     const refused = await run('dist/local-cluster/main.js', ['--profile', 'slow', '--rooms', '1000'], {
       EVERGRANT_PORT: 'eighty',
     });

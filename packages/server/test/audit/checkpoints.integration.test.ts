@@ -101,7 +101,7 @@ describe('CheckpointStore', () => {
     await store.add([checkpoint('system', 1, 1, 1)], oregon);
     const { database } = world.authority;
     await expect(database.as('evergrant_server', (client) => client.query(sql))).rejects.toThrow('permission denied');
-    await expect(database.query(sql)).rejects.toThrow('checkpoints are only added to');
+    await expect(database.query(sql)).rejects.toThrow('checkpoints are append-only');
   });
 });
 
