@@ -19,7 +19,10 @@ interface Batch {
 }
 
 let batches: Batch[] = [];
-/** How many of the items of the first batch, the second, … are taken; all of those after. */
+/**
+ * Number of items that the table accepts from the first batch, the second, and so on. It accepts all items of later
+ * batches.
+ */
 let taken: number[] = [];
 
 function storeOf(): DynamoControlStore {
@@ -43,8 +46,8 @@ beforeEach(() => {
 
 afterEach(() => jest.restoreAllMocks());
 
-describe('history that the table did not take', () => {
-  it('is offered again, and nothing else is, after pauses that grow', async () => {
+describe('unprocessed history entries', () => {
+  it('are sent again, alone, after growing pauses', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(0.999);
     taken = [2, 1, 0];
     expect(await storeOf().write({ version: 1, record: RECORD, history: entries(5) })).toBe('written');
@@ -55,7 +58,7 @@ describe('history that the table did not take', () => {
     expect(third).toBeGreaterThan(790);
   });
 
-  it('is offered again at a moment that chance chooses, so that two controllers do not meet again', async () => {
+  it('are sent again after a jittered pause, so that two controllers do not collide again', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(0);
     taken = [0, 0, 0];
     await storeOf().write({ version: 1, record: RECORD, history: entries(1) });
@@ -63,7 +66,7 @@ describe('history that the table did not take', () => {
     expect(pausesMs().reduce((sum, pauseMs) => sum + pauseMs, 0)).toBeLessThan(700);
   });
 
-  it('is given up after four tries, with the record written: whoever writes next files it first', async () => {
+  it('stay in the record after four attempts, and the next writer files them first', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(0);
     taken = [0, 0, 0, 0];
     const store = storeOf();

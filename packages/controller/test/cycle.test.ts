@@ -4,7 +4,7 @@ import { request } from '../src/operator-commands';
 const settled = (world: MemoryWorld) => () =>
   world.record.lastOperation !== undefined && world.record.operation === undefined;
 
-describe('a failover, from the first lost sample to the report', () => {
+describe('failover, from the first lost sample to the report', () => {
   it('moves authority, database, fence and public address to Virginia', async () => {
     const world = new MemoryWorld();
     await world.cycle();
@@ -20,7 +20,7 @@ describe('a failover, from the first lost sample to the report', () => {
     expect(world.effects.map(({ what }) => what)).toEqual(['latch', 'promote', 'open', 'serve', 'point_edge']);
   });
 
-  it('pays the fence debt when Oregon returns, days later', async () => {
+  it('applies the pending fence when Oregon returns days later', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(settled(world));
@@ -32,7 +32,7 @@ describe('a failover, from the first lost sample to the report', () => {
     expect(world.grants('oregon')).toBe(false);
   });
 
-  it('goes there and back again, stage by stage, and arms', async () => {
+  it('fails over and fails back, stage by stage, and arms', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(settled(world));

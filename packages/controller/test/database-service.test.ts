@@ -10,7 +10,7 @@ import { sdkSettings } from '../src/aws/sdk';
 let server: Server;
 let rds: Rds;
 let status = 'available';
-/** What RDS answers to a promotion; undefined: it promotes. */
+/** RDS's error for a promotion. Undefined: RDS accepts it. */
 let fault: string | undefined;
 let asked: string[] = [];
 
@@ -61,15 +61,15 @@ beforeEach(() => {
   asked = [];
 });
 
-describe('a promotion', () => {
-  it.each(['modifying', 'rebooting'])('goes through %s, and is not asked for again meanwhile', async (seen) => {
+describe('promotion', () => {
+  it.each(['modifying', 'rebooting'])('passes through %s without a second request', async (seen) => {
     status = seen;
     await rds.promote('virginia');
     expect(asked).toEqual(['DescribeDBInstances']);
   });
 
   it.each(['available', 'storage-optimization', 'backing-up', 'a-status-of-tomorrow'])(
-    'is asked of RDS while the follower is %s: whether it promotes then is for RDS to say',
+    'is requested while the follower is %s, and RDS decides whether it promotes',
     async (seen) => {
       status = seen;
       await rds.promote('virginia');
@@ -77,14 +77,14 @@ describe('a promotion', () => {
     },
   );
 
-  it('that RDS refuses in this state is asked for again by a later cycle, and not at once', async () => {
+  it('is requested again by a later cycle, not at once, when RDS refuses it in this state', async () => {
     status = 'backing-up';
     fault = 'InvalidDBInstanceState';
     await expect(rds.promote('virginia')).rejects.toMatchObject({ retryable: true });
     expect(asked).toEqual(['DescribeDBInstances', 'PromoteReadReplica']);
   });
 
-  it('that RDS refuses for ever is no state that passes', async () => {
+  it('reports a permanent refusal of RDS as not retryable', async () => {
     fault = 'InvalidParameterValue';
     await expect(rds.promote('virginia')).rejects.toMatchObject({ retryable: false });
   });

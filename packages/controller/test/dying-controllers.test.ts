@@ -6,7 +6,10 @@ import { request } from '../src/operator-commands';
 const STEP_MS = 100;
 const OPERATOR = { by: 'tester', reason: 'test' };
 
-/** Runs a controller that dies at its n-th moment, and its successor until `done`. False: it was done before that. */
+/**
+ * Runs a controller that dies at its n-th point, and its successor until `done`. Returns false when the first one
+ * finished before.
+ */
 async function finishesAfterDeath(world: MemoryWorld, moment: number, done: () => boolean): Promise<boolean> {
   const death = killedAt(moment);
   while (!death.reached && !done()) {
@@ -45,8 +48,8 @@ async function stage(world: MemoryWorld, name: FailbackStage): Promise<void> {
   await world.cycleUntil(() => world.record.failbackDoneAtMs[name] !== undefined, { cyclesMax: 100 });
 }
 
-describe('a controller that dies between any two calls of a failover', () => {
-  it('is finished by the next one: one epoch, one promotion, whatever the moment', async () => {
+describe('controller killed between any two calls of a failover', () => {
+  it('has its failover completed by the next one, with one epoch and one promotion', async () => {
     let moments = 0;
     for (let isReached = true; isReached; moments += 1) {
       const world = new MemoryWorld();
@@ -69,7 +72,7 @@ describe('a controller that dies between any two calls of a failover', () => {
   });
 });
 
-describe('a controller that dies after it has decided on a failover, and before it begins', () => {
+describe('controller killed between the decision and the start of a failover', () => {
   async function decided(): Promise<MemoryWorld> {
     const world = new MemoryWorld();
     world.killOregon();
@@ -84,7 +87,7 @@ describe('a controller that dies after it has decided on a failover, and before 
     }
   };
 
-  it('leaves a region alone that came back meanwhile: its successor gives the failover up, and stays armed', async () => {
+  it('does not fail over a region that came back: its successor cancels the failover and stays armed', async () => {
     const world = await decided();
     world.reviveOregon();
     world.pass(3_600_000);
@@ -105,7 +108,7 @@ describe('a controller that dies after it has decided on a failover, and before 
     expect(world.history.filter(({ kind }) => kind === 'operation-ended')).toHaveLength(1);
   });
 
-  it('is succeeded by one that confirms anew when the region is still down', async () => {
+  it('has a successor that confirms the outage again when the region is still down', async () => {
     const world = await decided();
     world.pass(3_600_000);
     await cycles(world, POLICY.samplesToConfirm);
@@ -114,7 +117,7 @@ describe('a controller that dies after it has decided on a failover, and before 
     expectOneFailover(world);
   });
 
-  it('is succeeded at once by one that starts within the gap between two samples', async () => {
+  it('has a successor that continues at once when it starts within the sample gap', async () => {
     const world = await decided();
     world.pass(POLICY.sampleGapMaxMs - STEP_MS);
     await world.cycleUntil(() => world.record.lastOperation !== undefined);
@@ -122,7 +125,7 @@ describe('a controller that dies after it has decided on a failover, and before 
     expectOneFailover(world);
   });
 
-  it("does not stop a human's failover, however late its successor starts", async () => {
+  it('does not stop a manual failover, however late its successor starts', async () => {
     const world = new MemoryWorld();
     await request(world.ports(), { kind: 'failover' }, OPERATOR);
     await world.cycle();
@@ -132,7 +135,7 @@ describe('a controller that dies after it has decided on a failover, and before 
     expect(world.grants('virginia')).toBe(true);
   });
 
-  it('goes on once it has latched, however late its successor starts', async () => {
+  it('has a latched failover continued, however late its successor starts', async () => {
     const world = await decided();
     await world.cycle();
     expect(world.authority.epoch).toBe(2);
@@ -143,7 +146,7 @@ describe('a controller that dies after it has decided on a failover, and before 
     expectOneFailover(world);
   });
 
-  it('goes on when its latch was on its way while another gave the failover up', async () => {
+  it('has its failover continued when its latch arrives after another controller cancelled the failover', async () => {
     const world = await decided();
     const { operation } = world.record;
     world.pass(POLICY.sampleGapMaxMs + STEP_MS);
@@ -163,8 +166,8 @@ describe('a controller that dies after it has decided on a failover, and before 
   });
 });
 
-describe('a controller that dies between any two calls of a hand-over', () => {
-  it('is finished by the next one, and nothing is lost', async () => {
+describe('controller killed between any two calls of a switchover', () => {
+  it('has its switchover completed by the next one, without loss', async () => {
     let moments = 0;
     for (let isReached = true; isReached; moments += 1) {
       const world = await failedOver();

@@ -9,7 +9,7 @@ describe('after a failover', () => {
     return world;
   }
 
-  it('watches Virginia and tells, and never fails over back by itself', async () => {
+  it('alerts on failures of Virginia, and never fails back automatically', async () => {
     const world = await failedOver();
     world.reviveOregon();
     await cycles(world, 5);
@@ -22,7 +22,7 @@ describe('after a failover', () => {
     expect(codes(world)).toContain('standby-both-down');
   });
 
-  it('keeps a report with the time of each phase and the evidence', async () => {
+  it('stores a report with the time of each phase and the evidence', async () => {
     const world = await failedOver();
     const report = world.record.lastOperation!;
     expect(report.timeline.map(({ phase }) => phase)).toEqual([
@@ -49,7 +49,7 @@ describe('after a failover', () => {
     );
   });
 
-  it('drops a fence debt when the region has authority again', async () => {
+  it('drops a pending fence when the region has authority again', async () => {
     const world = await failedOver();
     world.authority = {
       ...world.authority,
@@ -63,7 +63,7 @@ describe('after a failover', () => {
     expect(world.acls.oregon).toEqual({ kind: 'serve' });
   });
 
-  it('is not slowed down by the router that it could not fence', async () => {
+  it('samples at the usual interval although a router could not be fenced', async () => {
     const world = new MemoryWorld();
     const looks: string[] = [];
     world.killOregon();
@@ -79,7 +79,7 @@ describe('after a failover', () => {
     expect(looks.filter((region) => region === 'oregon')).toHaveLength(1);
   });
 
-  it('pays the fence debt also while an operation is in progress', async () => {
+  it('applies the pending fence also during an operation', async () => {
     const world = await failedOver();
     await ask(world, { kind: 'failback', stage: 'confirm-fence' });
     await cycles(world, 3);
@@ -91,8 +91,8 @@ describe('after a failover', () => {
   });
 });
 
-describe('a hand-over that cannot be finished', () => {
-  async function readyToHandOver(): Promise<MemoryWorld> {
+describe('switchover that cannot complete', () => {
+  async function readyToSwitchover(): Promise<MemoryWorld> {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(isOver(world));
@@ -104,8 +104,8 @@ describe('a hand-over that cannot be finished', () => {
     return world;
   }
 
-  it('does not even begin to stop granting while Oregon could not take over', async () => {
-    const world = await readyToHandOver();
+  it('keeps granting in Virginia while Oregon could not take over', async () => {
+    const world = await readyToSwitchover();
     world.apps.oregon = 'down';
     await ask(world, { kind: 'failback', stage: 'switchover' });
     await cycles(world, 20);
@@ -117,8 +117,8 @@ describe('a hand-over that cannot be finished', () => {
     expect(world.authority.epoch).toBe(2);
   });
 
-  it('waits for the last byte as long as it takes, and is abandoned by a human: Virginia grants on, in a new epoch', async () => {
-    const world = await readyToHandOver();
+  it('waits for the last byte without a limit, and when aborted Virginia grants in a new epoch', async () => {
+    const world = await readyToSwitchover();
     world.databases.oregon.replayPaused = false;
     await ask(world, { kind: 'failback', stage: 'switchover' });
     await world.cycleUntil(() => world.record.operation?.phase === 'drain');
@@ -132,20 +132,20 @@ describe('a hand-over that cannot be finished', () => {
     expect(world.authority).toMatchObject({ epoch: 3, region: 'virginia' });
     expect(world.grants('virginia')).toBe(true);
     expect(world.databases.oregon.promotions).toBe(0);
-    // And the hand-over can be asked for again.
+    // The switchover can be requested again.
     world.databases.oregon.linked = true;
     await ask(world, { kind: 'failback', stage: 'switchover' });
-    await world.cycleUntil(() => world.record.failbackDoneAtMs['switchover'] !== undefined, { cyclesMax: 60 });
+    await world.cycleUntil(() => world.record.failbackDoneAtMs.switchover !== undefined, { cyclesMax: 60 });
     expect(world.authority).toMatchObject({ epoch: 4, region: 'oregon' });
     expect(world.record.lastOperation?.evidence.carriedOver).toBe('everything');
   });
 
-  it('is not abandoned once the promotion is recorded', async () => {
-    const world = await readyToHandOver();
+  it('cannot be aborted once the promotion is recorded', async () => {
+    const world = await readyToSwitchover();
     await ask(world, { kind: 'failback', stage: 'switchover' });
     await world.cycleUntil(() => world.record.operation?.phase === 'promote');
     await ask(world, { kind: 'abort' });
-    await world.cycleUntil(() => world.record.failbackDoneAtMs['switchover'] !== undefined, { cyclesMax: 60 });
+    await world.cycleUntil(() => world.record.failbackDoneAtMs.switchover !== undefined, { cyclesMax: 60 });
     expect(world.history).toContainEqual(
       expect.objectContaining({ kind: 'request-answered', detail: expect.objectContaining({ outcome: 'refused' }) }),
     );

@@ -2,7 +2,7 @@ import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-w
 import { ask, codes, cycles, isOver, kind } from '@evergrant/test-support/controller/operating';
 
 describe('no failover', () => {
-  it('when the application alone is down, but one alert', async () => {
+  it('when only the application is down, with one alert', async () => {
     const world = new MemoryWorld();
     world.apps.oregon = 'down';
     await cycles(world, 60);
@@ -10,7 +10,7 @@ describe('no failover', () => {
     expect(codes(world)).toEqual(['application-down']);
   });
 
-  it('when the database alone is down, but one alert, and the word that it is back', async () => {
+  it('when only the database is down, with one alert and one recovery message', async () => {
     const world = new MemoryWorld();
     world.databases.oregon.alive = false;
     await cycles(world, 60);
@@ -31,7 +31,7 @@ describe('no failover', () => {
     expect(world.effects).toEqual([]);
   });
 
-  it('when only we are cut off: the follower streams, servers renew, the witness sees it', async () => {
+  it('when only the controller is cut off: the follower streams, servers renew, the witness sees Oregon', async () => {
     const world = new MemoryWorld();
     world.apps.oregon = 'up';
     world.databaseLink.oregon = 'cut';
@@ -40,7 +40,7 @@ describe('no failover', () => {
       apps: { probe: async (region) => ({ reading: region === 'oregon' ? 'down' : 'up', reason: 'cut off' }) },
     });
     for (const witness of ['up', 'unknown', 'down'] as const) {
-      world.witnessSays = witness;
+      world.witnessReading = witness;
       for (let index = 0; index < 30; index += 1) {
         await world.cycle(ports);
         world.pass(POLICY.sampleEveryMs);
@@ -50,7 +50,7 @@ describe('no failover', () => {
     expect(world.grants('oregon')).toBe(true);
   });
 
-  it('while the follower still hears the database that nobody else reaches, and people hear of it', async () => {
+  it('while the follower still receives from a database that others cannot reach, with an alert', async () => {
     const world = new MemoryWorld();
     world.apps.oregon = 'down';
     world.databaseLink.oregon = 'cut';
@@ -61,7 +61,7 @@ describe('no failover', () => {
     expect(world.effects).toEqual([]);
   });
 
-  it('when Virginia dies: Oregon is not disturbed, and people hear that they are unprotected', async () => {
+  it('when Virginia dies: Oregon keeps granting, and an alert reports the missing standby', async () => {
     const world = new MemoryWorld();
     world.databases.virginia.alive = false;
     world.apps.virginia = 'down';
@@ -71,7 +71,7 @@ describe('no failover', () => {
     expect(codes(world)).toEqual(['failover-not-possible']);
   });
 
-  it('when the authority store is gone: the cycle is blind and does nothing', async () => {
+  it('when the authority store is down: the cycle ends without an action', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     world.storeReachable = false;
@@ -80,14 +80,14 @@ describe('no failover', () => {
   });
 });
 
-describe('a link that comes and goes between two samples', () => {
-  /** Connected for a moment that nobody saw: something arrived, and was acknowledged. */
+describe('connection between two samples', () => {
+  /** Connected between two samples: the follower received and acknowledged data. */
   function reconnectUnseen(world: MemoryWorld): void {
     world.databases.virginia.receivedLsn += 10;
-    world.live();
+    world.advanceServers();
   }
 
-  it('starts the confirmation and the absence anew: what moved was received from a living region', async () => {
+  it('restarts the confirmation and the absence, because a moved position proves a live region', async () => {
     const world = new MemoryWorld();
     await cycles(world, 1);
     world.killOregon();
@@ -106,7 +106,7 @@ describe('a link that comes and goes between two samples', () => {
     expect(world.record.lastOperation?.evidence.receiverAbsentSinceMs).toBe(seenAtMs);
   });
 
-  it('opens the new epoch later, too, when it came after the last sample', async () => {
+  it('delays the opening of the new epoch when it came after the last sample', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(() => world.record.operation !== undefined);
@@ -118,7 +118,7 @@ describe('a link that comes and goes between two samples', () => {
     expect(evidence.opensAtMs).toBeGreaterThanOrEqual(seenAtMs + POLICY.authorityLeaseMs + POLICY.skewMs);
   });
 
-  it('is none while the position stands still: that of a follower without a connection does', async () => {
+  it('is not assumed while the position does not move, as without a connection', async () => {
     const world = new MemoryWorld();
     await cycles(world, 1);
     world.killOregon();
@@ -130,7 +130,7 @@ describe('a link that comes and goes between two samples', () => {
     });
   });
 
-  it('is looked for from the next sample on when an older record knows no position', async () => {
+  it('is detected from the next sample on when an older record has no position', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await cycles(world, POLICY.samplesToConfirm - 1);
@@ -144,8 +144,8 @@ describe('a link that comes and goes between two samples', () => {
   });
 });
 
-describe('a closed gate', () => {
-  it('alerts loudly, is asked again on every cycle, and lets the failover pass once it opens', async () => {
+describe('readiness gate', () => {
+  it('raises a critical alert, is checked on every cycle, and permits the failover once it opens', async () => {
     const world = new MemoryWorld();
     world.databases.virginia.alive = false;
     world.killOregon();
@@ -167,8 +167,8 @@ describe('a closed gate', () => {
   });
 });
 
-describe('paused', () => {
-  it('withholds, says so once, and fails over when armed', async () => {
+describe('paused automation', () => {
+  it('withholds the failover, alerts once, and fails over when armed', async () => {
     const world = new MemoryWorld();
     world.record = { ...world.record, automation: { state: 'paused', by: 'ada', reason: 'test', sinceMs: 0 } };
     world.killOregon();
@@ -181,8 +181,8 @@ describe('paused', () => {
   });
 });
 
-describe("a human's failover of a living region", () => {
-  it('closes the old epoch first, loses nothing, and opens the new one at once', async () => {
+describe('manual failover of a live region', () => {
+  it('closes the old epoch first, loses no data, and opens the new epoch at once', async () => {
     const world = new MemoryWorld();
     await cycles(world, 2);
     await ask(world, { kind: 'failover' });
@@ -218,7 +218,7 @@ describe("a human's failover of a living region", () => {
     expect(world.effects).toEqual([]);
   });
 
-  it('keeps the word about an old epoch that could not be closed: it opens after every proof has lapsed', async () => {
+  it('opens after every proof has expired when the old epoch could not be closed', async () => {
     const world = new MemoryWorld();
     await cycles(world, 2);
     world.databaseLink.oregon = 'cut';
@@ -233,8 +233,8 @@ describe("a human's failover of a living region", () => {
   });
 });
 
-describe('a phase that does not get on', () => {
-  it('stays for ever, tells people once, and goes on by itself when it can', async () => {
+describe('stuck phase', () => {
+  it('stays without a limit, alerts once, and continues automatically when it can', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(() => world.record.operation?.phase === 'drain' || world.databases.virginia.promotions > 0);
@@ -251,7 +251,7 @@ describe('a phase that does not get on', () => {
     expect(world.count('latch')).toBe(1);
   });
 
-  it('never goes backwards, not even when Oregon returns in the middle', async () => {
+  it('never goes back, even when Oregon returns during the failover', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(() => world.authority.epoch === 2);
@@ -262,7 +262,7 @@ describe('a phase that does not get on', () => {
     expect(world.grants('virginia')).toBe(true);
   });
 
-  it("ends when somebody else's epoch is found, disarms, and says so", async () => {
+  it("ends when it finds another operation's epoch, disarms, and alerts", async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await world.cycleUntil(() => world.authority.epoch === 2);
@@ -275,8 +275,8 @@ describe('a phase that does not get on', () => {
   });
 });
 
-describe('the public order of things', () => {
-  it('the old region has lost its right before the new one has it, at every moment of a failover', async () => {
+describe('order of authority', () => {
+  it('the old region loses its authority before the new one gets it, at every point of a failover', async () => {
     const world = new MemoryWorld();
     await cycles(world, 2);
     await ask(world, { kind: 'failover' });
@@ -288,7 +288,7 @@ describe('the public order of things', () => {
     expect(world.grants('virginia')).toBe(true);
   });
 
-  it('beats its heart on every cycle', async () => {
+  it('records a heartbeat on every cycle', async () => {
     const world = new MemoryWorld();
     await world.cycle(undefined, 'controller-2');
     expect(world.record).toMatchObject({ lastCycleAtMs: world.nowMs, lastCycleBy: 'controller-2' });

@@ -1,7 +1,7 @@
 import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
 import { ask, cycles, isOver } from '@evergrant/test-support/controller/operating';
 
-describe('a router that can be looked at and refuses its fence', () => {
+describe('router that can be read and refuses its fence', () => {
   async function refused(world: MemoryWorld): Promise<void> {
     world.routerRefuses.oregon = true;
     for (let index = 0; index < 300 && !isOver(world)(); index += 1) {
@@ -12,7 +12,7 @@ describe('a router that can be looked at and refuses its fence', () => {
     expect(world.record.lastOperation).toMatchObject({ outcome: 'done', evidence: { fence: 'pending' } });
   }
 
-  it('holds up a dead region no longer than the policy allows: the fence is owed, and told', async () => {
+  it("delays the failover of a dead region only up to the policy's limit, then the fence is pending, with an alert", async () => {
     const world = new MemoryWorld();
     world.apps.oregon = 'down';
     world.databases.oregon.alive = false;
@@ -27,7 +27,7 @@ describe('a router that can be looked at and refuses its fence', () => {
     expect(done?.text).toContain('the fence of oregon is pending');
   });
 
-  it('never lets both regions grant, though the old one lives and is called: its proofs lapse first', async () => {
+  it('never lets both regions grant while the old one is alive and called: its proofs expire first', async () => {
     const world = new MemoryWorld();
     await cycles(world, 2);
     await ask(world, { kind: 'failover' });
@@ -37,7 +37,7 @@ describe('a router that can be looked at and refuses its fence', () => {
     expect(world.grants('virginia')).toBe(true);
   });
 
-  it('is asked again on every cycle, until the debt is paid', async () => {
+  it('is fenced again on every cycle until the pending fence is applied', async () => {
     const world = new MemoryWorld();
     world.apps.oregon = 'down';
     world.databases.oregon.alive = false;

@@ -1,7 +1,7 @@
 import { MemoryWorld } from '@evergrant/test-support/controller/memory-world';
 import { ask, cycles, isOver } from '@evergrant/test-support/controller/operating';
 
-describe('a follower that is lost in time of peace', () => {
+describe('follower lost during normal operation', () => {
   async function restore(world: MemoryWorld): Promise<void> {
     await ask(world, { kind: 'failback', stage: 'restore-follower' });
     const isCarriedOut = (): boolean => world.record.request === undefined && world.record.operation === undefined;
@@ -9,7 +9,7 @@ describe('a follower that is lost in time of peace', () => {
     expect(world.record.lastOperation).toMatchObject({ kind: 'restore-follower', outcome: 'done' });
   }
 
-  it('is put aside and made anew, though the service still calls it a follower', async () => {
+  it('is archived and created again, although the service still reports a follower', async () => {
     const world = new MemoryWorld();
     world.databases.virginia.linked = false;
     await cycles(world, 10);
@@ -23,7 +23,7 @@ describe('a follower that is lost in time of peace', () => {
     expect(world.authority.epoch).toBe(1);
   });
 
-  it('is left alone when it only comes back late', async () => {
+  it('stays in place when it only returns late', async () => {
     const world = new MemoryWorld();
     world.databases.virginia.linked = false;
     await cycles(world, 10);
@@ -35,7 +35,7 @@ describe('a follower that is lost in time of peace', () => {
     expect(world.effects).toEqual([]);
   });
 
-  it('may be restored again and again, leaves the automation armed, and begins no failback', async () => {
+  it('can be restored repeatedly, with the automation armed and without a failback', async () => {
     const world = new MemoryWorld();
     await restore(world);
     world.databases.virginia.linked = false;

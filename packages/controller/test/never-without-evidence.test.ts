@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Reading } from '../src/core/facts';
 import { sampleSpacingMinMs } from '../src/core/policy';
 
-/** One moment of a made-up world: what there is to see, and how long until the next look. */
+/** One step of a generated world: its facts, and the time until the next sample. */
 interface Moment {
   readonly app: Reading;
   readonly database: 'up' | 'down' | 'unknown';
@@ -15,7 +15,7 @@ interface Moment {
   readonly waitMs: number;
 }
 
-/** Mostly bad news, so that failovers do happen and the rules are put to the test. */
+/** Mostly failures, so that failovers happen and the rules are exercised. */
 const mostly = <T>(likely: T, ...others: T[]): fc.Arbitrary<T> =>
   fc.oneof({ weight: 12, arbitrary: fc.constant(likely) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
 
@@ -38,7 +38,7 @@ function show(world: MemoryWorld, now: Moment): void {
   world.apps.oregon = now.app;
   world.databases.oregon.alive = now.database === 'up';
   world.databaseLink.oregon = now.database === 'unknown' ? 'our-fault' : 'open';
-  world.witnessSays = now.witness;
+  world.witnessReading = now.witness;
   world.databases.virginia.streaming = now.streaming;
   world.apps.virginia = now.standby ? 'up' : 'down';
   if (now.renewed) world.authority = { ...world.authority, renewedAtMs: world.nowMs };
@@ -46,7 +46,7 @@ function show(world: MemoryWorld, now: Moment): void {
   world.record = { ...world.record, automation: { state, by: 'test', reason: 'test', sinceMs: 0 } };
 }
 
-/** The rule, told a second time and in another way: looking back over all samples, not counting forward. */
+/** The rule, implemented a second time in another way: it looks back over all samples instead of counting forward. */
 function wasJustified(samples: readonly Sample[], lastRenewalMs: number): boolean {
   const last = samples.at(-1);
   if (last === undefined || last.witness !== 'down' || last.streaming || !last.standby || !last.armed) return false;
@@ -62,15 +62,15 @@ function wasJustified(samples: readonly Sample[], lastRenewalMs: number): boolea
   return count >= POLICY.samplesToConfirm;
 }
 
-describe('whatever happens', () => {
+describe('generated histories', () => {
   let failovers = 0;
 
-  it('never fails over without a whole window of evidence', async () => {
+  it('never fail over without a whole window of evidence', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(moment, { minLength: 5, maxLength: 40 }), async (moments) => {
         const world = new MemoryWorld();
-        // Nothing lives in this world but what the moments say.
-        world.live = () => undefined;
+        // Only the generated steps change this world.
+        world.advanceServers = () => undefined;
         const samples: Sample[] = [];
         let lastRenewalMs = world.authority.renewedAtMs ?? 0;
         for (const now of moments) {
@@ -87,15 +87,15 @@ describe('whatever happens', () => {
       }),
       { numRuns: 600 },
     );
-    // A property that is never put to the test proves nothing.
+    // A property whose condition never occurs proves nothing.
     expect(failovers).toBeGreaterThan(50);
   });
 
-  it('never fails over while one thing stays unknown, however long', async () => {
+  it('never fail over while one fact stays unknown, however long', async () => {
     const ways: ((world: MemoryWorld) => void)[] = [
       (world) => Object.assign(world.apps, { oregon: 'unknown' }),
       (world) => Object.assign(world.databaseLink, { oregon: 'our-fault' }),
-      (world) => Object.assign(world, { witnessSays: 'unknown' }),
+      (world) => Object.assign(world, { witnessReading: 'unknown' }),
       (world) => Object.assign(world.apps, { virginia: 'unknown' }),
       (world) => Object.assign(world.databaseLink, { virginia: 'our-fault' }),
     ];

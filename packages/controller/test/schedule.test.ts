@@ -9,11 +9,12 @@ import type { Ports } from '../src/ports';
 
 const MINUTE_MS = 60_000;
 const STEP_EVERY_MS = 2_000;
-/** How long the probes wait for a region that does not answer. */
+/** The probes' wait for a region that does not answer. */
 const NO_ANSWER_MS = 3_000;
 /**
- * At worst a region dies just after the fifth sample of one invocation, 40 s after its start, and the next one starts as
- * late as it may. From then on every sample counts, but for what is lost where one invocation hands over to another.
+ * In the worst case a region dies just after the fifth sample of one invocation, 40 s after its start, and the next
+ * invocation starts as late as possible. From then on every sample counts, except samples lost at the change between
+ * two invocations.
  */
 const SEEN_WITHIN_MS = 119_000 - 40_000;
 const CONFIRMED_WITHIN_MS = 130_000;
@@ -36,7 +37,7 @@ const SCHEDULES: readonly { readonly name: string; readonly offsetMs: Offsets }[
   ...Array.from({ length: 40 }, (_, index) => ({ name: `drawn from seed ${index + 1}`, offsetMs: drawn(index + 1) })),
 ];
 
-/** The controller as the schedule starts it: each minute's invocation at its own second of that minute. */
+/** The controller under the schedule: each invocation starts at its own second of its minute. */
 class Scheduled {
   readonly world = new MemoryWorld();
   readonly time = new VirtualTime((durationMs) => this.world.pass(durationMs));
@@ -59,7 +60,7 @@ class Scheduled {
     });
   }
 
-  /** A region that is gone does not refuse: it is waited for. */
+  /** A dead region does not refuse connections. The probes wait for their timeout. */
   #ports(): Ports {
     const ports = this.world.ports();
     const answerOf = async (isThere: boolean): Promise<void> => {
@@ -87,10 +88,10 @@ const isOver =
   (): boolean =>
     world.record.operation === undefined;
 
-describe.each(SCHEDULES)('the schedule, $name', ({ name, offsetMs }) => {
+describe.each(SCHEDULES)('schedule, $name', ({ name, offsetMs }) => {
   const random = new Random(name.length + offsetMs(7));
 
-  it.each([0, 1, 2, 3])('fails a dead region over within the bound (%#)', async () => {
+  it.each([0, 1, 2, 3])('fails over a dead region within the bound (%#)', async () => {
     const scheduled = new Scheduled(offsetMs);
     const { world, time } = scheduled;
     const diesAtMs = 2 * MINUTE_MS + random.int(0, MINUTE_MS);
@@ -103,7 +104,7 @@ describe.each(SCHEDULES)('the schedule, $name', ({ name, offsetMs }) => {
     expect(world.alerts.map(({ code }) => code)).not.toContain('failover-abandoned');
   });
 
-  it('never fails over a region that comes and goes, wherever its signs of life fall', async () => {
+  it('never fails over a flapping region, whenever its signs of life occur', async () => {
     const { world, time } = new Scheduled(offsetMs);
     await time.run(2 * MINUTE_MS);
     while (time.nowMs < 20 * MINUTE_MS) {

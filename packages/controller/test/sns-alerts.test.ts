@@ -21,7 +21,7 @@ async function sent(alert: Partial<Alert>, deployment = 'acme-prod'): Promise<Pu
   return input;
 }
 
-describe('an alert by e-mail', () => {
+describe('alert by e-mail', () => {
   it.each([
     ['withheld', 'withheld'],
     ['failover-done', 'failover-done'],
@@ -33,14 +33,14 @@ describe('an alert by e-mail', () => {
     expect(lines).toContain(`What to do: https://wiki.example.com/runbook#${section}`);
   });
 
-  it('names its deployment in the subject, in the text, and for whoever filters', async () => {
+  it('names its deployment in the subject, in the text and in a filter attribute', async () => {
     const { Subject, Message, MessageAttributes } = await sent({});
     expect(Subject).toBe('[acme-prod] critical: withheld');
     expect(Message).toContain('Deployment acme-prod, alert withheld, 1970-01-01T00:00:00.000Z');
     expect(MessageAttributes?.deployment).toEqual({ DataType: 'String', StringValue: 'acme-prod' });
   });
 
-  it('has a subject that SNS takes, however long the deployment’s name', async () => {
+  it('has a subject that SNS accepts, however long the deployment’s name', async () => {
     expect((await sent({}, 'a'.repeat(120))).Subject).toHaveLength(100);
   });
 });

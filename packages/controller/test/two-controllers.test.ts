@@ -2,7 +2,7 @@ import { betweenCalls, type CallHook } from '@evergrant/test-support/controller/
 import { MemoryWorld, POLICY } from '@evergrant/test-support/controller/memory-world';
 import fc from 'fast-check';
 
-/** Runs cycles until the failover is reported; time moves with each. */
+/** Runs cycles until the failover is reported. Time advances with each cycle. */
 async function runToTheEnd(
   world: MemoryWorld,
   controller: string,
@@ -26,7 +26,7 @@ function expectOneFailover(world: MemoryWorld): void {
 }
 
 describe('two controllers at once', () => {
-  it('one may sleep at any moment while the other does everything, and wake up afterwards', async () => {
+  it('one can be suspended at any point while the other completes the failover, and resume afterwards', async () => {
     let isReached = true;
     for (let moment = 0; isReached; moment += 1) {
       const world = new MemoryWorld();
@@ -44,7 +44,7 @@ describe('two controllers at once', () => {
     }
   });
 
-  it('one that sleeps between recording and acting does nothing when it wakes', async () => {
+  it('one that is suspended between record and effect has no effect when it resumes', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     let written = 0;
@@ -62,11 +62,11 @@ describe('two controllers at once', () => {
     expect(world.effects).toHaveLength(effectsAtWaking);
   });
 
-  it('a controller that slept through failover and failback promotes nothing when it wakes', async () => {
+  it('one that is suspended through failover and failback promotes nothing when it resumes', async () => {
     const world = new MemoryWorld();
     world.killOregon();
     await runToTheEnd(world, 'first');
-    // Home again: epoch 3 in Oregon, Virginia follows. The sleeper now makes the call it had in hand.
+    // After the failback: epoch 3 in Oregon, Virginia follows. The suspended controller now makes its pending call.
     world.databases.virginia.role = 'follower';
     world.databases.virginia.newestEpoch = 3;
     const { promotions } = world.databases.virginia;
@@ -91,14 +91,14 @@ describe('two controllers at once', () => {
   });
 });
 
-/** Every call of either controller waits; of all that wait, a drawn one goes next. */
+/** Every call of either controller waits. A random draw selects the next of the waiting calls. */
 async function interleave(world: MemoryWorld, draws: IterableIterator<number>): Promise<void> {
   const waiting: (() => void)[] = [];
   const hook: CallHook = () => new Promise((resolve) => waiting.push(resolve));
   let running = 2;
   const controllers = ['first', 'second'].map((who) => runToTheEnd(world, who, hook).finally(() => (running -= 1)));
   while (running > 0) {
-    // By now everything that is not waiting here has come to rest.
+    // Everything that does not wait here has settled by now.
     await new Promise(setImmediate);
     const [next] = waiting.splice(Number(draws.next().value) % Math.max(1, waiting.length), 1);
     next?.();

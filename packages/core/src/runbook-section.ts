@@ -1,4 +1,4 @@
-/** Alerts whose section has another name. */
+/** Alert codes whose runbook section has a different name. */
 const SECTIONS: Readonly<Record<string, string>> = {
   'failover-done': 'failover-done',
   'failover-abandoned': 'failover-abandoned',
@@ -9,7 +9,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   'pending-fence-obsolete': 'fence-applied',
 };
 
-/** The heading of docs/runbook.md under which people find what to do about an alert, by the alert's code. */
+/** The heading of docs/runbook.md with the instructions for an alert, by the alert's code. */
 export function runbookSection(code: string): string {
   const own = SECTIONS[code];
   if (own !== undefined) return own;

@@ -5,12 +5,14 @@ import type { AppProbe } from '../ports';
 
 export interface EgressCheckedAppProbeOptions {
   readonly probe: AppProbe;
-  /** Somewhere in a third region that is up when the world is: whoever cannot reach it is cut off itself. */
+  /** An endpoint in a third region, independent of both. A controller that cannot reach it has lost its own egress. */
   readonly canary: { readonly host: string; readonly port: number };
   readonly timeoutMs: number;
 }
 
-/** A region that looks down through our own broken egress is not down, but unknown: before saying so, egress is tried. */
+/**
+ * Guards the application probe against a loss of our own egress: `down` becomes `unknown` when the egress probe fails.
+ */
 export class EgressCheckedAppProbe implements AppProbe {
   readonly #options: EgressCheckedAppProbeOptions;
 
@@ -21,14 +23,14 @@ export class EgressCheckedAppProbe implements AppProbe {
   async probe(region: Region): Promise<Fact> {
     const fact = await this.#options.probe.probe(region);
     if (fact.reading !== 'down' || (await this.#hasEgress())) return fact;
-    return unknown(`we reach nothing outside, so it cannot be said: ${fact.reason}`);
+    return unknown(`the controller has no egress, so the state is unknown: ${fact.reason}`);
   }
 
   #hasEgress(): Promise<boolean> {
     const { canary, timeoutMs } = this.#options;
     return new Promise((resolve) => {
       const socket = connect(canary);
-      // A socket's own time-out would not keep the process waiting for it.
+      // The timeout of the socket does not keep the process waiting.
       const timer = setTimeout(() => end(false), timeoutMs);
       const end = (reached: boolean): void => {
         clearTimeout(timer);
@@ -36,7 +38,7 @@ export class EgressCheckedAppProbe implements AppProbe {
         resolve(reached);
       };
       socket.once('connect', () => end(true));
-      // Refused or reset is an answer all the same.
+      // A refused or reset connection also proves egress.
       socket.once('error', (error: NodeJS.ErrnoException) =>
         end(error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET'),
       );

@@ -150,7 +150,7 @@ export class DynamoControlStore implements ControlStore {
     }
   }
 
-  /** Writes each entry as an item of its own. Idempotent. */
+  /** Writes each entry as a separate item. Idempotent. */
   async #file({ version, entries }: Tail): Promise<void> {
     if (this.#filedVersion === version) return;
     for (let start = 0; start < entries.length; start += BATCH) {

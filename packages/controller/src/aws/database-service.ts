@@ -115,7 +115,7 @@ export class Rds implements DatabaseServicePort {
     if (instance.DBInstanceStatus === 'modifying' || instance.DBInstanceStatus === 'rebooting') return;
     const promote = new PromoteReadReplicaCommand({
       DBInstanceIdentifier: this.#options.names.databases[region],
-      // A follower has no backups of its own; the first backup starts after the promotion.
+      // A follower has no separate backups; the first backup starts after the promotion.
       BackupRetentionPeriod: this.#options.follower[region].backupRetentionDays,
     });
     await awsCall(`${region}'s promotion`, this.#options.clients[region].send(promote));

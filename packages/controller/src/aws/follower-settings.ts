@@ -1,12 +1,12 @@
 /**
- * What a database is made with that may become the primary one, whether by the template or, later and under the same
- * name, by the controller: a template stays true only when both say the same.
+ * Settings of a database that may become the primary one. The template creates it, and later the controller recreates
+ * it under the same name. Both use these settings, so the template stays true.
  */
 export interface FollowerSettings {
   readonly instanceClass: string;
   readonly multiAz: boolean;
   readonly backupRetentionDays: number;
-  /** As far as storage grows by itself. */
+  /** Limit of the storage autoscaling. */
   readonly storageMaxGiB: number;
   readonly monitoringIntervalSeconds: number;
   readonly monitoringRoleArn: string;
@@ -27,8 +27,8 @@ const KINDS: { readonly [Name in keyof FollowerSettings]: Kind } = {
   tags: 'object',
 };
 
-/** The settings that are missing or of another kind than they must be. */
-export function settingsMistakes(given: unknown): string[] {
+/** The names of the settings that are missing or have the wrong type. */
+export function invalidSettings(given: unknown): string[] {
   const settings = (given ?? {}) as Readonly<Record<string, unknown>>;
   return Object.entries(KINDS).flatMap(([name, kind]) => (typeof settings[name] === kind ? [] : [name]));
 }

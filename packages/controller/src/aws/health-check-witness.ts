@@ -11,16 +11,17 @@ export interface HealthCheckWitnessOptions {
   readonly nowMs: () => number;
 }
 
-/** An older observation says nothing about now. */
+/** Observations older than this are ignored. */
 const FRESH_MS = 90_000;
-/** Fewer fresh ones are no witness. */
+/** With fewer fresh observations the witness is unknown. */
 const OBSERVERS_MIN = 3;
-/** Route 53's own rule: an endpoint is healthy when more than 18 % of the checkers say so. */
+/** Route 53's rule: an endpoint is healthy when more than 18 % of the checkers report it healthy. */
 const HEALTHY_SHARE = 0.18;
 
 /**
- * A Route 53 health check of Oregon's application, attached to no record: some fifteen checkers in other regions.
- * Most say healthy: up. None does: down. In between they disagree, and disagreement is no evidence.
+ * A Route 53 health check of Oregon's application, attached to no record. It has about fifteen checkers in other
+ * regions. When most of them report healthy, the reading is up; when none does, down. Between these the checkers
+ * disagree, and the reading is unknown.
  */
 export class HealthCheckWitness implements WitnessPort {
   readonly #options: HealthCheckWitnessOptions;

@@ -3,13 +3,13 @@ import { AWS_REGION_OF } from './resource-names';
 import { sdkSettings } from './sdk';
 import { CONTROLLER_METRICS, METRIC_NAMESPACE } from './telemetry-names';
 
-/** Often enough for an alarm that looks at every minute. */
+/** Shorter than the one-minute period of the alarm. */
 const EVERY_MS = 30_000;
 
 /**
- * Tells Oregon's CloudWatch that the controller is there: an alarm can only look at its own region, and a Virginia
- * that is silent as a whole could not say so itself. That Oregon does not answer is no news here. May be called after every
- * cycle: it keeps its own pace.
+ * Publishes the controller's heartbeat metric in Oregon's CloudWatch. An alarm reads only its own region's metrics, and
+ * when Virginia fails as a whole no alarm there fires. Errors of Oregon's CloudWatch are ignored. The method may be
+ * called after every cycle: it limits its own rate.
  */
 export function heartbeatInOregon(): () => Promise<void> {
   const client = new CloudWatchClient({ ...sdkSettings(AWS_REGION_OF.oregon), maxAttempts: 1 });

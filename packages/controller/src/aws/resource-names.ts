@@ -1,13 +1,13 @@
 import type { Region } from '@evergrant/core/regions';
 
 /**
- * The names that the templates, the controller, the license servers and the operator's command agree on. They are fixed:
- * a region's ARNs can be written down in the other region's template, and a template stays true when a database is
+ * The names that the templates, the controller, the license servers and the operator's command share. They are fixed,
+ * so that a region's template can contain ARNs of the other region. A template also stays true when a database is
  * replaced under its name.
  */
 export const AWS_REGION_OF: Readonly<Record<Region, string>> = { oregon: 'us-west-2', virginia: 'us-east-1' };
 
-/** The third region of the authority table; it keeps no copy to read, only the quorum. */
+/** The third region of the authority table. It stores no replica and only counts for the quorum. */
 export const WITNESS_AWS_REGION = 'us-east-2';
 
 export interface DeploymentNames {
@@ -15,7 +15,7 @@ export interface DeploymentNames {
   readonly databases: Readonly<Record<Region, string>>;
   readonly databaseSubnets: string;
   readonly databaseParameters: string;
-  /** Roles belong to no region, so each region's has a name of its own. */
+  /** IAM roles are global, so the role of each region has a different name. */
   readonly databaseMonitoringRoles: Readonly<Record<Region, string>>;
   readonly databaseKeyAlias: string;
   readonly loadBalancer: string;
@@ -55,7 +55,7 @@ export function deploymentNames(deployment: string): DeploymentNames {
   };
 }
 
-/** The address of one region, whichever is active: `oregon.licenses.example.com`. */
+/** The address of one region, independent of the active region: `oregon.licenses.example.com`. */
 export function regionalName(publicName: string, region: Region): string {
   return `${region}.${publicName}`;
 }

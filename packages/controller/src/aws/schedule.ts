@@ -1,23 +1,23 @@
 /**
- * How the controller runs on AWS. The schedule starts an invocation every minute, and keeps its minutes with a precision
- * of 60 s: what is due at 1:00 starts between 1:00:00 and 1:00:59 (EventBridge Scheduler User Guide, "Schedule
- * types"). So two starts are 1 to 119 s apart. In time of peace it is enough to look every 10 s for most of a minute;
- * once both are down an invocation goes on until the next one has certainly begun, so that no row of samples is torn by
- * a late start. Invocations overlap then: to the record that is one more controller.
+ * The schedule of the controller on AWS. It starts an invocation every minute, with a precision of 60 s: an invocation
+ * due at 1:00 starts between 1:00:00 and 1:00:59 (EventBridge Scheduler User Guide, "Schedule types"). So two starts
+ * are 1 to 119 s apart. During normal operation an invocation samples every 10 s for most of a minute. While both
+ * application and database are down, an invocation continues until the next one has certainly started, so a late start
+ * leaves no gap in the samples. The invocations then overlap, and the record treats the overlap as one more controller.
  */
 export const SCHEDULE = {
   everyMs: 60_000,
   startsWithinMs: 60_000,
-  /** Samples of one invocation in time of peace, and while a failover may be near. */
+  /** Samples of one invocation during normal operation, and while a failover may be near. */
   samplesMax: 5,
   samplesUrgentMax: 12,
-  /** A cycle is begun only when so much time is left. */
+  /** A cycle starts only with at least this much remaining time. */
   cycleMsMax: 12_000,
-  /** The function's time-out: as long as two starts may be apart. */
+  /** The function's timeout: the longest time between two starts. */
   invocationMsMax: 120_000,
 } as const;
 
-/** While a failover may be near: the longest pause from the last sample of one invocation to the first of the next. */
+/** While a failover may be near: the longest time from the last sample of one invocation to the first of the next. */
 export function pauseMaxMs(sampleEveryMs: number): number {
   const { everyMs, startsWithinMs, invocationMsMax, cycleMsMax } = SCHEDULE;
   const lastSampleAfterMs = Math.min(

@@ -1,8 +1,8 @@
 import { OperatingError } from '@evergrant/core/operating-error';
 
 /**
- * Time-outs and retries of every client. Three attempts with the SDK's jittered, growing pauses take less than
- * 10 s, well below the time in which a cycle must act; an attempt without an answer ends, and is not only warned about.
+ * Timeouts and retries of every client. Three attempts with the SDK's growing, jittered pauses take less than 10 s,
+ * well below the time in which a cycle must act. An attempt without a response fails; it does not only log a warning.
  */
 const CONNECT_MS = 1_000;
 const REQUEST_MS = 2_500;
@@ -28,14 +28,14 @@ export function sdkSettings(awsRegion: string): SdkSettings {
   };
 }
 
-/** What the SDK hangs on its errors, as far as it is used here. */
+/** The properties of the SDK's errors that are used here. */
 interface SdkError extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $retryable?: object;
   readonly Code?: string;
 }
 
-/** Awaits a call of the SDK. Throws an `OperatingError` whose code is the name AWS gave the fault. */
+/** Awaits a call of the SDK. Throws an `OperatingError` whose code is the name of the AWS error. */
 export async function awsCall<Answer>(what: string, call: Promise<Answer>): Promise<Answer> {
   try {
     return await call;
@@ -53,7 +53,7 @@ export function awsFailure(what: string, cause: unknown): OperatingError {
   return new OperatingError({ code: name, message: `${what}: ${name}: ${message}`, retryable, cause });
 }
 
-/** Did AWS answer with this fault? Names with and without the `Fault` and `Exception` at the end are one. */
+/** Whether AWS returned this error. Names with and without the suffix `Fault` or `Exception` are equal. */
 export function isFault(failure: unknown, ...names: readonly string[]): boolean {
   if (!(failure instanceof OperatingError)) return false;
   return names.some((name) => bare(failure.code) === bare(name));
@@ -63,10 +63,10 @@ function bare(name: string): string {
   return name.replace(/(Fault|Exception)$/, '');
 }
 
-/** Our own credentials or configuration: the same call will fail in the same way. */
+/** Errors of our own credentials or configuration: the same call will fail in the same way. */
 const OUR_OWN = new Set(['CredentialsProviderError', 'TypeError', 'TokenProviderError']);
 
-/** Somebody else is at work on the same thing, or there was too much at once. */
+/** Errors of concurrency or throttling: a later call can succeed. */
 const BUSY = new Set([
   'ReplicatedWriteConflictException',
   'PriorRequestNotComplete',

@@ -7,16 +7,16 @@ import { awsCall } from './sdk';
 export interface SnsAlertsOptions {
   readonly client: SNSClient;
   readonly topicArn: string;
-  /** Whose alert it is: people may subscribe to more than one deployment's. */
+  /** The deployment that raised the alert: one subscriber may receive alerts of several deployments. */
   readonly deployment: string;
-  /** The page with docs/runbook.md; its headings are the anchors. */
+  /** The page with docs/runbook.md. Its headings are the anchors. */
   readonly runbookUrl: string;
 }
 
-/** SNS cuts e-mail subjects at 100 characters and takes no line breaks in them. */
+/** SNS limits e-mail subjects to 100 characters and rejects line breaks in them. */
 const SUBJECT_MAX = 100;
 
-/** Tells people, by the topic that they subscribe to. */
+/** Sends alerts to an SNS topic, and so to its subscribers. */
 export class SnsAlerts implements AlertPort {
   readonly #options: SnsAlertsOptions;
 

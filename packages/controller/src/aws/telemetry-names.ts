@@ -1,12 +1,12 @@
-/** The metrics' names, shared with the alarms on them. One without a unit in its name is a count. */
+/** The names of the metrics, shared with their alarms. A metric without a unit in its name is a count. */
 export const METRIC_NAMESPACE = 'Evergrant';
 export const CONTROLLER_METRICS = {
-  /** One a cycle that could read and write its record: the heartbeat. */
+  /** The heartbeat: one for each cycle that read and wrote its record. */
   cycle: 'ControllerCycle',
   blind: 'ControllerBlind',
   failed: 'ControllerFailed',
   pendingFences: 'FenceDebts',
-  /** How long the automation has not been armed, in seconds. */
+  /** Seconds since the automation was last armed. */
   unarmedSeconds: 'AutomationUnarmedSeconds',
   holdingSeconds: 'HoldingSeconds',
   applicationDown: 'ApplicationDown',

@@ -108,7 +108,7 @@ export const DECISIONS: readonly DecisionRow[] = [
     name: 'confirmed, the witness is unknown',
     when: ({ facts }) => facts.witness.reading === 'unknown',
     verdict: ({ facts }) => hold('witness_unknown', facts.witness),
-    why: 'Without a second observer a dead region cannot be told apart from a dead link.',
+    why: 'Without a second observer a dead region looks the same as a dead link.',
   },
   {
     name: 'confirmed, the authority was renewed',

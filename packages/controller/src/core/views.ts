@@ -20,7 +20,7 @@ export type OutsideView =
 /**
  * The state of a region's databases, as the database service reports it.
  *
- * - `running`: the region has databases of its own: a primary database, or one that believes it is.
+ * - `running`: the region has its own databases: a primary database, or one that claims to be.
  * - `archived`: the region's databases are stopped and kept under another name; a new one can be created.
  * - `building`: a follower is being created.
  * - `following`: the region has a follower of the other region.

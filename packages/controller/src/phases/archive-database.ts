@@ -42,7 +42,7 @@ export const archiveDatabase: PhaseDefinition<ArchiveDatabaseView, Observed, 'ar
     following: {
       effect: 'none',
       next: 'next',
-      why: 'The database is a follower of the active region already: it holds no data of its own.',
+      why: 'The database is a follower of the active region already: it holds no separate data.',
     },
     follower_silent: {
       effect: 'none',
@@ -61,7 +61,7 @@ export const archiveDatabase: PhaseDefinition<ArchiveDatabaseView, Observed, 'ar
 };
 
 /**
- * A follower holds no data of its own and is left alone, unless it is lost: it is behind a primary database that
+ * A follower holds no separate data and stays in place, unless it is lost: it is behind a primary database that
  * answers, and its replay does not move. The database service may report a lost follower as following indefinitely.
  */
 function classify(

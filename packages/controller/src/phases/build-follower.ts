@@ -19,7 +19,7 @@ export const buildFollower: PhaseDefinition<BuildFollowerView, Observed, 'follow
     place_taken: {
       effect: 'none',
       next: 'stay',
-      why: 'The region still has databases of its own: the stage archive-database must archive them first.',
+      why: 'The region still has its own databases: the stage archive-database must archive them first.',
     },
     following: { effect: 'none', next: 'next', why: 'The follower exists.' },
   },

@@ -18,7 +18,7 @@ const SERVING: Verdict = { kind: 'serving_from_standby', watch: 'well', reason: 
 const SERVING_DOWN: Verdict = { kind: 'serving_from_standby', watch: 'both_down', reason: 'all dead' };
 const SERVING_UNKNOWN: Verdict = { kind: 'serving_from_standby', watch: 'unknown', reason: 'dns' };
 
-/** Feeds one verdict a second and returns what people hear, and the keys of the history. */
+/** Passes one verdict a second. Returns the alerts and the keys of the history. */
 function hear(verdicts: readonly Verdict[]): { codes: string[]; messages: AlertContent[]; changes: number } {
   let verdictState: VerdictState | undefined;
   const messages: AlertContent[] = [];
@@ -35,8 +35,8 @@ function hear(verdicts: readonly Verdict[]): { codes: string[]; messages: AlertC
 const lasting = (verdict: Verdict): Verdict[] =>
   Array.from({ length: POLICY.holdAlertAfterMs / 1_000 + 5 }, () => verdict);
 
-describe('what people are told', () => {
-  it('nothing, while all is well', () => {
+describe('alerting', () => {
+  it('raises nothing while healthy', () => {
     expect(hear(lasting(HEALTHY))).toEqual({ codes: [], messages: [], changes: 1 });
   });
 
@@ -44,7 +44,7 @@ describe('what people are told', () => {
     ['standby-not-ready', NOT_READY, 'critical'],
     ['withheld', WITHHELD, 'critical'],
     ['fail-over', FAIL_OVER, 'critical'],
-  ])('%s: at once, and once', (code, verdict, severity) => {
+  ])('%s: raised at once, and once', (code, verdict, severity) => {
     expect(hear([HEALTHY, ...lasting(verdict)]).messages).toMatchObject([{ code, severity }]);
   });
 
@@ -52,13 +52,13 @@ describe('what people are told', () => {
     ['application-down', APP_DOWN, 'critical'],
     ['database-down', DATABASE_DOWN, 'warning'],
     ['standby-both-down', SERVING_DOWN, 'critical'],
-  ])('%s: after a second look, and once', (code, verdict, severity) => {
+  ])('%s: raised after a second sample, and once', (code, verdict, severity) => {
     expect(hear([HEALTHY, verdict, HEALTHY]).codes).toEqual([]);
     expect(hear([HEALTHY, verdict, verdict]).messages).toMatchObject([{ code, severity }]);
     expect(hear([HEALTHY, ...lasting(verdict)]).codes).toEqual([code]);
   });
 
-  it('a blink is not worth a word: confirming, and back', () => {
+  it('raises nothing for a brief confirmation', () => {
     expect(hear([HEALTHY, CONFIRMING, HEALTHY, CONFIRMING, HEALTHY]).codes).toEqual([]);
   });
 
@@ -66,26 +66,26 @@ describe('what people are told', () => {
     ['hold', HOLD],
     ['failover-not-possible', UNPROTECTED],
     ['standby-unknown', SERVING_UNKNOWN],
-  ])('%s: only when it lasts, and once', (code, verdict) => {
+  ])('%s: raised only when it lasts, and once', (code, verdict) => {
     expect(hear([verdict, verdict]).codes).toEqual([]);
     expect(hear([...lasting(verdict), ...lasting(verdict)]).codes).toEqual([code]);
   });
 
-  it('a hold whose cause changes is one long hold', () => {
+  it('treats a hold with changing causes as one hold', () => {
     const alternating = [...lasting(HOLD), ...lasting(HOLD)].map((hold, index) =>
       index % 2 === 0 ? hold : OTHER_HOLD,
     );
     expect(hear(alternating).codes).toEqual(['hold']);
   });
 
-  it('that all is well again, once, after they were alarmed', () => {
+  it('raises one recovery alert after an earlier alert', () => {
     expect(hear([HEALTHY, APP_DOWN, APP_DOWN, HEALTHY, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
     expect(hear([APP_DOWN, APP_DOWN, CONFIRMING, HOLD, HEALTHY]).codes).toEqual(['application-down', 'all-clear']);
     expect(hear([...lasting(HOLD), HEALTHY]).codes).toEqual(['hold', 'all-clear']);
     expect(hear([...lasting(UNPROTECTED), HEALTHY]).codes).toEqual(['failover-not-possible', 'all-clear']);
   });
 
-  it('after an operation only its own report', () => {
+  it('raises only the report after an operation', () => {
     expect(hear([HEALTHY, CONFIRMING, FAIL_OVER, OPERATING, OPERATING, SERVING]).codes).toEqual(['fail-over']);
   });
 });

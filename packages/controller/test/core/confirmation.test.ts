@@ -16,7 +16,7 @@ const sample = (
 const countedIn = (samples: readonly Sample[]): Confirmation | undefined =>
   samples.reduce<Confirmation | undefined>((previous, next) => confirm(previous, next, POLICY), undefined);
 
-describe('confirming that both are down', () => {
+describe('confirmation that both are down', () => {
   it('counts consecutive samples', () => {
     expect(countedIn([sample(0), sample(1_000), sample(2_000)])).toMatchObject({
       count: 3,
@@ -32,12 +32,12 @@ describe('confirming that both are down', () => {
     ['the application unknown', { app: 'unknown' }],
     ['the database unknown', { database: 'unknown' }],
     ['the witness seeing it alive', { witness: 'up' }],
-  ])('begins again after one sample with %s', (_what, readings) => {
+  ])('restarts after one sample with %s', (_what, readings) => {
     expect(countedIn([sample(0), sample(1_000), sample(2_000, readings)])).toBeUndefined();
     expect(countedIn([sample(0), sample(1_000), sample(2_000, readings), sample(3_000)])?.count).toBe(1);
   });
 
-  it('does not count two looks at almost the same time as two samples', () => {
+  it('does not count two observations at almost the same time as two samples', () => {
     const twoControllers = [0, 1_000, 2_000].flatMap((atMs) => [sample(atMs), sample(atMs + 150)]);
     expect(countedIn(twoControllers)?.count).toBe(3);
   });
@@ -46,15 +46,15 @@ describe('confirming that both are down', () => {
     expect(countedIn([sample(0), sample(1_000), sample(0), sample(1_000)])?.count).toBe(2);
   });
 
-  it('begins again after a gap: old samples say nothing about now', () => {
+  it('restarts after a gap, because old samples prove nothing about the present', () => {
     expect(countedIn([sample(0), sample(1_000), sample(1_000 + POLICY.sampleGapMaxMs + 1)])?.count).toBe(1);
   });
 
-  it('begins again when the clock was set back', () => {
+  it('restarts when the clock was set back', () => {
     expect(countedIn([sample(100_000), sample(101_000), sample(2_000)])).toMatchObject({ count: 1, sinceMs: 2_000 });
   });
 
-  it('begins again at a sign of life inside the row, and not at one from before', () => {
+  it('restarts at a sign of life within the window, and not at one from before', () => {
     expect(countedIn([sample(1_000), sample(2_000, {}, 900), sample(3_000, {}, 900)])?.count).toBe(3);
     expect(countedIn([sample(1_000), sample(2_000), sample(3_000, {}, 2_500)])).toMatchObject({
       count: 1,

@@ -13,7 +13,7 @@ function key(given: Situation): string {
   return verdictKey(decide(given, POLICY));
 }
 
-describe('the failure matrix', () => {
+describe('failure matrix', () => {
   const matrix: [app: Reading, database: Reading, verdict: string][] = [
     ['up', 'up', 'healthy'],
     ['up', 'down', 'database_down'],
@@ -32,25 +32,25 @@ describe('the failure matrix', () => {
 
   const vetoes: [why: string, readings: Readings, verdict: string][] = [
     ['the witness sees it alive', { witness: 'up' }, 'hold/witness_disagrees'],
-    ['the witness cannot tell', { witness: 'unknown' }, 'hold/witness_unknown'],
-    ['the follower hears the primary database', { follower: 'up' }, 'hold/follower_hears_primary'],
-    ['the follower cannot tell', { follower: 'unknown' }, 'hold/follower_unknown'],
+    ['the witness is unknown', { witness: 'unknown' }, 'hold/witness_unknown'],
+    ['the follower receives from the primary database', { follower: 'up' }, 'hold/follower_hears_primary'],
+    ['the follower is unknown', { follower: 'unknown' }, 'hold/follower_unknown'],
     ['the authority was renewed within the lease', { renewal: 'up' }, 'hold/authority_renewed'],
     ['renewals cannot be seen', { renewal: 'unknown' }, 'hold/renewal_unknown'],
     ['the standby is not ready', { standby: 'down' }, 'standby_not_ready'],
-    ['nobody knows whether the standby is ready', { standby: 'unknown' }, 'standby_not_ready'],
-    ['the standby is gone, follower and all', { standby: 'down', follower: 'unknown' }, 'standby_not_ready'],
+    ['the readiness of the standby is unknown', { standby: 'unknown' }, 'standby_not_ready'],
+    ['the standby is down with its follower', { standby: 'down', follower: 'unknown' }, 'standby_not_ready'],
   ];
 
   it.each(vetoes)('does not fail over when both are down and %s', (_why, readings, verdict) => {
     expect(key(situation(readings))).toBe(verdict);
   });
 
-  it('says in time of peace that the standby could not take over', () => {
+  it('reports during normal operation that the standby is not ready', () => {
     expect(key(situation({ app: 'up', database: 'up', standby: 'down' }))).toBe('healthy/standby_not_ready');
   });
 
-  it('confirms until every sample of the window said the same', () => {
+  it('confirms until every sample of the window agrees', () => {
     const confirmation = { count: POLICY.samplesToConfirm - 1, sinceMs: 0, lastSampleAtMs: 0, livedBefore: false };
     const given = situation({}, { confirmation });
     expect(key(given)).toBe('confirming');
@@ -62,15 +62,15 @@ describe('the failure matrix', () => {
   });
 
   it.each([
-    ['hears it', { follower: 'up' }, 'hold/follower_hears_primary'],
-    ['has fallen silent', {}, 'confirming'],
+    ['receives from it', { follower: 'up' }, 'hold/follower_hears_primary'],
+    ['receives nothing', {}, 'confirming'],
     ['sees it renew', { renewal: 'up' }, 'hold/authority_renewed'],
-  ] as const)('after a sign of life somebody %s: %s gives %s', (_what, readings, verdict) => {
+  ] as const)('after a sign of life an observer %s: %s gives %s', (_what, readings, verdict) => {
     const confirmation = { count: 1, sinceMs: 0, lastSampleAtMs: 0, livedBefore: true };
     expect(key(situation(readings, { confirmation }))).toBe(verdict);
   });
 
-  it.each(['paused', 'disarmed'] as const)('withholds when it is %s, and says so', (state) => {
+  it.each(['paused', 'disarmed'] as const)('withholds the failover while the automation is %s', (state) => {
     const automation = { state, by: 'ada', reason: 'maintenance', sinceMs: 0 };
     const given = situation({}, { automation });
     expect(key(given)).toBe(`withheld/${state}`);
@@ -82,7 +82,7 @@ describe('the failure matrix', () => {
   });
 });
 
-describe('when the standby region serves', () => {
+describe('while the standby region is active', () => {
   const watches: [app: Reading, database: Reading, watch: string][] = [
     ['up', 'up', 'well'],
     ['down', 'up', 'application_down'],
@@ -92,13 +92,13 @@ describe('when the standby region serves', () => {
     ['up', 'unknown', 'unknown'],
   ];
 
-  it.each(watches)('application %s, database %s: tells %s and never fails over', (app, database, watch) => {
+  it.each(watches)('application %s, database %s: reports %s and never fails over', (app, database, watch) => {
     const given = situation({ app, database }, { activeRegion: 'virginia' });
     expect(key(given)).toBe(`serving_from_standby/${watch}`);
   });
 });
 
-describe('the decision as a whole', () => {
+describe('decision table', () => {
   it('has a verdict for every combination of facts, and fails over for exactly one', () => {
     const readings: Reading[] = ['up', 'down', 'unknown'];
     const kinds = ['app', 'database', 'follower', 'witness', 'renewal', 'standby'] as const;

@@ -34,8 +34,8 @@ function ask(
 const busyWith = (kind: OperationKind, phase: Phase): Given => ({ control: { operation: operation(kind, { phase }) } });
 const stagesUntil = (stage: FailbackStage): FailbackStage[] => FAILBACK_STAGES.slice(0, FAILBACK_STAGES.indexOf(stage));
 
-describe("a human's failover", () => {
-  it('skips the detection, and is begun at once', () => {
+describe('manual failover', () => {
+  it('skips the detection and starts at once', () => {
     expect(ask({ kind: 'failover' })).toMatchObject({ outcome: 'accepted', start: 'failover' });
   });
 
@@ -44,7 +44,7 @@ describe("a human's failover", () => {
     expect(ask({ kind: 'failover' }, { control: { automation } })).toMatchObject({ outcome: 'accepted' });
   });
 
-  it.each(['down', 'unknown'] as const)('never skips the gate: refused when the standby is %s', (standby) => {
+  it.each(['down', 'unknown'] as const)('does not skip the gate, and is refused when the standby is %s', (standby) => {
     expect(ask({ kind: 'failover' }, { standby })).toMatchObject({ outcome: 'refused' });
   });
 
@@ -52,34 +52,34 @@ describe("a human's failover", () => {
     expect(ask({ kind: 'failover' }, { active: 'virginia' })).toMatchObject({ outcome: 'already_done' });
   });
 
-  it('is refused while something else is in progress', () => {
+  it('is refused during another operation', () => {
     expect(ask({ kind: 'failover' }, busyWith('follow', 'catch_up'))).toMatchObject({ outcome: 'refused' });
   });
 });
 
-describe('restore-follower in time of peace', () => {
+describe('restore-follower during normal operation', () => {
   const restore = { kind: 'failback', stage: 'restore-follower' } as const;
 
-  it('is begun though no failback is under way: a follower that was lost is made anew', () => {
+  it('starts without a failback and creates a lost follower again', () => {
     expect(ask(restore)).toMatchObject({ outcome: 'accepted', start: 'restore-follower' });
   });
 
-  it('is refused while Virginia is active: what stands there is no follower', () => {
+  it('is refused while Virginia is active, because its database is not a follower', () => {
     expect(ask(restore, { active: 'virginia' })).toMatchObject({ outcome: 'refused' });
   });
 
-  it('leaves the arming to its own command', () => {
+  it('does not arm the automation', () => {
     expect(ask({ kind: 'failback', stage: 'arm' }, { done: ['restore-follower'] })).toMatchObject({
       outcome: 'refused',
     });
   });
 });
 
-describe('the stages of a failback', () => {
+describe('failback stages', () => {
   const activeFor = (stage: FailbackStage): Region =>
     stage === 'restore-follower' || stage === 'arm' ? 'oregon' : 'virginia';
 
-  it.each(FAILBACK_STAGES)('%s is begun when every earlier stage is done, and may be repeated', (stage) => {
+  it.each(FAILBACK_STAGES)('%s starts when every earlier stage is done, and can be repeated', (stage) => {
     const active = activeFor(stage);
     const command = { kind: 'failback', stage } as const;
     expect(ask(command, { active, done: stagesUntil(stage) })).toMatchObject({ outcome: 'accepted', start: stage });
@@ -92,15 +92,15 @@ describe('the stages of a failback', () => {
     expect(given).toMatchObject({ outcome: 'refused', reason: `${stagesUntil(stage).at(-1)} comes first` });
   });
 
-  it.each(FAILBACK_STAGES)('%s is for one active region only', (stage) => {
+  it.each(FAILBACK_STAGES)('%s requires one particular active region', (stage) => {
     const other = activeFor(stage) === 'oregon' ? 'virginia' : 'oregon';
     const given = ask({ kind: 'failback', stage }, { active: other, done: stagesUntil(stage) });
     expect(given.outcome).toBe(stage === 'switchover' ? 'already_done' : 'refused');
   });
 
-  it('none but the first goes on while a fence is owed', () => {
-    const debt = { region: 'oregon', epoch: 2, sinceMs: 0, lastTriedAtMs: 0, reason: 'no answer' } as const;
-    const control = { pendingFences: [debt] };
+  it('only the first starts while a fence is pending', () => {
+    const pendingFence = { region: 'oregon', epoch: 2, sinceMs: 0, lastTriedAtMs: 0, reason: 'no answer' } as const;
+    const control = { pendingFences: [pendingFence] };
     const given = (stage: FailbackStage) =>
       ask(
         { kind: 'failback', stage },
@@ -115,11 +115,11 @@ describe('the stages of a failback', () => {
   });
 });
 
-describe('abandoning', () => {
+describe('abort', () => {
   const abort = { kind: 'abort' } as const;
 
-  it('a hand-over gives the authority back, under a new epoch, until the promotion is recorded', () => {
-    const phases = PHASES_OF['switchover'];
+  it('returns the authority of a switchover under a new epoch until the promotion is recorded', () => {
+    const phases = PHASES_OF.switchover;
     for (const phase of phases) {
       const given = ask(abort, busyWith('switchover', phase));
       if (phase === 'preflight') expect(given).toMatchObject({ outcome: 'accepted', start: undefined });
@@ -128,18 +128,18 @@ describe('abandoning', () => {
     }
   });
 
-  it('a stage that moves no authority just ends', () => {
+  it('ends a stage that moves no authority', () => {
     expect(ask(abort, busyWith('follow', 'catch_up'))).toMatchObject({ outcome: 'accepted', start: undefined });
   });
 
   it.each<[OperationKind, Phase]>([
     ['failover', 'fence'],
     ['reopen', 'open'],
-  ])('a %s is never abandoned', (kind, phase) => {
+  ])('never ends a %s', (kind, phase) => {
     expect(ask(abort, busyWith(kind, phase))).toMatchObject({ outcome: 'refused' });
   });
 
-  it('nothing is refused', () => {
+  it('is refused without an operation', () => {
     expect(ask(abort)).toMatchObject({ outcome: 'refused', reason: 'nothing is in progress' });
   });
 });

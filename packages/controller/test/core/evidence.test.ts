@@ -21,7 +21,7 @@ import {
 } from '../../src/core/observation';
 import { NO_EVIDENCE } from '../../src/core/operations';
 
-describe('judging the primary database', () => {
+describe('reading of the primary database', () => {
   it.each([
     [primary(), 'up'],
     [{ kind: 'busy', reason: 'too many connections' } as const, 'up'],
@@ -35,17 +35,13 @@ describe('judging the primary database', () => {
 
 describe("the follower's veto", () => {
   it.each([
-    ['hears it now', follower({ receiver: hearing(100) }), 'up'],
-    ['has heard nothing for too long', follower({ receiver: hearing(POLICY.followerSilentAfterMs + 1) }), 'down'],
+    ['receives from it now', follower({ receiver: hearing(100) }), 'up'],
+    ['has received nothing for too long', follower({ receiver: hearing(POLICY.followerSilentAfterMs + 1) }), 'down'],
     ['has no connection', follower({ receiver: undefined }), 'down'],
-    [
-      'does not let us see its connection',
-      follower({ receiver: { status: undefined, lastMessageAtMs: undefined } }),
-      'unknown',
-    ],
+    ['hides its connection', follower({ receiver: { status: undefined, lastMessageAtMs: undefined } }), 'unknown'],
     ['is only trying to connect', follower({ receiver: { status: 'starting', lastMessageAtMs: NOW_MS } }), 'down'],
     [
-      'streams and cannot say since when',
+      'streams without a known start',
       follower({ receiver: { status: 'streaming', lastMessageAtMs: undefined } }),
       'unknown',
     ],
@@ -64,7 +60,7 @@ describe("the follower's veto", () => {
   });
 });
 
-describe('the gate', () => {
+describe('readiness gate', () => {
   it.each([
     ['up', follower(), 'up'],
     ['down', follower(), 'down'],
@@ -90,13 +86,13 @@ describe('signs of life', () => {
     ...changes,
   });
 
-  it('a renewal within the authority lease proves the region alive, an older one does not', () => {
+  it('include a renewal within the authority lease, and not an older one', () => {
     expect(renewalFact(authority({ renewedAtMs: NOW_MS - POLICY.authorityLeaseMs }), POLICY).reading).toBe('up');
     expect(renewalFact(authority({ renewedAtMs: NOW_MS - POLICY.authorityLeaseMs - 1 }), POLICY).reading).toBe('down');
     expect(renewalFact(authority({ renewedAtMs: undefined }), POLICY).reading).toBe('down');
   });
 
-  it('are dated by their age, whatever clock they were written with', () => {
+  it("are dated by their age, independent of the writer's clock", () => {
     const ahead = authority({ renewedAtMs: NOW_MS + 9_000, readAtMs: NOW_MS + 10_000 });
     expect(lastSignOfLifeAtMs(observation({ authority: ahead }), '0/1000')).toBe(NOW_MS - 1_000);
     const heard = follower({ serverNowMs: 500, receiver: { status: 'streaming', lastMessageAtMs: 300 } });
@@ -104,7 +100,7 @@ describe('signs of life', () => {
     expect(lastSignOfLifeAtMs(observation({}), '0/1000')).toBeUndefined();
   });
 
-  it('a position of the follower that moved since the last look is one, whether or not it is connected now', () => {
+  it('include a moved position of the follower, connected or not', () => {
     expect(lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: '0/1001' }) }), '0/1000')).toBe(NOW_MS);
     expect(
       lastSignOfLifeAtMs(observation({ follower: follower({ receivedLsn: undefined }) }), '0/1000'),
@@ -112,7 +108,7 @@ describe('signs of life', () => {
     expect(lastSignOfLifeAtMs(observation({ follower: primary() }), '0/1000')).toBeUndefined();
   });
 
-  it('remembers since when the follower has been without a connection, and forgets it at the first doubt', () => {
+  it("keep the start of the follower's absence, and drop it when the connection is unknown", () => {
     const since = (atMs: number | undefined) => ({ receiverAbsentSinceMs: atMs, receivedLsn: '0/1000' });
     expect(receiverAbsentSinceMs(since(undefined), follower(), 7)).toBe(7);
     expect(receiverAbsentSinceMs(since(3), follower(), 7)).toBe(3);
@@ -120,55 +116,55 @@ describe('signs of life', () => {
     expect(receiverAbsentSinceMs(since(3), { kind: 'unreachable', reason: '' }, 7)).toBeUndefined();
   });
 
-  it('counts the absence anew when something was received since, or may have been', () => {
+  it('restart the absence when the follower received data, or may have', () => {
     const last = { receiverAbsentSinceMs: 3, receivedLsn: '0/1000' };
     expect(receiverAbsentSinceMs(last, follower({ receivedLsn: '0/1001' }), 7)).toBe(7);
     expect(receiverAbsentSinceMs(last, follower({ receivedLsn: undefined }), 7)).toBe(3);
     expect(receiverAbsentSinceMs({ ...last, receivedLsn: undefined }, follower(), 7)).toBe(7);
   });
 
-  it('keeps the last position of a follower that cannot tell', () => {
+  it('keep the last position while the follower is unknown', () => {
     expect(receivedLsn('0/1000', follower({ receivedLsn: '0/1001' }))).toBe('0/1001');
     expect(receivedLsn('0/1000', follower({ receivedLsn: undefined }))).toBe('0/1000');
     expect(receivedLsn('0/1000', { kind: 'unreachable', reason: '' })).toBe('0/1000');
   });
 });
 
-describe('when every proof of the old epoch has lapsed (S4, S5)', () => {
+describe('expiry of every proof of the old epoch (S4, S5)', () => {
   const waitMs = POLICY.authorityLeaseMs + POLICY.skewMs;
   const latched = authority({ epoch: 2, region: 'virginia', operationId: 'op', renewedAtMs: NOW_MS - 60_000 });
   const at = (evidence: Partial<typeof NO_EVIDENCE>, view = latched): number =>
     lapsedAtMs(operation('failover', { evidence: { ...NO_EVIDENCE, ...evidence } }), view, POLICY, NOW_MS) - NOW_MS;
 
-  it('is told as it was, when it was long ago', () => {
+  it('is a past time when the last renewal was long ago', () => {
     expect(at({ receiverAbsentSinceMs: NOW_MS - 60_000, promotedAtMs: NOW_MS - 50 })).toBe(waitMs - 60_000);
   });
 
-  it('an authority lease and the skew after the last renewal', () => {
+  it('is one authority lease and the skew after the last renewal', () => {
     const renewed = { ...latched, renewedAtMs: NOW_MS - 1_000 };
     expect(at({ receiverAbsentSinceMs: NOW_MS - 60_000 }, renewed)).toBe(waitMs - 1_000);
   });
 
-  it('as long after the follower lost its connection', () => {
+  it('is as long after the follower lost its connection', () => {
     expect(at({ receiverAbsentSinceMs: NOW_MS - 2_000 })).toBe(waitMs - 2_000);
   });
 
-  it('as long after the promotion, when the follower was connected until then', () => {
+  it('is as long after the promotion, when the follower was connected until then', () => {
     expect(at({ promotedAtMs: NOW_MS - 200 })).toBe(waitMs - 200);
     expect(at({})).toBe(waitMs);
   });
 
-  it('at once, when the old epoch was found closed in its own database', () => {
+  it('is immediate when the old epoch is closed in its own database', () => {
     expect(at({ originClosedAtMs: NOW_MS - 10 }, { ...latched, renewedAtMs: NOW_MS })).toBe(0);
   });
 
-  it('at once, when the region that lost the epoch gets the next one', () => {
+  it('is immediate when the region that lost the epoch gets the next one', () => {
     const reopening = operation('reopen');
     expect(lapsedAtMs(reopening, { ...latched, renewedAtMs: NOW_MS }, POLICY, NOW_MS)).toBe(NOW_MS);
   });
 });
 
-describe('whose the authority is', () => {
+describe('owner of the authority', () => {
   const failover = operation('failover');
   it.each([
     [authority(), 'origin'],
@@ -189,7 +185,7 @@ describe('positions in the write-ahead log', () => {
     expect(lsnDistanceBytes('0/FFFFFFFF', '1/0')).toBe(1);
   });
 
-  it('are refused when they are none', () => {
+  it('are refused when invalid', () => {
     expect(() => compareLsn('0/1', 'nonsense')).toThrow('nonsense');
   });
 });

@@ -2,7 +2,7 @@ import { type ControlRecord, initialControl } from '../../src/core/control-recor
 import { FAILBACK_STAGES, PHASES_OF } from '../../src/core/operations';
 import { fromStored, toStored, toStoredJson } from '../../src/core/stored-json';
 
-/** A control record as the release before the renaming wrote it. */
+/** A control record in the format of the release before the renaming. */
 const LEGACY = {
   automation: { state: 'disarmed', by: 'controller', reason: 'keep-database', sinceMs: 1 },
   confirmation: null,

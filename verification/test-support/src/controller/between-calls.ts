@@ -1,9 +1,9 @@
 import type { Ports } from '@evergrant/controller/ports';
 
-/** Called before and after every call of every port; what it throws ends the cycle there. */
+/** Called before and after every call of every port. An error from the hook ends the cycle at that point. */
 export type CallHook = (moment: { readonly call: string; readonly side: 'before' | 'after' }) => Promise<void>;
 
-/** The same ports, with a test standing at every door. */
+/** The same ports, with a hook before and after every call. */
 export function betweenCalls(ports: Ports, hook: CallHook): Ports {
   const guarded = Object.entries(ports).map(([name, port]) => [
     name,
@@ -30,11 +30,11 @@ function guard(name: string, port: object, hook: CallHook): unknown {
 
 export class Killed extends Error {}
 
-/** Ends the controller at its n-th moment between two calls, counted from 0. */
+/** Ends the controller at its n-th point between two calls, counted from 0. */
 export function killedAt(moment: number): CallHook & { reached: boolean; call: string } {
   let passed = 0;
   const hook = async ({ call, side }: { call: string; side: string }): Promise<void> => {
-    if (hook.reached) throw new Killed('dead controllers call nobody');
+    if (hook.reached) throw new Killed('a killed controller makes no calls');
     if (passed === moment) {
       hook.reached = true;
       hook.call = `${side} ${call}`;

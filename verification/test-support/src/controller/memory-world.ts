@@ -38,9 +38,9 @@ export interface MemoryDatabase {
   role: 'primary' | 'follower' | 'archived' | 'building' | 'failed';
   lsn: number;
   receivedLsn: number;
-  /** The follower's connection is up; only while the source is alive. */
+  /** The follower is connected to its source. Never true while the source is down. */
   streaming: boolean;
-  /** The link to the source, for a follower. */
+  /** The network link from a follower to its source. */
   linked: boolean;
   replayPaused: boolean;
   closedEpochs: Set<number>;
@@ -48,7 +48,7 @@ export interface MemoryDatabase {
   promotions: number;
 }
 
-/** What happened, in order, for asserting what must and what must not be. */
+/** The effects in order, for assertions on what must and what must not happen. */
 export interface Effect {
   readonly what: string;
   readonly detail: string;
@@ -56,8 +56,8 @@ export interface Effect {
 }
 
 /**
- * Two regions in memory, with the same conditional semantics as the real stores: a write states the version or the
- * epoch it believes in, and is refused when that is past. Time moves only when it is told to.
+ * Two regions in memory, with the same conditional semantics as the real stores. A write states the version or the
+ * epoch that it read, and the store rejects it when that is outdated. Time moves only through `pass`.
  */
 export class MemoryWorld {
   nowMs = 1_000_000;
@@ -79,7 +79,7 @@ export class MemoryWorld {
   readonly apps: Record<Region, Fact['reading']> = { oregon: 'up', virginia: 'up' };
   readonly databaseLink: Record<Region, 'open' | 'cut' | 'our-fault'> = { oregon: 'open', virginia: 'open' };
   readonly routerReachable: Record<Region, boolean> = { oregon: true, virginia: true };
-  /** The router can be looked at, and refuses every change. */
+  /** The router can be read, and rejects every change. */
   readonly routerRefuses: Record<Region, boolean> = { oregon: false, virginia: false };
   readonly acls: Record<Region, AclView> = {
     oregon: { kind: 'serve' },
@@ -87,18 +87,18 @@ export class MemoryWorld {
   };
   edge: Region = 'oregon';
   edgeReachable = true;
-  /** Null: the witness sees what is. */
-  witnessSays: Fact['reading'] | undefined = undefined;
+  /** Overrides the witness. Undefined: the witness reports the real state. */
+  witnessReading: Fact['reading'] | undefined = undefined;
   storeReachable = true;
-  private nextId = 1;
+  #nextId = 1;
 
-  /** Lets time pass: servers renew, followers receive and replay. */
+  /** Advances time: servers renew, followers receive and replay. */
   pass(durationMs: number): void {
-    // Long times pass in few steps: nothing that lives in between is looked at.
+    // A long duration takes few steps, because no test observes the time between.
     const stepMs = Math.max(STEP_MS, durationMs / 100);
     for (let left = durationMs; left > 0; left -= stepMs) {
       this.nowMs += Math.min(left, stepMs);
-      this.live();
+      this.advanceServers();
     }
   }
 
@@ -106,7 +106,7 @@ export class MemoryWorld {
     this.apps.oregon = 'down';
     this.databases.oregon.alive = false;
     this.routerReachable.oregon = false;
-    this.live();
+    this.advanceServers();
   }
 
   reviveOregon(): void {
@@ -115,7 +115,10 @@ export class MemoryWorld {
     this.routerReachable.oregon = true;
   }
 
-  /** Does this region grant at this moment, by the one rule? Opening an epoch in the database is part of it. */
+  /**
+   * Whether this region grants at this moment, by the invariant of one authority. Includes the opened epoch in the
+   * database.
+   */
   grants(region: Region): boolean {
     const { epoch, opensAtMs } = this.authority;
     const at = this.databases[region];
@@ -124,8 +127,8 @@ export class MemoryWorld {
     return at.newestEpoch <= epoch;
   }
 
-  /** Everything a region's servers and followers do by themselves. */
-  live(): void {
+  /** The automatic work of servers and followers. */
+  advanceServers(): void {
     for (const region of ['oregon', 'virginia'] as const) {
       const at = this.databases[region];
       if (at.role === 'building') Object.assign(at, { role: 'follower', alive: true });
@@ -137,12 +140,12 @@ export class MemoryWorld {
     }
   }
 
-  /** Runs one controller's cycle against this world, through `wrap` when a test wants to stand in between. */
+  /** Runs one cycle of a controller in this world. A test can intercept its port calls through `wrap`. */
   cycle(wrap: (ports: Ports) => Ports = (ports) => ports, controller = 'controller'): Promise<CycleOutcome> {
     return runCycle(wrap(this.ports()), { controller, policy: POLICY });
   }
 
-  /** Cycles as the controller's pace does, until `done` holds. Throws when it never does. */
+  /** Runs cycles at the controller's interval until `done` holds. Throws after `cyclesMax` cycles. */
   async cycleUntil(
     done: () => boolean,
     { wrap, cyclesMax = 400 }: { wrap?: (ports: Ports) => Ports; cyclesMax?: number } = {},
@@ -165,8 +168,8 @@ export class MemoryWorld {
         probe: async (region) => ({ reading: this.apps[region], reason: `the application is ${this.apps[region]}` }),
       },
       databases: {
-        view: async (region) => this.viewOf(region),
-        promote: async (region, epochAtMost) => this.promote(region, epochAtMost),
+        view: async (region) => this.#viewOf(region),
+        promote: async (region, epochAtMost) => this.#promote(region, epochAtMost),
         verifyWrite: async (region) => {
           const { alive, role } = this.databases[region];
           const ok = alive && role === 'primary';
@@ -175,44 +178,44 @@ export class MemoryWorld {
         closeEpoch: async (region, epoch) => {
           if (!this.databases[region].alive) throw failure('the database is down');
           this.databases[region].closedEpochs.add(epoch);
-          this.effect('close_epoch', `${region} ${epoch}`);
+          this.#effect('close_epoch', `${region} ${epoch}`);
         },
       },
       witness: {
         view: async (region) => {
           if (region !== 'oregon') return unknown('not watched');
-          const reading = this.witnessSays ?? this.apps.oregon;
-          return { reading, reason: `the witness says ${reading}` };
+          const reading = this.witnessReading ?? this.apps.oregon;
+          return { reading, reason: `the witness reports ${reading}` };
         },
       },
       routers: {
         acl: async (region) =>
           this.routerReachable[region] ? this.acls[region] : { kind: 'unreachable', reason: 'no answer' },
-        fence: async (region, activeRegion) => this.setAcl(region, { kind: 'fence', activeRegion }),
-        serve: async (region) => this.setAcl(region, { kind: 'serve' }),
+        fence: async (region, activeRegion) => this.#setAcl(region, { kind: 'fence', activeRegion }),
+        serve: async (region) => this.#setAcl(region, { kind: 'serve' }),
       },
       edge: {
         target: async () =>
           this.edgeReachable ? { kind: 'points_to', region: this.edge } : { kind: 'unreachable', reason: 'no answer' },
         pointTo: async (region) => {
           this.edge = region;
-          this.effect('point_edge', region);
+          this.#effect('point_edge', region);
         },
         outside: async () => {
           const region = this.edge;
           if (this.acls[region].kind === 'fence' || !this.routerReachable[region]) {
             return { kind: 'not_granting', reason: 'fenced or gone' };
           }
-          this.live();
+          this.advanceServers();
           return this.grants(region)
             ? { kind: 'granting', region, epoch: this.authority.epoch }
             : { kind: 'not_granting', reason: 'not granting' };
         },
       },
       databaseService: {
-        view: async (region) => this.serviceView(region),
-        archive: async (region) => this.order(region, 'archived'),
-        follow: async (region) => this.order(region, 'building'),
+        view: async (region) => this.#serviceView(region),
+        archive: async (region) => this.#order(region, 'archived'),
+        follow: async (region) => this.#order(region, 'building'),
       },
       authority: {
         read: async () => {
@@ -223,7 +226,7 @@ export class MemoryWorld {
           if (this.authority.epoch !== fromEpoch) return 'conflict';
           const latched = { epoch: fromEpoch + 1, region, operationId, latchedAtMs: this.nowMs, opensAtMs: undefined };
           this.authority = { ...this.authority, ...latched };
-          this.effect('latch', `${region} ${fromEpoch + 1}`);
+          this.#effect('latch', `${region} ${fromEpoch + 1}`);
           return 'written';
         },
         open: async ({ epoch, operationId, lapsedAtMs }) => {
@@ -232,14 +235,14 @@ export class MemoryWorld {
             return 'conflict';
           }
           this.authority = { ...authority, opensAtMs: Math.max(this.nowMs, lapsedAtMs) };
-          this.effect('open', `${epoch}`);
+          this.#effect('open', `${epoch}`);
           return 'written';
         },
       },
       control: {
         read: async () => {
           if (!this.storeReachable) throw failure('the store is down');
-          // As over the wire: nobody holds a piece of somebody else's record.
+          // Copies the record, as a network transfer does: no two callers share an object.
           return structuredClone({ version: this.version, record: this.record });
         },
         write: async ({ version, record, history }) => {
@@ -257,14 +260,14 @@ export class MemoryWorld {
       clock: {
         nowMs: () => this.nowMs,
         newId: () => {
-          this.nextId += 1;
-          return `id-${this.nextId}`;
+          this.#nextId += 1;
+          return `id-${this.#nextId}`;
         },
       },
     };
   }
 
-  private viewOf(region: Region): DatabaseView {
+  #viewOf(region: Region): DatabaseView {
     const at = this.databases[region];
     if (this.databaseLink[region] === 'our-fault') return { kind: 'unknown', reason: 'our password is wrong' };
     if (!at.alive || this.databaseLink[region] === 'cut' || at.role === 'archived') {
@@ -285,38 +288,38 @@ export class MemoryWorld {
     };
   }
 
-  private promote(region: Region, epochAtMost: number): void {
+  #promote(region: Region, epochAtMost: number): void {
     const at = this.databases[region];
     if (!at.alive) throw failure('the follower is down');
     if (at.role !== 'follower' || at.newestEpoch > epochAtMost) return;
     at.role = 'primary';
     at.streaming = false;
     at.promotions += 1;
-    this.effect('promote', region);
+    this.#effect('promote', region);
   }
 
-  private setAcl(region: Region, acl: AclView): void {
+  #setAcl(region: Region, acl: AclView): void {
     if (!this.routerReachable[region]) throw failure('the router is down');
-    if (this.routerRefuses[region]) throw failure('the router takes no change');
+    if (this.routerRefuses[region]) throw failure('the router rejects the change');
     this.acls[region] = acl;
-    this.effect(acl.kind, region);
+    this.#effect(acl.kind, region);
   }
 
-  private serviceView(region: Region): DatabaseServiceView {
+  #serviceView(region: Region): DatabaseServiceView {
     const { role } = this.databases[region];
-    if (role === 'failed') return { kind: 'failed', reason: 'the copy broke off' };
+    if (role === 'failed') return { kind: 'failed', reason: 'the copy was interrupted' };
     if (role === 'primary') return { kind: 'running' };
     return { kind: role === 'follower' ? 'following' : role };
   }
 
-  private order(region: Region, role: 'archived' | 'building'): void {
+  #order(region: Region, role: 'archived' | 'building'): void {
     const at = this.databases[region];
     if (role === 'building' && at.role !== 'archived' && at.role !== 'failed') return;
     Object.assign(at, database('follower'), { role, alive: true, newestEpoch: 0, promotions: at.promotions });
-    this.effect(role, region);
+    this.#effect(role, region);
   }
 
-  private effect(what: string, detail: string): void {
+  #effect(what: string, detail: string): void {
     this.effects.push({ what, detail, atMs: this.nowMs });
   }
 }

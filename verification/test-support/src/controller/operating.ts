@@ -3,7 +3,7 @@ import { type MemoryWorld, POLICY } from './memory-world';
 
 const OPERATOR = { by: 'ada', reason: 'test' };
 
-/** For `cycleUntil`: an operation has begun and ended. */
+/** Conditions for `cycleUntil`: an operation has started, and has ended. */
 export const isOver = (world: MemoryWorld) => () =>
   world.record.lastOperation !== undefined && world.record.operation === undefined;
 
@@ -14,7 +14,7 @@ export async function cycles(world: MemoryWorld, count: number): Promise<void> {
   }
 }
 
-/** What a human asks for; it must be taken. */
+/** Sends an operator's request. It must be accepted. */
 export async function ask(world: MemoryWorld, command: Parameters<typeof request>[1]): Promise<void> {
   expect((await request(world.ports(), command, OPERATOR)).effect.kind).toBe('done');
 }

@@ -7,7 +7,7 @@ import type { Operation, OperationKind } from '@evergrant/controller/core/operat
 import { startOperation } from '@evergrant/controller/core/start-operation';
 import { POLICY } from './memory-world';
 
-/** Ready-made facts and operations; each test says only what it is about. */
+/** Prepared facts and operations. Each test overrides only the values that matter to it. */
 export const NOW_MS = 1_000_000;
 
 export function fact(reading: Reading): Fact {
@@ -34,7 +34,7 @@ export function facts(readings: Partial<Record<keyof Facts, Reading>> = {}): Fac
   };
 }
 
-/** By default: everything speaks for a failover. */
+/** The defaults speak for a failover. */
 export function situation(
   readings: Partial<Record<keyof Facts, Reading>> = {},
   others: Partial<Situation> = {},

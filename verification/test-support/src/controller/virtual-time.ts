@@ -1,6 +1,6 @@
 import { setImmediate as settled } from 'node:timers/promises';
 
-/** Time that passes only when everybody waits; whoever waits wakes up in order. */
+/** Virtual time. It advances only when every task waits, and the waiting tasks resume in order of their due time. */
 export class VirtualTime {
   readonly #sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
   #nowMs = 0;
