@@ -75,6 +75,22 @@ describe.each([
     expect(await world.counts('studio')).toMatchObject({ taken: 0 });
   });
 
+  it('keep the seat of a new process when the old one with the same identity closes, as in a rolling update', async () => {
+    const [before, after] = [open({ sessions, identity: 'web' }), open({ sessions, identity: 'web' })];
+    const [first, second] = [await granted(before), await granted(after)];
+    expect(second.id).toBe(first.id);
+    await before.close();
+    expect(await world.counts('studio')).toMatchObject({ live: 1, taken: 1 });
+    const renewed = await fetch(`${oregon.address}/v1/leases/${second.id}/heartbeat`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKENS.client}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ token: second.token }),
+    });
+    expect(renewed.status).toBe(200);
+    expect(await second.release()).toEqual({ kind: 'released' });
+    expect(await world.counts('studio')).toMatchObject({ live: 0, taken: 0 });
+  });
+
   it('agree on refusals', async () => {
     const client = open({ sessions });
     expect(await client.checkout({ ...STUDIO, seats: SEATS + 1 })).toEqual({ kind: 'no_seat_available' });

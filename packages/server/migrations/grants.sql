@@ -14,7 +14,7 @@ begin
     grant update (seats_taken, seats_held_back, seats_awaited, awaited_until, seats_over, grant_seq, acked_seq,
       overdraft_told, queue_seq)
       on pool to evergrant_server;
-    grant update (expires_at, must_outlive, epoch, state, ended_at, ended_by, ended_because) on lease to evergrant_server;
+    grant update (expires_at, must_outlive, epoch, state, ended_at, ended_by, ended_because, handover) on lease to evergrant_server;
     grant update (last_heartbeat_at, silent_since, oversubscribed_since, state, state_since, state_because)
       on control_room to evergrant_server;
     grant insert, update (seats), delete on reservation to evergrant_server;

@@ -256,11 +256,11 @@ export class Checkouts {
     if (proof.kind === 'refused') {
       const { detail } = proof;
       onLeaseEvent(checkout, { kind: 'unproven', detail });
-      await this.#undo({ ...checkout, id: leaseId });
+      await this.#undo({ ...checkout, id: leaseId }, grant.token);
       return { kind: 'refused', code: 'unproven', detail };
     }
     if (checkout.signal.aborted) {
-      await this.#undo({ ...checkout, id: leaseId });
+      await this.#undo({ ...checkout, id: leaseId }, grant.token);
       return { kind: 'unavailable', because: 'stopped' };
     }
     const lease = registry.keep(leaseId, checkout.definition, grant);
@@ -285,13 +285,14 @@ export class Checkouts {
   }
 
   /**
-   * Releases the seats of a checkout that a server may have executed: in the background, or before the end of `close`.
+   * Releases the seats of a checkout that a server may have executed: in the background, or before the end of `close`. With
+   * the token of the grant, a lease that another process of the installation has received since stays held.
    */
-  async #undo(checkout: LeaseSubject): Promise<void> {
+  async #undo(checkout: LeaseSubject, token?: string): Promise<void> {
     const { requester, pendingReleases, closed, killed, releaseDeadlineMs } = this.#options;
     const closing = closed.aborted;
     const sent = requester.request(
-      { ...callFor(checkout), kind: 'release', method: 'DELETE' },
+      { ...callFor(checkout), kind: 'release', method: 'DELETE', ...(token === undefined ? {} : { body: { token } }) },
       { deadlineMs: closing ? releaseDeadlineMs : UNDO_DEADLINE_MS, signal: killed, background: !closing },
     );
     const outcome = pendingReleases.track(checkout.id, sent);

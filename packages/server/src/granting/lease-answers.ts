@@ -23,11 +23,15 @@ export interface Checkout extends EntitlementName {
 export interface Heartbeat {
   readonly leaseId: string;
   readonly token?: string | undefined;
+  /** The handover of the session that renews the lease, when no token is presented. */
+  readonly handover?: number | undefined;
 }
 
 export interface Release {
   readonly leaseId: string;
   readonly token?: string | undefined;
+  /** The handover of the session that releases the lease, when no token is presented. */
+  readonly handover?: number | undefined;
   /** @default released by its holder */
   readonly end?: LeaseEnd;
 }

@@ -33,17 +33,23 @@ export class LeaseCalls {
     return leaseReply(201, await this.#options.leaseService.checkout(withPlainId(call), caller), this.#options);
   }
 
-  async heartbeat(call: LeaseCall, caller: Caller): Promise<Reply> {
-    return leaseReply(200, await this.#options.leaseService.heartbeat(withPlainId(call), caller), this.#options);
+  /** `handover` is that of the session over which the call came. */
+  async heartbeat(call: LeaseCall, caller: Caller, handover?: number): Promise<Reply> {
+    const { leaseId, token } = withPlainId(call);
+    const answer = await this.#options.leaseService.heartbeat({ leaseId, token, handover }, caller);
+    return leaseReply(200, answer, this.#options);
   }
 
   /** An administrator takes seats back from whoever holds them, and says why. */
-  async release(call: ReleaseCall, caller: Caller): Promise<Reply> {
+  async release(call: ReleaseCall, caller: Caller, handover?: number): Promise<Reply> {
     const { leaseId, token, reason } = withPlainId(call);
     if (reason === undefined && !allows(caller.scopes, ['lease'])) return REASON_MISSING;
     if (reason !== undefined && !allows(caller.scopes, ['admin'])) return REASON_FORBIDDEN;
     const end: LeaseEnd = reason === undefined ? { kind: 'released' } : { kind: 'forced', reason };
-    return endedReply(await this.#options.leaseService.release({ leaseId, token, end }, caller), this.#options);
+    return endedReply(
+      await this.#options.leaseService.release({ leaseId, token, handover, end }, caller),
+      this.#options,
+    );
   }
 }
 
@@ -74,9 +80,13 @@ export function leaseReply(
 ): Reply {
   switch (answer.kind) {
     case 'held': {
-      const { id: leaseId, expiresAtMs } = answer.lease;
+      const { id: leaseId, expiresAtMs, handover = 0 } = answer.lease;
       const { onDisconnect } = answer.pool;
-      return { status, body: heldLease(answer, options.server), held: { leaseId, expiresAtMs, onDisconnect } };
+      return {
+        status,
+        body: heldLease(answer, options.server),
+        held: { leaseId, expiresAtMs, onDisconnect, handover },
+      };
     }
     case 'queued':
       return {

@@ -111,12 +111,12 @@ function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void
         tags: ['leases'],
         summary: 'Give seats back',
         description:
-          'Idempotent; leaves the line too. With its token, a lease that was lost with a region is recorded as released, so that it is never taken over. With a reason, which needs the scope `admin`, the seats are taken back from whoever holds them.',
+          'Idempotent; leaves the line too. With its token, a lease that was lost with a region is recorded as released, so that it is never taken over. With a token from before the lease was returned to another checkout of the same identity, the lease stays live. With a reason, which needs the scope `admin`, the seats are taken back from whoever holds them.',
         security: SECURITY,
         params: LeaseParams,
         body: ReleaseBody,
         response: {
-          204: Type.Null({ description: 'The lease has ended, now or before' }),
+          204: Type.Null({ description: 'The lease has ended for this holder, now or before' }),
           ...problemResponses(...COMMON_PROBLEMS, 'lease_not_found', ...UNAVAILABLE),
         },
       },

@@ -13,9 +13,9 @@ import type { GrantRequest, GrantVerdict } from './core/grant';
 import type { Lease, LeaseClaim } from './core/lease';
 import type { Entitlements, ProvenVerdict } from './entitlements';
 import type { Checkout, Heartbeat, LeaseAnswer, Release, ReleaseAnswer } from './lease-answers';
-import { LeaseBatches } from './lease-batches';
+import { type Decided, LeaseBatches } from './lease-batches';
 import type { LeaseTokens } from './lease-tokens';
-import type { GrantBatchResult, LeasedPool, LeaseStore } from './store';
+import type { GrantBatchResult, LeasedPool, LeaseStore, ReleaseRequest, ReleaseVerdict } from './store';
 
 export interface LeaseServiceOptions {
   readonly policy: UncertaintyPolicy;
@@ -105,7 +105,7 @@ export class LeaseService {
     }));
   }
 
-  async #heartbeat({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
+  async #heartbeat({ leaseId, token, handover }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
     const request = { leaseId, ...requesterOf(caller) };
     let answer = await this.#batches.renew(request);
     if (answer.kind === 'done' && answer.verdict.kind === 'in_doubt') {
@@ -115,8 +115,10 @@ export class LeaseService {
     if (answer.kind !== 'done') return answer;
     const renewal = answer.verdict;
     switch (renewal.kind) {
-      case 'renewed':
-        return this.#held(renewal.lease, renewal.pool, { ...answer, ...renewal, token });
+      case 'renewed': {
+        const lease = await this.#asPresented(renewal.lease, { token, handover });
+        return this.#held(lease, renewal.pool, { ...answer, ...renewal, token });
+      }
       case 'unknown':
         return this.#adopt({ leaseId, token }, caller);
       case 'in_doubt':
@@ -136,9 +138,10 @@ export class LeaseService {
     return answer.kind === 'entitlement_not_found' ? { kind: 'lease_not_found' } : answer;
   }
 
-  async #release({ leaseId, token, end = { kind: 'released' } }: Release, caller: Caller): Promise<ReleaseAnswer> {
+  async #release(release: Release, caller: Caller): Promise<ReleaseAnswer> {
+    const { leaseId, token, end = { kind: 'released' } } = release;
     const request = { leaseId, controlRoom: caller.controlRoom, endedBy: caller.name, end };
-    let answer = await this.#batches.release(request);
+    let answer = await this.#releaseHandover(request, release);
     const leftQueue = answer.kind === 'done' && answer.verdict.kind === 'left_line';
     if (leftQueue || (answer.kind === 'done' && answer.verdict.kind === 'unknown')) {
       // Most leases are known, and a verification costs more than a release, so the token is verified only here. A
@@ -153,6 +156,31 @@ export class LeaseService {
       leftQueue || answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
     if (!gone) return { kind: 'lease_not_found' };
     return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? { kind: 'ended' };
+  }
+
+  /**
+   * A release without a proof, and one with a reason, ends every lease. A token is verified only when the lease was handed
+   * over: before that, every token of the lease is of its only holder.
+   */
+  async #releaseHandover(
+    request: ReleaseRequest,
+    { leaseId, token, handover }: Release,
+  ): Promise<Decided<ReleaseVerdict> | Refusal> {
+    if (request.end.kind !== 'released' || (token === undefined && handover === undefined)) {
+      return this.#batches.release(request);
+    }
+    const answer = await this.#batches.release({ ...request, handover: handover ?? 0 });
+    if (answer.kind !== 'done' || answer.verdict.kind !== 'handed_over') return answer;
+    const claim = await this.#claim(leaseId, token);
+    const isNewer = (claim?.handover ?? 0) > (handover ?? 0);
+    return isNewer ? this.#batches.release({ ...request, handover: claim?.handover }) : answer;
+  }
+
+  /** The lease with the caller's handover, so that a renewal does not make an earlier holder the newest. */
+  async #asPresented(lease: Lease, { token, handover = 0 }: Omit<Heartbeat, 'leaseId'>): Promise<Lease> {
+    if (!lease.handover) return lease;
+    const claim = await this.#claim(lease.id, token);
+    return { ...lease, handover: claim ? (claim.handover ?? 0) : handover };
   }
 
   /** The pool and claim that a token proves for an unknown lease; undefined when it proves nothing. */

@@ -39,6 +39,8 @@ const Claims = Type.Object({
   seats: Type.Integer({ minimum: 1 }),
   seq: Type.Integer(),
   epoch: Type.Integer({ minimum: 1 }),
+  /** Omitted before the first handover. */
+  handover: Type.Optional(Type.Integer({ minimum: 1 })),
   iat: Type.Integer(),
   exp: Type.Integer(),
 });
@@ -88,6 +90,7 @@ function claimsOf(
     seats: lease.seats,
     seq: lease.seq,
     epoch: lease.epoch,
+    ...(lease.handover ? { handover: lease.handover } : {}),
     iat: Math.floor(issuedAtMs / 1000),
     exp: Math.floor(lease.expiresAtMs / 1000),
   };
@@ -107,5 +110,6 @@ function claimOf(claims: Static<typeof Claims>): LeaseClaim {
     seq: claims.seq,
     epoch: claims.epoch,
     expiresAtMs: claims.exp * 1000,
+    ...(claims.handover === undefined ? {} : { handover: claims.handover }),
   };
 }

@@ -60,12 +60,15 @@ export interface ReleaseRequest {
   /** The name of the caller's API token. */
   readonly endedBy: string;
   readonly end: LeaseEnd;
+  /** The handover that the caller proved. A lease of a later handover does not end. Undefined: the lease ends anyway. */
+  readonly handover?: number | undefined;
   /** Proof of a lease that this database does not know. Its release is recorded, so that it is never adopted (S3). */
   readonly proven?: { readonly poolId: number; readonly claim: LeaseClaim };
 }
 
 export interface ReleaseVerdict {
-  readonly kind: 'released' | 'left_line' | 'already_ended' | 'recorded' | 'unknown';
+  /** `handed_over`: a later checkout of the same installation holds the lease, which stays live. */
+  readonly kind: 'released' | 'handed_over' | 'left_line' | 'already_ended' | 'recorded' | 'unknown';
 }
 
 /** A pool exceeded the seats that were sold, or returned within them. Each change is returned once. */

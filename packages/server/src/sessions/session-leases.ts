@@ -18,6 +18,8 @@ export class SessionLeases {
   readonly #options: SessionLeasesOptions;
   /** By lease id; undefined for leases that are kept when the session vanishes. */
   readonly #held = new Map<string, ReclaimRequest | undefined>();
+  /** By lease id: the handover that this session was given. */
+  readonly #handovers = new Map<string, number>();
   #closing: Closing | undefined;
 
   constructor(options: SessionLeasesOptions) {
@@ -30,14 +32,16 @@ export class SessionLeases {
       case 'checkout':
         return this.#holding(message.leaseId, caller, () => calls.checkout(message, caller));
       case 'release': {
-        const reply = await calls.release(message, caller);
-        if (reply.status === 204) this.#held.delete(message.leaseId.toLowerCase());
+        const id = message.leaseId.toLowerCase();
+        const reply = await calls.release(message, caller, this.#handovers.get(id));
+        if (reply.status === 204) this.#forget(id);
         return reply;
       }
       case 'heartbeat': {
         const { leaseId, token } = message;
         if (leaseId === undefined) return this.#renewAll(caller);
-        return this.#holding(leaseId, caller, () => calls.heartbeat({ leaseId, ...(token ? { token } : {}) }, caller));
+        const renewal = { leaseId, ...(token ? { token } : {}) };
+        return this.#holding(leaseId, caller, (handover) => calls.heartbeat(renewal, caller, handover));
       }
     }
   }
@@ -50,7 +54,7 @@ export class SessionLeases {
   }
 
   /** Adds the lease to the session, and removes it when `call` fails. */
-  async #holding(leaseId: string, caller: Caller, call: () => Promise<Reply>): Promise<Reply> {
+  async #holding(leaseId: string, caller: Caller, call: (handover?: number) => Promise<Reply>): Promise<Reply> {
     const { leasesMax } = this.#options;
     const id = leaseId.toLowerCase();
     const heldBefore = this.#held.has(id);
@@ -58,16 +62,22 @@ export class SessionLeases {
       return problemReply('session_full', { detail: `${leasesMax} leases; open another session for more` });
     }
     if (!heldBefore) this.#held.set(id, undefined);
-    const reply = await call();
+    const reply = await call(this.#handovers.get(id));
     const ended = reply.status === 404 || reply.status === 410;
-    if (ended || (!heldBefore && reply.held?.leaseId !== id)) this.#held.delete(id);
+    if (ended || (!heldBefore && reply.held?.leaseId !== id)) this.#forget(id);
     if (reply.held) this.#remember(reply.held, caller);
     return reply;
   }
 
-  #remember({ leaseId, expiresAtMs, onDisconnect }: HeldHere, { name: endedBy }: Caller): void {
-    const lease = onDisconnect === 'release' ? { leaseId, expiresAtMs, endedBy } : undefined;
+  #forget(leaseId: string): void {
+    this.#held.delete(leaseId);
+    this.#handovers.delete(leaseId);
+  }
+
+  #remember({ leaseId, expiresAtMs, onDisconnect, handover }: HeldHere, { name: endedBy }: Caller): void {
+    const lease = onDisconnect === 'release' ? { leaseId, expiresAtMs, endedBy, handover } : undefined;
     this.#held.set(leaseId, lease);
+    this.#handovers.set(leaseId, handover);
     // The client vanished while the lease was granted.
     if (lease && this.#closing) this.#options.orphaned(this.#closing, [lease]);
   }
@@ -76,7 +86,9 @@ export class SessionLeases {
     const { calls } = this.#options;
     const leases = await Promise.all(
       [...this.#held.keys()].map(async (leaseId) => {
-        const reply = await this.#holding(leaseId, caller, () => calls.heartbeat({ leaseId }, caller));
+        const reply = await this.#holding(leaseId, caller, (handover) =>
+          calls.heartbeat({ leaseId }, caller, handover),
+        );
         return { leaseId, reply };
       }),
     );

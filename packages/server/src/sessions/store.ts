@@ -7,6 +7,8 @@ export interface ReclaimRequest {
   readonly expiresAtMs: number;
   /** The name of the session's API token. */
   readonly endedBy: string;
+  /** The handover of that grant: a later checkout of the same installation keeps the lease. */
+  readonly handover: number;
 }
 
 /** May reject with `DatabaseFailure`. */

@@ -148,6 +148,64 @@ describe('an installation that restarts', () => {
   });
 });
 
+describe('an installation whose earlier process still runs, as in a rolling update', () => {
+  const release = (leaseId: string, token: string | undefined) =>
+    servers[0]!.call('DELETE', `/v1/leases/${leaseId}`, token === undefined ? undefined : { token });
+  const heartbeat = (leaseId: string, token: string) =>
+    servers[1]!.call('POST', `/v1/leases/${leaseId}/heartbeat`, { token });
+
+  async function handedOver(identity: string) {
+    const feature = await pool(1);
+    const before = await checkout(feature, { identity });
+    const after = await checkout(feature, { identity }, TOKENS.client, servers[1]);
+    expect(after.body.leaseId).toBe(before.body.leaseId);
+    return { feature, leaseId: before.body.leaseId as string, before: before.body.token, after: after.body.token };
+  }
+
+  it('keeps the lease of the later process when the earlier one releases it', async () => {
+    const { feature, leaseId, before, after } = await handedOver('web-1');
+    expect((await release(leaseId, before)).status).toBe(204);
+    expect(await world.counts(feature)).toMatchObject({ live: 1, taken: 1 });
+    expect((await heartbeat(leaseId, after)).status).toBe(200);
+    expect((await release(leaseId, after)).status).toBe(204);
+    expect(await world.counts(feature)).toMatchObject({ live: 0, taken: 0 });
+  });
+
+  it('keeps it also when the earlier process has renewed it meanwhile', async () => {
+    const { feature, leaseId, before, after } = await handedOver('web-2');
+    const renewed = await heartbeat(leaseId, before);
+    expect(renewed.status).toBe(200);
+    await release(leaseId, renewed.body.token);
+    expect(await world.counts(feature)).toMatchObject({ live: 1 });
+    const later = await heartbeat(leaseId, after);
+    await release(leaseId, later.body.token);
+    expect(await world.counts(feature)).toMatchObject({ live: 0 });
+  });
+
+  it('keeps it when the earlier process repeats its checkout and then releases it', async () => {
+    const feature = await pool(1);
+    const leaseId = randomUUID();
+    const path = `/v1/leases/${leaseId}`;
+    const body = { product: PRODUCT, feature, seats: 1, holder: 'pod', identity: 'web-3' };
+    await servers[0]!.call('PUT', path, body);
+    await checkout(feature, { identity: 'web-3' });
+    const repeated = await servers[0]!.call('PUT', path, body);
+    expect(repeated.status).toBe(201);
+    await release(leaseId, repeated.body.token);
+    expect(await world.counts(feature)).toMatchObject({ live: 1 });
+  });
+
+  it('ends it when a release presents no token, or a reason', async () => {
+    const { feature, leaseId, before } = await handedOver('web-4');
+    const forced = { token: before, reason: 'the host is gone' };
+    expect((await servers[0]!.call('DELETE', `/v1/leases/${leaseId}`, forced, TOKENS.admin)).status).toBe(204);
+    expect(await world.counts(feature)).toMatchObject({ live: 0 });
+    const other = await handedOver('web-5');
+    expect((await release(other.leaseId, undefined)).status).toBe(204);
+    expect(await world.counts(other.feature)).toMatchObject({ live: 0 });
+  });
+});
+
 describe('reservations', () => {
   it('keep seats for one Control Room', async () => {
     const feature = await pool(3);

@@ -29,10 +29,10 @@ export class FakeSigner {
   readonly tokens: LeaseTokens = {
     jwks: { keys: [] },
     sign: async (lease, pool, issuedAtMs) => {
-      const { id: leaseId, holder, controlRoom, identity, borrowed, seats, seq, epoch, expiresAtMs } = lease;
+      const { id: leaseId, holder, controlRoom, identity, borrowed, seats, seq, epoch, expiresAtMs, handover } = lease;
       const { licenseId, product, feature } = pool;
       const claim = { leaseId, licenseId, product, feature, holder, controlRoom, identity, borrowed };
-      this.#leases.push({ claim: { ...claim, seats, seq, epoch, expiresAtMs }, issuedAtMs });
+      this.#leases.push({ claim: { ...claim, seats, seq, epoch, expiresAtMs, handover }, issuedAtMs });
       return `lease ${this.#leases.length - 1}`;
     },
     signPlace: async (place, pool, { epoch }) => {

@@ -66,6 +66,7 @@ export function grant(
     ...{ epoch: expected.epoch, nowMs, protection },
     mustOutliveMs: disabled.has('S4-doubt') ? undefined : epoch?.mustOutliveMs,
   });
+  for (const lease of decision.handedOver) transaction.putLease(lease);
   if (decision.inserted.length > 0) {
     const { grantSeq, seatsUnresolved, seatsHeldBack, seatsOver, ackedSeq } = decision.pool;
     transaction.putPool({ ...row, grantSeq, seatsUnresolved, seatsHeldBack, seatsOver, ackedSeq });
@@ -105,6 +106,9 @@ export function release(context: StatementContext, requests: readonly ReleaseReq
   return requests.map((request): ReleaseVerdict => {
     const lease = transaction.lease(request.leaseId);
     if (lease === undefined) return releaseUnknown(context, request);
+    const { handover } = request;
+    const isHandedOver = handover !== undefined && handover < (lease.handover ?? 0);
+    if (lease.state === 'live' && isHandedOver) return { kind: 'handed_over' };
     if (lease.state === 'live') transaction.putLease({ ...lease, state: 'released' });
     return { kind: lease.state === 'live' ? 'released' : 'already_ended' };
   });

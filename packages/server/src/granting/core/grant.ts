@@ -67,6 +67,8 @@ export interface GrantDecision {
   /** In the order of the requests. */
   readonly verdicts: readonly GrantVerdict[];
   readonly inserted: readonly Lease[];
+  /** Leases with a new handover number. */
+  readonly handedOver: readonly Lease[];
   /** The pool after the inserts. The database's own count must equal `seatsTaken`. */
   readonly pool: PoolCount;
   readonly queue: Queue['changes'];
@@ -79,15 +81,23 @@ export interface GrantDecision {
 export function decideGrants(batch: GrantBatch): GrantDecision {
   const ledger = new PoolLedger(batch);
   const verdicts = batch.requests.map((request) => verdictOn(request, ledger, batch));
-  return { verdicts, inserted: ledger.inserted, pool: ledger.pool, queue: ledger.queue.changes };
+  const { inserted, handedOver } = ledger;
+  return { verdicts, inserted, handedOver, pool: ledger.pool, queue: ledger.queue.changes };
 }
 
 function verdictOn(request: GrantRequest, ledger: PoolLedger, batch: GrantBatch): GrantVerdict {
   const lease = ledger.lease(request.leaseId);
-  if (lease) return verdictOnKnown(lease, request, batch);
+  // A repeated request keeps the handover of its token: it is not the newest checkout of the installation.
+  if (lease) return verdictOnKnown({ ...lease, handover: request.claim?.handover ?? 0 }, request, batch);
   const sameInstallation = leaseOfInstallation(request, ledger, batch);
-  if (sameInstallation) return verdictOnKnown(sameInstallation, { ...request, holder: sameInstallation.holder }, batch);
+  if (sameInstallation) return handOver(sameInstallation, request, ledger, batch);
   return verdictOnUnknown(request, ledger, batch);
+}
+
+/** The earlier process of the installation may still run: its release must not end the lease of this request. */
+function handOver(lease: Lease, request: GrantRequest, ledger: PoolLedger, batch: GrantBatch): GrantVerdict {
+  const verdict = verdictOnKnown(lease, { ...request, holder: lease.holder }, batch);
+  return verdict.kind === 'granted' ? { ...verdict, lease: ledger.handOver(lease) } : verdict;
 }
 
 /**
@@ -256,7 +266,7 @@ function refusedAdoption(reason: RefusalReason): GrantVerdict {
 }
 
 function newLease(
-  request: Pick<GrantRequest, 'leaseId' | 'holder' | 'controlRoom' | 'identity' | 'seats'>,
+  request: Pick<GrantRequest, 'leaseId' | 'holder' | 'controlRoom' | 'identity' | 'seats'> & Pick<Lease, 'handover'>,
   { pool }: PoolLedger,
   batch: GrantBatch,
 ): Lease {
@@ -273,5 +283,6 @@ function newLease(
     epoch: batch.epoch,
     expiresAtMs: grantedUntilMs(batch.nowMs, batch.entitlement),
     state: 'live',
+    handover: request.handover ?? 0,
   };
 }

@@ -22,6 +22,11 @@ export interface Lease {
   readonly epoch: number;
   readonly expiresAtMs: number;
   readonly state: LeaseState;
+  /**
+   * How often the lease was given to another checkout of the same installation. In an answer: the handover of the caller,
+   * which may be an earlier one. @default 0
+   */
+  readonly handover?: number | undefined;
   /** In doubt: it may have ended in a lost region, unless its holder has a token that is good beyond this moment. */
   readonly mustOutliveMs?: number | undefined;
 }
@@ -41,6 +46,8 @@ export interface LeaseClaim {
   readonly seq: number;
   readonly epoch: number;
   readonly expiresAtMs: number;
+  /** The handover that the token was signed for. @default 0 */
+  readonly handover?: number | undefined;
 }
 
 export type LeaseValidity = 'live' | 'lease_expired' | 'lease_released';

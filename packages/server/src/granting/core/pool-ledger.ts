@@ -41,6 +41,7 @@ export class PoolLedger {
   readonly #leases = new Map<string, Lease>();
   readonly #uses: RoomUse[];
   readonly #inserted: Lease[] = [];
+  readonly #handedOver = new Map<string, Lease>();
   #pool: PoolCount;
 
   constructor({ pool, known, reserved, places }: PoolFacts) {
@@ -59,6 +60,11 @@ export class PoolLedger {
     return this.#inserted;
   }
 
+  /** Known leases that were given to another checkout of their installation. */
+  get handedOver(): readonly Lease[] {
+    return [...this.#handedOver.values()];
+  }
+
   lease(id: string): Lease | undefined {
     return this.#leases.get(id);
   }
@@ -69,6 +75,14 @@ export class PoolLedger {
       if (lease.poolId === this.#pool.id && isWanted(lease)) return lease;
     }
     return undefined;
+  }
+
+  /** Gives a live lease to another checkout of the same installation. */
+  handOver(lease: Lease): Lease {
+    const next = { ...lease, handover: (lease.handover ?? 0) + 1 };
+    this.#leases.set(lease.id, next);
+    this.#handedOver.set(lease.id, next);
+    return next;
   }
 
   roomOf(controlRoom: string | undefined): Room {

@@ -57,6 +57,7 @@ async function decideAndWrite(
   const moment = { epoch: expected.epoch, nowMs, mustOutliveMs: mustOutliveMs ?? undefined };
   const protection = protectionOf(follower, unprotected);
   const decision = decideGrants({ ...facts, ...moment, entitlement, requests, policy, protection });
+  if (decision.handedOver.length > 0) transaction.write(handOverLeases(decision.handedOver));
   if (decision.inserted.length > 0) transaction.write(insertLeases({ decision, requests, nowMs }));
   await saveQueue(client, pool.id, decision.queue);
   const denials = recordDenials(pool.id, requests, decision.verdicts);
@@ -135,6 +136,15 @@ function loadLeases(poolId: number, requests: readonly GrantRequest[]): Statemen
   return { name: 'load-leases', text: LOAD_LEASES, values: [leaseIds, poolId, [...identities]] };
 }
 
+const HAND_OVER_LEASES = `
+update lease set handover = handed.handover from unnest($1::uuid[], $2::int[]) as handed (id, handover)
+where lease.id = handed.id`;
+
+function handOverLeases(leases: readonly Lease[]): Statement {
+  const values = [leases.map(({ id }) => id), leases.map(({ handover = 0 }) => handover)];
+  return { name: 'hand-over-leases', text: HAND_OVER_LEASES, values };
+}
+
 /** The triggers on lease count the seats; the pool's other figures come from the decision. */
 const INSERT_LEASES = `
 with counted as (
@@ -142,14 +152,14 @@ with counted as (
   where id = $1
 )
 insert into lease (id, pool_id, holder, seats, seq, epoch, granted_at, expires_at, adopted_from_epoch, control_room,
-  granted_by, identity, overdraft, borrowed)
+  granted_by, identity, overdraft, borrowed, handover)
 select granted.id, $1, granted.holder, granted.seats, granted.seq, $6, to_timestamp($7::float8 / 1000),
   to_timestamp(granted.expires_at_ms / 1000), granted.adopted_from_epoch, granted.control_room, granted.granted_by,
-  granted.identity, granted.overdraft, granted.borrowed
+  granted.identity, granted.overdraft, granted.borrowed, granted.handover
 from unnest($8::uuid[], $9::text[], $10::int[], $11::bigint[], $12::float8[], $13::bigint[], $14::uuid[], $15::text[],
-    $16::text[], $17::boolean[], $18::boolean[])
+    $16::text[], $17::boolean[], $18::boolean[], $20::int[])
   as granted (id, holder, seats, seq, expires_at_ms, adopted_from_epoch, control_room, granted_by, identity, overdraft,
-    borrowed)
+    borrowed, handover)
 order by granted.id`;
 
 function insertLeases({
@@ -192,6 +202,7 @@ function insertLeases({
       inserted.map((lease) => lease.overdraft),
       inserted.map((lease) => lease.borrowed),
       pool.ackedSeq,
+      inserted.map(({ handover = 0 }) => handover),
     ],
   };
 }

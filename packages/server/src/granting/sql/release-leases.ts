@@ -16,17 +16,21 @@ where id = any(
 )
 order by id for update`;
 
-/** Who may release what is in the WHERE clause: a Control Room's token, its own leases alone. */
+/**
+ * The WHERE clause states who may release what. A Control Room's token releases its own leases only. A proof of an earlier
+ * handover releases nothing.
+ */
 const RELEASE_LEASES = `
 with locked as materialized (
-  select id, state, control_room from lease where id = any($1::uuid[]) and pool_id = any($2::bigint[])
+  select id, state, control_room, handover from lease where id = any($1::uuid[]) and pool_id = any($2::bigint[])
   order by id for update
 ), allowed as (
   select distinct on (locked.id) locked.id, locked.state, asked.ended_by, asked.ended_because
-  from unnest($1::uuid[], $3::uuid[], $4::text[], $5::text[])
-    with ordinality as asked (id, control_room, ended_by, ended_because, number)
+  from unnest($1::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[])
+    with ordinality as asked (id, control_room, ended_by, ended_because, handover, number)
   join locked on locked.id = asked.id
-  where asked.control_room is null or asked.control_room = locked.control_room
+  where (asked.control_room is null or asked.control_room = locked.control_room)
+    and (asked.handover is null or asked.handover >= locked.handover)
   order by locked.id, asked.number
 ), released as (
   update lease set state = 'released', ended_at = clock_timestamp(), ended_by = allowed.ended_by,
@@ -38,14 +42,15 @@ with locked as materialized (
     and (asked.control_room is null or asked.control_room = place.control_room)
   returning place.lease_id, place.control_room
 )
-select id, state, control_room as "controlRoom" from locked
+select id, state, control_room as "controlRoom", handover from locked
 union all
-select lease_id, 'waiting', control_room from left_line`;
+select lease_id, 'waiting', control_room, 0 from left_line`;
 
 interface LockedRow {
   readonly id: string;
   readonly state: string;
   readonly controlRoom: string | null;
+  readonly handover: number;
 }
 
 const RECORD_RELEASED = `
@@ -82,6 +87,7 @@ export async function releaseLeases(
         requests.map((request) => request.controlRoom ?? null),
         requests.map((request) => request.endedBy),
         requests.map((request) => endedBecause(request.end)),
+        requests.map((request) => request.handover ?? null),
       ],
     });
     if (poolsProven.length === 0) void transaction.commit();
@@ -97,7 +103,7 @@ export async function releaseLeases(
 }
 
 function verdictOn(
-  { leaseId, controlRoom }: ReleaseRequest,
+  { leaseId, controlRoom, handover }: ReleaseRequest,
   row: LockedRow | undefined,
   recorded: ReadonlySet<string>,
 ): ReleaseVerdict {
@@ -106,7 +112,7 @@ function verdictOn(
   if (controlRoom !== undefined && row.controlRoom !== controlRoom) return { kind: 'unknown' };
   switch (row.state) {
     case 'live':
-      return { kind: 'released' };
+      return { kind: handover !== undefined && handover < row.handover ? 'handed_over' : 'released' };
     case 'waiting':
       return { kind: 'left_line' };
     default:

@@ -5,7 +5,7 @@ export function milliseconds(expression: string): string {
   return `floor(extract(epoch from ${expression}) * 1000)::float8`;
 }
 
-export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.identity, l.seats, l.overdraft, l.borrowed, l.seq, l.epoch, l.state, ${milliseconds('l.expires_at')} as expires_at_ms, ${milliseconds('l.must_outlive')} as must_outlive_ms`;
+export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.identity, l.seats, l.overdraft, l.borrowed, l.seq, l.epoch, l.state, l.handover, ${milliseconds('l.expires_at')} as expires_at_ms, ${milliseconds('l.must_outlive')} as must_outlive_ms`;
 
 export interface LeaseRow {
   id: string;
@@ -20,6 +20,7 @@ export interface LeaseRow {
   epoch: number;
   state: LeaseState;
   expires_at_ms: number;
+  handover: number;
   must_outlive_ms: number | null;
 }
 
@@ -36,6 +37,7 @@ export function leaseOf(row: LeaseRow): Lease {
     seq: row.seq,
     epoch: row.epoch,
     state: row.state,
+    handover: row.handover,
     expiresAtMs: row.expires_at_ms,
     mustOutliveMs: row.must_outlive_ms ?? undefined,
   };

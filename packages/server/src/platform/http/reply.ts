@@ -14,4 +14,5 @@ export interface HeldHere {
   readonly leaseId: string;
   readonly expiresAtMs: number;
   readonly onDisconnect: 'keep' | 'release';
+  readonly handover: number;
 }

@@ -12,18 +12,19 @@ where on_disconnect = 'release' and id in (select pool_id from lease where id = 
 order by id for update`;
 
 /**
- * Only leases that nobody has renewed since the session did: a client that is back on another server keeps them. While
+ * Only leases that nobody has renewed since the session did: a client that is back on another server keeps them, and so does a later checkout of the
+ * same installation. While
  * a lease lasts longer than its TTL (an opening of an epoch extended it, or it is borrowed) a renewal would not show, so
  * such a lease is left alone.
  */
 const RECLAIM_LEASES = `
 with due as (
   select lease.id
-  from unnest($1::uuid[], $2::float8[], $3::text[]) as held (id, expires_at_ms, ended_by)
+  from unnest($1::uuid[], $2::float8[], $3::text[], $6::int[]) as held (id, expires_at_ms, ended_by, handover)
   join lease on lease.id = held.id
   join pool on pool.id = lease.pool_id
   where lease.pool_id = any($4::bigint[]) and lease.state = 'live' and not lease.borrowed
-    and ${milliseconds('lease.expires_at')} = held.expires_at_ms
+    and ${milliseconds('lease.expires_at')} = held.expires_at_ms and lease.handover = held.handover
     and lease.expires_at <= clock_timestamp() + pool.lease_ttl_seconds * interval '1 second'
   order by lease.id for update of lease
 )
@@ -54,6 +55,7 @@ export async function reclaimLeases(
         requests.map(({ endedBy }) => endedBy),
         pools.rows.map(({ id }) => id),
         endedBecause({ kind: 'disconnected' }),
+        requests.map(({ handover }) => handover),
       ],
     });
     return reclaimed.rowCount ?? 0;
