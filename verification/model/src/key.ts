@@ -32,6 +32,7 @@ function leaseKey(state: State, lease: number): string {
     rowKey(virginia.rows[lease], now),
     tokenKey(oregon.unanswered[lease], state),
   ];
+  if (client?.takenBack) numbers.push(1001);
   if (client?.released) numbers.push(1000);
   else numbers.push(tokenKey(client?.token, state), tokenKey(client?.inFlight, state));
   oregon.tail.forEach((commit, place) => {

@@ -1,5 +1,15 @@
 import type { Rules } from './rules';
-import { type Bounds, type Commit, isHeld, type Row, type State, type Token, taken, withAt } from './state';
+import {
+  type Bounds,
+  type Commit,
+  isHeld,
+  type Row,
+  type State,
+  type Token,
+  taken,
+  takenBackUnreplicated,
+  withAt,
+} from './state';
 import type { Step } from './steps';
 
 /**
@@ -91,8 +101,10 @@ function decide(state: State, lease: number, rules: Rules, bounds: Bounds): Step
   }
 }
 
-function mayGrant({ oregon, clients }: State, lease: number, rules: Rules, bounds: Bounds): boolean {
-  if (clients[lease]?.token || taken(oregon.rows) >= bounds.seats) return false;
+function mayGrant(state: State, lease: number, rules: Rules, bounds: Bounds): boolean {
+  const { oregon, clients } = state;
+  const unsold = rules.takeBackWaits ? takenBackUnreplicated(state) : 0;
+  if (clients[lease]?.token || taken(oregon.rows) + unsold >= bounds.seats) return false;
   const unacknowledged = oregon.grantsInDoubt + oregon.tail.filter((commit) => commit.kind === 'grant').length;
   return !rules.escrow || oregon.unprotected || unacknowledged < bounds.escrow;
 }
@@ -110,6 +122,11 @@ function renewOrRelease(state: State, lease: number, bounds: Bounds): Step[] {
   const steps: Step[] = [
     { what: `lease ${lease} is released in Oregon`, next: committed(given, { kind: 'end', lease, exp: row.exp }) },
   ];
+  const takenBack = { ...state, clients: withAt(clients, lease, { ...client, takenBack: true }) };
+  steps.push({
+    what: `an administrator takes lease ${lease} back in Oregon`,
+    next: committed(takenBack, { kind: 'end', lease, exp: row.exp }),
+  });
   if (row.exp < exp) {
     steps.push({ what: `Oregon renews lease ${lease}`, next: committed(state, { kind: 'renew', lease, exp }, true) });
   }

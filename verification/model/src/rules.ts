@@ -20,6 +20,8 @@ export interface Rules {
   readonly unprotectedIsRecorded: boolean;
   /** S6: an epoch after an unprotected one awaits as many unknown grants as the pool has seats. */
   readonly unprotectedHoldsBackAll: boolean;
+  /** S3: a seat that was taken back is sold again only when the follower has the release, or the lease has expired. */
+  readonly takeBackWaits: boolean;
 }
 
 export const ALL_RULES: Rules = {
@@ -33,4 +35,5 @@ export const ALL_RULES: Rules = {
   openingWaits: true,
   unprotectedIsRecorded: true,
   unprotectedHoldsBackAll: true,
+  takeBackWaits: true,
 };

@@ -67,6 +67,8 @@ export interface State {
     readonly token: Token | undefined;
     readonly inFlight: Token | undefined;
     readonly released: boolean;
+    /** An administrator took the lease back in Oregon, without the holder's knowledge. */
+    readonly takenBack: boolean;
   }[];
 }
 
@@ -78,13 +80,21 @@ export function startOf(bounds: Bounds): State {
     authority: { epoch: 1, opensAt: 0, unprotected: false },
     oregon: { rows, tail: [], grantsInDoubt: 0, provenUntil: 0, unanswered: each(undefined), unprotected: false },
     virginia: { rows, promoted: false, opened: false, awaited: 0, waitsUntil: 0 },
-    clients: each({ token: undefined, inFlight: undefined, released: false }),
+    clients: each({ token: undefined, inFlight: undefined, released: false, takenBack: false }),
   };
 }
 
 /** A copy of a list with one element replaced. */
 export function withAt<T>(list: readonly T[], index: number, value: T): readonly T[] {
   return list.map((each, at) => (at === index ? value : each));
+}
+
+/**
+ * Seats in Oregon that were taken back and must not be sold yet: the follower lacks the end of the lease, and a token of it
+ * may still be valid.
+ */
+export function takenBackUnreplicated({ now, oregon, clients }: State): number {
+  return oregon.tail.filter(({ kind, lease, exp }) => kind === 'end' && exp > now && clients[lease]?.takenBack).length;
 }
 
 export function taken(rows: readonly Row[]): number {
@@ -98,6 +108,8 @@ export function taken(rows: readonly Row[]): number {
 export function isHeld({ now, authority, virginia, clients }: State, lease: number): boolean {
   const client = clients[lease];
   if (!client?.token || client.released) return false;
+  // A token of Oregon no longer counts then. A region that renews the lease afterwards makes it held again.
+  if (client.takenBack && client.token.epoch === 1) return false;
   if (client.token.exp > now) return true;
   const outlivedOregon = client.token.epoch === 1 && virginia.promoted && client.token.exp > authority.opensAt;
   return outlivedOregon && (!virginia.opened || now < virginia.waitsUntil);

@@ -16,6 +16,7 @@ const WHERE: Record<keyof Rules, typeof ONE_SEAT> = {
   openingWaits: TWO_SEATS,
   unprotectedIsRecorded: TWO_SEATS,
   unprotectedHoldsBackAll: TWO_SEATS,
+  takeBackWaits: ONE_SEAT,
 };
 
 describe('granting rules', () => {
