@@ -184,7 +184,12 @@ export class World implements SimulationContext {
         const pool = pools[poolId - 1];
         return pool ? pool.seats + pool.overdraft : 0;
       },
-      databaseNowMs: (region) => this.regions[region as Region].database?.host.wallMs(),
+      databaseClock: (region) => {
+        const host = this.regions[region as Region].database?.host;
+        return host && { nowMs: host.wallMs(), aheadMs: host.aheadMs };
+      },
+      clockIsSteady: (region) =>
+        !this.scenario.faults.some(({ kind, where }) => kind === 'clock' && where === `${region}/db`),
       record: (source, text) => this.record(source, text),
     });
   }

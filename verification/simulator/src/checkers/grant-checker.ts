@@ -17,10 +17,15 @@ export interface GrantCheckerOptions {
   readonly capacityOf: (poolId: number) => number;
   readonly leaseTtlMs: number;
   readonly policy: { readonly authorityLeaseMs: number; readonly skewMs: number };
-  /** A region's database clock, in milliseconds since 1970. */
-  readonly databaseNowMs: (region: string) => number | undefined;
+  /** A region's database clock, in milliseconds since 1970, and its offset from true time. */
+  readonly databaseClock: (region: string) => { readonly nowMs: number; readonly aheadMs: number } | undefined;
+  /** False when a fault has set the clock of the region's database. */
+  readonly clockIsSteady: (region: string) => boolean;
   readonly record: (source: string, text: string) => void;
 }
+
+/** Age that the authority record may have when an epoch is opened by it: the time-out of a call to the store. */
+const RECORD_AGE_MS_MAX = 3_000;
 
 interface Opening {
   readonly epoch: number;
@@ -145,18 +150,17 @@ export class GrantChecker {
   /** Checks that a region may reject this lease as ended. */
   #checkRejected({ leaseId = '', body }: HttpCall, code: string, region: string): void {
     const claim = this.#options.fakeSigner.read(body?.token)?.claim;
-    const databaseNowMs = this.#options.databaseNowMs(region);
-    if (!claim || this.#releaseRequested.has(leaseId) || databaseNowMs === undefined) return;
-    const { skewMs } = this.#options.policy;
-    const leftMs = claim.expiresAtMs - databaseNowMs;
-    if (leftMs > skewMs) {
+    const clock = this.#options.databaseClock(region);
+    if (!claim || this.#releaseRequested.has(leaseId) || clock === undefined) return;
+    const leftMs = claim.expiresAtMs - clock.nowMs;
+    if (leftMs > this.#mayBeRejectedEarlyMs(claim.epoch, region)) {
       this.#options.violations.record(
         'lease-lost',
         `${leaseId} was rejected (${code}) with ${Math.round(leftMs)} ms left of its token`,
       );
       return;
     }
-    if (this.#isUnresolved(claim)) {
+    if (this.#isUnresolved(claim, clock.aheadMs)) {
       this.#options.violations.record(
         'lease-lost',
         `${leaseId} was rejected (${code}) while its region's unknown grants were awaited`,
@@ -164,14 +168,24 @@ export class GrantChecker {
     }
   }
 
+  /**
+   * In the epoch that issued the token none, unless the database's clock was set. In a later epoch the skew: the token was
+   * issued by another region's clock.
+   */
+  #mayBeRejectedEarlyMs(epoch: number, region: string): number {
+    const { policy, clockIsSteady } = this.#options;
+    const isSameEpoch = !this.#openings.some((opening) => opening.epoch > epoch);
+    return isSameEpoch && clockIsSteady(region) ? 0 : policy.skewMs;
+  }
+
   /** Whether a newer epoch still awaits unknown grants of the lost region, and the lease's token outlived that region. */
-  #isUnresolved({ epoch, expiresAtMs }: { epoch: number; expiresAtMs: number }): boolean {
+  #isUnresolved({ epoch, expiresAtMs }: { epoch: number; expiresAtMs: number }, aheadMs: number): boolean {
     const { leaseTtlMs, policy, nowMs } = this.#options;
     const since = this.#openings.filter((opening) => opening.epoch > epoch);
     const [first] = since;
     if (!first) return false;
     const lastProofMs = Math.max(...since.map((opening) => Math.min(opening.lapsedAtMs, opening.opensAtMs)));
-    const outlived = expiresAtMs - BEGINNING_MS > lastProofMs + 2 * policy.skewMs;
+    const outlived = expiresAtMs - BEGINNING_MS - aheadMs > lastProofMs + policy.skewMs + RECORD_AGE_MS_MAX;
     const untilMs = first.opensAtMs + leaseTtlMs + policy.authorityLeaseMs;
     return outlived && nowMs() < untilMs;
   }
