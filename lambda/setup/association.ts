@@ -26,8 +26,8 @@ export const seedAssociation: CustomResourceHandler = async (properties, { waf, 
 };
 
 /**
- * GetWebACLForResource returns no ACL, or WAFNonexistentItem, when none is associated. The same error means that the load
- * balancer is unknown; the associate call tells the two apart.
+ * GetWebACLForResource returns no ACL, or WAFNonexistentItem, when none is associated. The same error means that the
+ * load balancer is unknown. The associate call distinguishes the two.
  */
 async function hasWebAcl(waf: WAFV2Client, loadBalancerArn: string): Promise<boolean> {
   try {

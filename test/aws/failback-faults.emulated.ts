@@ -27,7 +27,7 @@ interface Invocations {
 const ORDERS_MAX = 5;
 
 /** Sends a request without faults, and invokes the controller until it is done. */
-async function carryOut(order: object, { invocationsMax, killAfterCalls, phase }: Invocations): Promise<void> {
+async function runOperation(order: object, { invocationsMax, killAfterCalls, phase }: Invocations): Promise<void> {
   const how = killAfterCalls === undefined ? { invocationsMax } : { invocationsMax, killAfterCalls };
   const ended = async () => {
     const { record } = await world.stores.control.read();
@@ -54,7 +54,7 @@ async function place(order: object): Promise<void> {
 }
 
 async function there(): Promise<void> {
-  await carryOut({ order: 'failover', ...by }, { invocationsMax: 30 });
+  await runOperation({ order: 'failover', ...by }, { invocationsMax: 30 });
   trips += 1;
   expect(await world.stores.authority.read()).toMatchObject({ epoch: 2 * trips, region: 'virginia' });
 }
@@ -100,7 +100,7 @@ describe('in our model of AWS, a failback ends in Oregon', () => {
         const told = (now: string): void => {
           phase = now;
         };
-        await carryOut({ order: 'failback', stage, ...by }, { invocationsMax: 60, phase: told });
+        await runOperation({ order: 'failback', stage, ...by }, { invocationsMax: 60, phase: told });
       }
       world.proxy.faultFor = () => undefined;
       await isBack();
@@ -112,7 +112,7 @@ describe('in our model of AWS, a failback ends in Oregon', () => {
   it('when the handler is killed after its first call, its second, its third … in every stage', async () => {
     await there();
     for (const stage of FAILBACK_STAGES) {
-      await carryOut({ order: 'failback', stage, ...by }, { invocationsMax: 150, killAfterCalls: (n) => n });
+      await runOperation({ order: 'failback', stage, ...by }, { invocationsMax: 150, killAfterCalls: (n) => n });
     }
     await isBack();
   }, 1_800_000);

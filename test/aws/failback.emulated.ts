@@ -12,7 +12,7 @@ afterAll(() => world?.close());
 
 const by = { by: 'test', reason: 'a test' };
 
-async function carryOut(event: object): Promise<void> {
+async function runOperation(event: object): Promise<void> {
   const ordered = await world.invoke(event);
   if (ordered?.requestId === null || ordered?.requestId === undefined) throw new Error(JSON.stringify(ordered));
   const ask = { ask: ordered.requestId };
@@ -26,7 +26,7 @@ async function carryOut(event: object): Promise<void> {
 describe('in our model of AWS, orders to the Lambda', () => {
   it('fail over manually, without a loss', async () => {
     await world.invoke();
-    await carryOut({ order: 'failover', ...by });
+    await runOperation({ order: 'failover', ...by });
     const { record } = await world.stores.control.read();
     expect(record.lastOperation?.evidence.carriedOver).toBe('everything');
     expect(await world.activeRecord()).toBe('virginia.licenses.example.com');
@@ -48,7 +48,7 @@ describe('in our model of AWS, orders to the Lambda', () => {
 
   it.each(FAILBACK_STAGES)('come back: %s', async (stage) => {
     // The rename disconnected Oregon's servers from their database. They connect to the new one under the old name.
-    await carryOut({ order: 'failback', stage, ...by });
+    await runOperation({ order: 'failback', stage, ...by });
   });
 
   it('record what the command shows', async () => {
@@ -64,14 +64,14 @@ describe('in our model of AWS, orders to the Lambda', () => {
   it('create a new follower for a lost one during normal operation, repeatedly', async () => {
     const followers = async (): Promise<string[]> => Object.keys((await world.model()).databases).sort();
     const before = await followers();
-    await carryOut({ order: 'failback', stage: 'restore-follower', ...by });
+    await runOperation({ order: 'failback', stage: 'restore-follower', ...by });
     expect(await followers()).toEqual(before);
     // The WAL that it needs is deleted, but RDS still reports an available replica.
     const lost = world.databases.of('evergrant-virginia');
     await lost.query("alter system set primary_conninfo = ''");
     await lost.query('select pg_reload_conf()');
     await world.databases.of('evergrant-oregon').query('create table filler as select generate_series(1, 100000)');
-    await carryOut({ order: 'failback', stage: 'restore-follower', ...by });
+    await runOperation({ order: 'failback', stage: 'restore-follower', ...by });
     expect((await followers()).length).toBe(before.length + 1);
     const { record } = await world.stores.control.read();
     expect(record.automation.state).toBe('armed');

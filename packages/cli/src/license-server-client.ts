@@ -132,7 +132,7 @@ function contentOf(response: Response, text: string): unknown {
   return response.headers.get('content-type')?.includes('json') === true ? JSON.parse(text) : text;
 }
 
-/** @throws CommandError when no target is selected, or it has no license server of its own. */
+/** @throws CommandError when no target is selected, or the target has no license server */
 function targetAccess(target: () => Target): ServerAccess {
   const noServer = (cause?: unknown): CommandError =>
     new CommandError({

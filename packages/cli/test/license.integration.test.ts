@@ -7,7 +7,7 @@ import { type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/s
 
 jest.setTimeout(180_000);
 
-/** A vendor's folder, with keys, a certificate and a license in it, all made with the command. */
+/** A vendor's folder with keys, a certificate and a license, all created with the command. */
 let folder: string;
 let world: TestWorld;
 let server: RunningServer;
@@ -97,7 +97,7 @@ it('license: the steps of the help lead from keys to a license in force', async 
   expect((await must('list')).stdout).toMatch(/acme-1 +1 +Acme[^\n]*10 studio/);
   const body = { product: PRODUCT, feature: 'studio', seats: 10, holder: 'room' };
   expect((await server.call('PUT', `/v1/leases/${randomUUID()}`, body)).status).toBe(201);
-  // The license key is in the customer's hands alone.
+  // Only the customer has the license key.
   for (const said of [read('acme.license'), verified.stdout]) expect(said).not.toContain(read('license-key').trim());
 });
 

@@ -30,10 +30,10 @@ afterAll(async () => {
 });
 
 const at = (name: string): string => join(folder, name);
-/** Beside the Control Room: nothing is known here but files. */
+/** A machine beside the Control Room: it exchanges only files. */
 const inTheRoom = (...argv: string[]) =>
   run('packages/cli/bin.js', ['control-room', ...argv], { EVERGRANT_HOME: folder });
-const atTheDesk = (...argv: string[]) =>
+const withServer = (...argv: string[]) =>
   run('packages/cli/bin.js', ['control-room', ...argv], {
     EVERGRANT_HOME: folder,
     EVERGRANT_SERVER_URL: server.address,
@@ -51,7 +51,7 @@ it('offline: seats are lent and returned by files only', async () => {
   );
   expect(asked).toMatchObject({ code: 0, stdout: expect.stringContaining('offline-respond') });
 
-  const responded = await atTheDesk('offline-respond', at('request'), '--out', at('response'));
+  const responded = await withServer('offline-respond', at('request'), '--out', at('response'));
   expect(responded).toMatchObject({ code: 0, stderr: '' });
   expect(await world.counts('studio')).toMatchObject({ live: 3 });
 
@@ -66,7 +66,7 @@ it('offline: seats are lent and returned by files only', async () => {
 
   expect((await inTheRoom('offline-return', at('response'), ...here, '--out', at('return'))).code).toBe(0);
   expect(existsSync(at('response'))).toBe(false);
-  expect((await atTheDesk('offline-take-back', at('return'), '--out', at('receipt'))).code).toBe(0);
+  expect((await withServer('offline-take-back', at('return'), '--out', at('receipt'))).code).toBe(0);
   expect(await world.counts('studio')).toMatchObject({ live: 0 });
   const receipt = await inTheRoom('offline-receipt', at('receipt'), '--keys', at('keys.json'));
   expect(receipt).toMatchObject({ code: 0, stdout: expect.stringContaining('1 leases were returned') });
@@ -85,7 +85,7 @@ it('offline: a rejected request writes no file and names the feature', async () 
     '1d',
   ];
   await inTheRoom(...request, '--out', at('greedy'));
-  expect(await atTheDesk('offline-respond', at('greedy'), '--out', at('greedy-response'))).toMatchObject({ code: 1 });
+  expect(await withServer('offline-respond', at('greedy'), '--out', at('greedy-response'))).toMatchObject({ code: 1 });
   expect(existsSync(at('greedy-response'))).toBe(false);
 });
 

@@ -1,7 +1,7 @@
 import { AddressBook } from '../src/transport/addresses';
 import type { TransportResult } from '../src/transport/call';
 
-/** Which of several servers a client talks to; each answers when the test says so. */
+/** A set of servers for address selection. Each responds when the test resolves its request. */
 const OREGON = 'http://oregon.test';
 const VIRGINIA = 'http://virginia.test';
 

@@ -1,9 +1,9 @@
 /**
- * A host that embeds the client: takes many long leases and a short one, loses its server, goes into grace with the
- * short one, and has nothing else to do. It must end by itself, in peace, and without a word on stderr. Runs in a process of its own:
- * `host-that-ends.js SESSIONS`.
+ * A host that embeds the client. It takes many long leases and a short one, loses its server, enters grace with the
+ * short one, and has no other work. The process must exit without a call to exit and without output on stderr. The
+ * test runs it as a separate process: `host-that-ends.js SESSIONS`.
  */
-// esbuild's worker thread would outlive the host, and the host's own end is what is tried here.
+// esbuild's worker thread would keep the process alive, and the test checks that the host exits.
 process.env.ESBUILD_WORKER_THREADS = '0';
 const { buildSync } = require('esbuild');
 const { createServer } = require('node:http');
@@ -20,7 +20,7 @@ buildSync({ entryPoints: [entry], outfile, bundle: true, platform: 'node', forma
 const { LicenseClient } = require(outfile);
 rmSync(dir, { recursive: true });
 
-/** Signed by a key that nobody publishes here: nothing speaks for it, and nothing against it. */
+/** Signed with an unpublished key, so the client can neither verify nor refute it. */
 const TOKEN = `${Buffer.from('{"alg":"EdDSA","kid":"k"}').toString('base64url')}.e30.AA`;
 
 function leaseFor({ feature }) {

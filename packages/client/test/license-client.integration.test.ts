@@ -67,7 +67,7 @@ describe.each([
   const ids = (service: LicenseService, method: string) =>
     new Set(service.asks(method).map(({ path }) => path.split('/')[3]));
 
-  describe('a checkout', () => {
+  describe('checkout', () => {
     it('is granted by the contract, and the lease has its properties', async () => {
       const lease = await granted(client());
       expect(oregon.asks('PUT')).toMatchObject([
@@ -140,7 +140,7 @@ describe.each([
     });
   });
 
-  describe('a lease', () => {
+  describe('lease', () => {
     it('is renewed by heartbeats with the newest token', async () => {
       oregon.heartbeatAfterMs = 60;
       const lease = await granted(client());
@@ -212,7 +212,7 @@ describe.each([
       ['gone', 'lease_expired'],
       ['unknown', 'lease_not_found'],
     ] as const) {
-      it(`is lost when the server says ${code}`, async () => {
+      it(`is lost when the server returns ${code}`, async () => {
         oregon.heartbeatAfterMs = 60;
         const made = client();
         const lease = await granted(made);
@@ -227,7 +227,7 @@ describe.each([
     }
 
     for (const mood of ['proxy-404', 'forbids', 'refers', 'swallows'] as const) {
-      it(`is not lost by an answer that says nothing about it: ${mood}`, async () => {
+      it(`is not lost by a response that does not concern the lease: ${mood}`, async () => {
         Object.assign(oregon, { heartbeatAfterMs: 60, ttlMs: 800 });
         const lease = await granted(client());
         oregon.mood = mood;
@@ -266,7 +266,7 @@ describe.each([
       expect(virginia.asks('POST')[0]).toMatchObject({
         path: `/v1/leases/${lease.id}/heartbeat`,
       });
-      // The last but one when the answer with the last was lost.
+      // The last but one when the response with the last one was lost.
       expect(oregon.tokens.slice(-2)).toContain(virginia.asks('POST')[0]?.body.token);
       expect(virginia.asks('PUT')).toEqual([]);
       expect(lease).toMatchObject({ state: 'held', servedBy: 'virginia/app-1' });

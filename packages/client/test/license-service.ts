@@ -13,12 +13,12 @@ export interface LeaseSubject {
 }
 
 /**
- * - `grants`: as the contract says;
- * - `refers`: 503 not_granting with {@link LicenseService.referral};
- * - `hangs`: accepts and never answers; `swallows`: does what it is asked, and the answer is lost;
- * - `full`, `gone`, `unknown`, `proxy-404`, `forbids`, `busy`: answers leases with 409, 410, 404, a foreign 404, 403, 429;
- * - `forgot`: grants, but of leases that it does not know (see `forget`) it says so;
- * - `forges`: grants with tokens that another key signed.
+ * - `grants`: follows the contract.
+ * - `refers`: returns 503 not_granting with {@link LicenseService.referral}.
+ * - `hangs`: accepts and never responds. `swallows`: executes the request, and the response is lost.
+ * - `full`, `gone`, `unknown`, `proxy-404`, `forbids`, `busy`: responds with 409, 410, 404, a foreign 404, 403, 429.
+ * - `forgot`: grants, but returns lease_not_found for forgotten leases (see `forget`).
+ * - `forges`: grants with tokens signed with another key.
  */
 export type Mood =
   | 'grants'
@@ -55,7 +55,7 @@ type Answering = Reply | 'nothing' | 'cut';
 
 const newKey = () => generateKeyPairSync('ed25519');
 
-/** The key that all services of a test share, as the regions of one deployment do. */
+/** The key of all services of a test, as all regions of a deployment share one. */
 const SERVICE_KEY = newKey();
 const FOREIGN_KEY = newKey();
 
@@ -80,11 +80,11 @@ interface Held {
   readonly identity: string | undefined;
 }
 
-/** A real server that speaks the contract from memory, over HTTP and sessions; what goes wrong is up to the test. */
+/** A real server that implements the contract in memory, over HTTP and sessions. The tests choose its faults. */
 export class LicenseService {
   readonly name: string;
   mood: Mood = 'grants';
-  /** False: as a release that knew no sessions, or a proxy that lets none through. */
+  /** False: no sessions, as in an older release or behind a proxy that blocks WebSocket. */
   offersSessions = true;
   referral: string | null = null;
   retryAfterSeconds = 0;
@@ -93,11 +93,11 @@ export class LicenseService {
   heartbeatAfterMs = 20_000;
   policy = { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 };
   pingEverySeconds = 15;
-  /** How far its clock is ahead of this machine's. */
+  /** Offset of its clock to this machine's clock. */
   clockAheadMs = 0;
-  /** Places in line before whoever asks with `queue`; undefined: there is no line. */
+  /** Places in the queue before a checkout with `queue`. Undefined: there is no queue. */
   line: number | undefined;
-  /** What it hears and neither does nor answers. */
+  /** A method whose requests are neither executed nor answered. */
   deafTo: 'PUT' | 'POST' | 'DELETE' | undefined;
   readonly asked: LeaseSubject[] = [];
   readonly live = new Set<string>();
@@ -121,7 +121,7 @@ export class LicenseService {
     return this.asked.filter((asked) => asked.method === method && !asked.path.startsWith('/.well-known'));
   }
 
-  /** It remembers no lease: as another region does, or a database that lost its last moments. */
+  /** Forgets every lease, as another region does, or a database that lost its last commits. */
   forget(): void {
     this.live.clear();
     this.#held.clear();
@@ -149,7 +149,7 @@ export class LicenseService {
     await closed;
   }
 
-  /** Says it to every session, as a server that drains or loses authority does, and closes them. */
+  /** Sends a message to every session and closes it, as a server that drains or loses authority does. */
   sendAway(event: 'not_granting' | 'draining', address: string | null, retryAfter = 0): void {
     for (const session of this.sessions) {
       session.send(JSON.stringify({ event, reason: event, activeRegion: 'elsewhere', address, retryAfter }));
@@ -157,7 +157,7 @@ export class LicenseService {
     }
   }
 
-  /** Pushes to whoever stands in line. */
+  /** Pushes an update to every queued checkout. */
   pushLine(leaseId: string, reply: Reply): void {
     for (const session of this.sessions) session.send(JSON.stringify({ event: 'queue', leaseId, ...reply }));
   }
@@ -296,7 +296,7 @@ export class LicenseService {
     return { status: method === 'PUT' ? 201 : 200, body: this.#lease(leaseId, body.borrowSeconds) };
   }
 
-  /** An installation gets its live lease of the same seats back. */
+  /** An installation receives its live lease of the same seats again. */
   #take(leaseId: string, body: Record<string, unknown>): string {
     const { product, feature, seats, holder, identity } = body as unknown as Held;
     const same = [...this.#held].find(

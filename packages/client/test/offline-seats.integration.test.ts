@@ -17,7 +17,7 @@ let file: string;
 let controlRoom: string;
 let keys: unknown;
 
-/** A response that a real server signed, as an administrator brings it. */
+/** A response that a real server signed, as an administrator delivers it. */
 beforeAll(async () => {
   world = await TestWorld.create();
   const licenseKey = await giveLicenseKey(world, {
@@ -88,13 +88,13 @@ it('offline seats: are refused after they expire', async () => {
 it.each([
   ['another Control Room', () => ({ controlRoom: randomUUID() }), 'of_another_control_room'],
   ['no keys', () => ({ keys: { keys: [] } }), 'untrusted'],
-  ['keys that are none', () => ({ keys: 'nonsense' }), 'untrusted'],
+  ['invalid keys', () => ({ keys: 'nonsense' }), 'untrusted'],
   ['no such file', () => ({ file: join(tmpdir(), randomUUID()) }), 'unreadable'],
   ['half a file', () => ({ file: changed((text) => text.slice(0, 200)) }), 'unreadable'],
   ['an empty file', () => ({ file: changed(() => '') }), 'unreadable'],
   ['another kind of file', () => ({ file: changed((text) => text.replaceAll('RESPONSE', 'RECEIPT')) }), 'unreadable'],
   [
-    'one letter changed',
+    'one changed character',
     () => ({
       file: changed((text) => {
         const lines = text.split('\n');

@@ -20,7 +20,7 @@ it('rate limit: the client waits for Retry-After and sends no request to another
   });
   try {
     const asked = client.checkout({ product: 'studio', feature: 'bot-runner', seats: 1 });
-    await eventually('it was told', WITHIN_MS, () => oregon.asks('PUT').length === 1);
+    await eventually('the response with Retry-After', WITHIN_MS, () => oregon.asks('PUT').length === 1);
     const elsewhere = virginia.asks('PUT').length;
     oregon.mood = 'grants';
     expect((await asked).kind).toBe('granted');

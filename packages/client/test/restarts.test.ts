@@ -17,7 +17,7 @@ const WITHIN_MS = 15_000;
 const SEAT = { product: 'studio', feature: 'bot-runner', seats: 2 };
 const HOUR_MS = 3_600_000;
 
-describe('a restarted installation', () => {
+describe('restarted installation', () => {
   let service: LicenseService;
   let dir: string;
   let stateFile: string;
@@ -65,7 +65,7 @@ describe('a restarted installation', () => {
     return outcome.lease;
   }
 
-  /** Ends the installation, lets the wall clock of the next one be so much later, and starts it again. */
+  /** Ends the installation, advances the wall clock of the next one, and starts it. */
   async function restart(before: LicenseClient, afterMs = 0, options: Partial<LicenseClientOptions> = {}) {
     await before.close({ release: false });
     const after = start({ clock: clockAhead(afterMs), ...options });
@@ -98,7 +98,7 @@ describe('a restarted installation', () => {
       const first = start();
       const { token } = await granted(first);
       await restart(first);
-      await eventually('it is shown', WITHIN_MS, () => service.asks('POST').length > 0);
+      await eventually('the token is sent', WITHIN_MS, () => service.asks('POST').length > 0);
       expect(service.asks('POST')[0]?.body).toEqual({ token });
     });
 
@@ -125,9 +125,9 @@ describe('a restarted installation', () => {
         service.deafTo = 'DELETE';
         const first = await granted(made);
         void first.release();
-        await eventually('it is said', WITHIN_MS, () => service.asks('DELETE').length > 0);
+        await eventually('the release is sent', WITHIN_MS, () => service.asks('DELETE').length > 0);
         const asked = made.checkout(SEAT);
-        await eventually('the service hands them out again', WITHIN_MS, () => service.asks('PUT').length > 1);
+        await eventually('the checkout is requested again', WITHIN_MS, () => service.asks('PUT').length > 1);
         expect(service.live).toEqual(new Set([first.id]));
         service.deafTo = undefined;
         const outcome = await asked;
@@ -147,7 +147,7 @@ describe('a restarted installation', () => {
           because: 'earlier seats are still being released',
         });
         service.deafTo = undefined;
-        await eventually('they are back', WITHIN_MS, () => service.live.size === 0);
+        await eventually('the seats are free', WITHIN_MS, () => service.live.size === 0);
         expect((await granted(made)).id).not.toBe(left);
       });
     });
@@ -157,7 +157,7 @@ describe('a restarted installation', () => {
       const [wanted, unwanted] = [await granted(first), await granted(first, { feature: 'other' })];
       const after = await restart(first, 0, { keepUnclaimedMs: 200 });
       await granted(after);
-      await eventually('given back', WITHIN_MS, () => service.asks('DELETE').length === 1);
+      await eventually('the release', WITHIN_MS, () => service.asks('DELETE').length === 1);
       expect(service.live).toEqual(new Set([wanted.id]));
       expect(service.asks('DELETE')[0]?.path).toContain(unwanted.id);
     });
@@ -186,7 +186,7 @@ describe('a restarted installation', () => {
       [HOUR_MS, 'grace'],
       [49 * HOUR_MS, 'fail_safe'],
       [721 * HOUR_MS, 'suspended'],
-    ] as const)('after %d ms is in the state that it would be in, had it gone on', async (awayMs, state) => {
+    ] as const)('after %d ms is in the state that it would have without the restart', async (awayMs, state) => {
       const first = start();
       await granted(first);
       await service.die();
@@ -220,7 +220,8 @@ describe('a restarted installation', () => {
       await first.close({ release: false });
       const ranOnline = kept().contact?.ranMs ?? 0;
       let nowMs = 0;
-      // Its processes run for 49 hours in all, in lives of an hour, each with the clock turned back to the first day.
+      // Its processes run for 49 hours in total, one hour each, and each starts with the clock set back to the first
+      // day.
       for (let life = 0; life < 49; life += 1) {
         const clock: ClientClock = { ...PROCESS_CLOCK, nowMs: () => nowMs, wallMs: () => Date.now() - 10 * HOUR_MS };
         const client = start({ clock });
@@ -264,7 +265,7 @@ describe('a restarted installation', () => {
       ['more seats', { seats: 200 }],
       ['another feature', { feature: 'other' }],
       ['another lease', { leaseId: '00000000-0000-4000-8000-000000000000' }],
-      ['a token of its own making', { token: signedToken({ jti: 'x' }, undefined, 'other-key') }],
+      ['a self-made token', { token: signedToken({ jti: 'x' }, undefined, 'other-key') }],
       ['no token', { token: 'nonsense' }],
     ])('for %s', async (_what, change) => {
       const after = await tampered(changed(change));

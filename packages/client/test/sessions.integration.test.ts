@@ -12,7 +12,7 @@ import { LicenseService } from './license-service';
 const WITHIN_MS = 15_000;
 const SEAT = { product: 'studio', feature: 'bot-runner', seats: 2 };
 
-describe("the client's session", () => {
+describe('client session', () => {
   let oregon: LicenseService;
   let virginia: LicenseService;
   let events: LicenseEvent[];
@@ -86,7 +86,11 @@ describe("the client's session", () => {
     expect(new Set(firstRound.map(({ path }) => path.split('/')[3]))).toEqual(new Set(leases.map(({ id }) => id)));
     const times = firstRound.map(({ atMs }) => atMs);
     expect(Math.max(...times) - Math.min(...times)).toBeLessThan(100);
-    await eventually('each is told', WITHIN_MS, () => events.filter(({ kind }) => kind === 'renewed').length >= 20);
+    await eventually(
+      'every lease is renewed',
+      WITHIN_MS,
+      () => events.filter(({ kind }) => kind === 'renewed').length >= 20,
+    );
     const told = records.filter(({ kind }) => kind === 'heartbeat').slice(0, 20);
     expect(new Set(told.map(({ leaseId }) => leaseId)).size).toBe(20);
     for (const record of told) expect(record).toMatchObject({ ...SEAT, method: 'POST', status: 200 });
@@ -129,12 +133,12 @@ describe("the client's session", () => {
     expect(lease.state).toBe('held');
   });
 
-  it('returns only after the requested delay', async () => {
+  it('reconnects only after the requested delay', async () => {
     const made = client();
     await granted(made);
     oregon.sendAway('draining', oregon.url, 1);
     const sentAwayAtMs = performance.now();
-    await eventually('it is back', WITHIN_MS, () => upgrades(oregon).length === 2);
+    await eventually('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
     expect(performance.now() - sentAwayAtMs).toBeGreaterThanOrEqual(990);
   });
 
@@ -142,7 +146,7 @@ describe("the client's session", () => {
     const made = client();
     await granted(made);
     oregon.sendAway('not_granting', virginia.url);
-    await eventually('it is back', WITHIN_MS, () => upgrades(oregon).length === 2);
+    await eventually('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
     expect(virginia.asked).toEqual([]);
   });
 
@@ -168,13 +172,14 @@ describe("the client's session", () => {
     const ends: number[] = [];
     for (const session of oregon.sessions) session.on('close', (code) => ends.push(code));
     await made.close({ release: false });
-    await eventually('the server knows', WITHIN_MS, () => ends.length === 1);
+    await eventually('the server receives the close frame', WITHIN_MS, () => ends.length === 1);
     expect(ends).toEqual([1000]);
     expect(oregon.live.size).toBe(1);
   });
 
   describe('and the queue', () => {
-    const queued = () => eventually('it is in line', WITHIN_MS, () => events.some(({ kind }) => kind === 'queued'));
+    const queued = () =>
+      eventually('the checkout is queued', WITHIN_MS, () => events.some(({ kind }) => kind === 'queued'));
 
     it('reports each new position and grants the seats', async () => {
       oregon.line = 3;
@@ -209,7 +214,7 @@ describe("the client's session", () => {
       const asked = client().checkout({ ...SEAT, queueMs: 60_000 });
       await queued();
       for (const session of oregon.sessions) session.terminate();
-      await eventually('it asks again', WITHIN_MS, () => upgrades(oregon).length === 2);
+      await eventually('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
       oregon.line = 0;
       expect((await asked).kind).toBe('granted');
     });
@@ -222,10 +227,10 @@ describe("the client's session", () => {
         made.checkout({ ...SEAT, queueMs: 150 }),
         made.checkout({ ...SEAT, queueMs: 60_000, signal: stop.signal }),
       ];
-      await eventually('both are in line', WITHIN_MS, () => oregon.asks('PUT').length >= 2);
+      await eventually('both are queued', WITHIN_MS, () => oregon.asks('PUT').length >= 2);
       stop.abort();
       expect((await Promise.all(waits)).map(({ kind }) => kind)).toEqual(['unavailable', 'unavailable']);
-      await eventually('both have left', WITHIN_MS, () => oregon.asks('DELETE').length >= 2);
+      await eventually('both left the queue', WITHIN_MS, () => oregon.asks('DELETE').length >= 2);
     });
 
     it('is not entered without queueMs', async () => {
@@ -242,7 +247,7 @@ describe("the client's session", () => {
     Object.assign(oregon, { mood: 'busy', retryAfterSeconds: 1 });
     virginia.mood = 'grants';
     const asked = granted(made);
-    await eventually('it was told', WITHIN_MS, () => oregon.asks('PUT').length === 2);
+    await eventually('the response with Retry-After', WITHIN_MS, () => oregon.asks('PUT').length === 2);
     oregon.mood = 'grants';
     expect((await asked).servedBy).toBe('oregon/app-1');
     const [, second, third] = oregon.asks('PUT');

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const ROOT = join(__dirname, '../../..');
 const SHIPPED = join(ROOT, 'dist/client');
 
-/** Accelerators that the WebSocket library uses when its host happens to have them. */
+/** Optional native modules that the WebSocket library loads when they are installed. */
 const OPTIONAL = ['bufferutil', 'utf-8-validate'];
 
 describe('the published package', () => {
@@ -38,7 +38,7 @@ describe('the published package', () => {
     ).toEqual([]);
   });
 
-  it('has types that import nothing but types of Node', () => {
+  it('has types that import only types of Node', () => {
     const types = readFileSync(join(SHIPPED, 'index.d.ts'), 'utf8');
     expect(types).toContain('export declare class LicenseClient');
     const imported = [...types.matchAll(/\bfrom '([^']+)'|\bimport\('([^']+)'\)/g)].map(
@@ -70,7 +70,7 @@ describe('the published package', () => {
          const outcome = await client.checkout({ product: 'p', feature: 'f', queueMs: 1_000 });
          return outcome.kind === 'granted' ? outcome.lease : undefined;
        }
-       // @ts-expect-error a mistake is one
+       // @ts-expect-error the type check must reject an invalid option
        client.checkout({ product: 7 });`,
     );
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');

@@ -12,7 +12,7 @@ import {
   type LicenseEvent,
 } from '../src/license-client';
 
-/** The client and the license server, each as it is shipped: what the one says the other has to understand. */
+/** The published client with the real license server: each must understand the other's messages. */
 const STUDIO = { product: PRODUCT, feature: 'studio' };
 const SEATS = 10;
 
@@ -114,7 +114,7 @@ describe.each([
   });
 
   it('revoke a lease, and the client reports it as lost', async () => {
-    // The next heartbeat would be minutes away; an installation that is started again shows its lease at once.
+    // The next heartbeat is minutes away, but a restarted installation sends its token at once.
     const stateFile = join(dir, 'state.json');
     const client = open({ sessions, stateFile });
     const { id } = await granted(client);
@@ -210,7 +210,7 @@ describe('the keys of the service', () => {
     };
     expect(await open({ keys }).checkout(STUDIO)).toMatchObject({ kind: 'refused', code: 'unproven' });
     expect(events.map(({ kind }) => kind)).toEqual(['unproven']);
-    await eventually('the seat is given back', async () => (await world.counts('studio')).taken === 0);
+    await eventually('the seat is released', async () => (await world.counts('studio')).taken === 0);
   });
 
   it('are fetched once and verify every token', async () => {
@@ -223,7 +223,7 @@ describe('the keys of the service', () => {
 });
 
 describe('a draining server', () => {
-  it('hands its client with the lease to the next server', async () => {
+  it('sends its client with the lease to the next server', async () => {
     const next = await world.startGranting();
     const client = open({ addresses: [oregon.address, next.address] });
     const lease = await granted(client);

@@ -283,10 +283,11 @@ def change_record_sets(zone_id: str, body: bytes) -> tuple:
 original_change_record_sets = route53._change_resource_record_sets
 route53._change_resource_record_sets = change_record_sets
 
-# The zone that is there before the first deploy has the identifier that the configuration says.
+# The zone that exists before the first deploy has the identifier of the configuration.
 route53._zone_id = lambda: ZONE_ID
 
-# Rights are enforced as the roles in the templates say. Those of whoever deploys are the CDK's own, and not looked at.
+# Permissions are enforced for the roles of the templates. Permissions of the deploying user belong to the CDK and
+# are not checked.
 def resolve_principal(*arguments: object):
     principal = original_principal(*arguments)
     if ":assumed-role/cdk-" in getattr(principal, "arn", ""):
@@ -386,8 +387,8 @@ original_enforce, iam_evaluator.enforce = iam_evaluator.enforce, enforce
 original_extract, iam_actions.extract_resource_arn = iam_actions.extract_resource_arn, extract_resource_arn
 
 
-# A region that is lost, when the test says so: every call that is signed for it fails, whoever makes it. Services that
-# have one endpoint for the world stay.
+# The regions that a test has declared lost: every call that is signed for one of them fails, from any caller. Services
+# with one worldwide endpoint stay available.
 LOST: list[str] = []
 WORLDWIDE = {"iam", "route53", "sts"}
 

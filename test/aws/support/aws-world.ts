@@ -162,7 +162,7 @@ export class AwsWorld {
 
   static async #build(ground: Ground): Promise<AwsWorld> {
     const app = new SynthesizedApp();
-    const hooks = await startHooks((path, body) => ground.carryOut(path, body));
+    const hooks = await startHooks((path, body) => ground.runOperation(path, body));
     ground.closing(() => hooks.close());
     const emulator = await startEmulator(hooks.url);
     ground.closing(() => emulator.close());

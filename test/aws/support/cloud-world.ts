@@ -252,7 +252,7 @@ export class CloudWorld {
 
   async #order(path: string, body: Record<string, string>): Promise<object> {
     if (path === '/witness') return { healthy: this.#witnessSeesOregon };
-    await this.#ground.carryOut(path, body);
+    await this.#ground.runOperation(path, body);
     return {};
   }
 }

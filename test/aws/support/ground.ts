@@ -119,7 +119,7 @@ export class Ground {
   }
 
   /** Applies the operations that the emulated RDS only records to the real databases. */
-  async carryOut(path: string, { identifier = '', source = '', name = '', password = '' }: Record<string, string>) {
+  async runOperation(path: string, { identifier = '', source = '', name = '', password = '' }: Record<string, string>) {
     if (path === '/create') await this.databases.makeEmpty(identifier, password);
     if (path === '/follow') await this.databases.follow(identifier, source);
     if (path === '/promote') await this.databases.promote(identifier);

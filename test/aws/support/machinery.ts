@@ -25,7 +25,7 @@ export async function certificate(names: readonly string[]): Promise<{ cert: str
 
 /** A server to which an emulator posts the operations that it only records. The emulator waits for the response. */
 export async function startHooks(
-  carryOut: (path: string, body: Record<string, string>) => Promise<unknown>,
+  runOperation: (path: string, body: Record<string, string>) => Promise<unknown>,
 ): Promise<{ url: string; close: () => void }> {
   const server: Server = createServer((incoming, outgoing) => {
     let text = '';
@@ -33,7 +33,7 @@ export async function startHooks(
       text += chunk.toString('utf8');
     });
     incoming.on('end', () => {
-      void carryOut(incoming.url ?? '', JSON.parse(text) as Record<string, string>).then(
+      void runOperation(incoming.url ?? '', JSON.parse(text) as Record<string, string>).then(
         (answer) => outgoing.end(JSON.stringify(answer ?? {})),
         (error: unknown) => outgoing.writeHead(500).end(String(error)),
       );

@@ -161,7 +161,7 @@ describe('history', () => {
     expect(staleAcknowledgements([exchange({}), fresh, stale, overlapping])).toEqual([stale]);
   });
 
-  test('the regions that granted in an epoch are told apart', () => {
+  test('the regions that granted in an epoch are distinguished', () => {
     const other = exchange({ leaseId: 'b', servedBy: 'virginia/app-2' });
     expect(regionsByEpoch([exchange({}), other]).get(1)).toEqual(new Set(['oregon', 'virginia']));
   });
@@ -205,13 +205,13 @@ describe('history', () => {
     const untold = (...exchanges: Exchange[]) =>
       unflaggedOverdrafts(holdingsOf(exchanges).values(), seats).map(({ leaseId }) => leaseId);
 
-    test('a seat beyond those sold has to be told', () => {
+    test('a seat beyond those sold has to be reported', () => {
       const beyond = exchange({ leaseId: 'b', sentAtMs: 10, receivedAtMs: 20 });
       expect(untold(exchange({}), beyond)).toEqual(['b']);
       expect(untold(exchange({}), { ...beyond, overdraft: true })).toEqual([]);
     });
 
-    test('nothing is certain of a seat that may have come free meanwhile', () => {
+    test('nothing is certain about a seat that may have become free during the call', () => {
       const given = exchange({ method: 'DELETE', sentAtMs: 15, receivedAtMs: 30, status: 204 });
       expect(untold(exchange({}), given, exchange({ leaseId: 'b', sentAtMs: 10, receivedAtMs: 20 }))).toEqual([]);
     });

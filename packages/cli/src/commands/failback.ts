@@ -37,7 +37,7 @@ export function addFailbackCommand(program: Command, open: OpenTarget): void {
     .option('--reason <text>', 'recorded in the history', 'not given')
     .addHelpText(
       'after',
-      `\nStages, in this order:\n${FAILBACK_STAGES.map((stage) => `  ${stage.padEnd(18)} ${WHAT[stage]}`).join('\n')}\n  abort              abandon a hand-over that does not get on: Virginia grants again`,
+      `\nStages, in this order:\n${FAILBACK_STAGES.map((stage) => `  ${stage.padEnd(18)} ${WHAT[stage]}`).join('\n')}\n  abort              abort a stuck switchover: Virginia grants again`,
     )
     .action(async (stage: string | undefined, _options: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();

@@ -162,7 +162,7 @@ export class Renewals {
   }
 }
 
-/** Undefined when the response decides nothing: then the lease sends a request of its own. */
+/** Undefined when the response decides nothing. The lease then sends a separate request. */
 function decidedOutcome(answer: TransportResult | undefined, clock: ClientClock): RequestOutcome | undefined {
   if (!answer) return undefined;
   const verdict = responseVerdict(answer, clock.wallMs());

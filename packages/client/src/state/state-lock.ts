@@ -147,8 +147,8 @@ const UNKNOWN_OWNER: LockOwner = { nonce: '', pid: 0, host: 'unknown', pidSpace:
 const heldInThisProcess = new Set<string>();
 
 /**
- * Writes the same content again, so that the file system sets the time by its own clock. The content is compared in the
- * opened file: a lock that replaced this one meanwhile is another file.
+ * Writes the same content again, so that the file system sets the time by its own clock. The comparison reads the opened
+ * file: a lock that has replaced this one is a different file.
  */
 function touch(path: string, owner: LockOwner): void {
   const file = openSync(path, 'r+');

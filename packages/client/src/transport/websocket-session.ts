@@ -45,7 +45,7 @@ const USER_AGENT = 'evergrant-client';
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 const REJECTION_BYTES_MAX = 64 * 1024;
 const PING_EVERY_SECONDS_DEFAULT = 15;
-/** Close code that tells the server that the client did not crash. */
+/** Close code that shows the server that the client did not crash. */
 const NORMAL_CLOSURE = 1000;
 /** A rejected upgrade with one of these, or with 5xx, concerns the caller or the service and not the WebSocket. */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([401, 403, 429]);

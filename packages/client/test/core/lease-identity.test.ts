@@ -16,7 +16,7 @@ describe('lease identity', () => {
           if (come) held.push(leaseIdentity('kyoto', new Set(held)).number);
           else held.shift();
         }
-        // The new life takes as many as the old one held: only names that the old one has used, or the next.
+        // The second process requests as many leases as the first one held: each name is a used one or the next.
         const taken = new Set<number>();
         for (const _ of held) taken.add(leaseIdentity('kyoto', taken).number);
         expect([...taken]).toEqual(held.map((_, index) => index + 1));

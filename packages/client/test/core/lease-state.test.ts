@@ -31,7 +31,7 @@ const grantAt = (nowMs: number, more: Partial<Grant> = {}): Grant => ({
   ...more,
 });
 
-/** A lease in virtual time, and what its host was told. */
+/** A lease in virtual time, with the events that its host received. */
 class TestLease {
   nowMs = 0;
   lease: LeaseMachineState;
@@ -58,7 +58,7 @@ class TestLease {
     return this;
   }
 
-  /** Lets time pass and wakes the lease whenever it wants to be woken. */
+  /** Advances time and wakes the lease whenever its timer is due. */
   pass(ms: number): this {
     const untilMs = this.nowMs + ms;
     for (;;) {
@@ -206,7 +206,7 @@ describe('a restored lease', () => {
   });
 });
 
-/** A deliberately dumb twin: it remembers every renewal and computes what the lease is from the list. */
+/** A deliberately simple twin: it keeps every renewal and computes the state of the lease from the list. */
 class Twin {
   renewedAtMs = 0;
   over: 'lost' | 'released' | undefined;

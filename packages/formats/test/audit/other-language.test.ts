@@ -6,7 +6,9 @@ import { chained, checkpointsOf, drafted, headOf, KEY, type MadeLog, madeLog } f
 import { type AuditEvent, lineOf } from '../../src/audit/event';
 import type { StoredStatement } from '../../src/audit/statement-check';
 
-/** A verifier in another language, written from docs/audit.md alone: what the page says is enough, and is so. */
+/**
+ * A verifier in another language, written from docs/audit.md alone. It proves that the page is complete and correct.
+ */
 const VERIFIER = join(__dirname, 'other-language/verify.py');
 const hasPython = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 8))']).status === 0;
 
@@ -24,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The lines that the other verifier says. */
+/** The output lines of the other verifier. */
 function verdictOn({
   lines,
   statements,

@@ -129,7 +129,7 @@ it('verifyLog: finds any changed field, also when hashes were recomputed', async
   );
 });
 
-/** Writes the rest of the chain anew, as one who knows the format would. */
+/** Writes the rest of the chain again, as an attacker who knows the format would. */
 function relink(events: AuditEvent[], from: number): void {
   for (let index = from + 1; index < events.length && events[index]!.chain === events[from]!.chain; index++) {
     const event = { ...events[index]!, previousHash: events[index - 1]!.hash };

@@ -42,11 +42,7 @@ describe('verifyLog: reports one change as one finding at its place', () => {
     ['several missing events', whole.filter(({ seq }) => seq < 4 || seq > 7), [['events_missing', 4]]],
     ['a missing start', whole.slice(3), [['chain_headless', 1]]],
     ['a duplicate event', [...whole.slice(0, 4), whole[3]!, ...whole.slice(4)], [['event_duplicated', 4]]],
-    [
-      'one that stands too late',
-      [...whole.slice(0, 3), whole[4]!, whole[3]!, ...whole.slice(5)],
-      [['events_reordered', 4]],
-    ],
+    ['a misplaced event', [...whole.slice(0, 3), whole[4]!, whole[3]!, ...whole.slice(5)], [['events_reordered', 4]]],
     ['a missing end', whole.slice(0, 7), [['chain_truncated', 8]]],
     ['a missing chain', [], [['chain_missing', 1]]],
   ])('%s', async (_what, events, expected) => {
@@ -106,7 +102,7 @@ describe('readLine', () => {
 });
 
 describe('verifyLog: events lost with a region', () => {
-  /** Epoch 1 had eight events, and checkpoints know of all; the database that went on had six. */
+  /** Epoch 1 had eight events, all covered by checkpoints. The promoted database had six of them. */
   const before = drafted({ chain: CHAIN, epochs: Array(8).fill(1) });
   let checkpoints: StoredStatement[];
 
@@ -121,7 +117,7 @@ describe('verifyLog: events lost with a region', () => {
     readonly hash?: string;
   }
 
-  /** What epoch 2 wrote after the sixth event of epoch 1, its declaration first. */
+  /** The events of epoch 2 after the sixth event of epoch 1, beginning with the declaration. */
   function afterwards(gap: GapDraft | undefined, epoch = 2): AuditEvent[] {
     const { lastSeq = 6, checkpointSeq = 8, checkpoint = checkpoints.at(-1)!.jws, hash = before[7]!.hash } = gap ?? {};
     const body = JSON.stringify({
@@ -259,7 +255,7 @@ describe('verifyLog: checkpoints', () => {
       ['checkpoint_missing', 4],
       ['checkpoint_missing', 8],
     ]);
-    // One of the same number, by whoever has the key: the next does not continue it.
+    // A checkpoint of the same number, signed with the right key: the next checkpoint does not continue it.
     const [other] = await checkpointsOf(whole, [5], [second!]);
     expect(
       codes(

@@ -5,7 +5,7 @@ import { issueLicense } from '../../src/license/issue';
 import { readPrivateKey, readPublicKey } from '../../src/license/keys';
 import { verifyLicense } from '../../src/license/verify';
 
-/** Files that another implementation made (fixtures/make.py): what was issued once has to be read for ever. */
+/** Files that another implementation created (fixtures/make.py). Every later release must read issued files. */
 const read = (name: string): string => readFileSync(join(__dirname, 'fixtures', name), 'utf8');
 const keys = JSON.parse(read('keys.json'));
 const documents = JSON.parse(read('documents.json'));

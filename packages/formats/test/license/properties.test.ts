@@ -22,7 +22,7 @@ it('verifyLicense: returns any document that was signed and encrypted', async ()
       expect(file.split('\n').every((line) => line.length <= 64)).toBe(true);
       const verdict = await verifyLicense(file, context());
       expect(verdict).toMatchObject({ kind: 'valid', document });
-      // What is kept is as good as what came.
+      // The converted document is equal to the original.
       if (verdict.kind === 'valid') expect(await verifyLicense(verdict.file, context())).toEqual(verdict);
     }),
     { numRuns: 150 },
@@ -55,7 +55,7 @@ describe('verifyLicense: a file with one changed byte', () => {
     expect(codes).toContain('license_tampered');
   });
 
-  /** Most flips of a bit leave the alphabet; these do not, and some of them used to mean the same bytes. */
+  /** Most bit flips leave the alphabet. These replace a character within it, where unused bits could hide a change. */
   it('is refused when a character is replaced with another of the alphabet', async () => {
     const file = await vendor.issue(documentOf(DRAFT));
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.';
@@ -85,7 +85,7 @@ describe('verifyLicense: a file with one changed byte', () => {
 });
 
 describe('arbitrary input', () => {
-  const armoured = fc
+  const armored = fc
     .tuple(
       fc.constantFrom('EVERGRANT LICENSE', 'LICENSE FILE', 'EVERGRANT CERTIFICATE'),
       fc.base64String(),
@@ -109,7 +109,7 @@ describe('arbitrary input', () => {
 
   it('is refused by verifyLicense and inspectLicense without an exception', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), armoured, compact, keygen), async (text) => {
+      fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), armored, compact, keygen), async (text) => {
         const trust = { ...vendor.trust, keygenPublicKeys: ['ab'.repeat(32)] };
         expect(await verifyLicense(text, { ...context(), trust, licenseKey: 'k' })).toMatchObject({
           kind: 'refused',

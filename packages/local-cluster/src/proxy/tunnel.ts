@@ -28,7 +28,7 @@ export interface TunnelOptions {
 }
 
 /**
- * A client's close frame with code 1001 "going away" (RFC 6455, section 7.4.1), masked with zeros. It tells the server
+ * A client's close frame with code 1001 "going away" (RFC 6455, section 7.4.1), masked with zeros. It shows the server
  * that a proxy ended the session on purpose, so the server does not treat the client as dead.
  */
 const GOING_AWAY_FRAME = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);

@@ -201,7 +201,7 @@ export class World implements WorldControl {
     nodes.add(controller(environment, name));
   }
 
-  /** The controller as it will be started next: with `haltAt` it stops for ever at that boundary. */
+  /** Sets the failpoint for the next start of the controller. It halts indefinitely at that boundary. */
   replaceController(failpoint: string | undefined): void {
     const { nodes, environment } = this.#require();
     nodes.add(controller({ ...environment, controllerFailpoint: failpoint }));
@@ -261,7 +261,10 @@ export class World implements WorldControl {
     this.#watch.start();
   }
 
-  /** Servers first, so that nobody who watches them begins with an alarm; the controller before anyone need grant. */
+  /**
+   * Starts the servers first and the witness and controller last, so that they observe running servers and raise no
+   * alarm.
+   */
   async #startProcesses({ nodes }: WorldComponents): Promise<void> {
     this.#progress('starting servers, routers and the controller');
     const isServer = (name: string): boolean => name.includes('/app-');

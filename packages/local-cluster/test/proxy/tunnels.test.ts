@@ -245,7 +245,7 @@ describe('region router tunnels', () => {
       body: { code: 'not_granting', activeRegion: 'virginia', address: ADDRESSES.virginia },
     });
     expect((await targetsOf(base)).map(({ sessions: count }) => count)).toEqual([0, 0, 0]);
-    // The close code 1001 tells the servers that the clients are not dead.
+    // The close code 1001 shows the servers that the clients are not dead.
     expect(oregon.flatMap(({ ends }) => ends)).toEqual([1001, 1001]);
   });
 

@@ -16,7 +16,7 @@ import { Random } from '../../src/time/random';
 import { VirtualClock } from '../../src/time/virtual-clock';
 import { Host } from '../../src/topology/host';
 
-/** So long that what an opening adds to the ends of leases and places can be told from the time that a history takes. */
+/** Much longer than a history takes, so that the extension by an opening is distinguishable from the elapsed time. */
 const POLICY = { authorityLeaseMs: 300_000, skewMs: 120_000 };
 const TTL_SECONDS = 600;
 export const BORROW_SECONDS_MAX = 3_600;

@@ -105,7 +105,7 @@ async function storedFile({ file, container, licenseKey, context }: FileToStore)
   if (!deployment) {
     return refused(
       'license_not_for_this_deployment',
-      'only a deployment with a key of its own (deploymentKeys) can store an encrypted Keygen file; alternatively check the license out of Keygen without encryption',
+      'only a deployment with a deployment key (deploymentKeys) can store an encrypted Keygen file; alternatively check the license out of Keygen without encryption',
     );
   }
   return itself + armor('EVERGRANT SEALED KEY', await encryptToDeployment(licenseKey, deployment));
