@@ -4,6 +4,9 @@ import type { Region } from '@evergrant/core/regions';
 import type { DeploymentConfig } from '../config/deployment-config';
 import { CERTIFICATE_AUTHORITY } from './database-foundation';
 
+/** Outside of the maintenance windows, in UTC. */
+const BACKUP_WINDOW = '08:00-08:30';
+
 /** The tags of all resources of a deployment. */
 export function deploymentTags({ deployment }: DeploymentConfig): Readonly<Record<string, string>> {
   return { 'evergrant:deployment': deployment };
@@ -16,6 +19,7 @@ export function followerSettings(config: DeploymentConfig, names: DeploymentName
     instanceClass: database.instanceClass,
     multiAz: database.multiAz[region],
     backupRetentionDays: database.backupRetentionDays,
+    backupWindow: BACKUP_WINDOW,
     storageMaxGiB: database.storageMaxGiB,
     monitoringIntervalSeconds: 60,
     monitoringRoleArn: `arn:aws:iam::${account}:role/${names.databaseMonitoringRoles[region]}`,

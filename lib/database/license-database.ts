@@ -64,14 +64,15 @@ export class LicenseDatabase extends Construct {
       preferredMaintenanceWindow: MAINTENANCE_WINDOWS[region],
       enableCloudwatchLogsExports: ['postgresql'],
       deletionProtection: true,
+      // Followers have backups too, so that a promoted one has a backup at once.
+      backupRetentionPeriod: settings.backupRetentionDays,
+      preferredBackupWindow: settings.backupWindow,
       ...(isPrimary
         ? {
             engineVersion: POSTGRES_VERSION,
             dbName: DATABASE_NAME,
             allocatedStorage: String(database.storageGiB),
             storageEncrypted: true,
-            backupRetentionPeriod: settings.backupRetentionDays,
-            preferredBackupWindow: '08:00-08:30',
             masterUsername: 'evergrant_owner',
             masterUserPassword: ownerPassword(owner).unsafeUnwrap(),
           }
@@ -94,7 +95,6 @@ export class LicenseDatabase extends Construct {
             E3720: 'The key implies StorageEncrypted. CloudFormation refuses the property together with a source.',
             CKV_AWS_16: 'A follower of an encrypted database is encrypted with the key in this template.',
             'AwsSolutions-RDS2': 'A follower of an encrypted database is encrypted with the key in this template.',
-            'AwsSolutions-RDS13': 'A follower takes no backups; the promotion sets their retention.',
           }),
     });
   }

@@ -26,6 +26,7 @@ import { config } from '../../deployment.config';
 import type { SetupClients } from '../../lambda/setup/custom-resource';
 import { publishRegionResources } from '../../lambda/setup/publish-region-resources';
 import { followerSettings } from '../../lib/database/follower-settings';
+import { completeFollower } from './support/emulated-account';
 import { ACCOUNT, createAuthorityTable, createRegionalRecord, type Emulator, startEmulator } from './support/emulator';
 import { startHooks } from './support/machinery';
 
@@ -99,6 +100,8 @@ describe('in our model of AWS, the database service', () => {
       SourceDBInstanceIdentifier: `arn:aws:rds:us-west-2:${ACCOUNT}:db:${NAMES.databases.oregon}`,
     });
     await new RDSClient(patient('us-east-1')).send(replica);
+    await become('virginia', 'incomplete');
+    await completeFollower(new RDSClient(patient('us-east-1')), NAMES.databases.virginia);
     await become('virginia', 'following');
     orders.length = 0;
   }, 60_000);
@@ -141,18 +144,37 @@ describe('in our model of AWS, the database service', () => {
     await rds.archive('oregon');
     await become('oregon', 'archived');
     orders.length = 0;
-    // RDS refuses the call until the source is available. The next cycle repeats it.
-    const accepted = () =>
-      rds.follow('oregon').then(
-        () => true,
-        () => false,
-      );
-    await eventually('it is made', accepted, { deadlineMs: 30_000, everyMs: 100 });
+    // RDS refuses each call until the database is in the state for it. The next cycle repeats it.
+    const complete = async (): Promise<boolean> => {
+      await rds.follow('oregon').catch(() => undefined);
+      return (await rds.view('oregon')).kind === 'following';
+    };
+    await eventually('Oregon follows', complete, { deadlineMs: 30_000, everyMs: 100 });
+    const find = new DescribeDBInstancesCommand({ DBInstanceIdentifier: NAMES.databases.oregon });
+    const [found] = (await clients.oregon.send(find)).DBInstances ?? [];
+    expect(found).toMatchObject({
+      DBParameterGroups: [{ DBParameterGroupName: NAMES.databaseParameters, ParameterApplyStatus: 'in-sync' }],
+      BackupRetentionPeriod: config.database.backupRetentionDays,
+      PreferredBackupWindow: '08:00-08:30',
+    });
     await rds.follow('oregon');
-    await become('oregon', 'following');
-    await rds.follow('oregon');
-    expect(orders).toEqual(['/follow evergrant-oregon']);
+    expect(orders).toEqual(['/follow evergrant-oregon', '/reboot evergrant-oregon']);
     expect((await identifiers()).sort()).toEqual(['evergrant-oregon', 'evergrant-oregon-kept-20261122120000']);
+  });
+
+  it.each([
+    ['a parameter group', { DBParameterGroupName: NAMES.databaseParameters }],
+    ['gp3 without Iops', { StorageType: 'gp3' }],
+    ['a parameter without a rule', { Port: 5432 }],
+  ])('refuses a new follower with %s', async (_what, given) => {
+    const create = new CreateDBInstanceReadReplicaCommand({
+      DBInstanceIdentifier: 'another',
+      SourceDBInstanceIdentifier: `arn:aws:rds:us-west-2:${ACCOUNT}:db:${NAMES.databases.oregon}`,
+      ...given,
+    });
+    await expect(clients.virginia.send(create)).rejects.toMatchObject({
+      name: expect.stringMatching(/^InvalidParameter(Combination|Value)$/),
+    });
   });
 
   it('reports unreachable, and never a missing database, when the service does not respond', async () => {

@@ -5,11 +5,13 @@ Usage: aws_model.py PORT CONTROL_PORT HOOK_URL
 """
 
 import copy
+import io
 import json
 import sys
 import threading
 import time
 import urllib.request
+from urllib.parse import parse_qsl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from moto.core.utils import utcnow
@@ -23,6 +25,8 @@ from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import Route53Backend, route53_backends
 from moto.wafv2.models import WAFV2Backend, wafv2_backends
 from werkzeug.serving import run_simple
+
+import aws_rules
 
 ACCOUNT = "111122223333"
 PORT, CONTROL_PORT, HOOK_URL = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -107,6 +111,25 @@ Route53.get_health_check_status = health_check_status
 Route53.get_change = get_change
 
 
+# RDS refuses what aws-rules.json says, before moto reads the call.
+class RefusingByRules:
+    def __init__(self, application) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict, start_response):
+        if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+            return self.application(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        refused = aws_rules.refusal(form.get("Action", ""), form)
+        if refused is None:
+            return self.application(environ, start_response)
+        content = aws_rules.error_document(*refused).encode()
+        start_response("400 Bad Request", [("Content-Type", "text/xml"), ("Content-Length", str(len(content)))])
+        return [content]
+
+
 # RDS. Orders are accepted at once and carried out in their own time, by the real databases behind the hook.
 def instance_of(backend: RDSBackend, identifier: str) -> DBInstance:
     if identifier not in backend.databases:
@@ -157,6 +180,9 @@ def create_replica(self: RDSBackend, db_kwargs: dict) -> DBInstance:
     replica.db_instance_identifier = identifier
     replica.source_db_instance_identifier = db_kwargs["source_db_instance_identifier"]
     replica.set_as_replica()
+    # "or the default DBParameterGroup for the specified DB engine for a cross-Region read replica"; backups are off.
+    replica.parameter_group_state = DEFAULT_GROUP
+    replica.backup_retention_period = 0
     replica.status = "creating"
     self.databases[identifier] = replica
     source.add_replica(replica)
@@ -176,7 +202,7 @@ def modify(self: RDSBackend, db_instance_identifier: str, db_kwargs: dict) -> DB
         raise InvalidDBInstanceStateFault(f"{db_instance_identifier} is {database.status}.")
     name = db_kwargs.get("new_db_instance_identifier")
     if name is None:
-        return original_modify(self, db_instance_identifier, db_kwargs)
+        return modify_settings(database, db_kwargs)
     database.status = "renaming"
 
     def work() -> None:
@@ -190,10 +216,58 @@ def modify(self: RDSBackend, db_instance_identifier: str, db_kwargs: dict) -> DB
     return database
 
 
-original_modify = RDSBackend.modify_db_instance
+# ModifyDBInstance: "The parameter group name itself is changed immediately, but the actual parameter changes are not
+# applied until you reboot the instance without failover." Enabling backups takes a first one: "backing-up".
+def modify_settings(database: DBInstance, db_kwargs: dict) -> DBInstance:
+    group = db_kwargs.get("db_parameter_group_name")
+    if group is not None:
+        database.parameter_group_state = (group, "applying")
+    starts_backups = database.backup_retention_period == 0 and int(db_kwargs.get("backup_retention_period") or 0) > 0
+    database.backup_retention_period = int(db_kwargs.get("backup_retention_period", database.backup_retention_period))
+    database.preferred_backup_window = db_kwargs.get("preferred_backup_window", database.preferred_backup_window)
+    database.status = "modifying"
+
+    def work() -> None:
+        time.sleep(0.3)
+        if group is not None:
+            database.parameter_group_state = (group, "pending-reboot")
+        if starts_backups:
+            database.status = "backing-up"
+            time.sleep(0.3)
+        database.status = "available"
+
+    in_background(work)
+    return database
+
+
+# RebootDBInstance: "rebooting", then the parameter group is in force; a failover would not put it in force.
+def reboot(self: RDSBackend, db_instance_identifier: str) -> DBInstance:
+    database = instance_of(self, db_instance_identifier)
+    if database.status != "available":
+        raise InvalidDBInstanceStateFault(f"{db_instance_identifier} is {database.status}.")
+    database.status = "rebooting"
+
+    def work() -> None:
+        hook("/reboot", identifier=db_instance_identifier)
+        database.parameter_group_state = (database.parameter_group_state[0], "in-sync")
+        database.status = "available"
+
+    in_background(work)
+    return database
+
+
+def parameter_groups(self: DBInstance) -> list[dict[str, str]]:
+    name, status = self.parameter_group_state
+    return [{"DBParameterGroupName": name, "ParameterApplyStatus": status}]
+
+
+DEFAULT_GROUP = ("default.postgres18", "in-sync")
+DBInstance.parameter_group_state = DEFAULT_GROUP
+DBInstance.db_parameter_group_status_list = property(parameter_groups)
 RDSBackend.promote_read_replica = promote
 RDSBackend.create_db_instance_read_replica = create_replica
 RDSBackend.modify_db_instance = modify
+RDSBackend.reboot_db_instance = reboot
 
 
 class Control(BaseHTTPRequestHandler):
@@ -234,4 +308,5 @@ class Control(BaseHTTPRequestHandler):
 
 
 threading.Thread(target=ThreadingHTTPServer(("127.0.0.1", CONTROL_PORT), Control).serve_forever, daemon=True).start()
-run_simple("127.0.0.1", PORT, DomainDispatcherApplication(create_backend_app), threaded=True, request_handler=MotoRequestHandler)
+application = RefusingByRules(DomainDispatcherApplication(create_backend_app))
+run_simple("127.0.0.1", PORT, application, threaded=True, request_handler=MotoRequestHandler)

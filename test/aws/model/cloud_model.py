@@ -27,6 +27,8 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.services import dynamodb, ecs, rds, route53, secretsmanager, sts
 from ministack.services.cloudformation import provisioners
 
+import aws_rules
+
 HANDLERS = provisioners._RESOURCE_HANDLERS
 REFUSED: list[str] = []
 
@@ -209,6 +211,9 @@ def create_replica(parameters: dict) -> tuple:
         ReadReplicaDBInstanceIdentifiers=[],
         ReadReplicaSourceDBInstanceIdentifier=source_arn,
         DBInstanceStatus="creating",
+        # "or the default DBParameterGroup for the specified DB engine for a cross-Region read replica"; backups are off.
+        DBParameterGroups=[{"DBParameterGroupName": "default.postgres18", "ParameterApplyStatus": "in-sync"}],
+        BackupRetentionPeriod=0,
     )
     addressed(replica)
     rds._instances[identifier] = replica
@@ -225,7 +230,7 @@ def create_replica(parameters: dict) -> tuple:
 def modify(parameters: dict) -> tuple:
     identifier, name = (rds._p(parameters, key) for key in ("DBInstanceIdentifier", "NewDBInstanceIdentifier"))
     if not name or identifier not in rds._instances:
-        return original_modify(parameters)
+        return modify_settings(parameters)
     instance = rds._instances[identifier]
     if refused := not_available(instance):
         return refused
@@ -237,12 +242,54 @@ def modify(parameters: dict) -> tuple:
     return answer("ModifyDBInstance", instance)
 
 
+# ModifyDBInstance: "The parameter group name itself is changed immediately, but the actual parameter changes are not
+# applied until you reboot the instance without failover."
+def modify_settings(parameters: dict) -> tuple:
+    instance = rds._instances.get(rds._p(parameters, "DBInstanceIdentifier"))
+    if instance is not None and (refused := not_available(instance)):
+        return refused
+    answered = original_modify(parameters)
+    if instance is not None and rds._p(parameters, "DBParameterGroupName"):
+        instance["DBParameterGroups"][0]["ParameterApplyStatus"] = "pending-reboot"
+    return answered
+
+
+# RebootDBInstance: "rebooting", then the parameter group is in force.
+def reboot(parameters: dict) -> tuple:
+    instance = rds._instances[rds._p(parameters, "DBInstanceIdentifier")]
+    if refused := not_available(instance):
+        return refused
+    instance["DBInstanceStatus"] = "rebooting"
+
+    def work() -> None:
+        hook("/reboot", identifier=instance["DBInstanceIdentifier"])
+        instance["DBParameterGroups"] = [{**instance["DBParameterGroups"][0], "ParameterApplyStatus": "in-sync"}]
+        instance["DBInstanceStatus"] = "available"
+
+    in_background(work)
+    return answer("RebootDBInstance", instance)
+
+
+# RDS refuses what aws-rules.json says.
+def by_rules(operation: str, handler):
+    def checked(parameters: dict) -> tuple:
+        refused = aws_rules.refusal(operation, parameters)
+        return handler(parameters) if refused is None else rds._error(*refused, 400)
+
+    return checked
+
+
 original_instance = HANDLERS["AWS::RDS::DBInstance"]["create"]
 HANDLERS["AWS::RDS::DBInstance"]["create"] = create_instance
 original_modify = rds._ACTION_MAP["ModifyDBInstance"]
 rds._ACTION_MAP.update(
-    PromoteReadReplica=promote, CreateDBInstanceReadReplica=create_replica, ModifyDBInstance=modify
+    PromoteReadReplica=promote,
+    CreateDBInstanceReadReplica=create_replica,
+    ModifyDBInstance=modify,
+    RebootDBInstance=reboot,
 )
+for operation in aws_rules.OPERATIONS:
+    rds._ACTION_MAP[operation] = by_rules(operation, rds._ACTION_MAP[operation])
 
 
 # Route 53, GetHealthCheckStatus: one observation a checker, with its status in words.
@@ -302,6 +349,8 @@ LOAD_BALANCER_ACTIONS = {
 }
 ASKED: contextvars.ContextVar[list[str]] = contextvars.ContextVar("asked")
 CONTEXT: contextvars.ContextVar[dict] = contextvars.ContextVar("context")
+# Further actions of the call with their resources, from aws-rules.json.
+ALSO: contextvars.ContextVar[list[tuple[str, str]]] = contextvars.ContextVar("also")
 
 
 def resources_of(service: str, path: str, body: bytes, query: dict, region: str, account: str) -> list[str]:
@@ -323,6 +372,10 @@ def extract_resource_arn(service, method, path, headers, body, query, region, ac
     if found == "*":
         ASKED.set(resources_of(service, path, body, query, region, account))
     CONTEXT.set(CONTEXT_OF[service](body) if service in CONTEXT_OF else {})
+    form = {name: values[0] for name, values in query.items()} if service == "rds" else {}
+    own = f"arn:aws:rds:{region}:{account}:db:{form.get('DBInstanceIdentifier')}"
+    needs = aws_rules.also_needed(form.get("Action", ""), form)
+    ALSO.set([(action, resource or own) for action, resource in needs])
     return found
 
 
@@ -374,6 +427,12 @@ def enforce(access_key_id: str, action: str, service: str, region: str, resource
     asked = [(action, resource) for resource in resources]
     balancers = [resource for resource in resources if ":loadbalancer/" in resource]
     asked += [(more, resource) for more in LOAD_BALANCER_ACTIONS.get(action, []) for resource in balancers]
+    also = ALSO.get([])
+    ALSO.set([])
+    asked += also
+    if any(more == "iam:PassRole" for more, _ in also):
+        # RDS passes the monitoring role to this service (IAM, "iam:PassedToService").
+        named["service_context"]["iam:PassedToService"] = "monitoring.rds.amazonaws.com"
     for wanted, resource in asked:
         denied = original_enforce(access_key_id, wanted, service, region, resource_arn=resource, **named)
         if denied is not None:

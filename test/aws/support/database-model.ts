@@ -78,6 +78,14 @@ export class DatabaseModel {
     const instance = this.of(identifier);
     this.#instances.delete(identifier);
     this.#instances.set(name, instance);
+    await this.#restart(instance);
+  }
+
+  async reboot(identifier: string): Promise<void> {
+    await this.#restart(this.of(identifier));
+  }
+
+  async #restart(instance: PostgresInstance): Promise<void> {
     await instance.stop();
     await instance.start({ settings: this.#settings.get(instance) ?? {} });
   }

@@ -1,5 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { CreateDBInstanceCommand, CreateDBInstanceReadReplicaCommand, RDSClient } from '@aws-sdk/client-rds';
+import {
+  CreateDBInstanceCommand,
+  CreateDBInstanceReadReplicaCommand,
+  ModifyDBInstanceCommand,
+  RDSClient,
+  RebootDBInstanceCommand,
+} from '@aws-sdk/client-rds';
 import { CreateHealthCheckCommand, CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
 import {
   CreateSecretCommand,
@@ -147,6 +153,8 @@ export class EmulatedAccount {
     const stands = async (): Promise<boolean> =>
       (await this.model()).databases[NAMES.databases.virginia]?.status === 'available';
     await eventually('the follower stands', stands, { deadlineMs: 60_000, everyMs: 100 });
+    await completeFollower(virginia.rds, NAMES.databases.virginia);
+    await eventually('the follower is complete', stands, { deadlineMs: 60_000, everyMs: 100 });
     this.#ground.nameDatabases();
   }
 
@@ -202,6 +210,23 @@ export class EmulatedAccount {
       this.#aclArns[`${region} ${name}`] = String(acl.Summary?.ARN);
     }
   }
+}
+
+/** What CloudFormation's handler of AWS::RDS::DBInstance does after it has created a PostgreSQL follower. */
+export async function completeFollower(rds: RDSClient, identifier: string): Promise<void> {
+  const settings = new ModifyDBInstanceCommand({
+    DBInstanceIdentifier: identifier,
+    DBParameterGroupName: NAMES.databaseParameters,
+    BackupRetentionPeriod: 14,
+    ApplyImmediately: true,
+  });
+  await rds.send(settings);
+  const rebooted = () =>
+    rds.send(new RebootDBInstanceCommand({ DBInstanceIdentifier: identifier })).then(
+      () => true,
+      () => false,
+    );
+  await eventually('the follower reboots', rebooted, { deadlineMs: 60_000, everyMs: 200 });
 }
 
 function controllerLogin(password: string): string {

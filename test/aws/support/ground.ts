@@ -123,6 +123,7 @@ export class Ground {
     if (path === '/create') await this.databases.makeEmpty(identifier, password);
     if (path === '/follow') await this.databases.follow(identifier, source);
     if (path === '/promote') await this.databases.promote(identifier);
+    if (path === '/reboot') await this.databases.reboot(identifier);
     if (path === '/rename') await this.databases.rename(identifier, name);
     this.nameDatabases();
   }

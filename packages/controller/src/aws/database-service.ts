@@ -5,6 +5,7 @@ import {
   ModifyDBInstanceCommand,
   PromoteReadReplicaCommand,
   type RDSClient,
+  RebootDBInstanceCommand,
 } from '@aws-sdk/client-rds';
 import { OperatingError } from '@evergrant/core/operating-error';
 import { otherRegion, type Region } from '@evergrant/core/regions';
@@ -42,7 +43,7 @@ export class Rds implements DatabaseServicePort {
   async view(region: Region): Promise<DatabaseServiceView> {
     try {
       const instance = await this.#find(region);
-      return instance === undefined ? { kind: 'archived' } : viewOf(instance);
+      return instance === undefined ? { kind: 'archived' } : this.#viewOf(instance);
     } catch (failure) {
       if (!(failure instanceof OperatingError)) throw failure;
       return { kind: 'unreachable', reason: failure.message };
@@ -62,14 +63,23 @@ export class Rds implements DatabaseServicePort {
     });
   }
 
+  /**
+   * The next step towards a complete follower: create it, order its parameter group and backups, or reboot it. RDS
+   * accepts neither the group nor the backups when it creates a PostgreSQL follower in another region.
+   */
   async follow(region: Region): Promise<void> {
-    const { names, account, clients, resources, follower } = this.#options;
     const existing = await this.#find(region);
-    if (existing !== undefined && viewOf(existing).kind === 'failed') {
-      await this.#rename(region, `${names.databases[region]}-failed-${stamp(this.#options.nowMs())}`);
-      return;
+    if (existing === undefined) return this.#createFollower(region);
+    const { kind } = this.#viewOf(existing);
+    if (kind === 'failed') {
+      const name = `${this.#options.names.databases[region]}-failed-${stamp(this.#options.nowMs())}`;
+      return this.#rename(region, name);
     }
-    if (existing !== undefined) return;
+    if (kind === 'incomplete') await this.#configureFollower(region, existing);
+  }
+
+  async #createFollower(region: Region): Promise<void> {
+    const { names, account, clients, resources, follower } = this.#options;
     const settings = follower[region];
     const sourceRegion = AWS_REGION_OF[otherRegion(region)];
     const { databaseKeyArn, databaseSecurityGroupId } = await resources.of(region);
@@ -81,9 +91,7 @@ export class Rds implements DatabaseServicePort {
       MaxAllocatedStorage: settings.storageMaxGiB,
       KmsKeyId: databaseKeyArn,
       DBSubnetGroupName: names.databaseSubnets,
-      DBParameterGroupName: names.databaseParameters,
       VpcSecurityGroupIds: [databaseSecurityGroupId],
-      StorageType: 'gp3',
       PubliclyAccessible: false,
       AutoMinorVersionUpgrade: false,
       CopyTagsToSnapshot: true,
@@ -103,6 +111,32 @@ export class Rds implements DatabaseServicePort {
     }
   }
 
+  /** Each call is repeated by a later cycle if RDS refuses it in the follower's present state, for example `backing-up`. */
+  async #configureFollower(region: Region, instance: DBInstance): Promise<void> {
+    const { names, clients, follower } = this.#options;
+    const { backupRetentionDays, backupWindow } = follower[region];
+    const identifier = { DBInstanceIdentifier: names.databases[region] };
+    const group = parameterGroupStatus(instance, names.databaseParameters);
+    const areBackupsOrdered = instance.PendingModifiedValues?.BackupRetentionPeriod !== undefined;
+    if (group === undefined || !(hasBackups(instance) || areBackupsOrdered)) {
+      const modify = new ModifyDBInstanceCommand({
+        ...identifier,
+        DBParameterGroupName: names.databaseParameters,
+        BackupRetentionPeriod: backupRetentionDays,
+        PreferredBackupWindow: backupWindow,
+        ApplyImmediately: true,
+      });
+      await awsCall(`${region}'s follower settings`, clients[region].send(modify));
+    } else if (group === 'pending-reboot') {
+      // A failover inside of the region would not put the group in force.
+      const reboot = new RebootDBInstanceCommand({ ...identifier, ForceFailover: false });
+      await awsCall(`${region}'s follower reboot`, clients[region].send(reboot));
+    } else if (group === 'failed-to-apply') {
+      const message = `${region}'s database: RDS cannot apply the parameter group ${names.databaseParameters}`;
+      throw new OperatingError({ code: 'parameter_group_failed', message, retryable: false });
+    }
+  }
+
   /**
    * Asks RDS to promote the follower, unless a promotion is in progress or done. The call goes to the follower's own region
    * and does not depend on the other region.
@@ -115,8 +149,8 @@ export class Rds implements DatabaseServicePort {
     if (instance.DBInstanceStatus === 'modifying' || instance.DBInstanceStatus === 'rebooting') return;
     const promote = new PromoteReadReplicaCommand({
       DBInstanceIdentifier: this.#options.names.databases[region],
-      // A follower has no separate backups; the first backup starts after the promotion.
       BackupRetentionPeriod: this.#options.follower[region].backupRetentionDays,
+      PreferredBackupWindow: this.#options.follower[region].backupWindow,
     });
     await awsCall(`${region}'s promotion`, this.#options.clients[region].send(promote));
   }
@@ -135,6 +169,27 @@ export class Rds implements DatabaseServicePort {
     }
   }
 
+  /**
+   * A replica whose replication RDS has terminated does not follow any more. `error` and `stopped` are not final: an error
+   * ends when the source is back. A lost follower is found in SQL.
+   */
+  #viewOf(instance: DBInstance): DatabaseServiceView {
+    const { DBInstanceStatus: status = 'unknown', StatusInfos = [] } = instance;
+    if (BROKEN.test(status)) return { kind: 'failed', reason: `the database is ${status}` };
+    if (status === 'renaming' || instance.PendingModifiedValues?.DBInstanceIdentifier !== undefined) {
+      return { kind: 'building' };
+    }
+    if (!isReplica(instance)) return { kind: status === 'creating' ? 'building' : 'running' };
+    const ended = StatusInfos.find(({ Status }) => Status === 'terminated');
+    if (ended !== undefined) {
+      return { kind: 'failed', reason: `its replication is terminated: ${ended.Message ?? 'no reason is given'}` };
+    }
+    if (status !== 'available' && status !== 'backing-up') return { kind: 'building' };
+    const group = parameterGroupStatus(instance, this.#options.names.databaseParameters);
+    if (group !== 'in-sync') return { kind: 'incomplete', reason: `its parameter group is ${group ?? 'another one'}` };
+    return hasBackups(instance) ? { kind: 'following' } : { kind: 'incomplete', reason: 'it has no backups' };
+  }
+
   async #rename(region: Region, name: string): Promise<void> {
     const { clients, names } = this.#options;
     const modify = new ModifyDBInstanceCommand({
@@ -146,26 +201,14 @@ export class Rds implements DatabaseServicePort {
   }
 }
 
-/**
- * A replica whose replication RDS has terminated does not follow any more. `error` and `stopped` are not final: an error
- * ends when the source is back. A lost follower is found in SQL.
- */
-function viewOf({
-  DBInstanceStatus: status = 'unknown',
-  StatusInfos = [],
-  ...instance
-}: DBInstance): DatabaseServiceView {
-  if (BROKEN.test(status)) return { kind: 'failed', reason: `the database is ${status}` };
-  const isFollower = isReplica(instance);
-  if (status === 'renaming' || instance.PendingModifiedValues?.DBInstanceIdentifier !== undefined) {
-    return { kind: 'building' };
-  }
-  if (!isFollower) return { kind: status === 'creating' ? 'building' : 'running' };
-  const ended = StatusInfos.find(({ Status }) => Status === 'terminated');
-  if (ended !== undefined) {
-    return { kind: 'failed', reason: `its replication is terminated: ${ended.Message ?? 'no reason is given'}` };
-  }
-  return { kind: status === 'available' || status === 'backing-up' ? 'following' : 'building' };
+/** The status of the instance's parameter group; undefined when the instance has another group. */
+function parameterGroupStatus({ DBParameterGroups = [] }: DBInstance, name: string): string | undefined {
+  const group = DBParameterGroups.find(({ DBParameterGroupName }) => DBParameterGroupName === name);
+  return group === undefined ? undefined : (group.ParameterApplyStatus ?? 'unknown');
+}
+
+function hasBackups({ BackupRetentionPeriod = 0 }: DBInstance): boolean {
+  return BackupRetentionPeriod > 0;
 }
 
 /** A primary database has no source, or an empty one. */

@@ -6,6 +6,8 @@ export interface FollowerSettings {
   readonly instanceClass: string;
   readonly multiAz: boolean;
   readonly backupRetentionDays: number;
+  /** Daily, in UTC: `hh:mm-hh:mm`. */
+  readonly backupWindow: string;
   /** Limit of the storage autoscaling. */
   readonly storageMaxGiB: number;
   readonly monitoringIntervalSeconds: number;
@@ -20,6 +22,7 @@ const KINDS: { readonly [Name in keyof FollowerSettings]: Kind } = {
   instanceClass: 'string',
   multiAz: 'boolean',
   backupRetentionDays: 'number',
+  backupWindow: 'string',
   storageMaxGiB: 'number',
   monitoringIntervalSeconds: 'number',
   monitoringRoleArn: 'string',

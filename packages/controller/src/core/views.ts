@@ -23,12 +23,13 @@ export type OutsideView =
  * - `running`: the region has its own databases: a primary database, or one that claims to be.
  * - `archived`: the region's databases are stopped and kept under another name; a new one can be created.
  * - `building`: a follower is being created.
- * - `following`: the region has a follower of the other region.
+ * - `incomplete`: the follower exists, but not all of its settings are in force.
+ * - `following`: the region has a complete follower of the other region.
  * - `failed`: the last command failed; it may be repeated.
  */
 export type DatabaseServiceView =
   | { readonly kind: 'running' | 'archived' | 'building' | 'following' }
-  | { readonly kind: 'failed' | 'unreachable'; readonly reason: string };
+  | { readonly kind: 'failed' | 'incomplete' | 'unreachable'; readonly reason: string };
 
 export function databaseServiceReason(service: DatabaseServiceView): string {
   return 'reason' in service ? service.reason : `the database service reports: ${service.kind}`;

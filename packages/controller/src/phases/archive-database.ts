@@ -25,7 +25,7 @@ type Observed =
 export const archiveDatabase: PhaseDefinition<ArchiveDatabaseView, Observed, 'archive_database'> = {
   observe: async (ports, operation) => {
     const service = await ports.databaseService.view(operation.toRegion);
-    const databases = service.kind === 'following' ? await observeDatabases(ports, operation) : undefined;
+    const databases = isFollower(service) ? await observeDatabases(ports, operation) : undefined;
     return { service, databases };
   },
   classify,
@@ -60,18 +60,29 @@ export const archiveDatabase: PhaseDefinition<ArchiveDatabaseView, Observed, 'ar
   },
 };
 
+/** An incomplete follower is a follower: the next phase completes it. */
+function isFollower({ kind }: DatabaseServiceView): boolean {
+  return kind === 'following' || kind === 'incomplete';
+}
+
 /**
  * A follower holds no separate data and stays in place, unless it is lost: it is behind a primary database that
  * answers, and its replay does not move. The database service may report a lost follower as following indefinitely.
  */
-function classify(
-  { service, databases }: ArchiveDatabaseView,
-  { operation, policy, nowMs }: PhaseContext,
-): Finding<Observed> {
+function classify({ service, databases }: ArchiveDatabaseView, context: PhaseContext): Finding<Observed> {
   const reason = databaseServiceReason(service);
   if (service.kind === 'building') return { observed: 'busy', reason };
-  if (service.kind !== 'following' || databases === undefined) return { observed: service.kind, reason };
-  const { origin, target } = databases;
+  if (service.kind === 'incomplete' || service.kind === 'following') {
+    return databases === undefined ? { observed: 'following', reason } : classifyFollower(databases, reason, context);
+  }
+  return { observed: service.kind, reason };
+}
+
+function classifyFollower(
+  { origin, target }: DatabasesView,
+  reason: string,
+  { operation, policy, nowMs }: PhaseContext,
+): Finding<Observed> {
   if (origin.kind !== 'primary' || target.kind !== 'follower' || target.replayPaused) {
     return { observed: 'following', reason };
   }

@@ -157,6 +157,11 @@ const CASES: readonly Case[] = [
   ['archive_database', 'unreachable', { service: noAnswer, databases: undefined }],
   ['archive_database', 'archived', { service: { kind: 'archived' }, databases: undefined }],
   ['archive_database', 'following', withDatabases({ target: follower({ receiver: hearing() }) })],
+  [
+    'archive_database',
+    'following',
+    { ...withDatabases({ origin: gone }), service: { kind: 'incomplete', reason: '' } },
+  ],
   ['archive_database', 'following', withDatabases({ origin: gone })],
   ['archive_database', 'following', withDatabases({ target: gone })],
   ['archive_database', 'following', withDatabases({ target: follower({ replayPaused: true }) })],
@@ -184,6 +189,11 @@ const CASES: readonly Case[] = [
   ['build_follower', 'place_free', { service: { kind: 'archived' } }],
   ['build_follower', 'failed', { service: { kind: 'failed', reason: 'disk full' } }],
   ['build_follower', 'building', { service: { kind: 'building' } }],
+  [
+    'build_follower',
+    'incomplete',
+    { service: { kind: 'incomplete', reason: 'its parameter group is pending-reboot' } },
+  ],
   ['build_follower', 'unreachable', { service: noAnswer }],
   ['build_follower', 'following', { service: { kind: 'following' } }],
   ['catch_up', 'caught_up', { origin: primary(), target: follower({ receiver: hearing() }) }],
