@@ -45,7 +45,7 @@ describe('Dockerfile of the server', () => {
         expect(foreign(readFileSync(file, 'utf8')).filter((name) => !(name in dependencies))).toEqual([]);
         // Without settings the process lists the missing ones. Any other error means that a file is missing in the image.
         const { stderr } = spawnSync(process.execPath, [file], { env: {}, encoding: 'utf8' });
-        expect(stderr).toContain('the environment is not usable');
+        expect(stderr).toContain('The environment is not valid');
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });
