@@ -280,7 +280,10 @@ describe('in our model of AWS, the public record', () => {
       ChangeBatch: { Changes: [change] },
     });
     await client.send(command);
-    expect(await record.target()).toMatchObject({ kind: 'unreachable', reason: expect.stringContaining('not the name of a region') });
+    expect(await record.target()).toMatchObject({
+      kind: 'unreachable',
+      reason: expect.stringContaining('not the name of a region'),
+    });
   });
 
   it('is unknown when the public address does not respond', async () => {

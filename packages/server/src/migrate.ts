@@ -7,9 +7,10 @@ import { Client } from 'pg';
 import { registerTokenFile } from './api-tokens/sql/token-file';
 import { type MigrationEnvironment, readMigrationEnvironment, TOKEN_LENGTH_MIN } from './config/migration-environment';
 import { importLicenseFiles, LicenseFilesError } from './licenses/import-files';
-import { tlsTo } from './platform/postgres/connection';
-import { migrate } from './platform/postgres/migrations';
+import { type DatabaseAddress, tlsTo } from './platform/postgres/connection';
+import { migrate, schemaOfThisRelease } from './platform/postgres/migrations';
 import { makeRoles } from './platform/postgres/roles';
+import { findMigrationTarget } from './platform/postgres/writable-database';
 
 const TokensFile = Type.Array(
   Type.Object({
@@ -21,24 +22,26 @@ const TokensFile = Type.Array(
 
 async function main(environment: MigrationEnvironment): Promise<void> {
   const tokens = givenTokens(environment);
-  const { host, port, user, password, name: database } = environment.database;
-  const client = new Client({
-    host,
-    port,
-    user,
-    password,
-    database,
-    ssl: tlsTo(environment.database),
-    connectionTimeoutMillis: 5_000,
-    application_name: 'evergrant migrate',
+  const { database, otherHosts } = environment;
+  const target = await findMigrationTarget({
+    hosts: [database.host, ...otherHosts],
+    connect: (host) => connect({ ...database, host }),
+    schemaOfThisRelease: schemaOfThisRelease(),
   });
-  await client.connect();
+  if (target.kind === 'up_to_date') {
+    const { host, schema, isFollower } = target;
+    say({ msg: 'there is nothing to migrate', host, schema, isFollower });
+    return;
+  }
+  const client = target.session;
   try {
     await makeRoles(client, environment.rolePasswords);
     const applied = await migrate(client);
     const licenses = await importLicenseFiles(client, environment);
     const outcome = tokens ? await registerTokenFile(client, tokens) : undefined;
     say({
+      msg: 'migrated',
+      host: target.host,
       applied,
       licenses,
       tokens: tokens ? tokens.map((token) => token.name) : [],
@@ -48,6 +51,22 @@ async function main(environment: MigrationEnvironment): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+async function connect(address: DatabaseAddress): Promise<Client> {
+  const { host, port, user, password, name: database } = address;
+  const client = new Client({
+    host,
+    port,
+    user,
+    password,
+    database,
+    ssl: tlsTo(address),
+    connectionTimeoutMillis: 5_000,
+    application_name: 'evergrant migrate',
+  });
+  await client.connect();
+  return client;
 }
 
 /** Undefined: nothing is said about tokens, and those of earlier runs stay. */
@@ -76,7 +95,7 @@ function parseJson(path: string): unknown {
 }
 
 function say(done: object): void {
-  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), msg: 'migrated', ...done })}\n`);
+  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), ...done })}\n`);
 }
 
 async function run(): Promise<void> {

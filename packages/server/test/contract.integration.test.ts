@@ -146,7 +146,7 @@ describe('access', () => {
     expect((await server.call('PUT', '/v1/leases/17', {}, null)).status).toBe(401);
   });
 
-  it.each(['/livez', '/readyz', '/metrics', '/v1/status', '/.well-known/jwks.json', '/openapi.json'])(
+  it.each(['/livez', '/readyz', '/startupz', '/metrics', '/v1/status', '/.well-known/jwks.json', '/openapi.json'])(
     'to %s needs no token',
     async (url) => {
       expect((await server.call('GET', url, undefined, null)).status).toBe(200);
@@ -182,6 +182,7 @@ it('describes itself as OpenAPI 3.1, every route and code', async () => {
       '/livez',
       '/metrics',
       '/readyz',
+      '/startupz',
       '/v1/api-tokens',
       '/v1/api-tokens/{name}',
       '/v1/audit/checkpoints',

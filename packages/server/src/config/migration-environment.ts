@@ -7,7 +7,10 @@ import { type Licensing, readLicensing } from './licensing';
 import { readSecrets, secretText } from './secrets';
 
 export interface MigrationEnvironment {
+  /** The region's own database. */
   readonly database: DatabaseAddress;
+  /** Hosts of the other regions' databases, one of which may be the writable one. */
+  readonly otherHosts: readonly string[];
   readonly licensing: Licensing;
   /** Paths of license files, imported in this order. */
   readonly licenseFiles: readonly string[];
@@ -19,6 +22,10 @@ export interface MigrationEnvironment {
 }
 
 export const TOKEN_LENGTH_MIN = 16;
+
+const OTHER_HOSTS = optionalText('EVERGRANT_DATABASE_OTHER_HOSTS', {
+  description: 'hosts of databases in other regions, separated by commas',
+});
 
 const FILES = {
   licenseFiles: json<readonly string[]>('EVERGRANT_LICENSE_FILES', {
@@ -42,6 +49,7 @@ export async function readMigrationEnvironment(variables: Variables): Promise<Mi
   const secrets = readSecrets(reader);
   const environment: MigrationEnvironment = {
     database: readDatabase(reader, 'EVERGRANT_DATABASE', secretText(reader, secrets, 'databasePassword')),
+    otherHosts: (reader.read(OTHER_HOSTS) ?? '').split(',').filter((host) => host !== ''),
     licensing: await readLicensing(reader, secrets.deploymentKeys),
     rolePasswords: rolePasswords(reader),
     ...reader.readAll(FILES),

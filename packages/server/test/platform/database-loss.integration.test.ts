@@ -36,6 +36,8 @@ describe('a server without its database', () => {
     });
     expect((await server.call('GET', '/livez')).status).toBe(200);
     expect((await server.call('GET', '/readyz')).status).toBe(503);
+    // The container health check must not replace servers because a database is lost.
+    expect((await server.call('GET', '/startupz')).status).toBe(200);
     expect((await server.call('GET', '/v1/status')).body).toMatchObject({
       granting: false,
       reason: 'database_unreachable',

@@ -162,6 +162,31 @@ describe('the migration process', () => {
     ]);
   });
 
+  it('ignores hosts of other regions while its own database accepts writes', async () => {
+    const given = { ...environment({}), EVERGRANT_DATABASE_OTHER_HOSTS: 'no-such-host.invalid' };
+    expect(await processes.start('migrate.js', given).exited).toBe(0);
+  });
+
+  it('migrates the database of another region when its own does not answer', async () => {
+    const own = environment({});
+    const given = {
+      ...own,
+      EVERGRANT_DATABASE_HOST: '127.0.0.2',
+      EVERGRANT_DATABASE_OTHER_HOSTS: String(own.EVERGRANT_DATABASE_HOST),
+    };
+    const started = processes.start('migrate.js', given);
+    expect(await started.exited).toBe(0);
+    expect(started.lines[0]).toMatchObject({ msg: 'migrated', host: own.EVERGRANT_DATABASE_HOST });
+  });
+
+  it('of an earlier release succeeds on a later schema, and changes nothing', async () => {
+    await migrated({});
+    await database.query("comment on table schema_migration is 'newest migration: 9999'");
+    const again = await migrated({ 'a.license': await signed() });
+    expect(again).toMatchObject({ code: 0, said: { msg: 'there is nothing to migrate', schema: 9999 } });
+    expect(await pools()).toEqual([]);
+  });
+
   it('names what is wrong with every one of its files, and imports the others', async () => {
     const stranger = await createVendor();
     const { code, output } = await migrated({

@@ -95,7 +95,10 @@ it('is not granted from by a server of this release before it is migrated, and t
     return status.reason === 'starting' ? undefined : status;
   });
   expect(refused).toMatchObject({ granting: false, reason: 'schema_outdated' });
-  expect((await fresh.call('GET', '/readyz', undefined, null)).body).toMatchObject({ reason: 'schema_outdated' });
+  for (const probe of ['/readyz', '/startupz']) {
+    const answer = await fresh.call('GET', probe, undefined, null);
+    expect(answer).toMatchObject({ status: 503, body: { reason: 'schema_outdated' } });
+  }
   expect(fresh.logLines).toContainEqual(
     expect.objectContaining({ announce: expect.stringMatching(/run the migrations of this release first/) }),
   );
@@ -103,4 +106,5 @@ it('is not granted from by a server of this release before it is migrated, and t
 
   await runMigrations();
   await eventually('it grants once the schema is there', () => fresh.role.verdict().kind === 'granting');
+  expect((await fresh.call('GET', '/startupz', undefined, null)).status).toBe(200);
 });

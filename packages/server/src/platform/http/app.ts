@@ -29,7 +29,7 @@ import { sendSecurityHeaders } from './security-headers';
 import { shareCompilers } from './shared-compilers';
 
 const DISPLAY_NAME = Symbol.for('fastify.display-name');
-const HEALTH_CHECKS = new Set(['/livez', '/readyz']);
+const HEALTH_CHECKS = new Set(['/livez', '/readyz', '/startupz']);
 
 /** The HTTP side of "The outside contract" in docs/architecture.md. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {

@@ -62,6 +62,22 @@ function probeRoutes(routes: FastifyInstance, { role }: AppOptions): void {
     async () => ({ status: 'ok' as const }),
   );
 
+  // The container health check: a new release beside the schema of an earlier one must not replace servers that grant.
+  routes.get(
+    '/startupz',
+    {
+      schema: {
+        tags: TAGS,
+        summary: 'Does the database have the schema that this release needs, as far as known?',
+        response: { 200: healthy, ...problemResponses('not_granting') },
+      },
+    },
+    async (_request, reply) => {
+      if (role.database.kind !== 'outdated') return { status: 'ok' as const };
+      return sendProblem(reply, 'not_granting', { retryAfterSeconds: 10, members: { reason: 'schema_outdated' } });
+    },
+  );
+
   routes.get(
     '/readyz',
     {
