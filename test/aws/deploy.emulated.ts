@@ -9,7 +9,7 @@ import { checkedConfig, type DeploymentConfig } from '../../lib/config/deploymen
 import { addDeployment, STACKS } from '../../lib/stacks/deployment';
 import { CloudWorld, QUIETLY, type Ran, stubbedTypes } from './support/cloud-world';
 
-/** The thresholds are the shipped ones, so this runs at the pace of production. */
+/** The thresholds are the published ones, so the test runs at the pace of production. */
 const MINUTES = 60_000;
 const ORDER = [
   STACKS.authority,
@@ -27,9 +27,9 @@ let unsafe: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'evergrant-changed-'));
-  // Before anything is served from this process: synthesizing leaves it no time for anything else.
+  // Runs before this process serves any connection, because the synthesis blocks it.
   harmless = changed('harmless', { logRetentionDays: 30, rateLimitPerFiveMinutes: 30_000 });
-  // The guard lets nobody touch a web ACL while failed over, and so not the rate limit either.
+  // The guard rejects changes of a web ACL while failed over, and the rate limit is part of a web ACL.
   ofLogs = changed('of-logs', { logRetentionDays: 30 });
   unsafe = changed('unsafe', { database: { ...config.database, instanceClass: 'db.m7g.xlarge' } });
   world = await CloudWorld.start();
@@ -57,7 +57,7 @@ async function record() {
   return (await world.stores.control.read()).record;
 }
 
-/** These follow one another in one account. */
+/** The tests run in order in one account. */
 describe('in our model of AWS, a deployment', () => {
   it(
     'is deployed by one `cdk deploy --all` into an empty account, in the order that it needs',
@@ -69,7 +69,7 @@ describe('in our model of AWS, a deployment', () => {
     10 * MINUTES,
   );
 
-  it('leaves to stubs what is listed, and nothing else', () => {
+  it('uses stubs only for the listed types', () => {
     const used = new Set(world.app.types());
     expect(stubbedTypes()).toMatchInlineSnapshot(`
      [
@@ -89,7 +89,7 @@ describe('in our model of AWS, a deployment', () => {
     expect(stubbedTypes().filter((type) => !used.has(type))).toEqual([]);
   });
 
-  it('begins in Oregon, in epoch 1, with the automation paused', async () => {
+  it('starts in Oregon, in epoch 1, with the automation paused', async () => {
     expect(await world.stores.authority.read()).toMatchObject({ epoch: 1, region: 'oregon' });
     expect((await record()).automation).toMatchObject({ state: 'paused', by: 'setup' });
     expect(await world.roles()).toMatchObject({
@@ -100,7 +100,7 @@ describe('in our model of AWS, a deployment', () => {
   });
 
   it(
-    'has a migration task that finds all it needs',
+    'has a migration task with all resources and permissions that it needs',
     async () => {
       expect(await world.tasks.migrate('oregon')).toContain('0001_granting');
     },
@@ -108,7 +108,7 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it(
-    'has servers that find all they need: Oregon grants, and Virginia says where to go',
+    'has servers with all resources and permissions that they need: Oregon grants, and Virginia names it',
     async () => {
       await world.startServers('oregon');
       await world.startServers('virginia');
@@ -120,7 +120,7 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it(
-    'has a schedule that starts the controller, which finds all it needs',
+    'has a schedule that starts the controller with all resources and permissions that it needs',
     async () => {
       const watched = async () => (await record()).verdictState?.verdict;
       const verdict = await eventually('a cycle', watched, { deadlineMs: 3 * MINUTES, everyMs: 1_000 });
@@ -139,7 +139,7 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it(
-    'lets the guard have a look, which finds nothing against a deploy',
+    'has a guard that permits a deploy',
     async () => {
       expect(await world.guard(world.app.folder)).toMatchObject({
         code: 0,
@@ -158,13 +158,13 @@ describe('in our model of AWS, a deployment', () => {
       await eventually('Virginia grants', failedOver, { deadlineMs: 12 * MINUTES, everyMs: 2_000 });
       expect(await world.publicStatus()).toMatchObject({ granting: true, epoch: 2 });
       const settled = async () => (await record()).lastOperation?.outcome === 'done';
-      await eventually('it has settled', settled, { deadlineMs: 3 * MINUTES, everyMs: 1_000 });
+      await eventually('the failover is complete', settled, { deadlineMs: 3 * MINUTES, everyMs: 1_000 });
     },
     16 * MINUTES,
   );
 
   it(
-    'is not changed by a deploy while failed over, whatever else that changes',
+    'keeps its roles in a deploy with other changes while failed over',
     async () => {
       const before = await world.roles();
       expect(before).toMatchObject({
@@ -183,7 +183,7 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it(
-    'has a guard that refuses what would harm while failed over',
+    'has a guard that rejects unsafe changes while failed over',
     async () => {
       const { code, output } = await world.guard(unsafe);
       expect(code).toBe(1);
@@ -194,9 +194,9 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it.each(FAILBACK_STAGES)(
-    'comes back by the terminal: %s',
+    'fails back by the command: %s',
     async (stage) => {
-      // Oregon's servers find a database again, and are there when authority comes back.
+      // Oregon's servers connect to a database again and are ready before the authority returns.
       if (stage === 'switchover') await world.startServers('oregon');
       const ran = await world.evergrant('failback', stage, '--reason', 'a drill', '--yes');
       expect({ ...ran, output: ran.code === 0 ? '' : ran.output }).toEqual({ code: 0, output: '' });
@@ -205,7 +205,7 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it(
-    'stands as in the beginning, under the old names, and is not changed by one more deploy',
+    'ends in the initial state, under the old names, and is not changed by one more deploy',
     async () => {
       const before = await world.roles();
       expect(before).toMatchObject({
@@ -221,7 +221,7 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it(
-    'hands over to Virginia when a terminal says so, and loses nothing',
+    'switches over to Virginia by the command without loss',
     async () => {
       const ran = await world.evergrant('failover', '--reason', 'another drill', '--yes');
       expect({ ...ran, output: ran.code === 0 ? '' : ran.output }).toEqual({ code: 0, output: '' });
@@ -232,7 +232,7 @@ describe('in our model of AWS, a deployment', () => {
   );
 
   it(
-    'is brought up to date in Virginia while Oregon answers no call, and moves nothing',
+    'is updated in Virginia while Oregon is lost, without a change of roles',
     async () => {
       const before = await world.roles();
       await world.lose('oregon');
@@ -242,18 +242,18 @@ describe('in our model of AWS, a deployment', () => {
       expect({ ...ran, output: ran.code === 0 ? '' : ran.output }).toEqual({ code: 0, output: '' });
       expect(deployed(ran)).toEqual([STACKS.virginia]);
       expect(await world.roles()).toEqual(before);
-      // It is lost indeed.
+      // Check that Oregon is lost.
       expect(inOregon.code).not.toBe(0);
     },
     10 * MINUTES,
   );
 
   it(
-    'is brought up to date in Oregon while Virginia answers no call, and moves nothing',
+    'is updated in Oregon while Virginia is lost, without a change of roles',
     async () => {
       const before = await world.roles();
       await world.lose('virginia');
-      // The guard keeps the controllers' record in Virginia: whether to deploy cannot be asked of it.
+      // The guard reads the controllers' record in Virginia, so it cannot run.
       const guarded = await world.guard(harmless, STACKS.oregon);
       const ran = await world.cdk('deploy', '--exclusively', STACKS.oregon, '--app', harmless, ...QUIETLY);
       await world.lose();
@@ -265,7 +265,7 @@ describe('in our model of AWS, a deployment', () => {
     10 * MINUTES,
   );
 
-  it('was never in need of a right that it does not have', async () => {
+  it('never needs a permission that it does not have', async () => {
     expect(await world.refused()).toEqual([]);
   });
 });

@@ -24,7 +24,7 @@ describe('in our model of AWS, the bundled handler', () => {
     await world.invoke();
     expect(await verdict()).toBe('healthy');
     await world.killRegion('oregon');
-    await world.invokeUntil('Virginia has authority and nothing is under way', settled);
+    await world.invokeUntil('Virginia has authority and no operation is in progress', settled);
 
     expect(await world.databases.of('evergrant-virginia').query('select pg_is_in_recovery() as r')).toEqual([
       { r: false },

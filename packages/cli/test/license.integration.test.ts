@@ -19,8 +19,13 @@ const license = (...argv: string[]): Promise<CommandResult> =>
   run('packages/cli/bin.js', ['license', ...argv], environment);
 const PRODUCT = `Assembler ${randomUUID()}`;
 const DOCUMENT = {
-  ...{ licenseId: 'acme-1', issue: 1, customer: 'Acme', product: PRODUCT, kind: 'cloud' },
-  ...{ validFrom: '2020-01-01T00:00:00Z', validUntil: '2090-01-01T00:00:00Z' },
+  licenseId: 'acme-1',
+  issue: 1,
+  customer: 'Acme',
+  product: PRODUCT,
+  kind: 'cloud',
+  validFrom: '2020-01-01T00:00:00Z',
+  validUntil: '2090-01-01T00:00:00Z',
   entitlements: [{ feature: 'studio', seats: 10 }],
 };
 

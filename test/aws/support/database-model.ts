@@ -10,7 +10,7 @@ import { Client, escapeLiteral } from 'pg';
 const ADMIN_PASSWORD = 'only-for-tests';
 const OWNER = 'evergrant_owner';
 
-/** The real databases behind the emulated RDS, each under the identifier it has there. */
+/** The real databases behind the emulated RDS, by their RDS identifiers. */
 export class DatabaseModel {
   readonly #home: string;
   readonly #tls: { readonly cert: string; readonly key: string };
@@ -35,7 +35,7 @@ export class DatabaseModel {
     return this.#instances.get(identifier);
   }
 
-  /** A primary database as RDS makes one: empty, with its owner. */
+  /** A primary database as RDS creates it: empty, with its owner. */
   async makeEmpty(identifier: string, ownerPassword: string): Promise<PostgresInstance> {
     const instance = await this.#make(identifier);
     await instance.init();
@@ -46,7 +46,7 @@ export class DatabaseModel {
     return instance;
   }
 
-  /** A primary database with the license schema, and roles as the migration task makes them. */
+  /** A primary database with the license schema and the roles of the migration task. */
   async makePrimary(identifier: string, passwords: Readonly<Record<string, string>>): Promise<void> {
     const instance = await this.makeEmpty(identifier, ADMIN_PASSWORD);
     const owner = new Client(instance.connection({ user: OWNER, password: ADMIN_PASSWORD, database: 'evergrant' }));
@@ -59,7 +59,7 @@ export class DatabaseModel {
     }
   }
 
-  /** A follower, by a copy over the network, as RDS makes one. */
+  /** A follower by a copy over the network, as RDS creates it. */
   async follow(identifier: string, source: string): Promise<void> {
     const from = this.of(source);
     const instance = await this.#make(identifier);
@@ -73,7 +73,7 @@ export class DatabaseModel {
     await this.of(identifier).query('select pg_promote(true, 30)');
   }
 
-  /** "When you change the DB instance identifier, an instance reboot occurs": no connection outlives it. */
+  /** "When you change the DB instance identifier, an instance reboot occurs": every connection ends. */
   async rename(identifier: string, name: string): Promise<void> {
     const instance = this.of(identifier);
     this.#instances.delete(identifier);
@@ -113,7 +113,7 @@ export class DatabaseModel {
     await instance.start({ settings: this.#settings.get(instance) ?? {} });
   }
 
-  /** TLS is on, with a certificate for the names that RDS would give. */
+  /** TLS is on, with a certificate for the names that RDS assigns. */
   #settingsOf(instance: PostgresInstance): Record<string, string> {
     const path = (name: string, content: string): string => {
       const file = `${instance.directory}.${name}`;

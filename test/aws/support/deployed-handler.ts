@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { OperatorEventResult } from '@evergrant/controller/aws/operator-events';
 import type { FaultProxy } from './fault-proxy';
 
-/** An invocation ends before the time-out of Lambda. */
+/** Longest run of an invocation, shorter than the timeout of Lambda. */
 const REMAINING_MS = '24000';
 
 export interface DeployedHandlerOptions {
@@ -12,7 +12,7 @@ export interface DeployedHandlerOptions {
   readonly bundle: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly answerFile: string;
-  /** Stands between the handler and the emulator. */
+  /** A proxy between the handler and the emulator. */
   readonly proxy: FaultProxy;
 }
 
@@ -26,7 +26,9 @@ export class DeployedHandler {
     this.#options = options;
   }
 
-  /** One invocation of the schedule, or an order; `killAfterCalls` kills its process after so many answered calls. */
+  /**
+   * One invocation by the schedule or with an order. `killAfterCalls` kills its process after that many answered calls.
+   */
   async invoke(
     event: object = {},
     { killAfterCalls }: { killAfterCalls?: number } = {},
@@ -52,8 +54,8 @@ export class DeployedHandler {
   }
 
   /**
-   * Invokes as the schedule does until `done` holds. The schedule goes on when an invocation fails because AWS did not
-   * answer; one that fails of anything else is a fault of ours.
+   * Invokes as the schedule does until `done` holds. It continues when an invocation fails because AWS did not answer.
+   * Any other failure is a defect and is thrown.
    */
   async invokeUntil(
     what: string,

@@ -4,11 +4,11 @@ import type { Ground } from './ground';
 import { LoadBalancerModel, listening, publicName } from './region-model';
 import type { SynthesizedApp } from './synthesized-app';
 
-/** What of the emulator decides where a customer's call goes. */
+/** The emulator's records that decide the route of a customer's call. */
 export interface Routing {
   /** The name of the web ACL that is associated with a region's load balancer. */
   aclOf(region: Region): Promise<string | undefined>;
-  /** Where the public record leads. */
+  /** The target of the public record. */
   activeRecord(): Promise<string | undefined>;
 }
 
@@ -40,7 +40,7 @@ export class Edges {
     return new Edges(balancers, ground.publicName, routing);
   }
 
-  /** What a customer sees at the public address. */
+  /** The response that a customer receives at the public address. */
   async publicStatus(): Promise<Record<string, unknown>> {
     const record = await this.#routing.activeRecord();
     const region = REGIONS.find((candidate) => record === regionalName(this.#publicName, candidate));

@@ -37,7 +37,7 @@ const CONTROLLER_PASSWORD = 'controller-password';
 
 type Clients = Record<Region, SetupClients & { rds: RDSClient; sns: SNSClient }>;
 
-/** Both stores of the authority table, as their own code reads them. A test does not care whose clock is right. */
+/** The stores of the authority table, through their own code. The tests accept any clock difference. */
 export function storesOf(client: DynamoDBClient, table: string) {
   const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs: 60_000 });
   return {
@@ -46,14 +46,17 @@ export function storesOf(client: DynamoDBClient, table: string) {
   };
 }
 
-/** What of an AWS account the controller and the servers call, in moto: made as CloudFormation would make it. */
+/**
+ * The resources of an AWS account that the controller and the servers use, in moto, created as CloudFormation creates
+ * them.
+ */
 export class EmulatedAccount {
   readonly #ground: Ground;
   readonly #control: string;
   readonly #clients: Clients;
   readonly #aclArns: Record<string, string> = {};
   hostedZoneId = '';
-  /** The whole secret of the servers, as their container is given it. */
+  /** The complete secret of the servers, as their container receives it. */
   serverSecret = '';
 
   constructor(ground: Ground, { endpoint, control }: { endpoint: string; control: string }) {
@@ -74,7 +77,7 @@ export class EmulatedAccount {
     this.#clients = { oregon: of('oregon'), virginia: of('virginia') };
   }
 
-  /** What the emulator has associated, recorded and booked at the moment. */
+  /** The emulator's current associations, records and metrics. */
   async model(): Promise<ModelState> {
     return (await (await fetch(this.#control)).json()) as ModelState;
   }
@@ -103,7 +106,7 @@ export class EmulatedAccount {
     await this.#clients.virginia.secrets.send(put);
   }
 
-  /** Resolves to what the templates' references stand for. */
+  /** Resolves the references in the templates to their values. */
   async populate(): Promise<Record<string, string>> {
     const { dynamo, route53, sns } = this.#clients.virginia;
     await createAuthorityTable(dynamo, NAMES.authorityTable);
@@ -143,7 +146,7 @@ export class EmulatedAccount {
         BackupRetentionPeriod: 7,
       }),
     );
-    // As CloudFormation makes it: the follower begins as one.
+    // As in the template: the follower is created as a follower.
     await virginia.rds.send(
       new CreateDBInstanceReadReplicaCommand({
         DBInstanceIdentifier: NAMES.databases.virginia,
@@ -152,13 +155,13 @@ export class EmulatedAccount {
     );
     const stands = async (): Promise<boolean> =>
       (await this.model()).databases[NAMES.databases.virginia]?.status === 'available';
-    await eventually('the follower stands', stands, { deadlineMs: 60_000, everyMs: 100 });
+    await eventually('the follower exists', stands, { deadlineMs: 60_000, everyMs: 100 });
     await completeFollower(virginia.rds, NAMES.databases.virginia);
     await eventually('the follower is complete', stands, { deadlineMs: 60_000, everyMs: 100 });
     this.#ground.nameDatabases();
   }
 
-  /** The setup's own work, as the stacks' custom resources ask for it. */
+  /** Runs the setup handlers, as the stacks' custom resources do. */
   async setUp(): Promise<void> {
     const table = NAMES.authorityTable;
     const { hostedZoneId } = this;

@@ -11,7 +11,7 @@ export const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: '
 
 export interface Emulator {
   readonly endpoint: string;
-  /** What the tests may see and set beside the API. */
+  /** State that the tests can read and set beside the API. */
   readonly control: string;
   close(): void;
 }
@@ -37,7 +37,7 @@ export async function startEmulator(hooks: string): Promise<Emulator> {
   return { endpoint, control, close: () => child.kill('SIGKILL') };
 }
 
-/** A region's own record, as its stack makes it: it leads to the load balancer, which is in a zone of AWS's. */
+/** The record of one region, as its stack creates it: an alias of the load balancer, which is in a zone of AWS. */
 export async function createRegionalRecord(route53: Route53Client, hostedZoneId: string, name: string): Promise<void> {
   const target = { HostedZoneId: 'Z1H1FL5HABSF5', DNSName: 'evergrant.elb.amazonaws.com', EvaluateTargetHealth: false };
   const record = { Name: name, Type: 'A', AliasTarget: target } as const;
@@ -48,7 +48,7 @@ export async function createRegionalRecord(route53: Route53Client, hostedZoneId:
   await route53.send(change);
 }
 
-/** As the template has it. */
+/** The value of the template. */
 export async function createAuthorityTable(dynamo: DynamoDBClient, name: string): Promise<void> {
   const create = new CreateTableCommand({
     TableName: name,

@@ -7,7 +7,7 @@ import { clusterHome } from '@evergrant/local-cluster/postgres/binaries';
 import { DatabaseModel } from './database-model';
 import { certificate, freePort } from './machinery';
 
-/** By its reach of this name the controller knows whether its own way out works. */
+/** The controller's egress probe uses this name. */
 export const CANARY = `dynamodb.${WITNESS_AWS_REGION}.amazonaws.com:443`;
 
 export interface GroundOptions {
@@ -17,8 +17,8 @@ export interface GroundOptions {
 }
 
 /**
- * What every deployment in these tests stands on: a folder, one certificate for all its names, real databases, names that
- * lead to ports of this machine (hosts.cjs), and the list of what is to be closed.
+ * The environment of every deployment in these tests: a folder, one certificate for all names, real databases, names
+ * that resolve to ports of this machine (hosts.cjs), and the list of resources to close.
  */
 export class Ground {
   readonly publicName: string;
@@ -26,7 +26,7 @@ export class Ground {
   readonly home: string;
   readonly databases: DatabaseModel;
   readonly hostsFile: string;
-  /** The controller's own: a link that is cut is cut for it alone. */
+  /** Names of the controller only: a cut link is cut for the controller alone. */
   readonly controllerHostsFile: string;
   readonly caFile: string;
   readonly #identifiers: Readonly<Record<Region, string>>;
@@ -56,7 +56,7 @@ export class Ground {
     return new Ground(options, await certificate([publicName, ...names]));
   }
 
-  /** Lays the ground and builds a world on it. Whatever was started is closed again when the building fails. */
+  /** Creates the environment and builds a world on it. When the build fails, it closes everything that was started. */
   static async carry<World>(options: GroundOptions, build: (ground: Ground) => Promise<World>): Promise<World> {
     const ground = await Ground.lay(options);
     try {
@@ -78,7 +78,10 @@ export class Ground {
     for (const folder of [this.home, this.#folder]) rmSync(folder, { recursive: true, force: true });
   }
 
-  /** `name` is host:port. On port 1 nobody listens; 0 swallows everything. The file is read at any moment: never half written. */
+  /**
+   * `name` is host:port. Port 1 is closed; port 0 drops everything. The file is replaced atomically, because it may be
+   * read at any moment.
+   */
   say(name: string, port: number): void {
     this.#ports[name] = port;
     this.#write();
@@ -99,7 +102,7 @@ export class Ground {
     return databaseHost(this.#identifiers[region], region);
   }
 
-  /** Each database's name leads to whichever instance has its identifier now. */
+  /** The name of each database resolves to the instance with its current identifier. */
   nameDatabases(): void {
     for (const region of REGIONS) {
       const instance = this.databases.get(this.#identifiers[region]);

@@ -18,10 +18,10 @@ export async function listening(server: HttpServer | Server | TcpServer): Promis
   return (server.address() as AddressInfo).port;
 }
 
-/** A load balancer with a web ACL, as the emulator has it associated, in front of one real license server. */
+/** A load balancer with the web ACL that the emulator has associated, in front of one real license server. */
 export class LoadBalancerModel {
   readonly #server: Server;
-  /** The server's port behind it; null when none lives. */
+  /** The port of the server behind it. Null while no server runs. */
   targetPort: number | null = null;
 
   constructor(
@@ -59,7 +59,7 @@ export class LoadBalancerModel {
           forwarded.once('error', () => outgoing.writeHead(502).end());
           incoming.pipe(forwarded);
         },
-        // Nobody knows what is associated: it answers as it does when something behind it broke.
+        // The association is unknown, so it responds as after an internal error.
         () => outgoing.writeHead(502).end(),
       );
     });
@@ -79,7 +79,7 @@ export class LoadBalancerModel {
   }
 }
 
-/** The public name: connections go wherever its record leads at the moment. */
+/** The public name: connections go to the current target of its record. */
 export function publicName(portNow: () => Promise<number | undefined>): TcpServer {
   return createTcpServer((socket) => {
     socket.on('error', () => undefined);
@@ -93,7 +93,7 @@ export function publicName(portNow: () => Promise<number | undefined>): TcpServe
   });
 }
 
-/** A real license server, with the environment of its container. Resolves to its port when it listens. */
+/** A real license server with the environment of its container. Resolves to its port when it listens. */
 export function startServer(environment: Record<string, string>): { child: ChildProcess; port: Promise<number> } {
   const main = join(__dirname, '../../../dist/server/main.js');
   const child = spawn(process.execPath, ['--require', join(__dirname, 'hosts.cjs'), main], {

@@ -8,7 +8,7 @@ interface TemplateResource {
   readonly Metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** The app as `cdk synth` has made it: the bundles and environments that would be deployed. */
+/** The output of `cdk synth`: the bundles and environments of a deployment. */
 export class SynthesizedApp {
   readonly folder: string;
 
@@ -32,11 +32,11 @@ export class SynthesizedApp {
     const found = Object.values(this.resources(stack)).find(
       ({ Type, Properties }) => Type === type && matches(Properties),
     );
-    if (found === undefined) throw new Error(`${stack} has no such ${type}`);
+    if (found === undefined) throw new Error(`${stack} has no matching ${type}`);
     return found;
   }
 
-  /** The bundle of a function, and its environment; what only a deployment knows is taken from `known`. */
+  /** The bundle of a function and its environment. `known` supplies the values that only a deployment knows. */
   function(stack: string, name: string, known: Readonly<Record<string, string>>) {
     const { Properties, Metadata } = this.find(stack, 'AWS::Lambda::Function', (of) => of.FunctionName === name);
     const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
@@ -46,14 +46,14 @@ export class SynthesizedApp {
     };
   }
 
-  /** What a fenced region answers. */
+  /** The response of a fenced region. */
   fenceBody(region: 'oregon' | 'virginia'): string {
     const fence = this.#webAcl(region, 'fence');
     const bodies = fence.Properties.CustomResponseBodies as Record<string, { Content: string }>;
     return bodies['go-elsewhere']?.Content ?? '';
   }
 
-  /** What a region that lets calls in asks of them. */
+  /** The conditions that an open region sets for calls. */
   serveRules(region: 'oregon' | 'virginia'): readonly AclRule[] {
     return this.#webAcl(region, 'serve').Properties.Rules as AclRule[];
   }

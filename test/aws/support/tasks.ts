@@ -50,7 +50,7 @@ export class Tasks {
     this.#servers.get(region)?.kill('SIGKILL');
   }
 
-  /** Runs the migration to its end. Resolves to what it says. */
+  /** Runs the migration to its end. Resolves to its output. */
   async migrate(region: Region): Promise<string> {
     const { environment, command } = await this.#told(region, 'evergrant-migration');
     const program = join(__dirname, '../../..', command[0] ?? '');
@@ -86,7 +86,7 @@ export class Tasks {
     };
   }
 
-  /** `valueFrom` is the secret's ARN, then a member of it, or nothing for the whole. */
+  /** `valueFrom` is the secret's ARN, optionally with one of its members. Without a member it is the whole secret. */
   async #secrets(region: Region, task: TaskDefinition): Promise<Record<string, string>> {
     const client = new SecretsManagerClient({
       region: AWS_REGION_OF[region],

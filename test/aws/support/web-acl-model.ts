@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** A rule of a web ACL as a template says it, as far as the model reads it. */
+/** A rule of a web ACL in a template: the members that the model reads. */
 export interface AclRule {
   readonly Name: string;
   readonly Priority: number;
@@ -22,13 +22,13 @@ export interface AskedOfAcl {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** What AWS WAF answers whom it blocks, unless a rule says otherwise. */
+/** The default response of AWS WAF to a blocked call. */
 export const BLOCKED = { status: 403, contentType: 'text/html', body: '<html><body>403 Forbidden</body></html>' };
 
 /**
- * Does *serve* let a call in? AWS WAF developer guide: rules are asked in the order of their priority, and the first
- * that allows or blocks ends it. Of the managed groups the model knows one rule, "NoUserAgent_HEADER: inspects for requests
- * that are missing the HTTP User-Agent header. Rule action: Block".
+ * Whether the web ACL *serve* lets a call in. AWS WAF developer guide: rules are evaluated in the order of their
+ * priority, and the first rule that allows or blocks is final. Of the managed groups the model implements one rule,
+ * "NoUserAgent_HEADER: inspects for requests that are missing the HTTP User-Agent header. Rule action: Block".
  */
 export function letsIn(rules: readonly AclRule[], asked: AskedOfAcl): boolean {
   for (const { Action, Statement } of [...rules].sort((left, right) => left.Priority - right.Priority)) {

@@ -64,9 +64,9 @@ function checkNotOversold(drill: Drill, holdings: ReadonlyMap<string, Holding>):
 
 function checkOverdraftFlagged(drill: Drill, holdings: ReadonlyMap<string, Holding>): void {
   if (drill.license.entitlements.every(({ overdraft = 0 }) => overdraft === 0)) return;
-  const told = [...holdings.values()].filter(({ overdraft }) => overdraft).length;
-  const untold = unflaggedOverdrafts(holdings.values(), seatsOf(drill.license, 'sold'));
-  drill.check('every grant in overdraft says so', untold.length === 0, `${told} in overdraft`);
+  const flagged = [...holdings.values()].filter(({ overdraft }) => overdraft).length;
+  const unflagged = unflaggedOverdrafts(holdings.values(), seatsOf(drill.license, 'sold'));
+  drill.check('every grant in overdraft is marked as overdraft', unflagged.length === 0, `${flagged} in overdraft`);
 }
 
 function checkQueueOrder(drill: Drill): void {

@@ -87,7 +87,7 @@ describe('history', () => {
       expect(ended(exchange({}), gone)).toEqual({ untilMs: 1000, ended: 'reported-ended' });
     });
 
-    test('what was asked in vain before the last renewal does not count', () => {
+    test('an unanswered request before the last renewal does not count', () => {
       const asked = unanswered({ sentAtMs: 100, receivedAtMs: 200 });
       const renewed = told({ status: 200, sentAtMs: 250, receivedAtMs: 300, expiresAtMs: 1300 });
       const gone = told({ sentAtMs: 1400, receivedAtMs: 1401 });
@@ -102,7 +102,7 @@ describe('history', () => {
       expect(ended(exchange(mine), { ...asked, ...others }, gone).ended).toBe('lapsed');
     });
 
-    test('told twice, the first time decides', () => {
+    test('after two reports, the first one decides', () => {
       const twice = [told({ receivedAtMs: 300 }), told({ sentAtMs: 1200, receivedAtMs: 1201 })];
       expect(ended(exchange({}), ...twice)).toEqual({ untilMs: 300, ended: 'reported-ended' });
     });
@@ -115,12 +115,12 @@ describe('history', () => {
       return { running: running.map(({ leaseId }) => leaseId), unreachable: unreachable.map(({ leaseId }) => leaseId) };
     };
 
-    test('one whose time is not over, the first to end in front', () => {
+    test('a lease that has not expired, in the order of expiry', () => {
       const later = exchange({ leaseId: 'b', expiresAtMs: 4000 });
       expect(owed(later, exchange({ expiresAtMs: 3000 }))).toEqual({ running: ['a', 'b'], unreachable: [] });
     });
 
-    test('one that ran out though its holder had asked in time, and was not heard', () => {
+    test('a lease that expired after an unanswered renewal in time', () => {
       expect(owed(exchange({}), checkouts({ sentAtMs: 999, receivedAtMs: 5999 }))).toEqual({
         running: [],
         unreachable: ['a'],
@@ -135,17 +135,17 @@ describe('history', () => {
       expect(owed(exchange({ client: 'osaka' }), other).unreachable).toEqual([]);
     });
 
-    test('none that ran out while its holder was silent, or asked too late', () => {
+    test('no lease that expired without a request, or with a late one', () => {
       expect(owed(exchange({})).unreachable).toEqual([]);
       expect(owed(exchange({}), checkouts({ sentAtMs: 1000 })).unreachable).toEqual([]);
     });
 
-    test('none that was renewed after it had asked in vain, and was silent from then on', () => {
+    test('no lease that was renewed after an unanswered request, without a later request', () => {
       const renewed = checkouts({ status: 200, sentAtMs: 800, receivedAtMs: 801, expiresAtMs: 1800 });
       expect(owed(exchange({}), checkouts({ sentAtMs: 700 }), renewed).unreachable).toEqual([]);
     });
 
-    test('none that was given back, or told gone: that is judged already', () => {
+    test('no lease that was released or reported as ended, because another check covers it', () => {
       const vain = checkouts({ sentAtMs: 700 });
       const release = checkouts({ method: 'DELETE', sentAtMs: 900 });
       const gone = checkouts({ status: 410, sentAtMs: 1100, receivedAtMs: 1101 });

@@ -46,7 +46,7 @@ function decide(state: State, lease: number, rules: Rules, bounds: Bounds): Step
     case 'live':
       return decideLive(state, lease, bounds);
     case 'ended':
-      return isHeld(state, lease) ? [turnedAway(state, lease, 'it ended')] : [];
+      return isHeld(state, lease) ? [rejected(state, lease, 'it ended')] : [];
     case 'unknown':
       return client.token ? adopt(state, lease, rules, bounds) : grant(state, lease, bounds);
   }
@@ -62,7 +62,7 @@ function decideLive(state: State, lease: number, bounds: Bounds): Step[] {
   if (row.exp > now && news) {
     if (!row.doubted || outlivesOregon(state, lease)) {
       steps.push({ what: `Virginia renews lease ${lease}`, next: granted(state, lease, renewedUntil) });
-    } else if (isHeld(state, lease)) steps.push(turnedAway(state, lease, 'it is in doubt'));
+    } else if (isHeld(state, lease)) steps.push(rejected(state, lease, 'it is in doubt'));
   }
   if (isHeld(state, lease))
     steps.push({ what: `lease ${lease} is released in Virginia`, next: released(state, lease) });
@@ -75,11 +75,11 @@ function outlivesOregon({ authority, clients }: State, lease: number): boolean {
   return token !== undefined && token.exp > authority.opensAt;
 }
 
-function turnedAway(state: State, lease: number, because: string): Step {
+function rejected(state: State, lease: number, reason: string): Step {
   return {
-    what: `Virginia turns lease ${lease} away`,
+    what: `Virginia rejects lease ${lease}`,
     next: state,
-    violation: `lease ${lease} is held, and Virginia says: ${because}`,
+    violation: `lease ${lease} is held, and Virginia rejects it: ${reason}`,
   };
 }
 
@@ -98,7 +98,7 @@ function adopt(state: State, lease: number, rules: Rules, bounds: Bounds): Step[
     return [{ what, next: { ...adopted, virginia: { ...adopted.virginia, awaited: virginia.awaited - 1 } } }];
   }
   if (rules.adoption && free(state, bounds) > 0) return [{ what, next: granted(state, lease, exp) }];
-  return isHeld(state, lease) ? [turnedAway(state, lease, 'it is unknown')] : [];
+  return isHeld(state, lease) ? [rejected(state, lease, 'it is unknown')] : [];
 }
 
 function grant(state: State, lease: number, bounds: Bounds): Step[] {

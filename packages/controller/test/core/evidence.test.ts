@@ -76,13 +76,15 @@ describe('readiness gate', () => {
 
 describe('signs of life', () => {
   const observation = (changes: Partial<Observation>): Observation => ({
-    ...{
-      activeRegion: 'oregon',
-      authority: authority({ renewedAtMs: undefined }),
-      app: fact('down'),
-      database: { kind: 'unreachable', reason: '' },
-    },
-    ...{ witness: fact('down'), standbyApp: fact('up'), follower: follower(), atMs: NOW_MS, seenAtMs: NOW_MS },
+    activeRegion: 'oregon',
+    authority: authority({ renewedAtMs: undefined }),
+    app: fact('down'),
+    database: { kind: 'unreachable', reason: '' },
+    witness: fact('down'),
+    standbyApp: fact('up'),
+    follower: follower(),
+    atMs: NOW_MS,
+    seenAtMs: NOW_MS,
     ...changes,
   });
 

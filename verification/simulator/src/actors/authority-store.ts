@@ -140,7 +140,9 @@ export class SimulatedAuthorityStore {
 
   #ask<T>(caller: Host, serve: () => T, network = this.#network): Promise<{ value: T } | undefined> {
     return network.askHost<{ value: T } | undefined>(caller, this.host, {
-      ...{ timeoutMs: CALL_TIMEOUT_MS, late: undefined, refused: undefined },
+      timeoutMs: CALL_TIMEOUT_MS,
+      late: undefined,
+      refused: undefined,
       serve: (answer) => answer({ value: serve() }),
     });
   }

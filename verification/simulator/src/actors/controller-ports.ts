@@ -71,7 +71,9 @@ async function probeApp(host: Host, simulation: SimulationContext, region: Regio
       // One good answer is enough; the other probes are skipped to save time.
       if (seen && simulation.scenario.skipsIdleTime) return seen;
       const answer = await simulation.network.askHost<HttpAnswer | undefined>(host, simulatedRegion.router, {
-        ...{ timeoutMs: PROBE_TIMEOUT_MS, late: undefined, refused: undefined },
+        timeoutMs: PROBE_TIMEOUT_MS,
+        late: undefined,
+        refused: undefined,
         serve: (reply) => void simulatedRegion.route({ kind: 'livez' }).then(reply),
       });
       if (answer?.status === 200) {
@@ -96,7 +98,8 @@ function askDatabase<T>(
 ): Promise<{ value: T } | { failure: unknown } | undefined> {
   type Served = { value: T } | { failure: unknown } | undefined;
   return network.ask<Served>(host, region, {
-    ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => undefined },
+    timeoutMs: CALL_TIMEOUT_MS,
+    late: () => undefined,
     serve: (answer) => {
       const { database } = regions[region];
       if (!database || database.host.state === 'down') return answer(undefined);
@@ -130,8 +133,13 @@ function viewOf(simulation: SimulationContext, database: DatabaseServer): Databa
       ? undefined
       : { status: 'streaming', lastMessageAtMs: Math.round(BEGINNING_MS + heardAtMs + database.host.aheadMs) };
   return {
-    ...{ kind: 'follower', serverNowMs, receivedLsn: lsnText(database.position), epoch, receiver },
-    ...{ replayedLsn: lsnText(database.replayed), replayPaused: database.replayPaused },
+    kind: 'follower',
+    serverNowMs,
+    receivedLsn: lsnText(database.position),
+    epoch,
+    receiver,
+    replayedLsn: lsnText(database.replayed),
+    replayPaused: database.replayPaused,
     lastCommitAtMs: database.lastCommitAtMs,
   };
 }
@@ -159,7 +167,9 @@ async function act(
 
 async function askWitness(host: Host, { network, witness }: SimulationContext): Promise<Fact> {
   return network.askHost<Fact>(host, witness.host, {
-    ...{ timeoutMs: CALL_TIMEOUT_MS, late: unknown('the witness is silent'), refused: unknown('there is no witness') },
+    timeoutMs: CALL_TIMEOUT_MS,
+    late: unknown('the witness is silent'),
+    refused: unknown('there is no witness'),
     serve: (answer) => answer(witness.view()),
   });
 }
@@ -167,7 +177,9 @@ async function askWitness(host: Host, { network, witness }: SimulationContext): 
 async function viewAcl(host: Host, { network, regions }: SimulationContext, region: Region): Promise<AclView> {
   const late: AclView = { kind: 'unreachable', reason: 'no answer' };
   return network.askHost<AclView>(host, regions[region].router, {
-    ...{ timeoutMs: CALL_TIMEOUT_MS, late, refused: late },
+    timeoutMs: CALL_TIMEOUT_MS,
+    late,
+    refused: late,
     serve: (answer) => answer(regions[region].acl),
   });
 }
@@ -179,7 +191,9 @@ async function setRouter(
   set: () => void,
 ): Promise<void> {
   const done = await network.askHost<boolean>(host, regions[region].router, {
-    ...{ timeoutMs: CALL_TIMEOUT_MS, late: false, refused: false },
+    timeoutMs: CALL_TIMEOUT_MS,
+    late: false,
+    refused: false,
     serve: (answer) => {
       set();
       answer(true);
@@ -193,12 +207,16 @@ function edgePort(host: Host, { network, edge }: SimulationContext): Ports['edge
   return {
     target: () =>
       network.askHost<EdgeView>(host, edge.host, {
-        ...{ timeoutMs: CALL_TIMEOUT_MS, late: unreachable, refused: unreachable },
+        timeoutMs: CALL_TIMEOUT_MS,
+        late: unreachable,
+        refused: unreachable,
         serve: (answer) => answer({ kind: 'points_to', region: edge.target }),
       }),
     pointTo: async (region) => {
       const done = await network.askHost<boolean>(host, edge.host, {
-        ...{ timeoutMs: CALL_TIMEOUT_MS, late: false, refused: false },
+        timeoutMs: CALL_TIMEOUT_MS,
+        late: false,
+        refused: false,
         serve: (answer) => {
           edge.target = region;
           answer(true);
@@ -208,7 +226,9 @@ function edgePort(host: Host, { network, edge }: SimulationContext): Ports['edge
     },
     outside: async () => {
       const answer = await network.askHost<HttpAnswer | undefined>(host, edge.host, {
-        ...{ timeoutMs: CALL_TIMEOUT_MS, late: undefined, refused: undefined },
+        timeoutMs: CALL_TIMEOUT_MS,
+        late: undefined,
+        refused: undefined,
         serve: (reply) => void edge.forward({ kind: 'status' }).then(reply),
       });
       return outsideView(answer);
@@ -227,7 +247,8 @@ function outsideView(answer: HttpAnswer | undefined): OutsideView {
 function servicePort(host: Host, { network, databases }: SimulationContext): Ports['databaseService'] {
   const command = async (region: Region, run: () => void): Promise<void> => {
     const done = await network.ask<boolean>(host, region, {
-      ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => false },
+      timeoutMs: CALL_TIMEOUT_MS,
+      late: () => false,
       serve: (answer) => {
         run();
         answer(true);
@@ -238,7 +259,8 @@ function servicePort(host: Host, { network, databases }: SimulationContext): Por
   return {
     view: (region) =>
       network.ask<DatabaseServiceView>(host, region, {
-        ...{ timeoutMs: CALL_TIMEOUT_MS, late: () => ({ kind: 'unreachable', reason: 'no answer' }) },
+        timeoutMs: CALL_TIMEOUT_MS,
+        late: () => ({ kind: 'unreachable', reason: 'no answer' }),
         serve: (answer) => answer({ kind: databases.stateOf(region) }),
       }),
     archive: (region) => command(region, () => databases.keep(region)),

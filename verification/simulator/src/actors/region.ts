@@ -50,7 +50,9 @@ export class SimulatedRegion {
     const servers = [...this.servers].sort(() => this.#random.next() - 0.5).slice(0, TRIES_MAX);
     for (const server of servers) {
       const answer = await this.#network.askHost<HttpAnswer | 'late' | 'refused'>(this.router, server.host, {
-        ...{ timeoutMs: SERVER_TIMEOUT_MS, late: 'late', refused: 'refused' },
+        timeoutMs: SERVER_TIMEOUT_MS,
+        late: 'late',
+        refused: 'refused',
         serve: (reply) => void server.handle(call).then(reply),
       });
       if (answer === 'late') return problem(504, 'server_late');
@@ -76,7 +78,9 @@ export class Edge {
   async forward(call: HttpCall): Promise<HttpAnswer> {
     const simulatedRegion = this.#regions[this.target];
     return this.#network.askHost<HttpAnswer>(this.host, simulatedRegion.router, {
-      ...{ timeoutMs: 8_000, late: problem(504, 'region_unreachable'), refused: problem(502, 'region_unreachable') },
+      timeoutMs: 8_000,
+      late: problem(504, 'region_unreachable'),
+      refused: problem(502, 'region_unreachable'),
       serve: (reply) => void simulatedRegion.route(call).then(reply),
     });
   }

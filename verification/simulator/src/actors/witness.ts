@@ -39,7 +39,9 @@ export class Witness {
   async #probe(): Promise<void> {
     for (;;) {
       const answer = await this.#network.askHost<HttpAnswer | undefined>(this.host, this.#simulatedRegion.router, {
-        ...{ timeoutMs: TIMEOUT_MS, late: undefined, refused: undefined },
+        timeoutMs: TIMEOUT_MS,
+        late: undefined,
+        refused: undefined,
         serve: (reply) => void this.#simulatedRegion.route({ kind: 'livez' }).then(reply),
       });
       this.#seenAtMs = this.host.nowMs();

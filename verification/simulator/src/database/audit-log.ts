@@ -78,7 +78,9 @@ export function stateOf({ tables, era, role, host }: AuditedDatabase): LogState 
   const heads = [...tables.chains.values()].flatMap((events) => events.at(-1) ?? []);
   return {
     at: new Date(host.wallMs()).toISOString(),
-    ...{ epoch: tables.newestOpened?.epoch ?? 0, era, writable: role === 'primary' },
+    epoch: tables.newestOpened?.epoch ?? 0,
+    era,
+    writable: role === 'primary',
     heads: heads.map(({ chain, seq, hash }) => ({ chain, seq, hash, pool: undefined })),
   };
 }

@@ -152,7 +152,15 @@ function entitlementOf(pool: PoolRow): Entitlement {
   const { id, seats, overdraft, borrowSecondsMax } = pool;
   return {
     ...statements.leasedPool(pool),
-    ...{ poolId: id, issue: 1, kind: 'cloud', controlRoom: undefined, servers: [] },
-    ...{ seats, overdraft, borrowSecondsMax, validFromMs: 0, validUntilMs: statements.VALID_UNTIL_MS },
+    poolId: id,
+    issue: 1,
+    kind: 'cloud',
+    controlRoom: undefined,
+    servers: [],
+    seats,
+    overdraft,
+    borrowSecondsMax,
+    validFromMs: 0,
+    validUntilMs: statements.VALID_UNTIL_MS,
   };
 }

@@ -62,8 +62,16 @@ export function grant(
     (place) => place.poolId === poolId && place.expiresAtMs > nowMs,
   );
   const decision = decideGrants({
-    ...{ pool, known: [...known.values()], reserved: NOTHING_RESERVED, places, entitlement, requests, policy },
-    ...{ epoch: expected.epoch, nowMs, protection },
+    pool,
+    known: [...known.values()],
+    reserved: NOTHING_RESERVED,
+    places,
+    entitlement,
+    requests,
+    policy,
+    epoch: expected.epoch,
+    nowMs,
+    protection,
     mustOutliveMs: disabled.has('S4-doubt') ? undefined : epoch?.mustOutliveMs,
   });
   for (const lease of decision.handedOver) transaction.putLease(lease);
@@ -203,7 +211,9 @@ function preparePool(
   const { seatsUnresolved, seatsHeldBack, unresolvedUntilMs, placesUntilMs } = opening;
   transaction.putPool({
     ...pool,
-    ...{ seatsUnresolved, seatsHeldBack, unresolvedUntilMs },
+    seatsUnresolved,
+    seatsHeldBack,
+    unresolvedUntilMs,
     queueSeq: pool.queueSeq + opening.numbersReserved,
   });
   for (const place of database.tables.places.values()) {

@@ -22,7 +22,12 @@ export function drawScenario(seed: number, profile?: Profile): Scenario {
   const rooms = Array.from({ length: random.int(3, small ? 5 : 7) }, () => drawRoom(random, pools.length));
   const chaosMs = (small ? random.int(6, 9) : random.int(10, 25)) * 60_000;
   const plain: Scenario = {
-    ...{ seed, pools, rooms, chaosMs, faults: [], aheadMs: drawClocks(random) },
+    seed,
+    pools,
+    rooms,
+    chaosMs,
+    faults: [],
+    aheadMs: drawClocks(random),
     serversPerRegion: random.int(1, 2),
     controllers: random.chance(small ? 0.1 : 0.4) ? 2 : 1,
     leaseTtlMs: random.pick([60_000, 300_000, 600_000]),

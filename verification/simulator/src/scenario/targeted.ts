@@ -4,7 +4,10 @@ import { FAILOVER_PHASES, type Fault, type FaultKind, type RoomShape, type Scena
 export type ScenarioProfile = (random: Random, scenario: Scenario) => Scenario;
 
 export const fault = (kind: FaultKind, where: string, atMs: number, forMs: number, amount = 0): Fault => ({
-  ...{ kind, where, forMs, amount },
+  kind,
+  where,
+  forMs,
+  amount,
   when: { atMs: Math.max(0, atMs) },
 });
 
@@ -146,8 +149,13 @@ export const TARGETED_PROFILES = {
       orderedFailover(random, atMs),
     ];
     const rooms = scenario.rooms.map((room, index) => ({
-      ...{ ...room, seats: 1, thinksMs: 5_000, releaseShare: 0.05, knowsRegions: true },
-      ...{ borrowShare: index % 2 === 0 ? 1 : 0, leasesMax: 2 },
+      ...room,
+      seats: 1,
+      thinksMs: 5_000,
+      releaseShare: 0.05,
+      knowsRegions: true,
+      borrowShare: index % 2 === 0 ? 1 : 0,
+      leasesMax: 2,
     }));
     return { ...scenario, ...MINIMAL, leaseTtlMs: 60_000, chaosMs: 600_000, rooms, faults };
   },
@@ -158,11 +166,22 @@ export const TARGETED_PROFILES = {
     const byPlan = random.chance(0.3);
     const lost = byPlan ? [] : [fault('region-loss', 'oregon', atMs, 600_000)];
     const rooms = scenario.rooms.map((room, index) => ({
-      ...{ ...room, poolId: 1, seats: 1, leasesMax: 1, thinksMs: 1_000, releaseShare: 0, knowsRegions: true },
-      ...{ borrowShare: index === 0 ? 1 : 0, queueShare: index === 0 ? 0 : 1 },
+      ...room,
+      poolId: 1,
+      seats: 1,
+      leasesMax: 1,
+      thinksMs: 1_000,
+      releaseShare: 0,
+      knowsRegions: true,
+      borrowShare: index === 0 ? 1 : 0,
+      queueShare: index === 0 ? 0 : 1,
     }));
     return {
-      ...{ ...scenario, ...MINIMAL, leaseTtlMs: 60_000, chaosMs: 1_080_000, rooms },
+      ...scenario,
+      ...MINIMAL,
+      leaseTtlMs: 60_000,
+      chaosMs: 1_080_000,
+      rooms,
       aheadMs: { ...scenario.aheadMs, 'oregon/db': -2_500, 'virginia/db': 2_500 },
       pools: [{ seats: 1, overdraft: 0, escrow: 1 }],
       faults: [...lost, orderedFailover(random, atMs)],
@@ -183,8 +202,15 @@ export const TARGETED_PROFILES = {
     ];
     // Actions are rare, so a release is often the first call for a lease in the new region.
     const rooms = scenario.rooms.map((room) => ({
-      ...{ ...room, poolId: 1, seats: 1, thinksMs: 60_000, releaseShare: 0.9, knowsRegions: true },
-      ...{ borrowShare: 0, queueShare: 0, leasesMax: 3 },
+      ...room,
+      poolId: 1,
+      seats: 1,
+      thinksMs: 60_000,
+      releaseShare: 0.9,
+      knowsRegions: true,
+      borrowShare: 0,
+      queueShare: 0,
+      leasesMax: 3,
     }));
     const pools = [{ escrow: 3, seats: 6, overdraft: 0 }];
     return { ...scenario, ...MINIMAL, leaseTtlMs: 600_000, chaosMs: 560_000, pools, rooms, faults };

@@ -59,7 +59,11 @@ const grantShown = ({ verdicts, grantSeq }: Granted) => ({
 const kinds = (verdicts: readonly { kind: string }[]) => verdicts.map(({ kind }) => kind);
 
 const openingOf = (epoch: number, unprotectedEpoch: number | undefined) => ({
-  ...{ epoch, region: REGION, openedBy: 'the test', policy: POLICY, lapsedAgoMs: 0 },
+  epoch,
+  region: REGION,
+  openedBy: 'the test',
+  policy: POLICY,
+  lapsedAgoMs: 0,
   unprotected: unprotectedEpoch === undefined ? undefined : { epoch: unprotectedEpoch, since: 'then' },
 });
 const openingShown = (outcome: { kind: string; unresolvedUntilMs?: unknown }) => ({
@@ -68,12 +72,18 @@ const openingShown = (outcome: { kind: string; unresolvedUntilMs?: unknown }) =>
 });
 
 const releaseOf = (leaseId: string, claim: LeaseClaim | undefined, poolId: number) => ({
-  ...{ leaseId, controlRoom: undefined, endedBy: 'the test', end: { kind: 'released' } as const },
+  leaseId,
+  controlRoom: undefined,
+  endedBy: 'the test',
+  end: { kind: 'released' } as const,
   ...(claim ? { proven: { poolId, claim } } : {}),
 });
 
 const renewalOf = (leaseId: string, tokenUntilMs: number | undefined) => ({
-  ...{ leaseId, controlRoom: undefined, controlRoomState: 'active' as const, tokenUntilMs },
+  leaseId,
+  controlRoom: undefined,
+  controlRoomState: 'active' as const,
+  tokenUntilMs,
 });
 
 function poolHead({ heads, epoch, era }: LogState): RememberedEvent {
@@ -263,7 +273,11 @@ class ModelUnderTest implements DatabaseUnderTest {
     return {
       pools: [...pools.values()].map(
         ({ seatsTaken, seatsHeldBack, seatsOver, seatsUnresolved, grantSeq, queueSeq }) => ({
-          ...{ taken: seatsTaken, held: seatsHeldBack, over: seatsOver, awaited: seatsUnresolved, seq: grantSeq },
+          taken: seatsTaken,
+          held: seatsHeldBack,
+          over: seatsOver,
+          awaited: seatsUnresolved,
+          seq: grantSeq,
           numbers: queueSeq,
         }),
       ),
@@ -328,16 +342,27 @@ export class DatabasePair {
     const terms = { leaseTtlSeconds: TTL_SECONDS, borrowSecondsMax: BORROW_SECONDS_MAX };
     await database.as('evergrant_owner', (client) =>
       importForTest(client, {
-        ...{ licenseId: 'lic-1', customer: 'Acme', product: 'Assembler' },
+        licenseId: 'lic-1',
+        customer: 'Acme',
+        product: 'Assembler',
         entitlements: [{ feature: 'studio', ...shape, ...terms }],
       }),
     );
     const [entitlement] = await license.entitlements.find({ product: 'Assembler', feature: 'studio' });
     if (!entitlement) throw new Error('there is no entitlement');
     const simulated = new ModelUnderTest(entitlement, {
-      ...{ ...shape, id: entitlement.poolId, leaseTtlMs: TTL_SECONDS * 1_000, borrowSecondsMax: BORROW_SECONDS_MAX },
-      ...{ seatsTaken: 0, seatsHeldBack: 0, seatsUnresolved: 0, seatsOver: 0, unresolvedUntilMs: undefined },
-      ...{ grantSeq: 0, ackedSeq: 0, queueSeq: 0 },
+      ...shape,
+      id: entitlement.poolId,
+      leaseTtlMs: TTL_SECONDS * 1_000,
+      borrowSecondsMax: BORROW_SECONDS_MAX,
+      seatsTaken: 0,
+      seatsHeldBack: 0,
+      seatsUnresolved: 0,
+      seatsOver: 0,
+      unresolvedUntilMs: undefined,
+      grantSeq: 0,
+      ackedSeq: 0,
+      queueSeq: 0,
     });
     return new DatabasePair({ database, license, simulated, entitlement });
   }

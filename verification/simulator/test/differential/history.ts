@@ -76,17 +76,33 @@ export class History {
     const { licenseId, product, feature } = this.#names;
     const minutes = this.#random.pick([-30, -3, 5, 9]);
     return {
-      ...{ leaseId, licenseId, product, feature, holder: 'room', controlRoom: undefined, identity: undefined },
-      ...{ borrowed: this.#random.chance(0.1), seats: this.#random.int(1, 2), seq: 1 },
-      ...{ epoch: Math.max(1, this.#epoch - this.#random.int(0, 1)), expiresAtMs: Date.now() + minutes * 60_000 },
+      leaseId,
+      licenseId,
+      product,
+      feature,
+      holder: 'room',
+      controlRoom: undefined,
+      identity: undefined,
+      borrowed: this.#random.chance(0.1),
+      seats: this.#random.int(1, 2),
+      seq: 1,
+      epoch: Math.max(1, this.#epoch - this.#random.int(0, 1)),
+      expiresAtMs: Date.now() + minutes * 60_000,
     };
   }
 
   #placeClaim(leaseId: string, seats: number): PlaceClaim {
     const { licenseId, product, feature } = this.#names;
     return {
-      ...{ leaseId, licenseId, product, feature, holder: 'room', controlRoom: undefined, identity: undefined },
-      ...{ seats, number: this.#random.int(1, 9) },
+      leaseId,
+      licenseId,
+      product,
+      feature,
+      holder: 'room',
+      controlRoom: undefined,
+      identity: undefined,
+      seats,
+      number: this.#random.int(1, 9),
       epoch: Math.max(1, this.#epoch - this.#random.int(0, 1)),
       expiresAtMs: Date.now() + this.#random.pick([-1_800_000, -30_000, 30_000]),
     };
@@ -100,8 +116,14 @@ export class History {
     const borrows = intent === 'checkout' && this.#random.chance(0.15);
     const queues = intent === 'checkout' && this.#random.chance(0.5);
     return {
-      ...{ intent, leaseId, seats, holder: 'room', controlRoom: undefined, controlRoomState: 'active' as const },
-      ...{ identity: this.#random.chance(0.3) ? `pc-${this.#random.int(1, 3)}` : undefined, grantedBy: 'the test' },
+      intent,
+      leaseId,
+      seats,
+      holder: 'room',
+      controlRoom: undefined,
+      controlRoomState: 'active' as const,
+      identity: this.#random.chance(0.3) ? `pc-${this.#random.int(1, 3)}` : undefined,
+      grantedBy: 'the test',
       ...(claim ? { claim } : {}),
       // The longer borrow outlasts the extension of an opening.
       ...(borrows ? { borrowSeconds: this.#random.pick([900, BORROW_SECONDS_MAX]) } : {}),
