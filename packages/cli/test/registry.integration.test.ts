@@ -114,7 +114,7 @@ describe('evergrant reservation', () => {
     expect((await json('reservation', 'list')).reservations).toMatchObject([{ group: 'night', seats: 3 }]);
     expect(await set('--group', 'night', '--seats', '11')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('More seats would be reserved than were sold'),
+      stderr: expect.stringContaining('The reservations would exceed the seats that were sold'),
     });
     expect((await set('--seats', '1')).code).toBe(2);
     expect((await set('--group', 'night', '--seats', 'few')).code).toBe(2);

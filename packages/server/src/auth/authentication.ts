@@ -9,16 +9,16 @@ import { allows, type Caller, type Scope } from './core/caller';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** On whose behalf the request is made, on routes that ask for a token. */
+    /** The caller of the request, on routes that require a token. */
     caller: Caller;
   }
 }
 
 /**
- * Makes the hook that lets a request through when its bearer token has any of the scopes. It is asked before the
- * request is read: a stranger learns nothing about what would be valid.
+ * Creates the hook that accepts a request when its bearer token has any of the scopes. The hook runs before the request
+ * is validated, so an unauthenticated caller learns nothing about valid requests.
  */
-export type Authenticate = (...wanted: Scope[]) => onRequestAsyncHookHandler;
+export type Authenticate = (...required: Scope[]) => onRequestAsyncHookHandler;
 
 export type CallerVerdict =
   | { readonly kind: 'allowed'; readonly caller: Caller }
@@ -32,27 +32,27 @@ export function bearerSha256(authorization: string | undefined): string | undefi
   return token === undefined ? undefined : sha256Of(token);
 }
 
-/** Whom the token with this SHA-256 belongs to, and whether one of the scopes is theirs. */
+/** Finds the caller of the token with this SHA-256, and checks that it has one of the required scopes. */
 export async function callerVerdict(
   options: CallerOptions,
   sha256: string | undefined,
-  wanted: readonly Scope[],
+  required: readonly Scope[],
 ): Promise<CallerVerdict> {
   const verdict =
     sha256 === undefined ? ({ kind: 'unknown' } as const) : await options.tokenVerifier.checkSha256(sha256);
   switch (verdict.kind) {
     case 'known': {
       const { caller } = verdict;
-      if (allows(caller.scopes, wanted)) return { kind: 'allowed', caller: await options.heartbeats.record(caller) };
+      if (allows(caller.scopes, required)) return { kind: 'allowed', caller: await options.heartbeats.record(caller) };
       return {
         kind: 'forbidden',
-        reply: problemReply('forbidden', { detail: `needs the scope ${wanted.join(' or ')}` }),
+        reply: problemReply('forbidden', { detail: `requires the scope ${required.join(' or ')}` }),
       };
     }
     case 'unknown':
       return { kind: 'unauthenticated', reply: problemReply('unauthenticated') };
     case 'unavailable':
-      // Nobody can be known here, and nothing granted: where else is no secret.
+      // This server can neither verify tokens nor grant. The other region's address is public.
       return {
         kind: 'unavailable',
         reply: refusalReply({ kind: 'not_granting', reason: 'database_unreachable' }, options),
@@ -63,26 +63,26 @@ export async function callerVerdict(
 }
 
 export function authentication(options: CallerOptions, limits: RateLimits): Authenticate {
-  return (...wanted) =>
+  return (...required) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
-      const refusal = await admit(request, reply, { ...options, limits, wanted });
+      const refusal = await admit(request, reply, { ...options, limits, required });
       return refusal && sendReply(reply, refusal);
     };
 }
 
-/** Resolves to the refusal, if there is one; otherwise the request has its caller. */
+/** Sets the caller of the request, or resolves to a refusal. */
 async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
-  options: CallerOptions & { readonly limits: RateLimits; readonly wanted: readonly Scope[] },
+  options: CallerOptions & { readonly limits: RateLimits; readonly required: readonly Scope[] },
 ): Promise<Reply | undefined> {
-  const { limits, wanted } = options;
+  const { limits, required } = options;
   const sha256 = bearerSha256(request.headers.authorization);
-  // Who was seen lately is let in even from an address that many strangers try.
+  // A caller that was verified recently is accepted even when its address has reached the limit of failures.
   const known = sha256 !== undefined && options.tokenVerifier.remembers(sha256);
   const tooMany = known ? undefined : await limits.afterFailures('refusals', request);
   if (tooMany) return tooMany;
-  const verdict = await callerVerdict(options, sha256, wanted);
+  const verdict = await callerVerdict(options, sha256, required);
   if (verdict.kind === 'allowed') {
     request.caller = verdict.caller;
     return limits.ofCaller(request, reply, verdict.caller);

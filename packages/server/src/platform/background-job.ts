@@ -10,7 +10,7 @@ export interface JobReport {
   readonly name: string;
   /** Logged for a failure, for example `the sweep failed`. */
   readonly failureMessage: string;
-  /** Level of a failure that a retry may cure. @default debug */
+  /** Level of a retryable failure. @default debug */
   readonly retryableLevel?: 'debug' | 'warn' | undefined;
   /** Logged at `info` when a step succeeds again. @default nothing */
   readonly recoveryMessage?: string | undefined;
@@ -20,7 +20,9 @@ export interface JobReport {
 
 const SEVERITY = { debug: 1, warn: 2, error: 3 } as const;
 
-/** Counts each failure of a job, and logs the first of a series. A more severe failure in the same series is logged too. */
+/**
+ * Counts each failure of a job, and logs the first of a series. A more severe failure in the same series is logged too.
+ */
 export class JobFailures {
   readonly #report: JobReport;
   #loggedSeverity = 0;
@@ -64,7 +66,9 @@ type JobStep =
 
 export type BackgroundJobOptions = JobReport & JobTiming & JobStep;
 
-/** Repeats a step until it is stopped. A step that rejects is counted and logged, and repeated after the usual pause. */
+/**
+ * Repeats a step until it is stopped. A step that rejects is counted and logged, and repeated after the usual pause.
+ */
 export class BackgroundJob {
   readonly #loop: Loop;
   readonly #failures: JobFailures;

@@ -1,6 +1,9 @@
 import { PROCESS_TIMERS, type Timers } from './timers';
 
-/** Each request its own answer, or one answer for all, those still waiting included: then the next would fail too. */
+/**
+ * `each` holds one answer per request of the batch. `all` holds one answer for the batch and for every request that
+ * still waits, because the next batch would fail in the same way.
+ */
 export type BatchOutcome<Answer> =
   | { readonly kind: 'each'; readonly answers: readonly Answer[] }
   | { readonly kind: 'all'; readonly answer: Answer };
@@ -15,15 +18,15 @@ export interface BatcherOptions<Request, Answer> {
   readonly run: (requests: readonly Request[]) => Promise<BatchOutcome<Answer>>;
   readonly sizeMax: number;
   readonly waitingMax: number;
-  /** The answer when too many wait already. */
+  /** The answer when `waitingMax` requests already wait. */
   readonly overloaded: Answer;
   /** @default the process's own */
   readonly timers?: Timers | undefined;
 }
 
 /**
- * Decides together what arrives together: while one batch is with the database the next one collects, so batches
- * grow with the load and nobody waits for a batch to fill.
+ * Decides concurrent requests in one transaction. While one batch is in the database the next one collects, so batches
+ * grow with the load, and no request waits for a batch to fill.
  */
 export class Batcher<Request, Answer> {
   readonly #options: BatcherOptions<Request, Answer>;
@@ -44,7 +47,7 @@ export class Batcher<Request, Answer> {
 
   async #drain(): Promise<void> {
     this.#running = true;
-    // Lets the requests that were read from the sockets in this same turn join the first batch.
+    // Requests that were read from sockets in this turn of the event loop join the first batch.
     const { timers = PROCESS_TIMERS } = this.#options;
     await new Promise<void>((resolve) => timers.nextTurn(resolve));
     while (this.#waiting.length > 0) await this.#runOne(this.#waiting.splice(0, this.#options.sizeMax));
@@ -62,7 +65,7 @@ export class Batcher<Request, Answer> {
       }
       batch.forEach((waiting, index) => {
         const answer = outcome.answers[index];
-        if (answer === undefined) waiting.fail(new TypeError('a batch left a request without an answer'));
+        if (answer === undefined) waiting.fail(new TypeError('the batch returned no answer for a request'));
         else waiting.answer(answer);
       });
     } catch (error) {

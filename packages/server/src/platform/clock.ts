@@ -1,4 +1,4 @@
-/** A clock that never goes back and counts while the process is stopped. */
+/** A clock that never goes back and keeps counting while the process is stopped. */
 export interface MonotonicClock {
   nowMs(): number;
 }

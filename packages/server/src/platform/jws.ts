@@ -11,8 +11,8 @@ export interface SigningKey extends JWK {
 }
 
 /**
- * Signs with the platform's own call, off the main thread: every grant and every renewal is signed, and the way through
- * WebCrypto costs the main thread as much as the signature itself (decision 0028). The header never changes.
+ * Returns a function that signs with Node's own call, off the main thread. Every grant and renewal is signed, and
+ * WebCrypto would cost the main thread as much as the signature itself (decision 0028). The header never changes.
  */
 export function compactSigner(key: SigningKey, type: string): (claims: object) => Promise<string> {
   const privateKey: KeyObject = createPrivateKey({ key: { ...key }, format: 'jwk' });
@@ -34,7 +34,9 @@ function base64url(text: string): string {
 
 export type Verifier = <T extends TSchema>(token: string, type: string, claims: T) => Promise<Static<T> | undefined>;
 
-/** Verifies tokens of one type that any of the keys signed, whatever their age; anything else is undefined. */
+/**
+ * Returns a verifier of tokens that any of the keys signed. It ignores their age, and resolves to undefined for others.
+ */
 export async function compactVerifier(published: readonly SigningKey[]): Promise<Verifier> {
   const verifying = new Map<string, CryptoKey | Uint8Array>();
   for (const key of published) verifying.set(key.kid, await importJWK(key, ALGORITHM));

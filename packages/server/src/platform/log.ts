@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 
-/** JSON lines. What could be used to act in someone's name is left out, wherever in a line it turns up. */
+/** Creates a log of JSON lines. Credentials are removed at every depth of a line. */
 export function createLog(
   { server, level }: { server: string; level: string },
   destination?: DestinationStream,

@@ -1,6 +1,6 @@
 import { PROCESS_TIMERS, type Timers, type WaitPurpose } from './timers';
 
-/** Repeats a step, never twice at once, with a delay that is asked for after each. */
+/** Repeats a step with a delay after each. Steps never overlap. `delayMs` is called after each step. */
 export class Loop {
   readonly #step: () => Promise<void>;
   readonly #delayMs: () => number;
@@ -23,20 +23,20 @@ export class Loop {
     this.#purpose = purpose;
   }
 
-  /** Resolves when the first step is done. */
+  /** Resolves when the first step has ended. */
   start(): Promise<void> {
     this.#stopped = false;
     return this.#run();
   }
 
-  /** Runs the step now, or once more right after the one that is running. */
+  /** Runs the step now, or once more immediately after the running one. */
   kick(): void {
     if (this.#stopped) return;
     if (this.#running) this.#again = true;
     else void this.#run();
   }
 
-  /** Resolves when no step is running any more. */
+  /** Resolves when no step is running. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();

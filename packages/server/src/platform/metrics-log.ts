@@ -4,8 +4,9 @@ import { BackgroundJob } from './background-job';
 import type { Metrics } from './metrics';
 
 /**
- * Writes the metrics into the log, for installations that read logs and do not scrape. A counter is logged as its increase
- * since the last line, a gauge as its value; both are summed over their labels. Of `_days` gauges the minimum is logged.
+ * Writes the metrics into the log, for installations that read logs instead of scraping. A counter is logged as its
+ * increase since the last line, a gauge as its value; both are summed over their labels. Of `_days` gauges the minimum
+ * is logged.
  */
 export class MetricsLog {
   readonly #job: BackgroundJob;

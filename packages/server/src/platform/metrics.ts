@@ -4,7 +4,7 @@ import type { PoolView } from '../granting/store';
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
-/** What this server counts; one registry a server, so that several can live in one process. */
+/** The metrics of one server. Each server has its own registry, so that several servers can run in one process. */
 export class Metrics {
   readonly registry = new Registry();
   readonly #shared = { registers: [this.registry] };
@@ -12,7 +12,7 @@ export class Metrics {
   readonly grants = new Counter({
     ...this.#shared,
     name: 'evergrant_grants_total',
-    help: 'Checkouts granted: new, again (the same request repeated) or adopted (a lease of a lost region)',
+    help: 'Checkouts granted: new, again (a repeated request) or adopted (a lease of a lost region)',
     labelNames: ['how'] as const,
   });
   readonly overdraftGrants = new Counter({
@@ -24,7 +24,7 @@ export class Metrics {
   readonly queued = new Counter({
     ...this.#shared,
     name: 'evergrant_queued_total',
-    help: 'Checkouts answered with a place in line: new, again (kept by asking again) or taken_up (lost with a region)',
+    help: 'Checkouts answered with a place in the queue: new, again (a repeated request) or taken_up (a place of a lost region)',
     labelNames: ['how'] as const,
   });
   readonly denials = new Counter({
@@ -48,39 +48,39 @@ export class Metrics {
   readonly reclaims = new Counter({
     ...this.#shared,
     name: 'evergrant_reclaims_total',
-    help: 'Leases of sessions that closed unasked: reclaimed, renewed_elsewhere, or kept: crowd, not_granting',
+    help: 'Leases of sessions that closed without a close frame: reclaimed, renewed_elsewhere, crowd (kept) or not_granting (kept)',
     labelNames: ['outcome'] as const,
   });
   readonly adoptions = new Counter({
     ...this.#shared,
     name: 'evergrant_adoptions_total',
-    help: 'Leases taken over from the token of an earlier epoch',
+    help: 'Leases adopted from a token of an earlier epoch',
   });
   readonly expiries = new Counter({
     ...this.#shared,
     name: 'evergrant_expiries_total',
-    help: 'Leases ended by the sweeper because their time had passed',
+    help: 'Expired leases that the sweeper ended',
   });
   readonly rateLimited = new Counter({
     ...this.#shared,
     name: 'evergrant_rate_limited_total',
-    help: 'Requests refused because their caller asked too much, by the limit that it met',
+    help: 'Requests refused by a rate limit, by limit',
     labelNames: ['limit'] as const,
   });
   readonly connectionsDropped = new Counter({
     ...this.#shared,
     name: 'evergrant_connections_dropped_total',
-    help: 'Connections dropped because there were as many as there may be',
+    help: 'Connections dropped at the connection limit',
   });
   readonly tlsCertificateExpiry = new Gauge({
     ...this.#shared,
     name: 'evergrant_tls_certificate_expiry_timestamp_seconds',
-    help: 'When the TLS certificate in use expires; 0 without TLS',
+    help: 'Expiry of the TLS certificate in use, as a Unix time; 0 without TLS',
   });
   readonly controlRoomMovements = new Counter({
     ...this.#shared,
     name: 'evergrant_control_room_movements_total',
-    help: 'Control Rooms that became active, fail_safe or suspended, and why',
+    help: 'Control Rooms that became active, fail_safe or suspended, by reason',
     labelNames: ['to', 'because'] as const,
   });
   readonly batchSize = new Histogram({
@@ -93,21 +93,21 @@ export class Metrics {
   readonly batchSeconds = new Histogram({
     ...this.#shared,
     name: 'evergrant_batch_seconds',
-    help: 'Duration of one transaction with its retries',
+    help: 'Duration of one transaction, including retries',
     labelNames: ['verb'] as const,
     buckets: SECONDS,
   });
   readonly acknowledgementSeconds = new Histogram({
     ...this.#shared,
     name: 'evergrant_acknowledgement_seconds',
-    help: "How long an answer waited for the other region's follower, and whether it was reached or too_late",
+    help: "Time that an answer waited for the other region's follower, by outcome: reached or too_late",
     labelNames: ['outcome'] as const,
     buckets: SECONDS,
   });
   readonly contentions = new Counter({
     ...this.#shared,
     name: 'evergrant_contentions_total',
-    help: 'Transactions tried again because the database chose another one',
+    help: 'Transactions retried after a conflict with another transaction',
   });
   readonly jobFailures = new Counter({
     ...this.#shared,
@@ -125,19 +125,19 @@ export class Metrics {
   readonly licenseImports = new Counter({
     ...this.#shared,
     name: 'evergrant_license_imports_total',
-    help: 'License files brought to this server, by outcome',
+    help: 'License files submitted to this server, by outcome',
     labelNames: ['outcome'] as const,
   });
   readonly licenseProven = new Gauge({
     ...this.#shared,
     name: 'evergrant_license_proven',
-    help: '1 while the database says of the license what its vendor signed, 0 while it does not and nothing is granted',
+    help: "1 while the license's rows match its signed file; 0 while they differ and nothing is granted",
     labelNames: ['license'] as const,
   });
   readonly #licenseValidDays = new Gauge({
     ...this.#shared,
     name: 'evergrant_license_valid_days',
-    help: 'Days until the license ends; negative once it has',
+    help: 'Days until the license ends; negative after its end',
     labelNames: ['license'] as const,
   });
   readonly granting = new Gauge({
@@ -148,17 +148,17 @@ export class Metrics {
   readonly unprotected = new Gauge({
     ...this.#shared,
     name: 'evergrant_unprotected',
-    help: "1 while grants go without waiting for the other region's follower, which is gone",
+    help: "1 while grants do not wait for the other region's follower, because it is gone",
   });
   readonly epoch = new Gauge({
     ...this.#shared,
     name: 'evergrant_epoch',
-    help: 'The newest epoch this server knows of',
+    help: 'The newest epoch that this server knows',
   });
   readonly auditUnproven = new Gauge({
     ...this.#shared,
     name: 'evergrant_audit_unproven_seconds',
-    help: 'Since when no checkpoint of the audit log was known to be stored, while this server grants',
+    help: 'Seconds since the last checkpoint of the audit log was stored, while this server grants',
   });
   readonly #poolSeats = new Gauge({
     ...this.#shared,
@@ -170,7 +170,7 @@ export class Metrics {
   readonly #queueLength = new Gauge({
     ...this.#shared,
     name: 'evergrant_queue_length',
-    help: 'Live places in the line for seats of a pool',
+    help: 'Live places in the queue for seats of a pool',
     labelNames: ['license', 'product', 'feature'] as const,
   });
 

@@ -1,14 +1,14 @@
-/** Waits that timers in virtual time may stretch. */
+/** Purposes of waits that timers in virtual time may stretch. */
 export type WaitPurpose = 'observe_role' | 'await_beacon';
 
 export interface WaitOptions {
   /** @default a wait that is never stretched */
   readonly purpose?: WaitPurpose | undefined;
-  /** The wait keeps no process alive. @default false */
+  /** The wait does not keep the process alive. @default false */
   readonly background?: boolean | undefined;
 }
 
-/** The timers of a process; a simulation passes timers of its virtual clock. */
+/** Timers of a process. A simulation passes timers of its virtual clock. */
 export interface Timers {
   /** Calls `run` once after `ms`. The returned function cancels the call. */
   after(ms: number, run: () => void, options?: WaitOptions): () => void;

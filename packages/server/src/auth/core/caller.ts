@@ -1,4 +1,4 @@
-/** What an API token may do. `lease` checks out, renews and releases; `read` looks; `admin` looks and releases. */
+/** The permissions of an API token. `lease` checks out, renews and releases; `read` reads; `admin` administers. */
 export type Scope = 'lease' | 'read' | 'admin';
 
 export const SCOPES: readonly Scope[] = ['lease', 'read', 'admin'];
@@ -7,17 +7,17 @@ export function isScope(text: string): text is Scope {
   return (SCOPES as readonly string[]).includes(text);
 }
 
-/** Any one of the wanted scopes is enough. */
-export function allows(held: readonly Scope[], wanted: readonly Scope[]): boolean {
-  return wanted.some((scope) => held.includes(scope));
+/** True when the token has any of the required scopes. */
+export function allows(held: readonly Scope[], required: readonly Scope[]): boolean {
+  return required.some((scope) => held.includes(scope));
 }
 
-/** How a Control Room stands with its license; the server moves it after missed heartbeats, and back. */
+/** The state of a Control Room. The server changes it after missed heartbeats, and restores it after new ones. */
 export type ControlRoomState = 'active' | 'fail_safe' | 'suspended';
 
 /**
- * On whose behalf a request is made: an API token. One that is bound to a Control Room acts within that Control Room's
- * license alone, and only on that Control Room's leases.
+ * The API token that a request presents. A token that is bound to a Control Room is limited to that Control Room's
+ * license and leases.
  */
 export interface Caller {
   /** The name of the API token. */
@@ -27,6 +27,6 @@ export interface Caller {
   /** The license of that Control Room. */
   readonly licenseId?: string;
   readonly controlRoomState?: ControlRoomState;
-  /** How long that license lets a Control Room be silent. */
+  /** How long that license lets a Control Room miss heartbeats. */
   readonly graceSeconds?: number;
 }

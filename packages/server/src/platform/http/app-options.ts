@@ -19,7 +19,7 @@ import type { MonotonicClock } from '../clock';
 import type { Metrics } from '../metrics';
 import type { LicenseDatabase } from '../postgres/license-database';
 
-/** What the HTTP side stands on. */
+/** The services and settings that the HTTP routes use. */
 export interface AppOptions {
   readonly region: string;
   readonly server: string;
@@ -37,7 +37,7 @@ export interface AppOptions {
   readonly leaseTokens: LeaseTokens;
   readonly database: LicenseDatabase;
   readonly checkpointStore: CheckpointStore;
-  /** Signs where the audit log stands. */
+  /** Signs checkpoints of the audit log. */
   readonly signer: StatementSigner;
   readonly metrics: Metrics;
   readonly seatReclaimer: SeatReclaimer;

@@ -31,7 +31,7 @@ import { shareCompilers } from './shared-compilers';
 const DISPLAY_NAME = Symbol.for('fastify.display-name');
 const HEALTH_CHECKS = new Set(['/livez', '/readyz', '/startupz']);
 
-/** The HTTP side of "The outside contract" in docs/architecture.md. */
+/** Creates the HTTP application ("The outside contract" in docs/architecture.md). */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { security, metrics, log } = options;
   const app = createFastify(options);
@@ -51,9 +51,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await sendSecurityHeaders(app, { tls: security.tls !== undefined });
   const limits = await RateLimits.create(app, security.rateLimits, metrics);
   limitAddresses(app, limits);
-  const refuseTheRest = methodNotAllowed(app);
+  const refuseOtherMethods = methodNotAllowed(app);
   await addRoutes(app, options, limits);
-  refuseTheRest();
+  refuseOtherMethods();
   await app.ready();
   return app;
 }
@@ -64,7 +64,7 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
   const sessions = new Sessions({ ...options, calls, policy: options.sessionPolicy });
   app.addHook('onReady', async () => sessions.start());
   const shared = { ...options, authenticate };
-  const rooms: Record<string, (routes: FastifyInstance) => void | Promise<void>> = {
+  const features: Record<string, (routes: FastifyInstance) => void | Promise<void>> = {
     state: (routes) => healthRoutes(routes, options),
     leases: (routes) => leaseRoutes(routes, { ...shared, calls }),
     session: (routes) => sessionRoute(routes, { authenticate, sessions, policy: options.sessionPolicy }),
@@ -78,14 +78,14 @@ async function addRoutes(app: FastifyInstance, options: AppOptions, limits: Rate
     reports: (routes) => reportRoutes(routes, shared),
     licenses: (routes) => licenseRoutes(routes, shared),
   };
-  for (const [name, addTo] of Object.entries(rooms)) {
-    // Without a name the framework looks for one in every module that is loaded.
+  for (const [name, addTo] of Object.entries(features)) {
+    // Fastify searches every loaded module for the name of an unnamed plugin.
     const plugin = Object.assign(async (routes: FastifyInstance) => addTo(routes), { [DISPLAY_NAME]: name });
     await app.register(plugin);
   }
 }
 
-/** Everybody but who asks whether the server lives: load balancers ask often, and from few addresses. */
+/** Limits requests by address, except health checks: load balancers send many of them from few addresses. */
 function limitAddresses(app: FastifyInstance, limits: RateLimits): void {
   app.addHook('onRequest', async (request, reply) => {
     if (HEALTH_CHECKS.has(request.routeOptions.url ?? '')) return undefined;
@@ -94,9 +94,9 @@ function limitAddresses(app: FastifyInstance, limits: RateLimits): void {
   });
 }
 
-/** Bodies are JSON. Some clients name a content type, of any kind, even when there is no body. */
+/** Accepts JSON bodies. An empty body is accepted with any content type, because some clients send one. */
 function acceptJsonOrNothing(app: FastifyInstance): void {
-  // Members that no schema names are ignored, `__proto__` among them.
+  // Members that no schema names are ignored, including `__proto__`.
   const parseJson = app.getDefaultJsonParser('remove', 'remove');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
@@ -108,25 +108,25 @@ function acceptJsonOrNothing(app: FastifyInstance): void {
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
   app.addHook('preValidation', (request, _reply, done) => {
-    // `null` is a body, and a wrong one.
+    // `null` is an invalid body, not a missing one.
     if (request.body === undefined) request.body = {};
     done();
   });
 }
 
-/** What the framework may refuse before a route is asked: no route has to say so itself. */
+/** Documents the refusals that Fastify sends before a route's handler runs. */
 function describeRefusals(app: FastifyInstance): void {
-  const ofBodies = problemResponses('malformed_body', 'body_too_large', 'unsupported_media_type', 'invalid_request');
-  const ofEverybody = problemResponses('rate_limited');
-  const ofParameters = problemResponses('uri_too_long');
+  const bodyRefusals = problemResponses('malformed_body', 'body_too_large', 'unsupported_media_type', 'invalid_request');
+  const callerRefusals = problemResponses('rate_limited');
+  const parameterRefusals = problemResponses('uri_too_long');
   app.addHook('onRoute', ({ schema, url }) => {
-    if (schema && !HEALTH_CHECKS.has(url)) schema.response = { ...ofEverybody, ...(schema.response ?? {}) };
-    if (schema?.params) schema.response = { ...ofParameters, ...(schema.response ?? {}) };
-    if (schema?.body) schema.response = { ...ofBodies, ...(schema.response ?? {}) };
+    if (schema && !HEALTH_CHECKS.has(url)) schema.response = { ...callerRefusals, ...(schema.response ?? {}) };
+    if (schema?.params) schema.response = { ...parameterRefusals, ...(schema.response ?? {}) };
+    if (schema?.body) schema.response = { ...bodyRefusals, ...(schema.response ?? {}) };
   });
 }
 
-/** Tells the caller to come back over another connection, which will find another server. */
+/** Closes connections while the server drains, so that the caller's next connection reaches another server. */
 function endConnectionsWhileDraining(app: FastifyInstance, role: RoleMonitor): void {
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (role.isDraining) reply.header('connection', 'close');
@@ -151,18 +151,18 @@ const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
     version: '1',
     description:
       'Checks licenses out and in. Every request is idempotent: after a 503 or a lost connection the same request may be ' +
-      'sent again, here or to the address that a `not_granting` problem names. Times are ISO 8601 by the clock of the ' +
-      'database; durations are seconds, to be measured on a monotonic clock.',
+      'sent again, to this server or to the address in a `not_granting` problem. Times are ISO 8601 by the clock of the ' +
+      'database. Durations are seconds; measure them on a monotonic clock.',
   },
   components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
   tags: [
     { name: 'leases', description: 'Checkout, heartbeat, release' },
-    { name: 'licenses', description: 'What the vendor signed, and what it entitles to' },
-    { name: 'control rooms', description: 'The installations of a customer: registration, recovery, use' },
-    { name: 'api tokens', description: 'Who may call, and how' },
-    { name: 'reading', description: 'Pools, and who holds what' },
-    { name: 'audit', description: 'What happened, and what proves it' },
+    { name: 'licenses', description: 'Licenses signed by the vendor, and their entitlements' },
+    { name: 'control rooms', description: 'Installations of a customer: registration, recovery, seats in use' },
+    { name: 'api tokens', description: 'Tokens that authenticate callers' },
+    { name: 'reading', description: 'Pools, leases and queues' },
+    { name: 'audit', description: 'Audit events, and the checkpoints that prove them' },
     { name: 'reports', description: 'Use, denials and holders, from the audit log' },
-    { name: 'state', description: 'This server: role, health, keys, metrics' },
+    { name: 'state', description: 'Role, health, keys and metrics of this server' },
   ],
 };

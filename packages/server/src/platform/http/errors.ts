@@ -16,7 +16,7 @@ import type { Reply } from './reply';
 
 const RETRY_AFTER_SECONDS = 1;
 
-const PROBLEM_BY_FRAMEWORK_CODE: Readonly<Record<string, ProblemCode>> = {
+const PROBLEM_BY_FASTIFY_CODE: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_BAD_URL: 'malformed_url',
   FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_body',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_body',
@@ -24,33 +24,33 @@ const PROBLEM_BY_FRAMEWORK_CODE: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
 };
 
-/** Every error becomes a problem document, the framework's own included; a fault tells the caller nothing. */
+/** Answers every error with a problem document, including Fastify's own. An internal error exposes no details. */
 export function answerErrors(app: FastifyInstance, log: Logger): void {
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error.validation) return sendReply(reply, invalidReply(fieldErrors(error.validation, error.validationContext)));
-    if (isRefusal(error)) return sendRefusalOfFramework(reply, error);
+    if (isRefusal(error)) return sendFastifyRefusal(reply, error);
     return sendReply(reply, faultReply(error, log, { op: `${request.method} ${request.routeOptions.url}` }));
   });
 }
 
-/** What went wrong on our side; the caller is told nothing of a fault. */
+/** The answer to an error that the request did not cause. Details of an internal error are logged, not returned. */
 export function faultReply(error: unknown, log: Logger, { op }: { op: string }): Reply {
   if (error instanceof DatabaseFailure && error.kind !== 'fault') {
     return problemReply('database_unreachable', { retryAfterSeconds: RETRY_AFTER_SECONDS });
   }
-  log.error({ err: error, op }, 'a request met a fault');
+  log.error({ err: error, op }, 'a request failed with an internal error');
   return problemReply('internal_error');
 }
 
-/** What the router refuses before any route is chosen; none of the app's hooks has run then. */
+/** Answers errors that the router raises before it chooses a route. The app's hooks have not run at that point. */
 export function answerRouterError(log: Logger) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     if (isRefusal(error)) {
-      sendRefusalOfFramework(reply, error);
+      sendFastifyRefusal(reply, error);
       return;
     }
-    log.error({ err: error, method: request.method }, 'the router met a fault');
+    log.error({ err: error, method: request.method }, 'the router failed with an internal error');
     sendProblem(reply, 'internal_error');
   };
 }
@@ -75,14 +75,14 @@ export function answerParserError(error: NodeJS.ErrnoException, socket: Socket):
   socket.destroy(error);
 }
 
-/** Whether it is the request that is at fault, by the framework's word. */
+/** True when Fastify blames the request. */
 function isRefusal({ statusCode = 500 }: FastifyError): boolean {
   return statusCode >= 400 && statusCode < 500;
 }
 
-/** The framework's 400s without a code of ours are all about the body. */
-function sendRefusalOfFramework(reply: FastifyReply, { code, statusCode = 400 }: FastifyError): FastifyReply {
-  const problemCode = PROBLEM_BY_FRAMEWORK_CODE[code] ?? (statusCode === 400 ? 'malformed_body' : undefined);
+/** Fastify's 400s without a specific code all concern the body. */
+function sendFastifyRefusal(reply: FastifyReply, { code, statusCode = 400 }: FastifyError): FastifyReply {
+  const problemCode = PROBLEM_BY_FASTIFY_CODE[code] ?? (statusCode === 400 ? 'malformed_body' : undefined);
   return problemCode ? sendProblem(reply, problemCode) : sendStatusProblem(reply, statusCode);
 }
 
@@ -91,7 +91,7 @@ export interface FieldError {
   readonly detail: string;
 }
 
-/** The answer to a request that is not valid: names every mistake. */
+/** The answer to an invalid request. It lists every validation error. */
 export function invalidReply(errors: readonly FieldError[]): Reply {
   return problemReply('invalid_request', {
     detail: errors.map(({ field, detail }) => `${field} ${detail}`).join('; '),
@@ -99,7 +99,7 @@ export function invalidReply(errors: readonly FieldError[]): Reply {
   });
 }
 
-/** Names the field as the client sent it: `seats`, `leaseId`; the body itself is `body`. */
+/** Names each field as the client sent it, for example `seats`. The body itself is named `body`. */
 export function fieldErrors(
   violations: NonNullable<FastifyError['validation']>,
   context: string | undefined,

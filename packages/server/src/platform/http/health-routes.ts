@@ -8,7 +8,7 @@ import { Status } from './status-schema';
 
 const TAGS = ['state'];
 
-/** What anyone may ask, without a token; none of it touches the database. */
+/** Routes that need no token. They never query the database. */
 export function healthRoutes(routes: FastifyInstance, options: AppOptions): void {
   const { leaseTokens, metrics } = options;
   probeRoutes(routes, options);
@@ -24,7 +24,7 @@ export function healthRoutes(routes: FastifyInstance, options: AppOptions): void
     {
       schema: {
         tags: TAGS,
-        summary: 'The public keys that lease tokens are signed with',
+        summary: 'Public keys of lease tokens',
         response: {
           200: Type.Object(
             { keys: Type.Array(Type.Object({}, { additionalProperties: true })) },
@@ -55,10 +55,10 @@ export function healthRoutes(routes: FastifyInstance, options: AppOptions): void
 }
 
 function probeRoutes(routes: FastifyInstance, { role }: AppOptions): void {
-  const healthy = Type.Object({ status: Type.Literal('ok') }, { description: 'Yes' });
+  const healthy = Type.Object({ status: Type.Literal('ok') }, { description: 'The check passed' });
   routes.get(
     '/livez',
-    { schema: { tags: TAGS, summary: 'Does the process answer?', response: { 200: healthy } } },
+    { schema: { tags: TAGS, summary: 'Checks that the process answers', response: { 200: healthy } } },
     async () => ({ status: 'ok' as const }),
   );
 
@@ -83,7 +83,7 @@ function probeRoutes(routes: FastifyInstance, { role }: AppOptions): void {
     {
       schema: {
         tags: TAGS,
-        summary: 'May requests be sent here? A standby server is ready too',
+        summary: 'Checks that the server accepts requests. A standby server is ready too',
         response: { 200: healthy, ...problemResponses('not_granting') },
       },
     },

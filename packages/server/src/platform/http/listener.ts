@@ -8,32 +8,32 @@ import type { Metrics } from '../metrics';
 
 const TLS_MIN_VERSION = 'TLSv1.2';
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const LOOK_EVERY_MS = 5_000;
-const REFUSALS_SAID_EVERY_MS = 10_000;
+const CERTIFICATE_CHECK_EVERY_MS = 5_000;
+const DROPS_LOGGED_EVERY_MS = 10_000;
 
-/** What the framework needs to listen with TLS. Throws when a file cannot be read. */
+/** Node's options for listening with TLS. Throws when a file cannot be read. */
 export function tlsOptions(files: TlsFiles): ServerOptions {
   return {
     ...readTlsFiles(files),
     minVersion: TLS_MIN_VERSION,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    // Mutual TLS: without a certificate of the client authority no request is even read.
+    // Mutual TLS: no request is read without a certificate of the client authority.
     ...(files.clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: true }),
   };
 }
 
-/** Takes renewed certificates into use without a restart; what is not usable changes nothing and is said. */
+/** Loads renewed certificates without a restart. An unusable certificate is logged, and the previous one stays. */
 export class CertificateWatch {
   readonly #job: BackgroundJob;
   #content: string;
-  #said = '';
+  #loggedReason = '';
 
   constructor(options: { server: HttpsServer; files: TlsFiles; log: Logger; metrics: Metrics }) {
     this.#content = contentOf(readTlsFiles(options.files));
     this.#job = new BackgroundJob({
       name: 'tls_certificate',
-      everyMs: LOOK_EVERY_MS,
-      step: async () => this.#look(options),
+      everyMs: CERTIFICATE_CHECK_EVERY_MS,
+      step: async () => this.#reload(options),
       failureMessage: 'the TLS certificate could not be checked',
       log: options.log,
       metrics: options.metrics,
@@ -49,7 +49,7 @@ export class CertificateWatch {
     return this.#job.stop();
   }
 
-  #look({
+  #reload({
     server,
     files,
     log,
@@ -66,15 +66,15 @@ export class CertificateWatch {
       if (content === this.#content) return;
       server.setSecureContext({ ...read, minVersion: TLS_MIN_VERSION });
       this.#content = content;
-      this.#said = '';
+      this.#loggedReason = '';
       showExpiry(read.cert, metrics);
       log.info({ announce: 'a new TLS certificate is in use', until: new X509Certificate(read.cert).validTo });
     } catch (error) {
-      // Certificate and key are seldom written at one stroke: said once, and looked at again.
+      // Certificate and key are rarely written at the same moment. The error is logged once, and the next step retries.
       const reason = tlsError(error);
-      if (reason === this.#said) return;
-      this.#said = reason;
-      log.error({ reason }, 'the new TLS certificate is not taken into use');
+      if (reason === this.#loggedReason) return;
+      this.#loggedReason = reason;
+      log.error({ reason }, 'the new TLS certificate cannot be used; the previous one stays in use');
     }
   }
 }
@@ -87,17 +87,17 @@ function showExpiry(certificate: Buffer, metrics: Metrics): void {
   metrics.tlsCertificateExpiry.set(Date.parse(new X509Certificate(certificate).validTo) / 1_000);
 }
 
-/** Bounds how many connections there may be; those beyond are dropped, and that is said once in a while. */
+/** Limits the number of connections. Further connections are dropped, and the drops are logged at intervals. */
 export function limitConnections(
   server: HttpServer,
   { connectionsMax, log, metrics }: { connectionsMax: number; log: Logger; metrics: Metrics },
 ): void {
-  let saidAtMs = Number.NEGATIVE_INFINITY;
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
   server.maxConnections = connectionsMax;
   server.on('drop', () => {
     metrics.connectionsDropped.inc();
-    if (performance.now() - saidAtMs < REFUSALS_SAID_EVERY_MS) return;
-    saidAtMs = performance.now();
-    log.warn({ connectionsMax }, 'connections are dropped: there are as many as there may be');
+    if (performance.now() - loggedAtMs < DROPS_LOGGED_EVERY_MS) return;
+    loggedAtMs = performance.now();
+    log.warn({ connectionsMax }, 'the connection limit is reached; new connections are dropped');
   });
 }

@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { sendProblem } from './problems';
 
 /**
- * An address that exists answers every other method with 405 and the methods it takes (RFC 9110, 15.5.6). Call
- * the function that this one returns when every route is registered.
+ * Answers 405 with the allowed methods when a URL exists and the method does not (RFC 9110, 15.5.6). Call the returned
+ * function after every route is registered.
  */
 export function methodNotAllowed(app: FastifyInstance): () => void {
   const methodsByUrl = new Map<string, Set<string>>();
@@ -16,9 +16,9 @@ export function methodNotAllowed(app: FastifyInstance): () => void {
     for (const [url, known] of [...methodsByUrl]) {
       const others = app.supportedMethods.filter((method) => !known.has(method));
       const allow = [...known].sort().join(', ');
-      // Answered before the request is read: its body means nothing here.
+      // Answers before the body is read, because the body has no meaning here.
       const refuse = async (_request: unknown, reply: FastifyReply): Promise<FastifyReply> =>
-        sendProblem(reply.header('allow', allow), 'method_not_allowed', { detail: `this address takes ${allow}` });
+        sendProblem(reply.header('allow', allow), 'method_not_allowed', { detail: `this URL allows ${allow}` });
       app.route({ method: others, url, schema: { hide: true }, onRequest: refuse, handler: refuse });
     }
   };

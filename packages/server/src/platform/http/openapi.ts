@@ -7,7 +7,7 @@ interface DescribedBody {
   readonly content?: Readonly<Record<string, { readonly schema?: { readonly required?: readonly string[] } }>>;
 }
 
-/** A body may be left away where none of its members is required: the document says so too. */
+/** Marks a body as optional when none of its members is required. */
 export function withOptionalBodies(document: DescribedDocument): DescribedDocument {
   for (const operations of Object.values(document.paths ?? {})) {
     for (const operation of Object.values(operations ?? {})) {

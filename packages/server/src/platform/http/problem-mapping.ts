@@ -8,7 +8,7 @@ const RETRY_AFTER_SECONDS = 1;
 
 export type WhereToGo = Pick<AppOptions, 'role' | 'regionAddresses'>;
 
-/** The active region, as far as this server knows, and its address. */
+/** The active region and its address, by this server's newest facts. */
 export function whereToGo({ role, regionAddresses }: WhereToGo): {
   activeRegion: string | null;
   address: string | null;
@@ -17,7 +17,7 @@ export function whereToGo({ role, regionAddresses }: WhereToGo): {
   return { activeRegion, address: activeRegion === null ? null : (regionAddresses[activeRegion] ?? null) };
 }
 
-/** Says why nothing was decided, and where to go instead. */
+/** The answer to a request that was not decided: the reason, and the address to use instead. */
 export function refusalReply(refusal: Refusal, options: WhereToGo): Reply {
   const retryAfterSeconds = RETRY_AFTER_SECONDS;
   switch (refusal.kind) {
@@ -35,7 +35,7 @@ export function refusalReply(refusal: Refusal, options: WhereToGo): Reply {
   }
 }
 
-/** The license is dedicated to three servers, and this is not the one that grants from it now. */
+/** The answer when the license is dedicated to three servers and this server is not in control of it. */
 function triadReply(refusal: TriadRefusal, options: WhereToGo): Reply {
   const retryAfterSeconds = RETRY_AFTER_SECONDS;
   switch (refusal.kind) {
@@ -43,7 +43,7 @@ function triadReply(refusal: TriadRefusal, options: WhereToGo): Reply {
       const { inControl = null, address = null } = refusal;
       const { activeRegion } = whereToGo(options);
       return problemReply('not_granting', {
-        detail: inControl === null ? 'no server is in control at this moment' : `${inControl} is in control`,
+        detail: inControl === null ? 'no server is in control now' : `${inControl} is in control`,
         retryAfterSeconds,
         members: { activeRegion, address, inControl, reason: refusal.kind },
       });
@@ -51,14 +51,14 @@ function triadReply(refusal: TriadRefusal, options: WhereToGo): Reply {
     case 'no_quorum': {
       const { present, servers } = refusal;
       return problemReply(refusal.kind, {
-        detail: `${present.length} of ${servers.join(', ')} can be seen; two must be`,
+        detail: `${present.length} of ${servers.join(', ')} can be reached; two are required`,
         retryAfterSeconds,
         members: { present, servers },
       });
     }
     case 'license_wrong_server': {
       const { servers } = refusal;
-      return problemReply(refusal.kind, { detail: `it is dedicated to ${servers.join(', ')}`, members: { servers } });
+      return problemReply(refusal.kind, { detail: `the license is dedicated to ${servers.join(', ')}`, members: { servers } });
     }
   }
 }

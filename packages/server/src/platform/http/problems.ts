@@ -3,22 +3,22 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
 import type { Reply } from './reply';
 
-/** Codes are a contract: scripts branch on them. The status of a code never changes. */
+/** The codes are published: scripts branch on them. The status of a code never changes. */
 const PROBLEMS = {
   malformed_body: { status: 400, title: 'The body is not JSON' },
-  malformed_url: { status: 400, title: 'The address cannot be decoded' },
+  malformed_url: { status: 400, title: 'The URL cannot be decoded' },
   unauthenticated: { status: 401, title: 'A bearer token is required' },
   forbidden: { status: 403, title: 'The token does not allow this' },
-  wrong_license: { status: 403, title: 'The token acts within another license' },
+  wrong_license: { status: 403, title: 'The token belongs to another license' },
   wrong_control_room: { status: 403, title: 'The license belongs to another Control Room' },
   license_not_valid: { status: 403, title: 'The license is not valid now' },
   control_room_suspended: { status: 403, title: 'The Control Room is suspended' },
   control_room_fail_safe: {
     status: 403,
-    title: 'The Control Room is in fail-safe: what it holds it keeps, nothing is added',
+    title: 'The Control Room is in fail-safe: it keeps its leases and gets no new ones',
   },
-  license_tampered: { status: 403, title: 'The license is not what its vendor signed' },
-  license_unknown_key: { status: 403, title: 'The license is signed with a key that is not trusted here' },
+  license_tampered: { status: 403, title: 'The license differs from the file that its vendor signed' },
+  license_unknown_key: { status: 403, title: 'The license is signed with a key that this server does not trust' },
   license_key_expired: { status: 403, title: 'The certificate of the license’s signing key is not valid now' },
   license_expired: { status: 403, title: 'The license has expired' },
   license_not_yet_valid: { status: 403, title: 'The license is not valid yet' },
@@ -26,58 +26,58 @@ const PROBLEMS = {
   license_suspended: { status: 403, title: 'The license was suspended by its vendor' },
   license_key_unknown: { status: 403, title: 'No license has this license key' },
   license_of_another_control_room: { status: 403, title: 'The license belongs to another Control Room' },
-  not_found: { status: 404, title: 'There is nothing at this address' },
+  not_found: { status: 404, title: 'There is no resource at this URL' },
   lease_not_found: { status: 404, title: 'There is no such lease' },
   control_room_not_found: { status: 404, title: 'There is no such Control Room' },
   api_token_not_found: { status: 404, title: 'There is no such API token' },
   license_not_found: { status: 404, title: 'There is no such license' },
-  offline_return_unknown: { status: 404, title: 'Nothing that was lent belongs to this return' },
-  entitlement_not_found: { status: 404, title: 'No license entitles to this feature of this product' },
-  method_not_allowed: { status: 405, title: 'This address does not take this method' },
+  offline_return_unknown: { status: 404, title: 'No borrowed seats match this return' },
+  entitlement_not_found: { status: 404, title: 'No license provides this feature of this product' },
+  method_not_allowed: { status: 405, title: 'This URL does not allow this method' },
   no_seat_available: { status: 409, title: 'Not enough seats are free' },
   control_room_registered: { status: 409, title: 'This Control Room is registered with another token' },
-  api_token_exists: { status: 409, title: 'There is a different API token of this name' },
-  token_in_use: { status: 409, title: 'This token is in use for something else' },
-  too_many_tokens: { status: 409, title: 'The Control Room has as many tokens as it may have' },
-  last_admin_token: { status: 409, title: 'This is the last token of an administrator' },
-  queue_full: { status: 409, title: 'Too many are waiting for seats already' },
-  more_reserved_than_sold: { status: 409, title: 'More seats would be reserved than were sold' },
-  reserved_seats_in_use: { status: 409, title: 'Others have taken the seats that would be reserved' },
-  reservation_of_license: { status: 409, title: 'The license itself makes this reservation' },
+  api_token_exists: { status: 409, title: 'A different API token has this name' },
+  token_in_use: { status: 409, title: 'This token is already used for another purpose' },
+  too_many_tokens: { status: 409, title: 'The Control Room has the maximum number of tokens' },
+  last_admin_token: { status: 409, title: 'This is the last admin token' },
+  queue_full: { status: 409, title: 'The queue for seats is full' },
+  more_reserved_than_sold: { status: 409, title: 'The reservations would exceed the seats that were sold' },
+  reserved_seats_in_use: { status: 409, title: 'The seats to be reserved are in use by others' },
+  reservation_of_license: { status: 409, title: 'The license file makes this reservation; it cannot be changed here' },
   license_replayed: { status: 409, title: 'A later issue of this license is in force' },
-  license_issue_reused: { status: 409, title: 'This issue of the license is in force with another content' },
-  license_kind_changed: { status: 409, title: 'A license does not change its kind' },
+  license_issue_reused: { status: 409, title: 'This issue of the license is in force with different content' },
+  license_kind_changed: { status: 409, title: 'The kind of a license cannot change' },
   license_key_in_use: { status: 409, title: 'Another license has the same license key' },
-  license_shrinks_below_use: { status: 409, title: 'The license takes away seats that are in use' },
-  offline_file_of_another: { status: 409, title: 'The file is of another Control Room' },
-  offline_nonce_reused: { status: 409, title: 'Another request was made with this nonce' },
+  license_shrinks_below_use: { status: 409, title: 'The license would remove seats that are in use' },
+  offline_file_of_another: { status: 409, title: 'The file belongs to another Control Room' },
+  offline_nonce_reused: { status: 409, title: 'Another request has used this nonce' },
   lease_conflict: { status: 409, title: 'The lease id is in use for a different request' },
   lease_expired: { status: 410, title: 'The lease has expired' },
   lease_released: { status: 410, title: 'The lease has been released' },
   body_too_large: { status: 413, title: 'The body is too large' },
   uri_too_long: { status: 414, title: 'URI Too Long' },
-  unsupported_media_type: { status: 415, title: 'The body is of a media type that is not taken here' },
-  session_full: { status: 409, title: 'The session holds as many leases as one session may' },
+  unsupported_media_type: { status: 415, title: 'The media type of the body is not supported' },
+  session_full: { status: 409, title: 'The session holds the maximum number of leases' },
   license_wrong_server: { status: 421, title: 'The license is dedicated to other servers' },
   license_unreadable: { status: 422, title: 'The license file cannot be read' },
   license_ambiguous: { status: 422, title: 'Several licenses provide this feature' },
-  borrow_too_long: { status: 422, title: 'Seats may not be borrowed for so long' },
+  borrow_too_long: { status: 422, title: 'The borrow period exceeds the maximum' },
   invalid_request: { status: 422, title: 'The request is not valid' },
-  upgrade_required: { status: 426, title: 'A WebSocket with the subprotocol evergrant.v1 is spoken here' },
+  upgrade_required: { status: 426, title: 'This URL requires a WebSocket with the subprotocol evergrant.v1' },
   offline_file_unreadable: { status: 422, title: 'The file cannot be read' },
   rate_limited: { status: 429, title: 'Too many requests' },
-  internal_error: { status: 500, title: 'The server met a fault of its own' },
+  internal_error: { status: 500, title: 'Internal error' },
   not_granting: { status: 503, title: 'This server does not grant now' },
-  no_quorum: { status: 503, title: 'Too few of the three servers of the license can be seen' },
+  no_quorum: { status: 503, title: 'Fewer than two of the three servers of the license can be reached' },
   outcome_unknown: {
     status: 503,
-    title: 'The database did not say whether this happened; the same request may be sent again',
+    title: 'The database did not confirm the outcome; send the same request again',
   },
   overloaded: { status: 503, title: 'Too many requests are waiting' },
-  too_many_sessions: { status: 503, title: 'This server has as many sessions as it may' },
+  too_many_sessions: { status: 503, title: 'This server has the maximum number of sessions' },
   not_protected: {
     status: 503,
-    title: 'The other region has not confirmed this in time; the same request finds it and waits again',
+    title: 'The other region did not confirm this in time; send the same request again',
   },
   database_unreachable: { status: 503, title: 'The database does not answer' },
 } as const;
@@ -91,7 +91,7 @@ export const Problem = Type.Object(
     type: Type.String({ description: 'A URI for the kind of problem' }),
     title: Type.String(),
     status: Type.Integer(),
-    code: Type.String({ description: 'Stable; branch on this' }),
+    code: Type.String({ description: 'A stable code for programs to branch on' }),
     detail: Type.Optional(Type.String()),
   },
   { additionalProperties: true, description: 'A problem document (RFC 9457)' },
@@ -104,7 +104,7 @@ export interface ProblemExtras {
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
-/** A problem document as an answer, for whatever connection it is to travel on. */
+/** A problem document as an answer, for HTTP and for sessions. */
 export function problemReply(code: ProblemCode, extras: ProblemExtras = {}): Reply {
   const { detail, retryAfterSeconds, members } = extras;
   const document = { ...problem(code, PROBLEMS[code]), ...(detail === undefined ? {} : { detail }), ...members };
@@ -120,12 +120,12 @@ export function sendProblem(reply: FastifyReply, code: ProblemCode, extras: Prob
   return sendReply(reply, problemReply(code, extras));
 }
 
-/** Answers with what HTTP itself says about a status, for the refusals that have no code of ours. */
+/** Answers with HTTP's own phrase for a status, for refusals without a published code. */
 export function sendStatusProblem(reply: FastifyReply, status: number): FastifyReply {
   return sendReply(reply, { status, body: statusProblem(status) });
 }
 
-/** Its code is HTTP's own phrase: 414 is `uri_too_long`. */
+/** The code is derived from HTTP's own phrase: 414 is `uri_too_long`. */
 export function statusProblem(status: number): Static<typeof Problem> {
   const title = STATUS_CODES[status] ?? `HTTP ${status}`;
   const code = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_');
@@ -136,14 +136,14 @@ function problem(code: string, { status, title }: { status: number; title: strin
   return { type: `urn:evergrant:problem:${code}`, title, status, code };
 }
 
-/** Puts an answer on its way over HTTP. What is 400 or more is a problem document. */
+/** Sends an answer over HTTP. Every answer with status 400 or more is a problem document. */
 export function sendReply(reply: FastifyReply, { status, body, retryAfterSeconds }: Reply): FastifyReply {
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
   if (status >= 400) reply.header('content-type', PROBLEM_TYPE).serializer(JSON.stringify);
   return reply.code(status).send(body);
 }
 
-/** The responses of a route for OpenAPI: one entry a status, naming the codes that it may carry. */
+/** The problem responses of a route for OpenAPI: one entry per status, with the codes that it may carry. */
 export function problemResponses(...codes: ProblemCode[]): Record<number, object> {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of codes) {
@@ -161,7 +161,7 @@ export function problemResponses(...codes: ProblemCode[]): Record<number, object
   );
 }
 
-/** Why nothing is granted at the moment, by whichever route seats are asked for: come back later, or elsewhere. */
+/** Codes of temporary refusals on every route that grants seats. The caller retries later or at another address. */
 export const UNAVAILABLE = [
   'not_granting',
   'not_protected',

@@ -7,7 +7,7 @@ import { problemReply } from './problems';
 import type { Reply } from './reply';
 
 const WINDOW_MS = 60_000;
-/** How many callers are counted at once; the one not heard of for longest is forgotten first. */
+/** How many callers are counted at once. The least recently seen caller is dropped first. */
 const COUNTED_MAX = 100_000;
 
 export type LimitName = 'control_room' | 'token' | 'address' | 'refusals' | 'license_key';
@@ -21,9 +21,9 @@ interface Count {
 type Limiter = (request: FastifyRequest, options?: { increment: boolean }) => Promise<Count>;
 
 /**
- * How much one caller may ask of this server. Only what fails is counted closely: a stranger's tries and license keys
- * that nobody has. Who shows a valid token is bounded far above what it needs, so that one that runs wild starves
- * nobody else.
+ * Limits the requests of one caller. The limits on failures are strict: requests without a valid token, and
+ * registrations with an unknown license key. The limits of callers with a valid token are far above normal use, so that
+ * one faulty client cannot starve the others.
  */
 export class RateLimits {
   readonly #limiters: Readonly<Record<LimitName, Limiter>>;
@@ -40,7 +40,7 @@ export class RateLimits {
       const count = app.createRateLimit({ max, timeWindow: WINDOW_MS, ...(keyGenerator ? { keyGenerator } : {}) });
       return async (request, options) => {
         const counted = await count(request, options);
-        if (counted.isAllowed) throw new TypeError('nobody is allowed without being counted');
+        if (counted.isAllowed) throw new TypeError('the rate limiter let a request pass without counting it');
         const { remaining, ttlInSeconds, isExceeded } = counted;
         return { max, remaining, resetSeconds: Math.max(1, ttlInSeconds), exceeded: isExceeded };
       };
@@ -55,7 +55,7 @@ export class RateLimits {
     return new RateLimits(limiters, metrics);
   }
 
-  /** Counts a request of a known caller, and says so in the headers. Resolves to the refusal when it is too many. */
+  /** Counts a request of a known caller and sets the rate-limit headers. Resolves to a refusal above the limit. */
   async ofCaller(request: FastifyRequest, reply: FastifyReply, { controlRoom }: Caller): Promise<Reply | undefined> {
     const name = controlRoom === undefined ? 'token' : 'control_room';
     const count = await this.#limiters[name](request);
@@ -65,17 +65,17 @@ export class RateLimits {
     return this.#refusal(name, count);
   }
 
-  /** Counts a request by the address that it comes from. */
+  /** Counts a request by its source address. */
   async ofAddress(request: FastifyRequest): Promise<Reply | undefined> {
     return this.#refusal('address', await this.#limiters.address(request));
   }
 
-  /** Counts a failure of the address. */
+  /** Counts a failed request of the address. */
   async failed(name: 'refusals' | 'license_key', request: FastifyRequest): Promise<void> {
     await this.#limiters[name](request);
   }
 
-  /** Whether the address has failed too often lately to be looked at again. */
+  /** Resolves to a refusal when the address has reached its limit of failures. */
   async afterFailures(name: 'refusals' | 'license_key', request: FastifyRequest): Promise<Reply | undefined> {
     const count = await this.#limiters[name](request, { increment: false });
     return this.#refusal(name, { ...count, exceeded: count.remaining === 0 });
@@ -85,7 +85,7 @@ export class RateLimits {
     if (!exceeded) return undefined;
     this.#metrics.rateLimited.inc({ limit: name });
     return problemReply('rate_limited', {
-      detail: `${LIMITS[name]}: ${max} in a minute`,
+      detail: `${LIMITS[name]}: at most ${max} per minute`,
       retryAfterSeconds: resetSeconds,
     });
   }

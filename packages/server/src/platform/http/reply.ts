@@ -1,16 +1,16 @@
-/** An answer before it is put on a connection: HTTP and sessions say the same, each in its own form. */
+/** An answer before it is sent. HTTP and sessions send the same answer, each in its own format. */
 export interface Reply {
   readonly status: number;
-  /** None with 204. */
+  /** Undefined with status 204. */
   readonly body?: object;
   /** `Retry-After` over HTTP. */
   readonly retryAfterSeconds?: number;
-  /** What a session remembers of a lease that is held; it is not sent. */
+  /** The lease that a session records as held. It is not sent. */
   readonly held?: HeldHere;
 }
 
 export interface HeldHere {
-  /** Not the one that was asked for when an installation gets its lease back. */
+  /** Differs from the requested id when an installation recovers its earlier lease. */
   readonly leaseId: string;
   readonly expiresAtMs: number;
   readonly onDisconnect: 'keep' | 'release';

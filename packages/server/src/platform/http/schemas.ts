@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 
-/** Text that PostgreSQL can store and people can read: no control characters, no broken surrogates. */
+/** Printable text that PostgreSQL can store: no control characters and no lone surrogates. */
 export const PLAIN_TEXT = { minLength: 1, maxLength: 200, pattern: '^[^\\p{Cc}\\p{Cs}]*$' };
 export const SEATS_MAX = 2_147_483_647;
 export const UUID = { pattern: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' };

@@ -3,20 +3,20 @@ import { Pool, type PoolClient, type PoolConfig, TypeOverrides, types } from 'pg
 import { DatabaseFailure } from '../database-failure';
 import { databaseFailure } from './failure';
 
-/** Where a database is and who asks. The host and port stay the same when another instance takes over behind them. */
+/** Address and credentials of a database. Host and port stay the same when another instance takes over behind them. */
 export interface DatabaseAddress {
   readonly host: string;
   readonly port: number;
   readonly name: string;
   readonly user: string;
   readonly password: string;
-  /** The certificate authority, in PEM, that must vouch for the database under this very host. @default no TLS */
+  /** The certificate authority, in PEM, that must have signed the certificate of this host. @default no TLS */
   readonly ca?: string;
 }
 
 /**
- * Every wait is bounded on both sides: by the database, so that an abandoned transaction gives its locks back, and by
- * the client, because a hung database enforces nothing.
+ * Time limits of every wait, on both sides. The database's limits release the locks of abandoned transactions. The
+ * client's limits are needed because a hung database enforces nothing.
  */
 interface TimeLimits {
   readonly connectionTimeoutMillis: number;
@@ -27,8 +27,8 @@ interface TimeLimits {
 }
 
 /**
- * How long a connection is used at most. A failback puts another database behind the same name, and the one before may
- * live on under another: who stays connected to it finds its epoch closed for ever.
+ * Maximum lifetime of a connection. A failback places another database behind the same host name, and the earlier
+ * database may keep running under another name. A connection that stayed open would keep seeing a closed epoch.
  */
 const CONNECTION_LIFETIME_SECONDS = 60;
 
@@ -46,17 +46,17 @@ export interface PoolOptions {
   readonly timeLimits?: Partial<TimeLimits>;
   /** @default a minute */
   readonly lifetimeSeconds?: number;
-  /** Told of connections that broke while idle; each is replaced when next needed. */
+  /** Called when an idle connection breaks. The pool replaces the connection when it is next needed. */
   readonly onIdleError?: (error: Error) => void;
 }
 
-/** TLS as `verify-full` has it: nothing is said to a server whose certificate is not for this host. */
+/** TLS as in `verify-full`: nothing is sent to a server whose certificate is not for this host. */
 export function tlsTo({ host, ca }: Pick<DatabaseAddress, 'host' | 'ca'>): ConnectionOptions | false {
   if (ca === undefined) return false;
   return {
     ca,
     minVersion: 'TLSv1.2',
-    // The driver names the host to TLS only when it is a name; an address has to be checked too.
+    // The driver passes only host names to TLS. An IP address has to be checked too.
     checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
   };
 }
@@ -74,21 +74,21 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Pool {
     idleTimeoutMillis: 60_000,
     maxLifetimeSeconds: options.lifetimeSeconds ?? CONNECTION_LIFETIME_SECONDS,
     keepAlive: true,
-    // What is sent before an answer is awaited travels together.
+    // Statements that are sent before an answer is awaited travel together.
     pipeline: true,
     types: numbersForBigints(),
     ...TIME_LIMITS,
     ...options.timeLimits,
   };
   const pool = new Pool(config);
-  // Without a listener the loss of an idle connection would end the server.
+  // Without a listener, the loss of an idle connection would end the process.
   pool.on('error', (error) => options.onIdleError?.(error));
-  // A connection in use that breaks between two statements says so only as an event; it may be broken when it is handed out.
+  // A connection that breaks between two statements emits an event only. It may already be broken when it is acquired.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
-/** Our bigints (epochs, sequence numbers, ids) stay far below 2^53. */
+/** The schema's bigints (epochs, sequence numbers, ids) stay far below 2^53. */
 function numbersForBigints(): TypeOverrides {
   const overrides = new TypeOverrides();
   overrides.setTypeParser(types.builtins.INT8, Number);
@@ -96,15 +96,15 @@ function numbersForBigints(): TypeOverrides {
 }
 
 /**
- * Runs `work` on one connection. A connection on which anything failed is closed and never used again: it may be in
- * a transaction, or wait for an answer that will never come. Throws `DatabaseFailure`.
+ * Runs `work` on one connection. After any failure the connection is closed and never reused: it may be in a
+ * transaction, or wait for an answer that will never arrive. Throws `DatabaseFailure`.
  */
 export async function withConnection<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   let client: PoolClient;
   try {
     client = await pool.connect();
   } catch (cause) {
-    // Whatever the reason, a full server or a wrong password: there is no database to talk to.
+    // A full server and a wrong password are treated alike: no database is reachable.
     throw new DatabaseFailure('unreachable', { cause });
   }
   try {
@@ -117,7 +117,7 @@ export async function withConnection<T>(pool: Pool, work: (client: PoolClient) =
   }
 }
 
-/** Commits; a failure here leaves open whether the transaction happened. */
+/** Commits. A failure leaves the outcome of the transaction unknown. */
 export async function commit(client: PoolClient): Promise<void> {
   try {
     await client.query('commit');
@@ -127,8 +127,8 @@ export async function commit(client: PoolClient): Promise<void> {
 }
 
 /**
- * Commits, and reads in the same message up to where the write-ahead log is flushed then: whoever has flushed as much has
- * this transaction and everything that it has seen, because all commits here are synchronous. Resolves to that LSN.
+ * Commits, and reads the flushed LSN of the write-ahead log in the same message. A follower that has flushed up to this
+ * LSN has the transaction and everything that it read, because all commits are synchronous. Resolves to the LSN.
  */
 export async function sendCommit(client: PoolClient): Promise<string> {
   const results = await client.query('commit; select pg_current_wal_flush_lsn()::text as lsn');

@@ -14,15 +14,15 @@ const KIND_BY_SQLSTATE: Readonly<Record<string, FailureKind>> = {
   '23505': 'contention', // unique_violation: another transaction inserted the same lease id first
   '25006': 'read_only', // read_only_sql_transaction
   '57014': 'unreachable', // query_canceled (statement_timeout)
-  '42P01': 'unreachable', // undefined_table: not migrated yet
-  '42703': 'unreachable', // undefined_column: likewise
-  '42883': 'unreachable', // undefined_function: likewise
+  '42P01': 'unreachable', // undefined_table: the schema is not migrated yet
+  '42703': 'unreachable', // undefined_column: the same
+  '42883': 'unreachable', // undefined_function: the same
 };
 
 function failureKind(error: unknown): FailureKind {
   if (!(error instanceof DatabaseError)) return error instanceof TypeError ? 'fault' : 'unreachable';
   const sqlState = error.code ?? '';
-  // 08: connection exceptions; 57P: shutting down, crashed or still starting.
+  // 08: connection exceptions. 57P: the database shuts down, has crashed or starts.
   if (/^(08|57P)/.test(sqlState)) return 'unreachable';
   return KIND_BY_SQLSTATE[sqlState] ?? 'fault';
 }

@@ -51,17 +51,17 @@ export interface LicenseDatabase {
 }
 
 export interface LicenseDatabaseOptions {
-  /** The server's name; PostgreSQL shows it beside each connection. */
+  /** The server's name, which PostgreSQL shows for each connection. */
   readonly server: string;
-  /** The `application_name` of the other region's follower; a pattern of SQL's LIKE. */
+  /** The `application_name` of the other region's follower, as a pattern for SQL's LIKE. */
   readonly followerName: string;
   readonly onIdleError?: (error: Error) => void;
 }
 
 /**
- * The license database as a port. Watching has connections of its own, so that busy granting cannot make the
- * database look unreachable. What may take longer than a grant has connections with longer time limits: opening an epoch
- * one that nothing else can occupy, surveying Control Rooms and triads another, and reading the audit log its own.
+ * Connects to the license database. Observation has separate connections, so that a busy grant pool cannot make the
+ * database look unreachable. Opening an epoch, surveying Control Rooms and triads, and reading the audit log may take
+ * longer than a grant. Each of them has a separate pool with longer time limits.
  */
 export function connectLicenseDatabase(address: DatabaseAddress, options: LicenseDatabaseOptions): LicenseDatabase {
   const { server, followerName, onIdleError } = options;

@@ -14,7 +14,7 @@ export interface Migration {
 const MIGRATION_LOCK = 7_303_014_000;
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 
-/** The folder `migrations` beside the bundle in dist/server, or the package's own when run from its sources. */
+/** The folder `migrations` beside the bundle in dist/server, or the package's folder when run from its sources. */
 export function migrationsFolder(): string {
   let folder = __dirname;
   while (!existsSync(join(folder, 'migrations'))) {
@@ -34,14 +34,14 @@ export function readMigrations(folder = migrationsFolder()): Migration[] {
     });
   migrations.forEach(({ name, number }, index) => {
     if (migrations[index - 1]?.number === number)
-      throw new Error(`${name}: there is another migration with the number ${number}`);
+      throw new Error(`${name}: another migration has the number ${number}`);
   });
   return migrations;
 }
 
 /**
- * Brings the schema up to date, forward only; each migration in its own transaction, one runner at a time.
- * A migration that was applied and has changed since is an error. Resolves to the names applied now.
+ * Migrates the schema forward. Each migration runs in its own transaction, and one process at a time migrates.
+ * Throws when an applied migration has changed. Resolves to the names of the migrations that this call applied.
  */
 export async function migrate(client: Client, folder = migrationsFolder()): Promise<string[]> {
   const migrations = readMigrations(folder);
@@ -54,22 +54,22 @@ export async function migrate(client: Client, folder = migrationsFolder()): Prom
     const applied = new Map(rows.rows.map((row) => [row.number, row.sha256]));
     const newest = Math.max(0, ...applied.keys());
     if (newest > (migrations.at(-1)?.number ?? 0))
-      throw new Error(`the database has migration ${newest}, newer than this release knows`);
+      throw new Error(`the database has migration ${newest}, which is newer than this release`);
 
     const appliedNow: string[] = [];
     for (const migration of migrations) {
       const sha256 = applied.get(migration.number);
       if (sha256 === undefined) {
-        // What came after it was written without it: applied now, it would meet a schema that nobody has tried.
+        // Later migrations were written without this one. Applied now, it would run on an untested schema.
         if (migration.number < newest)
-          throw new Error(`${migration.name} comes after migration ${newest}: give it a higher number`);
+          throw new Error(`${migration.name} was added after migration ${newest} had been applied: give it a higher number`);
         await apply(client, migration);
         appliedNow.push(migration.name);
       } else if (sha256 !== migration.sha256) {
-        throw new Error(`${migration.name} was changed after it had been applied: add a new migration instead`);
+        throw new Error(`${migration.name} was changed after it had been applied: restore it and add a new migration`);
       }
     }
-    await tellSchema(client, migrations.at(-1)?.number ?? 0);
+    await recordSchema(client, migrations.at(-1)?.number ?? 0);
     await client.query(readFileSync(join(folder, 'grants.sql'), 'utf8'));
     return appliedNow;
   } finally {
@@ -77,14 +77,14 @@ export async function migrate(client: Client, folder = migrationsFolder()): Prom
   }
 }
 
-const SCHEMA_TOLD = 'newest migration: ';
+const SCHEMA_COMMENT_PREFIX = 'newest migration: ';
 
-/** Reads the newest migration that was applied; a comment needs no right to be read, and a follower has it too. */
-export const SCHEMA_FOUND = `substring(obj_description(to_regclass('schema_migration'), 'pg_class') from '^${SCHEMA_TOLD}(\\d+)$')::int`;
+/** SQL for the newest applied migration. Reading a comment needs no privilege, and a follower has the comment too. */
+export const SCHEMA_FOUND = `substring(obj_description(to_regclass('schema_migration'), 'pg_class') from '^${SCHEMA_COMMENT_PREFIX}(\\d+)$')::int`;
 
-/** Servers that need a newer schema than this do not grant from it. */
-async function tellSchema(client: Client, newest: number): Promise<void> {
-  await client.query(`comment on table schema_migration is '${SCHEMA_TOLD}${newest}'`);
+/** Records the newest migration in the database. A server that needs a newer schema does not grant. */
+async function recordSchema(client: Client, newest: number): Promise<void> {
+  await client.query(`comment on table schema_migration is '${SCHEMA_COMMENT_PREFIX}${newest}'`);
 }
 
 /** The number of the newest migration of this release. */
@@ -95,8 +95,8 @@ export function schemaOfThisRelease(): number {
 async function apply(client: Client, { number, name, sql, sha256 }: Migration): Promise<void> {
   await client.query('begin');
   try {
-    // Servers may be at work. Every granting transaction shares this lock before it takes any other: with the exclusive
-    // side in hand no migration can meet one half-way, each holding what the other waits for.
+    // Servers may be granting. Every granting transaction shares this lock before it takes any other lock. With the
+    // exclusive lock, a migration cannot deadlock with a granting transaction.
     await client.query(`select pg_advisory_xact_lock(${EPOCH_LOCK})`);
     await client.query(sql);
     await client.query('insert into schema_migration (number, name, sha256) values ($1, $2, $3)', [

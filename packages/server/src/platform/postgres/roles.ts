@@ -4,8 +4,8 @@ import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 const ITERATIONS = 4_096;
 
 /**
- * Makes the roles that servers and controller log in with, or gives them their passwords anew, where nobody else has
- * made them (a managed database). Only what SCRAM verifies a password with is sent: no log ever sees the password.
+ * Creates the login roles of servers and controller, or sets their passwords again, on a managed database. Only the
+ * SCRAM verifier is sent, so no log ever contains the password.
  */
 export async function makeRoles(client: Client, passwords: Readonly<Record<string, string>>): Promise<void> {
   for (const [role, password] of Object.entries(passwords)) {
@@ -13,12 +13,12 @@ export async function makeRoles(client: Client, passwords: Readonly<Record<strin
     const verb = rowCount === 0 ? 'create' : 'alter';
     const verifier = escapeLiteral(scramVerifier(password, randomBytes(16)));
     await client.query(`${verb} role ${escapeIdentifier(role)} login password ${verifier}`);
-    // What says whether the follower streams is hidden from everybody else.
+    // `pg_stat_replication` hides the follower's state from other roles.
     await client.query(`grant pg_monitor to ${escapeIdentifier(role)}`);
   }
 }
 
-/** RFC 5803, as PostgreSQL stores it. */
+/** The SCRAM verifier of a password (RFC 5803), in PostgreSQL's format. */
 export function scramVerifier(password: string, salt: Buffer): string {
   const salted = pbkdf2Sync(password.normalize('NFKC'), salt, ITERATIONS, 32, 'sha256');
   const keyFor = (name: string): Buffer => createHmac('sha256', salted).update(name).digest();

@@ -5,10 +5,10 @@ import type { DatabaseFailure } from '../database-failure';
 import { sendCommit, withConnection } from './connection';
 import { databaseFailure } from './failure';
 
-/** Closing or opening an epoch takes this advisory lock exclusively, every granting transaction shares it. */
+/** Advisory lock. Closing or opening an epoch takes it exclusively, and every granting transaction shares it. */
 export const EPOCH_LOCK = 7_303_014_001;
 
-/** A named one is planned once a connection. */
+/** A named statement is planned once per connection. */
 export interface Statement {
   readonly name?: string;
   readonly text: string;
@@ -29,7 +29,7 @@ const NEWEST_EPOCH: Statement = {
 };
 const BEGIN_IN_EPOCH = [BEGIN, SHARE_EPOCH_LOCK, NEWEST_EPOCH];
 
-/** An open transaction. What is sent before an answer is awaited travels together. */
+/** An open transaction. Statements that are sent before an answer is awaited travel together. */
 export class Transaction {
   readonly client: PoolClient;
   readonly #writes: Promise<unknown>[] = [];
@@ -43,27 +43,27 @@ export class Transaction {
     return this.client.query<R>(statement);
   }
 
-  /** Statements that travel together. Resolves to the rows of each. */
+  /** Sends the statements together. Resolves to the rows of each. */
   async run(statements: readonly Statement[]): Promise<Row[][]> {
     const results = await Promise.all(statements.map((statement) => this.query<Row>(statement)));
     return results.map(({ rows }) => rows);
   }
 
-  /** Sent at once, awaited with the commit. */
+  /** Sends a statement now. Its outcome is awaited with the commit. */
   write(statement: Statement): void {
     const written = this.client.query(statement);
     written.catch(() => undefined);
     this.#writes.push(written);
   }
 
-  /** Sends the commit right behind what was sent; a statement that fails turns it into a rollback. */
+  /** Sends the commit after the pending statements. A statement that fails turns the commit into a rollback. */
   commit(): Promise<string> {
     this.#commit ??= sendCommit(this.client);
     this.#commit.catch(() => undefined);
     return this.#commit;
   }
 
-  /** Resolves when everything that was written is committed, to where the write-ahead log is flushed then. */
+  /** Resolves to the flushed LSN after every write is committed. */
   async committed(): Promise<string> {
     const committed = this.commit();
     for (const written of this.#writes) await written;
@@ -71,8 +71,8 @@ export class Transaction {
   }
 
   /**
-   * Once the commit has been sent, a connection that breaks leaves open whether the transaction happened. What the
-   * database itself refused did not, unless it was the commit.
+   * Translates an error. When the connection breaks after the commit was sent, the outcome is unknown. A statement that
+   * the database refused has no effect, unless the refused statement is the commit.
    */
   async failure(error: unknown): Promise<DatabaseFailure> {
     const refused = error instanceof DatabaseError && !(await this.#isFailureOfCommit(error));
@@ -83,16 +83,16 @@ export class Transaction {
     const commit: Promise<unknown> = this.#commit ?? Promise.resolve();
     return commit.then(
       () => false,
-      (because) => because === error,
+      (commitError) => commitError === error,
     );
   }
 }
 
 /**
- * Runs `work` in a transaction that holds the epoch lock, and only while `expected` is the open epoch. The opening
- * statements travel with the begin, and each one sees what was committed before it began, so that what follows a lock
- * sees the winner's work; `work` is given their rows. Then the commit travels with what `work` has written: a batch is
- * two round trips.
+ * Runs `work` in a transaction that shares the epoch lock, and only while `expected` is the open epoch. The opening
+ * statements travel with the begin. Each of them sees everything committed before it began, so a statement after a lock
+ * sees the changes of the previous lock holder. `work` receives their rows. The commit travels with the writes of
+ * `work`, so a batch takes two round trips.
  */
 export async function batchInEpoch<T>(
   pool: Pool,
@@ -118,8 +118,8 @@ export async function batchInEpoch<T>(
 }
 
 /**
- * The same for what is asked rarely: `opening` is one statement without parameters, or none; `work` is given its rows
- * and waits for each of its own statements.
+ * Like `batchInEpoch`, for rare transactions. `opening` is one statement without parameters, or empty. `work` receives
+ * its rows and awaits each of its own statements.
  */
 export async function inEpoch<T>(
   pool: Pool,
