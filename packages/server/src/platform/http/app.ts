@@ -116,7 +116,12 @@ function acceptJsonOrNothing(app: FastifyInstance): void {
 
 /** Documents the refusals that Fastify sends before a route's handler runs. */
 function describeRefusals(app: FastifyInstance): void {
-  const bodyRefusals = problemResponses('malformed_body', 'body_too_large', 'unsupported_media_type', 'invalid_request');
+  const bodyRefusals = problemResponses(
+    'malformed_body',
+    'body_too_large',
+    'unsupported_media_type',
+    'invalid_request',
+  );
   const callerRefusals = problemResponses('rate_limited');
   const parameterRefusals = problemResponses('uri_too_long');
   app.addHook('onRoute', ({ schema, url }) => {

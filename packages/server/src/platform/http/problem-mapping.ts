@@ -58,7 +58,10 @@ function triadReply(refusal: TriadRefusal, options: WhereToGo): Reply {
     }
     case 'license_wrong_server': {
       const { servers } = refusal;
-      return problemReply(refusal.kind, { detail: `the license is dedicated to ${servers.join(', ')}`, members: { servers } });
+      return problemReply(refusal.kind, {
+        detail: `the license is dedicated to ${servers.join(', ')}`,
+        members: { servers },
+      });
     }
   }
 }

@@ -21,7 +21,9 @@ const validatorOf = oncePerSchema((schema) => validators({ schema }));
 // The other members of a definition are for serializers that are written to a file.
 const serializerOf = oncePerSchema((schema) => serializers({ schema, method: '', url: '', httpStatus: '' }));
 
-function oncePerSchema<Compiled>(compile: (schema: unknown) => Compiled): (definition: { schema?: unknown }) => Compiled {
+function oncePerSchema<Compiled>(
+  compile: (schema: unknown) => Compiled,
+): (definition: { schema?: unknown }) => Compiled {
   const known = new Map<string, Compiled>();
   return ({ schema }) => {
     const key = JSON.stringify(schema);

@@ -25,7 +25,9 @@ export const Status = Type.Object(
     }),
     reason: Type.Optional(Type.String({ description: 'Why this server does not grant' })),
     triads: Type.Optional(
-      Type.Array(Triad, { description: 'The three servers of each redundant license, by the last observation of this server' }),
+      Type.Array(Triad, {
+        description: 'The three servers of each redundant license, by the last observation of this server',
+      }),
     ),
   },
   { description: 'The role of this server, from memory' },

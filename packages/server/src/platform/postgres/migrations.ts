@@ -62,7 +62,9 @@ export async function migrate(client: Client, folder = migrationsFolder()): Prom
       if (sha256 === undefined) {
         // Later migrations were written without this one. Applied now, it would run on an untested schema.
         if (migration.number < newest)
-          throw new Error(`${migration.name} was added after migration ${newest} had been applied: give it a higher number`);
+          throw new Error(
+            `${migration.name} was added after migration ${newest} had been applied: give it a higher number`,
+          );
         await apply(client, migration);
         appliedNow.push(migration.name);
       } else if (sha256 !== migration.sha256) {
