@@ -141,7 +141,7 @@ describe('the migration process', () => {
     const { code, output } = await migrated({ 'a.license': shrunk });
     expect(code).toBe(1);
     expect(output).toContain('a.license: license_shrinks_below_use');
-    expect(output).toContain('Assembler/studio would have 19 seats and has 20 in use: have 1 released');
+    expect(output).toContain('Assembler/studio would have 19 seats; needed are 20 in use: release 1');
   });
 
   it('passes over files that newer ones have overtaken, or that have run out, and says so', async () => {
@@ -156,9 +156,9 @@ describe('the migration process', () => {
         licenseId: 'lic-1',
         issue: 2,
         outcome: 'skipped',
-        because: expect.stringContaining('issue 9 of license lic-1 is in force'),
+        reason: expect.stringContaining('issue 9 of license lic-1 is in force'),
       },
-      { outcome: 'skipped', because: expect.stringContaining('it was valid until 2021-01-01T00:00:00Z') },
+      { outcome: 'skipped', reason: expect.stringContaining('it was valid until 2021-01-01T00:00:00Z') },
     ]);
   });
 
@@ -195,7 +195,7 @@ describe('the migration process', () => {
       'c.license': await stranger.issue(documentOf(DRAFT)),
     });
     expect(code).toBe(1);
-    expect(output).toMatch(/b\.license: license_unreadable: .*line 1 is not the first line of a license file/);
+    expect(output).toMatch(/b\.license: license_unreadable: .*line 1 is not the start of a license file/);
     expect(output).toMatch(/c\.license: license_unknown_key: .*which is not trusted here/);
     expect(output).not.toContain('at Object');
     expect(await pools()).toHaveLength(1);
