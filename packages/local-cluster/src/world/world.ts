@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Alert } from '@evergrant/controller/core/alerts';
 import type { Clock } from '@evergrant/controller/ports';
 import type { Region } from '@evergrant/core/regions';
@@ -20,6 +19,7 @@ import type { WorldLicense } from './licensing';
 import type { StartOptions } from './options';
 import { requireFreePorts } from './ports';
 import { runMigrations } from './run-migrations';
+import { ProcessStarter } from './start-processes';
 import type { WorldState } from './state';
 import { claimStateDirectory, markPrepared, releaseStateDirectory, writeRunFile } from './state-directory';
 import type { StatusSnapshot } from './status-poller';
@@ -31,11 +31,8 @@ export interface WorldOptions extends Omit<StartOptions, 'help'> {
   readonly onProgress?: (text: string) => void;
 }
 
-const READY_LIMIT_MS = 60_000;
 /** A killed process has released its ports by then. */
 const FREED_WITHIN_MS = 5_000;
-/** Longer than an authority lease: a recovering server may have to wait until one expires. */
-const RECOVERED_LIMIT_MS = 45_000;
 const EVENTS_SHOWN = 200;
 
 /** The local cluster: starts every process of two regions, reports their state and ends them. It repairs nothing. */
@@ -66,8 +63,9 @@ export class World implements WorldControl {
     const { recovering } = await this.#claim();
     const components = await this.#assemble();
     await components.links.listen();
+    const starter = this.#starter(components);
     this.#progress(recovering ? 'recovering the databases of the last run' : 'creating the databases of three places');
-    await this.#orAlarm(components.databases.startAll());
+    await starter.orAlarm(components.databases.startAll());
     components.freezePropagation.start();
     this.#stopIfEnding();
     this.#progress('preparing the license database and the authority store');
@@ -77,7 +75,8 @@ export class World implements WorldControl {
     this.#stopIfEnding();
     markPrepared(this.home);
     this.#control = await serveControl(this, this.layout.controlPort, components.secrets.tokens.admin);
-    await this.#startProcesses(components);
+    this.#progress('starting servers, routers and the controller');
+    await starter.start();
     this.#isUp = true;
     this.#publish();
     this.#startDemoLoad(components);
@@ -261,47 +260,10 @@ export class World implements WorldControl {
     this.#watch.start();
   }
 
-  /**
-   * Starts the servers first and the witness and controller last, so that they observe running servers and raise no
-   * alarm.
-   */
-  async #startProcesses({ nodes }: WorldComponents): Promise<void> {
-    this.#progress('starting servers, routers and the controller');
-    const isServer = (name: string): boolean => name.includes('/app-');
-    const [servers, others] = [nodes.names().filter(isServer), nodes.names().filter((name) => !isServer(name))];
-    for (const name of servers) nodes.start(name);
-    await this.#untilSeen('not every server answers', (seen) => seen.servers.every(({ answering }) => answering));
-    const watchers = ['ohio/witness', 'controller'];
-    for (const name of others.filter((other) => !watchers.includes(other))) nodes.start(name);
-    await this.#untilSeen('the edge does not answer', ({ edgeTarget }) => edgeTarget !== undefined);
-    for (const name of watchers) nodes.start(name);
-    this.#require().statusPoller.start();
-    await this.#orAlarm(this.#untilSeen('the edge does not grant', ({ edgeGrants }) => edgeGrants));
-  }
-
-  /**
-   * After a crash during a failover or failback, no region may be able to grant. A recovered cluster then keeps running,
-   * because the operator's commands (`npx evergrant failback abort`, `local start`) need it.
-   */
-  async #orAlarm(step: Promise<void>): Promise<void> {
-    try {
-      await step;
-    } catch (error) {
-      this.#stopIfEnding();
-      if (!this.#isRecovered) throw error;
-      this.events.add('world', `${(error as Error).message}; run npx evergrant status`, 'alarm');
-    }
-  }
-
-  async #untilSeen(otherwise: string, isSo: (seen: StatusSnapshot) => boolean): Promise<void> {
-    const limitMs = this.#isRecovered ? RECOVERED_LIMIT_MS : READY_LIMIT_MS;
-    const deadline = performance.now() + limitMs;
-    while (performance.now() < deadline) {
-      this.#stopIfEnding();
-      if (isSo(await this.#require().statusPoller.poll())) return;
-      await delay(50);
-    }
-    throw new Error(`${otherwise} after ${limitMs / 1000} s; look into ${join(this.home, 'logs')}`);
+  #starter(components: WorldComponents): ProcessStarter {
+    const { home, events } = this;
+    const stopIfEnding = (): void => this.#stopIfEnding();
+    return new ProcessStarter(components, { home, events, isRecovered: this.#isRecovered, stopIfEnding });
   }
 
   #startDemoLoad({ licensing }: WorldComponents): void {
