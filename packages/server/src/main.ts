@@ -16,7 +16,9 @@ type AuthorityAdapters = Pick<ServerAdapters, 'authorityStore' | 'checkpointStor
 
 const DRAIN_DEADLINE_MS = 9_000;
 
-/** The authority store holds the audit’s checkpoints and the controller’s history too: no loss of a region reaches it. */
+/**
+ * The authority store also holds audit checkpoints and the controller's history, so they survive the loss of a region.
+ */
 function connectAuthority({ authority, server, skewMs }: ServerEnvironment): AuthorityAdapters {
   if (!('table' in authority)) {
     return {

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Lease, LeaseClaim } from './core/lease';
 
-const SAID_EVERY_MS = 1_000;
+const ANNOUNCED_EVERY_MS = 1_000;
 
-/** Audits each adoption, and says once a second how many there were: after a failover they come in hundreds. */
+/** Logs each adoption for the audit, and announces their number once per second: a failover causes hundreds of them. */
 export class AdoptionLogger {
   readonly #log: Logger;
   readonly #server: string;
@@ -24,10 +24,10 @@ export class AdoptionLogger {
     );
     this.#leases += 1;
     this.#seats += seats;
-    this.#timer ??= setTimeout(() => this.#say(), SAID_EVERY_MS).unref();
+    this.#timer ??= setTimeout(() => this.#announce(), ANNOUNCED_EVERY_MS).unref();
   }
 
-  #say(): void {
+  #announce(): void {
     this.#log.info({
       announce: `${this.#server} adopted ${this.#leases} leases (${this.#seats} seats) of a lost region`,
     });

@@ -19,7 +19,7 @@ export interface Granting {
   readonly sweeper: Sweeper;
 }
 
-/** Wires what checks leases out and ends them. */
+/** Composes the lease service and the sweeper. */
 export function createGranting(options: GrantingOptions): Granting {
   const adoptions = new AdoptionLogger(options);
   const entitlements = new Entitlements({ ...options, store: options.entitlements });

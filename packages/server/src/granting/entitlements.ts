@@ -18,10 +18,10 @@ interface Remembered {
   untilMs: number;
 }
 
-/** What the database says of an entitlement counts when the vendor signed it. */
+/** The verdict on an entitlement, after its rows were compared with the signed license file. */
 export type ProvenVerdict = EntitlementVerdict | IntegrityFailure;
 
-/** Remembers which pool an entitlement has, so that a checkout need not ask; counts are never remembered. */
+/** Caches the pool of each entitlement, so that a checkout needs no lookup. Seat counts are never cached. */
 export class Entitlements {
   readonly #store: EntitlementStore;
   readonly #clock: MonotonicClock;
@@ -53,7 +53,7 @@ export class Entitlements {
     return entry.found;
   }
 
-  /** The database says otherwise now. What was read anew meanwhile is kept. */
+  /** Drops the cached entitlement after its rows have changed. Entries that were read again since then stay. */
   forget(entitlement: Entitlement): void {
     for (const [key, entry] of this.#remembered) {
       if (entry.entitlement === entitlement) this.#remembered.delete(key);

@@ -9,7 +9,7 @@ import type { GrantRequest, GrantVerdict } from './core/grant';
 import type { RenewalRequest } from './core/renewal';
 import type { GrantBatchResult, LeaseStore, ReleaseRequest, ReleaseVerdict, Renewal } from './store';
 
-/** What a transaction decided, and the epoch that it was decided in. */
+/** The verdict of a committed transaction, and its epoch. */
 export interface Decided<T> extends CommittedAt {
   readonly kind: 'done';
   readonly epoch: number;
@@ -22,7 +22,7 @@ export type GrantAnswer =
   | { readonly kind: 'entitlement_changed' }
   | Refusal;
 
-interface Wanted {
+interface BatchedGrant {
   readonly entitlement: Entitlement;
   readonly request: GrantRequest;
 }
@@ -38,10 +38,10 @@ interface LeaseBatchesOptions {
 
 const BATCHING = { sizeMax: 200, waitingMax: 5_000, overloaded: { kind: 'overloaded' } as const };
 
-/** Collects what arrives together into transactions: grants by pool (S1), renewals and releases over all pools. */
+/** Collects concurrent requests into transactions: grants by pool (S1), renewals and releases over all pools. */
 export class LeaseBatches {
   readonly #options: LeaseBatchesOptions;
-  readonly #grantsByPool = new Map<number, Batcher<Wanted, GrantAnswer>>();
+  readonly #grantsByPool = new Map<number, Batcher<BatchedGrant, GrantAnswer>>();
   readonly #renewals: Batcher<RenewalRequest, Decided<Renewal> | Refusal>;
   readonly #releases: Batcher<ReleaseRequest, Decided<ReleaseVerdict> | Refusal>;
 
@@ -82,31 +82,38 @@ export class LeaseBatches {
     });
   }
 
-  #grantsOf(poolId: number): Batcher<Wanted, GrantAnswer> {
+  #grantsOf(poolId: number): Batcher<BatchedGrant, GrantAnswer> {
     const existing = this.#grantsByPool.get(poolId);
     if (existing) return existing;
     const { timers } = this.#options;
-    const batcher = new Batcher<Wanted, GrantAnswer>({ ...BATCHING, timers, run: (wanted) => this.#runGrants(wanted) });
+    const batcher = new Batcher<BatchedGrant, GrantAnswer>({
+      ...BATCHING,
+      timers,
+      run: (batched) => this.#runGrants(batched),
+    });
     this.#grantsByPool.set(poolId, batcher);
     return batcher;
   }
 
-  async #runGrants(wanted: readonly Wanted[]): Promise<BatchOutcome<GrantAnswer>> {
+  async #runGrants(batched: readonly BatchedGrant[]): Promise<BatchOutcome<GrantAnswer>> {
     const { transactions, leases, policy, replicationTracker } = this.#options;
-    // All are of one pool, so the one that was looked up last speaks for all.
-    const entitlement = wanted.at(-1)?.entitlement;
+    // All requests are for one pool, so the entitlement of the latest request applies to all.
+    const entitlement = batched.at(-1)?.entitlement;
     if (!entitlement) return { kind: 'each', answers: [] };
-    const requests = wanted.map(({ request }) => request);
+    const requests = batched.map(({ request }) => request);
     const outcome = await transactions.execute('checkout', requests.length, (expected) =>
       leases.grant({
-        ...{ entitlement, requests, expected, policy },
+        entitlement,
+        requests,
+        expected,
+        policy,
         follower: replicationTracker.snapshot(expected.epoch, entitlement.poolId),
       }),
     );
     if (outcome.kind !== 'done') return { kind: 'all', answer: outcome };
     const { result, ...committed } = outcome;
     if (typeof result === 'object' && 'kind' in result) return { kind: 'all', answer: result };
-    if (typeof result === 'string') return { kind: 'each', answers: wanted.map(() => ({ kind: result })) };
+    if (typeof result === 'string') return { kind: 'each', answers: batched.map(() => ({ kind: result })) };
     const { verdicts, grantSeq, ...facts } = result;
     replicationTracker.recordCommit({ ...committed, poolId: entitlement.poolId, seq: grantSeq });
     return { kind: 'each', answers: verdicts.map((verdict) => ({ ...committed, ...facts, verdict })) };

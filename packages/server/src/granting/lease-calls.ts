@@ -19,8 +19,8 @@ export interface LeaseCallOptions extends WhereToGo {
 }
 
 /**
- * Checkout, heartbeat and release with the answers of the contract, whichever connection they came over. A call is
- * already valid and its caller known.
+ * Checkout, heartbeat and release with their published answers, for HTTP and for sessions. The call is already
+ * validated and its caller authenticated.
  */
 export class LeaseCalls {
   readonly #options: LeaseCallOptions;
@@ -40,7 +40,7 @@ export class LeaseCalls {
     return leaseReply(200, answer, this.#options);
   }
 
-  /** An administrator takes seats back from whoever holds them, and says why. */
+  /** Releases a lease. An administrator may take the seats back from their holder, with a reason. */
   async release(call: ReleaseCall, caller: Caller, handover?: number): Promise<Reply> {
     const { leaseId, token, reason } = withPlainId(call);
     if (reason === undefined && !allows(caller.scopes, ['lease'])) return REASON_MISSING;
@@ -54,25 +54,25 @@ export class LeaseCalls {
 }
 
 const REASON_MISSING = problemReply('invalid_request', {
-  detail: 'reason is missing: an administrator who takes seats back says why',
+  detail: 'reason is missing: it is required when an administrator takes seats back',
   members: { field: 'reason', errors: [{ field: 'reason', detail: 'is missing' }] },
 });
 
 const REASON_FORBIDDEN = problemReply('forbidden', {
-  detail: 'a reason takes the seats back from whoever holds them, which needs the scope admin; release without one',
+  detail: 'a reason takes the seats back from their holder, which requires the scope admin; release without a reason',
 });
 
-/** What is wrong in detail is for whoever reads the server's log. */
+/** The details are in the server's log only. */
 const LICENSE_UNPROVEN_DETAIL =
-  'what the database says of this license is not proven by its signed file; an administrator imports the license file again';
+  'the rows of this license differ from its signed file; an administrator must import the license file again';
 
-/** The same UUID may be written in two ways; it is one lease. */
+/** Two spellings of one UUID name the same lease. */
 function withPlainId<T extends { leaseId: string }>(call: T): T {
   const leaseId = call.leaseId.toLowerCase();
   return leaseId === call.leaseId ? call : { ...call, leaseId };
 }
 
-/** What a lease call is answered with. */
+/** The answer to a lease call. */
 export function leaseReply(
   status: 200 | 201,
   answer: LeaseAnswer,
@@ -101,7 +101,10 @@ export function leaseReply(
       return problemReply(answer.kind, { detail, members: { field: 'borrowSeconds', borrowSecondsMax } });
     }
     case 'queue_full':
-      return problemReply(answer.kind, { detail: `${answer.places} are waiting`, members: { places: answer.places } });
+      return problemReply(answer.kind, {
+        detail: `${answer.places} requests are waiting`,
+        members: { places: answer.places },
+      });
     case 'no_seat_available': {
       const { seats, seatsFree } = answer;
       return problemReply(answer.kind, {
@@ -119,9 +122,9 @@ export function leaseReply(
     case 'license_integrity_failed':
       return problemReply(answer.code, { detail: LICENSE_UNPROVEN_DETAIL, members: { licenseId: answer.licenseId } });
     case 'wrong_license':
-      return problemReply(answer.kind, { detail: `this token acts within the license ${answer.licenseId} alone` });
+      return problemReply(answer.kind, { detail: `this token is limited to the license ${answer.licenseId}` });
     case 'license_not_valid':
-      return problemReply(answer.kind, validityOf(answer));
+      return problemReply(answer.kind, validityProblem(answer));
     case 'wrong_control_room':
     case 'control_room_suspended':
     case 'control_room_fail_safe':
@@ -160,14 +163,14 @@ function heldPlace(answer: HeldPlace): Static<typeof HeldPlaceSchema> {
   };
 }
 
-/** A license may be valid from or until for ever; then there is no date to say. */
-function validityOf({ validFromMs, validUntilMs }: { validFromMs: number; validUntilMs: number }): ProblemExtras {
+/** A license may have no start or no end. The answer then names no date. */
+function validityProblem({ validFromMs, validUntilMs }: { validFromMs: number; validUntilMs: number }): ProblemExtras {
   const instant = (ms: number) => (Number.isFinite(ms) ? new Date(ms).toISOString() : null);
   const [validFrom, validUntil] = [instant(validFromMs), instant(validUntilMs)];
   const from = validFrom ? ` from ${validFrom}` : '';
   const until = validUntil ? ` until ${validUntil}` : '';
   return {
-    detail: `it is valid${from}${until}, by the clock of the database; import the license file that follows it`,
+    detail: `the license is valid${from}${until}, by the clock of the database; import a current license file`,
     members: { validFrom, validUntil },
   };
 }

@@ -34,7 +34,7 @@ function checkoutRoute(routes: FastifyInstance, options: LeaseRouteOptions): voi
         tags: ['leases'],
         summary: 'Check seats out',
         description:
-          'The same request again answers with the same lease, while it is live. With the token of an earlier grant, a lease that was lost with a region is taken over and no new seat is taken.',
+          'A repeated request returns the same lease while it is live. With the token of an earlier grant, a lease that was lost with a region is adopted, and no new seat is taken.',
         security: SECURITY,
         params: LeaseParams,
         body: CheckoutBody,
@@ -75,7 +75,7 @@ function heartbeatRoute(routes: FastifyInstance, options: LeaseRouteOptions): vo
         tags: ['leases'],
         summary: 'Renew a lease',
         description:
-          'Send the newest token along: after the loss of a region it proves the lease to a server that does not know it.',
+          'Include the newest token. After the loss of a region it proves the lease to a server that does not know the lease.',
         security: SECURITY,
         params: LeaseParams,
         body: TokenBody,
@@ -109,9 +109,9 @@ function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void
     {
       schema: {
         tags: ['leases'],
-        summary: 'Give seats back',
+        summary: 'Release seats',
         description:
-          'Idempotent; leaves the line too. With its token, a lease that was lost with a region is recorded as released, so that it is never taken over. With a token from before the lease was returned to another checkout of the same identity, the lease stays live. With a reason, which needs the scope `admin`, the seats are taken back from whoever holds them.',
+          'Idempotent. Also leaves the queue. With its token, a lease that was lost with a region is recorded as released, so that it is never adopted. With a token from before the lease was returned to another checkout of the same identity, the lease stays live. With a reason, which requires the scope `admin`, the seats are taken back from their holder.',
         security: SECURITY,
         params: LeaseParams,
         body: ReleaseBody,
@@ -120,7 +120,7 @@ function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void
           ...problemResponses(...COMMON_PROBLEMS, 'lease_not_found', ...UNAVAILABLE),
         },
       },
-      // An operator may take seats back.
+      // An administrator may take seats back.
       onRequest: options.authenticate('lease', 'admin'),
     },
     async (request, reply) =>

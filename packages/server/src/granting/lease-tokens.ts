@@ -17,7 +17,7 @@ export interface LeaseTokens {
     issued: { readonly epoch: number; readonly atMs: number },
   ): Promise<string>;
   verifyPlace(token: string): Promise<PlaceClaim | undefined>;
-  /** The claim of a token that one of our keys signed, of any age; undefined for anything else. */
+  /** The claim of a token that one of this deployment's keys signed, of any age. Undefined for other tokens. */
   verify(token: string): Promise<LeaseClaim | undefined>;
   /** The public keys, as a JSON Web Key Set. */
   readonly jwks: { readonly keys: readonly object[] };
@@ -34,7 +34,7 @@ const Claims = Type.Object({
   room: Type.Optional(Type.String()),
   identity: Type.Optional(Type.String()),
   borrowed: Type.Optional(Type.Boolean()),
-  /** For the holder; no server reads it back. */
+  /** For the holder. No server reads it. */
   policy: Type.Optional(Type.Object({ graceSeconds: Type.Integer(), suspendAfterSeconds: Type.Integer() })),
   seats: Type.Integer({ minimum: 1 }),
   seq: Type.Integer(),
@@ -46,12 +46,12 @@ const Claims = Type.Object({
 });
 
 /**
- * Lease tokens and place tokens: compact JWS, EdDSA over Ed25519, the key named by `kid`. The first key signs; all
- * verify, so that a key can be retired while tokens of it are still held.
+ * Lease tokens and queue tokens: compact JWS, EdDSA over Ed25519, with the key named by `kid`. The first key signs. All
+ * keys verify, so that a key can be retired while holders still have its tokens.
  */
 export async function createLeaseTokens(keys: readonly SigningKey[]): Promise<LeaseTokens> {
   const [active] = keys;
-  if (!active) throw new TypeError('there is no signing key');
+  if (!active) throw new TypeError('no signing key is configured');
   const published = keys.map(publicPart);
   const signLease = compactSigner(active, TOKEN_TYPE);
   const signPlace = compactSigner(active, PLACE_TOKEN_TYPE);
@@ -72,7 +72,7 @@ export async function createLeaseTokens(keys: readonly SigningKey[]): Promise<Le
   };
 }
 
-/** Whole seconds, as JWTs have them; the expiry is rounded down, so that no token outlives its lease. */
+/** JWTs count whole seconds. The expiry is rounded down, so that no token outlives its lease. */
 function claimsOf(
   lease: Lease,
   { licenseId, product, feature, policy }: SignedPool,

@@ -14,7 +14,7 @@ const TAGS = ['reading'];
 const SECURITY = [{ bearer: [] }];
 const PROBLEMS = ['unauthenticated', 'forbidden', 'database_unreachable'] as const;
 
-/** Reading works wherever a database answers; a standby's answers lag behind by what it has not replayed. */
+/** Queries work on every server whose database answers. A standby's answers lag by the WAL that it has not replayed. */
 export function queryRoutes(routes: FastifyInstance, options: QueryRouteOptions): void {
   const { database, authenticate } = options;
 
@@ -23,7 +23,7 @@ export function queryRoutes(routes: FastifyInstance, options: QueryRouteOptions)
     {
       schema: {
         tags: TAGS,
-        summary: 'Pools and their counts',
+        summary: 'List pools with their seat counts',
         security: SECURITY,
         response: { 200: Pools, ...problemResponses(...PROBLEMS) },
       },
@@ -40,7 +40,7 @@ export function queryRoutes(routes: FastifyInstance, options: QueryRouteOptions)
     {
       schema: {
         tags: TAGS,
-        summary: 'Who waits for what',
+        summary: 'List the places in the queues',
         security: SECURITY,
         querystring: QueueQuery,
         response: { 200: Queue, ...problemResponses(...PROBLEMS, 'invalid_request') },
@@ -58,7 +58,7 @@ export function queryRoutes(routes: FastifyInstance, options: QueryRouteOptions)
     {
       schema: {
         tags: TAGS,
-        summary: 'Who holds what',
+        summary: 'List leases',
         security: SECURITY,
         querystring: LeasesQuery,
         response: { 200: Leases, ...problemResponses(...PROBLEMS, 'invalid_request') },
@@ -78,7 +78,7 @@ export function queryRoutes(routes: FastifyInstance, options: QueryRouteOptions)
     {
       schema: {
         tags: TAGS,
-        summary: 'One lease',
+        summary: 'Get one lease',
         security: SECURITY,
         params: LeaseParams,
         response: { 200: Lease, ...problemResponses(...PROBLEMS, 'lease_not_found', 'invalid_request') },
@@ -100,7 +100,7 @@ function sizeOf(limit: string | undefined): number {
   return limit === undefined ? PAGE_SIZE_DEFAULT : Number(limit);
 }
 
-/** A token that is bound to a license sees nothing of any other. */
+/** A token that is bound to a license reads only that license's data. */
 function within({ licenseId }: Caller): { licenseId?: string } {
   return licenseId === undefined ? {} : { licenseId };
 }

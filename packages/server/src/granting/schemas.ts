@@ -14,7 +14,7 @@ import {
 
 const token = Type.String({
   maxLength: 4_096,
-  description: 'The lease token of an earlier grant: proof of it after the loss of a region',
+  description: 'The lease token of an earlier grant, which proves it after the loss of a region',
 });
 
 const leaseState = Type.Union([Type.Literal('live'), Type.Literal('released'), Type.Literal('expired')]);
@@ -38,20 +38,21 @@ export const CheckoutBody = Type.Object({
     Type.String({
       ...PLAIN_TEXT,
       description:
-        'A name of the installation that survives its restarts: while it holds a live lease of as many of these seats, that lease is the answer, under its own leaseId',
+        'A name of the installation that survives restarts. An installation that holds a matching live lease receives that lease, under its own leaseId',
     }),
   ),
   borrowSeconds: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: SEATS_MAX,
-      description: 'Takes the seats for offline use, for so long: no heartbeat is needed, and none makes it longer',
+      description:
+        'Borrows the seats for offline use for this many seconds. Heartbeats are not needed and do not extend the lease',
     }),
   ),
   queue: Type.Optional(
     Type.Boolean({
       description:
-        'Wait in line when no seat is free: the answer is then 202 with a place, which the same request again keeps, and claims in its turn',
+        'Waits in the queue when no seat is free. The answer is then 202 with a place. The same request keeps the place, and takes the seats when they are free',
     }),
   ),
   token: Type.Optional(token),
@@ -65,7 +66,7 @@ export const ReleaseBody = Type.Object({
     Type.String({
       ...PLAIN_TEXT,
       maxLength: 500,
-      description: 'Why an administrator takes the seats back from whoever holds them; kept with the lease',
+      description: 'Why an administrator takes the seats back from their holder. Recorded with the lease',
     }),
   ),
 });
@@ -75,12 +76,12 @@ export const HeldLease = Type.Object(
     leaseId: uuid,
     licenseId,
     overdraft: Type.Optional(Type.Literal(true, { description: 'More seats are held than were sold' })),
-    borrowed: Type.Optional(Type.Literal(true, { description: 'For offline use: it needs no heartbeat' })),
+    borrowed: Type.Optional(Type.Literal(true, { description: 'For offline use, without heartbeats' })),
     token: Type.String({ description: 'The lease token: a JWS, EdDSA, see /.well-known/jwks.json' }),
     expiresAt: instant,
     serverTime: Type.String({
       format: 'date-time',
-      description: 'By the same clock, when this was decided: how long the lease lasts needs no other clock',
+      description: 'Time of the decision by the same clock. The difference to expiresAt is the remaining time',
     }),
     heartbeatAfter: Type.Number({
       description: 'Send the next heartbeat after this many seconds: a third of the TTL, with jitter',
@@ -91,7 +92,7 @@ export const HeldLease = Type.Object(
       { graceSeconds: Type.Integer(), suspendAfterSeconds: Type.Integer() },
       {
         description:
-          'When no server can be reached: work goes on for graceSeconds after one was last heard, then what is held goes on, and after suspendAfterSeconds nothing does',
+          'What applies while no server answers. Normal work continues for graceSeconds after the last answer. Held leases then stay usable until suspendAfterSeconds',
       },
     ),
   },
@@ -108,24 +109,24 @@ export const Pools = Type.Object(
         feature,
         seats: Type.Integer(),
         overdraft: Type.Integer({ description: 'Seats that may be taken beyond those sold' }),
-        seatsTaken: Type.Integer({ description: 'Never more than seats and overdraft' }),
+        seatsTaken: Type.Integer({ description: 'At most seats plus overdraft' }),
         seatsHeldBack: Type.Integer({ description: 'Not sold, because grants of a lost region may still claim them' }),
-        seatsFree: Type.Integer({ description: 'Those of the overdraft included' }),
+        seatsFree: Type.Integer({ description: 'Includes seats of the overdraft' }),
         seatsReserved: Type.Integer({ description: 'For Control Rooms or groups, used or not' }),
         seatsCountedTwice: Type.Integer({
           description:
-            'Seats of live leases whose release was lost with a region, as adopted leases have shown; not in seatsTaken',
+            'Seats of live leases whose release was lost with a region, as shown by adopted leases. Not in seatsTaken',
         }),
         heldBackUntil: Type.Union([instant, Type.Null()]),
         leases: Type.Integer({ description: 'Live leases' }),
-        queueLength: Type.Integer({ description: 'Live places in line' }),
-        grantSeq: Type.Integer({ description: 'Seats granted since the beginning' }),
+        queueLength: Type.Integer({ description: 'Live places in the queue' }),
+        grantSeq: Type.Integer({ description: 'Seats granted since the pool was created' }),
         escrow: Type.Integer(),
         leaseTtlSeconds: Type.Integer(),
       }),
     ),
   },
-  { description: 'All pools, as of one moment' },
+  { description: 'All pools, read at one moment' },
 );
 
 export const Lease = Type.Object(
@@ -157,7 +158,7 @@ export const Lease = Type.Object(
     }),
     adoptedFromEpoch: Type.Union([Type.Integer(), Type.Null()]),
   },
-  { description: 'A lease as the database has it' },
+  { description: 'A lease as recorded in the database' },
 );
 
 export const LeasesQuery = Type.Object({
@@ -167,7 +168,7 @@ export const LeasesQuery = Type.Object({
   feature: Type.Optional(feature),
   holder: Type.Optional(holder),
   state: Type.Optional(leaseState),
-  cursor: Type.Optional(Type.String({ ...UUID, description: '`nextCursor` of the page before' })),
+  cursor: Type.Optional(Type.String({ ...UUID, description: '`nextCursor` of the previous page' })),
   limit: Type.Optional(PageLimit),
 });
 

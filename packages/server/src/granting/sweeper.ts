@@ -68,7 +68,7 @@ export class Sweeper {
 function logOverdraft(log: Logger, change: OverdraftChange): void {
   const { product, feature, seats, overdraft, seatsTaken } = change;
   if (change.overdrawn) {
-    const announce = `${product}/${feature} is in overdraft: ${seatsTaken} seats are taken, ${seats} were sold and ${overdraft} more may be`;
+    const announce = `${product}/${feature} is in overdraft: ${seatsTaken} seats are taken, ${seats} were sold, and ${overdraft} more are allowed`;
     log.warn({ announce, alert: 'pool-overdrawn', ...change });
   } else {
     log.info({ announce: `${product}/${feature} is back within its ${seats} seats`, ...change });

@@ -1,7 +1,7 @@
 import { TestDatabase } from '@evergrant/test-support/test-database';
 import type { Client } from 'pg';
 import { EXPIRE_LEASES, LOCK_POOLS_DUE } from '../../src/granting/sql/expire-leases';
-import { RECLAIM_LAPSED } from '../../src/granting/sql/grant-leases';
+import { RECLAIM_EXPIRED } from '../../src/granting/sql/grant-leases';
 
 /** Live leases of a pool that must cost a grant or a sweep nothing. */
 const LIVE = 5_000;
@@ -58,7 +58,7 @@ describe.each(['force_custom_plan', 'force_generic_plan'])(
   'with %s, of 5,000 live leases of which 3 have lapsed',
   (mode) => {
     test.each([
-      ['a grant', RECLAIM_LAPSED, [POOL_ID]],
+      ['a grant', RECLAIM_EXPIRED, [POOL_ID]],
       ['a sweep, looking for pools', LOCK_POOLS_DUE, [[]]],
       ['a sweep, ending leases', EXPIRE_LEASES, [[POOL_ID]]],
     ])('%s reads only those that have', async (_who, statement, values) => {

@@ -285,7 +285,7 @@ describe('the validity of a license', () => {
     await valid({ from: DAY_SECONDS, until: 2 * DAY_SECONDS });
     const early = await checkout({ licenseId: 'lic-1' });
     expect(early).toMatchObject({ status: 403, body: { code: 'license_not_valid', validFrom: expect.any(String) } });
-    expect(early.body.detail).toMatch(/^it is valid from \S+ until \S+, by the clock of the database;/);
+    expect(early.body.detail).toMatch(/^the license is valid from \S+ until \S+, by the clock of the database;/);
     await valid({ from: -2 * DAY_SECONDS, until: DAY_SECONDS });
     const { body: lease } = await checkout({ licenseId: 'lic-1' });
     await valid({ from: -2 * DAY_SECONDS, until: -DAY_SECONDS });

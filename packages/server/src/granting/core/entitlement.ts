@@ -2,11 +2,11 @@ import type { ControlRoomState } from '../../auth/core/caller';
 
 export type LicenseKind = 'cloud' | 'guid' | 'redundant';
 
-/** A right to seats of a feature of a product, as the license says it. Times are by the database's clock. */
+/** A license's right to seats of a feature of a product. Times are by the database's clock. */
 export interface Entitlement {
   readonly poolId: number;
   readonly licenseId: string;
-  /** The issue number of the license file that says all this. */
+  /** The issue number of the license file. */
   readonly issue: number;
   readonly kind: LicenseKind;
   /** The one Control Room that may take seats, when the kind is `guid`. */
@@ -18,17 +18,17 @@ export interface Entitlement {
   readonly seats: number;
   readonly overdraft: number;
   readonly leaseTtlMs: number;
-  /** 0: nothing may be borrowed. */
+  /** 0 forbids borrowing. */
   readonly borrowSecondsMax: number;
   readonly onDisconnect: 'keep' | 'release';
   /** May be infinite. */
   readonly validFromMs: number;
   readonly validUntilMs: number;
-  /** What a Control Room that reaches no server may do, and for how long. */
+  /** How long a Control Room that reaches no server may continue to work. */
   readonly policy: OutagePolicy;
 }
 
-/** Both count from the last time that a server was heard. */
+/** Both durations count from the last answer of a server. */
 export interface OutagePolicy {
   readonly graceSeconds: number;
   readonly suspendAfterSeconds: number;
@@ -46,7 +46,7 @@ export type EntitlementVerdict<E extends Entitlement = Entitlement> =
   | { readonly kind: 'entitlement_not_found' }
   | { readonly kind: 'license_ambiguous'; readonly licenseIds: readonly string[] };
 
-/** Whose seats a name means: no guess is made between two licenses. */
+/** Selects the entitlement of a name. Two matching licenses are ambiguous; neither is preferred. */
 export function entitlementVerdict<E extends Entitlement>(candidates: readonly E[]): EntitlementVerdict<E> {
   const [only, ...others] = candidates;
   if (!only) return { kind: 'entitlement_not_found' };
@@ -54,9 +54,9 @@ export function entitlementVerdict<E extends Entitlement>(candidates: readonly E
   return { kind: 'license_ambiguous', licenseIds: candidates.map((candidate) => candidate.licenseId).sort() };
 }
 
-/** Who asks for seats. */
+/** The requester of seats. */
 export interface Requester {
-  /** Undefined: the API token belongs to no Control Room. */
+  /** Undefined when the API token belongs to no Control Room. */
   readonly controlRoom: string | undefined;
   readonly controlRoomState: ControlRoomState;
 }
@@ -67,7 +67,7 @@ export type TakingRefusal =
   | { readonly kind: 'control_room_suspended' }
   | { readonly kind: 'control_room_fail_safe' };
 
-/** Why this requester may take no new seat, however many are free; undefined when it may. */
+/** Returns why this requester may take no new seat, regardless of free seats. Undefined when it may. */
 export function takingRefusal(
   entitlement: Entitlement,
   { controlRoom, controlRoomState }: Requester,

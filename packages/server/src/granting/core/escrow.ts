@@ -1,22 +1,21 @@
 /**
- * S2: of what has been answered, the other region lacks no more than `escrow` seats of a pool. Seats are numbered in the
- * order of their commits, and a follower that has one has all before it; so an answer about the grant with number `seq`
- * waits until the follower has `seq - escrow`. Nobody renews what is borrowed: it is answered only when it is there
- * itself.
+ * S2: the follower lacks at most `escrow` answered seats of a pool. Seats are numbered in commit order, and a follower
+ * that has one number has every earlier one. The answer about grant `seq` therefore waits until the follower has
+ * `seq - escrow`. Borrowed leases are never renewed, so their answer waits for the grant itself.
  */
 export function answerableFrom(grant: { readonly seq: number; readonly borrowed: boolean }, escrow: number): number {
   return grant.borrowed ? grant.seq : grant.seq - escrow;
 }
 
 /**
- * - `followed`: the follower may answer; an answer beyond the escrow waits for it.
- * - `cut_off`: it does not stream. What would have to wait is not granted in the first place, so that no seat is taken by a
- *   grant that nobody hears of.
- * - `unprotected`: it has been gone for long, and the authority store knows that grants no longer wait (S6).
+ * - `followed`: the follower streams. An answer beyond the escrow waits for its acknowledgement.
+ * - `cut_off`: the follower does not stream. A grant that would have to wait is refused, so that an unanswered grant takes
+ *   no seat.
+ * - `unprotected`: the follower has been gone for long, and the authority store has recorded that grants do not wait (S6).
  */
 export type Protection = 'followed' | 'cut_off' | 'unprotected';
 
-/** Whether a grant waits for the follower before it is answered. */
+/** True when a grant waits for the follower before it is answered. */
 export function waitsForFollower(
   grant: { readonly seq: number; readonly borrowed: boolean },
   { escrow, ackedSeq, protection }: { escrow: number; ackedSeq: number; protection: Protection },
@@ -33,15 +32,15 @@ interface Pending {
 const PENDING_MAX = 64;
 
 /**
- * What the follower has of each pool's grants, in one epoch. A commit that left a pool's number at `seq`, with the log
- * flushed up to a position then, is noted; when the follower has flushed as much, it has every grant up to `seq`, whichever
- * server made them.
+ * The grants of each pool that the follower has, in one epoch. Each commit is noted with the pool's grant number `seq`
+ * and the flushed log position. A follower that has flushed up to this position has every grant up to `seq`, of any
+ * server.
  */
 export class AcknowledgedSeqs {
   readonly #acked = new Map<number, number>();
   readonly #pending = new Map<number, Pending[]>();
 
-  /** 0 when nothing is known. */
+  /** Returns 0 when no acknowledgement is known. */
   of(poolId: number): number {
     return this.#acked.get(poolId) ?? 0;
   }
@@ -55,13 +54,13 @@ export class AcknowledgedSeqs {
     const pending = this.#pending.get(poolId) ?? [];
     const newest = pending.at(-1);
     if (newest && seq <= newest.seq) return;
-    // A long wait for the follower keeps the oldest and the newest: nothing in between can be told earlier.
+    // The newest entry is replaced when the list is full. The oldest entries are acknowledged first.
     if (pending.length >= PENDING_MAX) pending.pop();
     pending.push({ seq, walBytes });
     this.#pending.set(poolId, pending);
   }
 
-  /** The follower has flushed so much, by the primary database's present word. */
+  /** Applies the position that the follower has flushed, as read from the primary database. */
   advance(flushedBytes: bigint): void {
     for (const [poolId, pending] of this.#pending) {
       const reached = pending.filter(({ walBytes }) => walBytes <= flushedBytes);

@@ -7,14 +7,14 @@ export interface Lease {
   readonly id: string;
   readonly poolId: number;
   readonly holder: string;
-  /** Undefined: taken with an API token that belongs to no Control Room. */
+  /** Undefined when the API token of the checkout belongs to no Control Room. */
   readonly controlRoom: string | undefined;
-  /** The stable name of the installation that holds it, if it has told one. */
+  /** The stable name of the installation that holds the lease, if the request gave one. */
   readonly identity: string | undefined;
   readonly seats: number;
-  /** Taken when more seats were held than were sold. */
+  /** True when the checkout took seats beyond those sold. */
   readonly overdraft: boolean;
-  /** Taken for offline use: it lasts until its own end, without a heartbeat. */
+  /** Checked out for offline use. The lease lasts until its end without heartbeats. */
   readonly borrowed: boolean;
   /** The pool's `grant_seq` after this grant: it counts seats, not requests (S1). */
   readonly seq: number;
@@ -23,18 +23,21 @@ export interface Lease {
   readonly expiresAtMs: number;
   readonly state: LeaseState;
   /**
-   * How often the lease was given to another checkout of the same installation. In an answer: the handover of the caller,
-   * which may be an earlier one. @default 0
+   * How often the lease was given to another checkout of the same installation. In an answer: the handover of the
+   * caller, which may be an earlier one. @default 0
    */
   readonly handover?: number | undefined;
-  /** In doubt: it may have ended in a lost region, unless its holder has a token that is good beyond this moment. */
+  /**
+   * Set while the lease is in doubt: it may have ended in a lost region. A token that is valid beyond this moment
+   * proves it.
+   */
   readonly mustOutliveMs?: number | undefined;
 }
 
-/** What a verified lease token says. It proves a grant that this database may never have seen (S3). */
+/** The claims of a verified lease token. They prove a grant that this database may not have (S3). */
 export interface LeaseClaim {
   readonly leaseId: string;
-  /** Undefined in the tokens of a release that knew one license a feature. */
+  /** Undefined in tokens of releases that supported one license per feature. */
   readonly licenseId: string | undefined;
   readonly product: string;
   readonly feature: string;
@@ -52,14 +55,14 @@ export interface LeaseClaim {
 
 export type LeaseValidity = 'live' | 'lease_expired' | 'lease_released';
 
-/** A lease past its time has ended even while no sweeper has come by to say so. */
+/** A lease past its end counts as expired, also before the sweeper has ended it. */
 export function validityOf(lease: Pick<Lease, 'state' | 'expiresAtMs'>, nowMs: number): LeaseValidity {
   if (lease.state === 'released') return 'lease_released';
   if (lease.state === 'expired' || lease.expiresAtMs <= nowMs) return 'lease_expired';
   return 'live';
 }
 
-/** Whether a lease in doubt is proven by a token that is good until then (S4). */
+/** True when the lease is not in doubt, or a token with this expiry proves it (S4). */
 export function isProven({ mustOutliveMs }: Pick<Lease, 'mustOutliveMs'>, tokenUntilMs: number | undefined): boolean {
   return mustOutliveMs === undefined || (tokenUntilMs !== undefined && tokenUntilMs > mustOutliveMs);
 }
@@ -69,14 +72,14 @@ interface LeaseTerms {
   readonly validUntilMs: number;
 }
 
-/** No lease outlasts its license. */
+/** The end of a new lease. No lease outlasts its license. */
 export function grantedUntilMs(nowMs: number, { leaseTtlMs, validUntilMs }: LeaseTerms): number {
   return Math.min(nowMs + leaseTtlMs, validUntilMs);
 }
 
 /**
- * A renewal does not shorten, since the opening of an epoch may have extended the lease beyond its TTL (S4), but for the
- * end of the license. What is borrowed has its own end, and a renewal does not move it.
+ * The end of a renewed lease. A renewal never shortens a lease, because the opening of an epoch may have extended it
+ * beyond its TTL (S4). Only the end of the license limits it. A renewal does not change the end of a borrowed lease.
  */
 export function renewedUntilMs(
   lease: Pick<Lease, 'expiresAtMs' | 'borrowed'>,
@@ -87,15 +90,15 @@ export function renewedUntilMs(
   return Math.min(Math.max(lease.expiresAtMs, nowMs + terms.leaseTtlMs), terms.validUntilMs);
 }
 
-/** Why a lease ends, by its holder's will or another's. Expiry is the database's. */
+/** Why a lease is ended by a request. The database ends expired leases. */
 export type LeaseEnd =
   | { readonly kind: 'released' }
   /** An administrator took the seats back. */
   | { readonly kind: 'forced'; readonly reason: string }
-  /** The session that held it closed unasked. */
+  /** The session that held the lease closed without a close frame. */
   | { readonly kind: 'disconnected' };
 
-/** As the lease's row and the audit tell it. */
+/** The text in the lease's row and in the audit log. */
 export function endedBecause(end: LeaseEnd): string {
   return end.kind === 'forced' ? `forced: ${end.reason}` : end.kind;
 }

@@ -69,10 +69,10 @@ export class PoolLedger {
     return this.#leases.get(id);
   }
 
-  /** The first lease of the pool that `isWanted`. */
-  findLease(isWanted: (lease: Lease) => boolean): Lease | undefined {
+  /** Returns the first lease of the pool that matches. */
+  findLease(matches: (lease: Lease) => boolean): Lease | undefined {
     for (const lease of this.#leases.values()) {
-      if (lease.poolId === this.#pool.id && isWanted(lease)) return lease;
+      if (lease.poolId === this.#pool.id && matches(lease)) return lease;
     }
     return undefined;
   }
@@ -97,7 +97,7 @@ export class PoolLedger {
     return open.openTo(room);
   }
 
-  /** The most seats that it could ever take. */
+  /** The maximum number of seats that a Control Room could ever take. */
   availableAtMost(room: Room): number {
     return openAtMost(capacityOf(this.#pool), this.#reserved.reservations, room);
   }

@@ -1,7 +1,7 @@
 import type { ControlRoomState } from '../../auth/core/caller';
 import { isProven, type Lease, renewedUntilMs, validityOf } from './lease';
 
-/** A lease as read under its row lock, with the database's clock at that moment and the terms it is under. */
+/** A lease as read under its row lock, with the database's clock at that moment and the lease's terms. */
 export interface LockedLease {
   readonly lease: Lease;
   readonly nowMs: number;
@@ -15,7 +15,7 @@ export interface RenewalRequest {
   /** Set when the caller may renew only the leases of one Control Room. */
   readonly controlRoom: string | undefined;
   readonly controlRoomState: ControlRoomState;
-  /** Until when the lease's token is good, when it was presented and verified. */
+  /** The expiry of the presented lease token, if it was verified. */
   readonly tokenUntilMs?: number | undefined;
 }
 
@@ -25,13 +25,15 @@ export type RenewalVerdict =
   | { readonly kind: 'lease_released' }
   | { readonly kind: 'license_not_valid'; readonly validFromMs: number; readonly validUntilMs: number }
   | { readonly kind: 'control_room_suspended' }
-  /** It may have ended in a lost region: a token that outlives that region's last word is wanted (S4). */
+  /**
+   * The lease may have ended in a lost region. A token that expires after that region's last decision is required (S4).
+   */
   | { readonly kind: 'in_doubt' }
-  /** Another Control Room's lease: to this caller there is no such lease. */
+  /** Also returned for the lease of another Control Room. */
   | { readonly kind: 'lease_not_found' }
   | { readonly kind: 'unknown' };
 
-/** A heartbeat renews a live lease and only that: what has ended stays ended. */
+/** Decides a heartbeat. Only a live lease is renewed; an ended lease stays ended. */
 export function renewalVerdict(
   request: RenewalRequest,
   locked: LockedLease | undefined,

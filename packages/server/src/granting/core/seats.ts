@@ -5,7 +5,7 @@ export interface SeatCount {
   readonly overdraft: number;
   readonly seatsTaken: number;
   readonly seatsHeldBack: number;
-  /** Seats of grants of the lost region that may yet come to light: escrow less what has been adopted. */
+  /** Seats of possible unknown grants of a lost region: the escrow less the adopted seats. */
   readonly seatsUnresolved: number;
   /** Seats counted twice, because an adopted lease shows that the release of a counted one was lost. */
   readonly seatsOver: number;
@@ -20,7 +20,7 @@ export function seatsFree(count: SeatCount): number {
   return Math.max(0, capacityOf(count) - count.seatsTaken - count.seatsHeldBack);
 }
 
-/** Whether more seats are truly held than were sold. */
+/** True when more seats are held than were sold, without the seats counted twice. */
 export function isOverdrawn({ seats, seatsTaken, seatsOver }: SeatCount): boolean {
   return seatsTaken - seatsOver > seats;
 }

@@ -26,8 +26,8 @@ interface EntitlementRow
 }
 
 /**
- * Every license's entitlement of that name, in the order of the license ids. Without a license named, one that was
- * withdrawn does not count.
+ * Finds every license's entitlement of that name, in the order of the license ids. Without a license id, withdrawn
+ * entitlements are skipped.
  */
 export async function findEntitlements(
   database: Pool,

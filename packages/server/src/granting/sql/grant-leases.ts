@@ -16,10 +16,10 @@ import { EXPIRED } from './expire-leases';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 
 /**
- * Decides a batch of one pool in one transaction (S1): lock the pool, let go what has lapsed, read the leases of the
- * requests, decide, write. Everything that is counted is counted under the pool's row lock.
- * Resolves to the verdicts in the order of the requests. A pool that does not say what the entitlement says grants
- * nothing: either a license was imported meanwhile, or somebody edited the row.
+ * Decides a batch of one pool in one transaction (S1): lock the pool, end expired leases, read the leases of the
+ * requests, decide, write. All counts are read under the pool's row lock. Resolves to the verdicts in the order of the
+ * requests. A pool whose row differs from the entitlement grants nothing: a license was imported, or the row was
+ * edited.
  */
 export async function grantLeases(
   database: Pool,
@@ -33,7 +33,7 @@ export async function grantLeases(
     );
   }
   return batchInEpoch(database, { expected, opening: [] }, async (transaction, _read, { unprotected }) => {
-    // Before the pool is locked and its lapsed leases are let go: whoever is not in control touches nothing.
+    // Checked before the pool is locked and its expired leases end: a server that is not in control changes nothing.
     const refusal = (await triadRefusals(transaction.client, expected.triads))(entitlement.servers);
     return refusal ?? decideAndWrite(transaction, await transaction.run(reading), { ...batch, unprotected });
   });
@@ -48,7 +48,7 @@ async function decideAndWrite(
   if (!row) return 'entitlement_not_found';
   const { nowMs, mustOutliveMs, issue, hasReservations, hasPlaces, ...locked } = row as unknown as LockedPool;
   const pool = { ...locked, ackedSeq: Math.max(locked.ackedSeq, follower.ackedSeq) };
-  if (!saysTheSame(pool, issue, entitlement)) return 'entitlement_changed';
+  if (!agrees(pool, issue, entitlement)) return 'entitlement_changed';
   const { client } = transaction;
   const known = (leases as unknown as LeaseRow[]).map(leaseOf);
   const reserved = hasReservations ? await loadReserved(client, pool.id, requests) : NOTHING_RESERVED;
@@ -79,7 +79,7 @@ type LockedPool = PoolCount & {
   readonly hasPlaces: boolean;
 };
 
-function saysTheSame(pool: PoolCount, issue: number, entitlement: Entitlement): boolean {
+function agrees(pool: PoolCount, issue: number, entitlement: Entitlement): boolean {
   const { seats, overdraft } = entitlement;
   return pool.seats === seats && pool.overdraft === overdraft && issue === entitlement.issue;
 }
@@ -93,12 +93,12 @@ update pool set seats_awaited = 0, seats_held_back = 0, awaited_until = null
 where id = $1 and awaited_until <= clock_timestamp()`;
 
 /**
- * Expired leases that someone else has locked are left to them, so that no two transactions wait for each other. The
- * time is read once, in a subquery: compared with a volatile function, the index would be read to its end, as it would
- * in any order but its own. Nobody can guess how few will have lapsed: an array of them is looked up by the primary key,
- * where a join would read the whole table.
+ * Expired leases that another transaction has locked are skipped, so that no two transactions wait for each other. The
+ * time is read once, in a subquery: with a volatile function or another order, PostgreSQL would read the whole index.
+ * The planner cannot estimate how few leases have expired. An array is looked up by primary key, where a join would
+ * scan the table.
  */
-export const RECLAIM_LAPSED = `
+export const RECLAIM_EXPIRED = `
 update lease set ${EXPIRED} where id = any(array(
   select id from lease where pool_id = $1 and state = 'live' and expires_at <= (select clock_timestamp())
   order by expires_at limit ${RECLAIMED_MAX} for update skip locked
@@ -119,12 +119,12 @@ function lockPool(poolId: number): Statement[] {
   return [
     { name: 'lock-pool', text: LOCK_POOL, values },
     { name: 'release-held-back', text: RELEASE_HELD_BACK, values },
-    { name: 'reclaim-lapsed', text: RECLAIM_LAPSED, values },
+    { name: 'reclaim-lapsed', text: RECLAIM_EXPIRED, values },
     { name: 'read-pool', text: READ_POOL, values },
   ];
 }
 
-/** By their ids, and those that the same installations hold already. */
+/** Leases with the requested ids, and leases that the same installations already hold. */
 const LOAD_LEASES = `
 select ${LEASE_COLUMNS} from lease l where l.id = any($1::uuid[])
 union
@@ -145,7 +145,7 @@ function handOverLeases(leases: readonly Lease[]): Statement {
   return { name: 'hand-over-leases', text: HAND_OVER_LEASES, values };
 }
 
-/** The triggers on lease count the seats; the pool's other figures come from the decision. */
+/** Triggers on `lease` count the seats. The pool's other figures come from the decision. */
 const INSERT_LEASES = `
 with counted as (
   update pool set grant_seq = $2, seats_awaited = $3, seats_held_back = $4, seats_over = $5, acked_seq = $19

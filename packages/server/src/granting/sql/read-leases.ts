@@ -14,7 +14,7 @@ where ($1::uuid is null or lease.id = $1) and ($2::text is null or product = $2)
 order by lease.id
 limit $7`;
 
-/** Who holds what: leases in the order of their ids, so that the last id is the cursor of the next page. */
+/** Reads leases in the order of their ids, so that the last id is the cursor of the next page. */
 export async function readLeases(database: Pool, filter: LeaseFilter): Promise<LeaseView[]> {
   const { leaseId, product, feature, holder, state, after, limit, licenseId, controlRoom } = filter;
   const result = await withConnection(database, (client) =>

@@ -14,7 +14,7 @@ select license_id as "licenseId", customer, pool.product, feature, seats, overdr
 from pool join license on license.id = pool.license_id
 order by pool.product, feature`;
 
-/** All pools with their counts, as of one moment. */
+/** Reads all pools with their counts at one moment. */
 export async function readPools(database: Pool): Promise<PoolView[]> {
   const result = await withConnection(database, (client) =>
     client.query<Omit<PoolView, 'heldBackUntil'> & { heldBackUntil: Date | null }>({

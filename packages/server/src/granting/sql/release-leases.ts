@@ -4,7 +4,7 @@ import { batchInEpoch } from '../../platform/postgres/transaction';
 import { endedBecause, type LeaseClaim } from '../core/lease';
 import type { ReleaseRequest, ReleaseVerdict } from '../store';
 
-/** Pools before leases, each in the order of their ids: the lock order everywhere. */
+/** Locks pools before leases, each in the order of their ids. Every transaction uses this order. */
 const LOCK_POOLS = `
 select id from pool
 where id = any(
@@ -17,8 +17,8 @@ where id = any(
 order by id for update`;
 
 /**
- * The WHERE clause states who may release what. A Control Room's token releases its own leases only. A proof of an earlier
- * handover releases nothing.
+ * The WHERE clause states who may release what. A Control Room's token releases its own leases only. A proof of an
+ * earlier handover releases nothing.
  */
 const RELEASE_LEASES = `
 with locked as materialized (
@@ -67,7 +67,9 @@ order by claim.id
 on conflict (id) do nothing
 returning id`;
 
-/** Releases leases and leaves lines, of any pools, in one transaction. Resolves to a verdict for each request, in order. */
+/**
+ * Releases leases and queue places of any pools in one transaction. Resolves to a verdict for each request, in order.
+ */
 export async function releaseLeases(
   database: Pool,
   requests: readonly ReleaseRequest[],
@@ -94,7 +96,7 @@ export async function releaseLeases(
     const known = new Map((await released).rows.map((row) => [row.id, row]));
     const recorded = await recordUnknown(
       transaction.client,
-      // Who waits in line here may have been granted the lease in a lost region: its token tells of it.
+      // A request that is queued here may have received the lease in a lost region. Its token proves that.
       requests.filter(({ leaseId }) => (known.get(leaseId)?.state ?? 'waiting') === 'waiting'),
       poolIds,
     );
@@ -126,7 +128,7 @@ interface ProvenRelease {
   readonly claim: LeaseClaim;
 }
 
-/** Leases that only their tokens tell of. Resolves to the ids recorded. */
+/** Records the release of leases that only their tokens prove. Resolves to the recorded ids. */
 async function recordUnknown(
   client: PoolClient,
   requests: readonly ReleaseRequest[],

@@ -8,14 +8,14 @@ import { type LockedLease, type RenewalRequest, renewalVerdict } from '../core/r
 import type { LeasedPool, Renewal, RenewedLease } from '../store';
 import { LEASE_COLUMNS, type LeaseRow, leaseOf, milliseconds } from './rows';
 
-/** Locked in the order of their ids; each row's clock is read after its lock was taken. */
+/** Locks leases in the order of their ids. Each row's clock is read after its lock is taken. */
 const LOCK_LEASES = `
 with locked as materialized (
   select * from lease where id = any($1::uuid[]) order by id for update
 )
 select ${LEASE_COLUMNS}, ${milliseconds('clock_timestamp()')} as "nowMs" from locked l`;
 
-/** What the leases are under, once a pool: of a batch most are of a few. */
+/** The terms of the leases, one row per pool, because most leases of a batch belong to few pools. */
 const TERMS_OF_LEASES = `
 select p.id as "poolId", p.license_id as "licenseId", p.product, p.feature,
   p.lease_ttl_seconds * 1000::bigint as "leaseTtlMs", ${milliseconds('license.valid_from')} as "validFromMs",
