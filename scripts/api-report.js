@@ -1,5 +1,6 @@
 /**
- * The public API of @evergrant/client: one .d.ts file for the published package, and the report packages/client/api/client.api.md.
+ * The public API of @evergrant/client: one .d.ts file for the published package, and the report
+ * packages/client/api/client.api.md.
  *
  *   npm run api-report              updates the report
  *   npm run api-report -- --check   fails when the report differs from the sources
@@ -11,7 +12,7 @@ const { join } = require('node:path');
 const root = join(__dirname, '..');
 const project = join(root, 'packages/client');
 
-/** Compiles the declarations of the client to a folder of its own and returns the entry file. */
+/** Compiles the declarations of the client to a separate folder and returns the entry file. */
 function emitDeclarations(folder) {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const settings = ['-p', join(project, 'tsconfig.build.json'), '--outDir', folder];
@@ -20,7 +21,8 @@ function emitDeclarations(folder) {
 }
 
 /**
- * Writes the public declarations to `rollup`, one file without imports of other workspaces, or compares them with the report.
+ * Writes the public declarations to `rollup`, one file without imports of other workspaces, or compares them with the
+ * report.
  *
  * @param {{ rollup?: string, report?: 'update' | 'check' }} tasks
  * @returns {boolean} false when `check` finds that the report differs from the sources

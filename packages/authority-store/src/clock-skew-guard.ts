@@ -2,8 +2,9 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { OperatingError } from '@evergrant/core/operating-error';
 
 /**
- * DynamoDB has no clock for writes, so every writer stores the time of its own clock. S5 requires that the clocks differ by
- * at most the skew. Every response has the service's time, to the second; the guard compares it with the local clock.
+ * DynamoDB has no clock for writes, so every writer stores the time of its local clock. S5 requires that the clocks
+ * differ by at most the skew. Every response has the service's time, to the second; the guard compares it with the
+ * local clock.
  */
 export class ClockSkewGuard {
   readonly #nowMs: () => number;

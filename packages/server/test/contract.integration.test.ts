@@ -142,7 +142,7 @@ describe('access', () => {
     }
   });
 
-  it('a stranger is not told what would be valid', async () => {
+  it('does not reveal validation errors to an unauthenticated caller', async () => {
     expect((await server.call('PUT', '/v1/leases/17', {}, null)).status).toBe(401);
   });
 

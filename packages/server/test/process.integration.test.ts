@@ -107,7 +107,7 @@ describe('a server process', () => {
     expect(answers.filter((answer) => answer.status === 201 && !known.has(answer.leaseId))).toEqual([]);
   });
 
-  it('finishes what is in flight when it is told to end', async () => {
+  it('finishes requests in flight after SIGTERM', async () => {
     const started = processes.start('main.js', serverEnvironment());
     const address = await addressOf(started);
     await eventually('it grants', () => grants(address));

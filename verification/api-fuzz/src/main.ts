@@ -1,7 +1,7 @@
 /**
- * `npm run test:fuzz [-- --short]`: asks a real server, over real databases, what no client of ours would: requests made
- * from its own OpenAPI document, valid and not, with every kind of token and with none. Exits 0 only if every answer
- * was what the document says, none was a 5xx, and server and counts are sound afterwards.
+ * `npm run test:fuzz [-- --short]`: asks a real server, over real databases, what no client of ours would: requests
+ * made from its own OpenAPI document, valid and not, with every kind of token and with none. Exits 0 only if every
+ * answer was what the document says, none was a 5xx, and server and counts are sound afterwards.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const HELP = `npm run test:fuzz [-- options]     every endpoint, fuzzed from the
   --seed N     makes a run again (default: by chance, and told)
   --help
 
-Needs Python 3.10 or newer; Schemathesis is installed into .cache by itself.
+Needs Python 3.10 or newer; Schemathesis is installed into .cache automatically.
 Exit code 0: nothing found; 1: something was; 2: the command line is wrong, or Python is missing.`;
 
 const WHO = ['nobody', 'read', 'lease', 'admin'] as const;
@@ -43,7 +43,7 @@ const IN_DEPTH: Bounds = { phases: EVERY_PHASE, examplesMax: 200, spendSeconds: 
 const LONG: Readonly<Record<Who, Bounds>> = { nobody: IN_DEPTH, read: IN_DEPTH, lease: IN_DEPTH, admin: IN_DEPTH };
 
 const KNOWN = { product: 'automation', feature: ['bot-creator', 'unattended-runner'] };
-interface Wanted {
+interface FuzzOptions {
   readonly bounds: Readonly<Record<Who, Bounds>>;
   readonly seed: number;
   readonly help: boolean;
@@ -53,7 +53,7 @@ interface Wanted {
 
 class UsageError extends Error {}
 
-function parse(argv: readonly string[]): Wanted {
+function parse(argv: readonly string[]): FuzzOptions {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -97,7 +97,7 @@ function folder(path: string): string {
 }
 
 /** Resolves to the number of findings. */
-async function fuzzAs(target: Target, bin: string, { bounds, seed }: Wanted): Promise<number> {
+async function fuzzAs(target: Target, bin: string, { bounds, seed }: FuzzOptions): Promise<number> {
   const documentFile = join(target.home, 'openapi.json');
   writeFileSync(documentFile, JSON.stringify(forGenerator(await target.document(), KNOWN)));
   let [passed, failed, found] = [0, 0, 0];

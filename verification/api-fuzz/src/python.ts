@@ -28,7 +28,7 @@ export async function installSchemathesis(say: (line: string) => void): Promise<
 
   const python = await findPython();
   say('installing Schemathesis into .cache (once)');
-  // An installation that was cut short is begun anew.
+  // An interrupted installation starts again.
   rmSync(environment, { recursive: true, force: true });
   await orExplain(execute(python, ['-m', 'venv', environment], { timeout: INSTALL_LIMIT_MS }), {
     what: 'Python cannot make a virtual environment',

@@ -10,7 +10,7 @@ export type Part = (typeof PARTS)[number];
 
 export const PART_MEANS: Readonly<Record<Part, string>> = {
   notice: 'to the first sample in which application and database are down',
-  confirm: "to the last sample that it takes; Oregon's proofs of authority lapse meanwhile",
+  confirm: "to the last required sample; Oregon's proofs of authority expire during it",
   drain: 'latch and fence, until the follower has replayed what it received',
   promote: 'the follower becomes the primary database, and a write succeeds',
   open: 'what is left of the lapse, until a server has opened the epoch',
@@ -85,8 +85,8 @@ export function summariseFailovers(failovers: readonly Failover[]): FailoverSumm
 }
 
 /**
- * The longest wait of each part when nothing is slow: for the next sample; for all samples or the end of the last proof of
- * authority, whichever is later; and for the clock skew. The rest is work.
+ * The longest wait of each part when nothing is slow: for the next sample; for all samples or the end of the last proof
+ * of authority, whichever is later; and for the clock skew. The rest is work.
  */
 function waitsOf(profile: Profile): Record<Part, number> {
   const { samplesToConfirm, sampleEveryMs, authorityLeaseMs, skewMs } = PROFILE_DURATIONS[profile].policy;

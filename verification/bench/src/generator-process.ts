@@ -11,7 +11,7 @@ export interface Stretch {
 
 const NO_STRETCH: Stretch = { onCounting: () => undefined, onCounted: () => undefined };
 
-/** The load generator as a process of its own; one order at a time. */
+/** The load generator in a separate process. It runs one order at a time. */
 export class GeneratorProcess {
   readonly #child: ChildProcess;
 

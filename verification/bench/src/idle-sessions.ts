@@ -10,7 +10,7 @@ export interface IdleSessions {
   readonly bytesPer10000: number | undefined;
 }
 
-/** Garbage of the start and of the opening is collected meanwhile; the least that was seen counts. */
+/** Garbage of the start and of the opening is collected during these reads. The lowest value counts. */
 const SETTLED_AFTER_LOOKS = 16;
 const LOOK_EVERY_MS = 250;
 

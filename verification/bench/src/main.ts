@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: how fast the license server is, beside what PostgreSQL commits by itself in the same run. Exits 0 only
+ * `npm run bench`: how fast the license server is, beside what PostgreSQL commits alone in the same run. Exits 0 only
  * if the ratios that must hold on any machine held.
  */
 import pc from 'picocolors';

@@ -51,7 +51,7 @@ export class BenchServers {
     for (const port of this.ports) await this.#untilGranting(port);
   }
 
-  /** A server that nobody has asked anything yet. */
+  /** Starts a server that has received no request. */
   async startFresh(): Promise<{ port: number; pid: number }> {
     await this.start(1, { isFollowed: this.#isFollowed });
     return { port: this.ports[0] as number, pid: this.pids[0] as number };

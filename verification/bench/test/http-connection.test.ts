@@ -4,7 +4,7 @@ import { HttpConnection } from '../src/generator/http-connection';
 
 const ANSWER = 'HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"token":"t"';
 
-/** Answers each request with the pieces, one after the other, and tells what it was sent. */
+/** Answers each request with the pieces, one after the other, and records what it received. */
 async function answering(pieces: readonly string[]): Promise<{ port: number; received: string[]; close(): void }> {
   const received: string[] = [];
   const sockets: Socket[] = [];

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectRoot } from '@evergrant/local-cluster/world/files';
 
-/** One of each release line that is kept; pinned, so that a run can be repeated. The oldest is the one that runs this. */
+/**
+ * One of each release line that is kept; pinned, so that a run can be repeated. The oldest is the one that runs this.
+ */
 const VERSIONS = ['22.23.3', '24.21.0', '26.10.0'] as const;
 const PLATFORMS = new Set(['linux-x64', 'linux-arm64', 'darwin-arm64']);
 const INSTALL_LIMIT_MS = 300_000;
@@ -37,7 +39,7 @@ async function install(name: string, version: string, say: (line: string) => voi
   const complete = join(folder, 'complete');
   if (existsSync(complete)) return path;
   say(`fetching Node ${version} into node_modules/.cache (once)`);
-  // One that was cut short is begun anew.
+  // An interrupted download starts again.
   rmSync(folder, { recursive: true, force: true });
   const flags = ['--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   await promisify(execFile)('npm', ['install', ...flags, '--prefix', folder, `${name}@${version}`], {

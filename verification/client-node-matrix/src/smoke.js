@@ -1,6 +1,6 @@
 /**
- * A host that embeds the shipped client, told on standard input where that is and how to reach a license service
- * (JSON). It ends by itself, without a word, or says what was wrong. Plain JavaScript, so that any Node runs it as it is.
+ * A host that embeds the shipped client, which reads the client's path and the license service's address from
+ * standard input (JSON). It exits without output, or prints the failure. Plain JavaScript, so that any Node runs it.
  */
 const assert = require('node:assert/strict');
 const { connect, createServer } = require('node:net');

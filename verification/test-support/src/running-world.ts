@@ -41,7 +41,7 @@ export function run(entry: string, argv: readonly string[], env: Record<string, 
   });
 }
 
-/** A world started as `npm start` starts it, in a folder and on ports of its own, with the drills' tempo. */
+/** A local cluster as `npm start` starts it, in a separate folder and on separate ports, with the drills' tempo. */
 export class RunningWorld {
   readonly home = mkdtempSync(join(tmpdir(), 'evergrant-test-'));
   basePort = 0;
@@ -114,7 +114,7 @@ export class RunningWorld {
     return run('packages/local-cluster/bin.js', argv, this.env);
   }
 
-  /** A call at the public address, or at another one; sent again while nobody answers in time, as clients are told to. */
+  /** Calls the public address or another one. The call is repeated while no server answers in time, as clients do. */
   async call(method: string, path: string, options: CallOptions = {}) {
     const deadline = performance.now() + ANSWER_LIMIT_MS;
     let answer = await this.callOnce(method, path, options);

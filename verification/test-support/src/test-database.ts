@@ -6,7 +6,7 @@ import { PASSWORD_OF_ALL_ROLES, sharedPostgres, TEMPLATE_DATABASE } from './shar
 
 export type TestRole = 'evergrant_admin' | 'evergrant_owner' | 'evergrant_server' | 'evergrant_controller';
 
-/** A database of its own for a test: a clone of the migrated template, or an empty one. */
+/** A separate database for a test: a clone of the migrated template, or an empty one. */
 export class TestDatabase {
   readonly name: string;
 
@@ -35,7 +35,7 @@ export class TestDatabase {
     return { host: '127.0.0.1', port, name: this.name, user: role, password };
   }
 
-  /** Runs `work` in a session of its own. */
+  /** Runs `work` in a separate session. */
   async as<T>(role: TestRole, work: (client: Client) => Promise<T>): Promise<T> {
     const { name: database, ...address } = this.address(role);
     return inSession(new Client({ ...address, database }), work);

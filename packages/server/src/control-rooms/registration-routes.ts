@@ -21,11 +21,13 @@ const HOW_TO_RECOVER =
   'npx evergrant control-room recover GUID --reason "…"';
 
 const KEY_AS_GUID = problemReply('invalid_request', {
-  detail: 'controlRoom is the license key; use a GUID of its own, because the license key is a secret',
+  detail: 'controlRoom is the license key; use a separate GUID, because the license key is a secret',
   members: { field: 'controlRoom', errors: [{ field: 'controlRoom', detail: 'is the license key' }] },
 });
 
-/** Routes by which a Control Room registers tokens. The license key is the credential; only hashes of tokens are sent. */
+/**
+ * Routes by which a Control Room registers tokens. The license key is the credential; only hashes of tokens are sent.
+ */
 export function registrationRoutes(routes: FastifyInstance, options: RegistrationRouteOptions): void {
   registrationRoute(routes, options);
   rotationRoute(routes, options);

@@ -14,7 +14,7 @@ interface SessionRouteOptions {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The response that an upgrade never uses; whoever opens the session lets go of it. */
+    /** The response that an upgrade never uses. The session closes it. */
     unusedResponse: FastifyReply['raw'] | undefined;
   }
 }

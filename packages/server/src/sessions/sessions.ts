@@ -169,8 +169,12 @@ export class Sessions {
       this.#lastReason = said;
       this.#lastReasonAtMs = nowMs;
     }
-    const farewell = disconnectVerdict({ verdict, sinceMs: nowMs - this.#lastReasonAtMs }, policy.blindToleranceMs);
-    if (farewell.kind === 'leave' && this.#open.size > 0) this.#sendAllAway(farewell.event, farewell.reason);
+    const verdictOnSessions = disconnectVerdict(
+      { verdict, sinceMs: nowMs - this.#lastReasonAtMs },
+      policy.blindToleranceMs,
+    );
+    if (verdictOnSessions.kind === 'leave' && this.#open.size > 0)
+      this.#sendAllAway(verdictOnSessions.event, verdictOnSessions.reason);
   }
 
   #sendAllAway(event: 'not_granting' | 'draining', reason: string): void {

@@ -5,7 +5,7 @@ import { LICENSE, PRODUCT, type RunningServer, TestWorld } from '@evergrant/test
 import { isCovered, verifiedAt } from '@evergrant/test-support/server/verify-command';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
 
-/** Two real databases, one of which dies before it has told the other everything: what the log says of it afterwards. */
+/** Two real databases. One stops before the follower has everything, and the audit log reports the loss. */
 let databases: FollowedDatabase;
 let world: TestWorld;
 let oregon: RunningServer;

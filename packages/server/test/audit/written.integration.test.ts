@@ -43,7 +43,7 @@ describe('of a lease', () => {
     ]);
   });
 
-  it('the actor is the API token it was taken with; without one, the transaction or the connection tells', async () => {
+  it('the actor is the API token of the checkout, or else the name of the transaction or the connection', async () => {
     const take = (grantedBy: string | null, actor: string) => async () => {
       await database.as('evergrant_server', async (client) => {
         await client.query(`set application_name = 'oregon/app-2'`);
@@ -62,7 +62,7 @@ describe('of a lease', () => {
     expect((await writtenBy(database, take(null, '')))[0]?.actor).toBe('oregon/app-2');
   });
 
-  it('an adoption, an overdraft and a borrow are told as such', async () => {
+  it('records an adoption, an overdraft and a borrow as such', async () => {
     await owner(`update pool set overdraft = 5 where feature = 'studio'`);
     const insert = (columns: string, values: string) =>
       writtenBy(database, () =>
@@ -203,7 +203,7 @@ describe('of the rest', () => {
     ).toMatchObject([{ chain: studio, kind: 'altered' }]);
   });
 
-  it('counts and leases that one statement of a stranger changed are told as they are after it', async () => {
+  it('records counts and leases that one foreign statement changed as they are after it', async () => {
     const events = await writtenBy(database, () => takeSeats(database, [2], { role: 'evergrant_owner' }));
     expect(events.map(({ kind }) => kind).sort()).toEqual(['altered', 'lease_granted']);
     expect(events.at(-1)?.body.seatsTaken).toBe(2);

@@ -96,7 +96,7 @@ describe('a server does not grant', () => {
       'authority_elsewhere',
     ],
     [
-      'between latch and opening of its own next epoch',
+      'between latch and opening of the next epoch of this region',
       { authority: store(2, 'oregon', false), proofs: acknowledged() },
       'epoch_not_open',
     ],
@@ -142,7 +142,7 @@ describe('what was committed is acknowledged', () => {
       { proofs: renewed(1), database: { kind: 'unreachable', epoch: undefined } },
       true,
     ],
-    ['not when the proof has lapsed meanwhile', { proofs: renewed(1, LEASE_MS) }, false],
+    ['not when the proof has expired since', { proofs: renewed(1, LEASE_MS) }, false],
     ['not when a newer epoch has been seen', { authority: store(2, 'virginia', false), proofs: renewed(1) }, false],
     [
       'not when a newer epoch is ours either',

@@ -82,11 +82,11 @@ describe('a lease that the opening finds', () => {
   it('lasts the skew longer where its end is later, for its holder counts by another clock', () => {
     const borrowedUntilMs = NOW_MS + 900_000;
     expect(extendedUntilMs(borrowedUntilMs, open({}))).toBe(borrowedUntilMs + 5_000);
-    // Its holder may have been told the end anew, and the next opening is again one by another clock.
+    // Its holder may have received the new end, and the next opening is by another clock again.
     expect(extendedUntilMs(borrowedUntilMs + 5_000, open({}, 'nothing'))).toBe(borrowedUntilMs + 10_000);
   });
 
-  it('lasts the skew longer than its license where it was to end with it: that may be issued anew', () => {
+  it('lasts the skew longer than its license when it ended with it, because the license may be reissued', () => {
     const validUntilMs = NOW_MS + 60_000;
     expect(extendedUntilMs(validUntilMs, open({ validUntilMs }))).toBe(validUntilMs + 5_000);
   });
@@ -95,7 +95,7 @@ describe('a lease that the opening finds', () => {
 describe('the last word of the lost region', () => {
   const at = { nowMs: NOW_MS, lapsedAgoMs: 90_000, policy: POLICY };
 
-  it('is told by the authority store, and judged with the skew of two clocks', () => {
+  it('is derived from the record in the authority store, with the skew of two clocks', () => {
     expect(lastAckDeadlineMs('escrow', { mustOutliveMs: undefined }, at)).toBe(NOW_MS - 85_000);
   });
 
@@ -104,7 +104,7 @@ describe('the last word of the lost region', () => {
     expect(lastAckDeadlineMs('nothing', { mustOutliveMs: undefined }, at)).toBeUndefined();
   });
 
-  it('stays what an earlier opening made it, over a hand-over that loses nothing', () => {
+  it('stays what an earlier opening made it, across a switchover that loses nothing', () => {
     expect(lastAckDeadlineMs('nothing', { mustOutliveMs: 7 }, at)).toBe(7);
   });
 });

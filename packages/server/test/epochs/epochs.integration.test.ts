@@ -111,18 +111,18 @@ describe('opening an epoch after a loss', () => {
       expect((await endsAtMs()) - untilMs).toBeCloseTo(500, -1);
     });
 
-    it('adds it at a hand-over that loses nothing, too: that has two clocks as well', async () => {
+    it('adds it also at a switchover that loses nothing, because that has two clocks too', async () => {
       await oregon.stop();
       await world.database.as('evergrant_controller', (client) => client.query('select evergrant_close_epoch(1)'));
       const virginia = await failOver();
       expect(await world.counts('studio')).toMatchObject({ heldBack: 0 });
       expect((await endsAtMs()) - untilMs).toBeCloseTo(500, -1);
-      // Its holder may be told so, and is not given any more by asking.
+      // The holder may receive this end, and a repeated request does not extend it.
       expect((await heartbeat(virginia, held)).status).toBe(200);
       expect((await endsAtMs()) - untilMs).toBeCloseTo(500, -1);
     });
 
-    it('adds it beyond the end of the license, which may be issued anew while its holder still counts', async () => {
+    it('adds it beyond the end of the license, which may be reissued while the holder still relies on it', async () => {
       await world.database.as('evergrant_owner', (client) =>
         client.query(`update license set valid_until = (select expires_at from lease)`),
       );

@@ -87,7 +87,7 @@ function oregon() {
   return { database, store, role };
 }
 
-/** What the server says of itself during `durationMs`, each verdict once. */
+/** The verdicts of the server during `durationMs`, each once. */
 async function verdictsDuring(role: RoleMonitor, durationMs: number): Promise<Set<string>> {
   const verdicts = new Set<string>();
   for (let passedMs = 0; passedMs < durationMs; passedMs += STEP_MS) {
@@ -104,7 +104,7 @@ async function stopped(role: RoleMonitor): Promise<void> {
   await stop;
 }
 
-describe('each proof of authority stays fresh by itself', () => {
+describe('each proof of authority stays fresh without the other', () => {
   it('by replicationTracker, while the authority store accepts and never answers', async () => {
     const { store, role } = oregon();
     void role.start();

@@ -60,7 +60,7 @@ async function onFollower(leaseId: string): Promise<boolean> {
 }
 
 describe('seats borrowed for offline use', () => {
-  it('are a lease with an end of its own, told in the answer and in the token', async () => {
+  it('are a lease with a separate end, in the answer and in the token', async () => {
     const { status, body } = await borrow(7 * DAY_SECONDS);
     expect(status).toBe(201);
     expect(body.borrowed).toBe(true);
@@ -135,7 +135,7 @@ it('nothing is lent while the other region does not confirm; the same request fi
   expect(refused.headers['retry-after']).toBe('1');
   const heartbeat = await server.call('POST', `/v1/leases/${leaseId}/heartbeat`);
   expect(heartbeat).toMatchObject({ status: 503, body: { code: 'not_protected' } });
-  // Whoever does not borrow is served.
+  // Other checkouts are served.
   expect((await borrow(undefined)).status).toBe(201);
   await databases.startFollower();
   expect(await borrow(DAY_SECONDS, { leaseId })).toMatchObject({ status: 201, body: { leaseId, borrowed: true } });

@@ -57,7 +57,7 @@ describe('while the follower is cut off', () => {
 });
 
 /**
- * A pool's grants in the order of their commits, made by several servers, each with a memory of its own; answers leave
+ * A pool's grants in the order of their commits, made by several servers, each with a separate memory; answers leave
  * whenever a server may give them; the follower gets on in its own time, and is all that is left in the end.
  */
 type Event =

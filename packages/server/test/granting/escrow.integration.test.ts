@@ -73,13 +73,13 @@ async function holdUp(): Promise<void> {
   heldUpAt = Promise.resolve(row?.lsn);
 }
 
-interface Wanted {
+interface CheckoutOptions {
   leaseId?: string;
   seats?: number;
   token?: string;
 }
 
-function checkout(feature: string, server = servers[0]!, { leaseId = randomUUID(), ...wanted }: Wanted = {}) {
+function checkout(feature: string, server = servers[0]!, { leaseId = randomUUID(), ...wanted }: CheckoutOptions = {}) {
   const body = { product: PRODUCT, feature, seats: 1, holder: 'room', ...wanted };
   return server.call('PUT', `/v1/leases/${leaseId}`, body);
 }
@@ -240,7 +240,7 @@ describe('without a follower', () => {
     await eventually('a grant is protected', async () => (await checkout('long')).status === 201);
   });
 
-  it('is not unprotected while the authority store cannot be told', async () => {
+  it('does not grant unprotected while the authority store cannot record it', async () => {
     await world.authority.database.refuseConnections(true);
     await databases.follower.stop();
     const until = performance.now() + UNPROTECTED_AFTER_MS + 1_500;
@@ -249,7 +249,7 @@ describe('without a follower', () => {
       answers.push(await checkout('back'));
       return performance.now() > until;
     });
-    // The proof of authority has lapsed meanwhile, or the escrow is used up; nothing was granted beyond.
+    // The proof of authority has expired, or the escrow is used up. Nothing was granted beyond it.
     const granted = answers.filter((answer) => answer.status === 201);
     expect(granted.length).toBeLessThanOrEqual(ESCROW);
     await world.authority.database.refuseConnections(false);

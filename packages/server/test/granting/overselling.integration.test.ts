@@ -35,7 +35,7 @@ interface Tally {
   other: unknown[];
 }
 
-/** As clients do: whoever is told that nothing is granted at the moment asks again. */
+/** Repeats a request that is refused temporarily, as clients do. */
 async function ask(server: RunningServer, ...call: Parameters<RunningServer['call']>): Promise<Answer> {
   const deadline = performance.now() + ANSWER_LIMIT_MS;
   let answer = await server.call(...call);

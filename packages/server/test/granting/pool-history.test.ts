@@ -7,7 +7,7 @@ import type { Reservation, RoomUse } from '../../src/reservations/core/reservati
 
 /**
  * Histories of one pool: checkouts with and without a wish to wait, asking again, releases, leaving the line, and time
- * that passes. Each is told twice: by the core, whose decisions are kept as the database would keep them, and by a
+ * that passes. Each is replayed twice: by the core, whose decisions are kept as the database would keep them, and by a
  * dumb twin that moves seats about one by one. Both must say the same, and the pool must never be oversold.
  */
 const TTL_MS = ENTITLEMENT.leaseTtlMs;
@@ -101,7 +101,8 @@ function requestOf({ id, room, seats, queue }: Ask): GrantRequest {
   return { ...ANYONE, intent: 'checkout', leaseId: id, holder: 'h', controlRoom: room, seats, queue };
 }
 
-// --- The dumb twin ----------------------------------------------------------------------------------------------------
+// --- The dumb twin
+// ----------------------------------------------------------------------------------------------------
 
 interface Slot {
   readonly room?: string;
@@ -208,7 +209,8 @@ function isForeign(wish: Wish, room: Room): boolean {
   return room !== undefined && wish.room !== room;
 }
 
-// --- Histories --------------------------------------------------------------------------------------------------------
+// --- Histories
+// --------------------------------------------------------------------------------------------------------
 
 const id = fc.integer({ min: 1, max: 14 }).map((n) => `lease-${n}`);
 const ask: fc.Arbitrary<Ask> = fc.record({
@@ -306,7 +308,7 @@ function unusedReservations({ reservations }: Pool, live: readonly Lease[]): num
 
 const VERDICTS = ['new', 'again', 'place', 'no_seat_available', 'lease_conflict', 'lease_expired', 'lease_released'];
 
-it('is told the same by the core and by a dumb twin, and never oversold', () => {
+it('gets the same answers from the core and from a simple model, and is never oversold', () => {
   const told = new Set<string>();
   fc.assert(
     fc.property(pool, fc.array(fc.tuple(step, fc.boolean()), { maxLength: 40 }), (about, steps) => {

@@ -37,7 +37,7 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
-/** A pool of its own for a test: the license's next issue has one feature more. */
+/** A separate pool for a test: the license's next issue has one feature more. */
 async function pool(seats: number, { overdraft = 0 } = {}): Promise<string> {
   const { issue, entitlements } = license;
   const feature = `feature-${issue}`;
@@ -84,14 +84,14 @@ describe('overdraft', () => {
     });
   });
 
-  it('is told once when a pool goes into it and once when it is over, whichever server notices', async () => {
+  it('is logged once when a pool enters it and once when it ends, by either server', async () => {
     const feature = await pool(1, { overdraft: 2 });
     const told = (what: string) => announcements().filter((line) => line.startsWith(`${PRODUCT}/${feature} ${what}`));
     await checkout(feature);
     const { leaseId } = (await checkout(feature)).body;
-    await eventually('it is told', () => told('is in overdraft').length > 0);
+    await eventually('it is logged', () => told('is in overdraft').length > 0);
     await servers[1]!.call('DELETE', `/v1/leases/${leaseId}`);
-    await eventually('its end is told', () => told('is back within its 1 seats').length > 0);
+    await eventually('its end is logged', () => told('is back within its 1 seats').length > 0);
     expect([told('is in overdraft').length, told('is back within').length]).toEqual([1, 1]);
     const line = servers
       .flatMap((server) => server.logLines)
@@ -171,7 +171,7 @@ describe('an installation whose earlier process still runs, as in a rolling upda
     expect(await world.counts(feature)).toMatchObject({ live: 0, taken: 0 });
   });
 
-  it('keeps it also when the earlier process has renewed it meanwhile', async () => {
+  it('keeps it also when the earlier process has renewed it since', async () => {
     const { feature, leaseId, before, after } = await handedOver('web-2');
     const renewed = await heartbeat(leaseId, before);
     expect(renewed.status).toBe(200);

@@ -30,7 +30,7 @@ it('ExpiryWarnings: warns 30, 7 and 0 days ahead, once for all servers', async (
     license('lic-0', inDays(-1)),
   );
   const servers = await Promise.all([1, 2, 3].map((n) => world.startGranting({ name: `oregon/app-${n}` })));
-  await eventually('warnings are told', () => warnings(servers).length >= 3, LONG);
+  await eventually('warnings are logged', () => warnings(servers).length >= 3, LONG);
   // A server looks until it has looked while granting.
   await eventually('every server has looked', async () => {
     const shown = await Promise.all(servers.map((server) => server.call('GET', '/metrics', undefined, null)));
@@ -46,20 +46,20 @@ it('ExpiryWarnings: warns at the next step, and again for the next issue', async
   const server = await world.startGranting();
   const told = (line: string) => eventually(line, () => warnings([server]).at(-1) === line, LONG);
   await told('lic-1 30');
-  const duty = dutyOf(world);
+  const job = jobOf(world);
   // The clock of the database cannot be moved; the end can.
   await world.importLicense({ ...license('lic-1', inDays(5)), issue: 2 });
-  await duty.check();
-  expect(duty.told()).toEqual(['lic-1 expires in less than 7 days']);
-  await duty.check();
-  expect(duty.told()).toHaveLength(1);
+  await job.check();
+  expect(job.warnings()).toEqual(['lic-1 expires in less than 7 days']);
+  await job.check();
+  expect(job.warnings()).toHaveLength(1);
   await world.importLicense({ ...license('lic-1', inDays(400)), issue: 3 });
-  await duty.check();
-  expect(duty.told()).toHaveLength(1);
+  await job.check();
+  expect(job.warnings()).toHaveLength(1);
   await world.importLicense({ ...license('lic-1', inDays(20)), issue: 4 });
-  await duty.check();
-  expect(duty.told()[1]).toBe('lic-1 expires in less than 30 days');
-  await duty.close();
+  await job.check();
+  expect(job.warnings()[1]).toBe('lic-1 expires in less than 30 days');
+  await job.close();
 });
 
 it('ExpiryWarnings: a server that does not grant exports the metric and does not warn', async () => {
@@ -69,11 +69,11 @@ it('ExpiryWarnings: a server that does not grant exports the metric and does not
     (await standby.call('GET', '/metrics', undefined, null)).body.includes('evergrant_license_valid_days'),
   );
   expect(warnings([standby])).toEqual([]);
-  expect(await world.database.query('select expiry_told_days as told from license')).toEqual([{ told: null }]);
+  expect(await world.database.query('select expiry_told_days as told from license')).toEqual([{ warnings: null }]);
 });
 
-/** The duty by itself, granting in the open epoch. */
-function dutyOf({ database }: TestWorld) {
+/** The job alone, granting in the open epoch. */
+function jobOf({ database }: TestWorld) {
   const connection = connectLicenseDatabase(database.address('evergrant_server'), {
     server: 'alone',
     followerName: 'none',
@@ -84,7 +84,7 @@ function dutyOf({ database }: TestWorld) {
     error: () => undefined,
     debug: () => undefined,
   };
-  const duty = new ExpiryWarnings({
+  const job = new ExpiryWarnings({
     region: 'oregon',
     role: { verdict: () => ({ kind: 'granting', epoch: 1 }) },
     store: connection.licenses,
@@ -92,8 +92,8 @@ function dutyOf({ database }: TestWorld) {
     log: log as never,
   });
   return {
-    check: () => duty.check(),
-    told: () => lines.map((line) => line.replace(/^license (\S+) of Acme (.*) \(.*$/, '$1 $2')),
+    check: () => job.check(),
+    warnings: () => lines.map((line) => line.replace(/^license (\S+) of Acme (.*) \(.*$/, '$1 $2')),
     close: () => connection.close(),
   };
 }

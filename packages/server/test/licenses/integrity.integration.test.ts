@@ -91,7 +91,7 @@ it('integrity check: logs a failure once, exports it, and clears it after an imp
     return /evergrant_license_proven\{license="lic-1"\} (\d)/.exec(body)?.[1];
   };
   for (let i = 0; i < 5; i++) expect((await checkout(server)).status).toBe(403);
-  await eventually('it is looked up anew', async () => {
+  await eventually('it is looked up again', async () => {
     await checkout(server);
     return (await proven()) === '0';
   });

@@ -6,7 +6,7 @@ import { registerTokens } from '../../src/api-tokens/sql/register-tokens';
 import type { ControlRoomState } from '../../src/auth/core/caller';
 import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
 
-/** Two licenses for the same feature, and a Control Room of each with a token of its own. */
+/** Two licenses for the same feature, and a Control Room of each with a separate token. */
 const ROOMS = { one: randomUUID(), two: randomUUID(), three: randomUUID(), guid: randomUUID() };
 const ROOM_TOKENS = {
   one: 'token-of-room-one',

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** A license of its own for each test. */
+/** A separate license for each test. */
 const fresh = (changed: Partial<LicenseDraft> = {}): LicenseDraft => ({
   licenseId: `lic-${randomUUID()}`,
   customer: 'Beta',

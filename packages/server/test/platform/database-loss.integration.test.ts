@@ -47,7 +47,7 @@ describe('a server without its database', () => {
       status: 503,
       body: { code: 'not_granting', reason: 'database_unreachable' },
     });
-    // One that was seen still tells who asks.
+    // A token that was seen before still identifies its caller.
     expect(await server.call('GET', '/v1/pools')).toMatchObject({
       status: 503,
       body: { code: 'database_unreachable' },
@@ -58,7 +58,7 @@ describe('a server without its database', () => {
     expect((await checkout(server)).status).toBe(201);
   });
 
-  it('starts all the same, and knows nobody until it has read who there is', async () => {
+  it('starts nevertheless, and accepts no token until it has read them', async () => {
     await world.database.refuseConnections(true);
     const starting = world.start();
     const server = await Promise.race([

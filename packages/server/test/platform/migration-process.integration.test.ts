@@ -65,13 +65,13 @@ describe('the migration process', () => {
 
   async function migrated(
     licenses: Record<string, string>,
-  ): Promise<{ code: number | null; output: string; said: Said }> {
+  ): Promise<{ code: number | null; output: string; said: MigrationReport }> {
     const started = processes.start('migrate.js', environment(licenses));
     const code = await started.exited;
-    return { code, output: started.output, said: started.lines[0] as unknown as Said };
+    return { code, output: started.output, said: started.lines[0] as unknown as MigrationReport };
   }
 
-  interface Said {
+  interface MigrationReport {
     readonly applied: string[];
     readonly licenses: { licenseId: string; issue: number; outcome: string; because?: string }[];
   }

@@ -111,7 +111,7 @@ describe('a checkout that finds no seat', () => {
 });
 
 describe('seats that come free', () => {
-  it('go to whoever comes first in line, though others ask before', () => {
+  it('go to the first place in the queue, even when others ask earlier', () => {
     const places = [place('a', 7), place('b', 8)];
     expect(tell([waiting('x', 1, { queue: false }), waiting('b'), waiting('a')], { free: 1, places })).toEqual([
       'no_seat_available',
@@ -129,7 +129,7 @@ describe('seats that come free', () => {
     ]);
   });
 
-  it('are kept for a wish for many, until there are enough: nobody starves it', () => {
+  it('are kept for a request for many seats until enough are free, so that it does not starve', () => {
     const places = [place('a', 7, 5)];
     expect(tell([waiting('x')], { free: 4, places })).toEqual(['new 2']);
     expect(tell([waiting('a', 5)], { free: 5, places })).toEqual(['granted']);
@@ -150,7 +150,7 @@ describe('seats that come free', () => {
     ]);
   });
 
-  it('are of the Control Room that waited for them, whoever claims the place for it', () => {
+  it('belong to the Control Room that waited for them, regardless of the claiming token', () => {
     const { inserted } = decide([waiting('a')], { free: 1, places: [place('a', 7, 1, { controlRoom: 'room-a' })] });
     expect(inserted).toMatchObject([{ id: 'a', controlRoom: 'room-a' }]);
   });

@@ -77,7 +77,7 @@ describe('a checkout that may wait', () => {
     expect(decodeJwt(answer.body.token)).toMatchObject({ jti: mine.leaseId, number: 2, epoch: 1 });
   });
 
-  it('is seen by whoever looks, and counted', async () => {
+  it('is listed and counted', async () => {
     await fill();
     const wishes = [wish(), wish(2)];
     for (const each of wishes) await ask(each);
@@ -126,7 +126,7 @@ describe('a checkout that may wait', () => {
     expect(await line()).toEqual([]);
   });
 
-  it('comes in turn, whoever asks fastest, over two servers and hundreds of requests', async () => {
+  it('serves places in order over two servers and hundreds of requests', async () => {
     let held = await fill();
     const wishes = Array.from({ length: 12 }, () => wish(5));
     for (const each of wishes) await ask(each);
@@ -176,7 +176,7 @@ describe('after the loss of a region', () => {
     return servers[0]!;
   }
 
-  it('a line goes on: nobody lapses because nobody could ask', async () => {
+  it('a queue continues: no place expires while no server could answer', async () => {
     await fill();
     const wishes = [wish(), wish()];
     for (const each of wishes) await ask(each);

@@ -11,7 +11,7 @@ import {
 /**
  * Three servers and one more process that was started under a name twice, over one row of control, in any history of
  * beats, stops, deaths and pauses. The twin beside them knows nothing of leases and terms: it writes down who was given
- * control last and who has been heard of when, and looks whether whoever is allowed to grant is that one.
+ * control last and who has been heard of when, and looks whether the server that may grant is that one.
  */
 const NAMES = ['a', 'b', 'c'] as const;
 /** Process 3 carries the name of process 0. */
@@ -80,7 +80,7 @@ class History {
     return { server: PROCESSES[index]!, term: this.terms[index] };
   }
 
-  /** By the twin's book: heard of within the time, whoever it is. */
+  /** By the model: any server that was seen within the time. */
   heardOf(): number {
     return [...this.seenAtMs.values()].filter((atMs) => this.nowMs - atMs < POLICY.presenceMs).length;
   }

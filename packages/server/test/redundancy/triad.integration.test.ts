@@ -190,7 +190,7 @@ it('triad: status and metrics show presence and control', async () => {
   const triad = `triad="${SERVERS.join(',')}"`;
   for (const line of [`evergrant_triad_in_control{${triad}} 1`, `evergrant_triad_term{${triad}} 1`])
     expect(text).toContain(line);
-  await eventually('the loss of a server is told', () =>
+  await eventually('the loss of a server is logged', () =>
     first.logLines.some(({ alert }) => alert === 'triad-degraded'),
   );
 });

@@ -45,7 +45,7 @@ describe('OpenSeats: seats that a Control Room may take', () => {
       { group: 'g', seats: 3 },
     ];
     const openTo = open(6, reservations, [use('a', 4)]);
-    // Two of its own and two of the group are used: one is left to the group, five to everybody.
+    // Two of the room's seats and two of the group's are used. One is left for the group, five for others.
     expect([openTo('a'), openTo('b'), openTo('c')]).toEqual([6, 6, 5]);
   });
 

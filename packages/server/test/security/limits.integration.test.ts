@@ -16,7 +16,7 @@ afterAll(() => world.close());
 const startWith = (rateLimits: Partial<RateLimitPolicy>) =>
   world.startGranting({ security: { rateLimits: { ...RATE_LIMITS_DEFAULT, ...rateLimits } } });
 
-/** From an address of its own, as the proxy in front tells it. */
+/** From a separate address, as the proxy in front forwards it. */
 async function callFrom(server: RunningServer, address: string, path: string, token: string | null) {
   const answer = await server.app.inject({
     method: 'GET',
@@ -120,7 +120,7 @@ describe('rate limit of license keys', () => {
 });
 
 describe('connections', () => {
-  /** Opens one, sends what is given, and tells how long it took until the server closed it, and what it said. */
+  /** Opens a connection, sends the text, and returns the time until the server closed it, and the answer. */
   function abandoned(port: number, sent: string): Promise<{ tookMs: number; said: string }> {
     return new Promise((resolve) => {
       const startedAt = performance.now();

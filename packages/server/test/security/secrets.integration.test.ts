@@ -47,7 +47,7 @@ afterAll(async () => {
   await world.close();
 });
 
-/** A server of its own process, as talkative as it can be. */
+/** A server in a separate process, at the most verbose log level. */
 function start(): void {
   const database = world.database.address('evergrant_server');
   const authority = world.authority.database.address('evergrant_server');
@@ -115,7 +115,7 @@ async function useAndMisuse(): Promise<void> {
   const room = newRoom();
   const spare = drawToken();
   planted['the token of a Control Room'] = room.token;
-  planted['a token that nobody registered'] = spare;
+  planted['a token that is not registered'] = spare;
   const registration = { licenseKey, name: 'Plant 7', tokenSha256: sha256Of(room.token) };
   const roomPath = `/v1/control-rooms/${room.guid}`;
   expect((await call('PUT', roomPath, { body: registration })).status).toBe(201);

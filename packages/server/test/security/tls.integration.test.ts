@@ -24,7 +24,7 @@ interface TlsAnswer {
   readonly body: string;
 }
 
-/** One request on a connection of its own. Rejects with the code of what went wrong. */
+/** Sends one request on a separate connection. Rejects with the error code. */
 function get(server: RunningServer, path: string, options: ConnectionOptions): Promise<TlsAnswer> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${TOKENS.reader}` };

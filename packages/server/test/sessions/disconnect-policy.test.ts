@@ -27,7 +27,7 @@ describe('sessions stay', () => {
     expect(eventAfter(reason, PATIENCE_MS - 1)).toBe('stay');
   });
 
-  it.each(BLIND)('but not for ever: %s', (reason) => {
+  it.each(BLIND)('but not indefinitely: %s', (reason) => {
     expect(eventAfter(reason, PATIENCE_MS)).toBe('not_granting');
   });
 });

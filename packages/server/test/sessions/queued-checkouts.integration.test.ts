@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { eventually } from '@evergrant/test-support/eventually';
-import { type Said, TestSession } from '@evergrant/test-support/server/test-session';
+import { type SessionMessage, TestSession } from '@evergrant/test-support/server/test-session';
 import { PRODUCT, type RunningServer, TestWorld } from '@evergrant/test-support/server/test-world';
 
 const SEATS = 5;
@@ -33,7 +33,7 @@ async function open(at: RunningServer = server): Promise<TestSession> {
   return session;
 }
 
-const ask = (session: TestSession, leaseId: string): Promise<Said> =>
+const ask = (session: TestSession, leaseId: string): Promise<SessionMessage> =>
   session.ask({ op: 'checkout', leaseId, queue: true, ...SEAT });
 
 async function full(session: TestSession): Promise<string[]> {
@@ -42,21 +42,21 @@ async function full(session: TestSession): Promise<string[]> {
   return leases;
 }
 
-const told = (session: TestSession, leaseId: string, status: number): Promise<Said> =>
+const told = (session: TestSession, leaseId: string, status: number): Promise<SessionMessage> =>
   eventually(`${status} for ${leaseId}`, () =>
     session.said.find(
       (message) => message.event === 'queue' && message.leaseId === leaseId && message.status === status,
     ),
   );
 
-const toldOf = (session: TestSession, leaseId: string): Said[] =>
+const toldOf = (session: TestSession, leaseId: string): SessionMessage[] =>
   session.said.filter((message) => message.event === 'queue' && message.leaseId === leaseId);
 
-const release = (session: TestSession, leaseId: string | undefined): Promise<Said> =>
+const release = (session: TestSession, leaseId: string | undefined): Promise<SessionMessage> =>
   session.ask({ op: 'release', leaseId });
 
 describe('a checkout that stands in line', () => {
-  it('is told when its seats come free, without asking', async () => {
+  it('receives its seats when they become free, without asking', async () => {
     const [holder, waiting] = [await open(), await open()];
     const held = await full(holder);
     const leaseId = randomUUID();
@@ -67,7 +67,7 @@ describe('a checkout that stands in line', () => {
     expect((await waiting.ask({ op: 'heartbeat' })).body.leases).toMatchObject([{ leaseId, status: 200 }]);
   });
 
-  it('is told of its new position, and of nothing while that stays', async () => {
+  it('receives its new position, and nothing while it stays the same', async () => {
     const [holder, waiting] = [await open(), await open()];
     const held = await full(holder);
     const [first, second] = [randomUUID(), randomUUID()];

@@ -79,7 +79,7 @@ it('is migrated under its working servers: they pause, and lose nothing', async 
     await Promise.allSettled(rooms);
   }
 
-  // A request may have met the locks of a migration: it is told to ask again.
+  // A request may have met the locks of a migration: the answer asks the caller to retry.
   expect(refusals.filter((status) => status !== 503)).toEqual([]);
   const rows = await database.query<{ id: string }>(`select id from lease where state = 'live'`);
   const known = new Set(rows.map(({ id }) => id));

@@ -14,7 +14,7 @@ export const newRoom = (): Room => ({ guid: randomUUID(), token: drawToken() });
 
 let issue = 1;
 
-/** Gives the tests' license a license key, in an issue of its own. Resolves to the key. */
+/** Gives the tests' license a license key, in a new issue. Resolves to the key. */
 export async function giveLicenseKey(world: TestWorld, more: Partial<LicenseDraft> = {}): Promise<string> {
   const licenseKey = randomUUID();
   issue += 1;

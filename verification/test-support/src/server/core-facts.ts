@@ -20,7 +20,7 @@ export const ENTITLEMENT: Entitlement = {
   policy: { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 },
 };
 
-/** An API token that belongs to no Control Room, and an installation that has told no name. */
+/** An API token that belongs to no Control Room, and an installation without a name. */
 export const ANYONE = {
   identity: undefined,
   controlRoom: undefined,

@@ -15,7 +15,7 @@ import { TOKENS } from './test-world';
 
 const ADMIN_PASSWORD = 'only-for-tests';
 
-/** A license database with a follower that really streams, each in a PostgreSQL of its own. About five seconds. */
+/** A license database and a streaming follower, in separate PostgreSQL instances. Starts in about five seconds. */
 export class FollowedDatabase {
   readonly primary: PostgresInstance;
   readonly follower: PostgresInstance;

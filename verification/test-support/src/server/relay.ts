@@ -1,6 +1,6 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
-/** Passes bytes on until it is told to keep them, connections open: a stopped database. */
+/** Forwards bytes until it is paused. Connections then stay open, as with a stopped database. */
 export class Relay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();

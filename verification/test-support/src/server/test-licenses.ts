@@ -4,7 +4,10 @@ import { importLicense } from '@evergrant/server/licenses/sql/import-license';
 import type { Client } from 'pg';
 import { createVendor, type Vendor } from '../vendor';
 
-/** What a test says of a license; all else has the defaults of packages/formats/src/license/with-defaults.ts, and validity of a lifetime. */
+/**
+ * What a test says of a license; all else has the defaults of packages/formats/src/license/with-defaults.ts, and
+ * validity of a lifetime.
+ */
 export interface LicenseDraft {
   readonly licenseId: string;
   readonly customer: string;
@@ -41,7 +44,7 @@ export function testVendor(): Promise<Vendor> {
   return vendor;
 }
 
-/** The armoured file. */
+/** The armored file. */
 export async function signForTest(license: LicenseDraft): Promise<string> {
   return (await testVendor()).issue(documentForTest(license));
 }

@@ -4,7 +4,7 @@ import { eventually } from '../eventually';
 import { TOKENS } from './test-world';
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever was said
-export type Said = any;
+export type SessionMessage = any;
 
 export interface SessionSettings {
   readonly token?: string | null;
@@ -14,7 +14,7 @@ export interface SessionSettings {
 /** A session over a real socket. */
 export class TestSession {
   readonly socket: WebSocket;
-  readonly said: Said[] = [];
+  readonly said: SessionMessage[] = [];
   closed: { code: number; reason: string } | undefined;
   #id = 0;
 
@@ -39,7 +39,7 @@ export class TestSession {
   static refused(
     address: string,
     settings: SessionSettings = {},
-  ): Promise<{ status: number | undefined; body: Said; headers: Record<string, unknown> }> {
+  ): Promise<{ status: number | undefined; body: SessionMessage; headers: Record<string, unknown> }> {
     const socket = socketTo(address, settings);
     return new Promise((resolve, reject) => {
       socket.on('open', () => reject(new Error('it was let in')));
@@ -56,18 +56,18 @@ export class TestSession {
   }
 
   /** Sends a message and resolves to its answer. */
-  async ask(message: object): Promise<Said> {
+  async ask(message: object): Promise<SessionMessage> {
     this.#id += 1;
     const id = this.#id;
     this.socket.send(JSON.stringify({ id, ...message }));
     return this.answerTo(id);
   }
 
-  answerTo(id: number | string): Promise<Said> {
+  answerTo(id: number | string): Promise<SessionMessage> {
     return eventually(`an answer to ${id}`, () => this.said.find((message) => message.id === id));
   }
 
-  event(name: string): Promise<Said> {
+  event(name: string): Promise<SessionMessage> {
     return eventually(`the event ${name}`, () => this.said.find((message) => message.event === name));
   }
 
@@ -75,7 +75,7 @@ export class TestSession {
     return eventually('the session is closed', () => this.closed);
   }
 
-  /** As the client's process would die: no farewell. */
+  /** Closes the connection without a close frame, as a killed client process does. */
   vanish(): void {
     this.socket.terminate();
   }

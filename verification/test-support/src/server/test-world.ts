@@ -65,7 +65,7 @@ export interface RunningServer extends LicenseServer {
   /** Where it listens, as a URL. */
   readonly address: string;
   readonly logLines: Record<string, unknown>[];
-  /** What the server believes of API tokens is looked up anew. */
+  /** Makes the server look up every API token again. */
   forgetTokens(): void;
   call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object, token?: string | null): Promise<Answer>;
 }

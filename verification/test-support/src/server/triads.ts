@@ -26,7 +26,7 @@ export const checkout = (server: RunningServer, seats = 1, leaseId: string = ran
 export const heartbeat = (server: RunningServer, leaseId: string): Promise<Answer> =>
   server.call('POST', `/v1/leases/${leaseId}/heartbeat`);
 
-/** Those of the servers that say of themselves that they are in control. */
+/** The servers that report to be in control. */
 export function inControl(servers: readonly RunningServer[]): RunningServer[] {
   return servers.filter(({ triads }) => triads.claims().terms.size > 0);
 }

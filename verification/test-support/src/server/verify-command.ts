@@ -7,7 +7,7 @@ import { LicenseServerClient } from '@evergrant/cli/license-server-client';
 import { createOutput } from '@evergrant/cli/output';
 import { type RunningServer, TOKENS } from './test-world';
 
-/** What `evergrant audit verify` finds at a server, over HTTP, without a process of its own. */
+/** Runs `evergrant audit verify` against a server over HTTP, in this process. */
 export async function verifiedAt(server: RunningServer): Promise<VerificationOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'evergrant-verify-'));
   const tokenFile = join(folder, 'reader.token');

@@ -5,7 +5,7 @@ import { declareGap, missingOf } from './declare-gap';
 import { readBounds, readLogState, readSection } from './read-log';
 import { readDenials, readHolders, readUsage } from './read-reports';
 
-/** @param pool connections of its own, so that reading the log never delays a grant */
+/** @param pool separate connections, so that reading the log never delays a grant */
 export function auditLogOn(pool: Pool): AuditLog {
   return {
     state: () => readLogState(pool),

@@ -41,7 +41,7 @@ export function importRefusalText(refusal: ImportRefusal, { licenseId, issue, ki
     case 'license_kind_changed':
       return `license ${licenseId} is of kind ${refusal.kindInForce} and cannot become ${kind}. Ask the vendor for a new license with another licenseId`;
     case 'license_key_in_use':
-      return `another license uses the license key of license ${licenseId}. Ask the vendor to issue it with a key of its own`;
+      return `another license uses the license key of license ${licenseId}. Ask the vendor to issue it with a different key`;
     case 'license_shrinks_below_use':
       return `the license shrinks below its use: ${refusal.pools.map(shrunkPoolText).join('; ')}`;
   }

@@ -119,7 +119,7 @@ export async function batchInEpoch<T>(
 
 /**
  * Like `batchInEpoch`, for rare transactions. `opening` is one statement without parameters, or empty. `work` receives
- * its rows and awaits each of its own statements.
+ * its rows and awaits each of its statements.
  */
 export async function inEpoch<T>(
   pool: Pool,

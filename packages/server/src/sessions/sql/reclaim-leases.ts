@@ -12,10 +12,9 @@ where on_disconnect = 'release' and id in (select pool_id from lease where id = 
 order by id for update`;
 
 /**
- * Only leases that nobody has renewed since the session did: a client that is back on another server keeps them, and so does a later checkout of the
- * same installation. While
- * a lease lasts longer than its TTL (an opening of an epoch extended it, or it is borrowed) a renewal would not show, so
- * such a lease is left alone.
+ * Ends only leases that were not renewed after the session's last renewal: a client that is back on another server
+ * keeps them, and so does a later checkout of the same installation. While a lease lasts longer than its TTL (an
+ * opening of an epoch extended it, or it is borrowed) a renewal would not show, so such a lease is left alone.
  */
 const RECLAIM_LEASES = `
 with due as (

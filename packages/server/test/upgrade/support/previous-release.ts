@@ -17,7 +17,7 @@ export interface OldServer {
   readonly stop: () => Promise<void>;
 }
 
-/** The previous release as it was shipped: its own bundle in processes of its own, its own migrations. */
+/** The previous release as shipped: its bundle in separate processes, with its migrations. */
 export class PreviousRelease {
   readonly #folder = mkdtempSync(join(tmpdir(), 'evergrant-previous-'));
   readonly #children: ChildProcess[] = [];
