@@ -15,6 +15,7 @@ export const RULES = {
   'S4-doubt': 'a lease that may have ended in the lost region is in doubt',
   'S5-acknowledge': 'every answer needs a proof of authority that is fresh when it is sent',
   'S5-lapse': 'a new epoch opens after every proof of the old one has expired',
+  'renewal-order': 'a renewal that arrives late does not set the record back',
   S6: 'unprotected granting is recorded in the authority store first',
   'S7-expiry': "the database's clock decides expiry",
   'S7-monotonic': 'durations are measured on monotonic clocks',

@@ -197,6 +197,7 @@ export class World implements SimulationContext {
   #newAuthorityStore(): SimulatedAuthorityStore {
     return new SimulatedAuthorityStore({
       host: this.#newHost('ohio', 'ohio'),
+      kind: this.scenario.authorityStore ?? 'sql',
       network: this.network,
       disabled: this.disabled,
       observer: {

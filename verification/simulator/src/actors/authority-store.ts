@@ -6,6 +6,7 @@ import type { Region } from '@evergrant/core/regions';
 import type { AuthorityAnswer, AuthorityStore as ServerStore } from '@evergrant/server/epochs/store';
 import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
 import type { DisabledRules } from '../mutations';
+import { SKEW_MS, type StoreKind } from '../scenario/scenario';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';
 
@@ -22,6 +23,19 @@ interface AuthorityRow {
 }
 
 const CALL_TIMEOUT_MS = 3_000;
+/** The offset of a writer's clock beyond which the product's clock skew guard refuses to write. */
+const WRITER_AHEAD_MS_MAX = SKEW_MS / 2;
+
+/** Milliseconds since 1970, by the clock that a call is judged by. */
+type WriterClock = () => number;
+
+export interface AuthorityStoreOptions {
+  readonly host: Host;
+  readonly kind: StoreKind;
+  readonly network: Network;
+  readonly disabled: DisabledRules;
+  readonly observer: StoreObserver;
+}
 
 /** Called on each change of the store. Durations are virtual time. */
 export interface StoreObserver {
@@ -32,19 +46,25 @@ export interface StoreObserver {
 }
 
 /**
- * The authority store in Ohio. It is linearizable: each call happens at one virtual moment on one row. It follows the SQL
- * of packages/local-cluster/src/adapters/sql-stores.ts and packages/server/src/epochs/sql/renew-authority.ts.
+ * The authority store in Ohio. It is linearizable: each call happens at one virtual moment on one row.
+ *
+ * - `sql` writes the store's own time, like packages/local-cluster/src/adapters/sql-stores.ts and
+ *   packages/server/src/epochs/sql/renew-authority.ts.
+ * - `dynamodb` has no clock: each item has the time at which its writer sent it, so a request that arrives late carries an
+ *   old time. It follows packages/server/src/epochs/dynamodb and packages/controller/src/aws/authority-store.ts.
  */
 export class SimulatedAuthorityStore {
   readonly host: Host;
+  readonly #kind: StoreKind;
   readonly #network: Network;
   readonly #disabled: DisabledRules;
   readonly #observer: StoreObserver;
   #row: AuthorityRow;
   #control: { version: number; record: ControlRecord };
 
-  constructor(options: { host: Host; network: Network; disabled: DisabledRules; observer: StoreObserver }) {
+  constructor(options: AuthorityStoreOptions) {
     this.host = options.host;
+    this.#kind = options.kind;
     this.#network = options.network;
     this.#disabled = options.disabled;
     this.#observer = options.observer;
@@ -73,14 +93,18 @@ export class SimulatedAuthorityStore {
 
   /** The port of a license server. */
   forServer(caller: Host): ServerStore {
-    const ask = <T>(serve: () => T): Promise<T> => this.call(caller, serve);
+    const ask = async <T>(serve: (clock: WriterClock) => T): Promise<T> => {
+      if (this.#isSkewed(caller)) throw new DatabaseFailure('unreachable', { cause: 'the clock is skewed' });
+      const clock = this.#clockOf(caller);
+      return this.call(caller, () => serve(clock));
+    };
     return {
-      renew: ({ region, server, renew }) => ask(() => this.#renew(region, server, renew)),
+      renew: ({ region, server, renew }) => ask((clock) => this.#renew({ region, server, renew }, clock())),
       recordUnprotected: ({ epoch, region }) => {
         if (this.#disabled.has('S6')) return Promise.resolve(true);
-        return ask(() => {
-          if (!this.#isInForce(epoch, region)) return false;
-          const since = String(this.host.wallMs());
+        return ask((clock) => {
+          if (!this.#isInForce(epoch, region, clock())) return false;
+          const since = String(clock());
           this.#row = { ...this.#row, unprotected: { epoch, since } };
           return true;
         });
@@ -106,8 +130,9 @@ export class SimulatedAuthorityStore {
 
   /** The ports of a controller. */
   forController(caller: Host): { authority: ControllerStore; control: ControlStore } {
-    const ask = async <T>(serve: () => T): Promise<T> => {
-      const answer = await this.#ask(caller, serve);
+    const ask = async <T>(serve: (clock: WriterClock) => T): Promise<T> => {
+      const clock = this.#clockOf(caller);
+      const answer = await this.#ask(caller, () => serve(clock));
       if (answer === undefined) {
         throw new OperatingError({ code: 'store_unreachable', message: 'no answer', retryable: true });
       }
@@ -115,9 +140,9 @@ export class SimulatedAuthorityStore {
     };
     return {
       authority: {
-        read: () => ask(() => this.#view()),
-        latch: (latch) => ask(() => this.#latch(latch)),
-        open: (opening) => ask(() => this.#open(opening)),
+        read: () => ask((clock) => this.#view(clock())),
+        latch: (latch) => ask((clock) => this.#latch(latch, clock())),
+        open: (opening) => ask((clock) => this.#open(opening, clock())),
       },
       control: {
         read: () => ask(() => this.#control),
@@ -147,19 +172,33 @@ export class SimulatedAuthorityStore {
     });
   }
 
-  #isOpen({ opensAtMs }: AuthorityRow): boolean {
-    return opensAtMs !== undefined && opensAtMs <= this.host.wallMs();
+  /** The time of a call: of the store when it is served, or of the caller when it was sent. */
+  #clockOf(caller: Host): WriterClock {
+    if (this.#kind === 'sql') return () => this.host.wallMs();
+    const sentAtMs = caller.wallMs();
+    return () => sentAtMs;
   }
 
-  #isInForce(epoch: number, region: string): boolean {
-    return this.#row.epoch === epoch && this.#row.region === region && this.#isOpen(this.#row);
+  #isSkewed({ aheadMs }: Host): boolean {
+    return this.#kind === 'dynamodb' && Math.abs(aheadMs) > WRITER_AHEAD_MS_MAX;
   }
 
-  #renew(region: string, server: string, renew: boolean): AuthorityAnswer {
-    const nowMs = this.host.wallMs();
-    const open = this.#isOpen(this.#row);
+  #isOpen({ opensAtMs }: AuthorityRow, nowMs: number): boolean {
+    return opensAtMs !== undefined && opensAtMs <= nowMs;
+  }
+
+  #isInForce(epoch: number, region: string, nowMs: number): boolean {
+    return this.#row.epoch === epoch && this.#row.region === region && this.#isOpen(this.#row, nowMs);
+  }
+
+  #renew(
+    { region, server, renew }: { region: string; server: string; renew: boolean },
+    nowMs: number,
+  ): AuthorityAnswer {
+    const open = this.#isOpen(this.#row, nowMs);
+    const late = nowMs < (this.#row.renewedAtMs ?? nowMs) && !this.#disabled.has('renewal-order');
     const renewed = renew && this.#row.region === region && open;
-    if (renewed) {
+    if (renewed && !late) {
       this.#row = { ...this.#row, renewedAtMs: nowMs, renewedBy: server };
       this.#observer.renewed(region);
     }
@@ -172,29 +211,39 @@ export class SimulatedAuthorityStore {
     };
   }
 
-  #view(): AuthorityView {
+  #view(readAtMs: number): AuthorityView {
     const { epoch, region, operationId, latchedAtMs, opensAtMs, renewedAtMs, renewedBy } = this.#row;
-    const readAtMs = this.host.wallMs();
     return { epoch, region, operationId, latchedAtMs, opensAtMs, renewedAtMs, renewedBy, readAtMs };
   }
 
-  #latch({ fromEpoch, region, operationId }: Parameters<ControllerStore['latch']>[0]): 'written' | 'conflict' {
+  #latch(
+    { fromEpoch, region, operationId }: Parameters<ControllerStore['latch']>[0],
+    latchedAtMs: number,
+  ): 'written' | 'conflict' {
     if (this.#row.epoch !== fromEpoch) return 'conflict';
-    const latchedAtMs = this.host.wallMs();
     const epoch = fromEpoch + 1;
     this.#row = { ...this.#row, epoch, region, operationId, latchedAtMs, opensAtMs: undefined, lapsedAtMs: undefined };
     this.#observer.latched(epoch, region, operationId);
     return 'written';
   }
 
-  #open({ epoch, operationId, lapsedAtMs }: Parameters<ControllerStore['open']>[0]): 'written' | 'conflict' {
+  #open(
+    { epoch, operationId, lapsedAtMs }: Parameters<ControllerStore['open']>[0],
+    nowMs: number,
+  ): 'written' | 'conflict' {
     const row = this.#row;
     if (row.epoch !== epoch || row.operationId !== operationId || row.opensAtMs !== undefined) return 'conflict';
-    const nowMs = this.host.wallMs();
     const lapsed = this.#disabled.has('S5-lapse') ? nowMs : lapsedAtMs;
     const opensAtMs = Math.max(nowMs, lapsed);
     this.#row = { ...row, opensAtMs, lapsedAtMs: lapsed };
-    this.#observer.opened(epoch, opensAtMs - nowMs, lapsed - nowMs);
+    this.#observer.opened(epoch, this.#earliestInMs(opensAtMs), this.#earliestInMs(lapsed));
     return 'written';
+  }
+
+  /** Time until the first clock that decides reads `atMs`. */
+  #earliestInMs(atMs: number): number {
+    if (this.#kind === 'sql') return atMs - this.host.wallMs();
+    const trueMs = this.host.wallMs() - this.host.aheadMs;
+    return atMs - trueMs - WRITER_AHEAD_MS_MAX;
   }
 }

@@ -22,6 +22,7 @@ export function drawScenario(seed: number, profile?: Profile): Scenario {
   const rooms = Array.from({ length: random.int(3, small ? 5 : 7) }, () => drawRoom(random, pools.length));
   const chaosMs = (small ? random.int(6, 9) : random.int(10, 25)) * 60_000;
   const plain: Scenario = {
+    ...drawDeployment(new Random(seed * 40_503 + 1)),
     seed,
     pools,
     rooms,
@@ -41,6 +42,11 @@ export function drawScenario(seed: number, profile?: Profile): Scenario {
   const isLong = profile === undefined && random.chance(SOAK_SHARE);
   if (isLong) return inOrder(drawSoak(random, plain));
   return inOrder(scenario.coarse && random.chance(SKIPS_SHARE) ? { ...scenario, skipsIdleTime: true } : scenario);
+}
+
+/** Properties of a deployment that have a random sequence of their own, so that they change nothing else in a seed. */
+function drawDeployment(random: Random): Pick<Scenario, 'authorityStore'> {
+  return { authorityStore: random.pick(['sql', 'dynamodb']) };
 }
 
 function inOrder(scenario: Scenario): Scenario {

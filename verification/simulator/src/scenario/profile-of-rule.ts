@@ -15,6 +15,7 @@ export const PROFILE_OF: Readonly<Partial<Record<Rule, Profile>>> = {
   'S4-doubt': 'expired-in-lost-region',
   'S5-acknowledge': 'paused-server',
   'S5-lapse': 'isolation',
+  'renewal-order': 'late-writes',
   S6: 'unprotected',
   'S7-expiry': 'server-clocks',
   'S7-monotonic': 'isolation',

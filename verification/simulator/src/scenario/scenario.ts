@@ -74,6 +74,9 @@ export interface PoolShape {
   readonly escrow: number;
 }
 
+/** The authority store: PostgreSQL, or DynamoDB, which stores the time of the writer's clock. */
+export type StoreKind = 'sql' | 'dynamodb';
+
 /** All input of a run as plain data: the same scenario gives the same run. */
 export interface Scenario {
   readonly seed: number;
@@ -92,6 +95,8 @@ export interface Scenario {
    * retries later.
    */
   readonly skipsIdleTime?: boolean;
+  /** @default sql */
+  readonly authorityStore?: StoreKind;
   readonly pools: readonly PoolShape[];
   readonly rooms: readonly RoomShape[];
   /** Offsets of wall clocks by process name, in milliseconds. */

@@ -25,6 +25,7 @@ const PROFILES_OF_FAULTS: readonly (keyof typeof PROFILES)[] = [
   'late-promotion',
   'server-clocks',
   'late-calls',
+  'late-writes',
 ];
 
 /**

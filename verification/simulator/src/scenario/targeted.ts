@@ -237,6 +237,21 @@ export const TARGETED_PROFILES = {
     return { ...scenario, ...MINIMAL, ...shape, rooms, faults };
   },
 
+  /** DynamoDB stores the writer's time. Renewals overtake each other before the region is cut off from the store. */
+  'late-writes': (random, scenario) => {
+    const atMs = random.between(100_000, 160_000);
+    const faults = [
+      // Long before: the follower's last acknowledgement must not delay the opening.
+      fault('cut', 'oregon<>virginia', random.between(5_000, 30_000), 600_000),
+      fault('slow', 'oregon>ohio', atMs - 40_000, 40_000, random.between(10_000, 30_000)),
+      fault('cut', 'oregon<>ohio', atMs, 600_000),
+      fault('operator', 'failover', atMs + random.between(0, 5_000), 1_000),
+    ];
+    const rooms = scenario.rooms.map((room) => ({ ...room, ...NEIGHBOUR }));
+    const shape = { leaseTtlMs: 60_000, unprotectedAfterMs: 60_000, chaosMs: 240_000 };
+    return { ...scenario, ...MINIMAL, ...shape, authorityStore: 'dynamodb', rooms, faults };
+  },
+
   /** A server pauses while it stores a checkpoint, and resumes when the other region begins to sign. */
   'checkpoint-in-flight': (random, scenario) => {
     const atMs = random.between(50_000, 80_000);
