@@ -27,6 +27,7 @@ const OPTIONS: Readonly<Record<keyof LicenseClientOptions, true>> = {
   holder: true,
   identity: true,
   stateFile: true,
+  shareStateFile: true,
   keys: true,
   sessions: true,
   keepUnclaimedMs: true,

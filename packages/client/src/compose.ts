@@ -13,6 +13,7 @@ import { checkOptions, type LicenseClientOptions } from './options';
 import { Registration } from './registration/registration';
 import { settingsOf } from './settings';
 import type { ClientState } from './state/schema';
+import { StateAccess } from './state/state-access';
 import { StateFile } from './state/state-file';
 import type { ClientClock } from './time/clock';
 import { ServerClock } from './time/server-clock';
@@ -36,6 +37,7 @@ export interface ClientParts {
   readonly registration: Registration | undefined;
   readonly selector: TransportSelector;
   readonly stateFile: StateFile | undefined;
+  readonly stateAccess: StateAccess;
   /** Aborted when the client is closed. */
   readonly closed: AbortController;
   /** Aborted when the client is closed like a crashed process: no request is sent afterwards. */
@@ -60,7 +62,7 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
   const notify = (notice: ClientNotice): void => callListener(options.onNotice, notice);
   const save = (): void =>
     stateFile?.save(() => ({
-      identity: identity ?? '',
+      identity: installation.identity ?? randomUUID(),
       room: registration?.room,
       keys: keys.keys,
       contact: serverClock.toStored(),
@@ -79,7 +81,7 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
   const addresses = createAddresses(context, http);
   const stateFile = createStateFile(context);
   const stored = openState(stateFile, notify);
-  const identity = options.identity ?? stored?.identity ?? (options.stateFile === undefined ? undefined : randomUUID());
+  const installation = { identity: identityOf(options, stored) };
   const serverClock = new ServerClock(stored?.contact, clock);
   const keys = createKeyRing(context, { stored, http, addresses });
   const registration = createRegistration(context, { stored, http, addresses, stateFile });
@@ -100,16 +102,56 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
   const transports = { selector, requester, pendingReleases, keys };
   const registry: LeaseRegistry = createRegistry(context, {
     ...transports,
-    identity,
+    identity: () => installation.identity,
     serverClock,
     onCallDue: (lease) => renewals.enqueue(lease),
   });
   const renewals = createRenewals(context, { ...transports, registry, connection });
-  const checkouts = createCheckouts(context, { ...transports, registry, registration, identity });
+  const checkouts = createCheckouts(context, {
+    ...transports,
+    registry,
+    registration,
+    identity: () => installation.identity,
+  });
   const unclaimed = new UnclaimedLeases(registry, { clock, keepMs: settings.keepUnclaimedMs });
   const restored = registry.restore(stored?.leases ?? []).catch(() => undefined);
+  const stateAccess = createStateAccess(context, { stateFile, registration, registry, installation });
   if (stateFile) saveRegularly({ clock, save, isClosed: () => closed.signal.aborted, registry });
-  return { registry, checkouts, registration, selector, stateFile, closed, killed, save, restored };
+  return { registry, checkouts, registration, selector, stateFile, stateAccess, closed, killed, save, restored };
+}
+
+interface StateAccessParts {
+  readonly stateFile: StateFile | undefined;
+  readonly registration: Registration | undefined;
+  readonly registry: LeaseRegistry;
+  readonly installation: { identity: string | undefined };
+}
+
+function createStateAccess({ options, settings, closed }: CompositionContext, parts: StateAccessParts): StateAccess {
+  const { stateFile, registration, registry, installation } = parts;
+  return new StateAccess({
+    stateFile,
+    // A Control Room with its own GUID and token needs no file.
+    isRequired: registration !== undefined && (!options.controlRoom?.guid || !options.controlRoom.token),
+    isShared: options.shareStateFile ?? false,
+    deadlineMs: settings.checkoutDeadlineMs,
+    clock: settings.clock,
+    closed: closed.signal,
+    onOpened: async (state) => {
+      installation.identity = identityOf(options, state);
+      if (state?.room) registration?.adopt(state.room);
+      await registry.restore(state?.leases ?? []).catch(() => undefined);
+    },
+    onShared: (room) => {
+      // Each process has leases of its own: a common identity would give all of them the same lease.
+      installation.identity = undefined;
+      registration?.adopt(room);
+    },
+  });
+}
+
+function identityOf(options: LicenseClientOptions, stored: ClientState | undefined): string | undefined {
+  return options.identity ?? stored?.identity ?? (options.stateFile === undefined ? undefined : randomUUID());
 }
 
 function createAddresses({ options, settings, closed }: CompositionContext, http: HttpTransport): AddressBook {

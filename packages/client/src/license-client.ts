@@ -43,7 +43,7 @@ export class LicenseClient {
 
   /** The GUID of the Control Room, if the client registers one. */
   get controlRoom(): string | undefined {
-    return this.#parts.registration?.room.guid;
+    return this.#parts.stateAccess.isBlocked ? undefined : this.#parts.registration?.room.guid;
   }
 
   /** Resolves when the leases of the state file are verified and restored. Never rejects. */
@@ -54,7 +54,7 @@ export class LicenseClient {
   /** Checks out seats, or returns a restored lease of the same seats. Never rejects. */
   async checkout(request: CheckoutRequest): Promise<CheckoutOutcome> {
     await this.#parts.restored;
-    const checkout = this.#parts.checkouts.checkout(request);
+    const checkout = this.#checkout(request);
     this.#checkouts.add(checkout);
     return checkout.finally(() => this.#checkouts.delete(checkout));
   }
@@ -66,6 +66,11 @@ export class LicenseClient {
   close({ release }: { readonly release: boolean } = { release: true }): Promise<void> {
     this.#closing ??= this.#close(release);
     return this.#closing;
+  }
+
+  async #checkout(request: CheckoutRequest): Promise<CheckoutOutcome> {
+    const { stateAccess, checkouts } = this.#parts;
+    return (await stateAccess.ready(request.signal)) ?? checkouts.checkout(request);
   }
 
   async #close(release: boolean): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ClientNotice, LicenseEvent } from './events';
+import { optionErrors } from './option-errors';
 import type { ControlRoomDefinition } from './registration/registration';
 import type { ClientClock } from './time/clock';
 import type { ResponseRecord } from './transport/call';
@@ -22,6 +23,11 @@ export interface LicenseClientOptions {
   readonly identity?: string;
   /** File that keeps leases across restarts. Only one process may use it. @default none */
   readonly stateFile?: string;
+  /**
+   * Several processes use one `stateFile` with a `controlRoom`. The first one owns the file. The others use its Control Room
+   * read-only and store nothing. Without it they are refused with `state_in_use`. @default false
+   */
+  readonly shareStateFile?: boolean;
   /** Pinned public keys of the service, a JSON Web Key Set. With it, no other key is trusted. */
   readonly keys?: { readonly keys: readonly object[] };
   /** Uses one WebSocket for all requests, if the service offers it. @default true */
@@ -79,14 +85,6 @@ export interface CheckoutRequest {
  * @throws TypeError that lists every error in the options: they are programming errors of the application.
  */
 export function checkOptions(options: LicenseClientOptions): void {
-  const { token, controlRoom, stateFile, holder, identity } = options;
-  const errors: string[] = [];
-  if ((token === undefined) === (controlRoom === undefined)) errors.push('give either token or controlRoom');
-  if (controlRoom && controlRoom.token === undefined && stateFile === undefined) {
-    errors.push('controlRoom requires a stateFile, which stores the token that the client creates');
-  }
-  if (holder === undefined && identity === undefined && controlRoom === undefined) {
-    errors.push('give a holder, an identity or a controlRoom: leases require a holder');
-  }
+  const errors = optionErrors(options);
   if (errors.length > 0) throw new TypeError(`license client: ${errors.join('; ')}`);
 }

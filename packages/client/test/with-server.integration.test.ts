@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -190,6 +191,68 @@ describe('a Control Room', () => {
     const recovery = { reason: 'its machine burned down' };
     await oregon.call('POST', `/v1/control-rooms/${guid}/recovery`, recovery, TOKENS.admin);
     await granted(second);
+  });
+
+  const PROGRAM = `
+    const { LicenseClient } = require(process.argv[1]);
+    const client = new LicenseClient(JSON.parse(process.argv[2]));
+    client.checkout({ product: '${PRODUCT}', feature: 'studio' }).then(async ({ kind, code }) => {
+      console.log(kind + ' ' + code + ' ' + client.controlRoom);
+      await new Promise((resolve) => process.stdin.on('end', resolve).resume());
+      await client.close();
+    });
+  `;
+
+  /** Starts processes at the same time. Each prints its outcome and works until all have printed theirs. */
+  async function manyProcesses(count: number, options: object): Promise<readonly string[]> {
+    const room = { name: 'Kyoto', licenseKey: await giveLicenseKey(world) };
+    const all = { addresses: [oregon.address], controlRoom: room, stateFile: join(dir, 'room.json'), ...options };
+    const bundle = join(__dirname, '../../../dist/client');
+    const children = Array.from({ length: count }, () =>
+      spawn(process.execPath, ['-e', PROGRAM, bundle, JSON.stringify(all)]),
+    );
+    const lines = await Promise.all(
+      children.map(
+        ({ stdout }) => new Promise<string>((resolve) => stdout.once('data', (line) => resolve(String(line).trim()))),
+      ),
+    );
+    const ended = children.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    for (const { stdin } of children) stdin.end();
+    await Promise.all(ended);
+    return lines;
+  }
+
+  const rooms = () => world.database.query('select id from control_room');
+
+  it('is one, also when 40 processes with one state file start together', async () => {
+    const lines = await manyProcesses(40, {});
+    const [room, ...others] = await rooms();
+    expect(others).toEqual([]);
+    expect(new Set(lines)).toEqual(new Set([`granted undefined ${room?.id}`, 'refused state_in_use undefined']));
+    expect(lines.filter((line) => line.startsWith('granted'))).toHaveLength(1);
+  }, 120_000);
+
+  it('is one, and grants seats to every process that shares the state file', async () => {
+    const lines = await manyProcesses(SEATS, { shareStateFile: true });
+    const [room, ...others] = await rooms();
+    expect(others).toEqual([]);
+    expect(lines).toEqual(Array.from({ length: SEATS }, () => `granted undefined ${room?.id}`));
+    expect(await world.counts('studio')).toMatchObject({ taken: 0 });
+  }, 120_000);
+
+  it('passes to the next process when the first one closes', async () => {
+    const controlRoom = { name: 'Kyoto', licenseKey: await giveLicenseKey(world) };
+    const stateFile = join(dir, 'room.json');
+    const [first, second] = [open({ controlRoom, stateFile }), open({ controlRoom, stateFile })];
+    const { id } = await granted(first);
+    const guid = first.controlRoom;
+    expect(await second.checkout(STUDIO)).toMatchObject({ kind: 'refused', code: 'state_in_use' });
+    expect(second.controlRoom).toBeUndefined();
+    await first.close({ release: false });
+    expect((await granted(second)).id).toBe(id);
+    expect(second.controlRoom).toBe(guid);
+    expect(await rooms()).toHaveLength(1);
+    expect(notices.filter(({ kind }) => kind === 'state')).toMatchObject([{ problem: 'in_use' }]);
   });
 
   it('registers when the service is available again, within the same checkout', async () => {

@@ -27,7 +27,7 @@ export interface CheckoutsOptions {
   readonly pendingReleases: PendingReleases;
   readonly keys: Pick<KeyRing, 'verify'>;
   readonly clock: ClientClock;
-  readonly holder: string;
+  readonly holder: () => string;
   readonly newLeaseId: () => string;
   readonly deadlineMs: number;
   readonly releaseDeadlineMs: number;
@@ -85,7 +85,7 @@ export class Checkouts {
     }
     const reserved = registry.reserve(spec, request.identity);
     const { identity, number } = reserved;
-    const definition = { ...spec, holder: request.holder ?? holder, identity, number };
+    const definition = { ...spec, holder: request.holder ?? holder(), identity, number };
     const stop = new AbortController();
     const onStop = (): void => stop.abort();
     for (const signal of [closed, request.signal]) signal?.addEventListener('abort', onStop);

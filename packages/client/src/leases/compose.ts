@@ -21,7 +21,8 @@ export interface LeaseParts {
 export function createRegistry(
   { settings, killed, notify, emit, save }: CompositionContext,
   parts: LeaseParts & {
-    readonly identity: string | undefined;
+    /** Undefined when there is none yet. */
+    readonly identity: () => string | undefined;
     readonly serverClock: ServerClock;
     readonly onCallDue: (lease: Parameters<Renewals['enqueue']>[0]) => void;
   },
@@ -70,7 +71,7 @@ export function createCheckouts(
   parts: LeaseParts & {
     readonly registry: LeaseRegistry;
     readonly registration: Registration | undefined;
-    readonly identity: string | undefined;
+    readonly identity: () => string | undefined;
   },
 ): Checkouts {
   const { requester, pendingReleases, keys, registry, registration, identity } = parts;
@@ -81,7 +82,7 @@ export function createCheckouts(
     keys,
     clock: settings.clock,
     newLeaseId: settings.newLeaseId,
-    holder: options.holder ?? registration?.room.guid ?? identity ?? 'unknown',
+    holder: () => options.holder ?? registration?.room.guid ?? identity() ?? 'unknown',
     deadlineMs: settings.checkoutDeadlineMs,
     releaseDeadlineMs: settings.releaseDeadlineMs,
     closed: closed.signal,

@@ -9,7 +9,7 @@ import { type LeaseDefinition, ManagedLease, type ManagedLeaseOptions } from './
 export interface LeaseRegistryOptions
   extends Omit<ManagedLeaseOptions, 'definition' | 'facts' | 'machine' | 'onChange' | 'onLeaseEvent'> {
   /** Stable name of the installation, if it has one. */
-  readonly installation: string | undefined;
+  readonly installation: () => string | undefined;
   readonly serverClock: ServerClock;
   readonly keys: Pick<KeyRing, 'verifyStored'>;
   readonly onLeaseEvent: ManagedLeaseOptions['onLeaseEvent'];
@@ -68,7 +68,7 @@ export class LeaseRegistry {
   }
 
   reserve(spec: SeatSpec, identity: string | undefined): ReservedIdentity {
-    const { installation } = this.#options;
+    const installation = this.#options.installation();
     if (identity !== undefined || installation === undefined) return { identity, number: 0, free: () => undefined };
     const others = [...this.#reserved, ...this.leases.map(({ definition }) => definition)];
     const taken = new Set(others.filter((other) => sameSeats(other, spec)).map(({ number }) => number));
@@ -106,7 +106,7 @@ export class LeaseRegistry {
       expiresAtMs: nowMs - (serverNowMs - expiresAtMs),
     };
     const lease = this.#add({
-      definition: { ...definition, number: identityNumber(installation, definition.identity) ?? 0 },
+      definition: { ...definition, number: identityNumber(installation(), definition.identity) ?? 0 },
       facts: { id: leaseId, licenseId, token, epoch, servedBy, overdraft: false },
       machine: restoredLease({ ...times, policy, borrowed }, { nowMs, random: random() }),
     });

@@ -94,6 +94,13 @@ export class Registration {
     void this.ready(requestTimeoutMs, signal);
   }
 
+  /** Uses the registration of the state file, which could not be opened before. */
+  adopt(room: StoredControlRoom): void {
+    this.#room = room;
+    this.#registered = room.licenseId !== undefined;
+    if (this.#registered) this.#scheduleHeartbeat(HEARTBEAT_EVERY_MS_DEFAULT);
+  }
+
   stop(): void {
     this.#presence();
   }

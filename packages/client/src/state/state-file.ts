@@ -26,6 +26,7 @@ export class StateFile {
   #next: (() => ClientState) | undefined;
   #writing: Promise<void> | undefined;
   #failed = false;
+  #inUse = false;
 
   constructor(options: StateFileOptions) {
     this.#path = resolve(options.path);
@@ -33,20 +34,38 @@ export class StateFile {
     this.#lock = new StateLock(`${this.#path}.lock`, options.clock);
   }
 
-  /** Returns the stored state; undefined when there is none or it is not usable. Call it once, first. */
+  /** True while another process owns the file. */
+  get isInUse(): boolean {
+    return this.#inUse;
+  }
+
+  /** Returns the stored state; undefined when there is none or it is not usable. Call it first, and again while in use. */
   open(): ClientState | undefined {
     try {
       const other = this.#lock.acquire();
       if (other) {
-        this.#notify('in_use', `process ${other.pid} on ${other.host} uses the file; this process stores nothing`);
+        const owner = `process ${other.pid} on ${other.host}`;
+        if (!this.#inUse) this.#notify('in_use', `${owner} uses the file; this process stores nothing`);
+        this.#inUse = true;
         return undefined;
       }
+      this.#inUse = false;
     } catch (error) {
       this.#notify('not_writable', messageOf(error));
       return undefined;
     }
     this.#writable = true;
     return this.#read();
+  }
+
+  /** Returns the state that the owner has stored, without a lock and without a notice. */
+  peek(): ClientState | undefined {
+    try {
+      const reading = readState(readFileSync(this.#path, 'utf8'));
+      return reading.kind === 'read' ? reading.state : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Writes soon. Requests during a write are combined into one further write. */

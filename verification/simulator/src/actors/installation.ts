@@ -143,7 +143,7 @@ export class Installation {
     const newLeaseId = () => context.newId('lease');
     const contact = new ServerClock(state?.contact, clock);
     const leases: LeaseRegistry = new LeaseRegistry({
-      ...{ installation: name, serverClock: contact, keys, clock, random: random.next, newLeaseId },
+      ...{ installation: () => name, serverClock: contact, keys, clock, random: random.next, newLeaseId },
       onLeaseEvent: (keeper, event) => {
         const { kind } = event;
         const confirms = kind === 'renewed' || kind === 'restored' || kind === 'granted';
@@ -166,7 +166,7 @@ export class Installation {
       onRound: () => undefined,
     });
     const checkouts = new Checkouts({
-      ...{ requester, registry: leases, pendingReleases, keys, clock, holder: name, newLeaseId },
+      ...{ requester, registry: leases, pendingReleases, keys, clock, holder: () => name, newLeaseId },
       ...{ deadlineMs: 30_000, releaseDeadlineMs: 10_000, closed: dead.signal, killed: dead.signal },
       prepare: async () => undefined,
       onLeaseEvent: ({ id }, { kind }) => {
