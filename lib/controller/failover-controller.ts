@@ -1,4 +1,5 @@
 import type { FailoverVariable } from '@evergrant/controller/aws/environment';
+import { CHECKER_REGIONS } from '@evergrant/controller/aws/health-check-witness';
 import { AWS_REGION_OF, regionalName } from '@evergrant/controller/aws/resource-names';
 import { SCHEDULE } from '@evergrant/controller/aws/schedule';
 import { type CfnElement, Duration, Stack } from 'aws-cdk-lib';
@@ -143,7 +144,7 @@ export class FailoverController extends Construct {
 }
 
 /**
- * Route 53 health checkers in many countries probe Oregon. The health check is attached to no record, because Route 53 would
+ * Route 53 health checkers outside both regions probe Oregon. The health check is attached to no record, because Route 53 would
  * then fail back automatically.
  */
 function witness(scope: Construct, { config }: RegionContext): CfnHealthCheck {
@@ -156,6 +157,7 @@ function witness(scope: Construct, { config }: RegionContext): CfnHealthCheck {
       requestInterval: 10,
       failureThreshold: 3,
       enableSni: true,
+      regions: [...CHECKER_REGIONS],
     },
     healthCheckTags: [{ key: 'Name', value: `${config.deployment} witness of ${AWS_REGION_OF.oregon}` }],
   });

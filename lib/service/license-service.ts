@@ -7,11 +7,14 @@ import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import {
   AvailabilityZoneRebalancing,
   Cluster,
+  type ContainerDefinition,
+  ContainerDependencyCondition,
   ContainerImage,
   ContainerInsights,
   CpuArchitecture,
   FargateService,
   FargateTaskDefinition,
+  type HealthCheck,
   type ICluster,
   LogDriver,
   OperatingSystemFamily,
@@ -40,6 +43,21 @@ export interface LicenseServiceProps {
   readonly secrets: DeploymentSecrets;
   readonly logKey: IKey;
 }
+
+/** Fails only while the schema is older than the server's release. A lost database does not replace any server. */
+const SCHEMA_CHECK: HealthCheck = {
+  command: [
+    'CMD',
+    'node',
+    '-e',
+    `fetch('http://127.0.0.1:${SERVER_PORT}/startupz', { signal: AbortSignal.timeout(4000) }).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`,
+  ],
+  interval: Duration.seconds(10),
+  timeout: Duration.seconds(5),
+  retries: 3,
+  // A follower receives a migration seconds after the primary database.
+  startPeriod: Duration.seconds(120),
+};
 
 /** How often a server logs its metrics, from which CloudWatch extracts them. */
 const METRICS_EVERY_MS = 60_000;
@@ -105,14 +123,21 @@ export class LicenseService extends Construct {
     const { context, secrets } = this.#props;
     const { config, awsRegion } = context;
     const task = this.#task('Server', config.service.cpu, config.service.memoryMiB);
-    task.addContainer('server', {
+    const server = task.addContainer('server', {
       image: this.#image,
       readonlyRootFilesystem: true,
       portMappings: [{ containerPort: SERVER_PORT }],
       environment: { ...this.#databaseEnvironment('evergrant_server'), ...serverEnvironment(context) },
+      healthCheck: SCHEMA_CHECK,
       secrets: { EVERGRANT_SECRETS: TaskSecret.fromSecretsManager(secrets.server) },
       logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'server' }),
       stopTimeout: Duration.seconds(30),
+    });
+    // COMPLETE, not SUCCESS: beside a lost database a server must start all the same, and answer where to go. After a failed
+    // migration the health check fails, and the circuit breaker restores the previous release.
+    server.addContainerDependencies({
+      container: this.#addMigration(task),
+      condition: ContainerDependencyCondition.COMPLETE,
     });
     task.taskRole.addToPrincipalPolicy(
       new PolicyStatement({
@@ -136,12 +161,19 @@ export class LicenseService extends Construct {
     return task;
   }
 
-  /** The operator runs it once per release in the active region, see docs/deploy.md. */
+  /** The same migration on its own, for an operator: docs/deploy.md. */
   #migrationTask(): FargateTaskDefinition {
-    const { secrets } = this.#props;
     const task = this.#task('Migration', 256, 512);
-    task.addContainer('migration', {
+    this.#addMigration(task, { essential: true });
+    return task;
+  }
+
+  /** Migrates the region's database, if it is writable and its schema is older than the image's release. */
+  #addMigration(task: FargateTaskDefinition, { essential } = { essential: false }): ContainerDefinition {
+    const { secrets } = this.#props;
+    return task.addContainer('migration', {
       image: this.#image,
+      essential,
       command: ['dist/server/migrate.js'],
       readonlyRootFilesystem: true,
       environment: this.#databaseEnvironment('evergrant_owner'),
@@ -153,7 +185,6 @@ export class LicenseService extends Construct {
       },
       logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'migration' }),
     });
-    return task;
   }
 
   #task(id: string, cpu: number, memoryLimitMiB: number): FargateTaskDefinition {

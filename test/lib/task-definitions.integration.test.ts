@@ -26,10 +26,16 @@ const LEFT_ALONE: Readonly<Record<string, string>> = {
   EVERGRANT_UNPROTECTED_AFTER_MS: 'the default, which docs/safety.md reckons with',
   EVERGRANT_LOG_LEVEL: 'the default',
   EVERGRANT_TOKENS_FILE: 'one token is injected, with which an administrator makes the others',
+  EVERGRANT_DATABASE_OTHER_HOSTS: 'the active region is deployed first',
   EVERGRANT_LICENSE_FILES: 'licenses are imported through the servers',
 };
 
 interface Container {
+  readonly Name: string;
+  readonly Essential: boolean;
+  readonly Command?: readonly string[];
+  readonly DependsOn?: readonly object[];
+  readonly HealthCheck?: { readonly Command: readonly string[] };
   readonly Environment: readonly { readonly Name: string; readonly Value: unknown }[];
   readonly Secrets: readonly { readonly Name: string }[];
 }
@@ -59,12 +65,16 @@ async function serverSecret(): Promise<string> {
   return content;
 }
 
-/** The environment of a container. Values that only AWS knows, such as the database host, are replaced by a name. */
-function told(region: (typeof REGIONS)[number], family: string): Record<string, string> {
+function containers(region: (typeof REGIONS)[number], family: string): readonly Container[] {
   const [, task] = ofType(app.templates[region], 'AWS::ECS::TaskDefinition').find(
     ([, { Properties }]) => Properties.Family === family,
   )!;
-  const [container] = task.Properties.ContainerDefinitions as [Container];
+  return task.Properties.ContainerDefinitions as readonly Container[];
+}
+
+/** The environment of a container. Values that only AWS knows, such as the database host, are replaced by a name. */
+function told(region: (typeof REGIONS)[number], family: string, name = family.replace('evergrant-', '')) {
+  const container = containers(region, family).find(({ Name }) => Name === name)!;
   const variables = container.Environment.map(({ Name, Value }): [string, string] => [
     Name,
     typeof Value === 'string' ? Value : 'known-to-aws.example.com',
@@ -100,6 +110,31 @@ describe.each(REGIONS)('task definitions of %s', (region) => {
       followerName: '%',
     });
     expect([...missed].filter((name) => !(name in LEFT_ALONE))).toEqual([]);
+  });
+
+  it('migrate before a server starts, and start it after a failed migration too', () => {
+    const [server, migration] = containers(region, 'evergrant-server');
+    expect(server).toMatchObject({
+      Name: 'server',
+      Essential: true,
+      DependsOn: [{ ContainerName: 'migration', Condition: 'COMPLETE' }],
+    });
+    expect(migration).toMatchObject({ Name: 'migration', Essential: false, Command: ['dist/server/migrate.js'] });
+    expect(told(region, 'evergrant-server', 'migration')).toEqual(told(region, 'evergrant-migration'));
+  });
+
+  it('replace a server whose schema stays outdated', () => {
+    const [server] = containers(region, 'evergrant-server');
+    expect(server?.HealthCheck?.Command.join(' ')).toContain('/startupz');
+    const [service] = ofType(app.templates[region], 'AWS::ECS::Service');
+    expect(service?.[1].Properties.DeploymentConfiguration).toMatchObject({
+      DeploymentCircuitBreaker: { Enable: true, Rollback: true },
+    });
+  });
+
+  it('give a server no secret of the owner', () => {
+    const [server] = containers(region, 'evergrant-server');
+    expect(server?.Secrets.map(({ Name }) => Name)).toEqual(['EVERGRANT_SECRETS']);
   });
 
   it('give servers a longer idle time-out than the load balancer', () => {

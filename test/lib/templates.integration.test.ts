@@ -79,6 +79,14 @@ describe('deploy: never undoes a failover', () => {
     }
   }, 120_000);
 
+  it('asks health checkers outside both regions only', () => {
+    const { HealthCheckConfig } = only(app.templates.virginia, 'AWS::Route53::HealthCheck').Properties;
+    const { Regions } = HealthCheckConfig as { Regions: readonly string[] };
+    // Route 53 requires at least three.
+    expect(Regions.length).toBeGreaterThanOrEqual(3);
+    expect(Regions.filter((region) => region === 'us-west-2' || region === 'us-east-1')).toEqual([]);
+  });
+
   it('attaches no health check to a record, because Route 53 would fail back automatically', () => {
     for (const [, template] of regions()) {
       const { Properties } = only(template, 'AWS::Route53::RecordSet');

@@ -8,7 +8,7 @@ import { registerTokenFile } from './api-tokens/sql/token-file';
 import { type MigrationEnvironment, readMigrationEnvironment, TOKEN_LENGTH_MIN } from './config/migration-environment';
 import { importLicenseFiles, LicenseFilesError } from './licenses/import-files';
 import { type DatabaseAddress, tlsTo } from './platform/postgres/connection';
-import { migrate, schemaOfThisRelease } from './platform/postgres/migrations';
+import { lockMigrations, migrate, schemaOfThisRelease } from './platform/postgres/migrations';
 import { makeRoles } from './platform/postgres/roles';
 import { findMigrationTarget } from './platform/postgres/writable-database';
 
@@ -35,6 +35,8 @@ async function main(environment: MigrationEnvironment): Promise<void> {
   }
   const client = target.session;
   try {
+    // Several servers of a new release start at once, each after a migration. Concurrent changes of roles would fail.
+    await lockMigrations(client);
     await makeRoles(client, environment.rolePasswords);
     const applied = await migrate(client);
     const licenses = await importLicenseFiles(client, environment);

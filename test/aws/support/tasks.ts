@@ -11,6 +11,7 @@ interface TaskDefinition {
   readonly taskRoleArn: string;
   readonly executionRoleArn: string;
   readonly containerDefinitions: readonly {
+    readonly name: string;
     readonly command?: readonly string[];
     readonly environment?: readonly { readonly name: string; readonly value: string }[];
     readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
@@ -40,7 +41,9 @@ export class Tasks {
   /** Resolves to the port on which the server listens. */
   async startServer(region: Region): Promise<number> {
     this.killServer(region);
-    const { environment } = await this.#told(region, 'evergrant-server');
+    // ECS starts the server after the migration is complete, whatever its result.
+    await this.migrate(region, 'evergrant-server').catch(() => undefined);
+    const { environment } = await this.#told(region, 'evergrant-server', 'server');
     const { child, port } = startServer(environment);
     this.#servers.set(region, child);
     return port;
@@ -50,9 +53,9 @@ export class Tasks {
     this.#servers.get(region)?.kill('SIGKILL');
   }
 
-  /** Runs the migration to its end. Resolves to its output. */
-  async migrate(region: Region): Promise<string> {
-    const { environment, command } = await this.#told(region, 'evergrant-migration');
+  /** Runs the migration of a task to its end. Resolves to its output. */
+  async migrate(region: Region, family = 'evergrant-migration'): Promise<string> {
+    const { environment, command } = await this.#told(region, family, 'migration');
     const program = join(__dirname, '../../..', command[0] ?? '');
     return new Promise((resolve, reject) => {
       execFile(process.execPath, [program], { env: { ...environment } }, (error, stdout, stderr) =>
@@ -65,13 +68,13 @@ export class Tasks {
     for (const child of this.#servers.values()) child.kill('SIGKILL');
   }
 
-  async #told(region: Region, family: string) {
+  async #told(region: Region, family: string, name: string) {
     const { tasks } = (await (await fetch(`${this.#options.control}/tasks`)).json()) as { tasks: TaskDefinition[] };
     const place = `:${AWS_REGION_OF[region]}:`;
     const task = tasks.findLast((each) => each.family === family && each.taskDefinitionArn.includes(place));
     if (task === undefined) throw new Error(`${region} has no task definition ${family}`);
-    const [container] = task.containerDefinitions;
-    const secrets = await this.#secrets(region, task);
+    const container = task.containerDefinitions.find((each) => each.name === name);
+    const secrets = await this.#secrets(region, task, container?.secrets);
     const role = encodeURIComponent(task.taskRoleArn);
     return {
       command: container?.command ?? [],
@@ -87,7 +90,11 @@ export class Tasks {
   }
 
   /** `valueFrom` is the secret's ARN, optionally with one of its members. Without a member it is the whole secret. */
-  async #secrets(region: Region, task: TaskDefinition): Promise<Record<string, string>> {
+  async #secrets(
+    region: Region,
+    task: TaskDefinition,
+    secrets: TaskDefinition['containerDefinitions'][number]['secrets'] = [],
+  ): Promise<Record<string, string>> {
     const client = new SecretsManagerClient({
       region: AWS_REGION_OF[region],
       endpoint: this.#options.environment.AWS_ENDPOINT_URL ?? '',
@@ -99,7 +106,7 @@ export class Tasks {
       },
     });
     const found: Record<string, string> = {};
-    for (const { name, valueFrom } of task.containerDefinitions[0]?.secrets ?? []) {
+    for (const { name, valueFrom } of secrets) {
       const parts = valueFrom.split(':');
       const member = parts[7] ?? '';
       const get = new GetSecretValueCommand({ SecretId: parts.slice(0, 7).join(':') });

@@ -162,6 +162,11 @@ describe('the migration process', () => {
     ]);
   });
 
+  it('runs several times at once, as beside the first servers of a release', async () => {
+    const started = [1, 2, 3, 4].map(() => processes.start('migrate.js', environment({})));
+    expect(await Promise.all(started.map(({ exited }) => exited))).toEqual([0, 0, 0, 0]);
+  });
+
   it('ignores hosts of other regions while its own database accepts writes', async () => {
     const given = { ...environment({}), EVERGRANT_DATABASE_OTHER_HOSTS: 'no-such-host.invalid' };
     expect(await processes.start('migrate.js', given).exited).toBe(0);

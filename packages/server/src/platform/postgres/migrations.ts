@@ -39,13 +39,18 @@ export function readMigrations(folder = migrationsFolder()): Migration[] {
   return migrations;
 }
 
+/** Waits until no other process migrates. The lock ends with the session. */
+export async function lockMigrations(client: Client): Promise<void> {
+  await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+}
+
 /**
  * Migrates the schema forward. Each migration runs in its own transaction, and one process at a time migrates.
  * Throws when an applied migration has changed. Resolves to the names of the migrations that this call applied.
  */
 export async function migrate(client: Client, folder = migrationsFolder()): Promise<string[]> {
   const migrations = readMigrations(folder);
-  await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  await lockMigrations(client);
   try {
     await client.query(`create table if not exists schema_migration (
       number integer primary key, name text not null, sha256 text not null,
