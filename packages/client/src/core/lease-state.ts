@@ -24,6 +24,8 @@ export interface LeaseMachineState extends LeaseTimes {
   readonly asks: 'heartbeat' | 'checkout';
   /** Code of the end that requires a new checkout. */
   readonly endedCode: string | undefined;
+  /** A server answered that the license has ended. That is no outage, so no grace follows the end of the lease. */
+  readonly licenseEnded?: boolean;
 }
 
 export type LeaseInput =
@@ -60,6 +62,7 @@ const HEARTBEAT_MS_MIN = 50;
 export const POLICY_DEFAULT: OutagePolicy = { graceMs: 48 * 3_600_000, suspendAfterMs: 30 * 86_400_000 };
 /** Ends by expiry or by the loss of a region allow a new checkout: no one revoked the lease. */
 const REACQUIRED_AFTER: ReadonlySet<string> = new Set(['lease_expired', 'lease_not_found']);
+const LICENSE_NOT_VALID = 'license_not_valid';
 const BORROWED_TIME_IS_OVER = 'borrowed_time_is_over';
 
 /** Initial state of a granted lease. */
@@ -125,7 +128,14 @@ export function step(lease: LeaseMachineState, input: LeaseInput, moment: StepCo
       return inTime(askAgain(lease, input.retryInMs, moment), input.reason, moment);
     case 'refused': {
       const { code, detail } = input;
-      const { events, ...next } = inTime(askAgain(lease, input.retryInMs, moment), code, moment);
+      const { events, ...next } = inTime(
+        {
+          ...askAgain(lease, input.retryInMs, moment),
+          licenseEnded: lease.licenseEnded === true || code === LICENSE_NOT_VALID,
+        },
+        code,
+        moment,
+      );
       return { ...next, events: [{ kind: 'denied', code, detail }, ...events] };
     }
     case 'ended':
@@ -159,6 +169,7 @@ function renewed(lease: LeaseMachineState, grant: Grant, { nowMs, random }: Step
     asks: 'heartbeat',
     dueAtMs: grant.borrowed ? undefined : nowMs + intervalMs,
     endedCode: undefined,
+    licenseEnded: false,
     expiresAtMs: grant.sentAtMs + grant.expiresInMs,
     confirmedAtMs: grant.sentAtMs,
   };
@@ -188,14 +199,17 @@ const OUTAGE_STAGES: readonly Exclude<OutageStage, 'held'>[] = ['grace', 'fail_s
 
 /** Emits every stage that was passed, in order: a machine may have slept through several. */
 function inTime(lease: LeaseMachineState, reason: string, { nowMs }: StepContext): LeaseStep {
-  const stage = outageStageAt(lease, lease.policy, nowMs);
+  const outageStage = outageStageAt(lease, lease.policy, nowMs);
+  const isOver = lease.licenseEnded === true && outageStage !== 'held';
+  const stage = isOver ? 'suspended' : outageStage;
   if (lease.borrowed && stage !== 'held') {
     return over(lease, 'lost', { kind: 'lost', code: BORROWED_TIME_IS_OVER });
   }
   const before = SEVERITY[lease.state as OutageStage];
-  const events = OUTAGE_STAGES.filter((passed) => SEVERITY[passed] > before && SEVERITY[passed] <= SEVERITY[stage]).map(
-    (kind): LeaseEventBody => ({ kind, because: reason }),
-  );
+  const stages = isOver ? OUTAGE_STAGES.slice(-1) : OUTAGE_STAGES;
+  const events = stages
+    .filter((passed) => SEVERITY[passed] > before && SEVERITY[passed] <= SEVERITY[stage])
+    .map((kind): LeaseEventBody => ({ kind, because: reason }));
   const due = lease.dueAtMs !== undefined && lease.dueAtMs <= nowMs;
   return {
     lease: { ...lease, state: stage, dueAtMs: due ? undefined : lease.dueAtMs },

@@ -159,6 +159,20 @@ describe('a lease', () => {
     expect(lease.state).toBe('lost');
   });
 
+  it('is suspended without a grace when the license has ended, until a server renews it', () => {
+    const lease = new TestLease();
+    const ended = { kind: 'refused', code: 'license_not_valid', detail: '', retryInMs: 700 } as const;
+    lease.nowMs = 1_000;
+    expect(lease.apply(ended).state).toBe('held');
+    lease.nowMs = TTL_MS;
+    expect(lease.apply({ kind: 'time' }).state).toBe('suspended');
+    expect(lease.apply({ kind: 'unanswered', reason: 'ECONNREFUSED', retryInMs: 700 }).state).toBe('suspended');
+    expect(lease.apply({ ...ended, code: 'forbidden' }).state).toBe('suspended');
+    expect(lease.kinds.filter((kind) => kind !== 'denied')).toEqual(['suspended']);
+    expect(lease.apply({ kind: 'granted', grant: grantAt(TTL_MS) }).state).toBe('held');
+    expect(lease.kinds.at(-1)).toBe('restored');
+  });
+
   it('emits denied when it is refused, and retries', () => {
     const machine = new TestLease()
       .pass(1_000)
