@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@evergrant/test-support/eventually';
 import { PRODUCT, type RunningServer, TestWorld } from '@evergrant/test-support/server/test-world';
+import { connectAuthorityStore } from '../../src/epochs/sql/authority-store';
 import type { MonotonicClock } from '../../src/platform/clock';
 import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
 
@@ -107,6 +108,37 @@ describe('authority', () => {
     await world.startGranting();
     const first = await world.authority.renewedAt();
     await eventually('it is renewed again', async () => Number(await world.authority.renewedAt()) > Number(first));
+  });
+
+  it('of a store whose clock is set back keeps the later time of renewal', async () => {
+    const ahead = new Date(Date.now() + 60_000);
+    await world.authority.database.query('update authority set renewed_at = $1', [ahead]);
+    const store = connectAuthorityStore(world.authority.database.address('evergrant_server'), 'oregon/app-1');
+    const { renewedEpoch } = await store.renew({ region: 'oregon', server: 'oregon/app-1', renew: true });
+    await store.close();
+    expect(renewedEpoch).toBe(1);
+    expect(await world.authority.renewedAt()).toEqual(ahead);
+  });
+
+  it('has a mark of its own for each record of unprotected grants, which an earlier clear does not remove', async () => {
+    const store = connectAuthorityStore(world.authority.database.address('evergrant_server'), 'oregon/app-1');
+    const epoch = { epoch: 1, region: 'oregon' };
+    const recorded = async () =>
+      (await store.renew({ region: 'oregon', server: 'oregon/app-1', renew: false })).record.unprotected;
+    await store.recordUnprotected(epoch);
+    const since = (await recorded())?.since ?? '';
+    await store.clearUnprotected(epoch, since);
+    expect(await recorded()).toBeUndefined();
+    // The store's clock is set back to before the first record.
+    await world.authority.database.query(
+      `update authority set unprotected_since = unprotected_since + interval '1 day'`,
+    );
+    await store.recordUnprotected(epoch);
+    await store.clearUnprotected(epoch, since);
+    const newest = await recorded();
+    await store.close();
+    expect(newest?.epoch).toBe(1);
+    expect(Date.parse(newest?.since ?? '')).toBeGreaterThan(Date.parse(since));
   });
 
   it('of the other region is left alone', async () => {

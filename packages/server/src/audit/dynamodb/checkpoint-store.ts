@@ -94,12 +94,12 @@ export class DynamoCheckpointStore implements CheckpointStore {
       if (!isNew) continue;
       taken += 1;
       await this.#putIf(
-        'attribute_not_exists(pk) OR #number < :number',
+        'attribute_not_exists(pk) OR #value < :value',
         { pk: text(NEWEST), sk: text(placed(chain, epoch)), ...content },
-        checkpoint.number,
+        { name: 'number', value: checkpoint.number },
       );
     }
-    if (taken > 0) await this.#putIf(undefined, { ...LAST_STORED, storedAtMs: number(Date.now()) });
+    if (taken > 0) await this.#noteStored(Date.now());
     return taken;
   }
 
@@ -176,18 +176,25 @@ export class DynamoCheckpointStore implements CheckpointStore {
     return items;
   }
 
+  /** The time only grows: a late duplicate of an earlier write is refused. */
+  async #noteStored(storedAtMs: number): Promise<void> {
+    await this.#putIf(
+      'attribute_not_exists(pk) OR #value < :value',
+      { ...LAST_STORED, storedAtMs: number(storedAtMs) },
+      { name: 'storedAtMs', value: storedAtMs },
+    );
+  }
+
   /** Resolves to false when the condition was not met. */
-  async #putIf(condition: string | undefined, item: Item, place?: number): Promise<boolean> {
+  async #putIf(condition: string, item: Item, compared?: { name: string; value: number }): Promise<boolean> {
     const put = new PutItemCommand({
       TableName: this.#table,
       Item: { ...item },
       ConditionExpression: condition,
-      ...(place === undefined
-        ? {}
-        : {
-            ExpressionAttributeNames: { '#number': 'number' },
-            ExpressionAttributeValues: { ':number': number(place) },
-          }),
+      ...(compared && {
+        ExpressionAttributeNames: { '#value': compared.name },
+        ExpressionAttributeValues: { ':value': number(compared.value) },
+      }),
     });
     try {
       await sendRequest(this.#client.send(put));

@@ -19,6 +19,9 @@ export interface DynamoAuthorityOptions {
 /** A renewal that takes longer proves too little: it is abandoned, and the next one is sent. */
 const REQUEST_MS = 2_000;
 
+/** Each attempt uses a mark above the one that refused the attempt before. */
+const RECORD_ATTEMPTS_MAX = 3;
+
 export function clientSettings(awsRegion: string) {
   return {
     region: awsRegion,
@@ -48,67 +51,112 @@ export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: Dynamo
     const { Item: item } = await translated(client.send(get));
     return answerOf(item, clock.nowMs(), undefined);
   };
-  /** Resolves to false when the store refused the write because its condition did not hold. */
-  const conditional = async (update: UpdateItemCommand): Promise<boolean> => {
+  const write = async (update: UpdateItemCommand): Promise<Written> => {
     try {
-      await translated(client.send(update));
-      return true;
+      const { Attributes: item } = await translated(client.send(update));
+      return { accepted: true, item };
     } catch (cause) {
-      if (cause instanceof ConditionalCheckFailedException) return false;
+      if (cause instanceof ConditionalCheckFailedException) return { accepted: false, item: cause.Item };
       throw cause;
     }
   };
   const renew = async (region: string, server: string): Promise<AuthorityAnswer> => {
     const nowMs = clock.nowMs();
-    const update = new UpdateItemCommand({
-      TableName: table,
-      Key: AUTHORITY_KEY,
-      UpdateExpression: 'SET renewedAtMs = :now, renewedBy = :server',
-      ConditionExpression: '#region = :region AND opensAtMs <= :now',
-      ExpressionAttributeNames: { '#region': 'region' },
-      ExpressionAttributeValues: { ':now': number(nowMs), ':server': text(server), ':region': text(region) },
-      ReturnValues: 'ALL_NEW',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    });
-    try {
-      const { Attributes: item } = await translated(client.send(update));
-      return answerOf(item, nowMs, numberOf(item, 'epoch') ?? undefined);
-    } catch (cause) {
-      if (!(cause instanceof ConditionalCheckFailedException)) throw cause;
-      return cause.Item === undefined ? read() : answerOf(cause.Item, nowMs, undefined);
+    const { accepted, item } = await write(renewCommand(table, { region, server, nowMs }));
+    if (item === undefined) return read();
+    const proven = accepted || provesRenewal(item, { region, nowMs });
+    return answerOf(item, nowMs, proven ? numberOf(item, 'epoch') : undefined);
+  };
+  const recordUnprotected = async (epoch: EpochOfRegion): Promise<boolean> => {
+    let sinceMs = clock.nowMs();
+    for (let attempt = 1; attempt <= RECORD_ATTEMPTS_MAX; attempt++) {
+      const nowMs = clock.nowMs();
+      const { accepted, item } = await write(recordCommand(table, { ...epoch, nowMs, sinceMs }));
+      if (accepted) return true;
+      const foundMs = numberOf(item, 'unprotectedSinceMs');
+      if (foundMs === undefined || foundMs < sinceMs) return false;
+      sinceMs = foundMs + 1;
     }
+    return false;
   };
   return {
     renew: ({ region, server, renew: mayRenew }) => (mayRenew ? renew(region, server) : read()),
-    recordUnprotected: (epoch) => conditional(recordCommand(table, epoch, clock.nowMs())),
+    recordUnprotected,
     clearUnprotected: async (epoch, since) => {
-      await conditional(clearCommand(table, epoch, since));
+      await write(clearCommand(table, epoch, since));
     },
     close: async () => client.destroy(),
   };
 }
 
-/**
- * Writes the record only while the epoch is in force. A controller that latches the next epoch either sees the record,
- * or the record is not written.
- */
-function recordCommand(table: string, { epoch, region }: EpochOfRegion, nowMs: number): UpdateItemCommand {
+interface Written {
+  readonly accepted: boolean;
+  /** The record after an accepted write, and the record that refused the other one. */
+  readonly item: Item | undefined;
+}
+
+/** `renewedAtMs` only grows, so a late duplicate of an earlier renewal is refused. */
+function renewCommand(
+  table: string,
+  { region, server, nowMs }: { region: string; server: string; nowMs: number },
+): UpdateItemCommand {
   return new UpdateItemCommand({
     TableName: table,
     Key: AUTHORITY_KEY,
-    UpdateExpression: 'SET unprotectedEpoch = :epoch, unprotectedSinceMs = :now',
-    ConditionExpression: 'epoch = :epoch AND #region = :region AND opensAtMs <= :now',
+    UpdateExpression: 'SET renewedAtMs = :now, renewedBy = :server',
+    ConditionExpression:
+      '#region = :region AND opensAtMs <= :now AND (attribute_not_exists(renewedAtMs) OR renewedAtMs <= :now)',
     ExpressionAttributeNames: { '#region': 'region' },
-    ExpressionAttributeValues: { ':now': number(nowMs), ':epoch': number(epoch), ':region': text(region) },
+    ExpressionAttributeValues: { ':now': number(nowMs), ':server': text(server), ':region': text(region) },
+    ReturnValues: 'ALL_NEW',
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   });
 }
 
-/** Clears the record only while it still carries `since`: a server that has written it again relies on it. */
+/**
+ * A newer renewal of the same region in the same open epoch refuses a renewal and proves the authority as well: the
+ * controller waits until the newer one has expired.
+ */
+function provesRenewal(item: Item, { region, nowMs }: { region: string; nowMs: number }): boolean {
+  const opensAtMs = numberOf(item, 'opensAtMs');
+  const renewedAtMs = numberOf(item, 'renewedAtMs');
+  const isOpen = opensAtMs !== undefined && opensAtMs <= nowMs;
+  return regionOf(item) === region && isOpen && renewedAtMs !== undefined && renewedAtMs > nowMs;
+}
+
+/**
+ * Recorded only while the epoch is in force: the next latch keeps the record, or the record is not written.
+ * `unprotectedSinceMs` only grows, and a clear keeps it. So each record has a mark of its own, and a late duplicate
+ * neither replaces a newer record nor restores a cleared one.
+ */
+function recordCommand(
+  table: string,
+  { epoch, region, nowMs, sinceMs }: EpochOfRegion & { nowMs: number; sinceMs: number },
+): UpdateItemCommand {
+  return new UpdateItemCommand({
+    TableName: table,
+    Key: AUTHORITY_KEY,
+    UpdateExpression: 'SET unprotectedEpoch = :epoch, unprotectedSinceMs = :since',
+    ConditionExpression:
+      'epoch = :epoch AND #region = :region AND opensAtMs <= :now AND ' +
+      '(attribute_not_exists(unprotectedSinceMs) OR unprotectedSinceMs < :since)',
+    ExpressionAttributeNames: { '#region': 'region' },
+    ExpressionAttributeValues: {
+      ':now': number(nowMs),
+      ':since': number(sinceMs),
+      ':epoch': number(epoch),
+      ':region': text(region),
+    },
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  });
+}
+
+/** Cleared only while the record still has the mark `since`: a server that has recorded again relies on its record. */
 function clearCommand(table: string, { epoch, region }: EpochOfRegion, since: string): UpdateItemCommand {
   return new UpdateItemCommand({
     TableName: table,
     Key: AUTHORITY_KEY,
-    UpdateExpression: 'REMOVE unprotectedEpoch, unprotectedSinceMs',
+    UpdateExpression: 'REMOVE unprotectedEpoch',
     ConditionExpression:
       'epoch = :epoch AND #region = :region AND unprotectedEpoch = :epoch AND unprotectedSinceMs = :since',
     ExpressionAttributeNames: { '#region': 'region' },

@@ -3,15 +3,16 @@ import { withConnection } from '../../platform/postgres/connection';
 import type { EpochOfRegion } from '../store';
 
 /**
- * Writes the record only while the epoch is in force. A controller that latches the next epoch either sees the record,
- * or the record is not written.
+ * Recorded only while the epoch is in force: the next latch keeps the record, or the record is not written.
+ * `unprotected_since` only grows, and a clear keeps it, so each record has a mark of its own.
  */
 const RECORD = `
-update authority set unprotected_epoch = epoch, unprotected_since = clock_timestamp()
+update authority set unprotected_epoch = epoch,
+  unprotected_since = greatest(clock_timestamp(), unprotected_since + interval '1 microsecond')
 where epoch = $1 and region = $2 and opens_at <= clock_timestamp()`;
 
 const CLEAR = `
-update authority set unprotected_epoch = null, unprotected_since = null
+update authority set unprotected_epoch = null
 where epoch = $1 and region = $2 and unprotected_epoch = $1 and unprotected_since = $3::timestamptz`;
 
 /**

@@ -4,11 +4,12 @@ import type { AuthorityAnswer } from '../store';
 
 /**
  * Only the row that the update returns proves authority. The update waits for a concurrent latch and then checks its
- * condition against the new row, so it renews nothing when a newer epoch of the other region was latched.
+ * condition against the new row, so it renews nothing when a newer epoch of the other region was latched. `renewed_at`
+ * only grows, also when the store's clock is set back.
  */
 const RENEW = `
 with renewed as (
-  update authority set renewed_at = clock_timestamp(), renewed_by = $2
+  update authority set renewed_at = greatest(renewed_at, clock_timestamp()), renewed_by = $2
   where $3 and region = $1 and opens_at <= clock_timestamp()
   returning epoch, region
 )
