@@ -39,6 +39,7 @@ begin
     grant execute on function
       evergrant_audit_denials(bigint, jsonb),
       evergrant_audit_gap(text, bigint, bigint, bigint, text, text),
+      evergrant_audit_unknown_tail(bigint, text),
       evergrant_audit_controller_history(jsonb),
       evergrant_audit_first_seq(text, timestamptz)
       to evergrant_server;

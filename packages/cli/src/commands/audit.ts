@@ -102,6 +102,10 @@ function printOutcome({ findings, summary }: VerificationOutcome, output: Output
       `${pc.yellow('declared loss')}  ${chain}: ${events} of epoch ${epoch} were lost with a region; the log declares the loss`,
     );
   }
+  for (const { epoch, since } of summary.unknownTails) {
+    const text = `events of epoch ${epoch} after ${since} may have been lost with a region, without a checkpoint of them`;
+    output.line(`${pc.yellow('unknown tail')}  ${text}`);
+  }
   for (const { chain, firstSeq, lastSeq, since } of summary.unproven) {
     output.line(pc.dim(`${chain}: events ${firstSeq} to ${lastSeq}, since ${since}, have no checkpoint yet`));
   }

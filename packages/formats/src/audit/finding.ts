@@ -39,6 +39,13 @@ export interface DeclaredLoss {
   readonly checkpointSeq: number;
 }
 
+/** Events of `epoch` after `since` may have been lost with a region, without a checkpoint that proves it. */
+export interface UnknownTail {
+  readonly epoch: number;
+  /** Time of the newest event that was not lost, ISO 8601. */
+  readonly since: string;
+}
+
 export function finding(code: FindingCode, chain: string, seq: number | null, text: string): Finding {
   return { code, chain, seq, text };
 }

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import type { ReadStatement, Statement } from './checkpoint';
 import type { AuditEvent } from './event';
-import { type DeclaredLoss, type Finding, finding } from './finding';
+import { type DeclaredLoss, type Finding, finding, type UnknownTail } from './finding';
 
 /** The body of an event `audit_gap`. */
 const Gap = Type.Object({
@@ -15,6 +15,13 @@ const Gap = Type.Object({
   checkpoint: Type.String(),
 });
 type Gap = Static<typeof Gap>;
+
+/** The body of an event `audit_gap` that an opening appends: nothing proves a loss, and nothing excludes it. */
+const UnknownTailBody = Type.Object({
+  tailUnknownSince: Type.String(),
+  epoch: Type.Integer(),
+  possibleLoss: Type.Union([Type.Literal('escrow'), Type.Literal('anything')]),
+});
 
 interface LostRange {
   readonly chain: string;
@@ -38,6 +45,7 @@ export class LostRanges {
   readonly #read: ReadStatement;
   readonly #ranges = new Map<string, LostRange>();
   readonly #declarations: Declaration[] = [];
+  readonly #unknownTails: UnknownTail[] = [];
   readonly #findings: Finding[] = [];
 
   constructor(read: ReadStatement) {
@@ -55,6 +63,10 @@ export class LostRanges {
   /** Adds an event of kind `audit_gap`. */
   async addDeclaration(event: AuditEvent): Promise<void> {
     const gap: unknown = JSON.parse(event.body);
+    if (Value.Check(UnknownTailBody, gap) && gap.epoch < event.epoch) {
+      this.#unknownTails.push({ epoch: gap.epoch, since: gap.tailUnknownSince });
+      return;
+    }
     const isValid = Value.Check(Gap, gap) && (await this.#agrees(event, gap));
     if (isValid) this.#declarations.push({ event, gap });
     else this.#misdeclared(event, 'declares a loss that no signed checkpoint proves');
@@ -74,7 +86,11 @@ export class LostRanges {
   }
 
   /** Matches the lost ranges with the declarations. */
-  end(): { readonly findings: readonly Finding[]; readonly declared: readonly DeclaredLoss[] } {
+  end(): {
+    readonly findings: readonly Finding[];
+    readonly declared: readonly DeclaredLoss[];
+    readonly unknownTails: readonly UnknownTail[];
+  } {
     const open = new Map(this.#ranges);
     const declared: DeclaredLoss[] = [];
     for (const { event, gap } of this.#declarations) {
@@ -90,7 +106,8 @@ export class LostRanges {
         declared.push({ chain: gap.chain, epoch: gap.epoch, lastSeq: gap.lastSeq, checkpointSeq: gap.checkpointSeq });
       }
     }
-    return { findings: [...this.#findings, ...[...open.values()].map(undeclared)], declared };
+    const findings = [...this.#findings, ...[...open.values()].map(undeclared)];
+    return { findings, declared, unknownTails: this.#unknownTails };
   }
 
   #misdeclared(event: AuditEvent, text: string): void {

@@ -1,7 +1,7 @@
 import { ChainCheck, type UnprovenEvents } from './chain-check';
 import type { ReadStatement } from './checkpoint';
 import type { AuditEvent } from './event';
-import { type DeclaredLoss, type Finding, finding } from './finding';
+import { type DeclaredLoss, type Finding, finding, type UnknownTail } from './finding';
 import { LostRanges } from './lost-ranges';
 import { Peekable } from './peekable';
 import { type CheckedStatement, StatementCheck, type StoredStatement } from './statement-check';
@@ -32,6 +32,7 @@ export interface VerificationSummary {
   readonly findings: number;
   readonly unproven: readonly UnprovenEvents[];
   readonly declaredLosses: readonly DeclaredLoss[];
+  readonly unknownTails: readonly UnknownTail[];
 }
 
 /**
@@ -56,6 +57,7 @@ class Run {
   readonly #lostRanges: LostRanges;
   readonly #unproven: UnprovenEvents[] = [];
   #declaredLosses: readonly DeclaredLoss[] = [];
+  #unknownTails: readonly UnknownTail[] = [];
   #counts = { events: 0, chains: 0, statements: 0, findings: 0 };
   #chain = '';
 
@@ -133,13 +135,19 @@ class Run {
   }
 
   async *finish(): AsyncGenerator<Finding> {
-    const { findings, declared } = this.#lostRanges.end();
+    const { findings, declared, unknownTails } = this.#lostRanges.end();
     this.#declaredLosses = declared;
+    this.#unknownTails = unknownTails;
     for (const found of findings) yield this.#count(found);
   }
 
   summary(): VerificationSummary {
-    return { ...this.#counts, unproven: this.#unproven, declaredLosses: this.#declaredLosses };
+    return {
+      ...this.#counts,
+      unproven: this.#unproven,
+      declaredLosses: this.#declaredLosses,
+      unknownTails: this.#unknownTails,
+    };
   }
 
   async #nextStatement(statements: StatementCheck): Promise<CheckedStatement | undefined> {

@@ -142,6 +142,18 @@ describe('verifyLog: events lost with a region', () => {
     return verdictOn({ events, statements: [...checkpoints, ...later, await headOf(events.at(-1)!)] });
   }
 
+  it('lists an unknown tail without a finding, and refuses one that is not of an earlier epoch', async () => {
+    const tail = (epoch: number) =>
+      JSON.stringify({ tailUnknownSince: '2026-11-22T12:00:00.000000Z', epoch, possibleLoss: 'escrow' });
+    const declaring = (epoch: number) =>
+      chained([{ ...before[0]!, chain: 'system', epoch: 2, kind: 'audit_gap', body: tail(epoch) }]);
+    const { findings, summary } = await verdictOn({ events: declaring(1), statements: [] });
+    expect(findings).toEqual([]);
+    expect(summary.unknownTails).toEqual([{ epoch: 1, since: '2026-11-22T12:00:00.000000Z' }]);
+    const refused = await verdictOn({ events: declaring(2), statements: [] });
+    expect(refused.findings.map(({ code }) => code)).toContain('loss_misdeclared');
+  });
+
   it('lists a declared loss without a finding', async () => {
     const { findings, summary } = await verdict(afterwards({}));
     expect(findings).toEqual([]);

@@ -81,6 +81,7 @@ it('lost events: Virginia declares the events lost with Oregon, and the log veri
   expect(summary.declaredLosses).toEqual([
     { chain: lost?.chain, epoch: 1, lastSeq: kept?.seq, checkpointSeq: lost?.seq },
   ]);
+  expect(summary.unknownTails).toEqual([{ epoch: 1, since: expect.stringMatching(/Z$/) }]);
   expect(kept!.seq).toBeLessThanOrEqual(lost!.seq - 5);
   expect(virginia.logLines).toContainEqual(
     expect.objectContaining({ audit: 'audit_gap', chain: lost?.chain, epoch: 1 }),

@@ -34,6 +34,8 @@ export async function openEpoch(database: Pool, request: OpeningRequest): Promis
     const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, { ...request, nowMs: await readClock(client) });
     const outcome = await prepareForEpoch(client, possibleLoss, { ...request, mustOutliveMs });
     await client.query(INSERT_EPOCH, [request.epoch, request.region, request.openedBy, mustOutliveMs ?? null]);
+    // Events that the follower did not have yet are gone, and no checkpoint need have covered them.
+    if (possibleLoss !== 'nothing') await client.query(DECLARE_UNKNOWN_TAIL, [request.epoch - 1, possibleLoss]);
     await commit(client);
     return outcome;
   });
@@ -59,6 +61,8 @@ async function readClock(client: PoolClient): Promise<number> {
 
 const INSERT_EPOCH = `
 insert into epoch (epoch, region, opened_by, must_outlive) values ($1, $2, $3, to_timestamp($4::float8 / 1000))`;
+
+const DECLARE_UNKNOWN_TAIL = 'select evergrant_audit_unknown_tail($1, $2)';
 
 const LOCK_POOLS = `
 select pool.id, seats, overdraft, seats_taken as "seatsTaken", escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
