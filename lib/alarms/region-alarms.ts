@@ -187,6 +187,15 @@ export class RegionAlarms extends Construct {
       means: 'Servers grant seats without an acknowledgement of the follower.',
     });
     add({
+      name: 'several followers',
+      metric: this.metrics.followers(FIVE_MINUTES),
+      threshold: 1,
+      periods: 1,
+      silence: 'is fine',
+      runbook: 'several-followers',
+      means: 'More than one database may be the follower, so no acknowledgement counts.',
+    });
+    add({
       name: 'license expires',
       metric: this.metrics.licenseDaysLeft(Duration.hours(1)),
       when: 'below',

@@ -14,6 +14,7 @@ const FROM_LOG = {
   grants: { field: 'evergrant_grants_total', metricName: 'LeaseGrants' },
   granting: { field: 'evergrant_granting', metricName: 'ServersGranting' },
   unprotected: { field: 'evergrant_unprotected', metricName: 'UnprotectedGrants' },
+  followers: { field: 'evergrant_followers', metricName: 'Followers' },
   licenseDaysLeft: { field: 'evergrant_license_valid_days', metricName: 'LicenseDaysLeft' },
 } as const;
 
@@ -48,6 +49,10 @@ export class ServerMetrics extends Construct {
 
   unprotected(period: Duration): Metric {
     return this.#metric('unprotected', 'Maximum', period);
+  }
+
+  followers(period: Duration): Metric {
+    return this.#metric('followers', 'Minimum', period);
   }
 
   licenseDaysLeft(period: Duration): Metric {

@@ -41,6 +41,9 @@ export class DatabaseFoundation extends Construct {
         max_slot_wal_keep_size: String(config.thresholds.slotLagMiB * 2),
         // How often the follower reports its flushed LSN, in seconds. Rule S5 in docs/safety.md depends on it.
         wal_receiver_status_interval: '1',
+        // How long a follower takes a silent primary for connected, in milliseconds. Until then it may have acknowledged, so
+        // a failover doubts every lease that ended before; PostgreSQL's default is 60 s.
+        wal_receiver_timeout: '10000',
         log_connections: 'all',
         log_disconnections: '1',
         log_lock_waits: '1',

@@ -230,7 +230,8 @@ function serverEnvironment({ config, names, region, awsRegion }: RegionContext):
     EVERGRANT_PORT_LISTEN: String(SERVER_PORT),
     EVERGRANT_AUTHORITY_TABLE: names.authorityTable,
     EVERGRANT_AUTHORITY_AWS_REGION: awsRegion,
-    // RDS chooses the connection name of its follower, and no other client can stream from this database.
+    // RDS chooses the connection name of its follower. Every replica of RDS has its own slot, so the servers count slots too,
+    // and no acknowledgement counts while there may be more than one follower (docs/decisions/0040).
     EVERGRANT_FOLLOWER_NAME: '%',
     EVERGRANT_REGION_ADDRESSES: JSON.stringify(addresses),
     EVERGRANT_AUTHORITY_LEASE_MS: String(authorityLeaseMs),

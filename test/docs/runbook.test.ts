@@ -193,6 +193,7 @@ const ALARM_SECTIONS: Readonly<Record<string, string>> = {
   'slot lag': 'slot-lag',
   'lease denials': 'lease-denials',
   'unprotected grants': 'granting-unprotected',
+  'several followers': 'several-followers',
   'license expires': 'license-expiring',
   'controller heartbeat missing': 'controller-silent',
   'controller heartbeat missing, seen from here': 'controller-silent',

@@ -258,6 +258,18 @@ describe('Systems Manager documents', () => {
   });
 });
 
+describe('databases: parameters', () => {
+  it('have a follower notice a silent primary within ten seconds, in both regions', () => {
+    for (const [, template] of regions()) {
+      const [group] = ofType(template, 'AWS::RDS::DBParameterGroup');
+      expect(group?.[1].Properties.Parameters).toMatchObject({
+        wal_receiver_timeout: '10000',
+        wal_receiver_status_interval: '1',
+      });
+    }
+  });
+});
+
 describe('alarms: coverage', () => {
   const names = (template: Template): string[] =>
     ofType(template, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => String(Properties.AlarmName));
@@ -271,6 +283,7 @@ describe('alarms: coverage', () => {
     ['a license’s end', 'license expires'],
     ['the controller’s heartbeat', 'controller heartbeat missing'],
     ['unprotected grants', 'unprotected grants'],
+    ['a second follower', 'several followers'],
     ['lease denials', 'lease denials'],
     ['response times', 'slow responses'],
     ['failure rates', 'failure rate'],

@@ -13,6 +13,8 @@ let status = 'available';
 /** RDS's error for a promotion. Undefined: RDS accepts it. */
 let fault: string | undefined;
 let asked: string[] = [];
+/** The source of the replica; empty: the instance is a primary database. */
+let source = 'its-source';
 
 beforeAll(async () => {
   server = createServer((incoming, outgoing) => {
@@ -28,7 +30,7 @@ beforeAll(async () => {
       }
       const instance =
         `<DBInstanceStatus>${status}</DBInstanceStatus>` +
-        '<ReadReplicaSourceDBInstanceIdentifier>its-source</ReadReplicaSourceDBInstanceIdentifier>';
+        `<ReadReplicaSourceDBInstanceIdentifier>${source}</ReadReplicaSourceDBInstanceIdentifier>`;
       const instances = `<DBInstances><DBInstance>${instance}</DBInstance></DBInstances>`;
       const result = `<${action}Result>${instances}</${action}Result>`;
       outgoing.writeHead(200, { 'content-type': 'text/xml' }).end(`<${action}Response>${result}</${action}Response>`);
@@ -58,6 +60,7 @@ afterAll(() => {
 
 beforeEach(() => {
   fault = undefined;
+  source = 'its-source';
   asked = [];
 });
 
@@ -87,5 +90,32 @@ describe('promotion', () => {
   it('reports a permanent refusal of RDS as not retryable', async () => {
     fault = 'InvalidParameterValue';
     await expect(rds.promote('virginia')).rejects.toMatchObject({ retryable: false });
+  });
+});
+
+describe('archive', () => {
+  it('promotes a follower first, so that it is cut off before it gets another name', async () => {
+    status = 'available';
+    await rds.archive('virginia');
+    expect(asked.filter((action) => action !== 'DescribeDBInstances')).toEqual(['PromoteReadReplica']);
+  });
+
+  it('waits while the promotion is in progress', async () => {
+    status = 'modifying';
+    await rds.archive('virginia');
+    expect(new Set(asked)).toEqual(new Set(['DescribeDBInstances']));
+  });
+
+  it('renames a database that follows nothing', async () => {
+    status = 'available';
+    source = '';
+    await rds.archive('virginia');
+    expect(asked).toEqual(['DescribeDBInstances', 'ModifyDBInstance']);
+  });
+
+  it('renames a follower that RDS reports as failed: it streams no more, and cannot be promoted', async () => {
+    status = 'storage-full';
+    await rds.archive('virginia');
+    expect(asked).toEqual(['DescribeDBInstances', 'ModifyDBInstance']);
   });
 });

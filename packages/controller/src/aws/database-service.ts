@@ -52,9 +52,14 @@ export class Rds implements DatabaseServicePort {
 
   /**
    * Renames the region's database: its servers lose it immediately, and its data can be read under the new name. It is not
-   * stopped, because RDS starts a stopped database again after seven days.
+   * stopped, because RDS starts a stopped database again after seven days. A follower that is replaced is promoted first:
+   * that ends its stream and its slot, so that the active region never takes it for the new follower (S5).
    */
   async archive(region: Region): Promise<void> {
+    const instance = await this.#find(region);
+    // A repeated call finds no database under the old name: the rename is done.
+    if (instance === undefined) return;
+    if (isReplica(instance) && this.#viewOf(instance).kind !== 'failed') return this.promote(region);
     const identifier = this.#options.names.databases[region];
     const archiveName = `${identifier}-kept-${stamp(this.#options.nowMs())}`;
     await this.#rename(region, archiveName).catch((failure: unknown) => {

@@ -16,6 +16,7 @@ import {
   roleVerdict,
   type SchemaAge,
 } from './core/role';
+import { FollowerCount } from './follower-count';
 import type { AuthorityStore, EpochStore } from './store';
 
 export interface RolePolicy extends UncertaintyPolicy {
@@ -69,10 +70,13 @@ export class RoleMonitor {
   readonly #renewal: BackgroundJob;
   readonly #beacons: BackgroundJob;
   readonly #opening: BackgroundJob;
+  readonly #followerCount: FollowerCount;
   #facts: RoleFacts;
   readonly #startedAtMs: number;
   #streamedAtMs: number;
   #observedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the present authority record arrived. */
+  #recordReadAtMs = Number.NEGATIVE_INFINITY;
   #followerStreaming = false;
   #beacon: Beacon | undefined;
   #loggedRole = '';
@@ -80,6 +84,7 @@ export class RoleMonitor {
   constructor(options: RoleMonitorOptions) {
     this.#options = options;
     this.#startedAtMs = options.clock.nowMs();
+    this.#followerCount = new FollowerCount(options);
     this.#streamedAtMs = this.#startedAtMs;
     this.#facts = {
       region: options.region,
@@ -198,11 +203,11 @@ export class RoleMonitor {
   async #observe(): Promise<void> {
     const beacon = this.#beacon;
     const before = this.#facts.database;
-    const { database, followerStreaming, beaconAcknowledged, failure } = await this.#options.epochs.observe(
-      beacon?.lsn,
-    );
+    const observation = await this.#options.epochs.observe(beacon?.lsn);
+    const { database, followers, followerStreaming, beaconAcknowledged, failure } = observation;
     this.#observedAtMs = this.#options.clock.nowMs();
     this.#followerStreaming = followerStreaming;
+    if (database.kind === 'writable' && followers !== undefined) this.#followerCount.record(followers);
     if (followerStreaming) this.#streamedAtMs = this.#observedAtMs;
     const lastEpoch = before.kind === 'unknown' ? undefined : before.epoch;
     this.#facts = {
@@ -245,6 +250,7 @@ export class RoleMonitor {
       this.#facts.database.kind === 'writable' && provenFromMs - this.#observedAtMs < OBSERVATION_AGE_MAX_MS;
     const { record, renewedEpoch } = await authorityStore.renew({ region, server, renew });
     this.#facts = { ...this.#facts, authority: newerAuthority(this.#facts.authority, record) };
+    if (this.#facts.authority === record) this.#recordReadAtMs = clock.nowMs();
     if (renewedEpoch === undefined) return;
     const renewal = { epoch: renewedEpoch, provenFromMs };
     this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, renewal } };
@@ -268,14 +274,13 @@ export class RoleMonitor {
     if (verdict.kind !== 'must_open_epoch') return;
     const { epochs, region, server, policy, log } = this.#options;
     const { epoch } = verdict;
-    const lapsedAgoMs = this.#facts.authority?.lapsedAgoMs ?? 0;
     try {
       const outcome = await epochs.open({
         epoch,
         region,
         openedBy: server,
         policy,
-        lapsedAgoMs,
+        lapsedAgoMs: this.#lapsedAgoMs(),
         unprotected: this.#facts.authority?.unprotected,
       });
       if (outcome.kind === 'opened') {
@@ -289,6 +294,13 @@ export class RoleMonitor {
     } finally {
       await this.#observe();
     }
+  }
+
+  /** The record has the age that the last proof had when the record was read. The process may have been stopped since. */
+  #lapsedAgoMs(): number {
+    const { authority } = this.#facts;
+    if (authority?.lapsedAgoMs === undefined) return 0;
+    return authority.lapsedAgoMs + Math.max(0, this.#options.clock.nowMs() - this.#recordReadAtMs);
   }
 
   #renewalDelayMs(): number {

@@ -62,7 +62,9 @@ export type OpeningOutcome =
 /** One observation of the database. An unreachable database is a fact, not an error. */
 export interface Observation {
   readonly database: DatabaseFact;
-  /** True when the other region's follower streams from this database. */
+  /** How many databases may be the other region's follower. None of them counts when there are several. */
+  readonly followers: number | undefined;
+  /** True when the other region's follower streams from this database, and no other one may be that follower. */
   readonly followerStreaming: boolean;
   /** True when that follower has flushed everything up to the beacon. */
   readonly beaconAcknowledged: boolean;

@@ -150,6 +150,11 @@ export class Metrics {
     name: 'evergrant_unprotected',
     help: "1 while grants do not wait for the other region's follower, because it is gone",
   });
+  readonly followers = new Gauge({
+    ...this.#shared,
+    name: 'evergrant_followers',
+    help: "How many databases may be the other region's follower; with more than one, no acknowledgement counts",
+  });
   readonly epoch = new Gauge({
     ...this.#shared,
     name: 'evergrant_epoch',

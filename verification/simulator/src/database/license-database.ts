@@ -116,6 +116,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
         const flushed = stream?.acknowledged;
         return {
           database: { kind: role === 'primary' ? 'writable' : 'read_only', epoch },
+          followers: stream === undefined ? 0 : 1,
           followerStreaming: stream?.isStreaming ?? false,
           beaconAcknowledged: beaconLsn !== undefined && flushed !== undefined && flushed >= positionOf(beaconLsn),
         };
@@ -123,7 +124,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
     } catch (failure) {
       if (!(failure instanceof DatabaseFailure)) throw failure;
       const database = { kind: 'unreachable', epoch: undefined } as const;
-      return { database, followerStreaming: false, beaconAcknowledged: false, failure };
+      return { database, followers: undefined, followerStreaming: false, beaconAcknowledged: false, failure };
     }
   }
 

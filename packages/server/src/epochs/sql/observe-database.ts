@@ -5,25 +5,42 @@ import { SCHEMA_FOUND } from '../../platform/postgres/migrations';
 import type { DatabaseFact, EpochRow } from '../core/role';
 import type { Observation } from '../store';
 
+/**
+ * The one promotable follower (S5), by the pattern $1. More than one candidate, and nobody knows which of them a failover
+ * would promote: then none counts. Candidates are the physical connections that match, whatever their state, and, when a
+ * wildcard matches every name, each physical slot without a connection: on RDS every replica has its own slot, so an
+ * unused slot is that of a follower which is away. A logical walsender always has a logical slot, and never counts.
+ * A base backup acknowledges nothing.
+ */
+const FOLLOWER = `
+select candidates.followers, candidates.followers = 1 and candidates.streaming as streaming,
+  case when candidates.followers = 1 then candidates.flushed end as flushed
+from (
+  select (count(*) + (
+      select count(*) from pg_replication_slots unused
+      where position('%' in $1) > 0 and unused.slot_type = 'physical' and unused.active_pid is null
+    ))::int as followers,
+    coalesce(bool_or(walsender.state = 'streaming'), false) as streaming,
+    min(walsender.flush_lsn) filter (where walsender.state = 'streaming') as flushed
+  from pg_stat_replication walsender left join pg_replication_slots slot on slot.active_pid = walsender.pid
+  where walsender.application_name like $1 and walsender.state <> 'backup' and slot.slot_type is distinct from 'logical'
+) candidates`;
+
 const OBSERVE = `
 select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as read_only,
   newest.epoch, newest.region, newest.closed, ${SCHEMA_FOUND} as schema_found,
-  coalesce(follower.streaming, false) as streaming,
-  coalesce(follower.flushed >= $2::pg_lsn, false) as acknowledged
-from (select) nothing
+  follower.followers, follower.streaming, coalesce(follower.flushed >= $2::pg_lsn, false) as acknowledged
+from (${FOLLOWER}) follower
 left join (
   select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1
-) newest on true
-left join (
-  select bool_or(state = 'streaming') as streaming, max(flush_lsn) filter (where state = 'streaming') as flushed
-  from pg_stat_replication where application_name like $1
-) follower on true`;
+) newest on true`;
 
 interface ObservedRow {
   read_only: boolean;
   epoch: number | null;
   region: string;
   closed: boolean;
+  followers: number;
   streaming: boolean;
   acknowledged: boolean;
   schema_found: number | null;
@@ -48,6 +65,7 @@ export async function observeDatabase(
     if (!row) throw new TypeError('the observation returned no row');
     return {
       database: factOf(row, schemaNeeded),
+      followers: row.followers,
       followerStreaming: row.streaming,
       beaconAcknowledged: row.acknowledged,
     };
@@ -55,6 +73,7 @@ export async function observeDatabase(
     if (!(error instanceof DatabaseFailure)) throw error;
     return {
       database: { kind: 'unreachable', epoch: undefined },
+      followers: undefined,
       followerStreaming: false,
       beaconAcknowledged: false,
       failure: error,
@@ -78,8 +97,7 @@ export async function readAcknowledged(database: Pool, followerName: string): Pr
   const result = await withConnection(database, (client) =>
     client.query<{ flushed: string | null }>({
       name: 'read-acknowledged',
-      text: `select max(flush_lsn)::text as flushed from pg_stat_replication
-             where application_name like $1 and state = 'streaming'`,
+      text: `select flushed::text from (${FOLLOWER}) follower`,
       values: [followerName],
     }),
   );
