@@ -24,7 +24,7 @@ export const SUPERVISOR_TIMEOUTS: Readonly<Record<Profile, SupervisorTimeouts>> 
     standbySilentAfterMs: 4_000,
     rebuildAfterMs: 10_000,
     walSenderTimeoutMs: 10_000,
-    walReceiverTimeoutMs: 15_000,
+    walReceiverTimeoutMs: 10_000,
     walRetrieveRetryMs: 1_000,
   },
   fast: {
