@@ -75,8 +75,6 @@ export class RoleMonitor {
   readonly #startedAtMs: number;
   #streamedAtMs: number;
   #observedAtMs = Number.NEGATIVE_INFINITY;
-  /** When the present authority record arrived. */
-  #recordReadAtMs = Number.NEGATIVE_INFINITY;
   #followerStreaming = false;
   #beacon: Beacon | undefined;
   #loggedRole = '';
@@ -250,7 +248,6 @@ export class RoleMonitor {
       this.#facts.database.kind === 'writable' && provenFromMs - this.#observedAtMs < OBSERVATION_AGE_MAX_MS;
     const { record, renewedEpoch } = await authorityStore.renew({ region, server, renew });
     this.#facts = { ...this.#facts, authority: newerAuthority(this.#facts.authority, record) };
-    if (this.#facts.authority === record) this.#recordReadAtMs = clock.nowMs();
     if (renewedEpoch === undefined) return;
     const renewal = { epoch: renewedEpoch, provenFromMs };
     this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, renewal } };
@@ -280,7 +277,7 @@ export class RoleMonitor {
         region,
         openedBy: server,
         policy,
-        lapsedAgoMs: this.#lapsedAgoMs(),
+        lapsedAgoMs: this.#facts.authority?.lapsedAgoMs ?? 0,
         unprotected: this.#facts.authority?.unprotected,
       });
       if (outcome.kind === 'opened') {
@@ -294,13 +291,6 @@ export class RoleMonitor {
     } finally {
       await this.#observe();
     }
-  }
-
-  /** The record has the age that the last proof had when the record was read. The process may have been stopped since. */
-  #lapsedAgoMs(): number {
-    const { authority } = this.#facts;
-    if (authority?.lapsedAgoMs === undefined) return 0;
-    return authority.lapsedAgoMs + Math.max(0, this.#options.clock.nowMs() - this.#recordReadAtMs);
   }
 
   #renewalDelayMs(): number {
