@@ -1,5 +1,6 @@
 import type { Scenario } from '../drill';
 import { appDown } from './app-down';
+import { bothDirections } from './both-directions';
 import { cloudLicense } from './cloud-license';
 import { controllerDies } from './controller-dies';
 import { databaseDown } from './database-down';
@@ -34,6 +35,7 @@ export const SCENARIOS: readonly Scenario[] = [
   witnessDisagrees,
   flapping,
   failback,
+  bothDirections,
   cloudLicense,
   guidLicense,
   redundantLicense,
