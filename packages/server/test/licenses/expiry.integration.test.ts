@@ -69,7 +69,7 @@ it('ExpiryWarnings: a server that does not grant exports the metric and does not
     (await standby.call('GET', '/metrics', undefined, null)).body.includes('evergrant_license_valid_days'),
   );
   expect(warnings([standby])).toEqual([]);
-  expect(await world.database.query('select expiry_told_days as told from license')).toEqual([{ warnings: null }]);
+  expect(await world.database.query('select expiry_told_days as told from license')).toEqual([{ told: null }]);
 });
 
 /** The job alone, granting in the open epoch. */

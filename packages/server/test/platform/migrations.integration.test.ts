@@ -62,10 +62,12 @@ it('refuses a migration that slipped in before one that had been applied', async
   write('0003_third.sql', 'select 1');
   expect(await run()).toEqual(['0001_first.sql', '0003_third.sql']);
   write('0002_second.sql', 'select 1');
-  await expect(run()).rejects.toThrow(/0002_second.sql comes after migration 3: give it a higher number/);
+  await expect(run()).rejects.toThrow(
+    /0002_second.sql was added after migration 3 had been applied: give it a higher number/,
+  );
 });
 
 it('refuses a number that is used twice', () => {
   write('0001_other.sql', 'select 1');
-  expect(() => readMigrations(folder)).toThrow(/0001_other.sql: there is another migration with the number 1/);
+  expect(() => readMigrations(folder)).toThrow(/0001_other.sql: another migration has the number 1/);
 });
