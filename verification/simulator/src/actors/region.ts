@@ -21,6 +21,8 @@ export class SimulatedRegion {
   readonly servers: LicenseServer[] = [];
   acl: Acl;
   database: DatabaseServer | undefined;
+  /** A second follower or another walsender streams from the region's database. Nobody promotes it. */
+  hasForeignWalsender = false;
   /** State by the database service. */
   service: 'running' | 'archived' | 'building' | 'following';
   readonly #network: Network;
