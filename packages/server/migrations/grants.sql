@@ -14,7 +14,8 @@ begin
     grant update (seats_taken, seats_held_back, seats_awaited, awaited_until, seats_over, grant_seq, acked_seq,
       overdraft_told, queue_seq)
       on pool to evergrant_server;
-    grant update (expires_at, must_outlive, epoch, state, ended_at, ended_by, ended_because, handover) on lease to evergrant_server;
+    grant update (expires_at, must_outlive, epoch, state, ended_at, ended_by, ended_because, handover, ending_since) on lease
+      to evergrant_server;
     grant update (last_heartbeat_at, silent_since, oversubscribed_since, state, state_since, state_because)
       on control_room to evergrant_server;
     grant insert, update (seats), delete on reservation to evergrant_server;
@@ -33,7 +34,9 @@ begin
       evergrant_enter_offline_room(uuid, text, text)
       to evergrant_server;
     grant update (expiry_told_days) on license to evergrant_server;
-    grant execute on function evergrant_import_license(jsonb, text, text) to evergrant_server;
+    grant execute on function evergrant_import_license(jsonb, text, text), evergrant_widened_terms(jsonb),
+      evergrant_announce_import(jsonb, text, text), evergrant_apply_pending_imports()
+      to evergrant_server;
     grant select on audit_event, audit_chain, audit_era, audit_usage, audit_denials, audit_controller_history
       to evergrant_server;
     grant execute on function

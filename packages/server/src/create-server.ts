@@ -9,6 +9,7 @@ import { createAuditing } from './audit/compose';
 import type { CheckpointStore, ControllerHistory } from './audit/store';
 import type { ServerEnvironment } from './config/environment';
 import { createControlRooms } from './control-rooms/compose';
+import { AcknowledgementGate } from './epochs/acknowledgement-gate';
 import { EpochTransactions } from './epochs/epoch-transactions';
 import { ReplicationModeController } from './epochs/replication-mode-controller';
 import { ReplicationTracker } from './epochs/replication-tracker';
@@ -139,12 +140,16 @@ function createCore(environment: ServerEnvironment, adapters: ServerAdapters) {
   const triadClaims = (): TriadClaims => triads.claims();
   const transactions = new EpochTransactions({ region, role, triadClaims, metrics, log, random });
   const followerExpected = Object.keys(regionAddresses).length > 1;
-  const replicationTracker = new ReplicationTracker({ replication, followerExpected, clock, metrics, log });
+  const replicationTracker = new ReplicationTracker({
+    ...{ replication, followerExpected, clock, metrics, log },
+    followerLagMs: () => role.followerLagMs,
+  });
+  const gate = new AcknowledgementGate({ transactions, replicationTracker });
   const modeController = new ReplicationModeController({
     ...{ region, server, role, replication, authorityStore, replicationTracker, clock, metrics, log },
     policy: { authorityLeaseMs, unprotectedAfterMs: followerExpected ? environment.unprotectedAfterMs : 0 },
   });
-  const shared = { region, server, role, transactions, tokenVerifier, triads, clock, metrics, log, random };
+  const shared = { region, server, role, transactions, gate, tokenVerifier, triads, clock, metrics, log, random };
   return { shared, policy, triadClaims, replicationTracker, modeController };
 }
 
@@ -158,6 +163,7 @@ async function createFeatures(environment: ServerEnvironment, adapters: ServerAd
     ...shared,
     ...{ policy, triadClaims, replicationTracker, tokens },
     leases: database.leases,
+    endings: database.endings,
     entitlements: database.entitlements,
     queries: database.queries,
     integrityChecks: adapters.integrityChecks ?? licenses.integrityChecks,
@@ -172,9 +178,9 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
   const core = createCore(environment, adapters);
   const features = await createFeatures(environment, adapters, core);
   const { shared, modeController } = core;
-  const { transactions } = shared;
+  const { transactions, gate } = shared;
   const { tokens, licenses, granting, controlRooms, auditing } = features;
-  const { leaseService, sweeper } = granting;
+  const { leaseService, sweeper, endings } = granting;
   const { database, checkpointStore, sessionPolicy = SESSION_POLICY } = adapters;
   const app = await createApp({
     ...shared,
@@ -183,22 +189,23 @@ async function assemble(environment: ServerEnvironment, adapters: ServerAdapters
     leaseService,
     licenseImports: licenses.imports,
     apiTokenService: new ApiTokenService({ ...shared, store: database.apiTokens }),
-    reservationService: new ReservationService({ store: database.reservations, transactions }),
+    reservationService: new ReservationService({ store: database.reservations, gate }),
     offlineService: new OfflineService({
       store: database.offline,
       transactions,
+      gate,
       leases: leaseService,
       tokens: createOfflineTokens(environment.signingKeys),
     }),
     leaseTokens: tokens,
     database,
-    seatReclaimer: new SeatReclaimer({ ...shared, store: database.sessions, policy: RECLAIM_POLICY }),
+    seatReclaimer: new SeatReclaimer({ ...shared, endings, store: database.sessions, policy: RECLAIM_POLICY }),
     checkpointStore,
     signer: auditing.signer,
     sessionPolicy,
     security: environment.security,
   });
   const { checkpointWriter, controllerHistoryImporter } = auditing;
-  const jobs = [shared.role, sweeper, modeController, licenses, checkpointWriter, controllerHistoryImporter];
+  const jobs = [shared.role, sweeper, endings, modeController, licenses, checkpointWriter, controllerHistoryImporter];
   return { app, jobs, controlRooms, ...shared };
 }

@@ -1,4 +1,4 @@
-import { ACKNOWLEDGED_WITHIN_MS } from '@evergrant/server/granting/lease-service';
+import { ACKNOWLEDGED_WITHIN_MS } from '@evergrant/server/epochs/acknowledgement-gate';
 import { TIME_LIMITS } from '@evergrant/server/platform/postgres/connection';
 import { PROFILE_DURATIONS, PROFILES } from '../../src/profiles';
 import { EDGE_TIMEOUTS, ROUTER_TIMEOUTS, SERVER_ANSWER_MAX_MS } from '../../src/proxy/timeouts';

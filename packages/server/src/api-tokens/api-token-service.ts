@@ -1,12 +1,11 @@
 import type { Attribution } from '../audit/attribution';
-import { acknowledgedVerdict } from '../epochs/acknowledged-change';
-import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
+import type { AcknowledgementGate, GatedVerdict } from '../epochs/acknowledgement-gate';
 import type { ApiTokenVerifier } from './api-token-verifier';
 import type { ApiTokenCreation, ApiTokenRevocation, ApiTokenStore, NewApiToken } from './store';
 
 export interface ApiTokenServiceOptions {
   readonly store: Pick<ApiTokenStore, 'create' | 'revoke'>;
-  readonly transactions: EpochTransactions;
+  readonly gate: AcknowledgementGate;
   readonly tokenVerifier: ApiTokenVerifier;
 }
 
@@ -18,19 +17,26 @@ export class ApiTokenService {
     this.#options = options;
   }
 
-  create(token: NewApiToken, attribution: Attribution): Promise<ApiTokenCreation | Refusal> {
-    const { store, transactions, tokenVerifier } = this.#options;
-    return acknowledgedVerdict(transactions, {
+  create(token: NewApiToken, attribution: Attribution): Promise<GatedVerdict<ApiTokenCreation, 'created' | 'known'>> {
+    const { store, gate, tokenVerifier } = this.#options;
+    return gate.change({
       verb: 'registry',
+      covers: 'replicated',
+      changes: ['created', 'known'],
       transact: (expected) => store.create(token, attribution, expected),
       onCommit: () => tokenVerifier.forget(token.tokenSha256),
     });
   }
 
-  revoke(name: string, attribution: Attribution): Promise<ApiTokenRevocation | Refusal> {
-    const { store, transactions, tokenVerifier } = this.#options;
-    return acknowledgedVerdict(transactions, {
+  revoke(
+    name: string,
+    attribution: Attribution,
+  ): Promise<GatedVerdict<ApiTokenRevocation, 'revoked' | 'already_revoked'>> {
+    const { store, gate, tokenVerifier } = this.#options;
+    return gate.change({
       verb: 'registry',
+      covers: 'restriction',
+      changes: ['revoked', 'already_revoked'],
       transact: (expected) => store.revoke(name, attribution, expected),
       // The hash of the revoked token is unknown here.
       onCommit: () => tokenVerifier.forget(),

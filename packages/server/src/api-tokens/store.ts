@@ -12,13 +12,13 @@ export interface NewApiToken {
   readonly controlRoom: string | undefined;
 }
 
-export interface ApiTokenCreation {
-  readonly kind: 'created' | 'known' | 'api_token_exists' | 'token_in_use' | 'control_room_not_found';
-}
+export type ApiTokenCreation =
+  | { readonly kind: 'created' | 'known' }
+  | { readonly kind: 'api_token_exists' | 'token_in_use' | 'control_room_not_found' };
 
-export interface ApiTokenRevocation {
-  readonly kind: 'revoked' | 'already_revoked' | 'api_token_not_found' | 'last_admin_token';
-}
+export type ApiTokenRevocation =
+  | { readonly kind: 'revoked' | 'already_revoked' }
+  | { readonly kind: 'api_token_not_found' | 'last_admin_token' };
 
 /** An API token as the HTTP interface shows it. The hash is not part of it. */
 export interface ApiTokenView {

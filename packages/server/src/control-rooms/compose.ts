@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ApiTokenVerifier } from '../api-tokens/api-token-verifier';
+import type { AcknowledgementGate } from '../epochs/acknowledgement-gate';
 import type { EpochTransactions } from '../epochs/epoch-transactions';
 import type { RoleMonitor } from '../epochs/role-monitor';
 import type { MonotonicClock } from '../platform/clock';
@@ -25,6 +26,7 @@ export function createControlRooms(options: {
   readonly store: ControlRoomStore;
   readonly role: RoleMonitor;
   readonly transactions: EpochTransactions;
+  readonly gate: AcknowledgementGate;
   readonly tokenVerifier: ApiTokenVerifier;
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;

@@ -3,8 +3,9 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
 import type { AppOptions } from '../platform/http/app-options';
 import { Empty } from '../platform/http/fields';
+import { acknowledgedReply, mutatingRoute } from '../platform/http/mutating-route';
 import { refusalReply } from '../platform/http/problem-mapping';
-import { problemResponses, sendProblem, sendReply } from '../platform/http/problems';
+import { problemReply, problemResponses, sendProblem } from '../platform/http/problems';
 import { PAGE_SIZE_DEFAULT } from '../platform/http/schemas';
 import {
   ControlRoom,
@@ -24,7 +25,7 @@ const TAGS = ['control rooms'];
 const SECURITY = [{ bearer: [] }];
 const VALIDATION = ['invalid_request', 'malformed_body'] as const;
 const ACCESS = ['unauthenticated', 'forbidden'] as const;
-const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+const UNAVAILABLE = ['not_granting', 'not_protected', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 const OPEN_FOR_SECONDS_DEFAULT = 3_600;
 
 /** Routes for heartbeats, recovery and groups of Control Rooms, and for reading Control Rooms. */
@@ -36,102 +37,103 @@ export function controlRoomRoutes(routes: FastifyInstance, options: ControlRoomR
 }
 
 function heartbeatRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
-  routes.post<{ Params: Static<typeof ControlRoomParams> }>(
-    '/v1/control-rooms/:controlRoom/heartbeat',
-    {
-      schema: {
-        tags: TAGS,
-        summary: 'Record a heartbeat of a Control Room',
-        description:
-          'Every other use of the token counts as a heartbeat too. A Control Room that was only silent becomes active again.',
-        security: SECURITY,
-        params: ControlRoomParams,
-        response: {
-          200: HeartbeatRecorded,
-          ...problemResponses(...VALIDATION, ...ACCESS, 'control_room_not_found', ...UNAVAILABLE),
-        },
+  mutatingRoute<{ Params: Static<typeof ControlRoomParams> }>(routes, {
+    method: 'POST',
+    url: '/v1/control-rooms/:controlRoom/heartbeat',
+    acknowledges: ['own_proof'],
+    schema: {
+      tags: TAGS,
+      summary: 'Record a heartbeat of a Control Room',
+      description:
+        'Every other use of the token counts as a heartbeat too. A Control Room that was only silent becomes active again.',
+      security: SECURITY,
+      params: ControlRoomParams,
+      response: {
+        200: HeartbeatRecorded,
+        ...problemResponses(...VALIDATION, ...ACCESS, 'control_room_not_found', ...UNAVAILABLE),
       },
-      onRequest: options.authenticate('lease'),
     },
-    async (request, reply) => {
+    onRequest: options.authenticate('lease'),
+    answer: async (request) => {
       const { controlRoom, controlRoomState: state = 'active', graceSeconds = 0 } = request.caller;
-      if (controlRoom !== request.params.controlRoom.toLowerCase()) return sendProblem(reply, 'control_room_not_found');
+      if (controlRoom !== request.params.controlRoom.toLowerCase()) return problemReply('control_room_not_found');
       // A server that does not grant records nothing. The reply leads the Control Room to the server that does.
-      const refusal = options.registrations.refusal();
-      if (refusal) return sendReply(reply, refusalReply(refusal, options));
-      return reply.send({ controlRoom, state, heartbeatAfter: heartbeatAfterSeconds(graceSeconds) });
+      const heartbeatAfter = heartbeatAfterSeconds(graceSeconds);
+      const answer = options.registrations.acknowledgeHeartbeat({ controlRoom, state, heartbeatAfter });
+      if (answer.kind !== 'acknowledged') return refusalReply(answer, options);
+      return acknowledgedReply(answer, { status: 200, body: answer.value });
     },
-  );
+  });
 }
 
 function recoveryRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
-  routes.post<{ Params: Static<typeof ControlRoomParams>; Body: Static<typeof RecoveryBody> }>(
-    '/v1/control-rooms/:controlRoom/recovery',
-    {
-      schema: {
-        tags: TAGS,
-        summary: 'Recover the GUID of a destroyed Control Room',
-        description: 'Revokes the tokens of the Control Room and accepts one new registration for a limited time.',
-        security: SECURITY,
-        params: ControlRoomParams,
-        body: RecoveryBody,
-        response: {
-          200: RecoveryOpened,
-          ...problemResponses(...VALIDATION, ...ACCESS, 'control_room_not_found', ...UNAVAILABLE),
-        },
+  mutatingRoute<{ Params: Static<typeof ControlRoomParams>; Body: Static<typeof RecoveryBody> }>(routes, {
+    method: 'POST',
+    url: '/v1/control-rooms/:controlRoom/recovery',
+    acknowledges: ['replicated'],
+    schema: {
+      tags: TAGS,
+      summary: 'Recover the GUID of a destroyed Control Room',
+      description: 'Revokes the tokens of the Control Room and accepts one new registration for a limited time.',
+      security: SECURITY,
+      params: ControlRoomParams,
+      body: RecoveryBody,
+      response: {
+        200: RecoveryOpened,
+        ...problemResponses(...VALIDATION, ...ACCESS, 'control_room_not_found', ...UNAVAILABLE),
       },
-      onRequest: options.authenticate('admin'),
     },
-    async (request, reply) => {
+    onRequest: options.authenticate('admin'),
+    answer: async (request) => {
       const controlRoom = request.params.controlRoom.toLowerCase();
       const { reason, openForSeconds = OPEN_FOR_SECONDS_DEFAULT } = request.body;
       const attribution = { actor: request.caller.name, reason };
       const verdict = await options.registrations.recover({ controlRoom, openForSeconds }, attribution);
       switch (verdict.kind) {
-        case 'opened': {
-          const { recoverableUntil, tokensRevoked } = verdict;
-          return reply.send({ controlRoom, recoverableUntil, tokensRevoked });
+        case 'acknowledged': {
+          const { recoverableUntil, tokensRevoked } = verdict.value;
+          return acknowledgedReply(verdict, { status: 200, body: { controlRoom, recoverableUntil, tokensRevoked } });
         }
         case 'control_room_not_found':
-          return sendProblem(reply, verdict.kind);
+          return problemReply(verdict.kind);
         default:
-          return sendReply(reply, refusalReply(verdict, options));
+          return refusalReply(verdict, options);
       }
     },
-  );
+  });
 }
 
 function groupRoute(routes: FastifyInstance, options: ControlRoomRouteOptions): void {
-  routes.put<{ Params: Static<typeof ControlRoomParams>; Body: Static<typeof GroupBody> }>(
-    '/v1/control-rooms/:controlRoom/group',
-    {
-      schema: {
-        tags: TAGS,
-        summary: 'Assign a Control Room to a group, or remove it from its group',
-        security: SECURITY,
-        params: ControlRoomParams,
-        body: GroupBody,
-        response: {
-          204: Empty,
-          ...problemResponses(...VALIDATION, ...ACCESS, 'control_room_not_found', ...UNAVAILABLE),
-        },
+  mutatingRoute<{ Params: Static<typeof ControlRoomParams>; Body: Static<typeof GroupBody> }>(routes, {
+    method: 'PUT',
+    url: '/v1/control-rooms/:controlRoom/group',
+    acknowledges: ['replicated'],
+    schema: {
+      tags: TAGS,
+      summary: 'Assign a Control Room to a group, or remove it from its group',
+      security: SECURITY,
+      params: ControlRoomParams,
+      body: GroupBody,
+      response: {
+        204: Empty,
+        ...problemResponses(...VALIDATION, ...ACCESS, 'control_room_not_found', ...UNAVAILABLE),
       },
-      onRequest: options.authenticate('admin'),
     },
-    async (request, reply) => {
+    onRequest: options.authenticate('admin'),
+    answer: async (request) => {
       const { group, reason } = request.body;
       const assignment = { controlRoom: request.params.controlRoom.toLowerCase(), group };
       const verdict = await options.registrations.assignGroup(assignment, { actor: request.caller.name, reason });
       switch (verdict.kind) {
-        case 'changed':
-          return reply.code(204).send();
+        case 'acknowledged':
+          return acknowledgedReply(verdict, { status: 204 });
         case 'control_room_not_found':
-          return sendProblem(reply, verdict.kind);
+          return problemReply(verdict.kind);
         default:
-          return sendReply(reply, refusalReply(verdict, options));
+          return refusalReply(verdict, options);
       }
     },
-  );
+  });
 }
 
 /** A caller that is bound to a license sees the Control Rooms of that license; any other caller sees all. */

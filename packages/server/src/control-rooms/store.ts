@@ -56,9 +56,7 @@ export interface GroupAssignment {
   readonly group: string | null;
 }
 
-export interface GroupAssignmentVerdict {
-  readonly kind: 'changed' | 'control_room_not_found';
-}
+export type GroupAssignmentVerdict = { readonly kind: 'changed' } | { readonly kind: 'control_room_not_found' };
 
 export interface SeatsInUse {
   readonly product: string;

@@ -18,7 +18,7 @@ export type Refusal =
    * The other region's follower did not confirm the change in time, or is not connected. The caller may repeat the
    * request.
    */
-  | { readonly kind: 'not_protected' };
+  | { readonly kind: 'not_protected'; readonly detail?: string };
 
 export interface Committed<T> extends CommittedAt {
   readonly kind: 'done';

@@ -17,6 +17,9 @@ interface ReplicationTarget {
   readonly grants?: { readonly poolId: number; readonly seq: number; readonly borrowed: boolean };
 }
 
+/** With a longer delay an answer that waits for the follower would time out: see `ACKNOWLEDGED_WITHIN_MS`. */
+const FOLLOWER_LAG_MAX_MS = 4_000;
+
 /** Which answers depend on the follower (S2). */
 export interface AcknowledgementPolicy {
   /** Whether an answer waits until the follower has flushed the target. */
@@ -40,6 +43,8 @@ interface ReplicationTrackerOptions {
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** The present delay of the follower's acknowledgements. @default none */
+  readonly followerLagMs?: (() => number) | undefined;
   /** @default ACKNOWLEDGEMENT_POLICY */
   readonly policy?: AcknowledgementPolicy | undefined;
   /** @default the process's own */
@@ -67,10 +72,16 @@ export class ReplicationTracker {
     this.#failures = new JobFailures({ name: 'replication_tracker', failureMessage, log, metrics });
   }
 
-  /** The follower's state by the last poll. Until a poll shows otherwise, the follower counts as streaming. */
+  /** The follower's state by the last poll. Until a poll shows otherwise, the follower counts as answering in time. */
   snapshot(epoch: number, poolId: number): FollowerSnapshot {
-    const { policy = ACKNOWLEDGEMENT_POLICY } = this.#options;
-    return { ackedSeq: this.#seqsOf(epoch).of(poolId), streaming: this.#streaming || !policy.needsStreaming };
+    const { policy = ACKNOWLEDGEMENT_POLICY, followerLagMs = () => 0 } = this.#options;
+    const answersInTime = this.#streaming && followerLagMs() < FOLLOWER_LAG_MAX_MS;
+    return { ackedSeq: this.#seqsOf(epoch).of(poolId), answersInTime: answersInTime || !policy.needsStreaming };
+  }
+
+  /** Polls once, so that the next snapshot is fresh. */
+  async refresh(): Promise<void> {
+    if (this.#options.followerExpected) this.#apply(await this.#readFlushed());
   }
 
   /** Records a commit, after which the pool's grant number is `seq` and the log is flushed up to `lsn`. */

@@ -77,6 +77,7 @@ export class RoleMonitor {
   #observedAtMs = Number.NEGATIVE_INFINITY;
   #followerStreaming = false;
   #beacon: Beacon | undefined;
+  #beaconLagMs = 0;
   #loggedRole = '';
 
   constructor(options: RoleMonitorOptions) {
@@ -189,6 +190,12 @@ export class RoleMonitor {
     return this.#facts.authority?.unprotected;
   }
 
+  /** The measured delay of the follower's acknowledgements; at least the age of a beacon that still waits for its own. */
+  get followerLagMs(): number {
+    const waitingMs = this.#beacon ? this.#options.clock.nowMs() - this.#beacon.provenFromMs : 0;
+    return Math.max(waitingMs, this.#beaconLagMs);
+  }
+
   /** Observes the database now, because a request saw a state that differs from the facts. */
   refresh(): void {
     this.#observation.kick();
@@ -216,6 +223,7 @@ export class RoleMonitor {
       const acknowledgement = { provenFromMs: beacon.provenFromMs };
       this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, acknowledgement } };
       this.#beacon = undefined;
+      this.#beaconLagMs = this.#observedAtMs - beacon.provenFromMs;
     }
     if (before.kind !== database.kind) {
       this.#options.log.info(
@@ -259,6 +267,7 @@ export class RoleMonitor {
     const { clock, policy, epochs } = this.#options;
     const provenFromMs = clock.nowMs();
     if (this.#beacon && provenFromMs - this.#beacon.provenFromMs < policy.authorityLeaseMs) return;
+    if (this.#beacon) this.#beaconLagMs = provenFromMs - this.#beacon.provenFromMs;
     try {
       this.#beacon = { lsn: await epochs.writeBeacon(), provenFromMs };
     } finally {

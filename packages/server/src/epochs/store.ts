@@ -18,6 +18,8 @@ export interface EpochOfRegion {
 export interface ExpectedEpoch extends EpochOfRegion {
   /** The triad terms that this server holds. Without them no redundant license is served. */
   readonly triads?: TriadClaims;
+  /** True: the transaction is refused while grants do not wait for the follower (S6). */
+  readonly requireProtection?: boolean;
 }
 
 /** The position of a committed transaction in the write-ahead log. */
@@ -30,13 +32,15 @@ export interface CommittedAt {
 
 export type InEpoch<T> =
   | ({ readonly kind: 'done'; readonly result: T } & CommittedAt)
-  | Extract<EpochVerdict, { kind: 'not_granting' }>;
+  | Extract<EpochVerdict, { kind: 'not_granting' }>
+  | { readonly kind: 'not_protected' };
 
 /** The state of the follower when a batch is decided (S2). */
 export interface FollowerSnapshot {
   /** The follower has the pool's grants up to this number; 0 when nothing is known. */
   readonly ackedSeq: number;
-  readonly streaming: boolean;
+  /** False: the follower does not stream, or acknowledges too late for an answer that waits for it. */
+  readonly answersInTime: boolean;
 }
 
 export interface OpeningRequest extends ExpectedEpoch {

@@ -1,3 +1,4 @@
+import type { Acknowledged } from '../epochs/acknowledgement-gate';
 import type { Refusal } from '../epochs/epoch-transactions';
 import type { Place } from '../queue/core/queue';
 import type { EntitlementName } from './core/entitlement';
@@ -38,6 +39,7 @@ export interface Release {
 
 export interface HeldLease {
   readonly kind: 'held';
+  readonly acknowledged: Acknowledged<Lease>;
   readonly lease: Lease;
   readonly pool: LeasedPool;
   readonly token: string;
@@ -49,6 +51,7 @@ export interface HeldLease {
 /** No seat is free yet. The same request, sent again later, keeps the place in the queue or takes the seats. */
 export interface HeldPlace {
   readonly kind: 'queued';
+  readonly acknowledged: Acknowledged<Place>;
   readonly place: Place;
   /** 1 comes next. */
   readonly position: number;
@@ -67,4 +70,7 @@ export type LeaseAnswer =
   | { readonly kind: 'wrong_license'; readonly licenseId: string }
   | Refusal;
 
-export type ReleaseAnswer = { readonly kind: 'ended' } | { readonly kind: 'lease_not_found' } | Refusal;
+export type ReleaseAnswer =
+  | { readonly kind: 'ended'; readonly acknowledged: Acknowledged<string> }
+  | { readonly kind: 'lease_not_found' }
+  | Refusal;

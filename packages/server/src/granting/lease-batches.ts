@@ -101,6 +101,8 @@ export class LeaseBatches {
     const entitlement = batched.at(-1)?.entitlement;
     if (!entitlement) return { kind: 'each', answers: [] };
     const requests = batched.map(({ request }) => request);
+    // A borrow always waits for the follower, so whether it streams is checked first: a refused borrow takes no seat.
+    if (requests.some(({ borrowSeconds }) => borrowSeconds !== undefined)) await replicationTracker.refresh();
     const outcome = await transactions.execute('checkout', requests.length, (expected) =>
       leases.grant({
         entitlement,

@@ -1,8 +1,8 @@
 import type { Static } from '@sinclair/typebox';
 import { allows, type Caller } from '../auth/core/caller';
+import { acknowledgedReply, type MutationReply } from '../platform/http/mutating-route';
 import { refusalReply, type WhereToGo } from '../platform/http/problem-mapping';
 import { type ProblemExtras, problemReply } from '../platform/http/problems';
-import type { Reply } from '../platform/http/reply';
 import type { HeldPlace as HeldPlaceSchema } from '../queue/schemas';
 import type { LeaseEnd } from './core/lease';
 import type { HeldLease, HeldPlace, LeaseAnswer, ReleaseAnswer } from './lease-answers';
@@ -29,19 +29,19 @@ export class LeaseCalls {
     this.#options = options;
   }
 
-  async checkout(call: CheckoutCall, caller: Caller): Promise<Reply> {
+  async checkout(call: CheckoutCall, caller: Caller): Promise<MutationReply> {
     return leaseReply(201, await this.#options.leaseService.checkout(withPlainId(call), caller), this.#options);
   }
 
   /** `handover` is that of the session over which the call came. */
-  async heartbeat(call: LeaseCall, caller: Caller, handover?: number): Promise<Reply> {
+  async heartbeat(call: LeaseCall, caller: Caller, handover?: number): Promise<MutationReply> {
     const { leaseId, token } = withPlainId(call);
     const answer = await this.#options.leaseService.heartbeat({ leaseId, token, handover }, caller);
     return leaseReply(200, answer, this.#options);
   }
 
   /** Releases a lease. An administrator may take the seats back from their holder, with a reason. */
-  async release(call: ReleaseCall, caller: Caller, handover?: number): Promise<Reply> {
+  async release(call: ReleaseCall, caller: Caller, handover?: number): Promise<MutationReply> {
     const { leaseId, token, reason } = withPlainId(call);
     if (reason === undefined && !allows(caller.scopes, ['lease'])) return REASON_MISSING;
     if (reason !== undefined && !allows(caller.scopes, ['admin'])) return REASON_FORBIDDEN;
@@ -77,23 +77,20 @@ export function leaseReply(
   status: 200 | 201,
   answer: LeaseAnswer,
   options: WhereToGo & { readonly server: string },
-): Reply {
+): MutationReply {
   switch (answer.kind) {
     case 'held': {
       const { id: leaseId, expiresAtMs, handover = 0 } = answer.lease;
       const { onDisconnect } = answer.pool;
-      return {
-        status,
-        body: heldLease(answer, options.server),
-        held: { leaseId, expiresAtMs, onDisconnect, handover },
-      };
+      const held = { leaseId, expiresAtMs, onDisconnect, handover };
+      return acknowledgedReply(answer.acknowledged, { status, body: heldLease(answer, options.server), held });
     }
     case 'queued':
-      return {
+      return acknowledgedReply(answer.acknowledged, {
         status: 202,
         body: heldPlace(answer),
         retryAfterSeconds: Math.max(1, Math.ceil(answer.retryAfterSeconds)),
-      };
+      });
     case 'borrow_too_long': {
       const { borrowSecondsMax } = answer;
       const mostOf = borrowSecondsMax === 0 ? 'nothing may be borrowed' : `at most ${borrowSecondsMax} seconds`;
@@ -139,10 +136,10 @@ export function leaseReply(
   }
 }
 
-function endedReply(answer: ReleaseAnswer, options: LeaseCallOptions): Reply {
+function endedReply(answer: ReleaseAnswer, options: LeaseCallOptions): MutationReply {
   switch (answer.kind) {
     case 'ended':
-      return { status: 204 };
+      return acknowledgedReply(answer.acknowledged, { status: 204 });
     case 'lease_not_found':
       return problemReply(answer.kind);
     default:

@@ -1,4 +1,5 @@
 import type { Caller } from '../auth/core/caller';
+import { AcknowledgementGate } from '../epochs/acknowledgement-gate';
 import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
 import type { ReplicationTracker } from '../epochs/replication-tracker';
 import type { CommittedAt } from '../epochs/store';
@@ -8,12 +9,12 @@ import type { Timers } from '../platform/timers';
 import type { PlaceClaim } from '../queue/core/queue';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { Entitlement, EntitlementName, Requester } from './core/entitlement';
-import { answerableFrom, waitsForFollower } from './core/escrow';
 import type { GrantRequest, GrantVerdict } from './core/grant';
 import type { Lease, LeaseClaim } from './core/lease';
 import type { Entitlements, ProvenVerdict } from './entitlements';
 import type { Checkout, Heartbeat, LeaseAnswer, Release, ReleaseAnswer } from './lease-answers';
 import { type Decided, LeaseBatches } from './lease-batches';
+import type { LeaseEndings } from './lease-endings';
 import type { LeaseTokens } from './lease-tokens';
 import type { GrantBatchResult, LeasedPool, LeaseStore, ReleaseRequest, ReleaseVerdict } from './store';
 
@@ -24,6 +25,8 @@ export interface LeaseServiceOptions {
   readonly entitlements: Entitlements;
   readonly tokens: LeaseTokens;
   readonly replicationTracker: ReplicationTracker;
+  /** Ends the leases that administrators take back. @default they end when they expire */
+  readonly endings?: Pick<LeaseEndings, 'finish'> | undefined;
   readonly metrics: Metrics;
   /** Returns 0 to 1. Spreads the heartbeats of leases that were granted together. */
   readonly random: () => number;
@@ -44,8 +47,6 @@ interface PresentedProof {
 }
 
 const HEARTBEATS_PER_TTL = 3;
-/** Several round trips between regions; the time-outs of all callers are longer. */
-export const ACKNOWLEDGED_WITHIN_MS = 5_000;
 const HEARTBEAT_JITTER = 0.1;
 /** The next place in the queue retries about once a second, a distant place a few times within its TTL. */
 const RETRY_AFTER_SECONDS_FIRST = 0.9;
@@ -61,10 +62,12 @@ const RETRY_JITTER = 0.1;
 export class LeaseService {
   readonly #options: LeaseServiceOptions;
   readonly #batches: LeaseBatches;
+  readonly #gate: AcknowledgementGate;
 
   constructor(options: LeaseServiceOptions) {
     this.#options = options;
     this.#batches = new LeaseBatches(options);
+    this.#gate = new AcknowledgementGate(options);
   }
 
   /** Takes seats. A repeated request returns the lease of the first one. */
@@ -155,7 +158,11 @@ export class LeaseService {
     const gone =
       leftQueue || answer.verdict.kind !== 'unknown' || (await this.#placeClaim(leaseId, token)) !== undefined;
     if (!gone) return { kind: 'lease_not_found' };
-    return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? { kind: 'ended' };
+    const coverage = { kind: end.kind === 'forced' ? 'restriction' : 'own_proof' } as const;
+    const acknowledged = await this.#gate.acknowledge(answer, leaseId, coverage);
+    if (acknowledged.kind !== 'acknowledged') return acknowledged;
+    if (end.kind === 'forced') await this.#options.endings?.finish(answer, [leaseId]);
+    return { kind: 'ended', acknowledged };
   }
 
   /**
@@ -244,50 +251,36 @@ export class LeaseService {
   async #queued(
     { place, position, how }: Extract<GrantVerdict, { kind: 'queued' }>,
     pool: LeasedPool,
-    { nowMs, epoch }: Decision,
+    { nowMs, ...decided }: Decision,
   ): Promise<LeaseAnswer> {
-    const { tokens, transactions, metrics, random } = this.#options;
+    const { tokens, metrics, random } = this.#options;
     metrics.queued.inc({ how });
-    const token = await tokens.signPlace(place, pool, { epoch, atMs: nowMs });
+    const token = await tokens.signPlace(place, pool, { epoch: decided.epoch, atMs: nowMs });
     const spread = 1 + RETRY_JITTER * (2 * random() - 1);
     const afterSeconds = Math.min(
       RETRY_AFTER_SECONDS_MAX,
       RETRY_AFTER_SECONDS_FIRST + position * RETRY_SECONDS_PER_PLACE,
     );
     const retryAfterSeconds = Math.round(afterSeconds * spread * 1000) / 1000;
-    return (
-      transactions.recheckBeforeAck(epoch) ?? { kind: 'queued', place, position, pool, token, retryAfterSeconds, nowMs }
-    );
+    const acknowledged = await this.#gate.acknowledge(decided, place, { kind: 'own_proof' });
+    if (acknowledged.kind !== 'acknowledged') return acknowledged;
+    return { kind: 'queued', acknowledged, place, position, pool, token, retryAfterSeconds, nowMs };
   }
 
   async #held(lease: Lease, pool: LeasedPool, decision: Decision & PresentedProof): Promise<LeaseAnswer> {
-    const { tokens, transactions, random } = this.#options;
-    if (!(await this.#mayAnswerFor(lease, decision))) return { kind: 'not_protected' };
-    const { nowMs } = decision;
+    const { tokens, random } = this.#options;
+    const { nowMs, ackedSeq, escrow } = decision;
+    // The token is signed first, so that nothing takes time between the last check and the answer (S5).
     const token = await tokens.sign(lease, pool, nowMs);
+    const presentedSeq = async (): Promise<number | undefined> =>
+      (decision.claim ?? (await this.#claim(lease.id, decision.token)))?.seq;
+    const coverage = { kind: 'escrow', lease, ackedSeq, escrow, presentedSeq } as const;
+    const acknowledged = await this.#gate.acknowledge(decision, lease, coverage);
+    if (acknowledged.kind !== 'acknowledged') return acknowledged;
     const lifeMs = Math.min(pool.leaseTtlMs, lease.expiresAtMs - nowMs);
     const jitter = 1 + HEARTBEAT_JITTER * (2 * random() - 1);
     const heartbeatAfterSeconds = Math.max(0, Math.round((lifeMs / HEARTBEATS_PER_TTL) * jitter)) / 1000;
-    // The last check before the answer (S5).
-    return (
-      transactions.recheckBeforeAck(lease.epoch) ?? { kind: 'held', lease, pool, token, heartbeatAfterSeconds, nowMs }
-    );
-  }
-
-  /** S2: waits until the follower has enough grants for this answer to be within the escrow. */
-  async #mayAnswerFor(
-    lease: Lease,
-    { epoch, lsn, unprotected, ...decision }: Decision & PresentedProof,
-  ): Promise<boolean> {
-    const { ackedSeq, escrow } = decision;
-    const protection = unprotected ? 'unprotected' : 'followed';
-    if (!waitsForFollower(lease, { ackedSeq, escrow, protection })) return true;
-    // The holder already has a token of this grant, so the first answer has waited.
-    const presented = decision.claim ?? (await this.#claim(lease.id, decision.token));
-    if (presented?.seq === lease.seq) return true;
-    const { poolId, borrowed } = lease;
-    const grants = { poolId, seq: answerableFrom(lease, escrow), borrowed };
-    return this.#options.replicationTracker.waitFor({ epoch, lsn, grants }, { withinMs: ACKNOWLEDGED_WITHIN_MS });
+    return { kind: 'held', acknowledged, lease, pool, token, heartbeatAfterSeconds, nowMs };
   }
 
   /** The claim of a token that one of our keys signed for this lease. */

@@ -98,6 +98,14 @@ export interface LeaseStore {
   expire(expected: ExpectedEpoch): Promise<InEpoch<Sweep>>;
 }
 
+/** Leases that are marked to end against their holder's will. Their seats stay taken until they end. */
+export interface EndingStore {
+  /** A bounded number of marked leases. */
+  findMarked(expected: ExpectedEpoch): Promise<InEpoch<readonly string[]>>;
+  /** Ends those of the leases that are marked. Resolves to their number. */
+  end(leaseIds: readonly string[], expected: ExpectedEpoch): Promise<InEpoch<number>>;
+}
+
 /** An entitlement as its rows have it, with the signed file that proves it. */
 export interface ReadEntitlement extends Entitlement {
   /** In hex. */

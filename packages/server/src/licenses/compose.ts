@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';
+import type { AcknowledgementGate } from '../epochs/acknowledgement-gate';
 import type { EpochTransactions } from '../epochs/epoch-transactions';
 import type { RoleMonitor } from '../epochs/role-monitor';
 import type { Metrics } from '../platform/metrics';
@@ -23,6 +24,7 @@ export function createLicenses(options: {
   readonly store: LicenseStore;
   readonly role: RoleMonitor;
   readonly transactions: EpochTransactions;
+  readonly gate: AcknowledgementGate;
   readonly metrics: Metrics;
   readonly log: Logger;
 }): LicenseServices {

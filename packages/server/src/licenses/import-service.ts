@@ -3,17 +3,19 @@ import type { Refusal as FileRefusal } from '@evergrant/formats/license/refusal-
 import { verifyLicense } from '@evergrant/formats/license/verify';
 import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';
+import type { Acknowledged, AcknowledgementGate } from '../epochs/acknowledgement-gate';
 import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
 import { DatabaseFailure } from '../platform/database-failure';
 import type { Metrics } from '../platform/metrics';
-import type { ImportRefusal, ImportSuccess } from './core/license-import';
+import type { ImportRefusal, ImportSuccess, LicenseImport, OutlastingBorrow } from './core/license-import';
 import type { LicenseStore } from './store';
 
 export interface LicenseImportServiceOptions {
   readonly server: string;
   readonly licensing: Licensing;
-  readonly store: Pick<LicenseStore, 'import' | 'nowMs'>;
+  readonly store: Pick<LicenseStore, 'announce' | 'import' | 'nowMs'>;
   readonly transactions: EpochTransactions;
+  readonly gate: AcknowledgementGate;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -26,13 +28,17 @@ export interface SubmittedFile {
   readonly submittedBy: string;
 }
 
+export interface SuccessfulImport {
+  readonly kind: ImportSuccess['outcome'];
+  readonly document: LicenseDocument;
+  /** The parts of a Keygen file that have no counterpart in Evergrant. */
+  readonly dropped: readonly string[];
+  readonly leasesCut: number;
+  readonly borrowedBeyond: readonly OutlastingBorrow[];
+}
+
 export type ImportAnswer =
-  | {
-      readonly kind: ImportSuccess['outcome'];
-      readonly document: LicenseDocument;
-      /** The parts of a Keygen file that have no counterpart in Evergrant. */
-      readonly dropped: readonly string[];
-    }
+  | Acknowledged<SuccessfulImport>
   | { readonly kind: 'file_refused'; readonly refusal: FileRefusal }
   | { readonly kind: 'import_refused'; readonly refusal: ImportRefusal; readonly document: LicenseDocument }
   | Refusal;
@@ -53,25 +59,43 @@ export class LicenseImportService {
   }
 
   async #import({ text, licenseKey, submittedBy }: SubmittedFile): Promise<ImportAnswer> {
-    const { licensing, server, store, transactions } = this.#options;
+    const { licensing, server, store, transactions, gate } = this.#options;
     const nowMs = await this.#databaseTime();
     if (typeof nowMs === 'object') return nowMs;
     const verdict = await verifyLicense(text, { ...licensing, nowMs, server, licenseKey });
     if (verdict.kind === 'refused') return { kind: 'file_refused', refusal: verdict };
     const { document, file, dropped } = verdict;
-    const committed = await transactions.execute('import', 1, (expected) =>
-      store.import({ document, file, importedBy: submittedBy }, expected),
-    );
+    const license = { document, file, importedBy: submittedBy };
+    const refusal = await this.#announceWidening(license);
+    if (refusal) return refusal;
+    const committed = await transactions.execute('import', 1, (expected) => store.import(license, expected));
     if (committed.kind !== 'done') return committed;
     const { result } = committed;
-    // The last check of authority before the answer (S5).
-    const refusal = transactions.recheckBeforeAck(committed.epoch);
-    if (refusal) return refusal;
     if (result.outcome !== 'imported' && result.outcome !== 'unchanged') {
-      return { kind: 'import_refused', refusal: result, document };
+      const unproven = transactions.recheckBeforeAck(committed.epoch);
+      return unproven ?? { kind: 'import_refused', refusal: result, document };
     }
     if (result.outcome === 'imported') this.#announce(document, submittedBy);
-    return { kind: result.outcome, document, dropped };
+    const { leasesCut, borrowedBeyond } = result;
+    const success = { kind: result.outcome, document, dropped, leasesCut, borrowedBeyond };
+    // What widens terms was announced. While unprotected only a restriction comes so far.
+    return gate.acknowledge(committed, success, { kind: 'restriction' });
+  }
+
+  /**
+   * An import that widens terms comes into force when the follower has it, so that no grant or renewal by the new terms
+   * is unknown to the other region (S8). Resolves to the refusal of an import that cannot be announced.
+   */
+  async #announceWidening(license: LicenseImport): Promise<Refusal | undefined> {
+    const { store, transactions, gate } = this.#options;
+    const announced = await transactions.execute('import', 1, (expected) => store.announce(license, expected));
+    if (announced.kind !== 'done') return announced;
+    const { result } = announced;
+    if (result.kind === 'not_needed') return undefined;
+    if (result.kind === 'unprotected') return { kind: 'not_protected', detail: unprotectedText(result.widened) };
+    const acknowledged = await gate.acknowledge(announced, result, { kind: 'replicated' });
+    if (acknowledged.kind === 'acknowledged') return undefined;
+    return acknowledged.kind === 'not_protected' ? { ...acknowledged, detail: UNCONFIRMED } : acknowledged;
   }
 
   async #databaseTime(): Promise<number | Refusal> {
@@ -89,7 +113,16 @@ export class LicenseImportService {
   }
 }
 
+const UNCONFIRMED =
+  'the other region has not confirmed in time that it has the file, so the file is not in force; import it again';
+
+function unprotectedText(widened: readonly string[]): string {
+  const terms = widened.join(', ');
+  return `no other region is protecting this one, and the file widens terms that would be lost with it: ${terms}. Restore the protection (runbook, granting-unprotected), then import the file again`;
+}
+
 function outcomeOf(answer: ImportAnswer): string {
+  if (answer.kind === 'acknowledged') return answer.value.kind;
   if (answer.kind === 'file_refused') return answer.refusal.code;
   return answer.kind === 'import_refused' ? answer.refusal.outcome : answer.kind;
 }

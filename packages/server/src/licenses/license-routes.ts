@@ -3,11 +3,12 @@ import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
 import type { AppOptions } from '../platform/http/app-options';
+import { acknowledgedReply, type MutationReply, mutatingRoute } from '../platform/http/mutating-route';
 import { refusalReply } from '../platform/http/problem-mapping';
-import { problemReply, problemResponses, sendProblem, sendReply } from '../platform/http/problems';
-import type { Reply } from '../platform/http/reply';
+import { problemReply, problemResponses, sendProblem } from '../platform/http/problems';
+import type { ProblemReply } from '../platform/http/reply';
 import { type ImportRefusal, importRefusalText } from './core/license-import';
-import type { ImportAnswer } from './import-service';
+import type { ImportAnswer, SuccessfulImport } from './import-service';
 import {
   FILE_BODY_MAX_BYTES,
   Imported,
@@ -23,7 +24,7 @@ type LicenseRouteOptions = AppOptions & { readonly authenticate: Authenticate };
 const TAGS = ['licenses'];
 const SECURITY = [{ bearer: [] }];
 const ACCESS = ['unauthenticated', 'forbidden'] as const;
-const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+const UNAVAILABLE = ['not_granting', 'not_protected', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 const REFUSALS = [
   'license_tampered',
   'license_unknown_key',
@@ -51,38 +52,40 @@ function importRoute(routes: FastifyInstance, options: LicenseRouteOptions): voi
   // Only license files, which are text, are accepted here.
   routes.removeContentTypeParser('application/json');
   routes.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) => done(null, body));
-  routes.post<{ Body: Static<typeof LicenseFileBody>; Headers: Static<typeof LicenseFileHeaders> }>(
-    '/v1/licenses',
-    {
-      bodyLimit: FILE_BODY_MAX_BYTES,
-      schema: {
-        tags: TAGS,
-        summary: 'Import a license file',
-        description: 'Verifies the file and applies it to the pools, in one transaction or not at all. Idempotent.',
-        security: SECURITY,
-        consumes: ['text/plain'],
-        headers: LicenseFileHeaders,
-        body: LicenseFileBody,
-        response: { 200: Imported, 201: Imported, ...problemResponses(...ACCESS, ...REFUSALS, ...UNAVAILABLE) },
-      },
-      onRequest: options.authenticate('admin'),
+  mutatingRoute<{ Body: Static<typeof LicenseFileBody>; Headers: Static<typeof LicenseFileHeaders> }>(routes, {
+    method: 'POST',
+    url: '/v1/licenses',
+    acknowledges: ['replicated', 'restriction'],
+    bodyLimit: FILE_BODY_MAX_BYTES,
+    schema: {
+      tags: TAGS,
+      summary: 'Import a license file',
+      description: 'Verifies the file and applies it to the pools, in one transaction or not at all. Idempotent.',
+      security: SECURITY,
+      consumes: ['text/plain'],
+      headers: LicenseFileHeaders,
+      body: LicenseFileBody,
+      response: { 200: Imported, 201: Imported, ...problemResponses(...ACCESS, ...REFUSALS, ...UNAVAILABLE) },
     },
-    async (request, reply) => {
+    onRequest: options.authenticate('admin'),
+    answer: async (request) => {
       const answer = await options.licenseImports.import({
         text: request.body,
         licenseKey: request.headers['evergrant-license-key'],
         submittedBy: request.caller.name,
       });
-      return sendReply(reply, importReply(answer, options));
+      return importReply(answer, options);
     },
-  );
+  });
 }
 
-function importReply(answer: ImportAnswer, options: AppOptions): Reply {
+function importReply(answer: ImportAnswer, options: AppOptions): MutationReply {
   switch (answer.kind) {
-    case 'imported':
-    case 'unchanged':
-      return { status: answer.kind === 'imported' ? 201 : 200, body: importedBody(answer) };
+    case 'acknowledged':
+      return acknowledgedReply(answer, {
+        status: answer.value.kind === 'imported' ? 201 : 200,
+        body: importedBody(answer.value),
+      });
     case 'file_refused': {
       const { code, detail, errors } = answer.refusal;
       return problemReply(code, { detail, members: errors.length > 0 ? { mistakes: errors } : {} });
@@ -94,13 +97,14 @@ function importReply(answer: ImportAnswer, options: AppOptions): Reply {
   }
 }
 
-function importedBody(answer: Extract<ImportAnswer, { document: LicenseDocument; dropped: unknown }>): object {
+function importedBody(answer: SuccessfulImport): object {
   const { licenseId, issue, customer, product, kind, validFrom, validUntil } = answer.document;
   const license = { licenseId, issue, customer, product, kind, validFrom, validUntil };
-  return { outcome: answer.kind, ...license, dropped: answer.dropped };
+  const { dropped, leasesCut, borrowedBeyond } = answer;
+  return { outcome: answer.kind, ...license, dropped, leasesCut, borrowedBeyond };
 }
 
-function importRefusalReply(refusal: ImportRefusal, document: LicenseDocument): Reply {
+function importRefusalReply(refusal: ImportRefusal, document: LicenseDocument): ProblemReply {
   const { outcome, ...members } = refusal;
   const { licenseId, issue } = document;
   return problemReply(outcome, {

@@ -33,6 +33,17 @@ export const Imported = Type.Object(
     dropped: Type.Array(Type.String(), {
       description: 'The parts of a Keygen file that have no counterpart in Evergrant',
     }),
+    leasesCut: Type.Integer({ description: 'Leases that end earlier now, because their license does' }),
+    borrowedBeyond: Type.Array(
+      Type.Object({
+        leaseId: Type.String(UUID),
+        feature,
+        holder: Type.String(),
+        seats: Type.Integer(),
+        expiresAt: instant,
+      }),
+      { description: 'Borrowed leases that outlast the license: a borrow keeps its end. At most 1000' },
+    ),
   },
   { description: 'The license is in force' },
 );

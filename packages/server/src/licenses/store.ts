@@ -1,5 +1,5 @@
 import type { ExpectedEpoch, InEpoch } from '../epochs/store';
-import type { ImportOutcome, LicenseImport } from './core/license-import';
+import type { ImportAnnouncement, ImportOutcome, LicenseImport } from './core/license-import';
 
 export interface LicenseView {
   readonly licenseId: string;
@@ -45,6 +45,8 @@ export interface ExpiryWarning {
 
 /** Licenses in the license database. Each call may reject with `DatabaseFailure`. */
 export interface LicenseStore {
+  /** Announces an import that widens terms, before it comes into force. */
+  announce(license: LicenseImport, expected: ExpectedEpoch): Promise<InEpoch<ImportAnnouncement>>;
   import(license: LicenseImport, expected: ExpectedEpoch): Promise<InEpoch<ImportOutcome>>;
   /** Returns one license, or all sorted by id. */
   read(licenseId?: string): Promise<readonly LicenseView[]>;

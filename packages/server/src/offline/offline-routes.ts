@@ -1,13 +1,14 @@
 import { FILE_BYTES_MAX } from '@evergrant/formats/license/armor';
 import { writeOfflineReceipt, writeOfflineResponse } from '@evergrant/formats/offline/signed';
 import { type Static, Type } from '@sinclair/typebox';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
 import { ControlRoomParams } from '../control-rooms/control-room-schemas';
 import { leaseReply } from '../granting/lease-calls';
 import type { AppOptions } from '../platform/http/app-options';
+import { acknowledgedReply, type MutationReply, mutatingRoute } from '../platform/http/mutating-route';
 import { refusalReply } from '../platform/http/problem-mapping';
-import { problemResponses, sendProblem, sendReply, UNAVAILABLE } from '../platform/http/problems';
+import { problemReply, problemResponses, UNAVAILABLE } from '../platform/http/problems';
 import type { OfflineAnswer } from './offline-service';
 
 type OfflineRouteOptions = AppOptions & { readonly authenticate: Authenticate };
@@ -45,90 +46,89 @@ export function offlineRoutes(routes: FastifyInstance, options: OfflineRouteOpti
   const bodyLimit = FILE_BYTES_MAX;
   const onRequest = options.authenticate('admin');
 
-  routes.post<{ Params: Static<typeof ControlRoomParams>; Body: string }>(
-    '/v1/control-rooms/:controlRoom/offline-response',
-    {
-      bodyLimit,
-      schema: {
-        ...shared,
-        summary: 'Lend seats to an offline Control Room',
-        description:
-          'Takes a request file and answers with a response file that lends the whole request, or nothing. The same ' +
-          'request again gets the same response and no further seats.',
-        response: {
-          ...fileResponse('The response, signed with the lease key'),
-          ...problemResponses(
-            ...COMMON,
-            'offline_file_unreadable',
-            'offline_file_of_another',
-            'offline_nonce_reused',
-            ...CHECKOUT_PROBLEMS,
-            ...UNAVAILABLE,
-          ),
-        },
+  mutatingRoute<{ Params: Static<typeof ControlRoomParams>; Body: string }>(routes, {
+    method: 'POST',
+    url: '/v1/control-rooms/:controlRoom/offline-response',
+    acknowledges: ['replicated'],
+    bodyLimit,
+    schema: {
+      ...shared,
+      summary: 'Lend seats to an offline Control Room',
+      description:
+        'Takes a request file and answers with a response file that lends the whole request, or nothing. The same ' +
+        'request again gets the same response and no further seats.',
+      response: {
+        ...fileResponse('The response, signed with the lease key'),
+        ...problemResponses(
+          ...COMMON,
+          'offline_file_unreadable',
+          'offline_file_of_another',
+          'offline_nonce_reused',
+          ...CHECKOUT_PROBLEMS,
+          ...UNAVAILABLE,
+        ),
       },
-      onRequest,
     },
-    async ({ params, body, caller }, reply) => {
+    onRequest,
+    answer: async ({ params, body, caller }) => {
       const file = { controlRoom: params.controlRoom.toLowerCase(), text: body, submittedBy: caller };
-      return sendFile(reply, await options.offlineService.respond(file), { ...options, armor: writeOfflineResponse });
+      return fileReply(await options.offlineService.respond(file), { ...options, armor: writeOfflineResponse });
     },
-  );
+  });
 
-  routes.post<{ Params: Static<typeof ControlRoomParams>; Body: string }>(
-    '/v1/control-rooms/:controlRoom/offline-return',
-    {
-      bodyLimit,
-      schema: {
-        ...shared,
-        summary: 'Take back the seats of an offline Control Room',
-        description: 'Takes a return file, ends its leases, and answers with a receipt. Idempotent.',
-        response: {
-          ...fileResponse('The receipt, signed with the lease key'),
-          ...problemResponses(
-            ...COMMON,
-            'offline_file_unreadable',
-            'offline_file_of_another',
-            'offline_return_unknown',
-            ...UNAVAILABLE,
-          ),
-        },
+  mutatingRoute<{ Params: Static<typeof ControlRoomParams>; Body: string }>(routes, {
+    method: 'POST',
+    url: '/v1/control-rooms/:controlRoom/offline-return',
+    acknowledges: ['replicated'],
+    bodyLimit,
+    schema: {
+      ...shared,
+      summary: 'Take back the seats of an offline Control Room',
+      description: 'Takes a return file, ends its leases, and answers with a receipt. Idempotent.',
+      response: {
+        ...fileResponse('The receipt, signed with the lease key'),
+        ...problemResponses(
+          ...COMMON,
+          'offline_file_unreadable',
+          'offline_file_of_another',
+          'offline_return_unknown',
+          ...UNAVAILABLE,
+        ),
       },
-      onRequest,
     },
-    async ({ params, body, caller }, reply) => {
+    onRequest,
+    answer: async ({ params, body, caller }) => {
       const file = { controlRoom: params.controlRoom.toLowerCase(), text: body, submittedBy: caller };
-      return sendFile(reply, await options.offlineService.takeBack(file), { ...options, armor: writeOfflineReceipt });
+      return fileReply(await options.offlineService.takeBack(file), { ...options, armor: writeOfflineReceipt });
     },
-  );
+  });
 }
 
-function sendFile(
-  reply: FastifyReply,
+function fileReply(
   answer: OfflineAnswer,
   options: AppOptions & { readonly armor: (jws: string) => string },
-): FastifyReply {
+): MutationReply {
   switch (answer.kind) {
-    case 'answered':
-      return reply.type('text/plain; charset=utf-8').serializer(String).send(options.armor(answer.jws));
+    case 'acknowledged':
+      return acknowledgedReply(answer, { status: 200, text: options.armor(answer.value) });
     case 'offline_file_unreadable':
-      return sendProblem(reply, answer.kind, { detail: answer.reason });
+      return problemReply(answer.kind, { detail: answer.reason });
     case 'offline_file_of_another':
-      return sendProblem(reply, answer.kind, { detail: `the file belongs to Control Room ${answer.controlRoom}` });
+      return problemReply(answer.kind, { detail: `the file belongs to Control Room ${answer.controlRoom}` });
     case 'not_lent': {
       const refused = leaseReply(201, answer.answer, options);
-      return sendReply(reply, { ...refused, body: { ...refused.body, feature: answer.feature } });
+      return { ...refused, body: { ...refused.body, feature: answer.feature } };
     }
     case 'control_room_not_found':
-      return sendProblem(reply, answer.kind, {
+      return problemReply(answer.kind, {
         detail: 'the Control Room is not registered, and no license of kind guid names it',
       });
     case 'offline_nonce_reused':
     case 'license_ambiguous':
     case 'license_not_valid':
     case 'offline_return_unknown':
-      return sendProblem(reply, answer.kind);
+      return problemReply(answer.kind);
     default:
-      return sendReply(reply, refusalReply(answer, options));
+      return refusalReply(answer, options);
   }
 }

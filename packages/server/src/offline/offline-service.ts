@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type OfflineRequest, readOfflineRequest, readOfflineReturn } from '@evergrant/formats/offline/documents';
 import { sha256 } from '@evergrant/formats/offline/unsigned';
+import type { Attribution } from '../audit/attribution';
 import type { Caller } from '../auth/core/caller';
-import { acknowledgedChange } from '../epochs/acknowledged-change';
-import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
+import type { Acknowledged, AcknowledgementGate } from '../epochs/acknowledgement-gate';
+import type { Committed, EpochTransactions, Refusal } from '../epochs/epoch-transactions';
 import type { ExpectedEpoch, InEpoch } from '../epochs/store';
 import type { HeldLease, LeaseAnswer } from '../granting/lease-answers';
 import type { LeaseService } from '../granting/lease-service';
@@ -13,6 +14,7 @@ import type { ExchangeStart, OfflineStore, StartedExchange } from './store';
 export interface OfflineServiceOptions {
   readonly store: OfflineStore;
   readonly transactions: EpochTransactions;
+  readonly gate: AcknowledgementGate;
   readonly leases: LeaseService;
   readonly tokens: OfflineTokens;
 }
@@ -25,7 +27,8 @@ export interface OfflineFile {
 }
 
 export type OfflineAnswer =
-  | { readonly kind: 'answered'; readonly jws: string }
+  /** The signed response or receipt. */
+  | Acknowledged<string>
   | { readonly kind: 'offline_file_unreadable'; readonly reason: string }
   | { readonly kind: 'offline_file_of_another'; readonly controlRoom: string }
   | Exclude<ExchangeStart, { kind: 'started' | 'answered' }>
@@ -72,7 +75,7 @@ export class OfflineService {
     const { result: exchange } = start;
     switch (exchange.kind) {
       case 'answered':
-        return { kind: 'answered', jws: exchange.response };
+        return this.#acknowledge(start, exchange.response);
       case 'started':
         return this.#lend(request, { requestSha256: file.sha256, exchange, submittedBy });
       default:
@@ -94,15 +97,20 @@ export class OfflineService {
     if (exchange?.controlRoom !== controlRoom || sha256(exchange.response) !== responseSha256) {
       return { kind: 'offline_return_unknown' };
     }
-    if (exchange.receipt !== undefined) return { kind: 'answered', jws: exchange.receipt };
+    const attribution = { actor: submittedBy.name };
+    // The stored receipt is stored once more: the position of that commit shows whether the follower has it.
+    if (exchange.receipt !== undefined) return this.#close({ nonce, receipt: exchange.receipt }, attribution);
     const { licenseId } = exchange;
     const leaseIds = this.#options.tokens.leaseIdsOf(exchange.response);
     const failure = await this.#release(leaseIds, onBehalf(submittedBy, { controlRoom, licenseId }));
     if (failure) return failure;
     const receipt = await this.#options.tokens.signReceipt({ controlRoom, nonce, licenseId, leaseIds });
-    const attribution = { actor: submittedBy.name };
-    const closed = await this.#change((store, expected) => store.close({ nonce, receipt }, attribution, expected));
-    return closed.kind === 'done' ? { kind: 'answered', jws: closed.result } : closed;
+    return this.#close({ nonce, receipt }, attribution);
+  }
+
+  async #close(closing: { nonce: string; receipt: string }, attribution: Attribution): Promise<OfflineAnswer> {
+    const closed = await this.#change((store, expected) => store.close(closing, attribution, expected));
+    return closed.kind === 'done' ? this.#acknowledge(closed, closed.result) : closed;
   }
 
   async #lend(
@@ -122,7 +130,7 @@ export class OfflineService {
     const answered = await this.#change((store, expected) => store.answer(answer, attribution, expected));
     if (answered.kind !== 'done') return answered;
     // A concurrent submission of the same request has abandoned this attempt. The client's retry starts from its result.
-    return answered.result === undefined ? { kind: 'overloaded' } : { kind: 'answered', jws: answered.result };
+    return answered.result === undefined ? { kind: 'overloaded' } : this.#acknowledge(answered, answered.result);
   }
 
   async #checkoutAll(
@@ -165,11 +173,17 @@ export class OfflineService {
     return undefined;
   }
 
-  #change<T>(
+  async #change<T>(
     transact: (store: OfflineStore, expected: ExpectedEpoch) => Promise<InEpoch<T>>,
-  ): Promise<{ readonly kind: 'done'; readonly result: T } | Refusal> {
+  ): Promise<Committed<T> | Refusal> {
     const { store, transactions } = this.#options;
-    return acknowledgedChange(transactions, { verb: 'offline', transact: (expected) => transact(store, expected) });
+    const refusal = transactions.precheck();
+    if (refusal) return refusal;
+    return transactions.execute('offline', 1, (expected) => transact(store, { ...expected, requireProtection: true }));
+  }
+
+  #acknowledge(committed: Committed<unknown>, jws: string): Promise<Acknowledged<string> | Refusal> {
+    return this.#options.gate.acknowledge(committed, jws, { kind: 'replicated' });
   }
 }
 

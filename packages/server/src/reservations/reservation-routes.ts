@@ -2,8 +2,9 @@ import type { Static } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticate } from '../auth/authentication';
 import type { AppOptions } from '../platform/http/app-options';
+import { acknowledgedReply, mutatingRoute } from '../platform/http/mutating-route';
 import { refusalReply } from '../platform/http/problem-mapping';
-import { problemResponses, sendProblem, sendReply } from '../platform/http/problems';
+import { problemReply, problemResponses } from '../platform/http/problems';
 import { ReservationBody, Reservations, ReservationsQuery, Reserved } from './reservation-schemas';
 
 type ReservationRouteOptions = AppOptions & { readonly authenticate: Authenticate };
@@ -11,7 +12,7 @@ type ReservationRouteOptions = AppOptions & { readonly authenticate: Authenticat
 const TAGS = ['control rooms'];
 const SECURITY = [{ bearer: [] }];
 const COMMON = ['invalid_request', 'malformed_body', 'unauthenticated', 'forbidden'] as const;
-const UNAVAILABLE = ['not_granting', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
+const UNAVAILABLE = ['not_granting', 'not_protected', 'outcome_unknown', 'overloaded', 'database_unreachable'] as const;
 
 /** Routes for reservations: seats that only one Control Room, or one group of Control Rooms, may take. */
 export function reservationRoutes(routes: FastifyInstance, options: ReservationRouteOptions): void {
@@ -38,36 +39,36 @@ export function reservationRoutes(routes: FastifyInstance, options: ReservationR
 }
 
 function changeRoute(routes: FastifyInstance, options: ReservationRouteOptions): void {
-  routes.put<{ Body: Static<typeof ReservationBody> }>(
-    '/v1/reservations',
-    {
-      schema: {
-        tags: TAGS,
-        summary: 'Reserve seats for a Control Room or a group',
-        description:
-          'The holder of a reservation can take its seats at any moment. Therefore no more seats can be reserved than ' +
-          'were sold. Seats that others hold cannot be reserved either: the request is refused until they are released.',
-        security: SECURITY,
-        body: ReservationBody,
-        response: {
-          200: Reserved,
-          ...problemResponses(
-            ...COMMON,
-            'entitlement_not_found',
-            'more_reserved_than_sold',
-            'reserved_seats_in_use',
-            'reservation_of_license',
-            ...UNAVAILABLE,
-          ),
-        },
+  mutatingRoute<{ Body: Static<typeof ReservationBody> }>(routes, {
+    method: 'PUT',
+    url: '/v1/reservations',
+    acknowledges: ['replicated'],
+    schema: {
+      tags: TAGS,
+      summary: 'Reserve seats for a Control Room or a group',
+      description:
+        'The holder of a reservation can take its seats at any moment. Therefore no more seats can be reserved than ' +
+        'were sold. Seats that others hold cannot be reserved either: the request is refused until they are released.',
+      security: SECURITY,
+      body: ReservationBody,
+      response: {
+        200: Reserved,
+        ...problemResponses(
+          ...COMMON,
+          'entitlement_not_found',
+          'more_reserved_than_sold',
+          'reserved_seats_in_use',
+          'reservation_of_license',
+          ...UNAVAILABLE,
+        ),
       },
-      onRequest: options.authenticate('admin'),
     },
-    async (request, reply) => {
+    onRequest: options.authenticate('admin'),
+    answer: async (request) => {
       const { licenseId, feature, controlRoom, group, seats, reason } = request.body;
       if ((controlRoom === undefined) === (group === undefined)) {
         const detail = 'or group must be set, but not both';
-        return sendProblem(reply, 'invalid_request', {
+        return problemReply('invalid_request', {
           detail: `controlRoom ${detail}`,
           members: { field: 'controlRoom', errors: [{ field: 'controlRoom', detail }] },
         });
@@ -75,27 +76,27 @@ function changeRoute(routes: FastifyInstance, options: ReservationRouteOptions):
       const order = { licenseId, feature, controlRoom: controlRoom?.toLowerCase(), group, seats };
       const outcome = await options.reservationService.set(order, { actor: request.caller.name, reason });
       switch (outcome.kind) {
-        case 'reserved':
-          return reply.send({ seatsReserved: outcome.seatsReserved });
+        case 'acknowledged':
+          return acknowledgedReply(outcome, { status: 200, body: { seatsReserved: outcome.value.seatsReserved } });
         case 'more_reserved_than_sold':
-          return sendProblem(reply, outcome.kind, {
+          return problemReply(outcome.kind, {
             detail: `${outcome.seatsReserved} of ${outcome.seats} seats would be reserved`,
             members: { seats: outcome.seats, seatsReserved: outcome.seatsReserved },
           });
         case 'reserved_seats_in_use':
-          return sendProblem(reply, outcome.kind, {
+          return problemReply(outcome.kind, {
             detail: `${outcome.seatsFree} seats are free; ${outcome.seatsMissing} more must be released first`,
             members: { seatsFree: outcome.seatsFree, seatsMissing: outcome.seatsMissing },
           });
         case 'reservation_of_license':
-          return sendProblem(reply, outcome.kind, {
+          return problemReply(outcome.kind, {
             detail: 'the license file makes this reservation; only a new issue of the license changes it',
           });
         case 'entitlement_not_found':
-          return sendProblem(reply, outcome.kind);
+          return problemReply(outcome.kind);
         default:
-          return sendReply(reply, refusalReply(outcome, options));
+          return refusalReply(outcome, options);
       }
     },
-  );
+  });
 }

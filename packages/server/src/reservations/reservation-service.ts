@@ -1,11 +1,10 @@
 import type { Attribution } from '../audit/attribution';
-import { acknowledgedVerdict } from '../epochs/acknowledged-change';
-import type { EpochTransactions, Refusal } from '../epochs/epoch-transactions';
+import type { AcknowledgementGate, GatedVerdict } from '../epochs/acknowledgement-gate';
 import type { ReservationOrder, ReservationOutcome, ReservationStore } from './store';
 
 export interface ReservationServiceOptions {
   readonly store: Pick<ReservationStore, 'set'>;
-  readonly transactions: EpochTransactions;
+  readonly gate: AcknowledgementGate;
 }
 
 /** Sets and removes reservations. Only a granting server does so: a change outside its epoch would be lost. */
@@ -16,10 +15,12 @@ export class ReservationService {
     this.#options = options;
   }
 
-  set(order: ReservationOrder, attribution: Attribution): Promise<ReservationOutcome | Refusal> {
-    const { store, transactions } = this.#options;
-    return acknowledgedVerdict(transactions, {
+  set(order: ReservationOrder, attribution: Attribution): Promise<GatedVerdict<ReservationOutcome, 'reserved'>> {
+    const { store, gate } = this.#options;
+    return gate.change({
       verb: 'registry',
+      covers: 'replicated',
+      changes: ['reserved'],
       transact: (expected) => store.set(order, attribution, expected),
     });
   }

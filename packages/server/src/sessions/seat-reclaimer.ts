@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { EpochTransactions } from '../epochs/epoch-transactions';
+import type { LeaseEndings } from '../granting/lease-endings';
 import type { MonotonicClock } from '../platform/clock';
 import type { Metrics } from '../platform/metrics';
 import { type Closing, type ReclaimPolicy, reclaimVerdict } from './core/reclaim';
@@ -8,6 +9,7 @@ import type { ReclaimRequest, ReclaimStore } from './store';
 export interface SeatReclaimerOptions {
   readonly store: ReclaimStore;
   readonly transactions: EpochTransactions;
+  readonly endings: Pick<LeaseEndings, 'finish'>;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: MonotonicClock;
@@ -64,15 +66,17 @@ export class SeatReclaimer {
 
   /** A failure is not retried, because the leases expire anyway. */
   async #reclaim(requests: readonly ReclaimRequest[]): Promise<void> {
-    const { store, transactions, metrics, log } = this.#options;
+    const { store, transactions, endings, metrics, log } = this.#options;
     try {
       const outcome = await transactions.execute('reclaim', requests.length, (expected) =>
         store.reclaim(requests, expected),
       );
-      const reclaimed = outcome.kind === 'done' ? outcome.result : 0;
+      const reclaimed = outcome.kind === 'done' ? outcome.result.length : 0;
       metrics.reclaims.inc({ outcome: 'reclaimed' }, reclaimed);
       metrics.reclaims.inc({ outcome: 'renewed_elsewhere' }, requests.length - reclaimed);
-      if (reclaimed > 0) log.info({ leases: reclaimed }, 'seats of vanished clients were reclaimed');
+      if (outcome.kind !== 'done') return;
+      if (reclaimed > 0) log.info({ leases: reclaimed }, 'seats of vanished clients are reclaimed');
+      await endings.finish(outcome, outcome.result);
     } catch (error) {
       log.error({ err: error }, 'seats of vanished clients could not be reclaimed');
     }

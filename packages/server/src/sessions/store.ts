@@ -13,6 +13,6 @@ export interface ReclaimRequest {
 
 /** May reject with `DatabaseFailure`. */
 export interface ReclaimStore {
-  /** Ends leases of clients that disappeared, where the pool allows it. Resolves to their number. */
-  reclaim(requests: readonly ReclaimRequest[], expected: ExpectedEpoch): Promise<InEpoch<number>>;
+  /** Marks leases of clients that disappeared to end, where the pool allows it. Resolves to their ids. */
+  reclaim(requests: readonly ReclaimRequest[], expected: ExpectedEpoch): Promise<InEpoch<readonly string[]>>;
 }

@@ -75,7 +75,7 @@ async function watchOnce(
   database: LicenseDatabase,
 ): Promise<{ forgivenSeconds: number; changes: readonly StateChange[] }> {
   const outcome = await database.controlRooms.sweepStates({ epoch: 1, region: 'oregon' });
-  if (outcome.kind !== 'done') throw new Error(`not watched: ${outcome.reason}`);
+  if (outcome.kind !== 'done') throw new Error(`not watched: ${outcome.kind}`);
   return outcome.result;
 }
 

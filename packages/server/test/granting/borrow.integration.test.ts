@@ -127,17 +127,19 @@ describe('seats borrowed for offline use', () => {
   });
 });
 
-it('nothing is lent while the other region does not confirm; the same request finds it when it does', async () => {
+it('nothing is lent and no seat is taken while the follower is away; the same request is granted when it is back', async () => {
   await databases.follower.stop();
   const leaseId = randomUUID();
   const refused = await borrow(DAY_SECONDS, { leaseId });
   expect(refused).toMatchObject({ status: 503, body: { code: 'not_protected' } });
   expect(refused.headers['retry-after']).toBe('1');
+  // No seat was taken for it.
   const heartbeat = await server.call('POST', `/v1/leases/${leaseId}/heartbeat`);
-  expect(heartbeat).toMatchObject({ status: 503, body: { code: 'not_protected' } });
+  expect(heartbeat).toMatchObject({ status: 404, body: { code: 'lease_not_found' } });
   // Other checkouts are served.
   expect((await borrow(undefined)).status).toBe(201);
   await databases.startFollower();
+  await eventually('it is lent', async () => (await borrow(DAY_SECONDS, { leaseId })).status === 201);
   expect(await borrow(DAY_SECONDS, { leaseId })).toMatchObject({ status: 201, body: { leaseId, borrowed: true } });
   await eventually('it is there', () => onFollower(leaseId), { deadlineMs: 2_000 });
 }, 60_000);

@@ -290,9 +290,10 @@ describe('the validity of a license', () => {
     const { body: lease } = await checkout({ licenseId: 'lic-1' });
     await valid({ from: -2 * DAY_SECONDS, until: -DAY_SECONDS });
     expect(await checkout({ licenseId: 'lic-1' })).toMatchObject({ status: 403, body: { code: 'license_not_valid' } });
+    // The lease has ended with its license.
     expect(await server.call('POST', `/v1/leases/${lease.leaseId}/heartbeat`)).toMatchObject({
-      status: 403,
-      body: { code: 'license_not_valid' },
+      status: 410,
+      body: { code: 'lease_expired' },
     });
     expect((await server.call('DELETE', `/v1/leases/${lease.leaseId}`)).status).toBe(204);
   });

@@ -56,7 +56,7 @@ export function grant(
   const known = new Map([...byId, ...byIdentity].map((lease) => [lease.id, lease]));
   const epoch = database.newestEpoch;
   const unprotected = epoch?.unprotected === true;
-  const protection: Protection = unprotected ? 'unprotected' : follower.streaming ? 'followed' : 'cut_off';
+  const protection: Protection = unprotected ? 'unprotected' : follower.answersInTime ? 'followed' : 'cut_off';
   const pool = { ...row, ackedSeq: Math.max(row.ackedSeq, follower.ackedSeq) };
   const places = [...database.tables.places.values()].filter(
     (place) => place.poolId === poolId && place.expiresAtMs > nowMs,

@@ -104,7 +104,7 @@ class PostgresUnderTest implements DatabaseUnderTest {
   }
 
   async grant(requests: readonly GrantRequest[], ackedSeq: number, epoch: number) {
-    const follower = { ackedSeq, streaming: true };
+    const follower = { ackedSeq, answersInTime: true };
     const expected = { epoch, region: REGION };
     const batch = { entitlement: this.#entitlement, requests, follower, expected, policy: POLICY };
     return kindOf(await this.#license.leases.grant(batch), grantShown);
@@ -218,7 +218,7 @@ class ModelUnderTest implements DatabaseUnderTest {
   }
 
   async grant(requests: readonly GrantRequest[], ackedSeq: number, epoch: number) {
-    const follower = { ackedSeq, streaming: true };
+    const follower = { ackedSeq, answersInTime: true };
     const expected = { epoch, region: REGION };
     const batch = { entitlement: this.#entitlement, requests, follower, expected, policy: POLICY };
     return this.#inEpoch(epoch, (context) => grantShown(statements.grant(context, batch) as Granted));

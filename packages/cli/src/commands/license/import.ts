@@ -17,6 +17,14 @@ interface Imported {
   readonly product: string;
   readonly validUntil: string;
   readonly dropped: readonly string[];
+  readonly leasesCut: number;
+  readonly borrowedBeyond: readonly {
+    readonly leaseId: string;
+    readonly feature: string;
+    readonly holder: string;
+    readonly seats: number;
+    readonly expiresAt: string;
+  }[];
 }
 
 /** `npx evergrant license import`: imports a license file into a running server. */
@@ -49,6 +57,12 @@ async function run(openServer: OpenServer, file: string, flags: Flags): Promise<
   const done = imported.outcome === 'imported' ? 'is in force' : 'was already in force';
   output.line(`License ${licenseId} of ${customer} for ${product}: issue ${issue} ${done}, until ${validUntil}.`);
   for (const dropped of imported.dropped) output.line(`Not converted: ${dropped}.`);
+  if (imported.leasesCut > 0) output.line(`${imported.leasesCut} leases now end with the license.`);
+  for (const { leaseId, feature, holder, seats, expiresAt } of imported.borrowedBeyond) {
+    output.line(
+      `Borrowed beyond the license: ${seats} of ${feature} by ${holder} until ${expiresAt} (lease ${leaseId}).`,
+    );
+  }
 }
 
 /** A file that the server rejects is a result, not an error in the command line. */

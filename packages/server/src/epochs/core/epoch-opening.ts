@@ -15,6 +15,28 @@ export interface OpeningPool {
   /** Seats that an earlier opening left unresolved, and until when they stay unresolved. */
   readonly seatsUnresolved: number;
   readonly unresolvedUntilMs: number | undefined;
+  /** The most seats that may have been granted, when an earlier issue of the license had more. */
+  readonly capacityBefore?: number;
+}
+
+/** The terms of a pool before an announced import came into force. */
+export interface EarlierTerms {
+  readonly capacity: number;
+  readonly escrow: number;
+  readonly leaseTtlMs: number;
+  readonly validUntilMs: number;
+}
+
+/** The lost region may have granted by the terms before an announced import, or by those after it. */
+export function withEarlierTerms(pool: OpeningPool, before: EarlierTerms | undefined): OpeningPool {
+  if (!before) return pool;
+  return {
+    ...pool,
+    capacityBefore: before.capacity,
+    escrow: Math.max(pool.escrow, before.escrow),
+    leaseTtlMs: Math.max(pool.leaseTtlMs, before.leaseTtlMs),
+    validUntilMs: Math.max(pool.validUntilMs, before.validUntilMs),
+  };
 }
 
 /**
@@ -60,7 +82,7 @@ function unknownGrantsMax(pool: OpeningPool, possibleLoss: PossibleLoss): number
     case 'escrow':
       return pool.escrow;
     case 'anything':
-      return capacityOf(pool);
+      return Math.max(capacityOf(pool), pool.capacityBefore ?? 0);
   }
 }
 

@@ -3,12 +3,14 @@ import { milliseconds } from '../../granting/sql/rows';
 import { commit, withConnection } from '../../platform/postgres/connection';
 import { EPOCH_LOCK } from '../../platform/postgres/transaction';
 import {
+  type EarlierTerms,
   lastAckDeadlineMs,
   type OpenedEpoch,
   type OpeningPool,
   type PossibleLoss,
   poolOpening,
   possibleLossAt,
+  withEarlierTerms,
 } from '../core/epoch-opening';
 import type { EpochRow } from '../core/role';
 import type { OpeningOutcome, OpeningRequest } from '../store';
@@ -32,7 +34,9 @@ export async function openEpoch(database: Pool, request: OpeningRequest): Promis
       unprotected: request.unprotected,
     });
     const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, { ...request, nowMs: await readClock(client) });
-    const outcome = await prepareForEpoch(client, possibleLoss, { ...request, mustOutliveMs });
+    await client.query(END_MARKED_LEASES);
+    const termsBefore = await applyPendingImports(client);
+    const outcome = await prepareForEpoch(client, possibleLoss, { ...request, mustOutliveMs, termsBefore });
     await client.query(INSERT_EPOCH, [request.epoch, request.region, request.openedBy, mustOutliveMs ?? null]);
     // Events that the follower did not have yet are gone, and no checkpoint need have covered them.
     if (possibleLoss !== 'nothing') await client.query(DECLARE_UNKNOWN_TAIL, [request.epoch - 1, possibleLoss]);
@@ -40,6 +44,10 @@ export async function openEpoch(database: Pool, request: OpeningRequest): Promis
     return outcome;
   });
 }
+
+/** Their seats may have been sold again in a lost region, so no token revives them. */
+const END_MARKED_LEASES = `
+update lease set state = 'released', ended_at = clock_timestamp() where state = 'live' and ending_since is not null`;
 
 const NEWEST = 'select epoch, region, closed_at is not null as closed from epoch order by epoch desc limit 1';
 
@@ -97,17 +105,39 @@ update queue_place set expires_at = to_timestamp(opening.places_until_ms / 1000)
 from unnest($1::bigint[], $2::float8[]) as opening (pool_id, places_until_ms)
 where queue_place.pool_id = opening.pool_id and expires_at < to_timestamp(opening.places_until_ms / 1000)`;
 
+type TermsByPool = ReadonlyMap<number, EarlierTerms>;
+
+const READ_TERMS = `
+select pool.id, seats + overdraft as capacity, escrow, lease_ttl_seconds * 1000::bigint as "leaseTtlMs",
+  ${milliseconds('license.valid_until')} as "validUntilMs"
+from pool join license on license.id = pool.license_id`;
+
+/**
+ * Brings the imports into force that the lost region announced: it may have granted by them. Resolves to the terms before,
+ * by which it may have granted as well.
+ */
+async function applyPendingImports(client: PoolClient): Promise<TermsByPool> {
+  const before = await client.query<EarlierTerms & { id: number }>(READ_TERMS);
+  await client.query('select evergrant_apply_pending_imports()');
+  return new Map(before.rows.map((terms) => [terms.id, terms]));
+}
+
 async function prepareForEpoch(
   client: PoolClient,
   possibleLoss: PossibleLoss,
-  { policy, mustOutliveMs }: OpeningRequest & { mustOutliveMs: number | undefined },
+  {
+    policy,
+    mustOutliveMs,
+    termsBefore,
+  }: OpeningRequest & { mustOutliveMs: number | undefined; termsBefore: TermsByPool },
 ): Promise<OpeningOutcome> {
   const pools = await client.query<
     Omit<OpeningPool, 'unresolvedUntilMs'> & { unresolvedUntilMs: number | null; nowMs: number }
   >(LOCK_POOLS);
-  const openings = pools.rows.map(({ nowMs, unresolvedUntilMs, ...pool }) =>
-    poolOpening({ ...pool, unresolvedUntilMs: unresolvedUntilMs ?? undefined }, possibleLoss, { nowMs, policy }),
-  );
+  const openings = pools.rows.map(({ nowMs, unresolvedUntilMs, ...row }) => {
+    const pool = { ...row, unresolvedUntilMs: unresolvedUntilMs ?? undefined };
+    return poolOpening(withEarlierTerms(pool, termsBefore.get(pool.id)), possibleLoss, { nowMs, policy });
+  });
   await client.query(HOLD_BACK, [
     openings.map((opening) => opening.poolId),
     openings.map((opening) => opening.seatsUnresolved),

@@ -9,8 +9,8 @@ export function answerableFrom(grant: { readonly seq: number; readonly borrowed:
 
 /**
  * - `followed`: the follower streams. An answer beyond the escrow waits for its acknowledgement.
- * - `cut_off`: the follower does not stream. A grant that would have to wait is refused, so that an unanswered grant takes
- *   no seat.
+ * - `cut_off`: the follower does not stream, or acknowledges too late. A grant that would have to wait is refused before
+ *   it takes a seat.
  * - `unprotected`: the follower has been gone for long, and the authority store has recorded that grants do not wait (S6).
  */
 export type Protection = 'followed' | 'cut_off' | 'unprotected';

@@ -188,7 +188,7 @@ function takeSeats(request: GrantRequest, ledger: PoolLedger, batch: GrantBatch)
   }
   const count = { ...pool, seatsTaken: pool.seatsTaken + asked.seats };
   const lease = { ...newLease(asked, ledger, batch), ...borrowTerm(asked, batch), overdraft: isOverdrawn(count) };
-  if (batch.protection === 'cut_off' && waitsForFollower(lease, { ...batch, ...pool })) {
+  if (batch.protection !== 'followed' && waitsForFollower(lease, { ...batch, ...pool })) {
     if (place) queue.renew(place, batch.nowMs);
     return { kind: 'not_protected' };
   }

@@ -32,6 +32,8 @@ export interface Lease {
    * proves it.
    */
   readonly mustOutliveMs?: number | undefined;
+  /** Marked to end against its holder's will: it is not renewed, and its seats stay taken until it ends. */
+  readonly ending?: boolean | undefined;
 }
 
 /** The claims of a verified lease token. They prove a grant that this database may not have (S3). */
@@ -56,8 +58,8 @@ export interface LeaseClaim {
 export type LeaseValidity = 'live' | 'lease_expired' | 'lease_released';
 
 /** A lease past its end counts as expired, also before the sweeper has ended it. */
-export function validityOf(lease: Pick<Lease, 'state' | 'expiresAtMs'>, nowMs: number): LeaseValidity {
-  if (lease.state === 'released') return 'lease_released';
+export function validityOf(lease: Pick<Lease, 'state' | 'expiresAtMs' | 'ending'>, nowMs: number): LeaseValidity {
+  if (lease.state === 'released' || lease.ending) return 'lease_released';
   if (lease.state === 'expired' || lease.expiresAtMs <= nowMs) return 'lease_expired';
   return 'live';
 }

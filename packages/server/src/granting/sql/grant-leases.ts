@@ -66,9 +66,9 @@ async function decideAndWrite(
   return { verdicts: decision.verdicts, nowMs, grantSeq: decision.pool.grantSeq, escrow, ackedSeq };
 }
 
-function protectionOf({ streaming }: FollowerSnapshot, unprotected: boolean): Protection {
+function protectionOf({ answersInTime }: FollowerSnapshot, unprotected: boolean): Protection {
   if (unprotected) return 'unprotected';
-  return streaming ? 'followed' : 'cut_off';
+  return answersInTime ? 'followed' : 'cut_off';
 }
 
 type LockedPool = PoolCount & {

@@ -17,24 +17,26 @@ where id = any(
 order by id for update`;
 
 /**
- * The WHERE clause states who may release what. A Control Room's token releases its own leases only. A proof of an
- * earlier handover releases nothing.
+ * The WHERE clause states who may release what. A Control Room's token releases its own leases only. A proof of an earlier
+ * handover releases nothing. A lease that its holder does not release is only marked: `LeaseEndings` ends it.
  */
 const RELEASE_LEASES = `
 with locked as materialized (
   select id, state, control_room, handover from lease where id = any($1::uuid[]) and pool_id = any($2::bigint[])
   order by id for update
 ), allowed as (
-  select distinct on (locked.id) locked.id, locked.state, asked.ended_by, asked.ended_because
-  from unnest($1::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[])
-    with ordinality as asked (id, control_room, ended_by, ended_because, handover, number)
+  select distinct on (locked.id) locked.id, locked.state, asked.ended_by, asked.ended_because, asked.only_mark
+  from unnest($1::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::boolean[])
+    with ordinality as asked (id, control_room, ended_by, ended_because, handover, only_mark, number)
   join locked on locked.id = asked.id
   where (asked.control_room is null or asked.control_room = locked.control_room)
     and (asked.handover is null or asked.handover >= locked.handover)
-  order by locked.id, asked.number
+  order by locked.id, asked.only_mark, asked.number
 ), released as (
-  update lease set state = 'released', ended_at = clock_timestamp(), ended_by = allowed.ended_by,
-    ended_because = allowed.ended_because
+  update lease set state = case when allowed.only_mark then 'live' else 'released' end,
+    ended_at = case when not allowed.only_mark then clock_timestamp() end,
+    ending_since = case when allowed.only_mark then coalesce(lease.ending_since, clock_timestamp()) end,
+    ended_by = allowed.ended_by, ended_because = allowed.ended_because
   from allowed where lease.id = allowed.id and allowed.state = 'live'
 ), left_line as (
   delete from queue_place place using unnest($1::uuid[], $3::uuid[]) as asked (id, control_room)
@@ -90,6 +92,7 @@ export async function releaseLeases(
         requests.map((request) => request.endedBy),
         requests.map((request) => endedBecause(request.end)),
         requests.map((request) => request.handover ?? null),
+        requests.map((request) => request.end.kind === 'forced'),
       ],
     });
     if (poolsProven.length === 0) void transaction.commit();

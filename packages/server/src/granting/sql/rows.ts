@@ -5,7 +5,7 @@ export function milliseconds(expression: string): string {
   return `floor(extract(epoch from ${expression}) * 1000)::float8`;
 }
 
-export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.identity, l.seats, l.overdraft, l.borrowed, l.seq, l.epoch, l.state, l.handover, ${milliseconds('l.expires_at')} as expires_at_ms, ${milliseconds('l.must_outlive')} as must_outlive_ms`;
+export const LEASE_COLUMNS = `l.id, l.pool_id, l.holder, l.control_room, l.identity, l.seats, l.overdraft, l.borrowed, l.seq, l.epoch, l.state, l.handover, ${milliseconds('l.expires_at')} as expires_at_ms, ${milliseconds('l.must_outlive')} as must_outlive_ms, l.ending_since is not null as ending`;
 
 export interface LeaseRow {
   id: string;
@@ -22,6 +22,7 @@ export interface LeaseRow {
   expires_at_ms: number;
   handover: number;
   must_outlive_ms: number | null;
+  ending: boolean;
 }
 
 export function leaseOf(row: LeaseRow): Lease {
@@ -40,5 +41,6 @@ export function leaseOf(row: LeaseRow): Lease {
     handover: row.handover,
     expiresAtMs: row.expires_at_ms,
     mustOutliveMs: row.must_outlive_ms ?? undefined,
+    ...(row.ending ? { ending: true } : {}),
   };
 }

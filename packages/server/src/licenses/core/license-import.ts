@@ -26,8 +26,35 @@ export type ImportRefusal =
   | { readonly outcome: 'license_key_in_use' }
   | { readonly outcome: 'license_shrinks_below_use'; readonly pools: readonly ShrunkPool[] };
 
+/** A borrowed lease that lasts longer than its license. */
+export interface OutlastingBorrow {
+  readonly leaseId: string;
+  readonly feature: string;
+  readonly holder: string;
+  readonly seats: number;
+  readonly expiresAt: string;
+}
+
+interface ImportEffects {
+  /** Leases that now end earlier, with their license. */
+  readonly leasesCut: number;
+  /** Borrowed leases keep their end. At most 1000 are named. */
+  readonly borrowedBeyond: readonly OutlastingBorrow[];
+}
+
 /** `unchanged` means that this issue was in force already. */
-export type ImportSuccess = { readonly outcome: 'imported' } | { readonly outcome: 'unchanged' };
+export type ImportSuccess =
+  | ({ readonly outcome: 'imported' } & ImportEffects)
+  | ({ readonly outcome: 'unchanged' } & ImportEffects);
+
+/**
+ * - `not_needed`: the import widens no term.
+ * - `announced`: when the follower has the announcement, the import may come into force.
+ * - `unprotected`: the import widens terms, and there is no follower to receive them.
+ */
+export type ImportAnnouncement =
+  | { readonly kind: 'not_needed' | 'announced' }
+  | { readonly kind: 'unprotected'; readonly widened: readonly string[] };
 
 export type ImportOutcome = ImportSuccess | ImportRefusal;
 

@@ -1,15 +1,21 @@
 import type { Pool } from 'pg';
 import { milliseconds } from '../../granting/sql/rows';
 import { withConnection } from '../../platform/postgres/connection';
-import { inEpoch } from '../../platform/postgres/transaction';
+import { batchInEpoch } from '../../platform/postgres/transaction';
 import type { LicenseStore } from '../store';
 import { claimExpiryWarnings } from './claim-expiry-warnings';
-import { importLicense } from './import-license';
+import { announceImport, importLicense } from './import-license';
 import { readLicenses } from './read-licenses';
 
 export function licenseStoreOn(pool: Pool): LicenseStore {
   return {
-    import: (license, expected) => inEpoch(pool, expected, '', (client) => importLicense(client, license)),
+    announce: (license, expected) =>
+      batchInEpoch(pool, { expected, opening: [] }, ({ client }, _opened, epoch) =>
+        announceImport(client, license, epoch),
+      ),
+    // A renewal that read the earlier terms commits before them, so a follower that has the import has that renewal too.
+    import: (license, expected) =>
+      batchInEpoch(pool, { expected, opening: [], exclusive: true }, ({ client }) => importLicense(client, license)),
     read: (licenseId) => readLicenses(pool, licenseId),
     claimExpiryWarnings: (expected) => claimExpiryWarnings(pool, expected),
     nowMs: () => databaseTime(pool),

@@ -22,11 +22,18 @@ import { answerErrors } from './errors';
 import { healthRoutes } from './health-routes';
 import { limitConnections } from './listener';
 import { methodNotAllowed } from './method-not-allowed';
+import { type MutatingRoutes, requireAcknowledgement } from './mutating-route';
 import { withOptionalBodies } from './openapi';
 import { problemResponses, sendReply } from './problems';
 import { RateLimits } from './rate-limits';
 import { sendSecurityHeaders } from './security-headers';
 import { shareCompilers } from './shared-compilers';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly mutatingRoutes: MutatingRoutes;
+  }
+}
 
 const DISPLAY_NAME = Symbol.for('fastify.display-name');
 const HEALTH_CHECKS = new Set(['/livez', '/readyz', '/startupz']);
@@ -43,6 +50,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   countRequests(app, metrics);
   endConnectionsWhileDraining(app, options.role);
   describeRefusals(app);
+  app.decorate('mutatingRoutes', requireAcknowledgement(app));
   await app.register(swagger, {
     openapi: OPENAPI,
     transformObject: (described) =>

@@ -19,7 +19,14 @@ export function methodNotAllowed(app: FastifyInstance): () => void {
       // Answers before the body is read, because the body has no meaning here.
       const refuse = async (_request: unknown, reply: FastifyReply): Promise<FastifyReply> =>
         sendProblem(reply.header('allow', allow), 'method_not_allowed', { detail: `this URL allows ${allow}` });
-      app.route({ method: others, url, schema: { hide: true }, onRequest: refuse, handler: refuse });
+      app.route({
+        method: others,
+        url,
+        schema: { hide: true },
+        config: { acknowledges: 'nothing' },
+        onRequest: refuse,
+        handler: refuse,
+      });
     }
   };
 }

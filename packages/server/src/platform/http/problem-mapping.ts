@@ -2,7 +2,7 @@ import type { Refusal } from '../../epochs/epoch-transactions';
 import type { TriadRefusal } from '../../redundancy/core/triad';
 import type { AppOptions } from './app-options';
 import { problemReply } from './problems';
-import type { Reply } from './reply';
+import type { ProblemReply } from './reply';
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -18,7 +18,7 @@ export function whereToGo({ role, regionAddresses }: WhereToGo): {
 }
 
 /** The answer to a request that was not decided: the reason, and the address to use instead. */
-export function refusalReply(refusal: Refusal, options: WhereToGo): Reply {
+export function refusalReply(refusal: Refusal, options: WhereToGo): ProblemReply {
   const retryAfterSeconds = RETRY_AFTER_SECONDS;
   switch (refusal.kind) {
     case 'not_granting':
@@ -30,13 +30,18 @@ export function refusalReply(refusal: Refusal, options: WhereToGo): Reply {
     case 'no_quorum':
     case 'license_wrong_server':
       return triadReply(refusal, options);
+    case 'not_protected':
+      return problemReply(refusal.kind, {
+        retryAfterSeconds,
+        ...(refusal.detail === undefined ? {} : { detail: refusal.detail }),
+      });
     default:
       return problemReply(refusal.kind, { retryAfterSeconds });
   }
 }
 
 /** The answer when the license is dedicated to three servers and this server is not in control of it. */
-function triadReply(refusal: TriadRefusal, options: WhereToGo): Reply {
+function triadReply(refusal: TriadRefusal, options: WhereToGo): ProblemReply {
   const retryAfterSeconds = RETRY_AFTER_SECONDS;
   switch (refusal.kind) {
     case 'not_in_control': {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
-import type { Reply } from './reply';
+import type { ProblemReply, Reply } from './reply';
 
 /** The codes are published: scripts branch on them. The status of a code never changes. */
 const PROBLEMS = {
@@ -105,12 +105,13 @@ export interface ProblemExtras {
 }
 
 /** A problem document as an answer, for HTTP and for sessions. */
-export function problemReply(code: ProblemCode, extras: ProblemExtras = {}): Reply {
+export function problemReply(code: ProblemCode, extras: ProblemExtras = {}): ProblemReply {
   const { detail, retryAfterSeconds, members } = extras;
   const document = { ...problem(code, PROBLEMS[code]), ...(detail === undefined ? {} : { detail }), ...members };
   return {
     status: document.status,
     body: document,
+    problem: code,
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
   };
 }
@@ -137,9 +138,10 @@ function problem(code: string, { status, title }: { status: number; title: strin
 }
 
 /** Sends an answer over HTTP. Every answer with status 400 or more is a problem document. */
-export function sendReply(reply: FastifyReply, { status, body, retryAfterSeconds }: Reply): FastifyReply {
+export function sendReply(reply: FastifyReply, { status, body, text, retryAfterSeconds }: Reply): FastifyReply {
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
   if (status >= 400) reply.header('content-type', PROBLEM_TYPE).serializer(JSON.stringify);
+  if (text !== undefined) return reply.type('text/plain; charset=utf-8').serializer(String).code(status).send(text);
   return reply.code(status).send(body);
 }
 

@@ -4,7 +4,7 @@ import type { Caller } from '../../auth/core/caller';
 import type { RateLimitPolicy } from '../../config/security';
 import type { Metrics } from '../metrics';
 import { problemReply } from './problems';
-import type { Reply } from './reply';
+import type { ProblemReply } from './reply';
 
 const WINDOW_MS = 60_000;
 /** How many callers are counted at once. The least recently seen caller is dropped first. */
@@ -56,7 +56,11 @@ export class RateLimits {
   }
 
   /** Counts a request of a known caller and sets the rate-limit headers. Resolves to a refusal above the limit. */
-  async ofCaller(request: FastifyRequest, reply: FastifyReply, { controlRoom }: Caller): Promise<Reply | undefined> {
+  async ofCaller(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { controlRoom }: Caller,
+  ): Promise<ProblemReply | undefined> {
     const name = controlRoom === undefined ? 'token' : 'control_room';
     const count = await this.#limiters[name](request);
     reply.header('ratelimit-limit', count.max);
@@ -66,7 +70,7 @@ export class RateLimits {
   }
 
   /** Counts a request by its source address. */
-  async ofAddress(request: FastifyRequest): Promise<Reply | undefined> {
+  async ofAddress(request: FastifyRequest): Promise<ProblemReply | undefined> {
     return this.#refusal('address', await this.#limiters.address(request));
   }
 
@@ -76,12 +80,12 @@ export class RateLimits {
   }
 
   /** Resolves to a refusal when the address has reached its limit of failures. */
-  async afterFailures(name: 'refusals' | 'license_key', request: FastifyRequest): Promise<Reply | undefined> {
+  async afterFailures(name: 'refusals' | 'license_key', request: FastifyRequest): Promise<ProblemReply | undefined> {
     const count = await this.#limiters[name](request, { increment: false });
     return this.#refusal(name, { ...count, exceeded: count.remaining === 0 });
   }
 
-  #refusal(name: LimitName, { max, resetSeconds, exceeded }: Count): Reply | undefined {
+  #refusal(name: LimitName, { max, resetSeconds, exceeded }: Count): ProblemReply | undefined {
     if (!exceeded) return undefined;
     this.#metrics.rateLimited.inc({ limit: name });
     return problemReply('rate_limited', {

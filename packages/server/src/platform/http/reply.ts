@@ -3,10 +3,18 @@ export interface Reply {
   readonly status: number;
   /** Undefined with status 204. */
   readonly body?: object;
+  /** Sent as plain text instead of `body`. */
+  readonly text?: string;
   /** `Retry-After` over HTTP. */
   readonly retryAfterSeconds?: number;
   /** The lease that a session records as held. It is not sent. */
   readonly held?: HeldHere;
+}
+
+/** A problem document: nothing is acknowledged by it. */
+export interface ProblemReply extends Reply {
+  /** The code of the problem. */
+  readonly problem: string;
 }
 
 export interface HeldHere {

@@ -11,11 +11,12 @@ import type { EpochStore, ReplicationStore } from '../../epochs/store';
 import { expireLeases } from '../../granting/sql/expire-leases';
 import { findEntitlements } from '../../granting/sql/find-entitlements';
 import { grantLeases } from '../../granting/sql/grant-leases';
+import { endMarkedLeases, findMarkedLeases } from '../../granting/sql/lease-endings';
 import { readLeases } from '../../granting/sql/read-leases';
 import { readPools } from '../../granting/sql/read-pools';
 import { releaseLeases } from '../../granting/sql/release-leases';
 import { renewLeases } from '../../granting/sql/renew-leases';
-import type { EntitlementStore, LeaseQueries, LeaseStore } from '../../granting/store';
+import type { EndingStore, EntitlementStore, LeaseQueries, LeaseStore } from '../../granting/store';
 import { licenseStoreOn } from '../../licenses/sql/license-store';
 import type { LicenseStore } from '../../licenses/store';
 import { offlineStoreOn } from '../../offline/sql/offline-store';
@@ -36,6 +37,7 @@ export interface LicenseDatabase {
   readonly epochs: EpochStore;
   readonly replication: ReplicationStore;
   readonly leases: LeaseStore;
+  readonly endings: EndingStore;
   readonly entitlements: EntitlementStore;
   readonly queries: LeaseQueries;
   readonly queue: QueueStore;
@@ -104,6 +106,10 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
       renew: (requests, expected) => renewLeases(granting, requests, expected),
       release: (requests, expected) => releaseLeases(granting, requests, expected),
       expire: (expected) => expireLeases(granting, expected),
+    },
+    endings: {
+      findMarked: (expected) => findMarkedLeases(granting, expected),
+      end: (leaseIds, expected) => endMarkedLeases(granting, leaseIds, expected),
     },
     entitlements: { find: (name) => findEntitlements(granting, name) },
     queries: {

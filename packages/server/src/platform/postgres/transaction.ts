@@ -27,7 +27,10 @@ const NEWEST_EPOCH: Statement = {
   text: `select epoch, region, closed_at is not null as closed, unprotected_since is not null as unprotected
     from epoch order by epoch desc limit 1`,
 };
-const BEGIN_IN_EPOCH = [BEGIN, SHARE_EPOCH_LOCK, NEWEST_EPOCH];
+const TAKE_EPOCH_LOCK: Statement = {
+  name: 'take-epoch-lock',
+  text: `select pg_advisory_xact_lock(${EPOCH_LOCK})`,
+};
 
 /** An open transaction. Statements that are sent before an answer is awaited travel together. */
 export class Transaction {
@@ -88,6 +91,13 @@ export class Transaction {
   }
 }
 
+interface BatchOptions {
+  readonly expected: ExpectedEpoch;
+  readonly opening: readonly Statement[];
+  /** True: no other transaction of the epoch runs at the same time. @default false */
+  readonly exclusive?: boolean;
+}
+
 /**
  * Runs `work` in a transaction that shares the epoch lock, and only while `expected` is the open epoch. The opening
  * statements travel with the begin. Each of them sees everything committed before it began, so a statement after a lock
@@ -96,19 +106,24 @@ export class Transaction {
  */
 export async function batchInEpoch<T>(
   pool: Pool,
-  { expected, opening }: { expected: ExpectedEpoch; opening: readonly Statement[] },
+  { expected, opening, exclusive = false }: BatchOptions,
   work: (transaction: Transaction, opened: Row[][], epoch: { readonly unprotected: boolean }) => Promise<T>,
 ): Promise<InEpoch<T>> {
   return withConnection(pool, async (client) => {
     const transaction = new Transaction(client);
-    const [, , newest, ...opened] = await transaction.run([...BEGIN_IN_EPOCH, ...opening]);
+    const epochLock = exclusive ? TAKE_EPOCH_LOCK : SHARE_EPOCH_LOCK;
+    const [, , newest, ...opened] = await transaction.run([BEGIN, epochLock, NEWEST_EPOCH, ...opening]);
     const verdict = epochVerdict(newest?.[0] as EpochRow | undefined, expected);
     if (verdict.kind !== 'open') {
       await client.query('rollback');
       return verdict;
     }
+    const unprotected = newest?.[0]?.unprotected === true;
+    if (unprotected && expected.requireProtection) {
+      await client.query('rollback');
+      return { kind: 'not_protected' };
+    }
     try {
-      const unprotected = newest?.[0]?.unprotected === true;
       const result = await work(transaction, opened, { unprotected });
       return { kind: 'done', result, lsn: await transaction.committed(), unprotected };
     } catch (error) {

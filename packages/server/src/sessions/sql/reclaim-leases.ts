@@ -22,21 +22,22 @@ with due as (
   from unnest($1::uuid[], $2::float8[], $3::text[], $6::int[]) as held (id, expires_at_ms, ended_by, handover)
   join lease on lease.id = held.id
   join pool on pool.id = lease.pool_id
-  where lease.pool_id = any($4::bigint[]) and lease.state = 'live' and not lease.borrowed
+  where lease.pool_id = any($4::bigint[]) and lease.state = 'live' and lease.ending_since is null and not lease.borrowed
     and ${milliseconds('lease.expires_at')} = held.expires_at_ms and lease.handover = held.handover
     and lease.expires_at <= clock_timestamp() + pool.lease_ttl_seconds * interval '1 second'
   order by lease.id for update of lease
 )
-update lease set state = 'released', ended_at = clock_timestamp(), ended_because = $5, ended_by = held.ended_by
+update lease set ending_since = clock_timestamp(), ended_because = $5, ended_by = held.ended_by
 from due join unnest($1::uuid[], $3::text[]) as held (id, ended_by) using (id)
-where lease.id = due.id`;
+where lease.id = due.id
+returning lease.id`;
 
-/** Ends the leases of sessions that closed unasked, where the license says so. Resolves to how many. */
+/** Marks the leases of sessions that closed without a close frame to end, where the license says so. Resolves to their ids. */
 export async function reclaimLeases(
   database: Pool,
   requests: readonly ReclaimRequest[],
   expected: ExpectedEpoch,
-): Promise<InEpoch<number>> {
+): Promise<InEpoch<readonly string[]>> {
   return inEpoch(database, expected, '', async (client) => {
     const leaseIds = requests.map(({ leaseId }) => leaseId);
     const pools = await client.query<{ id: number }>({
@@ -44,8 +45,8 @@ export async function reclaimLeases(
       text: LOCK_POOLS,
       values: [leaseIds],
     });
-    if (pools.rows.length === 0) return 0;
-    const reclaimed = await client.query({
+    if (pools.rows.length === 0) return [];
+    const reclaimed = await client.query<{ id: string }>({
       name: 'reclaim-leases',
       text: RECLAIM_LEASES,
       values: [
@@ -57,6 +58,6 @@ export async function reclaimLeases(
         requests.map(({ handover }) => handover),
       ],
     });
-    return reclaimed.rowCount ?? 0;
+    return reclaimed.rows.map(({ id }) => id);
   });
 }
