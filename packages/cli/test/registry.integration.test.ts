@@ -68,7 +68,7 @@ describe('evergrant token', () => {
   it('deletes the file of a rejected token', async () => {
     const file = join(folder, 'refused.token');
     const refused = await evergrant('token', 'create', 'admin', '--scope', 'read', '--out', file);
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('different API token of this name') });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('A different API token has this name') });
     expect(existsSync(file)).toBe(false);
   });
 

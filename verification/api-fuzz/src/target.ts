@@ -71,7 +71,7 @@ export class Target {
     for (const file of readdirSync(logs).filter((name) => name.includes('app-'))) {
       const faults = readFileSync(join(logs, file), 'utf8')
         .split('\n')
-        .filter((line) => line.includes('met a fault'));
+        .filter((line) => line.includes('failed with an internal error'));
       if (faults[0]) wounds.push(`${faults.length} faults in the log ${file}, the first: ${faults[0].slice(0, 2_000)}`);
     }
     const miscounted = await this.asOwner((client) =>

@@ -108,7 +108,9 @@ describe('a server with a certificate', () => {
     const renewed = await certify(next);
     folder.write('tls.crt', renewed.cert);
     await eventually('the half-written pair is noticed', () =>
-      server.logLines.some(({ msg }) => msg === 'the new TLS certificate is not taken into use'),
+      server.logLines.some(
+        ({ msg }) => msg === 'the new TLS certificate cannot be used; the previous one stays in use',
+      ),
     );
     expect((await get(server, '/livez', { ca: authority.cert })).status).toBe(200);
     folder.write('tls.key', renewed.key);

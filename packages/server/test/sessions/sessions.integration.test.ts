@@ -169,7 +169,7 @@ describe('a message that is not valid', () => {
     expect(await session.ask({ op: 'heartbeat' })).toMatchObject({ status: 200 });
   });
 
-  it('names every mistake', async () => {
+  it('lists every validation error', async () => {
     const session = await open();
     const { body } = await session.ask({ op: 'checkout' });
     expect(body.errors.map((error: SessionMessage) => error.field).sort()).toEqual([
