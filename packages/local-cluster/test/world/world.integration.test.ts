@@ -246,7 +246,7 @@ describe('local cluster start', () => {
     world.basePort = await findFreeBasePort();
     const refused = await run('dist/local-cluster/main.js', ['--trust', 'nowhere.jwk'], world.env);
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toMatch(/--trust \S*nowhere\.jwk: it cannot be read \(ENOENT\)/);
+    expect(refused.stderr).toMatch(/--trust \S*nowhere\.jwk: the file cannot be read \(ENOENT\)/);
     await world.dispose();
   });
 

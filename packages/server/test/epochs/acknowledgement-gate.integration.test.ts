@@ -30,6 +30,8 @@ beforeAll(async () => {
       ...database,
       replication: {
         ...database.replication,
+        // The tests set the mode: the server must not restore the wait in between.
+        protectGrants: async () => undefined,
         readAcknowledged: async () => (isHeldUp ? '0/1' : 'FFFFFFFF/FFFFFFFF'),
       },
     }),

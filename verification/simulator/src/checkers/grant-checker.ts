@@ -42,7 +42,7 @@ export class GrantChecker {
   readonly #releaseRequested = new Set<string>();
   /** The region that last granted each lease. */
   readonly #granted = new Map<string, string>();
-  readonly #released = new Map<string, { readonly region: string; readonly atMs: number }>();
+  readonly #released = new Map<string, { readonly region: string; readonly atMs: number; readonly handover: number }>();
   grants = 0;
   adoptions = 0;
   rejected = 0;
@@ -80,7 +80,11 @@ export class GrantChecker {
   }): void {
     const { call, status, body, region, server } = answer;
     if (call.kind === 'release' && status === 204 && this.#isReleased(call, region))
-      this.#released.set(call.leaseId ?? '', { region, atMs: this.#options.nowMs() });
+      this.#released.set(call.leaseId ?? '', {
+        region,
+        atMs: this.#options.nowMs(),
+        handover: this.#handoverOf(call.body?.token),
+      });
     if ((status === 200 || status === 201) && body.token !== undefined) this.#acknowledged(answer);
     const ended = status === 410 || (status === 404 && body.code === 'lease_not_found');
     if (call.kind === 'heartbeat' && ended) {
@@ -121,7 +125,12 @@ export class GrantChecker {
     }
     this.#regionOfEpoch.set(epoch, region);
     this.#granted.set(String(body.leaseId), region);
-    this.#checkReleased(String(body.leaseId), call.arrivedAtMs, region);
+    this.#checkReleased({
+      leaseId: String(body.leaseId),
+      arrivedAtMs: call.arrivedAtMs,
+      region,
+      handover: this.#handoverOf(body.token),
+    });
     const newer = this.#openings.find((opening) => opening.epoch > epoch && opening.opensAtMs <= this.#options.nowMs());
     if (newer) {
       this.#options.violations.record(
@@ -136,10 +145,24 @@ export class GrantChecker {
     return this.#granted.get(leaseId) === region || this.#options.fakeSigner.read(body?.token) !== undefined;
   }
 
-  /** A region must not grant a lease that it had recorded as released; a later epoch may have lost that record. */
-  #checkReleased(leaseId: string, arrivedAtMs: number, region: string): void {
+  #handoverOf(token: unknown): number {
+    return this.#options.fakeSigner.read(token)?.claim.handover ?? 0;
+  }
+
+  /**
+   * A region must not grant a lease that it had recorded as released; a later epoch may have lost that record. The release
+   * of an earlier holder does not end a lease that was handed over to a later one.
+   */
+  #checkReleased(grant: {
+    readonly leaseId: string;
+    readonly arrivedAtMs: number;
+    readonly region: string;
+    readonly handover: number;
+  }): void {
+    const { leaseId, arrivedAtMs, region } = grant;
     const released = this.#released.get(leaseId);
     if (released?.region !== region || released.atMs >= arrivedAtMs) return;
+    if (grant.handover > released.handover) return;
     if (this.#openings.some(({ opensAtMs }) => opensAtMs > released.atMs && opensAtMs <= this.#options.nowMs())) return;
     this.#options.violations.record(
       'granted-after-release',
