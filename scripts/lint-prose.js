@@ -121,7 +121,8 @@ function main() {
   const paths = process.argv.slice(2).map((path) => relative(root, resolve(path)) || '.');
   let count = 0;
   for (const file of trackedFiles(paths)) {
-    if (/\.(png|gz|lock)$/.test(file)) continue;
+    // A release that was shipped stays as it was.
+    if (/\.(png|gz|lock)$/.test(file) || file.includes('/fixtures/previous-release/')) continue;
     for (const { line, column, word, use } of findingsOf(file, readFileSync(join(root, file), 'utf8'))) {
       count += 1;
       process.stdout.write(`${file}:${line}:${column}  "${word}"  use: ${use}\n`);

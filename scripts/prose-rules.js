@@ -36,7 +36,8 @@ const PROSE = [
   { find: /\bmay not have (one|any)\b/i, use: 'must not' },
   { find: /\b(license|lease|registry|offline) desks?\b/i, use: 'service (lease service, license import service)' },
   { find: /\bfence debts?\b/i, use: 'pending fence' },
-  { find: /\bhand[- ]?over\b/i, use: 'switchover' },
+  // `handover` in one word is the number of a lease's holder.
+  { find: /\bhand[- ]over\b/i, use: 'switchover' },
   { find: /\bhand(s|ed|ing)? back the fence\b/i, use: 'confirm the fence' },
   { find: /\bcouriers?\b/i, use: 'retrying requester' },
   { find: /\bswitchboards?\b/i, use: 'transport selector' },
@@ -64,7 +65,7 @@ const NAMES = [
   { find: /tether/i, use: 'parentWatchdog' },
   { find: /\blull|Lull/, use: 'FastForward' },
   { find: /fenceDebt|FenceDebt/, use: 'PendingFence' },
-  { find: /handOver|HandOver|handBack|HandBack/, use: 'switchover, confirmFence' },
+  { find: /handBack|HandBack/, use: 'switchover, confirmFence' },
   { find: /lookAgain/i, use: 'refresh' },
   { find: /carryOut/, use: 'runOperation' },
   { find: /patiently/i, use: 'withRetry' },

@@ -1,5 +1,11 @@
 import { ConditionalCheckFailedException, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { AUTHORITY_KEY, CONTROL_KEY, type Item, number, text } from '@evergrant/authority-store/authority-table';
+import {
+  AUTHORITY_KEY,
+  CONTROL_KEY,
+  type Item,
+  numberAttribute,
+  stringAttribute,
+} from '@evergrant/authority-store/authority-table';
 import { initialControl } from '@evergrant/controller/core/control-record';
 import { toStoredJson } from '@evergrant/controller/core/stored-json';
 import { type CustomResourceHandler, property } from './custom-resource';
@@ -8,10 +14,20 @@ import { type CustomResourceHandler, property } from './custom-resource';
 export const seedAuthority: CustomResourceHandler = async (properties, { dynamo }) => {
   const table = property(properties, 'table');
   const nowMs = Date.now();
-  const authority = { epoch: number(1), region: text('oregon'), latchedAtMs: number(nowMs), opensAtMs: number(nowMs) };
+  const authority = {
+    epoch: numberAttribute(1),
+    region: stringAttribute('oregon'),
+    latchedAtMs: numberAttribute(nowMs),
+    opensAtMs: numberAttribute(nowMs),
+  };
   const automation = { state: 'paused', by: 'setup', reason: 'a new deployment', sinceMs: nowMs } as const;
   const record = toStoredJson({ ...initialControl(nowMs), automation });
-  const control = { version: number(1), record: text(record), tail: text('[]'), lastId: number(0) };
+  const control = {
+    version: numberAttribute(1),
+    record: stringAttribute(record),
+    tail: stringAttribute('[]'),
+    lastId: numberAttribute(0),
+  };
   const putIfNone = async (item: Item): Promise<void> => {
     const put = new PutItemCommand({
       TableName: table,

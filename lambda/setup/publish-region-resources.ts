@@ -1,5 +1,5 @@
 import { GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { text } from '@evergrant/authority-store/authority-table';
+import { stringAttribute } from '@evergrant/authority-store/authority-table';
 import { type CustomResourceHandler, property } from './custom-resource';
 
 /** Properties that control the call, and are not published. */
@@ -18,7 +18,9 @@ export const publishRegionResources: CustomResourceHandler = async (properties, 
     Key: resourceKey(property(properties, 'name')),
     UpdateExpression: `SET ${published.map((_, index) => `#n${index} = :v${index}`).join(', ')}`,
     ExpressionAttributeNames: Object.fromEntries(published.map(([name], index) => [`#n${index}`, name])),
-    ExpressionAttributeValues: Object.fromEntries(published.map(([, value], index) => [`:v${index}`, text(value)])),
+    ExpressionAttributeValues: Object.fromEntries(
+      published.map(([, value], index) => [`:v${index}`, stringAttribute(value)]),
+    ),
   });
   await dynamo.send(update);
   return {};

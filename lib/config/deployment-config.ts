@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value, ValuePointer } from '@sinclair/typebox/value';
 import { crossFieldErrors, type ValidPart } from './cross-field-rules';
 import { CPU_UNITS } from './fargate-sizes';
-import { oneOf, validationMessage } from './validation-errors';
+import { oneOfLiterals, validationMessage } from './validation-errors';
 
 const closed = { additionalProperties: false } as const;
 const LOG_RETENTION_DAYS = [7, 14, 30, 60, 90, 180, 365] as const;
@@ -21,7 +21,7 @@ function whole(minimum: number, maximum: number, of = '') {
 function choice<Choice extends number>(values: readonly Choice[], of = '') {
   return Type.Union(
     values.map((value) => Type.Literal(value)),
-    { description: `${oneOf(values)}${of}` },
+    { description: `${oneOfLiterals(values)}${of}` },
   );
 }
 

@@ -20,6 +20,6 @@ export function settingPath(path: string): string {
 }
 
 /** A list for a description: `7, 14 or 30`. */
-export function oneOf(values: readonly number[]): string {
+export function oneOfLiterals(values: readonly number[]): string {
   return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
 }

@@ -1,5 +1,5 @@
 import priceFile from './prices.json';
-import type { Usage } from './usage';
+import type { MonthlyUsage } from './usage';
 
 export interface PricedResource {
   readonly Type: string;
@@ -92,7 +92,7 @@ export function unpricedTypes(stacks: readonly StackResources[]): string[] {
 }
 
 /** What the stacks cost a month under a usage. @throws Error for an instance class or endpoint without a price */
-export function monthlyCost(stacks: readonly StackResources[], usage: Usage): CostLine[] {
+export function monthlyCost(stacks: readonly StackResources[], usage: MonthlyUsage): CostLine[] {
   const all = stacks.flatMap((stack) => Object.values(stack));
   const of = (type: string): readonly PricedResource[] => all.filter(({ Type }) => Type === type);
   const requests = usage.requestsPerSecond * SECONDS;
@@ -106,7 +106,7 @@ export function monthlyCost(stacks: readonly StackResources[], usage: Usage): Co
   ];
 }
 
-function databases(instances: readonly PricedResource[], usage: Usage): CostLine[] {
+function databases(instances: readonly PricedResource[], usage: MonthlyUsage): CostLine[] {
   const primaryGB = Math.max(...instances.map(({ Properties }) => Number(Properties?.AllocatedStorage ?? 0)));
   let hours = 0;
   let storage = 0;
@@ -149,7 +149,7 @@ function servers(stacks: readonly StackResources[]): CostLine {
 
 type OfType = (type: string) => readonly PricedResource[];
 
-function network(of: OfType, requests: number, usage: Usage): CostLine[] {
+function network(of: OfType, requests: number, usage: MonthlyUsage): CostLine[] {
   const gateways = of('AWS::EC2::NatGateway').length;
   const balancers = of('AWS::ElasticLoadBalancingV2::LoadBalancer').length;
   // A load balancer has an address in each of its subnets; the stacks give it three.
@@ -188,7 +188,7 @@ function webAcls(acls: readonly PricedResource[], requests: number): CostLine {
   };
 }
 
-function watching(of: OfType, requests: number, usage: Usage): CostLine[] {
+function watching(of: OfType, requests: number, usage: MonthlyUsage): CostLine[] {
   const alarms = of('AWS::CloudWatch::Alarm').reduce((sum, { Properties }) => {
     const metrics = ((Properties?.Metrics ?? []) as readonly { readonly MetricStat?: unknown }[]).filter(
       (metric) => metric.MetricStat,
@@ -219,7 +219,7 @@ function watching(of: OfType, requests: number, usage: Usage): CostLine[] {
   ];
 }
 
-function rest(of: OfType, usage: Usage): CostLine[] {
+function rest(of: OfType, usage: MonthlyUsage): CostLine[] {
   const controllers = of('AWS::Lambda::Function').filter(({ Properties }) =>
     String(Properties?.FunctionName).endsWith('-failover'),
   );

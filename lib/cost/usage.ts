@@ -1,5 +1,5 @@
 /** Amounts that no template states: traffic and logs, each a month unless its name says otherwise. */
-export interface Usage {
+export interface MonthlyUsage {
   /** Requests to the active region, heartbeats included. */
   readonly requestsPerSecond: number;
   readonly requestAndAnswerBytes: number;
@@ -27,7 +27,7 @@ export interface Usage {
 }
 
 /** A small vendor: 1,000 leases that send a heartbeat every 200 s, and some checkouts. */
-export const SMALL_VENDOR: Usage = {
+export const SMALL_VENDOR: MonthlyUsage = {
   requestsPerSecond: 10,
   requestAndAnswerBytes: 3_000,
   walGB: 20,

@@ -20,7 +20,7 @@ const MAINTENANCE_WINDOWS: Readonly<Record<Region, string>> = {
   virginia: 'thu:09:00-thu:09:30',
 };
 
-export interface LicenseDatabaseProps {
+export interface RegionDatabaseProps {
   readonly context: RegionContext;
   readonly foundation: DatabaseFoundation;
   readonly key: IKey;
@@ -33,10 +33,10 @@ export interface LicenseDatabaseProps {
  * the primary and Virginia's as its follower, by ARN and without a reference between the stacks. Roles change at run
  * time, outside of CloudFormation, so this construct does not depend on which region is active.
  */
-export class LicenseDatabase extends Construct {
+export class RegionDatabase extends Construct {
   readonly instance: CfnDBInstance;
 
-  constructor(scope: Construct, id: string, { context, foundation, key, owner }: LicenseDatabaseProps) {
+  constructor(scope: Construct, id: string, { context, foundation, key, owner }: RegionDatabaseProps) {
     super(scope, id);
     const { config, names, region, other, isPrimary } = context;
     const { database } = config;

@@ -44,7 +44,7 @@ const NO_TOKENS: CfnWebACL.DataProtectionConfigProperty = {
  * The two web ACLs of one load balancer: one serves requests and one fences the region. The controller associates one of
  * them at run time, so no template contains the association.
  */
-export class WebAcls extends Construct {
+export class WebAclPair extends Construct {
   readonly serve: CfnWebACL;
   readonly fence: CfnWebACL;
 

@@ -29,7 +29,7 @@ import { acknowledge } from '../config/acknowledged';
 import { RENEWAL_EVERY_MS } from '../config/cross-field-rules';
 import type { RegionContext } from '../config/region-context';
 import { type DatabaseFoundation, POSTGRES_PORT } from '../database/database-foundation';
-import type { LicenseDatabase } from '../database/license-database';
+import type { RegionDatabase } from '../database/license-database';
 import type { RegionNetwork } from '../network/region-network';
 import { DATABASE_NAME, type DeploymentSecrets } from '../secrets/deployment-secrets';
 import { type LoadBalancer, SERVER_PORT } from './load-balancer';
@@ -38,7 +38,7 @@ export interface LicenseServiceProps {
   readonly context: RegionContext;
   readonly network: RegionNetwork;
   readonly loadBalancer: LoadBalancer;
-  readonly database: LicenseDatabase;
+  readonly database: RegionDatabase;
   readonly foundation: DatabaseFoundation;
   readonly secrets: DeploymentSecrets;
   readonly logKey: IKey;
@@ -133,7 +133,7 @@ export class LicenseService extends Construct {
       logging: LogDriver.awsLogs({ logGroup: this.logGroup, streamPrefix: 'server' }),
       stopTimeout: Duration.seconds(30),
     });
-    // COMPLETE, not SUCCESS: beside a lost database a server must start all the same, and answer where to go. After a failed
+    // COMPLETE, not SUCCESS: beside a lost database a server must still start, and answer where to go. After a failed
     // migration the health check fails, and the circuit breaker restores the previous release.
     server.addContainerDependencies({
       container: this.#addMigration(task),

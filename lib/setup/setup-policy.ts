@@ -24,7 +24,7 @@ export function introductionStatements(config: DeploymentConfig, awsRegion: stri
       conditions: underKeys('authority', 'region'),
     }),
     new PolicyStatement({
-      sid: 'Introduction',
+      sid: 'RegionResources',
       actions: ['dynamodb:UpdateItem'],
       resources,
       conditions: underKeys('region'),

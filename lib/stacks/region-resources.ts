@@ -7,10 +7,10 @@ import { RegionAlarms } from '../alarms/region-alarms';
 import type { RegionContext } from '../config/region-context';
 import { RegionDashboard } from '../dashboards/region-dashboard';
 import { DatabaseFoundation, POSTGRES_PORT } from '../database/database-foundation';
-import { LicenseDatabase } from '../database/license-database';
+import { RegionDatabase } from '../database/license-database';
 import type { EdgeArns } from '../edge/association-actions';
 import { publicZone, RegionalAddress } from '../edge/regional-address';
-import { WebAcls } from '../edge/web-acls';
+import { WebAclPair } from '../edge/web-acls';
 import { RegionNetwork } from '../network/region-network';
 import type { DeploymentSecrets } from '../secrets/deployment-secrets';
 import { RegionKeys } from '../secrets/region-keys';
@@ -25,7 +25,7 @@ export class RegionResources {
   readonly keys: RegionKeys;
   readonly network: RegionNetwork;
   readonly foundation: DatabaseFoundation;
-  readonly database: LicenseDatabase;
+  readonly database: RegionDatabase;
   readonly service: LicenseService;
   readonly address: RegionalAddress;
   readonly topic: ITopic;
@@ -44,7 +44,7 @@ export class RegionResources {
     const logKey = this.keys.telemetry;
     this.network = new RegionNetwork(scope, 'Network', { context, logKey });
     this.foundation = new DatabaseFoundation(scope, 'DatabaseFoundation', { context, network: this.network });
-    this.database = new LicenseDatabase(scope, 'LicenseDatabase', {
+    this.database = new RegionDatabase(scope, 'LicenseDatabase', {
       context,
       foundation: this.foundation,
       key: this.keys.database,
@@ -55,7 +55,7 @@ export class RegionResources {
     this.service = new LicenseService(scope, 'LicenseService', {
       ...{ context, network, loadBalancer, database, foundation, secrets, logKey },
     });
-    const acls = new WebAcls(scope, 'Edge', { context, logKey });
+    const acls = new WebAclPair(scope, 'Edge', { context, logKey });
     this.address = new RegionalAddress(scope, 'Address', { context, balancer: loadBalancer.balancer });
     this.topic = new AlertsTopic(scope, 'Alerts', { context, key: logKey }).topic as ITopic;
     const { topic, service } = this;

@@ -1,5 +1,10 @@
 import { DeleteItemCommand, DynamoDBClient, PutItemCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
-import { AUTHORITY_KEY, historyKey, number, text } from '@evergrant/authority-store/authority-table';
+import {
+  AUTHORITY_KEY,
+  historyKey,
+  numberAttribute,
+  stringAttribute,
+} from '@evergrant/authority-store/authority-table';
 import { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { DynamoAuthorityStore } from '@evergrant/controller/aws/authority-store';
 import { DynamoControlStore } from '@evergrant/controller/aws/control-store';
@@ -8,7 +13,7 @@ import { DynamoCheckpointStore } from '@evergrant/server/audit/dynamodb/checkpoi
 import { DynamoControllerHistory } from '@evergrant/server/audit/dynamodb/controller-history';
 import type { StoredCheckpoint } from '@evergrant/server/audit/store';
 import { connectDynamoAuthorityStore } from '@evergrant/server/epochs/dynamodb/authority-store';
-import type { AuthorityStore } from '@evergrant/server/epochs/store';
+import type { ServerAuthorityStore } from '@evergrant/server/epochs/store';
 import { seedAuthority } from '../../lambda/setup/authority';
 import type { SetupClients } from '../../lambda/setup/custom-resource';
 import { CREDENTIALS, createAuthorityTable, type Emulator, startEmulator } from './support/emulator';
@@ -47,7 +52,7 @@ function controller(): { authority: DynamoAuthorityStore; control: DynamoControl
 }
 
 describe('in our model of AWS, the servers’ authority store', () => {
-  let store: AuthorityStore;
+  let store: ServerAuthorityStore;
   const oregon = { region: 'oregon', server: 'oregon/app-1' };
 
   beforeEach(() => {
@@ -103,7 +108,7 @@ describe('in our model of AWS, the servers’ authority store', () => {
   });
 
   it('returns unknown when the record is incomplete', async () => {
-    await dynamo.send(new PutItemCommand({ TableName: table, Item: { ...AUTHORITY_KEY, epoch: number(1) } }));
+    await dynamo.send(new PutItemCommand({ TableName: table, Item: { ...AUTHORITY_KEY, epoch: numberAttribute(1) } }));
     await expect(store.renew({ ...oregon, renew: false })).rejects.toMatchObject({ code: 'database_failure' });
   });
 });
@@ -257,7 +262,12 @@ describe('in our model of AWS, the controller’s stores', () => {
   });
 
   it('ignore a record of an unknown region', async () => {
-    const item = { ...AUTHORITY_KEY, epoch: number(1), latchedAtMs: number(1), region: text('ohio') };
+    const item = {
+      ...AUTHORITY_KEY,
+      epoch: numberAttribute(1),
+      latchedAtMs: numberAttribute(1),
+      region: stringAttribute('ohio'),
+    };
     await dynamo.send(new PutItemCommand({ TableName: table, Item: item }));
     await expect(controller().authority.read()).rejects.toMatchObject({ code: 'no_authority_record' });
   });

@@ -12,7 +12,7 @@ const KEYS_WRITTEN: Readonly<Record<string, readonly string[]>> = {
   Authority: ['authority', 'control'],
   History: ['history'],
   Seed: ['authority', 'control'],
-  Introduction: ['region'],
+  RegionResources: ['region'],
 };
 
 describe('least privilege', () => {

@@ -27,11 +27,11 @@ export function historyKey(id: number): { pk: { S: string }; sk: { S: string } }
   return { pk: { S: HISTORY }, sk: { S: String(id).padStart(12, '0') } };
 }
 
-export function text(value: string): { S: string } {
+export function stringAttribute(value: string): { S: string } {
   return { S: value };
 }
 
-export function number(value: number): { N: string } {
+export function numberAttribute(value: number): { N: string } {
   return { N: String(value) };
 }
 

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '@evergrant/test-support/eventually';
-import { run } from '@evergrant/test-support/running-world';
+import { runProgram } from '@evergrant/test-support/running-world';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 import { isCovered } from '@evergrant/test-support/server/verify-command';
 
@@ -32,7 +32,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const evergrant = (...argv: string[]) => run('packages/cli/bin.js', argv, environment);
+const evergrant = (...argv: string[]) => runProgram('packages/cli/bin.js', argv, environment);
 const json = async (...argv: string[]) => JSON.parse((await evergrant(...argv, '--json')).stdout);
 const path = (name: string) => join(folder, name);
 
@@ -79,7 +79,7 @@ describe('evergrant audit verify', () => {
     }
     expect(
       (
-        await run('packages/cli/bin.js', ['audit', 'verify'], {
+        await runProgram('packages/cli/bin.js', ['audit', 'verify'], {
           ...environment,
           EVERGRANT_SERVER_URL: 'http://127.0.0.1:1',
         })
@@ -95,7 +95,7 @@ describe('evergrant audit export', () => {
     expect((await evergrant('audit', 'export', '--out', path('log.jsonl'), ...proof())).code).toBe(0);
     const alone = { EVERGRANT_HOME: folder, EVERGRANT_SERVER_URL: '', EVERGRANT_TOKEN_FILE: '' };
     const verify = () =>
-      run('packages/cli/bin.js', ['audit', 'verify', '--file', path('log.jsonl'), ...proof()], alone);
+      runProgram('packages/cli/bin.js', ['audit', 'verify', '--file', path('log.jsonl'), ...proof()], alone);
     expect(await verify()).toMatchObject({ code: 0, stdout: expect.stringContaining('No changes found') });
     const whole = readFileSync(path('log.jsonl'), 'utf8');
     writeFileSync(path('log.jsonl'), whole.trimEnd().split('\n').slice(0, -1).join('\n').concat('\n'));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CommandResult, run } from '@evergrant/test-support/running-world';
+import { type ProcessResult, runProgram } from '@evergrant/test-support/running-world';
 import { type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 
 jest.setTimeout(180_000);
@@ -15,8 +15,8 @@ let environment: Record<string, string>;
 
 const at = (name: string): string => join(folder, name);
 const read = (name: string): string => readFileSync(at(name), 'utf8');
-const license = (...argv: string[]): Promise<CommandResult> =>
-  run('packages/cli/bin.js', ['license', ...argv], environment);
+const license = (...argv: string[]): Promise<ProcessResult> =>
+  runProgram('packages/cli/bin.js', ['license', ...argv], environment);
 const PRODUCT = `Assembler ${randomUUID()}`;
 const DOCUMENT = {
   licenseId: 'acme-1',
@@ -29,7 +29,7 @@ const DOCUMENT = {
   entitlements: [{ feature: 'studio', seats: 10 }],
 };
 
-async function must(...argv: string[]): Promise<CommandResult> {
+async function must(...argv: string[]): Promise<ProcessResult> {
   const result = await license(...argv);
   expect([result.code, result.stderr]).toEqual([0, '']);
   return result;

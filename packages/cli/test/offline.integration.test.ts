@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '@evergrant/test-support/running-world';
+import { runProgram } from '@evergrant/test-support/running-world';
 import { giveLicenseKey, newRoom, register } from '@evergrant/test-support/server/control-rooms';
 import { type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 
@@ -32,9 +32,9 @@ afterAll(async () => {
 const at = (name: string): string => join(folder, name);
 /** A machine beside the Control Room: it exchanges only files. */
 const inTheRoom = (...argv: string[]) =>
-  run('packages/cli/bin.js', ['control-room', ...argv], { EVERGRANT_HOME: folder });
+  runProgram('packages/cli/bin.js', ['control-room', ...argv], { EVERGRANT_HOME: folder });
 const withServer = (...argv: string[]) =>
-  run('packages/cli/bin.js', ['control-room', ...argv], {
+  runProgram('packages/cli/bin.js', ['control-room', ...argv], {
     EVERGRANT_HOME: folder,
     EVERGRANT_SERVER_URL: server.address,
     EVERGRANT_TOKEN_FILE: at('admin.token'),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '@evergrant/test-support/running-world';
+import { runProgram } from '@evergrant/test-support/running-world';
 import { giveLicenseKey, newRoom, register } from '@evergrant/test-support/server/control-rooms';
 import { type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 
@@ -25,7 +25,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const evergrant = (...argv: string[]) => run('packages/cli/bin.js', argv, environment);
+const evergrant = (...argv: string[]) => runProgram('packages/cli/bin.js', argv, environment);
 const json = async (...argv: string[]) => JSON.parse((await evergrant(...argv, '--json')).stdout);
 const pools = async (token: string) => (await server.call('GET', '/v1/pools', undefined, token)).status;
 
@@ -124,7 +124,7 @@ describe('evergrant reservation', () => {
 });
 
 it('exit code: an unreachable server differs from a rejection', async () => {
-  const nobody = await run('packages/cli/bin.js', ['token', 'list'], {
+  const nobody = await runProgram('packages/cli/bin.js', ['token', 'list'], {
     ...environment,
     EVERGRANT_SERVER_URL: 'http://127.0.0.1:9',
   });
@@ -133,7 +133,7 @@ it('exit code: an unreachable server differs from a rejection', async () => {
 
 it('access: the token of the local cluster is not sent to another server', async () => {
   const { EVERGRANT_TOKEN_FILE: _, ...rest } = environment;
-  expect(await run('packages/cli/bin.js', ['token', 'list'], rest as Record<string, string>)).toMatchObject({
+  expect(await runProgram('packages/cli/bin.js', ['token', 'list'], rest as Record<string, string>)).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--token-file FILE'),
   });

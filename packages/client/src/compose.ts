@@ -10,7 +10,7 @@ import type { LeaseRegistry } from './leases/lease-registry';
 import { PendingReleases } from './leases/pending-releases';
 import { UnclaimedLeases } from './leases/unclaimed-leases';
 import { checkOptions, type LicenseClientOptions } from './options';
-import { Registration } from './registration/registration';
+import { ControlRoomRegistration } from './registration/registration';
 import { settingsOf } from './settings';
 import type { ClientState } from './state/schema';
 import { StateAccess } from './state/state-access';
@@ -18,7 +18,7 @@ import { StateFile } from './state/state-file';
 import type { ClientClock } from './time/clock';
 import { ServerClock } from './time/server-clock';
 import { AddressBook } from './transport/addresses';
-import type { Call, ResponseRecord } from './transport/call';
+import type { ClientCall, ResponseRecord } from './transport/call';
 import { ConnectionMonitor } from './transport/connection-monitor';
 import { HttpTransport } from './transport/http-transport';
 import { RetryingRequester } from './transport/retrying-requester';
@@ -34,7 +34,7 @@ const RECONNECT_WITHIN_MS = 2_000;
 export interface ClientParts {
   readonly registry: LeaseRegistry;
   readonly checkouts: Checkouts;
-  readonly registration: Registration | undefined;
+  readonly registration: ControlRoomRegistration | undefined;
   readonly selector: TransportSelector;
   readonly stateFile: StateFile | undefined;
   readonly stateAccess: StateAccess;
@@ -122,7 +122,7 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
 
 interface StateAccessParts {
   readonly stateFile: StateFile | undefined;
-  readonly registration: Registration | undefined;
+  readonly registration: ControlRoomRegistration | undefined;
   readonly registry: LeaseRegistry;
   readonly installation: { identity: string | undefined };
 }
@@ -143,7 +143,7 @@ function createStateAccess({ options, settings, closed }: CompositionContext, pa
       await registry.restore(state?.leases ?? []).catch(() => undefined);
     },
     onShared: (room) => {
-      // Each process has leases of its own: a common identity would give all of them the same lease.
+      // Each process has its own leases: a common identity would give all of them the same lease.
       installation.identity = undefined;
       registration?.adopt(room);
     },
@@ -155,7 +155,7 @@ function identityOf(options: LicenseClientOptions, stored: ClientState | undefin
 }
 
 function createAddresses({ options, settings, closed }: CompositionContext, http: HttpTransport): AddressBook {
-  const status: Call = { kind: 'status', method: 'GET', path: '/v1/status', anonymous: true };
+  const status: ClientCall = { kind: 'status', method: 'GET', path: '/v1/status', anonymous: true };
   const terms = { timeoutMs: settings.statusTimeoutMs, stop: closed.signal, background: true };
   return new AddressBook({
     addresses: options.addresses,
@@ -186,7 +186,7 @@ interface HttpParts {
 
 function createKeyRing(context: CompositionContext, { stored, http, addresses }: HttpParts): KeyRing {
   const { options, settings, closed, save } = context;
-  const call: Call = { kind: 'keys', method: 'GET', path: '/.well-known/jwks.json', anonymous: true };
+  const call: ClientCall = { kind: 'keys', method: 'GET', path: '/.well-known/jwks.json', anonymous: true };
   const terms = { timeoutMs: settings.statusTimeoutMs, stop: closed.signal, background: true };
   return new KeyRing({
     pinned: options.keys && publicKeysOf(options.keys),
@@ -200,10 +200,10 @@ function createKeyRing(context: CompositionContext, { stored, http, addresses }:
 function createRegistration(
   context: CompositionContext,
   { stored, http, addresses, stateFile }: HttpParts & { readonly stateFile: StateFile | undefined },
-): Registration | undefined {
+): ControlRoomRegistration | undefined {
   const { options, settings, closed, notify, save } = context;
   if (!options.controlRoom) return undefined;
-  return new Registration({
+  return new ControlRoomRegistration({
     definition: options.controlRoom,
     stored: stored?.room,
     newGuid: randomUUID,

@@ -18,7 +18,7 @@ export {
 export type { CheckoutRequest, LicenseClientOptions } from './options';
 export type { ControlRoomDefinition } from './registration/registration';
 export type { Cancel, ClientClock } from './time/clock';
-export type { Call, ResponseRecord } from './transport/call';
+export type { ClientCall, ResponseRecord } from './transport/call';
 export type { Fetch } from './transport/http-transport';
 
 /**

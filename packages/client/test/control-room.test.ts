@@ -1,12 +1,12 @@
-import { eventually } from '@evergrant/drills/eventually';
-import { ControlRoom, type ControlRoomOptions } from '../src/example/control-room';
+import { waitUntil } from '@evergrant/drills/eventually';
+import { type ControlRoomOptions, ExampleControlRoom } from '../src/example/control-room';
 import { LicenseService } from './license-service';
 
 const WITHIN_MS = 15_000;
 
 describe('a Control Room', () => {
   let service: LicenseService;
-  const rooms: ControlRoom[] = [];
+  const rooms: ExampleControlRoom[] = [];
 
   beforeEach(async () => {
     service = await new LicenseService('oregon').start();
@@ -17,8 +17,8 @@ describe('a Control Room', () => {
     await service.die();
   });
 
-  function open(options: Partial<ControlRoomOptions> = {}): ControlRoom {
-    const room = new ControlRoom({
+  function open(options: Partial<ControlRoomOptions> = {}): ExampleControlRoom {
+    const room = new ExampleControlRoom({
       name: 'Control Room Kyoto',
       product: 'studio',
       logins: [
@@ -41,7 +41,7 @@ describe('a Control Room', () => {
   }
 
   const released = (count: number) =>
-    eventually(`${count} releases`, WITHIN_MS, () => service.asks('DELETE').length >= count);
+    waitUntil(`${count} releases`, WITHIN_MS, () => service.asks('DELETE').length >= count);
 
   it('checks out seats, holds and releases them, and continues', async () => {
     const room = open();
@@ -56,7 +56,7 @@ describe('a Control Room', () => {
   it('reports its held seats', async () => {
     const room = open({ workMs: 60_000, usersMax: 3 });
     room.start();
-    await eventually('three sessions', WITHIN_MS, () => room.snapshot().holding.length === 3);
+    await waitUntil('three sessions', WITHIN_MS, () => room.snapshot().holding.length === 3);
     const { name, guid, holding } = room.snapshot();
     expect([name, guid]).toEqual(['Control Room Kyoto', room.guid]);
     for (const held of holding) expect(held).toMatchObject({ state: 'held', epoch: 1, servedBy: 'oregon/app-1' });
@@ -66,7 +66,7 @@ describe('a Control Room', () => {
   it('releases all seats when it stops, and starts no further checkout', async () => {
     const room = open({ workMs: 60_000 });
     room.start();
-    await eventually('two sessions', WITHIN_MS, () => service.live.size === 2);
+    await waitUntil('two sessions', WITHIN_MS, () => service.live.size === 2);
     await room.stop();
     expect(service.live.size).toBe(0);
     expect(room.snapshot().holding).toEqual([]);
@@ -75,7 +75,7 @@ describe('a Control Room', () => {
   it('leaves its seats held when it stops without a release', async () => {
     const room = open({ workMs: 60_000 });
     room.start();
-    await eventually('two sessions', WITHIN_MS, () => service.live.size === 2);
+    await waitUntil('two sessions', WITHIN_MS, () => service.live.size === 2);
     await room.stop({ release: false });
     expect(service.asks('DELETE')).toEqual([]);
   });
@@ -104,7 +104,7 @@ describe('a Control Room', () => {
       const room = open({ seed: 7, usersMax: 1 });
       const from = service.asks('PUT').length;
       room.start();
-      await eventually('four checkouts', WITHIN_MS, () => service.asks('PUT').length >= from + 4);
+      await waitUntil('four checkouts', WITHIN_MS, () => service.asks('PUT').length >= from + 4);
       await room.stop();
       return [
         room.guid,

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import {
   type Lease,
   LicenseClient,
@@ -62,7 +62,7 @@ describe.each([
   }
 
   const happened = (kind: LicenseEvent['kind']) =>
-    eventually(kind, WITHIN_MS, () => events.some((event) => event.kind === kind));
+    waitUntil(kind, WITHIN_MS, () => events.some((event) => event.kind === kind));
 
   const ids = (service: LicenseService, method: string) =>
     new Set(service.asks(method).map(({ path }) => path.split('/')[3]));
@@ -91,7 +91,7 @@ describe.each([
     it('is repeated with the same lease id after a lost response, so seats are taken once', async () => {
       oregon.mood = 'swallows';
       const asked = granted(client());
-      await eventually('tries', WITHIN_MS, () => oregon.asks('PUT').length >= 3);
+      await waitUntil('tries', WITHIN_MS, () => oregon.asks('PUT').length >= 3);
       oregon.mood = 'grants';
       const lease = await asked;
       expect(ids(oregon, 'PUT')).toEqual(new Set([lease.id]));
@@ -123,7 +123,7 @@ describe.each([
       expect(outcome.kind).toBe('unavailable');
       expect(oregon.live.size).toBe(1);
       oregon.mood = 'grants';
-      await eventually('given back', WITHIN_MS, () => oregon.live.size === 0);
+      await waitUntil('given back', WITHIN_MS, () => oregon.live.size === 0);
       expect(ids(oregon, 'DELETE')).toEqual(ids(oregon, 'PUT'));
     });
 
@@ -132,7 +132,7 @@ describe.each([
       oregon.retryAfterSeconds = 1;
       const asked = granted(client());
       const tries = () => oregon.asked.filter(({ path }) => path.startsWith('/v1/leases') || path === '/v1/session');
-      await eventually('first try', WITHIN_MS, () => tries().length === 1);
+      await waitUntil('first try', WITHIN_MS, () => tries().length === 1);
       oregon.mood = 'grants';
       await asked;
       const [first, second] = tries();
@@ -144,16 +144,16 @@ describe.each([
     it('is renewed by heartbeats with the newest token', async () => {
       oregon.heartbeatAfterMs = 60;
       const lease = await granted(client());
-      await eventually('three heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 3);
+      await waitUntil('three heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 3);
       const tokens = oregon.asks('POST').map(({ body }) => body.token);
       expect(tokens.slice(0, 3)).toEqual(sessions ? [undefined, undefined, undefined] : oregon.tokens.slice(0, 3));
-      await eventually('the newest token', WITHIN_MS, () => oregon.tokens.indexOf(lease.token) >= 2);
+      await waitUntil('the newest token', WITHIN_MS, () => oregon.tokens.indexOf(lease.token) >= 2);
     });
 
     it('sends no heartbeat before the server allows it', async () => {
       oregon.heartbeatAfterMs = 200;
       await granted(client());
-      await eventually('three heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 3);
+      await waitUntil('three heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 3);
       const times = [...oregon.asks('PUT'), ...oregon.asks('POST')].map(({ atMs }) => atMs);
       for (const [index, atMs] of times.slice(1).entries()) expect(atMs - (times[index] ?? 0)).toBeGreaterThan(190);
     });
@@ -168,7 +168,7 @@ describe.each([
       expect(oregon.asks('DELETE')).toMatchObject([{ body: { token: lease.token } }]);
       expect(made.leases).toEqual([]);
       await granted(made);
-      await eventually('another lease beats', WITHIN_MS, () => oregon.asks('POST').length > heartbeats + 2);
+      await waitUntil('another lease beats', WITHIN_MS, () => oregon.asks('POST').length > heartbeats + 2);
       const beating = new Set(
         oregon
           .asks('POST')
@@ -259,10 +259,10 @@ describe.each([
       Object.assign(oregon, { heartbeatAfterMs: 60 });
       Object.assign(virginia, { mood: 'refers', epoch: 2 });
       const lease = await granted(client(both()));
-      await eventually('renewed', WITHIN_MS, () => oregon.asks('POST').length >= 1);
+      await waitUntil('renewed', WITHIN_MS, () => oregon.asks('POST').length >= 1);
       await oregon.die();
       virginia.mood = 'grants';
-      await eventually('served by Virginia', WITHIN_MS, () => lease.epoch === 2);
+      await waitUntil('served by Virginia', WITHIN_MS, () => lease.epoch === 2);
       expect(virginia.asks('POST')[0]).toMatchObject({
         path: `/v1/leases/${lease.id}/heartbeat`,
       });
@@ -369,7 +369,7 @@ describe.each([
       oregon.heartbeatAfterMs = 60;
       const warning = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
       await granted(client({ onEvent }));
-      await eventually('heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 2);
+      await waitUntil('heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 2);
       expect(warning.mock.calls).toEqual([['a license listener threw: the host is broken']]);
       warning.mockRestore();
     });
@@ -395,7 +395,7 @@ describe.each([
       const made = client({ requestTimeoutMs: 60_000, checkoutDeadlineMs: 60_000 });
       oregon.mood = 'hangs';
       const asked = made.checkout(SEAT);
-      await eventually('it hangs', WITHIN_MS, () => oregon.asks('PUT').length === 1);
+      await waitUntil('it hangs', WITHIN_MS, () => oregon.asks('PUT').length === 1);
       oregon.mood = 'grants';
       await made.close();
       expect(oregon.asks('DELETE')).toHaveLength(1);

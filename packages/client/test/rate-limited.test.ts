@@ -1,4 +1,4 @@
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import { LicenseClient } from '../src/license-client';
 import { LicenseService } from './license-service';
 
@@ -20,7 +20,7 @@ it('rate limit: the client waits for Retry-After and sends no request to another
   });
   try {
     const asked = client.checkout({ product: 'studio', feature: 'bot-runner', seats: 1 });
-    await eventually('the response with Retry-After', WITHIN_MS, () => oregon.asks('PUT').length === 1);
+    await waitUntil('the response with Retry-After', WITHIN_MS, () => oregon.asks('PUT').length === 1);
     const elsewhere = virginia.asks('PUT').length;
     oregon.mood = 'grants';
     expect((await asked).kind).toBe('granted');

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import {
   type ClientNotice,
   type Lease,
@@ -80,7 +80,7 @@ describe('restarted installation', () => {
     if (reading.kind !== 'read') throw new Error(reading.kind);
     return reading.state;
   };
-  const happened = (kind: LicenseEvent['kind']) => eventually(kind, WITHIN_MS, () => kinds().includes(kind));
+  const happened = (kind: LicenseEvent['kind']) => waitUntil(kind, WITHIN_MS, () => kinds().includes(kind));
 
   describe('with a reachable service', () => {
     it('restores its leases and takes no seat twice', async () => {
@@ -91,14 +91,14 @@ describe('restarted installation', () => {
       const again = [await granted(after), await granted(after)];
       expect(again.map(({ id }) => id)).toEqual(ids);
       expect(service.live).toEqual(new Set(ids));
-      await eventually('both are renewed', WITHIN_MS, () => kinds().filter((kind) => kind === 'renewed').length >= 2);
+      await waitUntil('both are renewed', WITHIN_MS, () => kinds().filter((kind) => kind === 'renewed').length >= 2);
     });
 
     it('sends the token of each lease', async () => {
       const first = start();
       const { token } = await granted(first);
       await restart(first);
-      await eventually('the token is sent', WITHIN_MS, () => service.asks('POST').length > 0);
+      await waitUntil('the token is sent', WITHIN_MS, () => service.asks('POST').length > 0);
       expect(service.asks('POST')[0]?.body).toEqual({ token });
     });
 
@@ -125,9 +125,9 @@ describe('restarted installation', () => {
         service.deafTo = 'DELETE';
         const first = await granted(made);
         void first.release();
-        await eventually('the release is sent', WITHIN_MS, () => service.asks('DELETE').length > 0);
+        await waitUntil('the release is sent', WITHIN_MS, () => service.asks('DELETE').length > 0);
         const asked = made.checkout(SEAT);
-        await eventually('the checkout is requested again', WITHIN_MS, () => service.asks('PUT').length > 1);
+        await waitUntil('the checkout is requested again', WITHIN_MS, () => service.asks('PUT').length > 1);
         expect(service.live).toEqual(new Set([first.id]));
         service.deafTo = undefined;
         const outcome = await asked;
@@ -147,7 +147,7 @@ describe('restarted installation', () => {
           because: 'earlier seats are still being released',
         });
         service.deafTo = undefined;
-        await eventually('the seats are free', WITHIN_MS, () => service.live.size === 0);
+        await waitUntil('the seats are free', WITHIN_MS, () => service.live.size === 0);
         expect((await granted(made)).id).not.toBe(left);
       });
     });
@@ -157,7 +157,7 @@ describe('restarted installation', () => {
       const [wanted, unwanted] = [await granted(first), await granted(first, { feature: 'other' })];
       const after = await restart(first, 0, { keepUnclaimedMs: 200 });
       await granted(after);
-      await eventually('the release', WITHIN_MS, () => service.asks('DELETE').length === 1);
+      await waitUntil('the release', WITHIN_MS, () => service.asks('DELETE').length === 1);
       expect(service.live).toEqual(new Set([wanted.id]));
       expect(service.asks('DELETE')[0]?.path).toContain(unwanted.id);
     });

@@ -1,4 +1,4 @@
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import {
   type ClientNotice,
   type Lease,
@@ -63,13 +63,13 @@ describe('client session', () => {
   const over = (service: LicenseService) =>
     new Set(service.asked.filter(({ path }) => path.startsWith('/v1/leases')).map(({ over: how }) => how));
   const happened = (kind: LicenseEvent['kind']) =>
-    eventually(kind, WITHIN_MS, () => events.some((event) => event.kind === kind));
+    waitUntil(kind, WITHIN_MS, () => events.some((event) => event.kind === kind));
 
   it('carries checkouts, heartbeats and releases over one connection', async () => {
     oregon.heartbeatAfterMs = 60;
     const made = client();
     const leases = await Promise.all([granted(made), granted(made), granted(made)]);
-    await eventually('heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 6);
+    await waitUntil('heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 6);
     await Promise.all(leases.map((lease) => lease.release()));
     expect(upgrades(oregon)).toHaveLength(1);
     expect(upgrades(oregon)[0]?.authorization).toBe('Bearer secret-token');
@@ -81,12 +81,12 @@ describe('client session', () => {
     oregon.heartbeatAfterMs = 200;
     const made = client();
     const leases = await Promise.all(Array.from({ length: 20 }, () => granted(made)));
-    await eventually('a heartbeat of each', WITHIN_MS, () => oregon.asks('POST').length >= 20);
+    await waitUntil('a heartbeat of each', WITHIN_MS, () => oregon.asks('POST').length >= 20);
     const firstRound = oregon.asks('POST').slice(0, 20);
     expect(new Set(firstRound.map(({ path }) => path.split('/')[3]))).toEqual(new Set(leases.map(({ id }) => id)));
     const times = firstRound.map(({ atMs }) => atMs);
     expect(Math.max(...times) - Math.min(...times)).toBeLessThan(100);
-    await eventually(
+    await waitUntil(
       'every lease is renewed',
       WITHIN_MS,
       () => events.filter(({ kind }) => kind === 'renewed').length >= 20,
@@ -102,7 +102,7 @@ describe('client session', () => {
     const made = client();
     await granted(made);
     await granted(made);
-    await eventually('heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 4);
+    await waitUntil('heartbeats', WITHIN_MS, () => oregon.asks('POST').length >= 4);
     expect(upgrades(oregon)).toHaveLength(1);
     expect(over(oregon)).toEqual(new Set(['http']));
     expect(notices).toEqual([{ kind: 'connection', address: oregon.url, over: 'http' }]);
@@ -115,7 +115,7 @@ describe('client session', () => {
     const tokens = leases.map(({ token }) => token);
     virginia.mood = 'grants';
     await oregon.die();
-    await eventually('served by Virginia', WITHIN_MS, () => leases.every(({ epoch }) => epoch === 2));
+    await waitUntil('served by Virginia', WITHIN_MS, () => leases.every(({ epoch }) => epoch === 2));
     expect(upgrades(virginia)).toHaveLength(1);
     expect(new Set(virginia.asks('POST').map(({ body }) => body.token))).toEqual(new Set(tokens));
     expect(leases.map(({ state }) => state)).toEqual(['held', 'held']);
@@ -129,7 +129,7 @@ describe('client session', () => {
     virginia.mood = 'grants';
     oregon.mood = 'refers';
     oregon.sendAway('draining', virginia.url);
-    await eventually('served by Virginia', WITHIN_MS, () => lease.epoch === 2);
+    await waitUntil('served by Virginia', WITHIN_MS, () => lease.epoch === 2);
     expect(lease.state).toBe('held');
   });
 
@@ -138,7 +138,7 @@ describe('client session', () => {
     await granted(made);
     oregon.sendAway('draining', oregon.url, 1);
     const sentAwayAtMs = performance.now();
-    await eventually('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
+    await waitUntil('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
     expect(performance.now() - sentAwayAtMs).toBeGreaterThanOrEqual(990);
   });
 
@@ -146,7 +146,7 @@ describe('client session', () => {
     const made = client();
     await granted(made);
     oregon.sendAway('not_granting', virginia.url);
-    await eventually('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
+    await waitUntil('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
     expect(virginia.asked).toEqual([]);
   });
 
@@ -154,7 +154,7 @@ describe('client session', () => {
     oregon.pingEverySeconds = 0.2;
     const made = client();
     await granted(made);
-    await eventually('another one', WITHIN_MS, () => upgrades(oregon).length >= 2);
+    await waitUntil('another one', WITHIN_MS, () => upgrades(oregon).length >= 2);
   });
 
   it('ends after a request time-out, and the request is repeated elsewhere', async () => {
@@ -172,14 +172,14 @@ describe('client session', () => {
     const ends: number[] = [];
     for (const session of oregon.sessions) session.on('close', (code) => ends.push(code));
     await made.close({ release: false });
-    await eventually('the server receives the close frame', WITHIN_MS, () => ends.length === 1);
+    await waitUntil('the server receives the close frame', WITHIN_MS, () => ends.length === 1);
     expect(ends).toEqual([1000]);
     expect(oregon.live.size).toBe(1);
   });
 
   describe('and the queue', () => {
     const queued = () =>
-      eventually('the checkout is queued', WITHIN_MS, () => events.some(({ kind }) => kind === 'queued'));
+      waitUntil('the checkout is queued', WITHIN_MS, () => events.some(({ kind }) => kind === 'queued'));
 
     it('reports each new position and grants the seats', async () => {
       oregon.line = 3;
@@ -189,7 +189,7 @@ describe('client session', () => {
       const leaseId = oregon.asks('PUT')[0]?.path.split('/')[3] as string;
       expect(oregon.asks('PUT')[0]?.body).toMatchObject({ queue: true });
       oregon.pushLine(leaseId, { status: 202, body: { position: 1, token: 'p', retryAfter: 30 } });
-      await eventually('told', WITHIN_MS, () => positions.includes(1));
+      await waitUntil('told', WITHIN_MS, () => positions.includes(1));
       oregon.line = 0;
       oregon.pushLine(leaseId, oregon.granted(leaseId));
       expect(await asked).toMatchObject({ kind: 'granted', lease: { id: leaseId, state: 'held' } });
@@ -199,7 +199,7 @@ describe('client session', () => {
     it('polls with the token of the queue entry when no update is pushed', async () => {
       Object.assign(oregon, { offersSessions: false, line: 2 });
       const asked = client().checkout({ ...SEAT, queueMs: 60_000 });
-      await eventually('three questions', WITHIN_MS, () => oregon.asks('PUT').length >= 3);
+      await waitUntil('three questions', WITHIN_MS, () => oregon.asks('PUT').length >= 3);
       oregon.line = 0;
       expect((await asked).kind).toBe('granted');
       const [first, ...others] = oregon.asks('PUT');
@@ -214,7 +214,7 @@ describe('client session', () => {
       const asked = client().checkout({ ...SEAT, queueMs: 60_000 });
       await queued();
       for (const session of oregon.sessions) session.terminate();
-      await eventually('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
+      await waitUntil('the session is open again', WITHIN_MS, () => upgrades(oregon).length === 2);
       oregon.line = 0;
       expect((await asked).kind).toBe('granted');
     });
@@ -227,10 +227,10 @@ describe('client session', () => {
         made.checkout({ ...SEAT, queueMs: 150 }),
         made.checkout({ ...SEAT, queueMs: 60_000, signal: stop.signal }),
       ];
-      await eventually('both are queued', WITHIN_MS, () => oregon.asks('PUT').length >= 2);
+      await waitUntil('both are queued', WITHIN_MS, () => oregon.asks('PUT').length >= 2);
       stop.abort();
       expect((await Promise.all(waits)).map(({ kind }) => kind)).toEqual(['unavailable', 'unavailable']);
-      await eventually('both left the queue', WITHIN_MS, () => oregon.asks('DELETE').length >= 2);
+      await waitUntil('both left the queue', WITHIN_MS, () => oregon.asks('DELETE').length >= 2);
     });
 
     it('is not entered without queueMs', async () => {
@@ -247,7 +247,7 @@ describe('client session', () => {
     Object.assign(oregon, { mood: 'busy', retryAfterSeconds: 1 });
     virginia.mood = 'grants';
     const asked = granted(made);
-    await eventually('the response with Retry-After', WITHIN_MS, () => oregon.asks('PUT').length === 2);
+    await waitUntil('the response with Retry-After', WITHIN_MS, () => oregon.asks('PUT').length === 2);
     oregon.mood = 'grants';
     expect((await asked).servedBy).toBe('oregon/app-1');
     const [, second, third] = oregon.asks('PUT');

@@ -1,4 +1,4 @@
-import type { ResponseVerdict } from '../src/core/verdict';
+import type { HttpResponseVerdict } from '../src/core/verdict';
 import type { TransportResult } from '../src/transport/call';
 import { responseVerdict } from '../src/transport/verdict';
 
@@ -17,7 +17,7 @@ const lease = {
 };
 
 describe('response classification', () => {
-  const rows: readonly [number, string | undefined, ResponseVerdict['kind']][] = [
+  const rows: readonly [number, string | undefined, HttpResponseVerdict['kind']][] = [
     [204, undefined, 'done'],
     [409, 'no_seat_available', 'no_seat_available'],
     [409, 'lease_conflict', 'refused'],

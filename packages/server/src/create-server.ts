@@ -14,7 +14,7 @@ import { EpochTransactions } from './epochs/epoch-transactions';
 import { ReplicationModeController } from './epochs/replication-mode-controller';
 import { ReplicationTracker } from './epochs/replication-tracker';
 import { RoleMonitor } from './epochs/role-monitor';
-import type { AuthorityStore } from './epochs/store';
+import type { ServerAuthorityStore } from './epochs/store';
 import { createGranting } from './granting/compose';
 import { createLeaseTokens } from './granting/lease-tokens';
 import { createLicenses } from './licenses/compose';
@@ -47,7 +47,7 @@ export interface LicenseServer {
 
 export interface ServerAdapters {
   readonly database: LicenseDatabase;
-  readonly authorityStore: AuthorityStore;
+  readonly authorityStore: ServerAuthorityStore;
   readonly checkpointStore: CheckpointStore;
   readonly controllerHistory: ControllerHistory;
   readonly log: Logger;

@@ -10,7 +10,7 @@ import pc from 'picocolors';
 import { forGenerator } from './document';
 import { installSchemathesis, PythonMissingError } from './python';
 import { fuzz } from './schemathesis';
-import { Target } from './target';
+import { FuzzTarget } from './target';
 
 const HELP = `npm run test:fuzz [-- options]     every endpoint, fuzzed from the OpenAPI document
 
@@ -79,7 +79,7 @@ async function main(): Promise<number> {
   }
   const bin = await installSchemathesis(say);
   say(`seed ${wanted.seed}`);
-  const target = await Target.start();
+  const target = await FuzzTarget.start();
   let found = 0;
   try {
     found = await fuzzAs(target, bin, wanted);
@@ -97,7 +97,7 @@ function folder(path: string): string {
 }
 
 /** Resolves to the number of findings. */
-async function fuzzAs(target: Target, bin: string, { bounds, seed }: FuzzOptions): Promise<number> {
+async function fuzzAs(target: FuzzTarget, bin: string, { bounds, seed }: FuzzOptions): Promise<number> {
   const documentFile = join(target.home, 'openapi.json');
   writeFileSync(documentFile, JSON.stringify(forGenerator(await target.document(), KNOWN)));
   let [passed, failed, found] = [0, 0, 0];

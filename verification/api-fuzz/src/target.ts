@@ -15,7 +15,7 @@ const SERVER = 'oregon/app-1';
 const REQUESTS_COUNTED = /^evergrant_http_request_seconds_count\{.*status="(\d+)".*\} (\d+)$/gm;
 
 /** A fresh world whose first server is asked, with one API token for each scope. */
-export class Target {
+export class FuzzTarget {
   readonly address: string;
   readonly tokens: Readonly<Record<Scope, string>>;
   private readonly world: World;
@@ -26,12 +26,12 @@ export class Target {
     this.address = world.layout.url(SERVER);
   }
 
-  static async start(): Promise<Target> {
+  static async start(): Promise<FuzzTarget> {
     const home = mkdtempSync(join(tmpdir(), 'evergrant-fuzz-'));
     const basePort = await findFreeBasePort();
     const world = new World({ home, basePort, profile: 'fast', keep: false, fresh: false, rooms: 0 });
     const tokens = Object.fromEntries(SCOPES.map((scope) => [scope, randomBytes(24).toString('base64url')]));
-    const target = new Target(world, tokens as Record<Scope, string>);
+    const target = new FuzzTarget(world, tokens as Record<Scope, string>);
     try {
       await world.start();
       await target.register();

@@ -1,5 +1,5 @@
 import { ESCROW_CASES } from './escrow-cases';
-import type { DatabaseLogin, LoadRequest } from './messages';
+import type { BenchDatabaseLogin, LoadRequest } from './messages';
 import { COMMIT_POOLS, type FilledPool, POOL_SIZES, type PoolSize } from './seats';
 
 /**
@@ -8,9 +8,9 @@ import { COMMIT_POOLS, type FilledPool, POOL_SIZES, type PoolSize } from './seat
  *   follower streams;
  * - `far follower`: the same, with the follower behind a delayed link.
  */
-export type Topology = 'one server' | 'three servers' | 'far follower';
-export const TOPOLOGIES: readonly Topology[] = ['one server', 'three servers', 'far follower'];
-export const SERVERS_OF: Readonly<Record<Topology, number>> = {
+export type BenchTopology = 'one server' | 'three servers' | 'far follower';
+export const TOPOLOGIES: readonly BenchTopology[] = ['one server', 'three servers', 'far follower'];
+export const SERVERS_OF: Readonly<Record<BenchTopology, number>> = {
   'one server': 1,
   'three servers': 3,
   'far follower': 3,
@@ -25,14 +25,14 @@ export interface Fixture {
   readonly pool: (feature: string) => FilledPool;
   readonly serverPorts: readonly number[];
   readonly token: string;
-  readonly login: DatabaseLogin;
+  readonly login: BenchDatabaseLogin;
   readonly load: { readonly connections: number; readonly warmUpSeconds: number; readonly seconds: number };
 }
 
 export interface BenchCase {
   readonly name: string;
   readonly what: string;
-  readonly topology: Topology;
+  readonly topology: BenchTopology;
   /** Name of the baseline of the same round; undefined for a baseline. */
   readonly against: string | undefined;
   /** Features of the pools that the case uses. */
@@ -57,7 +57,7 @@ export interface EscrowCell {
 
 const EPOCH = 1;
 
-const commits = (workload: Workload, topology: Topology): BenchCase => ({
+const commits = (workload: Workload, topology: BenchTopology): BenchCase => ({
   name: nameOf(`commit-${workload}`, topology),
   what: workload === 'pairs' ? 'insert and release, a pool for each connection' : 'update of one lease',
   topology,
@@ -95,7 +95,7 @@ const commitsOfOnePool: BenchCase = {
   },
 };
 
-const pairsOf = (feature: string, name: string, topology: Topology): Omit<BenchCase, 'what'> => ({
+const pairsOf = (feature: string, name: string, topology: BenchTopology): Omit<BenchCase, 'what'> => ({
   name: nameOf(name, topology),
   topology,
   against: nameOf('commit-pairs', topology),
@@ -108,14 +108,14 @@ const pairsOf = (feature: string, name: string, topology: Topology): Omit<BenchC
   },
 });
 
-const pairs = (seats: PoolSize, topology: Topology): BenchCase => ({
+const pairs = (seats: PoolSize, topology: BenchTopology): BenchCase => ({
   ...pairsOf(`seats-${seats}`, `pairs-${seats}`, topology),
   what: `checkout and release over HTTP, pool of ${seats.toLocaleString('en')}`,
   ...measuredAs(seats, topology),
   seats,
 });
 
-const heartbeats = (seats: PoolSize, topology: Topology, protocol: 'http' | 'session' = 'http'): BenchCase => ({
+const heartbeats = (seats: PoolSize, topology: BenchTopology, protocol: 'http' | 'session' = 'http'): BenchCase => ({
   name: nameOf(`${protocol === 'http' ? '' : 'session-'}heartbeats-${seats}`, topology),
   what: `heartbeats over ${protocol === 'http' ? 'HTTP' : 'sessions'}, pool of ${seats.toLocaleString('en')}`,
   topology,
@@ -133,11 +133,11 @@ const heartbeats = (seats: PoolSize, topology: Topology, protocol: 'http' | 'ses
 });
 
 /** The middle size has no assertion, so the short form skips it. */
-function measuredAs(seats: PoolSize, topology: Topology): Pick<BenchCase, 'measured'> {
+function measuredAs(seats: PoolSize, topology: BenchTopology): Pick<BenchCase, 'measured'> {
   return topology === 'one server' && seats === 10_000 ? { measured: 'not in short' } : {};
 }
 
-function nameOf(name: string, topology: Topology): string {
+function nameOf(name: string, topology: BenchTopology): string {
   return topology === 'one server' ? name : `${name}-${SERVERS_OF[topology]}-servers`;
 }
 

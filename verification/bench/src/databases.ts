@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import { createAuthorityStore } from '@evergrant/local-cluster/adapters/create-authority-store';
 import { createClusters } from '@evergrant/local-cluster/databases/bootstrap';
 import { STANDBY_NAME } from '@evergrant/local-cluster/databases/ha-pair';
@@ -11,7 +11,7 @@ import { clusterHome } from '@evergrant/local-cluster/postgres/binaries';
 import { PostgresInstance } from '@evergrant/local-cluster/postgres/instance';
 import type { WorldSecrets } from '@evergrant/local-cluster/world/secrets';
 import { Client } from 'pg';
-import type { DatabaseLogin } from './messages';
+import type { BenchDatabaseLogin } from './messages';
 
 /** Standby and follower have minutes of writes to catch up with. */
 const STREAMING_WITHIN_MS = 300_000;
@@ -111,7 +111,7 @@ export class BenchDatabases {
   }
 
   async #untilAllStream(): Promise<void> {
-    await eventually('standby and follower stream', STREAMING_WITHIN_MS, async () => {
+    await waitUntil('standby and follower stream', STREAMING_WITHIN_MS, async () => {
       const streaming = await this.#primary.postgres.query<{ name: string; sync: string }>(
         `select application_name as name, sync_state as sync from pg_stat_replication where state = 'streaming'`,
       );
@@ -140,7 +140,7 @@ export class BenchDatabases {
     }
   }
 
-  login(user: 'evergrant_owner' | 'evergrant_server'): DatabaseLogin {
+  login(user: 'evergrant_owner' | 'evergrant_server'): BenchDatabaseLogin {
     const port = this.#layout.port('oregon/db-a');
     return { host: LOOPBACK, port, database: 'evergrant', user, password: this.#secrets.databasePasswords[user] };
   }

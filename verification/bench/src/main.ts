@@ -4,15 +4,15 @@
  */
 import pc from 'picocolors';
 import { checkAssertions } from './assertions';
-import { parseOptions, USAGE, UsageError } from './options';
-import { composeReport, reportText } from './report';
+import { BENCH_USAGE, BenchUsageError, parseOptions } from './options';
+import { benchReportText, composeReport } from './report';
 import { runBench } from './run';
 import { summarise } from './summary';
 
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
   if (options.help) {
-    process.stdout.write(`${USAGE}\n`);
+    process.stdout.write(`${BENCH_USAGE}\n`);
     return 0;
   }
   const started = performance.now();
@@ -25,13 +25,13 @@ async function main(): Promise<number> {
   const summaries = cases.map((bench) => summarise(bench, measurements, options));
   const rules = checkAssertions(cases, { summaries, measurements, failovers });
   const report = composeReport(options, { summaries, rules, idleSessions, failovers });
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${reportText(report, cases)}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${benchReportText(report, cases)}\n`);
   return report.held ? 0 : 1;
 }
 
 void main()
   .catch((error: unknown) => {
-    const usage = error instanceof UsageError;
+    const usage = error instanceof BenchUsageError;
     process.stderr.write(`${pc.red(usage ? error.message : String((error as Error).stack ?? error))}\n`);
     return usage ? 2 : 1;
   })

@@ -1,7 +1,7 @@
 /** Messages between the bench and the load generator, which is a separate process. */
 import type { Latencies } from './generator/latencies';
 
-export interface DatabaseLogin {
+export interface BenchDatabaseLogin {
   readonly host: string;
   readonly port: number;
   readonly database: string;
@@ -50,7 +50,7 @@ export interface SessionHeartbeatsRequest extends ServerLoad {
 /** The SQL statements of a pair, each in its own transaction. */
 export interface CommitPairsRequest extends Load {
   readonly kind: 'commit-pairs';
-  readonly login: DatabaseLogin;
+  readonly login: BenchDatabaseLogin;
   /** Pools of the connections, assigned in turn. */
   readonly poolIds: readonly number[];
   readonly epoch: number;
@@ -59,7 +59,7 @@ export interface CommitPairsRequest extends Load {
 /** The SQL statement of a heartbeat, each in its own transaction. */
 export interface CommitHeartbeatsRequest extends Load {
   readonly kind: 'commit-heartbeats';
-  readonly login: DatabaseLogin;
+  readonly login: BenchDatabaseLogin;
   readonly epoch: number;
   readonly leaseIds: readonly string[];
 }

@@ -5,7 +5,7 @@ import { CONNECTIONS_MAX } from './seats';
 const IDLE_SESSIONS = 'idle-sessions';
 const FAILOVER = 'failover';
 
-export const USAGE = `npm run bench [-- OPTIONS]     measure the license server beside PostgreSQL's own commit rate
+export const BENCH_USAGE = `npm run bench [-- OPTIONS]     measure the license server beside PostgreSQL's own commit rate
 
   --only CASE      repeatable; a case, or a prefix of case names. Baselines are measured too. The cases:
 ${CASES.map(({ name, what, measured }) => `    ${measured === 'when named' ? '*' : ' '} ${name.padEnd(34)} ${what}`).join('\n')}
@@ -26,7 +26,7 @@ Exit code 0: all assertions held; 1: an assertion failed or a case could not be 
 
 type NumberOption = 'rounds' | 'seconds' | 'connections' | 'sessions' | 'failovers';
 
-export class UsageError extends Error {}
+export class BenchUsageError extends Error {}
 
 export interface BenchOptions {
   readonly cases: readonly BenchCase[];
@@ -47,7 +47,7 @@ const FAILOVERS_MAX = 100;
 /** Limit of the local ports of one address. */
 const SESSIONS_MAX = 25_000;
 
-/** Reads the command line. Throws `UsageError`. */
+/** Reads the command line. Throws `BenchUsageError`. */
 export function parseOptions(argv: readonly string[]): BenchOptions {
   const { values } = parsed(argv);
   const { short, only } = values;
@@ -59,7 +59,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     const value = Number(text);
     if (text === undefined) return fallback;
     if (!Number.isInteger(value) || value < 1 || value > max) {
-      throw new UsageError(`--${name} is "${text}"; it must be a whole number from 1 to ${max}`);
+      throw new BenchUsageError(`--${name} is "${text}"; it must be a whole number from 1 to ${max}`);
     }
     return value;
   };
@@ -95,7 +95,7 @@ function parsed(argv: readonly string[]) {
       },
     });
   } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
+    throw new BenchUsageError((cause as Error).message, { cause });
   }
 }
 
@@ -108,7 +108,7 @@ function requireKnown(only: readonly string[]): void {
   const names = [...CASES.map(({ name }) => name), IDLE_SESSIONS, FAILOVER];
   const unknown = only.filter((selector) => !names.some((name) => name.startsWith(selector)));
   if (unknown.length === 0) return;
-  throw new UsageError(
+  throw new BenchUsageError(
     `there is no case ${unknown.map((selector) => `"${selector}"`).join(', ')}; there are: ${names.join(', ')}`,
   );
 }

@@ -63,7 +63,7 @@ const COLUMNS = ['', 'per second', 'of commits', 'p50 ms', 'p95 ms', 'p99 ms', '
 const WIDTHS = [42, 10, 10, 7, 7, 7, 24, 0];
 
 /** The report as text. */
-export function reportText(report: BenchReport, cases: readonly BenchCase[]): string {
+export function benchReportText(report: BenchReport, cases: readonly BenchCase[]): string {
   const { connections, cores, rounds, seconds, rules } = report;
   const head = `${connections} connections, ${cores} cores for server, PostgreSQL and load together, medians of ${rounds} rounds of ${seconds} s`;
   const lines = ['', head];

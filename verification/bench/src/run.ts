@@ -8,7 +8,7 @@ import { prepareLicensing } from '@evergrant/local-cluster/world/licensing';
 import { findFreeBasePort } from '@evergrant/local-cluster/world/ports';
 import { runMigrations } from '@evergrant/local-cluster/world/run-migrations';
 import { loadOrCreateSecrets, writeSecretFiles } from '@evergrant/local-cluster/world/secrets';
-import { type BenchCase, type Fixture, SERVERS_OF, TOPOLOGIES, type Topology } from './cases';
+import { type BenchCase, type BenchTopology, type Fixture, SERVERS_OF, TOPOLOGIES } from './cases';
 import { BenchDatabases } from './databases';
 import { type FailoverSummary, measureFailovers } from './failovers';
 import { GeneratorProcess } from './generator-process';
@@ -127,7 +127,7 @@ async function measureAll(testbed: Testbed, options: BenchOptions, print: Print)
   return measurements;
 }
 
-async function build(topology: Topology, { databases, servers }: Testbed): Promise<void> {
+async function build(topology: BenchTopology, { databases, servers }: Testbed): Promise<void> {
   if (topology === 'three servers') await databases.replicate();
   if (topology === 'far follower') await databases.replicateFar();
   await servers.start(SERVERS_OF[topology], { isFollowed: topology !== 'one server' });

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import { type Layout, LOOPBACK } from '@evergrant/local-cluster/layout';
 import { PROFILE_DURATIONS } from '@evergrant/local-cluster/profiles';
 import { childDefinitions } from '@evergrant/local-cluster/world/environment';
@@ -75,7 +75,7 @@ export class BenchServers {
 
   async #untilGranting(port: number): Promise<void> {
     const url = `http://${LOOPBACK}:${port}`;
-    await eventually(`the server on port ${port} grants`, GRANTING_WITHIN_MS, async () => {
+    await waitUntil(`the server on port ${port} grants`, GRANTING_WITHIN_MS, async () => {
       const { granting } = (await (await fetch(`${url}/v1/status`)).json()) as { granting: boolean };
       const isUnprotected = /^evergrant_unprotected 1$/m.test(await (await fetch(`${url}/metrics`)).text());
       return granting && isUnprotected !== this.#isFollowed;

@@ -1,5 +1,5 @@
 import { CASES } from '../src/cases';
-import { parseOptions, UsageError } from '../src/options';
+import { BenchUsageError, parseOptions } from '../src/options';
 
 const names = (argv: string[]): string[] => parseOptions(argv).cases.map(({ name }) => name);
 
@@ -61,10 +61,10 @@ test.each([
   ['--seconds', 'ten'],
   ['--connections', '1000'],
 ])('%s %s is refused with what to write instead', (flag, text) => {
-  expect(() => parseOptions([flag, text])).toThrow(UsageError);
+  expect(() => parseOptions([flag, text])).toThrow(BenchUsageError);
   expect(() => parseOptions([flag, text])).toThrow(`${flag} is "${text}"; it must be a whole number from 1 to`);
 });
 
 test('an option that does not exist is a mistake of the command line', () => {
-  expect(() => parseOptions(['--fast'])).toThrow(UsageError);
+  expect(() => parseOptions(['--fast'])).toThrow(BenchUsageError);
 });

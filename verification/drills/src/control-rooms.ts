@@ -28,7 +28,7 @@ export interface RegistrationAnswer {
 }
 
 /** One attempt to register with the license key, like a new installation. */
-export async function register(world: World, { guid, name }: DrillRoom): Promise<RegistrationAnswer> {
+export async function registerControlRooms(world: World, { guid, name }: DrillRoom): Promise<RegistrationAnswer> {
   const token = drawToken();
   const [license] = world.licenses;
   const answer = await fetch(`${world.layout.url('edge')}/v1/control-rooms/${guid}`, {

@@ -9,7 +9,7 @@ import type { Region } from '@evergrant/core/regions';
 import type { ProcessAction } from '@evergrant/local-cluster/world/control-api';
 import type { World } from '@evergrant/local-cluster/world/world';
 import type { DrillRoom } from './control-rooms';
-import { eventually, steadily } from './eventually';
+import { steadily, waitUntil } from './eventually';
 import type { DrillLicense } from './license';
 import type { CheckResult, Mark } from './report';
 import type { Traffic } from './traffic';
@@ -105,12 +105,12 @@ export class Drill {
     const operator = { by: 'drill', reason: 'drill' };
     const { effect, requestId } = await request(this.world.stores(), command, operator);
     if (effect.kind !== 'done') throw new Error(`${name}: ${effect.kind}: ${effect.reason}`);
-    const answer = await eventually(`an answer to ${name}`, STAGE_LIMIT_MS, async () => {
+    const answer = await waitUntil(`an answer to ${name}`, STAGE_LIMIT_MS, async () => {
       const { lastAnswer } = await this.control();
       return lastAnswer?.request.id === requestId ? lastAnswer : undefined;
     });
     if (answer.outcome !== 'accepted') throw new Error(`${name}: ${answer.outcome}: ${answer.reason}`);
-    const report = await eventually(`${name} ends`, STAGE_LIMIT_MS, async () => {
+    const report = await waitUntil(`${name} ends`, STAGE_LIMIT_MS, async () => {
       const { operation, lastOperation } = await this.control();
       return operation === undefined && lastOperation?.id === answer.operationId ? lastOperation : undefined;
     });
@@ -180,7 +180,7 @@ export class Drill {
     limitMs: number,
     check: () => T | undefined | false | Promise<T | undefined | false>,
   ): Promise<T> {
-    return eventually(what, limitMs, check);
+    return waitUntil(what, limitMs, check);
   }
 
   steadily(forMs: number, check: () => string | undefined | Promise<string | undefined>): Promise<string | undefined> {
@@ -192,7 +192,7 @@ export class Drill {
 export type Addresses = 'edge' | 'servers of Oregon' | 'half at the edge, half beside the servers of Oregon';
 
 /** A disaster: the faults, and the checks of its outcome. */
-export interface Scenario {
+export interface DrillScenario {
   readonly name: string;
   /** One sentence: the disaster and the expected outcome. */
   readonly summary: string;

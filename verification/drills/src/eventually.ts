@@ -11,7 +11,7 @@ export class NotInTimeError extends Error {
  * Polls `check` until it returns something other than undefined or false.
  * @throws NotInTimeError after `limitMs`, with the condition and the last error of the check.
  */
-export async function eventually<T>(
+export async function waitUntil<T>(
   what: string,
   limitMs: number,
   check: () => T | undefined | false | Promise<T | undefined | false>,

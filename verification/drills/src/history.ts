@@ -34,7 +34,7 @@ export interface Exchange {
   readonly client?: string | undefined;
 }
 
-export interface Holding {
+export interface RecordedHolding {
   readonly leaseId: string;
   readonly pool: string;
   readonly seats: number;
@@ -58,8 +58,8 @@ export interface Holding {
 }
 
 /** Derives the holdings from all exchanges, in any order. */
-export function holdingsOf(exchanges: readonly Exchange[]): Map<string, Holding> {
-  const holdings = new Map<string, Holding>();
+export function holdingsOf(exchanges: readonly Exchange[]): Map<string, RecordedHolding> {
+  const holdings = new Map<string, RecordedHolding>();
   const inOrder = [...exchanges].sort((left, right) => left.receivedAtMs - right.receivedAtMs);
   const unanswered = unansweredRenewals(exchanges);
   for (const exchange of inOrder) {
@@ -71,7 +71,7 @@ export function holdingsOf(exchanges: readonly Exchange[]): Map<string, Holding>
   return holdings;
 }
 
-function open(holdings: Map<string, Holding>, exchange: Exchange): void {
+function open(holdings: Map<string, RecordedHolding>, exchange: Exchange): void {
   const known = holdings.get(exchange.leaseId);
   const untilMs = exchange.expiresAtMs ?? exchange.receivedAtMs;
   if (known) {
@@ -115,7 +115,7 @@ function unansweredRenewals(exchanges: readonly Exchange[]): ReadonlyMap<string,
 const isEnd = ({ status }: Exchange): boolean => status === 404 || status === 410;
 
 function renewOrEnd(
-  holdings: Map<string, Holding>,
+  holdings: Map<string, RecordedHolding>,
   exchange: Exchange,
   unanswered: ReadonlyMap<string, readonly number[]>,
 ): void {
@@ -137,11 +137,11 @@ function renewOrEnd(
  * A holder that sent no renewal before the expiry has lost nothing. For a holder that sent one without an answer, the new
  * region must have kept the lease (S4).
  */
-function requestedInTime({ heardAtMs, untilMs }: Holding, sentAtMs: readonly number[]): boolean {
+function requestedInTime({ heardAtMs, untilMs }: RecordedHolding, sentAtMs: readonly number[]): boolean {
   return sentAtMs.some((askedAtMs) => askedAtMs >= heardAtMs && askedAtMs < untilMs);
 }
 
-function endAtSending(holdings: Map<string, Holding>, exchange: Exchange): void {
+function endAtSending(holdings: Map<string, RecordedHolding>, exchange: Exchange): void {
   const holding = holdings.get(exchange.leaseId);
   if (!holding || exchange.sentAtMs < holding.fromMs) return;
   holding.untilMs = Math.min(holding.untilMs, exchange.sentAtMs);
@@ -150,9 +150,9 @@ function endAtSending(holdings: Map<string, Holding>, exchange: Exchange): void 
 
 export interface ExpectedLeases {
   /** Leases that have not expired. */
-  readonly running: readonly Holding[];
+  readonly running: readonly RecordedHolding[];
   /** Leases that expired after an unanswered renewal, and whose end no server has reported. */
-  readonly unreachable: readonly Holding[];
+  readonly unreachable: readonly RecordedHolding[];
 }
 
 /** The leases that must be honoured at a moment, ordered by expiry. */
@@ -179,7 +179,7 @@ export interface Oversold {
 }
 
 /** The highest excess of each oversold pool. */
-export function oversoldPools(holdings: Iterable<Holding>, seatsOf: ReadonlyMap<string, number>): Oversold[] {
+export function oversoldPools(holdings: Iterable<RecordedHolding>, seatsOf: ReadonlyMap<string, number>): Oversold[] {
   const worst = new Map<string, Oversold>();
   for (const [pool, peak] of peaks(holdings)) {
     const seats = seatsOf.get(pool) ?? 0;
@@ -189,7 +189,7 @@ export function oversoldPools(holdings: Iterable<Holding>, seatsOf: ReadonlyMap<
 }
 
 /** The highest number of seats of each pool that clients certainly held at one moment. */
-export function peaks(holdings: Iterable<Holding>): Map<string, { held: number; atMs: number }> {
+export function peaks(holdings: Iterable<RecordedHolding>): Map<string, { held: number; atMs: number }> {
   const changes = new Map<string, { atMs: number; delta: number }[]>();
   for (const { pool, seats, fromMs, untilMs } of holdings) {
     if (untilMs <= fromMs) continue;
@@ -282,7 +282,10 @@ function firstSentAtMs(checkouts: readonly Exchange[], of: string): number {
 }
 
 /** Grants that were certainly in overdraft and were not marked so. */
-export function unflaggedOverdrafts(holdings: Iterable<Holding>, sold: ReadonlyMap<string, number>): Holding[] {
+export function unflaggedOverdrafts(
+  holdings: Iterable<RecordedHolding>,
+  sold: ReadonlyMap<string, number>,
+): RecordedHolding[] {
   const all = [...holdings];
   return all.filter((holding) => {
     if (holding.overdraft) return false;

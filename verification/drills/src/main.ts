@@ -3,7 +3,7 @@
  */
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
-import type { Scenario } from './drill';
+import type { DrillScenario } from './drill';
 import { type DrillReport, reportText } from './report';
 import { type DrillOptions, runDrill } from './run';
 import { SCENARIOS } from './scenarios/all';
@@ -23,7 +23,7 @@ ${SCENARIOS.map(({ name, summary }) => `      ${name.padEnd(19)} ${summary}`).jo
 Exit code 0: every check passed; 1: a check failed or a drill could not be completed; 2: usage error.`;
 
 interface DrillCommand {
-  readonly scenarios: readonly Scenario[];
+  readonly scenarios: readonly DrillScenario[];
   readonly json: boolean;
   readonly help: boolean;
   readonly seed: number;

@@ -6,7 +6,7 @@ import type { Layout } from '@evergrant/local-cluster/layout';
 import { findFreeBasePort } from '@evergrant/local-cluster/world/ports';
 import { World } from '@evergrant/local-cluster/world/world';
 import { roomsToRegister } from './control-rooms';
-import { type Addresses, Drill, type Scenario } from './drill';
+import { type Addresses, Drill, type DrillScenario } from './drill';
 import { DRILL_LICENSE } from './license';
 import { type DrillReport, relativeTimeline } from './report';
 import { Traffic } from './traffic';
@@ -32,7 +32,7 @@ function addressesOf(reach: Addresses, layout: Layout): string[][] {
 }
 
 /** Runs one scenario in a fresh local cluster and stops the cluster in any case. */
-export async function runDrill(scenario: Scenario, options: DrillOptions): Promise<DrillReport> {
+export async function runDrill(scenario: DrillScenario, options: DrillOptions): Promise<DrillReport> {
   const startedAt = new Date();
   const before = performance.now();
   const home = mkdtempSync(join(tmpdir(), 'evergrant-drill-'));
@@ -72,7 +72,7 @@ export async function runDrill(scenario: Scenario, options: DrillOptions): Promi
 }
 
 function composeReport(
-  scenario: Scenario,
+  scenario: DrillScenario,
   drill: Drill | undefined,
   end: { startedAt: Date; tookMs: number; passed: boolean; broken: string | undefined; home: string },
 ): DrillReport {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ControlRoom } from '@evergrant/client/example/control-room';
+import { ExampleControlRoom } from '@evergrant/client/example/control-room';
 import type { ResponseRecord } from '@evergrant/client/license-client';
 import type { Region } from '@evergrant/core/regions';
 import type { RoomToRegister } from './control-rooms';
@@ -73,14 +73,14 @@ export interface CheckoutBurst {
 export class Traffic {
   readonly exchanges: Exchange[] = [];
   readonly #options: TrafficOptions;
-  readonly #rooms: ControlRoom[];
+  readonly #rooms: ExampleControlRoom[];
 
   constructor(options: TrafficOptions) {
     this.#options = options;
     const { registered, license, addresses } = options;
     const room = (name: string, number: number, pace: { workMs: number; pauseMs: number }, usersMax: number) => {
       const identity = registered[number % Math.max(1, registered.length)];
-      return new ControlRoom({
+      return new ExampleControlRoom({
         name,
         ...(identity ? { guid: identity.guid } : {}),
         seed: options.seed + number,

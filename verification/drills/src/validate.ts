@@ -2,11 +2,11 @@ import { verifyAudit } from './audit';
 import type { Drill } from './drill';
 import {
   expectedLeases,
-  type Holding,
   holdingsOf,
   oversoldPools,
   overtakenPlaces,
   peaks,
+  type RecordedHolding,
   regionsByEpoch,
   staleAcknowledgements,
   unflaggedOverdrafts,
@@ -52,7 +52,7 @@ function refusals(drill: Drill): [string, number][] {
   return [...counts].sort((left, right) => right[1] - left[1]);
 }
 
-function checkNotOversold(drill: Drill, holdings: ReadonlyMap<string, Holding>): void {
+function checkNotOversold(drill: Drill, holdings: ReadonlyMap<string, RecordedHolding>): void {
   const capacity = seatsOf(drill.license, 'capacity');
   const oversold = oversoldPools(holdings.values(), capacity);
   const highest = [...peaks(holdings.values())].map(
@@ -62,7 +62,7 @@ function checkNotOversold(drill: Drill, holdings: ReadonlyMap<string, Holding>):
   drill.check('no pool is oversold', oversold.length === 0, (broken.length > 0 ? broken : highest).join(', '));
 }
 
-function checkOverdraftFlagged(drill: Drill, holdings: ReadonlyMap<string, Holding>): void {
+function checkOverdraftFlagged(drill: Drill, holdings: ReadonlyMap<string, RecordedHolding>): void {
   if (drill.license.entitlements.every(({ overdraft = 0 }) => overdraft === 0)) return;
   const flagged = [...holdings.values()].filter(({ overdraft }) => overdraft).length;
   const unflagged = unflaggedOverdrafts(holdings.values(), seatsOf(drill.license, 'sold'));
@@ -113,7 +113,7 @@ async function checkAudit(drill: Drill): Promise<void> {
  * Renews every lease that the active region must still honour, with its token, at the public address: leases that have not
  * ended, and leases that ended while their clients reached no server (S4).
  */
-async function checkLeasesHonoured(drill: Drill, holdings: ReadonlyMap<string, Holding>): Promise<void> {
+async function checkLeasesHonoured(drill: Drill, holdings: ReadonlyMap<string, RecordedHolding>): Promise<void> {
   const { running, unreachable } = expectedLeases(performance.now(), drill.traffic.exchanges);
   const expected = [...running, ...unreachable];
   const rejected = [...holdings.values()].filter(({ ended }) => ended === 'reported-ended');

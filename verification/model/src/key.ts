@@ -1,4 +1,4 @@
-import type { Row, State, Token } from './state';
+import type { ModelRow, State, Token } from './state';
 
 /**
  * One key for all states with the same future: leases are interchangeable, and only the distance of future moments counts.
@@ -43,7 +43,7 @@ function leaseKey(state: State, lease: number): string {
 
 const KINDS = ['grant', 'renew', 'end'];
 
-function rowKey(row: Row | undefined, now: number): number {
+function rowKey(row: ModelRow | undefined, now: number): number {
   if (row?.is !== 'live') return row?.is === 'ended' ? 1 : 0;
   return 2 + 2 * ahead(row.exp, now) + (row.doubted ? 1 : 0);
 }

@@ -3,20 +3,20 @@ import {
   type Bounds,
   type Commit,
   isHeld,
-  type Row,
+  type ModelRow,
   type State,
   type Token,
   taken,
   takenBackUnreplicated,
   withAt,
 } from './state';
-import type { Step } from './steps';
+import type { ModelStep } from './steps';
 
 /**
  * Steps of Oregon's servers, whose database stays primary. A decision requires no proof here, because a process may pause
  * between its check and its transaction. Only an answer requires one.
  */
-export function oregonSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
+export function oregonSteps(state: State, rules: Rules, bounds: Bounds): ModelStep[] {
   const mayAnswer = !rules.proofToAnswer || isProven(state);
   const mayCommit = state.oregon.tail.length < bounds.tailMax;
   return [
@@ -32,11 +32,11 @@ function isProven({ now, oregon }: State): boolean {
   return now < oregon.provenUntil;
 }
 
-function proofSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
+function proofSteps(state: State, rules: Rules, bounds: Bounds): ModelStep[] {
   const { now, authority, oregon, virginia } = state;
   const provenUntil = now + bounds.authorityLease;
   const proven = { ...oregon, provenUntil };
-  const steps: Step[] = [];
+  const steps: ModelStep[] = [];
   if (authority.epoch === 1) {
     if (oregon.provenUntil < provenUntil)
       steps.push({ what: 'Oregon renews its authority', next: { ...state, oregon: proven } });
@@ -66,7 +66,7 @@ function proofSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
 }
 
 /** Sends an answer; a repeated request may be answered twice. */
-function answers(state: State, lease: number): Step[] {
+function answers(state: State, lease: number): ModelStep[] {
   const { oregon, clients } = state;
   if (oregon.rows[lease]?.is === 'ended') {
     if (!isHeld(state, lease)) return [];
@@ -84,8 +84,8 @@ function answers(state: State, lease: number): Step[] {
   return [{ what: `Oregon answers for lease ${lease}`, next }];
 }
 
-function decide(state: State, lease: number, rules: Rules, bounds: Bounds): Step[] {
-  const row = state.oregon.rows[lease] as Row;
+function decide(state: State, lease: number, rules: Rules, bounds: Bounds): ModelStep[] {
+  const row = state.oregon.rows[lease] as ModelRow;
   switch (row.is) {
     case 'unknown':
       return mayGrant(state, lease, rules, bounds)
@@ -113,13 +113,13 @@ function grantOf({ now }: State, lease: number, bounds: Bounds): Commit {
   return { kind: 'grant', lease, exp: now + bounds.leaseTtl };
 }
 
-function renewOrRelease(state: State, lease: number, bounds: Bounds): Step[] {
+function renewOrRelease(state: State, lease: number, bounds: Bounds): ModelStep[] {
   const { now, oregon, clients } = state;
-  const row = oregon.rows[lease] as Row;
+  const row = oregon.rows[lease] as ModelRow;
   const client = clients[lease] as State['clients'][number];
   const exp = now + bounds.leaseTtl;
   const given = { ...state, clients: withAt(clients, lease, { ...client, released: true }) };
-  const steps: Step[] = [
+  const steps: ModelStep[] = [
     { what: `lease ${lease} is released in Oregon`, next: committed(given, { kind: 'end', lease, exp: row.exp }) },
   ];
   const takenBack = { ...state, clients: withAt(clients, lease, { ...client, takenBack: true }) };

@@ -14,7 +14,7 @@ export interface Bounds {
 }
 
 /** A lease in a database. `exp` is the tick at which it ends. */
-export interface Row {
+export interface ModelRow {
   readonly is: 'unknown' | 'live' | 'ended';
   readonly exp: number;
   /** The lease may have ended in the lost region, and its seat may have been granted again there. */
@@ -43,7 +43,7 @@ export interface State {
     readonly unprotected: boolean;
   };
   readonly oregon: {
-    readonly rows: readonly Row[];
+    readonly rows: readonly ModelRow[];
     /** Commits that the follower has not received. */
     readonly tail: readonly Commit[];
     /** Grants that the follower has received without Oregon knowing it yet. */
@@ -56,7 +56,7 @@ export interface State {
     readonly unprotected: boolean;
   };
   readonly virginia: {
-    readonly rows: readonly Row[];
+    readonly rows: readonly ModelRow[];
     readonly promoted: boolean;
     readonly opened: boolean;
     /** Unknown grants of Oregon that may still be adopted, until `waitsUntil`. */
@@ -74,7 +74,7 @@ export interface State {
 
 export function startOf(bounds: Bounds): State {
   const each = <T>(value: T): readonly T[] => Array.from({ length: bounds.leases }, () => value);
-  const rows = each<Row>({ is: 'unknown', exp: 0 });
+  const rows = each<ModelRow>({ is: 'unknown', exp: 0 });
   return {
     now: 0,
     authority: { epoch: 1, opensAt: 0, unprotected: false },
@@ -97,7 +97,7 @@ export function takenBackUnreplicated({ now, oregon, clients }: State): number {
   return oregon.tail.filter(({ kind, lease, exp }) => kind === 'end' && exp > now && clients[lease]?.takenBack).length;
 }
 
-export function taken(rows: readonly Row[]): number {
+export function taken(rows: readonly ModelRow[]): number {
   return rows.filter((row) => row.is === 'live').length;
 }
 

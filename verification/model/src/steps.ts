@@ -1,17 +1,17 @@
 /** All possible next steps. A step may always be omitted, which covers delays and losses. */
 import { oregonSteps } from './oregon';
 import type { Rules } from './rules';
-import { type Bounds, isHeld, type Row, type State, withAt } from './state';
+import { type Bounds, isHeld, type ModelRow, type State, withAt } from './state';
 import { virginiaSteps } from './virginia';
 
-export interface Step {
+export interface ModelStep {
   readonly what: string;
   readonly next: State;
   /** The step itself breaks a promise: a holder was turned away. */
   readonly violation?: string;
 }
 
-export function stepsFrom(state: State, rules: Rules, bounds: Bounds): Step[] {
+export function stepsFrom(state: State, rules: Rules, bounds: Bounds): ModelStep[] {
   const steps = [
     ...replicationSteps(state),
     ...failoverSteps(state, rules, bounds),
@@ -28,12 +28,12 @@ export function violationIn(state: State, bounds: Bounds): string | undefined {
   return held > bounds.seats ? `${held} leases are held of a pool of ${bounds.seats} seats` : undefined;
 }
 
-function replicationSteps(state: State): Step[] {
+function replicationSteps(state: State): ModelStep[] {
   const { oregon, virginia } = state;
-  const steps: Step[] = [];
+  const steps: ModelStep[] = [];
   const [commit, ...tail] = oregon.tail;
   if (!virginia.promoted && commit) {
-    const row: Row = { is: commit.kind === 'end' ? 'ended' : 'live', exp: commit.exp };
+    const row: ModelRow = { is: commit.kind === 'end' ? 'ended' : 'live', exp: commit.exp };
     const rows = withAt(virginia.rows, commit.lease, row);
     const grantsInDoubt = oregon.grantsInDoubt + (commit.kind === 'grant' ? 1 : 0);
     const next = { ...state, oregon: { ...oregon, tail, grantsInDoubt }, virginia: { ...virginia, rows } };
@@ -49,7 +49,7 @@ function replicationSteps(state: State): Step[] {
 }
 
 /** The controller may fail over at any time: safety does not depend on its verdict. */
-function failoverSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
+function failoverSteps(state: State, rules: Rules, bounds: Bounds): ModelStep[] {
   const { authority, virginia, now } = state;
   if (authority.epoch === 1) {
     return [
@@ -72,7 +72,7 @@ function failoverSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
   return [];
 }
 
-function deliveries(state: State, lease: number): Step[] {
+function deliveries(state: State, lease: number): ModelStep[] {
   const client = state.clients[lease];
   if (!client?.inFlight) return [];
   // An answer that is older than a received one changes nothing.

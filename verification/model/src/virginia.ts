@@ -1,9 +1,9 @@
 import type { Rules } from './rules';
-import { type Bounds, isHeld, type Row, type State, taken, withAt } from './state';
-import type { Step } from './steps';
+import { type Bounds, isHeld, type ModelRow, type State, taken, withAt } from './state';
+import type { ModelStep } from './steps';
 
 /** Steps of Virginia's servers after the promotion of their database. */
-export function virginiaSteps(state: State, rules: Rules, bounds: Bounds): Step[] {
+export function virginiaSteps(state: State, rules: Rules, bounds: Bounds): ModelStep[] {
   const { now, authority, virginia } = state;
   if (!virginia.promoted || now < authority.opensAt) return [];
   if (!virginia.opened) return [{ what: 'Virginia opens epoch 2', next: opening(state, rules, bounds) }];
@@ -13,7 +13,7 @@ export function virginiaSteps(state: State, rules: Rules, bounds: Bounds): Step[
 function opening(state: State, rules: Rules, bounds: Bounds): State {
   const { now, authority, virginia } = state;
   const waitsUntil = now + bounds.leaseTtl + bounds.authorityLease;
-  const rows = virginia.rows.map((row): Row => {
+  const rows = virginia.rows.map((row): ModelRow => {
     if (row.is !== 'live') return row;
     const exp = rules.extension ? Math.max(row.exp, waitsUntil) : row.exp;
     return { ...row, exp, doubted: rules.doubt && row.exp <= authority.opensAt };
@@ -23,23 +23,23 @@ function opening(state: State, rules: Rules, bounds: Bounds): State {
   return { ...state, virginia: { ...virginia, opened: true, rows, awaited, waitsUntil } };
 }
 
-function lapsing(state: State): Step[] {
+function lapsing(state: State): ModelStep[] {
   const { now, virginia } = state;
-  const steps: Step[] = [];
+  const steps: ModelStep[] = [];
   if (virginia.awaited > 0 && virginia.waitsUntil <= now) {
     steps.push({ what: 'Virginia frees what it held back', next: { ...state, virginia: { ...virginia, awaited: 0 } } });
   }
   for (const [lease, row] of virginia.rows.entries()) {
     if (row.is === 'live' && row.exp <= now) {
-      const rows = withAt<Row>(virginia.rows, lease, { ...row, is: 'ended' });
+      const rows = withAt<ModelRow>(virginia.rows, lease, { ...row, is: 'ended' });
       steps.push({ what: `lease ${lease} expires in Virginia`, next: { ...state, virginia: { ...virginia, rows } } });
     }
   }
   return steps;
 }
 
-function decide(state: State, lease: number, rules: Rules, bounds: Bounds): Step[] {
-  const row = state.virginia.rows[lease] as Row;
+function decide(state: State, lease: number, rules: Rules, bounds: Bounds): ModelStep[] {
+  const row = state.virginia.rows[lease] as ModelRow;
   const client = state.clients[lease];
   if (!client || client.released) return [];
   switch (row.is) {
@@ -52,11 +52,11 @@ function decide(state: State, lease: number, rules: Rules, bounds: Bounds): Step
   }
 }
 
-function decideLive(state: State, lease: number, bounds: Bounds): Step[] {
+function decideLive(state: State, lease: number, bounds: Bounds): ModelStep[] {
   const { now, virginia, clients } = state;
-  const row = virginia.rows[lease] as Row;
+  const row = virginia.rows[lease] as ModelRow;
   const token = clients[lease]?.token;
-  const steps: Step[] = [];
+  const steps: ModelStep[] = [];
   const renewedUntil = Math.max(row.exp, now + bounds.leaseTtl);
   const news = token?.epoch !== 2 || token.exp < renewedUntil;
   if (row.exp > now && news) {
@@ -75,7 +75,7 @@ function outlivesOregon({ authority, clients }: State, lease: number): boolean {
   return token !== undefined && token.exp > authority.opensAt;
 }
 
-function rejected(state: State, lease: number, reason: string): Step {
+function rejected(state: State, lease: number, reason: string): ModelStep {
   return {
     what: `Virginia rejects lease ${lease}`,
     next: state,
@@ -88,7 +88,7 @@ function free({ virginia }: State, bounds: Bounds): number {
   return left - Math.min(virginia.awaited, left);
 }
 
-function adopt(state: State, lease: number, rules: Rules, bounds: Bounds): Step[] {
+function adopt(state: State, lease: number, rules: Rules, bounds: Bounds): ModelStep[] {
   const { now, virginia } = state;
   const what = `Virginia adopts lease ${lease}`;
   const exp = now + bounds.leaseTtl;
@@ -101,7 +101,7 @@ function adopt(state: State, lease: number, rules: Rules, bounds: Bounds): Step[
   return isHeld(state, lease) ? [rejected(state, lease, 'it is unknown')] : [];
 }
 
-function grant(state: State, lease: number, bounds: Bounds): Step[] {
+function grant(state: State, lease: number, bounds: Bounds): ModelStep[] {
   if (free(state, bounds) < 1) return [];
   return [{ what: `Virginia grants lease ${lease}`, next: granted(state, lease, state.now + bounds.leaseTtl) }];
 }
@@ -120,7 +120,7 @@ function granted(state: State, lease: number, exp: number): State {
 function released(state: State, lease: number): State {
   const { virginia, clients } = state;
   const client = clients[lease] as State['clients'][number];
-  const row: Row = { is: 'ended', exp: 0 };
+  const row: ModelRow = { is: 'ended', exp: 0 };
   return {
     ...state,
     virginia: { ...virginia, rows: withAt(virginia.rows, lease, row) },

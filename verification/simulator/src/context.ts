@@ -1,7 +1,7 @@
 import type { ManagedLease } from '@evergrant/client/leases/managed-lease';
 import type { Region } from '@evergrant/core/regions';
 import type { SimulatedAuthorityStore } from './actors/authority-store';
-import type { DatabaseService } from './actors/database-service';
+import type { SimulatedDatabaseService } from './actors/database-service';
 import type { FakeSigner } from './actors/fake-signer';
 import type { Edge, SimulatedRegion } from './actors/region';
 import type { Witness } from './actors/witness';
@@ -40,7 +40,7 @@ export interface SimulationContext {
   readonly grantChecker: GrantChecker;
   readonly auditChecker: AuditChecker;
   readonly regions: Readonly<Record<Region, SimulatedRegion>>;
-  readonly databases: DatabaseService;
+  readonly databases: SimulatedDatabaseService;
   readonly authorityStore: SimulatedAuthorityStore;
   readonly edge: Edge;
   readonly witness: Witness;

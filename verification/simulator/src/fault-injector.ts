@@ -1,6 +1,6 @@
 import { FAULTS } from './scenario/faults';
 import type { Fault, FaultKind } from './scenario/scenario';
-import type { World } from './world';
+import type { SimulatedWorld } from './world';
 
 /** Range of the random delay between a phase and a fault that it triggers. */
 const AFTER_PHASE_MS = { typical: 800, max: 10_000 };
@@ -9,12 +9,12 @@ const AFTER_PHASE_MS = { typical: 800, max: 10_000 };
 export class FaultInjector {
   readonly coverage: Record<string, number> = {};
   readonly counts: Partial<Record<FaultKind, number>> = {};
-  readonly #world: World;
+  readonly #world: SimulatedWorld;
   readonly #active = new Map<Fault, () => void>();
   readonly #awaitingPhase = new Set<Fault>();
   #ended = false;
 
-  constructor(world: World) {
+  constructor(world: SimulatedWorld) {
     this.#world = world;
     for (const fault of world.scenario.faults) this.#schedule(fault);
     world.onPhase = (phase) => this.#entered(phase);

@@ -2,10 +2,10 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { RULE_NAMES, type Rule } from './mutations';
 import { ALL_PROFILES } from './scenario/draw';
-import type { Profile } from './scenario/profiles';
+import type { FaultProfile } from './scenario/profiles';
 
 const WORKERS_MAX = 2;
-const PROFILE_NAMES = Object.keys(ALL_PROFILES) as Profile[];
+const PROFILE_NAMES = Object.keys(ALL_PROFILES) as FaultProfile[];
 
 export const USAGE = `npm run simulate -- [--seeds N] [--from SEED] [--disable RULE] [--workers N] [--json] [--whole]
 npm run simulate -- --ci
@@ -35,7 +35,7 @@ export interface Options {
   readonly withinMs: number | undefined;
   readonly json: boolean;
   readonly whole: boolean;
-  readonly profile: Profile | undefined;
+  readonly profile: FaultProfile | undefined;
   readonly store: string | undefined;
 }
 

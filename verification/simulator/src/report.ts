@@ -1,7 +1,7 @@
 import { RULES, type Rule } from './mutations';
 import type { RunResult } from './run';
 import { drawScenario } from './scenario/draw';
-import type { Profile } from './scenario/profiles';
+import type { FaultProfile } from './scenario/profiles';
 import { FAULT_KINDS, type Fault, type Scenario } from './scenario/scenario';
 import type { Totals } from './totals';
 import type { Failure } from './worker-pool';
@@ -36,7 +36,7 @@ export function progressLine(totals: Totals, elapsedMs: number): string {
 export interface Search {
   readonly from: number;
   readonly disabled: readonly Rule[];
-  readonly profile: Profile | undefined;
+  readonly profile: FaultProfile | undefined;
   readonly elapsedMs: number;
   readonly totals: Totals;
   readonly failures: readonly Failure[];

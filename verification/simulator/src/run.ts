@@ -5,7 +5,7 @@ import type { TraceEntry } from './context';
 import { FaultInjector } from './fault-injector';
 import { type DisabledRules, NONE } from './mutations';
 import type { FaultKind, Scenario } from './scenario/scenario';
-import { World } from './world';
+import { SimulatedWorld } from './world';
 
 export interface RunResult {
   readonly scenario: Scenario;
@@ -41,7 +41,7 @@ export async function run(
   scenario: Scenario,
   { disabled = NONE, tracing = false, checksLiveness = true }: RunOptions = {},
 ): Promise<RunResult> {
-  const world = new World(scenario, { disabled, tracing });
+  const world = new SimulatedWorld(scenario, { disabled, tracing });
   const injector = new FaultInjector(world);
   const { virtualClock, violations } = world;
   const continues = (): boolean => violations.first === undefined;
@@ -75,7 +75,10 @@ interface ConvergenceOptions {
 }
 
 /** Runs until the system has converged or the bound is reached. Resolves to the remaining problem, if any. */
-async function converge(world: World, { boundMs, continues }: ConvergenceOptions): Promise<string | undefined> {
+async function converge(
+  world: SimulatedWorld,
+  { boundMs, continues }: ConvergenceOptions,
+): Promise<string | undefined> {
   const { virtualClock } = world;
   let problem = livenessProblem(world);
   for (let checks = 0; checks < CONVERGED_CHECKS && virtualClock.nowMs < boundMs; ) {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { InvariantName } from './checkers/violations';
 import type { Rule } from './mutations';
-import type { Profile } from './scenario/profiles';
+import type { FaultProfile } from './scenario/profiles';
 import { merge, noTotals, type Totals } from './totals';
 
 export interface Failure {
@@ -16,7 +16,7 @@ export interface WorkerTask {
   readonly from: number;
   readonly to: number;
   readonly every: number;
-  readonly profile: Profile | undefined;
+  readonly profile: FaultProfile | undefined;
   readonly checksLiveness: boolean;
   readonly disabled: readonly Rule[];
 }
@@ -33,7 +33,7 @@ export interface WorkerPoolOptions {
   readonly disabled: readonly Rule[];
   readonly failuresMax: number;
   /** @default the profile that each seed draws */
-  readonly profile?: Profile | undefined;
+  readonly profile?: FaultProfile | undefined;
   readonly checksLiveness: boolean;
   /** Stops after this time even if seeds are left. */
   readonly withinMs?: number | undefined;

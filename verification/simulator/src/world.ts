@@ -3,11 +3,11 @@ import type { Region } from '@evergrant/core/regions';
 import { SimulatedAuthorityStore } from './actors/authority-store';
 import { SimulatedCheckpointStore } from './actors/checkpoint-store';
 import { Controller } from './actors/controller';
-import { DatabaseService } from './actors/database-service';
+import { SimulatedDatabaseService } from './actors/database-service';
 import { FakeSigner } from './actors/fake-signer';
 import { EDGE_ADDRESS, REGION_ADDRESSES } from './actors/http';
 import { Installation } from './actors/installation';
-import { LicenseServer } from './actors/license-server';
+import { SimulatedLicenseServer } from './actors/license-server';
 import { HumanOperator } from './actors/operator';
 import { Edge, SimulatedRegion } from './actors/region';
 import { Witness } from './actors/witness';
@@ -27,7 +27,7 @@ import { Random } from './time/random';
 import { VirtualClock } from './time/virtual-clock';
 import { Host } from './topology/host';
 import { Network } from './topology/network';
-import type { Place } from './topology/place';
+import type { SimulatedPlace } from './topology/place';
 
 const REGIONS: readonly Region[] = ['oregon', 'virginia'];
 /** Separate random sequences: the audit log's delays change nothing else in a run. */
@@ -36,7 +36,7 @@ const AUDIT_SEED = 0xa0d17;
 const RENEWAL_EVERY_MS = 5_000;
 
 /** Builds one run: two regions, the authority store, the public address, controllers and Control Rooms. */
-export class World implements SimulationContext {
+export class SimulatedWorld implements SimulationContext {
   readonly scenario: Scenario;
   readonly disabled: DisabledRules;
   readonly trace: TraceEntry[] = [];
@@ -49,7 +49,7 @@ export class World implements SimulationContext {
   readonly failoverChecker: FailoverChecker;
   readonly auditChecker: AuditChecker;
   readonly regions: Readonly<Record<Region, SimulatedRegion>>;
-  readonly databases: DatabaseService;
+  readonly databases: SimulatedDatabaseService;
   readonly authorityStore: SimulatedAuthorityStore;
   readonly edge: Edge;
   readonly witness: Witness;
@@ -109,7 +109,7 @@ export class World implements SimulationContext {
     if (this.#tracing) this.trace.push({ atMs: this.virtualClock.nowMs, source, text });
   }
 
-  server(name: string): LicenseServer | undefined {
+  server(name: string): SimulatedLicenseServer | undefined {
     return REGIONS.flatMap((region) => this.regions[region].servers).find(({ host }) => host.name === name);
   }
 
@@ -133,7 +133,7 @@ export class World implements SimulationContext {
     this.fastForward.noteActivity();
   }
 
-  #newHost(name: string, place: Place, { late = false, isRoutine = false } = {}): Host {
+  #newHost(name: string, place: SimulatedPlace, { late = false, isRoutine = false } = {}): Host {
     const { timersLateMsMax, aheadMs } = this.scenario;
     return new Host({
       name,
@@ -156,11 +156,11 @@ export class World implements SimulationContext {
     });
   }
 
-  #newDatabases(): DatabaseService {
+  #newDatabases(): SimulatedDatabaseService {
     const { pools, leaseTtlMs } = this.scenario;
     const { regions, virtualClock, network } = this;
     const newHost = (region: Region): Host => this.#newHost(`${region}/db`, region);
-    const service = new DatabaseService({ regions, virtualClock, network, newHost });
+    const service = new SimulatedDatabaseService({ regions, virtualClock, network, newHost });
     for (const region of REGIONS) {
       const role = region === 'oregon' ? 'primary' : 'follower';
       const tables = initialTables(pools, leaseTtlMs);
@@ -249,7 +249,7 @@ export class World implements SimulationContext {
     }
   }
 
-  #newServer(host: Host, region: Region): LicenseServer {
+  #newServer(host: Host, region: Region): SimulatedLicenseServer {
     const { network, random, disabled, fakeSigner, grantChecker, violations } = this;
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
     const { unprotectedAfterMs, coarse = false, skipsIdleTime = false } = this.scenario;
@@ -259,7 +259,7 @@ export class World implements SimulationContext {
       return { database, stream: this.databases.stream(region), hasForeignWalsender };
     };
     const connection = { host, endpoint, network, disabled, readsPromptly: coarse };
-    return new LicenseServer({
+    return new SimulatedLicenseServer({
       host,
       region,
       fakeSigner,

@@ -23,7 +23,7 @@ export async function createAuthority(name = 'Tests'): Promise<Certified> {
 }
 
 /** A certificate for a host, or for a client, that the authority signed. */
-export async function certify(
+export async function issueTestCertificate(
   authority: Certified,
   { host, address }: { host?: string; address?: string } = { address: '127.0.0.1' },
 ): Promise<Certified> {

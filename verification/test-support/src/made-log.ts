@@ -112,7 +112,7 @@ export function reader(): Promise<ReadStatement> {
   return createStatementReader({ keys: [published] });
 }
 
-export interface Verdict {
+export interface MadeLogVerdict {
   readonly findings: readonly Finding[];
   readonly summary: VerificationSummary;
 }
@@ -122,7 +122,7 @@ export async function verdictOnBytes(
   bytes: Buffer,
   statements: readonly StoredStatement[],
   options: Partial<VerificationInput> = {},
-): Promise<Verdict> {
+): Promise<MadeLogVerdict> {
   async function* chunks(): AsyncGenerator<Buffer> {
     // Ends of chunks and ends of lines do not fall together.
     for (let from = 0; from < bytes.length; from += 777) yield bytes.subarray(from, from + 777);
@@ -152,6 +152,6 @@ export function exportOf(events: readonly AuditEvent[]): Buffer {
 export async function verdictOn(
   { events, statements }: MadeLog,
   options: Partial<VerificationInput> = {},
-): Promise<Verdict> {
+): Promise<MadeLogVerdict> {
   return verdictOnBytes(exportOf(events), statements, options);
 }

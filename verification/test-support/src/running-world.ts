@@ -17,14 +17,18 @@ interface CallOptions {
   readonly at?: string;
 }
 
-export interface CommandResult {
+export interface ProcessResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** Runs a program of dist/ to its end, as a user would, and keeps what it says. */
-export function run(entry: string, argv: readonly string[], env: Record<string, string>): Promise<CommandResult> {
+export function runProgram(
+  entry: string,
+  argv: readonly string[],
+  env: Record<string, string>,
+): Promise<ProcessResult> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [join(ROOT, entry), ...argv], {
       env: { ...process.env, NO_COLOR: '1', ...env },
@@ -110,8 +114,8 @@ export class RunningWorld {
   }
 
   /** `npx evergrant …` in this world. */
-  evergrant(...argv: string[]): Promise<CommandResult> {
-    return run('packages/local-cluster/bin.js', argv, this.env);
+  evergrant(...argv: string[]): Promise<ProcessResult> {
+    return runProgram('packages/local-cluster/bin.js', argv, this.env);
   }
 
   /** Calls the public address or another one. The call is repeated while no server answers in time, as clients do. */

@@ -1,5 +1,5 @@
 /** Limits of work without a server. Durations start at the last confirmation of the lease by a server. */
-export interface OutagePolicy {
+export interface GracePeriodPolicy {
   readonly graceMs: number;
   readonly suspendAfterMs: number;
 }
@@ -21,7 +21,7 @@ export type OutageStage = 'held' | 'grace' | 'fail_safe' | 'suspended';
 /** Start of each stage. No stage starts before the lease expires. */
 function stageStarts(
   { expiresAtMs, confirmedAtMs }: LeaseTimes,
-  policy: OutagePolicy,
+  policy: GracePeriodPolicy,
 ): readonly (readonly [OutageStage, number])[] {
   const suspendedAtMs = Math.max(expiresAtMs, confirmedAtMs + policy.suspendAfterMs);
   const failSafeAtMs = Math.max(expiresAtMs, confirmedAtMs + policy.graceMs);
@@ -33,12 +33,12 @@ function stageStarts(
 }
 
 /** Returns the most severe stage that has started. */
-export function outageStageAt(times: LeaseTimes, policy: OutagePolicy, nowMs: number): OutageStage {
+export function outageStageAt(times: LeaseTimes, policy: GracePeriodPolicy, nowMs: number): OutageStage {
   return stageStarts(times, policy).find(([, atMs]) => nowMs >= atMs)?.[0] ?? 'held';
 }
 
 /** Start of the next stage if the lease is not renewed; undefined in the last stage. */
-export function nextStageAtMs(times: LeaseTimes, policy: OutagePolicy, nowMs: number): number | undefined {
+export function nextStageAtMs(times: LeaseTimes, policy: GracePeriodPolicy, nowMs: number): number | undefined {
   if (outageStageAt(times, policy, nowMs) === 'suspended') return undefined;
   return Math.min(...stageStarts(times, policy).flatMap(([, atMs]) => (atMs > nowMs ? [atMs] : [])));
 }

@@ -1,5 +1,11 @@
 import type { LeaseEventBody } from '../events';
-import { type LeaseTimes, nextStageAtMs, type OutagePolicy, type OutageStage, outageStageAt } from './grace-period';
+import {
+  type GracePeriodPolicy,
+  type LeaseTimes,
+  nextStageAtMs,
+  type OutageStage,
+  outageStageAt,
+} from './grace-period';
 import type { Grant } from './verdict';
 
 /**
@@ -13,7 +19,7 @@ export type LeaseState = OutageStage | 'lost' | 'released';
 
 export interface LeaseMachineState extends LeaseTimes {
   readonly state: LeaseState;
-  readonly policy: OutagePolicy;
+  readonly policy: GracePeriodPolicy;
   /** Borrowed leases send no heartbeats and end when they expire. */
   readonly borrowed: boolean;
   /** Heartbeat interval of the last grant. */
@@ -59,7 +65,7 @@ export interface StepContext {
 const JITTER_SHARE = 0.1;
 const HEARTBEAT_MS_MIN = 50;
 /** Default of the license format, used until a server sends a policy. */
-export const POLICY_DEFAULT: OutagePolicy = { graceMs: 48 * 3_600_000, suspendAfterMs: 30 * 86_400_000 };
+export const POLICY_DEFAULT: GracePeriodPolicy = { graceMs: 48 * 3_600_000, suspendAfterMs: 30 * 86_400_000 };
 /** Ends by expiry or by the loss of a region allow a new checkout: no one revoked the lease. */
 const REACQUIRED_AFTER: ReadonlySet<string> = new Set(['lease_expired', 'lease_not_found']);
 const LICENSE_NOT_VALID = 'license_not_valid';
@@ -86,7 +92,7 @@ export function grantedLease(grant: Grant, moment: StepContext): LeaseMachineSta
 
 /** Initial state of a lease from the state file. It is renewed immediately. */
 export function restoredLease(
-  kept: LeaseTimes & { readonly policy: OutagePolicy | undefined; readonly borrowed: boolean },
+  kept: LeaseTimes & { readonly policy: GracePeriodPolicy | undefined; readonly borrowed: boolean },
   { nowMs }: StepContext,
 ): LeaseMachineState {
   const { expiresAtMs, confirmedAtMs, policy = POLICY_DEFAULT, borrowed } = kept;

@@ -1,5 +1,5 @@
 import { type BackoffPolicy, backoffMs } from './backoff';
-import type { FinalVerdict, ResponseVerdict } from './verdict';
+import type { FinalVerdict, HttpResponseVerdict } from './verdict';
 
 /** Result of a request after all attempts. */
 export type RequestOutcome =
@@ -25,7 +25,7 @@ const IMMEDIATE_RETRIES_MAX = 2;
 const NEVER_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 export interface AttemptResult {
-  readonly verdict: ResponseVerdict;
+  readonly verdict: HttpResponseVerdict;
   /** Another address can be tried immediately. */
   readonly addressChanged: boolean;
   readonly nowMs: number;

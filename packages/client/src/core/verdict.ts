@@ -1,4 +1,4 @@
-import type { OutagePolicy } from './grace-period';
+import type { GracePeriodPolicy } from './grace-period';
 
 /** A grant or a renewal. Durations start when the request was sent, so they never exceed the server's. */
 export interface Grant {
@@ -14,7 +14,7 @@ export interface Grant {
   /** Server time of the decision; undefined when the response has none. */
   readonly serverTimeMs: number | undefined;
   /** Undefined in responses of older servers. */
-  readonly policy: OutagePolicy | undefined;
+  readonly policy: GracePeriodPolicy | undefined;
   /** Borrowed leases send no heartbeats and end when they expire. */
   readonly borrowed: boolean;
   readonly overdraft: boolean;
@@ -50,7 +50,7 @@ export type FinalVerdict =
  * - `busy`: retry later at the same server, because another address would only move the load;
  * - `unavailable`: no usable response; the request may have been executed.
  */
-export type ResponseVerdict =
+export type HttpResponseVerdict =
   | FinalVerdict
   | { readonly kind: 'not_granting'; readonly address: string | undefined; readonly retryAfterMs: number | undefined }
   | { readonly kind: 'busy'; readonly reason: string; readonly retryAfterMs: number | undefined }

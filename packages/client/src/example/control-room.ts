@@ -72,7 +72,7 @@ function seededUuid(random: () => number): string {
  * Example of an application that embeds the client: an installation whose users log in and out. A login checks seats out,
  * and a logout releases them. The application contains no code for servers, retries or errors: the client handles them.
  */
-export class ControlRoom {
+export class ExampleControlRoom {
   readonly name: string;
   readonly #options: ControlRoomOptions;
   readonly #guid: string;

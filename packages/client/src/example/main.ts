@@ -8,14 +8,14 @@
  *
  * It prints every event until Ctrl-C, which releases all seats.
  */
-import { ControlRoom } from './control-room';
+import { ExampleControlRoom } from './control-room';
 
 const { EVERGRANT_ADDRESSES, EVERGRANT_LICENSE_KEY, EVERGRANT_STATE_FILE, EVERGRANT_NAME } = process.env;
 const print = (line: string): void => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 
 function start(licenseKey: string): void {
   const name = EVERGRANT_NAME ?? 'Control Room Kyoto';
-  const room = new ControlRoom({
+  const room = new ExampleControlRoom({
     name,
     product: 'automation',
     logins: [

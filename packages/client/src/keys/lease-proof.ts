@@ -1,5 +1,5 @@
 import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
-import type { OutagePolicy } from '../core/grace-period';
+import type { GracePeriodPolicy } from '../core/grace-period';
 import { policyOf } from '../transport/verdict';
 
 /** Claims of a verified lease token. Times are server times. */
@@ -12,7 +12,7 @@ export interface LeaseProof {
   readonly holder: string;
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
-  readonly policy: OutagePolicy | undefined;
+  readonly policy: GracePeriodPolicy | undefined;
 }
 
 type Unproven =

@@ -4,8 +4,8 @@ import { callListener, type LeaseEventBody } from '../events';
 import type { KeyRing } from '../keys/key-ring';
 import type { Lease } from '../lease';
 import type { CheckoutRequest } from '../options';
-import { type ClientClock, pause } from '../time/clock';
-import type { Call } from '../transport/call';
+import { type ClientClock, pauseFor } from '../time/clock';
+import type { ClientCall } from '../transport/call';
 import type { RetryingRequester } from '../transport/retrying-requester';
 import { responseVerdict } from '../transport/verdict';
 import type { QueueUpdate } from '../transport/websocket-session';
@@ -215,7 +215,7 @@ export class Checkouts {
       const onStop = (): void => wake(undefined);
       this.#queued.set(id, wake);
       signal.addEventListener('abort', onStop);
-      void pause(clock, waitMs, { signal: woken.signal, background: false }).then(() => wake(undefined));
+      void pauseFor(clock, waitMs, { signal: woken.signal, background: false }).then(() => wake(undefined));
     });
   }
 
@@ -276,7 +276,7 @@ export class Checkouts {
     if (leaving) {
       const enough = new AbortController();
       const signal = AbortSignal.any([checkout.signal, enough.signal]);
-      await Promise.race([leaving, pause(clock, deadlineMs, { signal, background: false })]);
+      await Promise.race([leaving, pauseFor(clock, deadlineMs, { signal, background: false })]);
       enough.abort();
     }
     if (pendingReleases.find(leaseId) === undefined && !checkout.signal.aborted) return this.#checkout(checkout);
@@ -309,6 +309,6 @@ const NO_UPDATE: QueueUpdate['answer'] = {
   sentAtMs: 0,
 };
 
-function callFor({ id: leaseId, product, feature, seats }: LeaseSubject): Omit<Call, 'kind' | 'method'> {
+function callFor({ id: leaseId, product, feature, seats }: LeaseSubject): Omit<ClientCall, 'kind' | 'method'> {
   return { path: `/v1/leases/${leaseId}`, leaseId, product, feature, seats };
 }

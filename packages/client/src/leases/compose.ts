@@ -1,6 +1,6 @@
 import type { CompositionContext } from '../composition-context';
 import type { KeyRing } from '../keys/key-ring';
-import type { Registration } from '../registration/registration';
+import type { ControlRoomRegistration } from '../registration/registration';
 import type { ServerClock } from '../time/server-clock';
 import type { ConnectionMonitor } from '../transport/connection-monitor';
 import type { RetryingRequester } from '../transport/retrying-requester';
@@ -70,7 +70,7 @@ export function createCheckouts(
   { options, settings, closed, killed, emit }: CompositionContext,
   parts: LeaseParts & {
     readonly registry: LeaseRegistry;
-    readonly registration: Registration | undefined;
+    readonly registration: ControlRoomRegistration | undefined;
     readonly identity: () => string | undefined;
   },
 ): Checkouts {

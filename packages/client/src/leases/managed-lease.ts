@@ -14,7 +14,7 @@ import type { LeaseTokenVerdict } from '../keys/key-ring';
 import type { Lease, LeaseState, ReleaseOutcome } from '../lease';
 import type { StoredLease } from '../state/schema';
 import type { Cancel, ClientClock } from '../time/clock';
-import type { Call } from '../transport/call';
+import type { ClientCall } from '../transport/call';
 
 /** Constant properties of a lease. */
 export interface LeaseDefinition extends SeatSpec {
@@ -130,7 +130,7 @@ export class ManagedLease implements Lease {
   }
 
   /** The request to send now; undefined when none is needed any more. */
-  get nextCall(): Call | undefined {
+  get nextCall(): ClientCall | undefined {
     if (this.isFinished || !this.#asking) return undefined;
     if (this.#asking === 'heartbeat')
       return this.#call('heartbeat', 'POST', '/heartbeat', this.id, { token: this.token });
@@ -148,7 +148,7 @@ export class ManagedLease implements Lease {
   }
 
   /** Every request carries the newest token, which proves the lease to a server that does not know it (S3). */
-  get releaseCall(): Call {
+  get releaseCall(): ClientCall {
     return this.#call('release', 'DELETE', '', this.id, { token: this.token });
   }
 
@@ -243,12 +243,12 @@ export class ManagedLease implements Lease {
   }
 
   #call(
-    kind: Call['kind'],
-    method: Call['method'],
+    kind: ClientCall['kind'],
+    method: ClientCall['method'],
     suffix: string,
     leaseId: string,
     body: Readonly<Record<string, unknown>>,
-  ): Call {
+  ): ClientCall {
     const { product, feature, seats } = this;
     return { kind, method, path: `/v1/leases/${leaseId}${suffix}`, body, leaseId, product, feature, seats };
   }

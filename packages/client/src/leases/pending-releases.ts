@@ -1,5 +1,5 @@
 import type { RequestOutcome } from '../core/retry-policy';
-import { type ClientClock, pause } from '../time/clock';
+import { type ClientClock, pauseFor } from '../time/clock';
 
 export interface PendingReleasesOptions {
   readonly clock: ClientClock;
@@ -51,6 +51,6 @@ export class PendingReleases {
     const { clock, settleMs, killed } = this.#options;
     const settledOutcome = await outcome;
     const mayArrive = settledOutcome.kind === 'given_up' && settledOutcome.mayHaveSucceeded;
-    if (mayArrive) await pause(clock, settleMs, { signal: killed, background: true });
+    if (mayArrive) await pauseFor(clock, settleMs, { signal: killed, background: true });
   }
 }

@@ -3,7 +3,7 @@ import { afterRound, NO_FAILURES, probeCount, type RenewalBackoff } from '../cor
 import type { RequestOutcome } from '../core/retry-policy';
 import type { KeyRing, LeaseTokenVerdict } from '../keys/key-ring';
 import type { ClientClock } from '../time/clock';
-import type { Call, TransportResult } from '../transport/call';
+import type { ClientCall, TransportResult } from '../transport/call';
 import type { RetryingRequester } from '../transport/retrying-requester';
 import type { TransportSelector } from '../transport/transport-selector';
 import { responseVerdict } from '../transport/verdict';
@@ -89,7 +89,7 @@ export class Renewals {
     if (!due.some(isHeld)) return due;
     const asking = [...leases()].filter(isHeld);
     const terms = { timeoutMs: requestTimeoutMs, stop: signal, background: true };
-    const calls = asking.map((lease): Call => {
+    const calls = asking.map((lease): ClientCall => {
       const { id: leaseId, product, feature, seats } = lease;
       return {
         kind: 'heartbeat',

@@ -2,12 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type BackoffPolicy, backoffMs } from '../core/backoff';
 import type { ClientNotice } from '../events';
 import type { StoredControlRoom } from '../state/schema';
-import { type Cancel, type ClientClock, pause } from '../time/clock';
+import { type Cancel, type ClientClock, pauseFor } from '../time/clock';
 import type { AddressBook } from '../transport/addresses';
-import type { Call, TransportResult } from '../transport/call';
+import type { ClientCall, TransportResult } from '../transport/call';
 import type { HttpTransport } from '../transport/http-transport';
 
-/** Registration of an installation as a Control Room. */
+/** ControlRoomRegistration of an installation as a Control Room. */
 export interface ControlRoomDefinition {
   /** GUID of the Control Room. @default generated and stored in the state file */
   readonly guid?: string;
@@ -47,9 +47,9 @@ const HEARTBEAT_EVERY_MS_DEFAULT = 3_600_000;
 
 /**
  * Registers the installation as a Control Room of a license, and sends its heartbeats. The client creates the token and
- * sends only its SHA-256, so neither the database nor the network reveals it. Registration is idempotent.
+ * sends only its SHA-256, so neither the database nor the network reveals it. ControlRoomRegistration is idempotent.
  */
-export class Registration {
+export class ControlRoomRegistration {
   readonly #options: RegistrationOptions;
   #room: StoredControlRoom;
   #registered: boolean;
@@ -118,11 +118,11 @@ export class Registration {
       const retryAfterMs = answer.kind === 'response' ? answer.retryAfterMs : undefined;
       const waitMs = backoffMs({ failures, retryAfterMs, random: random() }, backoff);
       if (signal.aborted || clock.nowMs() + waitMs >= endsAtMs) return outcome;
-      await pause(clock, waitMs, { signal, background: false });
+      await pauseFor(clock, waitMs, { signal, background: false });
     }
   }
 
-  #registration(): Call {
+  #registration(): ClientCall {
     const { name, licenseKey, group } = this.#options.definition;
     const tokenSha256 = createHash('sha256').update(this.#room.token).digest('hex');
     return {
@@ -178,7 +178,7 @@ export class Registration {
     this.#scheduleHeartbeat(Math.min(everyMs, this.#options.backoff.capMs * 4));
   }
 
-  async #ask(call: Call, stop: AbortSignal): Promise<{ answer: TransportResult; address: string }> {
+  async #ask(call: ClientCall, stop: AbortSignal): Promise<{ answer: TransportResult; address: string }> {
     const { http, addresses, requestTimeoutMs: timeoutMs } = this.#options;
     const address = await addresses.current();
     return {

@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /** Identifies a process beyond its pid, which every container counts from 1 and which is reused. */
-export interface ProcessIdentity {
+export interface LockProcessIdentity {
   readonly pid: number;
   readonly host: string;
   /**
@@ -15,18 +15,21 @@ export interface ProcessIdentity {
 }
 
 /** `unknown`: the process belongs to another pid space. */
-export type Liveness = 'alive' | 'dead' | 'unknown';
+export type ProcessLiveness = 'alive' | 'dead' | 'unknown';
 
-export function ownIdentity(): ProcessIdentity {
-  return { pid: process.pid, host: hostname(), pidSpace: ownPidSpace(), startedAt: startOf('self') };
+export function ownIdentity(): LockProcessIdentity {
+  return { pid: process.pid, host: hostname(), pidSpace: ownPidSpace(), startedAt: processStartOf('self') };
 }
 
 /** Whether the process of that identity still runs, as far as this process can know. */
-export function livenessOf({ pid, pidSpace, startedAt }: ProcessIdentity, own: ProcessIdentity): Liveness {
+export function livenessOf(
+  { pid, pidSpace, startedAt }: LockProcessIdentity,
+  own: LockProcessIdentity,
+): ProcessLiveness {
   if (pidSpace === undefined || pidSpace !== own.pidSpace) return 'unknown';
   if (!exists(pid)) return 'dead';
   if (startedAt === undefined) return pid === own.pid ? 'dead' : 'unknown';
-  return startOf(pid) === startedAt ? 'alive' : 'dead';
+  return processStartOf(pid) === startedAt ? 'alive' : 'dead';
 }
 
 function ownPidSpace(): string | undefined {
@@ -40,7 +43,7 @@ function ownPidSpace(): string | undefined {
 }
 
 /** Undefined when there is no such process, when it has exited (`Z`, `X`), and outside of Linux. See proc_pid_stat(5). */
-export function startOf(pid: number | 'self'): string | undefined {
+export function processStartOf(pid: number | 'self'): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the name in parentheses, which may contain spaces and parentheses.

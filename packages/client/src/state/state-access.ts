@@ -1,5 +1,5 @@
 import type { CheckoutOutcome } from '../leases/checkouts';
-import { type ClientClock, pause } from '../time/clock';
+import { type ClientClock, pauseFor } from '../time/clock';
 import type { ClientState, StoredControlRoom } from './schema';
 import type { StateFile } from './state-file';
 
@@ -71,7 +71,7 @@ export class StateAccess {
       if (stop.aborted || clock.nowMs() + POLL_MS >= endsAtMs) {
         return { kind: 'unavailable', because: stop.aborted ? 'stopped' : IN_USE.code };
       }
-      await pause(clock, POLL_MS, { signal: stop, background: false });
+      await pauseFor(clock, POLL_MS, { signal: stop, background: false });
     }
   }
 

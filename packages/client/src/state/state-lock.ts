@@ -11,14 +11,14 @@ import {
   writeSync,
 } from 'node:fs';
 import type { Cancel, ClientClock } from '../time/clock';
-import { livenessOf, ownIdentity, type ProcessIdentity } from './process-identity';
+import { type LockProcessIdentity, livenessOf, ownIdentity } from './process-identity';
 
 /**
  * Owner of a state file. The lock is a file beside the state file that names the process and is touched regularly. It is
  * stale when the process is known to be dead. When that cannot be known, as between containers and machines, it is stale
  * when it was not touched for a while.
  */
-export interface LockOwner extends ProcessIdentity {
+export interface LockOwner extends LockProcessIdentity {
   /** Random for each lock: two clients of one process are two owners. */
   readonly nonce: string;
 }

@@ -24,7 +24,7 @@ export const PROCESS_CLOCK: ClientClock = {
 };
 
 /** Waits for `ms`, or until `signal` is aborted. */
-export function pause(
+export function pauseFor(
   clock: ClientClock,
   ms: number,
   { signal, background }: { readonly signal: AbortSignal; readonly background: boolean },

@@ -1,5 +1,5 @@
 /** One request of the HTTP or session contract. */
-export interface Call {
+export interface ClientCall {
   readonly kind: 'checkout' | 'heartbeat' | 'release' | 'status' | 'keys' | 'registration' | 'presence';
   readonly method: 'PUT' | 'POST' | 'DELETE' | 'GET';
   readonly path: string;
@@ -15,8 +15,8 @@ export interface Call {
 
 /** A response or a failed request. */
 export interface ResponseRecord {
-  readonly kind: Call['kind'];
-  readonly method: Call['method'];
+  readonly kind: ClientCall['kind'];
+  readonly method: ClientCall['method'];
   /** URL of the request, or of the session that carried it. */
   readonly url: string;
   readonly leaseId?: string | undefined;
@@ -58,5 +58,5 @@ export interface SendTerms {
 
 /** Sends a request to one address. Never rejects. */
 export interface Transport {
-  send(call: Call, address: string, terms: SendTerms): Promise<TransportResult>;
+  send(call: ClientCall, address: string, terms: SendTerms): Promise<TransportResult>;
 }

@@ -1,5 +1,5 @@
 import type { ClientClock } from '../time/clock';
-import type { Call, ResponseRecord, SendTerms, Transport, TransportResult } from './call';
+import type { ClientCall, ResponseRecord, SendTerms, Transport, TransportResult } from './call';
 import { retryAfterMs } from './retry-after';
 
 export type Fetch = typeof globalThis.fetch;
@@ -74,7 +74,7 @@ export class HttpTransport implements Transport {
   }
 
   /** Sends once. `timeoutMs` covers the request until the body is complete. Never rejects. */
-  async send(call: Call, address: string, terms: SendTerms): Promise<TransportResult> {
+  async send(call: ClientCall, address: string, terms: SendTerms): Promise<TransportResult> {
     const { kind, method, path, body, anonymous, leaseId, product, feature, seats } = call;
     const { clock, token } = this.#options;
     const url = `${address}${path}`;

@@ -1,9 +1,9 @@
 import type { BackoffPolicy } from '../core/backoff';
 import { afterAttempt, NOT_STARTED, type RequestOutcome, type RetryProgress } from '../core/retry-policy';
-import type { ResponseVerdict } from '../core/verdict';
-import { type ClientClock, pause } from '../time/clock';
+import type { HttpResponseVerdict } from '../core/verdict';
+import { type ClientClock, pauseFor } from '../time/clock';
 import type { AddressBook } from './addresses';
-import type { Call, Transport } from './call';
+import type { ClientCall, Transport } from './call';
 import { responseVerdict } from './verdict';
 
 export interface RetryingRequesterOptions {
@@ -37,7 +37,7 @@ export class RetryingRequester {
   }
 
   /** Never rejects. */
-  async request(call: Call, terms: RequestTerms): Promise<RequestOutcome> {
+  async request(call: ClientCall, terms: RequestTerms): Promise<RequestOutcome> {
     const { clock, random, backoff } = this.#options;
     const endsAtMs = clock.nowMs() + terms.deadlineMs;
     let progress: RetryProgress = NOT_STARTED;
@@ -50,17 +50,17 @@ export class RetryingRequester {
       );
       if (next.kind === 'over') return next.outcome;
       progress = next.progress;
-      if (next.afterMs > 0) await pause(clock, next.afterMs, terms);
+      if (next.afterMs > 0) await pauseFor(clock, next.afterMs, terms);
     }
     return { kind: 'given_up', reason: progress.reason, mayHaveSucceeded: progress.mayHaveSucceeded };
   }
 
   /** `addressChanged`: another address can be tried immediately. */
   async #attempt(
-    call: Call,
+    call: ClientCall,
     terms: RequestTerms,
     endsAtMs: number,
-  ): Promise<{ verdict: ResponseVerdict; addressChanged: boolean }> {
+  ): Promise<{ verdict: HttpResponseVerdict; addressChanged: boolean }> {
     const { addresses, transport, requestTimeoutMs, clock } = this.#options;
     const address = await addresses.current();
     const timeoutMs = Math.max(1, Math.round(Math.min(requestTimeoutMs, endsAtMs - clock.nowMs())));

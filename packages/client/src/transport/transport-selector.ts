@@ -1,5 +1,5 @@
 import type { ClientClock } from '../time/clock';
-import type { Call, CallResponse, ResponseRecord, SendTerms, Transport, TransportResult } from './call';
+import type { CallResponse, ClientCall, ResponseRecord, SendTerms, Transport, TransportResult } from './call';
 import type { HttpTransport } from './http-transport';
 import { type OpenResult, type QueueUpdate, type Redirect, WebSocketSession } from './websocket-session';
 
@@ -17,7 +17,7 @@ export interface TransportSelectorOptions {
   readonly onConnection: (connection: { address: string; over: 'session' | 'http' }) => void;
 }
 
-const OVER_SESSIONS: ReadonlySet<Call['kind']> = new Set(['checkout', 'heartbeat', 'release']);
+const OVER_SESSIONS: ReadonlySet<ClientCall['kind']> = new Set(['checkout', 'heartbeat', 'release']);
 /** After an address offered no session, only HTTP is used for it during this time. */
 const NO_SESSION_FOR_MS = 300_000;
 const OPEN_TIMEOUT_MS_MAX = 3_000;
@@ -47,7 +47,7 @@ export class TransportSelector implements Transport {
     this.#options = options;
   }
 
-  async send(call: Call, address: string, terms: SendTerms): Promise<TransportResult> {
+  async send(call: ClientCall, address: string, terms: SendTerms): Promise<TransportResult> {
     const opening = await this.#openingFor(call, address, terms);
     switch (opening.kind) {
       case 'open': {
@@ -77,7 +77,7 @@ export class TransportSelector implements Transport {
   }
 
   /** Renews all leases of the session with one message. Reports each of `calls` with its response to `onResponse`. */
-  async renewAll(calls: readonly Call[], terms: SendTerms): Promise<ReadonlyMap<string, TransportResult>> {
+  async renewAll(calls: readonly ClientCall[], terms: SendTerms): Promise<ReadonlyMap<string, TransportResult>> {
     const session = this.#session;
     if (!session?.isOpen) return new Map();
     const { clock } = this.#options;
@@ -100,7 +100,7 @@ export class TransportSelector implements Transport {
     this.#drop(graceful, 'the client was closed');
   }
 
-  async #openingFor(call: Call, address: string, terms: SendTerms): Promise<OpenResult> {
+  async #openingFor(call: ClientCall, address: string, terms: SendTerms): Promise<OpenResult> {
     const { sessions, clock } = this.#options;
     if (!sessions || this.#closed || !OVER_SESSIONS.has(call.kind)) return { kind: 'not_offered' };
     if (this.#session?.isOpen && this.#session.address === address) return { kind: 'open', session: this.#session };
@@ -157,7 +157,7 @@ export class TransportSelector implements Transport {
     session?.close({ graceful, reason });
   }
 
-  async #recorded(call: Call, address: string, ask: () => Promise<TransportResult>): Promise<TransportResult> {
+  async #recorded(call: ClientCall, address: string, ask: () => Promise<TransportResult>): Promise<TransportResult> {
     const { clock } = this.#options;
     const [at, sentAtMs] = [clock.wallMs(), clock.nowMs()];
     const answer = await ask();
@@ -165,7 +165,7 @@ export class TransportSelector implements Transport {
     return answer;
   }
 
-  #record(call: Call, address: string, asked: { at: number; sentAtMs: number; answer: TransportResult }): void {
+  #record(call: ClientCall, address: string, asked: { at: number; sentAtMs: number; answer: TransportResult }): void {
     const { at, sentAtMs, answer } = asked;
     const { kind, method, leaseId, product, feature, seats } = call;
     const receivedAtMs = this.#options.clock.nowMs();

@@ -1,5 +1,5 @@
-import type { OutagePolicy } from '../core/grace-period';
-import type { Grant, QueueEntry, ResponseVerdict } from '../core/verdict';
+import type { GracePeriodPolicy } from '../core/grace-period';
+import type { Grant, HttpResponseVerdict, QueueEntry } from '../core/verdict';
 import type { CallResponse, TransportResult } from './call';
 
 /** Smaller differences of clocks are ignored, because the `Date` header has a resolution of one second. */
@@ -31,7 +31,7 @@ function durationMs(value: unknown, nowMs: number): number | undefined {
 }
 
 /** Reads the outage policy of a response body or of token claims. */
-export function policyOf(value: unknown): OutagePolicy | undefined {
+export function policyOf(value: unknown): GracePeriodPolicy | undefined {
   const { graceSeconds, suspendAfterSeconds } = (value ?? {}) as Record<string, unknown>;
   if (typeof graceSeconds !== 'number' || typeof suspendAfterSeconds !== 'number') return undefined;
   return { graceMs: graceSeconds * 1_000, suspendAfterMs: suspendAfterSeconds * 1_000 };
@@ -70,7 +70,7 @@ function queueEntryOf({ body, retryAfterMs }: CallResponse): QueueEntry | undefi
   };
 }
 
-const unavailable = (reason: string, retryAfterMs?: number): ResponseVerdict => ({
+const unavailable = (reason: string, retryAfterMs?: number): HttpResponseVerdict => ({
   kind: 'unavailable',
   reason,
   retryAfterMs,
@@ -89,7 +89,7 @@ const TOO_MANY_REQUESTS = 429;
  *
  * @param wallMs the client's wall clock at the time of the response
  */
-export function responseVerdict(answer: TransportResult, wallMs: number): ResponseVerdict {
+export function responseVerdict(answer: TransportResult, wallMs: number): HttpResponseVerdict {
   if (answer.kind === 'no_response') return unavailable(answer.reason);
   switch (answer.status) {
     case 204:
@@ -108,7 +108,7 @@ export function responseVerdict(answer: TransportResult, wallMs: number): Respon
   }
 }
 
-function problemVerdict({ status, body, retryAfterMs }: CallResponse): ResponseVerdict {
+function problemVerdict({ status, body, retryAfterMs }: CallResponse): HttpResponseVerdict {
   const code = text(body.code) ?? `http_${status}`;
   switch (status) {
     case 409:

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Cancel, ClientClock } from '../time/clock';
-import type { Call, CallResponse, SendTerms, TransportResult } from './call';
+import type { CallResponse, ClientCall, SendTerms, TransportResult } from './call';
 
 /** A server ends the session and may name another address. */
 export interface Redirect {
@@ -137,7 +137,7 @@ export class WebSocketSession {
   }
 
   /** Sends a request. A time-out ends the session, because the connection may be dead. */
-  async ask(call: Call, terms: SendTerms): Promise<TransportResult> {
+  async ask(call: ClientCall, terms: SendTerms): Promise<TransportResult> {
     const { kind: op, leaseId, body } = call;
     const answer = await this.#send({ op, leaseId, ...body }, terms);
     if (answer.kind === 'response' && leaseId !== undefined) this.#trackLease(leaseId, answer);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { nextStageAtMs, type OutagePolicy, type OutageStage, outageStageAt } from '../../src/core/grace-period';
+import { type GracePeriodPolicy, nextStageAtMs, type OutageStage, outageStageAt } from '../../src/core/grace-period';
 
 const HOUR_MS = 3_600_000;
-const POLICY: OutagePolicy = { graceMs: 48 * HOUR_MS, suspendAfterMs: 720 * HOUR_MS };
+const POLICY: GracePeriodPolicy = { graceMs: 48 * HOUR_MS, suspendAfterMs: 720 * HOUR_MS };
 const TIMES = { confirmedAtMs: 0, expiresAtMs: 600_000 };
 
 describe('outage stage of a lease without renewal', () => {

@@ -6,10 +6,10 @@ import {
   NOT_STARTED,
   type RetryProgress,
 } from '../../src/core/retry-policy';
-import type { ResponseVerdict } from '../../src/core/verdict';
+import type { HttpResponseVerdict } from '../../src/core/verdict';
 
 const BACKOFF = { baseMs: 100, capMs: 1_000 };
-const unavailable = (reason = 'timeout', retryAfterMs?: number): ResponseVerdict => {
+const unavailable = (reason = 'timeout', retryAfterMs?: number): HttpResponseVerdict => {
   return { kind: 'unavailable', reason, retryAfterMs };
 };
 
@@ -19,7 +19,7 @@ function next(facts: Partial<AttemptResult>, before: RetryProgress = NOT_STARTED
 }
 
 describe('retry policy', () => {
-  it.each<ResponseVerdict>([
+  it.each<HttpResponseVerdict>([
     { kind: 'done', grant: undefined },
     { kind: 'no_seat_available' },
     { kind: 'ended', code: 'lease_expired' },
@@ -65,7 +65,7 @@ describe('retry policy', () => {
 });
 
 describe('retry policy for any responses', () => {
-  const verdicts = fc.constantFrom<ResponseVerdict>(
+  const verdicts = fc.constantFrom<HttpResponseVerdict>(
     unavailable('timeout'),
     unavailable('ECONNREFUSED'),
     { kind: 'busy', reason: 'too_many_requests', retryAfterMs: undefined },

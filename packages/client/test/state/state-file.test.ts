@@ -14,7 +14,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClientNotice } from '../../src/license-client';
-import { ownIdentity, startOf } from '../../src/state/process-identity';
+import { ownIdentity, processStartOf } from '../../src/state/process-identity';
 import type { ClientState } from '../../src/state/schema';
 import { StateFile } from '../../src/state/state-file';
 import { type Cancel, PROCESS_CLOCK } from '../../src/time/clock';
@@ -181,7 +181,7 @@ describe('the state file', () => {
 
     it('while the other process lives, however old its last touch', () => {
       const alive = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)']);
-      stale({ nonce: 'other', ...ownIdentity(), pid: alive.pid, startedAt: startOf(alive.pid as number) });
+      stale({ nonce: 'other', ...ownIdentity(), pid: alive.pid, startedAt: processStartOf(alive.pid as number) });
       const longAgo = Date.now() / 1_000 - 3_600;
       utimesSync(`${path}.lock`, longAgo, longAgo);
       newFile().open();

@@ -8,10 +8,10 @@ import {
 import {
   AUTHORITY_KEY,
   type Item,
-  number,
+  numberAttribute,
   numberOf,
   regionOf,
-  text,
+  stringAttribute,
   textOf,
 } from '@evergrant/authority-store/authority-table';
 import type { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
@@ -53,11 +53,11 @@ export class DynamoAuthorityStore implements AuthorityStore {
       ConditionExpression: 'epoch = :from',
       ExpressionAttributeNames: { '#region': 'region' },
       ExpressionAttributeValues: {
-        ':from': number(fromEpoch),
-        ':to': number(fromEpoch + 1),
-        ':region': text(region),
-        ':id': text(operationId),
-        ':now': number(this.#options.clock.nowMs()),
+        ':from': numberAttribute(fromEpoch),
+        ':to': numberAttribute(fromEpoch + 1),
+        ':region': stringAttribute(region),
+        ':id': stringAttribute(operationId),
+        ':now': numberAttribute(this.#options.clock.nowMs()),
       },
       isOurs: (found) => numberOf(found, 'epoch') === fromEpoch + 1 && textOf(found, 'operationId') === operationId,
     });
@@ -69,10 +69,10 @@ export class DynamoAuthorityStore implements AuthorityStore {
       UpdateExpression: 'SET opensAtMs = :opens, lapsedAtMs = :lapsed',
       ConditionExpression: 'epoch = :epoch AND operationId = :id AND attribute_not_exists(opensAtMs)',
       ExpressionAttributeValues: {
-        ':epoch': number(epoch),
-        ':id': text(operationId),
-        ':opens': number(at),
-        ':lapsed': number(lapsedAtMs),
+        ':epoch': numberAttribute(epoch),
+        ':id': stringAttribute(operationId),
+        ':opens': numberAttribute(at),
+        ':lapsed': numberAttribute(lapsedAtMs),
       },
       isOurs: (found) =>
         numberOf(found, 'epoch') === epoch &&

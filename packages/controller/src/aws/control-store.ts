@@ -12,9 +12,9 @@ import {
   HISTORY,
   historyKey,
   type Item,
-  number,
+  numberAttribute,
   numberOf,
-  text,
+  stringAttribute,
   textOf,
 } from '@evergrant/authority-store/authority-table';
 import { OperatingError } from '@evergrant/core/operating-error';
@@ -94,7 +94,7 @@ export class DynamoControlStore implements ControlStore {
           new QueryCommand({
             TableName: table,
             KeyConditionExpression: 'pk = :history',
-            ExpressionAttributeValues: { ':history': text(HISTORY) },
+            ExpressionAttributeValues: { ':history': stringAttribute(HISTORY) },
             ConsistentRead: true,
             ScanIndexForward: false,
             Limit: limit,
@@ -132,12 +132,12 @@ export class DynamoControlStore implements ControlStore {
           ConditionExpression: 'version = :version',
           ExpressionAttributeNames: { '#record': 'record' },
           ExpressionAttributeValues: {
-            ':version': number(next.version - 1),
-            ':next': number(next.version),
-            ':record': text(toStoredJson(record)),
-            ':tail': text(toStoredJson(next.entries)),
-            ':last': number(next.lastId),
-            ':write': text(writeId),
+            ':version': numberAttribute(next.version - 1),
+            ':next': numberAttribute(next.version),
+            ':record': stringAttribute(toStoredJson(record)),
+            ':tail': stringAttribute(toStoredJson(next.entries)),
+            ':last': numberAttribute(next.lastId),
+            ':write': stringAttribute(writeId),
           },
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         }),
@@ -162,7 +162,7 @@ export class DynamoControlStore implements ControlStore {
   async #fileBatch(entries: readonly RecordedEntry[]): Promise<void> {
     const { client, table } = this.#options;
     let left = entries.map((entry) => ({
-      PutRequest: { Item: { ...historyKey(entry.id), entry: text(toStoredJson(entry)) } },
+      PutRequest: { Item: { ...historyKey(entry.id), entry: stringAttribute(toStoredJson(entry)) } },
     }));
     for (let tries = 0; left.length > 0; tries += 1) {
       if (tries === BATCH_TRIES) throw historyFull();

@@ -1,4 +1,4 @@
-import type { Finding, Next } from '../phases/phase';
+import type { Next, PhaseFinding } from '../phases/phase';
 import type { AuthorityView } from './authority';
 import { type Evidence, type Operation, PHASES_OF, type Phase } from './operations';
 import type { Policy } from './policy';
@@ -27,7 +27,7 @@ export function lapsedAtMs(operation: Operation, authority: AuthorityView, polic
 }
 
 /** Adds the finding's evidence to the operation. A phase that stays also records what it is stuck on. */
-export function applyFinding(operation: Operation, finding: Finding, next: Next, nowMs: number): Operation {
+export function applyFinding(operation: Operation, finding: PhaseFinding, next: Next, nowMs: number): Operation {
   const evidence: Evidence = { ...operation.evidence, ...finding.evidence };
   if (next !== 'stay') return { ...operation, evidence, stuck: undefined };
   const { stuck } = operation;

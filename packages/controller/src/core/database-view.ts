@@ -3,7 +3,7 @@ import { down, type Fact, unknown, up } from './facts';
 import type { Policy } from './policy';
 
 /** The newest row of the license database's epoch table. */
-export interface EpochRow {
+export interface EpochRowView {
   readonly epoch: number;
   readonly region: string;
   readonly closed: boolean;
@@ -26,14 +26,14 @@ export interface FollowerView {
   /** Commit time of the last transaction replayed, by the old primary's clock. */
   readonly lastCommitAtMs: number | undefined;
   readonly receiver: ReceiverView | undefined;
-  readonly epoch: EpochRow | undefined;
+  readonly epoch: EpochRowView | undefined;
 }
 
 export interface PrimaryView {
   readonly kind: 'primary';
   readonly serverNowMs: number;
   readonly flushedLsn: Lsn;
-  readonly epoch: EpochRow | undefined;
+  readonly epoch: EpochRowView | undefined;
 }
 
 /**

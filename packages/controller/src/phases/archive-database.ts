@@ -3,7 +3,7 @@ import { followerFact } from '../core/database-view';
 import { followerEvidence } from '../core/follower-evidence';
 import { type DatabaseServiceView, databaseServiceReason } from '../core/views';
 import { type DatabasesView, observeDatabases } from './observe-databases';
-import type { Finding, PhaseContext, PhaseDefinition } from './phase';
+import type { PhaseContext, PhaseDefinition, PhaseFinding } from './phase';
 
 export interface ArchiveDatabaseView {
   readonly service: DatabaseServiceView;
@@ -69,7 +69,7 @@ function isFollower({ kind }: DatabaseServiceView): boolean {
  * A follower holds no separate data and stays in place, unless it is lost: it is behind a primary database that
  * answers, and its replay does not move. The database service may report a lost follower as following indefinitely.
  */
-function classify({ service, databases }: ArchiveDatabaseView, context: PhaseContext): Finding<Observed> {
+function classify({ service, databases }: ArchiveDatabaseView, context: PhaseContext): PhaseFinding<Observed> {
   const reason = databaseServiceReason(service);
   if (service.kind === 'building') return { observed: 'busy', reason };
   if (service.kind === 'incomplete' || service.kind === 'following') {
@@ -82,7 +82,7 @@ function classifyFollower(
   { origin, target }: DatabasesView,
   reason: string,
   { operation, policy, nowMs }: PhaseContext,
-): Finding<Observed> {
+): PhaseFinding<Observed> {
   if (origin.kind !== 'primary' || target.kind !== 'follower' || target.replayPaused) {
     return { observed: 'following', reason };
   }

@@ -2,7 +2,7 @@ import { lsnDistanceBytes } from '@evergrant/core/lsn';
 import { followerFact } from '../core/database-view';
 import type { Policy } from '../core/policy';
 import { type DatabasesView, observeDatabases } from './observe-databases';
-import type { Finding, PhaseDefinition } from './phase';
+import type { PhaseDefinition, PhaseFinding } from './phase';
 
 type Observed = 'caught_up' | 'behind' | 'unreachable';
 
@@ -22,7 +22,7 @@ export const catchUp: PhaseDefinition<DatabasesView, Observed, never> = {
   effects: {},
 };
 
-export function classifyCatchUp({ origin, target }: DatabasesView, policy: Policy): Finding<Observed> {
+export function classifyCatchUp({ origin, target }: DatabasesView, policy: Policy): PhaseFinding<Observed> {
   if (origin.kind !== 'primary') {
     return { observed: 'unreachable', reason: 'the active database does not answer as a primary' };
   }

@@ -1,5 +1,5 @@
 import type { AclView } from '../core/views';
-import type { Finding, PhaseContext, PhaseDefinition } from './phase';
+import type { PhaseContext, PhaseDefinition, PhaseFinding } from './phase';
 
 export interface ConfirmFenceView {
   readonly targetAcl: AclView;
@@ -25,7 +25,7 @@ export const confirmFence: PhaseDefinition<ConfirmFenceView, Observed, 'fence_ta
   },
 };
 
-function classify({ targetAcl }: ConfirmFenceView, { operation }: PhaseContext): Finding<Observed> {
+function classify({ targetAcl }: ConfirmFenceView, { operation }: PhaseContext): PhaseFinding<Observed> {
   if (targetAcl.kind === 'unreachable') return { observed: 'unreachable', reason: targetAcl.reason };
   return targetAcl.kind === 'fence' && targetAcl.activeRegion === operation.fromRegion
     ? { observed: 'fenced', reason: `the fence of ${operation.toRegion} names ${operation.fromRegion}` }

@@ -2,7 +2,7 @@ import { compareLsn } from '@evergrant/core/lsn';
 import { type FollowerView, followerFact, type PrimaryView } from '../core/database-view';
 import { followerEvidence } from '../core/follower-evidence';
 import { type DatabasesView, observeDatabases } from './observe-databases';
-import type { Finding, PhaseContext, PhaseDefinition } from './phase';
+import type { PhaseContext, PhaseDefinition, PhaseFinding } from './phase';
 
 type Observed =
   | 'origin_open'
@@ -81,7 +81,7 @@ export const drain: PhaseDefinition<DatabasesView, Observed, 'close_epoch'> = {
  * Compares the follower with what the origin granted. While the origin answers, it is closed first and its position
  * becomes the goal. If it does not answer, the goal is what the follower has received.
  */
-function classify({ origin, target }: DatabasesView, context: PhaseContext): Finding<Observed> {
+function classify({ origin, target }: DatabasesView, context: PhaseContext): PhaseFinding<Observed> {
   const { operation } = context;
   if (target.kind === 'primary') {
     const reason = `${operation.toRegion}'s database is a primary already`;
@@ -98,7 +98,7 @@ function classify({ origin, target }: DatabasesView, context: PhaseContext): Fin
   return withoutOrigin(target, origin.kind === 'follower' ? 'it follows another database' : origin.reason, context);
 }
 
-function withOrigin(origin: PrimaryView, target: FollowerView, context: PhaseContext): Finding<Observed> {
+function withOrigin(origin: PrimaryView, target: FollowerView, context: PhaseContext): PhaseFinding<Observed> {
   const { operation, nowMs } = context;
   const evidence = followerEvidence(target, operation.evidence, nowMs);
   const row = origin.epoch;
@@ -116,7 +116,7 @@ function withOrigin(origin: PrimaryView, target: FollowerView, context: PhaseCon
   return { observed: 'target_behind_closed_origin', reason, evidence: closing };
 }
 
-function withoutOrigin(target: FollowerView, originReason: string, context: PhaseContext): Finding<Observed> {
+function withoutOrigin(target: FollowerView, originReason: string, context: PhaseContext): PhaseFinding<Observed> {
   const { operation, policy, nowMs } = context;
   const evidence = followerEvidence(target, operation.evidence, nowMs);
   const { originLsn } = operation.evidence;
@@ -148,12 +148,12 @@ function isOutOfTime({ operation, policy, nowMs }: PhaseContext): boolean {
   return operation.kind === 'failover' && nowMs - operation.phaseSinceMs > policy.drainMaxMs;
 }
 
-function carriedOver(originLsn: string, evidence: Finding['evidence']): Finding<Observed> {
+function carriedOver(originLsn: string, evidence: PhaseFinding['evidence']): PhaseFinding<Observed> {
   const reason = `all of the origin's log up to ${originLsn} is replayed`;
   return { observed: 'carried_over', reason, evidence: { ...evidence, carriedOver: 'everything' } };
 }
 
-function outOfTime(target: FollowerView, evidence: Finding['evidence']): Finding<Observed> {
+function outOfTime(target: FollowerView, evidence: PhaseFinding['evidence']): PhaseFinding<Observed> {
   const reason = `it has received ${target.receivedLsn} and replayed ${target.replayedLsn}`;
   return { observed: 'out_of_time', reason, evidence: { ...evidence, carriedOver: 'part' } };
 }

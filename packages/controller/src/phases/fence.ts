@@ -1,5 +1,5 @@
 import type { AclView } from '../core/views';
-import type { Finding, PhaseContext, PhaseDefinition } from './phase';
+import type { PhaseContext, PhaseDefinition, PhaseFinding } from './phase';
 
 export interface FenceView {
   readonly originAcl: AclView;
@@ -39,7 +39,7 @@ export const fence: PhaseDefinition<FenceView, Observed, 'fence_origin'> = {
  * expired (S5). So a router that answers and refuses its fence delays the operation for `fenceMaxMs` only. The time
  * counts from the first observation without a fence, so the fence was tried before it becomes pending.
  */
-function classify({ originAcl }: FenceView, { operation, policy, nowMs }: PhaseContext): Finding<Observed> {
+function classify({ originAcl }: FenceView, { operation, policy, nowMs }: PhaseContext): PhaseFinding<Observed> {
   const { fromRegion, toRegion, stuck } = operation;
   if (originAcl.kind === 'unreachable') {
     return { observed: 'unreachable', reason: originAcl.reason, evidence: { fence: 'pending' } };

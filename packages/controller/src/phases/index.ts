@@ -11,7 +11,7 @@ import { drain } from './drain';
 import { fence } from './fence';
 import { latch } from './latch';
 import { open } from './open';
-import type { EffectContext, Finding, PhaseContext, PhaseDefinition, PhaseEffect, Transition } from './phase';
+import type { EffectContext, PhaseContext, PhaseDefinition, PhaseEffect, PhaseFinding, Transition } from './phase';
 import { preflight } from './preflight';
 import { promote } from './promote';
 import { switchAddress } from './switch';
@@ -25,8 +25,8 @@ export interface TransitionRow extends Transition {
 
 /** A phase without the type of its view, which only `observe` and `classify` of the same phase share. */
 interface AnyPhase {
-  readonly find: (observation: PhaseObservation) => Promise<Finding>;
-  readonly classify: (view: never, context: PhaseContext) => Finding;
+  readonly find: (observation: PhaseObservation) => Promise<PhaseFinding>;
+  readonly classify: (view: never, context: PhaseContext) => PhaseFinding;
   readonly transitions: Readonly<Record<string, Transition>>;
   readonly effects: Readonly<Record<string, PhaseEffect>>;
 }
@@ -87,7 +87,7 @@ export function transitionFor(name: Phase, observed: string): TransitionRow {
 }
 
 /** Observes the operation's present phase and classifies the view. */
-export function observePhase(observation: PhaseObservation): Promise<Finding> {
+export function observePhase(observation: PhaseObservation): Promise<PhaseFinding> {
   return PHASES[observation.operation.phase].find(observation);
 }
 

@@ -1,5 +1,5 @@
 import type { AuthorityView } from '../core/authority';
-import type { Finding, PhaseContext, PhaseDefinition } from './phase';
+import type { PhaseContext, PhaseDefinition, PhaseFinding } from './phase';
 
 export interface LatchView {
   readonly authority: AuthorityView;
@@ -34,7 +34,7 @@ export const latch: PhaseDefinition<LatchView, Observed, 'latch'> = {
   },
 };
 
-function classify({ authority }: LatchView, { operation, policy, nowMs }: PhaseContext): Finding<Observed> {
+function classify({ authority }: LatchView, { operation, policy, nowMs }: PhaseContext): PhaseFinding<Observed> {
   const reason = `epoch ${authority.epoch} belongs to ${authority.region}`;
   if (authority.epoch === operation.toEpoch) return { observed: 'latched', reason };
   const evidence = { lastRenewalAtMs: authority.renewedAtMs };

@@ -12,7 +12,7 @@ export interface PhaseContext {
 }
 
 /** The result of a classification: its tag in the transition table, a sentence for people, and new evidence. */
-export interface Finding<Observed extends string = string> {
+export interface PhaseFinding<Observed extends string = string> {
   readonly observed: Observed;
   readonly reason: string;
   readonly evidence?: Partial<Evidence>;
@@ -47,7 +47,7 @@ export type PhaseEffect = (context: EffectContext) => Promise<unknown>;
  */
 export interface PhaseDefinition<View, Observed extends string, Effect extends string> {
   readonly observe: (ports: Ports, operation: Operation, authority: AuthorityView) => Promise<View>;
-  readonly classify: (view: View, context: PhaseContext) => Finding<Observed>;
+  readonly classify: (view: View, context: PhaseContext) => PhaseFinding<Observed>;
   /** Exactly one transition for each tag that `classify` can return. A row with an effect stays. */
   readonly transitions: { readonly [O in Observed]: Transition<Effect> };
   readonly effects: { readonly [E in Effect]: PhaseEffect };

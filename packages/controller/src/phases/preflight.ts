@@ -2,7 +2,7 @@ import type { Fact } from '../core/facts';
 import type { EdgeView } from '../core/views';
 import { classifyCatchUp } from './catch-up';
 import { type DatabasesView, observeDatabases } from './observe-databases';
-import type { Finding, PhaseContext, PhaseDefinition } from './phase';
+import type { PhaseContext, PhaseDefinition, PhaseFinding } from './phase';
 
 export interface PreflightView extends DatabasesView {
   readonly targetApp: Fact;
@@ -36,7 +36,7 @@ export const preflight: PhaseDefinition<PreflightView, Observed, never> = {
 function classify(
   { targetApp, edge, ...databases }: PreflightView,
   { operation, policy }: PhaseContext,
-): Finding<Observed> {
+): PhaseFinding<Observed> {
   const follower = classifyCatchUp(databases, policy);
   if (follower.observed !== 'caught_up') return { observed: 'not_ready', reason: follower.reason };
   if (targetApp.reading !== 'up') return { observed: 'not_ready', reason: `its servers: ${targetApp.reason}` };

@@ -1,6 +1,6 @@
 import type { DatabaseView } from '../core/database-view';
 import { followerEvidence } from '../core/follower-evidence';
-import type { Finding, PhaseContext, PhaseDefinition } from './phase';
+import type { PhaseContext, PhaseDefinition, PhaseFinding } from './phase';
 
 export interface PromoteView {
   readonly target: DatabaseView;
@@ -31,7 +31,7 @@ export const promote: PhaseDefinition<PromoteView, Observed, 'promote'> = {
   },
 };
 
-function classify({ target }: PromoteView, { operation, nowMs }: PhaseContext): Finding<Observed> {
+function classify({ target }: PromoteView, { operation, nowMs }: PhaseContext): PhaseFinding<Observed> {
   if (target.kind === 'primary') {
     return { observed: 'primary', reason: 'it is no longer in recovery', evidence: { promotedAtMs: nowMs } };
   }

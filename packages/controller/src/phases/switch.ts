@@ -1,5 +1,5 @@
 import type { AclView, EdgeView, OutsideView } from '../core/views';
-import type { Finding, PhaseContext, PhaseDefinition } from './phase';
+import type { PhaseContext, PhaseDefinition, PhaseFinding } from './phase';
 
 export interface SwitchView {
   readonly targetAcl: AclView;
@@ -54,7 +54,10 @@ export const switchAddress: PhaseDefinition<SwitchView, Observed, 'serve_target'
   },
 };
 
-function classify({ targetAcl, edge, outside }: SwitchView, { operation, nowMs }: PhaseContext): Finding<Observed> {
+function classify(
+  { targetAcl, edge, outside }: SwitchView,
+  { operation, nowMs }: PhaseContext,
+): PhaseFinding<Observed> {
   const { toRegion, toEpoch, evidence } = operation;
   if (targetAcl.kind === 'unreachable') return { observed: 'target_router_unreachable', reason: targetAcl.reason };
   if (targetAcl.kind === 'fence') return { observed: 'target_fenced', reason: `${toRegion}'s router is fenced` };

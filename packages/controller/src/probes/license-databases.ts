@@ -1,19 +1,12 @@
 import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
-import type { DatabaseView, EpochRow, FollowerView } from '../core/database-view';
+import type { DatabaseView, EpochRowView, FollowerView } from '../core/database-view';
 import { down, type Fact, unknown, up } from '../core/facts';
 import type { DatabasePort } from '../ports';
-import {
-  classifySqlFailure,
-  type DatabaseAddress,
-  type DatabaseLogin,
-  inSession,
-  type Session,
-  SqlFailure,
-} from './sql';
+import { classifySqlFailure, type DatabaseLogin, inSession, type SqlAddress, SqlFailure, type SqlSession } from './sql';
 
 export interface LicenseDatabasesOptions {
-  readonly addresses: Readonly<Record<Region, DatabaseAddress>>;
+  readonly addresses: Readonly<Record<Region, SqlAddress>>;
   readonly login: DatabaseLogin;
   /** Time-out of one observation or effect, connecting included. */
   readonly timeoutMs: number;
@@ -104,12 +97,12 @@ export class LicenseDatabases implements DatabasePort {
     });
   }
 
-  #session<Result>(region: Region, work: (session: Session) => Promise<Result>): Promise<Result> {
+  #session<Result>(region: Region, work: (session: SqlSession) => Promise<Result>): Promise<Result> {
     const { addresses, login, timeoutMs } = this.#options;
     return inSession({ ...addresses[region], ...login, timeoutMs, applicationName: 'evergrant_controller' }, work);
   }
 
-  async #execute(region: Region, code: string, work: (session: Session) => Promise<void>): Promise<void> {
+  async #execute(region: Region, code: string, work: (session: SqlSession) => Promise<void>): Promise<void> {
     try {
       await this.#session(region, work);
     } catch (failure) {
@@ -121,7 +114,7 @@ export class LicenseDatabases implements DatabasePort {
 }
 
 /** Undefined before the first epoch was opened, and before the license schema exists. */
-async function newestEpoch(session: Session): Promise<EpochRow | undefined> {
+async function newestEpoch(session: SqlSession): Promise<EpochRowView | undefined> {
   try {
     const [row] = await session.query<{ epoch: number; region: string; closed: boolean }>(NEWEST_EPOCH);
     return row === undefined ? undefined : { epoch: row.epoch, region: row.region, closed: row.closed };
@@ -131,7 +124,7 @@ async function newestEpoch(session: Session): Promise<EpochRow | undefined> {
   }
 }
 
-function viewOf(row: ObservationRow, epoch: EpochRow | undefined): DatabaseView {
+function viewOf(row: ObservationRow, epoch: EpochRowView | undefined): DatabaseView {
   const serverNowMs = milliseconds(row.now_ms) ?? 0;
   if (!row.in_recovery && row.flushed_lsn !== null) {
     return { kind: 'primary', serverNowMs, flushedLsn: row.flushed_lsn, epoch };

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { Client, type QueryResultRow } from 'pg';
 
-export interface DatabaseAddress {
+export interface SqlAddress {
   readonly host: string;
   readonly port: number;
   /** Trusted root certificates (PEM); the server's name is verified too. Absent: no TLS, as on one machine. */
@@ -27,7 +27,7 @@ export class SqlFailure extends Error {
   }
 }
 
-export interface Session {
+export interface SqlSession {
   query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
@@ -36,8 +36,8 @@ export interface Session {
  * Throws `SqlFailure`, with code `TIMEOUT` at the time-out.
  */
 export async function inSession<Result>(
-  options: DatabaseAddress & DatabaseLogin & { readonly timeoutMs: number; readonly applicationName: string },
-  work: (session: Session) => Promise<Result>,
+  options: SqlAddress & DatabaseLogin & { readonly timeoutMs: number; readonly applicationName: string },
+  work: (session: SqlSession) => Promise<Result>,
 ): Promise<Result> {
   const { host, port, database, user, password, timeoutMs, applicationName, certificateAuthorities } = options;
   const socket = new Socket();
@@ -76,7 +76,7 @@ export async function inSession<Result>(
   }
 }
 
-async function runIn<Result>(client: Client, work: (session: Session) => Promise<Result>): Promise<Result> {
+async function runIn<Result>(client: Client, work: (session: SqlSession) => Promise<Result>): Promise<Result> {
   try {
     await client.connect();
     return await work({

@@ -1,4 +1,4 @@
-import { precedes, type Statement } from './checkpoint';
+import { type CheckpointStatement, precedes } from './checkpoint';
 import type { AuditEvent } from './event';
 import { type Finding, type FindingCode, finding } from './finding';
 import { LinkCheck } from './link-check';
@@ -29,7 +29,7 @@ export interface UnprovenEvents {
 export class ChainCheck {
   readonly #options: ChainCheckOptions;
   readonly #links: LinkCheck;
-  #pending: Statement | undefined;
+  #pending: CheckpointStatement | undefined;
   #unproven: UnprovenEvents | undefined;
 
   constructor(options: ChainCheckOptions) {
@@ -65,7 +65,7 @@ export class ChainCheck {
     const { chain, whole, lostRanges } = this.#options;
     const findings = await this.#fill();
     const last = this.#links.last;
-    let beyond: Statement | undefined;
+    let beyond: CheckpointStatement | undefined;
     while (this.#pending) {
       if (!last && whole) lostRanges.addLost(this.#pending, 0);
       else if (last && this.#pending.seq > Math.max(last.seq, beyond?.seq ?? 0)) beyond = this.#pending;
@@ -93,7 +93,7 @@ export class ChainCheck {
     return findings;
   }
 
-  #compare(statement: Statement, event: AuditEvent): Finding[] {
+  #compare(statement: CheckpointStatement, event: AuditEvent): Finding[] {
     if (statement.kind === 'checkpoint') this.#unproven = undefined;
     if (statement.hash === event.hash) return [];
     const what = statement.kind === 'head' ? 'the signed head' : `checkpoint ${statement.number}`;

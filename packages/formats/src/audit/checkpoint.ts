@@ -35,11 +35,11 @@ export type HeadClaims = Omit<Static<typeof HeadClaims>, 'iss'>;
 export type CheckpointClaims = Omit<Static<typeof CheckpointClaims>, 'iss'>;
 
 /** A statement about a chain's newest event: a numbered checkpoint from the store, or a head signed for an export. */
-export type Statement =
+export type CheckpointStatement =
   | ({ readonly kind: 'checkpoint'; readonly jws: string } & CheckpointClaims)
   | ({ readonly kind: 'head'; readonly jws: string } & HeadClaims);
 
-export type StatementVerdict = Statement | { readonly kind: 'forged'; readonly reason: string };
+export type StatementVerdict = CheckpointStatement | { readonly kind: 'forged'; readonly reason: string };
 
 const TYPES = { checkpoint: 'evergrant-checkpoint+jwt', head: 'evergrant-head+jwt' } as const;
 
@@ -99,6 +99,9 @@ function statementOf(jws: string, typ: string | undefined, claims: unknown): Sta
 }
 
 /** Whether a statement belongs to an earlier epoch or era than an event. */
-export function precedes(statement: Pick<Statement, 'epoch' | 'era'>, event: { epoch: number; era: number }): boolean {
+export function precedes(
+  statement: Pick<CheckpointStatement, 'epoch' | 'era'>,
+  event: { epoch: number; era: number },
+): boolean {
   return statement.epoch < event.epoch || statement.era < event.era;
 }

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import type { ReadStatement, Statement } from './checkpoint';
+import type { CheckpointStatement, ReadStatement } from './checkpoint';
 import type { AuditEvent } from './event';
 import { type DeclaredLoss, type Finding, finding, type UnknownTail } from './finding';
 
@@ -53,7 +53,7 @@ export class LostRanges {
   }
 
   /** Adds a statement whose event is missing. */
-  addLost(statement: Statement, lastSeq: number): void {
+  addLost(statement: CheckpointStatement, lastSeq: number): void {
     const { chain, epoch, seq } = statement;
     const key = keyOf(statement);
     const before = this.#ranges.get(key);

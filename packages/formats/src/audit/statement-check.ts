@@ -1,4 +1,4 @@
-import { checkpointHash, precedes, type ReadStatement, type Statement } from './checkpoint';
+import { type CheckpointStatement, checkpointHash, precedes, type ReadStatement } from './checkpoint';
 import { type Finding, type FindingCode, finding } from './finding';
 
 /** A statement from the store. A head has no number. */
@@ -11,14 +11,16 @@ export interface StoredStatement {
 export interface CheckedStatement {
   readonly findings: readonly Finding[];
   /** Undefined when the statement is invalid. */
-  readonly statement: Statement | undefined;
+  readonly statement: CheckpointStatement | undefined;
 }
 
 /** Checks the checkpoints of one chain: signatures, numbers without gaps, and the link of each to the previous one. */
 export class StatementCheck {
   readonly #chain: string;
   readonly #read: ReadStatement;
-  #last: { readonly number: number; readonly jws: string; readonly verified: Statement | undefined } | undefined;
+  #last:
+    | { readonly number: number; readonly jws: string; readonly verified: CheckpointStatement | undefined }
+    | undefined;
 
   constructor(chain: string, read: ReadStatement) {
     this.#chain = chain;
@@ -38,7 +40,7 @@ export class StatementCheck {
     return { findings, statement: verdict };
   }
 
-  #continuity(checkpoint: Extract<Statement, { kind: 'checkpoint' }>): Finding[] {
+  #continuity(checkpoint: Extract<CheckpointStatement, { kind: 'checkpoint' }>): Finding[] {
     const last = this.#last;
     const { number, seq } = checkpoint;
     if (last && number <= last.number) {

@@ -4,7 +4,7 @@ import { readCompact } from './compact';
 import { type LicenseDocument, readDocument } from './document';
 import { type DecryptionKeys, encryptedFor, openEnvelope } from './envelope';
 import { authenticateKeygen } from './keygen/authenticate';
-import { describeErrors, type Refusal, refused } from './refusal-codes';
+import { describeErrors, type FileRefusal, refused } from './refusal-codes';
 import { TYPES, verifiedJson } from './signing';
 import type { Trust } from './trust';
 
@@ -31,7 +31,7 @@ export type Signer =
   | { readonly kind: 'keygen'; readonly publicKey: string };
 
 /** Parses a file, opens its envelope, and verifies its signature up to a trusted root. Never throws. */
-export async function authenticate(text: string, context: AuthenticityContext): Promise<Authentic | Refusal> {
+export async function authenticate(text: string, context: AuthenticityContext): Promise<Authentic | FileRefusal> {
   const file = dearmor(text);
   if (file.kind === 'unreadable') return unreadable(file.reason);
   const [first, ...others] = file.blocks as [Block, ...Block[]];
@@ -52,7 +52,7 @@ async function opened(body: string, context: AuthenticityContext) {
   return recipient ? openEnvelope(body, recipient, context) : unreadable('its encryption is not supported');
 }
 
-async function authenticateSigned(jws: string, context: AuthenticityContext): Promise<Authentic | Refusal> {
+async function authenticateSigned(jws: string, context: AuthenticityContext): Promise<Authentic | FileRefusal> {
   const compact = readCompact(jws);
   if (compact.kind !== 'jws') return unreadable('its content is not signed');
   const { certificate, deployment } = compact.header;
@@ -82,7 +82,7 @@ async function authenticateSigned(jws: string, context: AuthenticityContext): Pr
   );
 }
 
-function deploymentRefusal(deployment: unknown, { deploymentKeys = [] }: AuthenticityContext): Refusal | undefined {
+function deploymentRefusal(deployment: unknown, { deploymentKeys = [] }: AuthenticityContext): FileRefusal | undefined {
   if (deployment === undefined || deploymentKeys.some(({ kid }) => kid === deployment)) return undefined;
   return refused(
     'license_not_for_this_deployment',
@@ -90,6 +90,6 @@ function deploymentRefusal(deployment: unknown, { deploymentKeys = [] }: Authent
   );
 }
 
-function unreadable(reason: string): Refusal {
+function unreadable(reason: string): FileRefusal {
   return refused('license_unreadable', `the license file cannot be read: ${reason}`);
 }

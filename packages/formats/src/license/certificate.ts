@@ -3,7 +3,7 @@ import { armor, dearmor } from './armor';
 import { readCompact, unverifiedPayload } from './compact';
 import { type PrivateKey, type PublicKey, publicPart, readPublicKey } from './keys';
 import { parseAs } from './parse';
-import { describeErrors, type Refusal, refused } from './refusal-codes';
+import { describeErrors, type FileRefusal, refused } from './refusal-codes';
 import { signJson, TYPES, verifiedJson } from './signing';
 import type { Trust } from './trust';
 
@@ -40,7 +40,9 @@ export function certificateFile(certificate: string): string {
 }
 
 /** Returns the compact JWS in a certificate file. */
-export function readCertificateFile(text: string): { readonly kind: 'read'; readonly certificate: string } | Refusal {
+export function readCertificateFile(
+  text: string,
+): { readonly kind: 'read'; readonly certificate: string } | FileRefusal {
   const file = dearmor(text);
   if (file.kind === 'unreadable') return unreadable(file.reason);
   const [block] = file.blocks;
@@ -49,7 +51,7 @@ export function readCertificateFile(text: string): { readonly kind: 'read'; read
 }
 
 /** Parses a certificate without verifying it. */
-export async function readCertificate(certificate: string): Promise<Certificate | Refusal> {
+export async function readCertificate(certificate: string): Promise<Certificate | FileRefusal> {
   const compact = readCompact(certificate);
   if (compact.kind === 'unreadable') return unreadable(compact.reason);
   if (compact.kind === 'jwe') return unreadable('it is encrypted');
@@ -60,7 +62,7 @@ export async function readCertificate(certificate: string): Promise<Certificate 
 export async function trustedCertificate(
   certificate: string,
   { roots, withdrawnKeys }: Trust,
-): Promise<{ readonly kind: 'trusted'; readonly certificate: Certificate } | Refusal> {
+): Promise<{ readonly kind: 'trusted'; readonly certificate: Certificate } | FileRefusal> {
   const parsed = await readCertificate(certificate);
   if ('kind' in parsed) return parsed;
   const root = roots.find(({ kid }) => kid === parsed.signedBy);
@@ -83,7 +85,7 @@ export async function trustedCertificate(
   return { kind: 'trusted', certificate: parsed };
 }
 
-async function statementOf(payload: unknown, signedBy: string): Promise<Certificate | Refusal> {
+async function statementOf(payload: unknown, signedBy: string): Promise<Certificate | FileRefusal> {
   const statement = parseAs(Statement, payload);
   if (statement.kind === 'invalid') return unreadable(describeErrors(statement.errors));
   const { validFrom, validUntil } = statement.value;
@@ -92,6 +94,6 @@ async function statementOf(payload: unknown, signedBy: string): Promise<Certific
   return { key: key.value, signedBy, validFrom, validUntil };
 }
 
-function unreadable(reason: string): Refusal {
+function unreadable(reason: string): FileRefusal {
   return refused('license_unreadable', `the certificate cannot be read: ${reason}`);
 }

@@ -1,7 +1,7 @@
 import { CompactEncrypt, compactDecrypt, importJWK } from 'jose';
 import { type PrivateKey, type PublicKey, publicPart } from './keys';
 import { normalizedLicenseKey } from './license-key';
-import { type Refusal, refused } from './refusal-codes';
+import { type FileRefusal, refused } from './refusal-codes';
 
 const TO_DEPLOYMENT = 'ECDH-ES';
 const FROM_LICENSE_KEY = 'PBES2-HS512+A256KW';
@@ -47,7 +47,7 @@ export async function openEnvelope(
   jwe: string,
   recipient: EnvelopeRecipient,
   keys: DecryptionKeys,
-): Promise<{ readonly kind: 'opened'; readonly content: string } | Refusal> {
+): Promise<{ readonly kind: 'opened'; readonly content: string } | FileRefusal> {
   return recipient.kind === 'deployment' ? openAsDeployment(jwe, recipient.kid, keys) : openWithLicenseKey(jwe, keys);
 }
 

@@ -8,7 +8,7 @@ import { mapKeygenLicense } from './keygen/mapping';
 import { KeygenDocument } from './keygen/resources';
 import type { Read } from './parse';
 import { parseAs } from './parse';
-import { type Refusal, refused } from './refusal-codes';
+import { type FileRefusal, refused } from './refusal-codes';
 
 /** The unverified content of a license file. */
 export interface LicenseInspection {
@@ -37,7 +37,10 @@ const EMPTY = {
 } as const;
 
 /** Reads a license file without verifying it. Never throws. */
-export async function inspectLicense(text: string, keys: DecryptionKeys = {}): Promise<LicenseInspection | Refusal> {
+export async function inspectLicense(
+  text: string,
+  keys: DecryptionKeys = {},
+): Promise<LicenseInspection | FileRefusal> {
   const file = dearmor(text);
   if (file.kind === 'unreadable') return unreadable(file.reason);
   const [first] = file.blocks as [Block];
@@ -46,7 +49,7 @@ export async function inspectLicense(text: string, keys: DecryptionKeys = {}): P
   return inspectEvergrant(first.body, keys);
 }
 
-async function inspectEvergrant(body: string, keys: DecryptionKeys): Promise<LicenseInspection | Refusal> {
+async function inspectEvergrant(body: string, keys: DecryptionKeys): Promise<LicenseInspection | FileRefusal> {
   const compact = readCompact(body);
   if (compact.kind === 'unreadable') return unreadable(compact.reason);
   if (compact.kind === 'jws') return inspectSigned(body, undefined);
@@ -60,7 +63,7 @@ async function inspectEvergrant(body: string, keys: DecryptionKeys): Promise<Lic
 async function inspectSigned(
   jws: string,
   recipient: EnvelopeRecipient | undefined,
-): Promise<LicenseInspection | Refusal> {
+): Promise<LicenseInspection | FileRefusal> {
   const compact = readCompact(jws);
   if (compact.kind !== 'jws') return unreadable('its content is not signed');
   const { certificate, deployment } = compact.header;
@@ -75,7 +78,7 @@ async function inspectSigned(
   };
 }
 
-function inspectKeygen(body: string, { licenseKey }: DecryptionKeys): LicenseInspection | Refusal {
+function inspectKeygen(body: string, { licenseKey }: DecryptionKeys): LicenseInspection | FileRefusal {
   const read = readContainer(body);
   if (read.kind === 'refused') return read;
   const recipient = isEncrypted(read.container) ? ({ kind: 'license_key' } as const) : undefined;
@@ -89,6 +92,6 @@ function inspectKeygen(body: string, { licenseKey }: DecryptionKeys): LicenseIns
   return { ...EMPTY, format: 'keygen', encryptedFor: recipient, ...mapped };
 }
 
-function unreadable(reason: string): Refusal {
+function unreadable(reason: string): FileRefusal {
   return refused('license_unreadable', `the license file cannot be read: ${reason}`);
 }

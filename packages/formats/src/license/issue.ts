@@ -3,7 +3,7 @@ import { readCertificate } from './certificate';
 import type { LicenseDocument } from './document';
 import { encryptToDeployment, encryptWithLicenseKey } from './envelope';
 import type { PrivateKey, PublicKey } from './keys';
-import { type Refusal, refused } from './refusal-codes';
+import { type FileRefusal, refused } from './refusal-codes';
 import { signJson, TYPES } from './signing';
 
 export interface Issue {
@@ -22,7 +22,7 @@ export interface Issue {
  */
 export async function issueLicense(
   issue: Issue,
-): Promise<{ readonly kind: 'issued'; readonly file: string } | Refusal> {
+): Promise<{ readonly kind: 'issued'; readonly file: string } | FileRefusal> {
   const { document, key, certificate, encryptTo } = issue;
   const parsed = await readCertificate(certificate);
   if ('kind' in parsed) return parsed;

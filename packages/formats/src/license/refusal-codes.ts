@@ -29,7 +29,7 @@ export interface ValidationError {
   readonly message: string;
 }
 
-export interface Refusal {
+export interface FileRefusal {
   readonly kind: 'refused';
   readonly code: RefusalCode;
   readonly detail: string;
@@ -37,7 +37,7 @@ export interface Refusal {
   readonly errors: readonly ValidationError[];
 }
 
-export function refused(code: RefusalCode, detail: string, errors: readonly ValidationError[] = []): Refusal {
+export function refused(code: RefusalCode, detail: string, errors: readonly ValidationError[] = []): FileRefusal {
   return { kind: 'refused', code, detail, errors };
 }
 

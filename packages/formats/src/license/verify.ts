@@ -1,6 +1,6 @@
 import { type Authentic, type AuthenticityContext, authenticate, type Signer } from './authenticate';
 import type { LicenseDocument } from './document';
-import { type Refusal, refused } from './refusal-codes';
+import { type FileRefusal, refused } from './refusal-codes';
 
 export interface VerificationContext extends AuthenticityContext {
   readonly nowMs: number;
@@ -13,7 +13,7 @@ export interface ValidLicense extends Omit<Authentic, 'kind'> {
 }
 
 /** Verifies that a license file is authentic and valid here and now. Never throws. */
-export async function verifyLicense(text: string, context: VerificationContext): Promise<ValidLicense | Refusal> {
+export async function verifyLicense(text: string, context: VerificationContext): Promise<ValidLicense | FileRefusal> {
   const authentic = await authenticate(text, context);
   if (authentic.kind === 'refused') return authentic;
   const { document, signer } = authentic;
@@ -25,7 +25,7 @@ export async function verifyLicense(text: string, context: VerificationContext):
 }
 
 /** A certificate must be valid when its file is imported. A license in force outlives its certificate. */
-function certificateRefusal(signer: Signer, nowMs: number): Refusal | undefined {
+function certificateRefusal(signer: Signer, nowMs: number): FileRefusal | undefined {
   if (signer.kind !== 'vendor') return undefined;
   const { key, validFrom, validUntil } = signer.certificate;
   if (nowMs >= Date.parse(validFrom) && nowMs < Date.parse(validUntil)) return undefined;
@@ -35,7 +35,7 @@ function certificateRefusal(signer: Signer, nowMs: number): Refusal | undefined 
   );
 }
 
-function validityRefusal({ validFrom, validUntil }: LicenseDocument, nowMs: number): Refusal | undefined {
+function validityRefusal({ validFrom, validUntil }: LicenseDocument, nowMs: number): FileRefusal | undefined {
   if (nowMs < Date.parse(validFrom)) {
     return refused(
       'license_not_yet_valid',
@@ -48,7 +48,7 @@ function validityRefusal({ validFrom, validUntil }: LicenseDocument, nowMs: numb
   return undefined;
 }
 
-function serverRefusal({ servers }: LicenseDocument, server: string | undefined): Refusal | undefined {
+function serverRefusal({ servers }: LicenseDocument, server: string | undefined): FileRefusal | undefined {
   if (!servers || server === undefined || servers.includes(server)) return undefined;
   return refused('license_wrong_server', `it is dedicated to ${servers.join(', ')}; this server is ${server}`);
 }

@@ -3,12 +3,12 @@ import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import type { HistoryEntry, RecordedEntry } from '@evergrant/controller/core/history';
 import { fromStored, toStoredJson } from '@evergrant/controller/core/stored-json';
 import type { AuthorityStore, ControlStore } from '@evergrant/controller/ports';
-import type { DatabaseAddress, DatabaseLogin } from '@evergrant/controller/probes/sql';
+import type { DatabaseLogin, SqlAddress } from '@evergrant/controller/probes/sql';
 import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
 import { Pool, type PoolConfig, type QueryResultRow } from 'pg';
 
-export interface StoreOptions extends DatabaseAddress, DatabaseLogin {
+export interface StoreOptions extends SqlAddress, DatabaseLogin {
   readonly timeoutMs: number;
   readonly applicationName: string;
 }

@@ -1,4 +1,4 @@
-import type { DatabaseAddress, DatabaseLogin } from '@evergrant/controller/probes/sql';
+import type { DatabaseLogin, SqlAddress } from '@evergrant/controller/probes/sql';
 import { httpOrigin, optionalText, port, text } from '@evergrant/core/environment/variables';
 import type { Region } from '@evergrant/core/regions';
 import { REGIONS } from '../layout';
@@ -9,9 +9,9 @@ import { createEnvironmentReader, hostsByName, originsByName, secret } from '../
 export interface ControllerEnvironment {
   readonly name: string;
   readonly profile: Profile;
-  readonly authority: DatabaseAddress & DatabaseLogin;
+  readonly authority: SqlAddress & DatabaseLogin;
   /** The license database of each region, through the network link of the controller's region. */
-  readonly databases: Readonly<Record<Region, DatabaseAddress>>;
+  readonly databases: Readonly<Record<Region, SqlAddress>>;
   readonly databaseLogin: DatabaseLogin;
   /** The router of each region, through the network link of the controller's region. */
   readonly routers: Readonly<Record<Region, string>>;

@@ -10,7 +10,7 @@ import {
   readSwitchPoints,
   type SwitchPoints,
 } from './replication-source';
-import type { FollowerName, StateFile } from './state-file';
+import type { FollowerName, SupervisorStateFile } from './state-file';
 import type { SupervisorTimeouts } from './timeouts';
 
 /** After this many failed attempts the follower is no longer started. */
@@ -19,7 +19,7 @@ const RETRY_AFTER_MS = 2_000;
 
 export interface FollowerReconcilerOptions {
   readonly instance: ManagedInstance;
-  readonly state: StateFile;
+  readonly state: SupervisorStateFile;
   readonly timeouts: SupervisorTimeouts;
   readonly emit: EmitSupervisorEvent;
 }

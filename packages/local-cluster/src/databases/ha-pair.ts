@@ -10,7 +10,7 @@ import {
   type StreamFact,
 } from './ha-pair-rules';
 import type { ManagedInstance } from './managed-instance';
-import type { HaPairMemberName, StateFile } from './state-file';
+import type { HaPairMemberName, SupervisorStateFile } from './state-file';
 import type { SupervisorTimeouts } from './timeouts';
 
 export const STANDBY_NAME = 'oregon_standby';
@@ -25,7 +25,7 @@ const STEP_LIMIT_MS = 2_000;
 
 export interface HaPairOptions {
   readonly instances: Readonly<Record<HaPairMemberName, ManagedInstance>>;
-  readonly state: StateFile;
+  readonly state: SupervisorStateFile;
   readonly timeouts: SupervisorTimeouts;
   readonly emit: EmitSupervisorEvent;
   /** Closes the endpoint before the primary database is replaced. */

@@ -2,7 +2,7 @@ import type { Region } from '@evergrant/core/regions';
 import type { EmitSupervisorEvent } from './events';
 import type { ManagedInstance } from './managed-instance';
 import type { SerialQueue } from './serial-queue';
-import type { FollowerName, StateFile } from './state-file';
+import type { FollowerName, SupervisorStateFile } from './state-file';
 import type { RegionDatabases } from './status';
 import type { DatabaseName, Topology } from './topology';
 
@@ -12,7 +12,7 @@ export class DatabaseOperationError extends Error {
 }
 
 export interface DatabaseOperationsOptions {
-  readonly state: StateFile;
+  readonly state: SupervisorStateFile;
   readonly instances: Readonly<Record<DatabaseName, ManagedInstance>>;
   readonly topology: Topology;
   readonly queues: Readonly<Record<Region, SerialQueue>>;

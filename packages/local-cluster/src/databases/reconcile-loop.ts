@@ -5,11 +5,11 @@ import type { FollowerReconciler } from './follower-reconciler';
 import type { HaPair } from './ha-pair';
 import type { ManagedInstance } from './managed-instance';
 import type { SerialQueue } from './serial-queue';
-import type { FollowerName, StateFile } from './state-file';
+import type { FollowerName, SupervisorStateFile } from './state-file';
 import type { DatabaseName, Topology } from './topology';
 
 export interface ReconcileLoopOptions {
-  readonly state: StateFile;
+  readonly state: SupervisorStateFile;
   readonly instances: Readonly<Record<DatabaseName, ManagedInstance>>;
   readonly pair: HaPair;
   readonly reconcilers: Readonly<Record<FollowerName, FollowerReconciler>>;

@@ -2,12 +2,12 @@ import type { HaPair } from './ha-pair';
 import type { ManagedInstance } from './managed-instance';
 import { DatabaseOperationError } from './operations';
 import type { ReconcileLoop } from './reconcile-loop';
-import type { StateFile } from './state-file';
+import type { SupervisorStateFile } from './state-file';
 import type { DatabaseStatus } from './status';
 import type { DatabaseName, Topology } from './topology';
 
 export interface StartContext {
-  readonly state: StateFile;
+  readonly state: SupervisorStateFile;
   readonly instance: ManagedInstance;
   readonly pair: HaPair;
   readonly loop: ReconcileLoop;

@@ -37,7 +37,7 @@ export const INITIAL_STATE: DatabasesState = {
 };
 
 /** The supervisor's state and the file that holds it. */
-export class StateFile {
+export class SupervisorStateFile {
   readonly #file: string;
   #current: DatabasesState = INITIAL_STATE;
 

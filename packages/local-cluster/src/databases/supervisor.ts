@@ -17,7 +17,7 @@ import { ReconcileLoop } from './reconcile-loop';
 import type { AuthorityRole, LicenseRole, Passwords } from './roles';
 import { SerialQueue } from './serial-queue';
 import { startDatabase } from './start-database';
-import { INITIAL_STATE, StateFile } from './state-file';
+import { INITIAL_STATE, SupervisorStateFile } from './state-file';
 import { type DatabaseStatus, type RegionDatabases, statusOf } from './status';
 import { SUPERVISOR_TIMEOUTS, type SupervisorTimeouts } from './timeouts';
 import { DATABASE_NAMES, type DatabaseName, Topology } from './topology';
@@ -51,7 +51,7 @@ export class DatabaseSupervisor {
   readonly #options: SupervisorOptions;
   readonly #timeouts: SupervisorTimeouts;
   readonly #directory: string;
-  readonly #state: StateFile;
+  readonly #state: SupervisorStateFile;
   readonly #instances: Readonly<Record<DatabaseName, ManagedInstance>>;
   readonly #pair: HaPair;
   readonly #endpoint: TcpProxy;
@@ -67,7 +67,7 @@ export class DatabaseSupervisor {
     this.#options = options;
     this.#timeouts = SUPERVISOR_TIMEOUTS[options.profile];
     this.#directory = clusterHome(options.home);
-    this.#state = new StateFile(join(options.home, 'databases.json'));
+    this.#state = new SupervisorStateFile(join(options.home, 'databases.json'));
     this.#instances = {
       'oregon/db-a': this.#createInstance('oregon/db-a'),
       'oregon/db-b': this.#createInstance('oregon/db-b'),

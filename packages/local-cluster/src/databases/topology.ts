@@ -3,14 +3,14 @@ import type { Layout } from '../layout';
 import { STANDBY_NAME } from './ha-pair';
 import type { ManagedInstance } from './managed-instance';
 import { createReplicationSource, type ReplicationSource } from './replication-source';
-import type { FollowerName, StateFile } from './state-file';
+import type { FollowerName, SupervisorStateFile } from './state-file';
 
 export const DATABASE_NAMES = ['oregon/db-a', 'oregon/db-b', 'virginia/db', 'ohio/db'] as const;
 export type DatabaseName = (typeof DATABASE_NAMES)[number];
 
 export interface TopologyOptions {
   readonly layout: Layout;
-  readonly state: StateFile;
+  readonly state: SupervisorStateFile;
   readonly instances: Readonly<Record<DatabaseName, ManagedInstance>>;
   readonly replicationPassword: string;
 }

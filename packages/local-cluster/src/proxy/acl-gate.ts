@@ -2,7 +2,7 @@ import { otherRegion, type Region } from '@evergrant/core/regions';
 import type { Logger } from 'pino';
 import { type Acl, AclFile, parseAcl } from './acl';
 import { jsonBody } from './admin';
-import { activeRegionMembers, invalid, json, type Members, problem } from './problems';
+import { activeRegionMembers, invalid, jsonReply, type Members, problem } from './problems';
 import type { Reply, RequestContext } from './request-context';
 
 export interface AclGateOptions {
@@ -49,7 +49,7 @@ export class AclGate {
     this.#file.write(parsed.acl);
     this.#acl = parsed.acl;
     if (before.acl !== this.#acl.acl || before.activeRegion !== this.#acl.activeRegion) this.#logChange();
-    return json(200, this.#acl);
+    return jsonReply(200, this.#acl);
   }
 
   fencedReply(): Reply {

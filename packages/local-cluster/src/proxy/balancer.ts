@@ -7,7 +7,7 @@ export interface TargetDefinition {
   readonly url: string;
 }
 
-export interface Target {
+export interface BalancerTarget {
   readonly name: string;
   readonly upstream: Upstream;
   readonly liveness: Liveness;
@@ -31,14 +31,14 @@ const RANK: Record<LivenessState, number> = { up: 0, unknown: 1, down: 2 };
 
 /** Probes the servers of a region and selects the one for the next request. */
 export class Balancer {
-  readonly targets: readonly Target[];
+  readonly targets: readonly BalancerTarget[];
   #turn = 0;
 
   constructor(options: BalancerOptions) {
     this.targets = options.targets.map((definition) => this.#createTarget(definition, options));
   }
 
-  #createTarget(definition: TargetDefinition, options: BalancerOptions): Target {
+  #createTarget(definition: TargetDefinition, options: BalancerOptions): BalancerTarget {
     const { proxyName, connectTimeoutMs, tls } = options;
     const upstream = new Upstream({ url: definition.url, proxyName, connectTimeoutMs, tls });
     const liveness = new Liveness({
@@ -70,15 +70,15 @@ export class Balancer {
 
   /** The best server not yet tried: by liveness, then by load (outstanding requests by default), then in turn. */
   pick(
-    tried: ReadonlySet<Target>,
-    loadOf: (target: Target) => number = ({ upstream }) => upstream.outstanding,
-  ): Target | undefined {
+    tried: ReadonlySet<BalancerTarget>,
+    loadOf: (target: BalancerTarget) => number = ({ upstream }) => upstream.outstanding,
+  ): BalancerTarget | undefined {
     const { targets } = this;
     this.#turn = (this.#turn + 1) % targets.length;
-    let best: Target | undefined;
+    let best: BalancerTarget | undefined;
     let bestRank = Number.POSITIVE_INFINITY;
     for (let step = 0; step < targets.length; step += 1) {
-      const target = targets[(this.#turn + step) % targets.length] as Target;
+      const target = targets[(this.#turn + step) % targets.length] as BalancerTarget;
       const rank = RANK[target.liveness.state];
       if (rank > bestRank || tried.has(target)) continue;
       if (best && rank === bestRank && loadOf(target) >= loadOf(best)) continue;

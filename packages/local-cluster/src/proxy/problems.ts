@@ -3,7 +3,7 @@ import type { Reply } from './request-context';
 
 export type Members = Readonly<Record<string, string | null>>;
 
-export interface Problem {
+export interface ProxyProblem {
   readonly status: number;
   /** Stable. Programs compare it. */
   readonly code: string;
@@ -15,7 +15,7 @@ export interface Problem {
 }
 
 /** A problem document of RFC 9457. */
-export function problem({ status, code, title, detail, retryAfterSeconds, members }: Problem): Reply {
+export function problem({ status, code, title, detail, retryAfterSeconds, members }: ProxyProblem): Reply {
   const document = { type: `urn:evergrant:problem:${code}`, title, status, code, detail, ...members };
   return {
     status,
@@ -36,7 +36,7 @@ export function activeRegionMembers(activeRegion: Region | null, address: string
   return { activeRegion, address };
 }
 
-export function json(status: number, value: unknown): Reply {
+export function jsonReply(status: number, value: unknown): Reply {
   return {
     status,
     headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
@@ -52,7 +52,7 @@ export const notFound = (path: string): Reply =>
     detail: `This server has no resource ${path}.`,
   });
 
-export const methodNotAllowed = (allowed: string): Reply => {
+export const proxyMethodNotAllowed = (allowed: string): Reply => {
   const reply = problem({
     status: 405,
     code: 'method_not_allowed',

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { REGIONS } from '../layout';
 import { adminGuard, jsonBody } from './admin';
 import { CONSOLE_PAGE } from './console-page';
-import { activeRegionMembers, invalid, json, methodNotAllowed, notFound, problem } from './problems';
+import { activeRegionMembers, invalid, jsonReply, notFound, problem, proxyMethodNotAllowed } from './problems';
 import { type Reply, type RequestContext, returnedHeaders, type UpgradeOutcome } from './request-context';
 import { TargetFile } from './target-file';
 import type { EdgeTimeouts } from './timeouts';
@@ -68,7 +68,7 @@ export class PublicEdge {
     // Never forwarded: the administration of a router is not reachable from the public address.
     if (path.startsWith('/_')) return this.#administer(request);
     if (path === '/console' || path.startsWith('/console/')) {
-      return method === 'GET' || method === 'HEAD' ? this.#console(request) : methodNotAllowed('GET');
+      return method === 'GET' || method === 'HEAD' ? this.#console(request) : proxyMethodNotAllowed('GET');
     }
     return this.#forward(request);
   };
@@ -93,8 +93,8 @@ export class PublicEdge {
     if (path !== '/_edge/target') return notFound(path);
     const refused = this.#checkAdmin(request);
     if (refused) return refused;
-    if (method === 'GET') return json(200, { region: this.#target, sessions: this.#tunnels.count(this.#target) });
-    return method === 'PUT' ? this.#setTarget(request) : methodNotAllowed('GET, PUT');
+    if (method === 'GET') return jsonReply(200, { region: this.#target, sessions: this.#tunnels.count(this.#target) });
+    return method === 'PUT' ? this.#setTarget(request) : proxyMethodNotAllowed('GET, PUT');
   }
 
   #setTarget(request: RequestContext): Reply {
@@ -108,7 +108,7 @@ export class PublicEdge {
       const sessions = this.#tunnels.cut(before);
       this.#options.logger.warn({ region, before, sessions, announce: `the public address now leads to ${region}` });
     }
-    return json(200, { region });
+    return jsonReply(200, { region });
   }
 
   async #forward(request: RequestContext): Promise<Reply> {
@@ -197,7 +197,7 @@ export class PublicEdge {
     const statuses = REGIONS.map(
       async (region) => [region, await this.#statusOf(region, { ...request, path })] as const,
     );
-    return json(200, { target: this.#target, regions: Object.fromEntries(await Promise.all(statuses)) });
+    return jsonReply(200, { target: this.#target, regions: Object.fromEntries(await Promise.all(statuses)) });
   }
 
   async #statusOf(region: Region, request: RequestContext): Promise<unknown> {

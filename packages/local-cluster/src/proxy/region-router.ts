@@ -1,8 +1,8 @@
 import { AclGate, type AclGateOptions } from './acl-gate';
 import { adminGuard } from './admin';
-import { Balancer, type Target, type TargetDefinition } from './balancer';
+import { Balancer, type BalancerTarget, type TargetDefinition } from './balancer';
 import type { LivenessState } from './liveness';
-import { json, methodNotAllowed, notFound, problem } from './problems';
+import { jsonReply, notFound, problem, proxyMethodNotAllowed } from './problems';
 import { type Reply, type RequestContext, returnedHeaders, type UpgradeOutcome } from './request-context';
 import type { RouterTimeouts } from './timeouts';
 import { type OpenTunnel, openTunnel, Tunnels } from './tunnel';
@@ -75,7 +75,7 @@ export class RegionRouter {
   readonly upgrade = async (request: RequestContext): Promise<UpgradeOutcome> => {
     if (request.path.startsWith('/_')) return { kind: 'refused', reply: notFound(request.path) };
     if (this.#gate.isFenced) return { kind: 'refused', reply: this.#gate.fencedReply() };
-    const sessionsOf = ({ name }: Target): number => this.#tunnels.count(name);
+    const sessionsOf = ({ name }: BalancerTarget): number => this.#tunnels.count(name);
     const outcome = await this.#tryServers<OpenTunnel>(sessionsOf, async (target, timeoutMs) => {
       const { url } = target.upstream;
       const options = { url, proxyName: this.#proxyName, timeoutMs, tls: this.#options.tls };
@@ -94,9 +94,10 @@ export class RegionRouter {
     if (path !== '/_router/acl' && path !== '/_router/targets') return notFound(path);
     const refused = this.#checkAdmin(request);
     if (refused) return refused;
-    if (path === '/_router/targets') return method === 'GET' ? json(200, this.#targets()) : methodNotAllowed('GET');
-    if (method === 'GET') return json(200, this.#gate.current);
-    if (method !== 'PUT') return methodNotAllowed('GET, PUT');
+    if (path === '/_router/targets')
+      return method === 'GET' ? jsonReply(200, this.#targets()) : proxyMethodNotAllowed('GET');
+    if (method === 'GET') return jsonReply(200, this.#gate.current);
+    if (method !== 'PUT') return proxyMethodNotAllowed('GET, PUT');
     const reply = this.#gate.set(request);
     if (this.#gate.isFenced) this.#logCut(this.#tunnels.cutAll(), 'the region is fenced');
     return reply;
@@ -146,12 +147,12 @@ export class RegionRouter {
 
   /** Tries the servers in turn, the best first, until one succeeds or the total timeout ends. */
   async #tryServers<Success extends OpenTunnel>(
-    loadOf: (target: Target) => number,
-    attempt: (target: Target, timeoutMs: number) => Promise<Success | Attempt>,
+    loadOf: (target: BalancerTarget) => number,
+    attempt: (target: BalancerTarget, timeoutMs: number) => Promise<Success | Attempt>,
   ): Promise<Success | Answered | Unanswered> {
     const { attemptTimeoutMs, totalTimeoutMs } = this.#options.timeouts;
     const deadlineMs = performance.now() + totalTimeoutMs;
-    const tried = new Set<Target>();
+    const tried = new Set<BalancerTarget>();
     let refusal: Answered | undefined;
     let hasTimedOut = false;
     for (let target = this.#balancer.pick(tried, loadOf); target; target = this.#balancer.pick(tried, loadOf)) {
@@ -171,7 +172,7 @@ export class RegionRouter {
     return refusal ?? { kind: hasTimedOut ? 'timed_out' : 'no_server' };
   }
 
-  #recordEvidence(target: Target, attempt: Attempt): void {
+  #recordEvidence(target: BalancerTarget, attempt: Attempt): void {
     if (attempt.kind === 'refused') target.liveness.recordRefusal(attempt.reason);
     else if (attempt.kind !== 'answered') target.liveness.recordNoAnswer(attempt.reason);
   }

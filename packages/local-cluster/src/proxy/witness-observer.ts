@@ -1,6 +1,6 @@
 import { PRIMARY_REGION, REGIONS, type Region } from '@evergrant/core/regions';
 import { Liveness, type LivenessChange, type LivenessState } from './liveness';
-import { json, methodNotAllowed, notFound } from './problems';
+import { jsonReply, notFound, proxyMethodNotAllowed } from './problems';
 import type { Reply, RequestContext } from './request-context';
 import type { WitnessTimeouts } from './timeouts';
 
@@ -69,9 +69,11 @@ export function witnessResponder(
   observers: Readonly<Record<Region, Pick<WitnessObserver, 'view'>>>,
 ): (context: RequestContext) => Reply {
   return ({ path, method }) => {
-    if (path === '/livez') return json(200, { status: 'alive' });
+    if (path === '/livez') return jsonReply(200, { status: 'alive' });
     const region = path === '/view' ? PRIMARY_REGION : REGIONS.find((candidate) => path === `/view/${candidate}`);
     if (region === undefined) return notFound(path);
-    return method === 'GET' || method === 'HEAD' ? json(200, observers[region].view()) : methodNotAllowed('GET');
+    return method === 'GET' || method === 'HEAD'
+      ? jsonReply(200, observers[region].view())
+      : proxyMethodNotAllowed('GET');
   };
 }

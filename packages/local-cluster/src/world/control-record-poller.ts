@@ -1,7 +1,7 @@
 import type { AuthorityView as AuthorityRecord } from '@evergrant/controller/core/authority';
 import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import type { Ports } from '@evergrant/controller/ports';
-import type { AuthorityView, ControllerView } from './state';
+import type { AuthorityStatus, ControllerView } from './state';
 
 const INTERVAL_MS = 1_000;
 
@@ -10,7 +10,7 @@ export class ControlRecordPoller {
   readonly #stores: Pick<Ports, 'authority' | 'control'>;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
-  authority: AuthorityView | undefined;
+  authority: AuthorityStatus | undefined;
   controller: ControllerView | undefined;
 
   constructor(stores: Pick<Ports, 'authority' | 'control'>) {
@@ -43,7 +43,7 @@ export class ControlRecordPoller {
   }
 }
 
-function viewOfAuthority({ epoch, region, opensAtMs, readAtMs }: AuthorityRecord): AuthorityView {
+function viewOfAuthority({ epoch, region, opensAtMs, readAtMs }: AuthorityRecord): AuthorityStatus {
   return { epoch, region, open: opensAtMs !== undefined && opensAtMs <= readAtMs };
 }
 

@@ -14,7 +14,7 @@ import { ControlError } from './control-api';
 import type { EventLog } from './events';
 import type { DatabaseProcesses } from './process-table';
 import type { WorldSecrets } from './secrets';
-import type { DatabaseView } from './state';
+import type { DatabaseStatus } from './state';
 
 export interface DatabasesOptions {
   readonly home: string;
@@ -80,7 +80,7 @@ export class Databases implements DatabaseProcesses {
       );
   }
 
-  views(): DatabaseView[] {
+  views(): DatabaseStatus[] {
     return this.#supervisor
       .status()
       .map(({ name, summary, isHealthy }) => ({ name, role: summary, healthy: isHealthy }));

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ControlRoom } from '@evergrant/client/example/control-room';
+import { ExampleControlRoom } from '@evergrant/client/example/control-room';
 import type { EventLog } from './events';
 import type { RoomView } from './state';
 
@@ -30,7 +30,7 @@ interface Options {
  * license key. Their leases survive a crash of the world.
  */
 export class DemoLoad {
-  readonly #rooms: ControlRoom[];
+  readonly #rooms: ExampleControlRoom[];
   /** The current trouble of each room, as one word. */
   readonly #troubles = new Map<string, string>();
 
@@ -39,7 +39,7 @@ export class DemoLoad {
     this.#rooms = Array.from({ length: count }, (_, index) => {
       const round = Math.floor(index / NAMES.length);
       const name = `${NAMES[index % NAMES.length]}${round === 0 ? '' : ` ${round + 1}`}`;
-      return new ControlRoom({
+      return new ExampleControlRoom({
         name,
         product: 'automation',
         logins: LOGINS,

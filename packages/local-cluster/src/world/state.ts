@@ -1,10 +1,10 @@
 import type { Region } from '@evergrant/core/regions';
 import type { WorldEvent } from './events';
-import type { PoolView, ServerView } from './status-poller';
+import type { PoolStatus, ServerView } from './status-poller';
 import type { ProcessEntry } from './world-file';
 
 /** A database as the database supervisor reports it. */
-export interface DatabaseView {
+export interface DatabaseStatus {
   readonly name: string;
   /** Its current role for display: `primary`, `standby, in sync`, `follower, streaming`. */
   readonly role: string;
@@ -23,7 +23,7 @@ export interface ControllerView {
   readonly lastCycleAgeMs: number | undefined;
 }
 
-export interface AuthorityView {
+export interface AuthorityStatus {
   readonly epoch: number;
   readonly region: string;
   readonly open: boolean;
@@ -44,10 +44,10 @@ export interface WorldState {
   readonly acl: Readonly<Record<Region, string | undefined>>;
   readonly processes: readonly ProcessEntry[];
   readonly servers: readonly ServerView[];
-  readonly databases: readonly DatabaseView[];
-  readonly authority: AuthorityView | undefined;
+  readonly databases: readonly DatabaseStatus[];
+  readonly authority: AuthorityStatus | undefined;
   readonly controller: ControllerView | undefined;
-  readonly pools: readonly PoolView[];
+  readonly pools: readonly PoolStatus[];
   readonly poolsAgeMs: number | undefined;
   readonly rooms: readonly RoomView[];
   readonly cutLinks: readonly string[];

@@ -10,17 +10,17 @@ export interface ServerView {
   readonly epoch: number | undefined;
   readonly reason: string | undefined;
   /** The three servers of each redundant license, as this server sees them. */
-  readonly triads: readonly TriadView[];
+  readonly triads: readonly TriadStatus[];
 }
 
-export interface TriadView {
+export interface TriadStatus {
   readonly servers: readonly { readonly server: string; readonly view: string }[];
   readonly quorum: string;
   readonly inControl: string | null;
   readonly term: number;
 }
 
-export interface PoolView {
+export interface PoolStatus {
   readonly product: string;
   readonly feature: string;
   readonly seats: number;
@@ -36,7 +36,7 @@ export interface StatusSnapshot {
   readonly edgeTarget: string | undefined;
   /** Whether the server behind the public address grants. */
   readonly edgeGrants: boolean;
-  readonly pools: readonly PoolView[];
+  readonly pools: readonly PoolStatus[];
   /** Time of the last read of the pools. While the world is unreachable the last values remain, with their age. */
   readonly poolsAtMs: number | undefined;
 }
@@ -96,7 +96,7 @@ export class StatusPoller {
       this.#get(`${this.#options.layout.url('edge')}/v1/status`),
       this.#get(`${this.#options.layout.url('edge')}/v1/pools`),
     ]);
-    const poolList = pools?.pools as PoolView[] | undefined;
+    const poolList = pools?.pools as PoolStatus[] | undefined;
     return {
       servers,
       acl: { oregon: text(acls[0]?.acl), virginia: text(acls[1]?.acl) },
@@ -115,7 +115,7 @@ export class StatusPoller {
       granting: status?.granting === true,
       epoch: typeof status?.epoch === 'number' ? status.epoch : undefined,
       reason: text(status?.reason),
-      triads: (status?.triads ?? []) as TriadView[],
+      triads: (status?.triads ?? []) as TriadStatus[],
     };
   }
 

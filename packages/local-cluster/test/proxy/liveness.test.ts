@@ -1,4 +1,4 @@
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import { Liveness, type LivenessOptions, probe } from '../../src/proxy/liveness';
 import { FakeServer } from './fake-server';
 
@@ -32,19 +32,19 @@ describe('liveness', () => {
       ...options,
     });
     liveness.start();
-    await eventually('up', WITHIN_MS, () => liveness.state === 'up');
+    await waitUntil('up', WITHIN_MS, () => liveness.state === 'up');
   }
 
   const probed = async (): Promise<void> => {
     const { length } = server.seen;
-    await eventually('a probe', WITHIN_MS, () => server.seen.length > length);
+    await waitUntil('a probe', WITHIN_MS, () => server.seen.length > length);
   };
 
   it('is unknown, never down, after a request without an answer', async () => {
     await watched();
     liveness.recordNoAnswer('no answer within 300 ms');
     expect(liveness.state).toBe('unknown');
-    await eventually('up again', WITHIN_MS, () => liveness.state === 'up');
+    await waitUntil('up again', WITHIN_MS, () => liveness.state === 'up');
     expect(changes).toEqual(['up', 'unknown', 'up']);
   });
 
@@ -52,7 +52,7 @@ describe('liveness', () => {
     await watched();
     liveness.recordRefusal('ECONNREFUSED');
     expect(liveness.state).toBe('down');
-    await eventually('up again', WITHIN_MS, () => liveness.state === 'up');
+    await waitUntil('up again', WITHIN_MS, () => liveness.state === 'up');
   });
 
   it('stays down after a request without an answer', async () => {

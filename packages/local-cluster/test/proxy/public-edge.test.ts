@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, get, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import pino from 'pino';
 import { ProxyServer } from '../../src/proxy/proxy-server';
 import { PublicEdge } from '../../src/proxy/public-edge';
@@ -103,10 +103,10 @@ describe('public edge', () => {
         answers.push({ status: response.status, by: await servedBy(response) });
       }
     });
-    await eventually('the load runs', WITHIN_MS, () => answers.length > 100);
+    await waitUntil('the load runs', WITHIN_MS, () => answers.length > 100);
     await lead(base, 'virginia');
     const atSwitch = answers.length;
-    await eventually('the load continues', WITHIN_MS, () => answers.length > atSwitch + 200);
+    await waitUntil('the load continues', WITHIN_MS, () => answers.length > atSwitch + 200);
     stopped = true;
     await Promise.all(clients);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
@@ -123,12 +123,12 @@ describe('public edge', () => {
         answers.push({ status: response.status, code: ((await response.json()) as { code?: string }).code });
       }
     });
-    await eventually('the load runs', WITHIN_MS, () => answers.length > 100);
+    await waitUntil('the load runs', WITHIN_MS, () => answers.length > 100);
     await oregon.die();
-    await eventually('the death is seen', WITHIN_MS, () => answers.some(({ status }) => status === 502));
+    await waitUntil('the death is seen', WITHIN_MS, () => answers.some(({ status }) => status === 502));
     await lead(base, 'virginia');
     const atSwitch = answers.length;
-    await eventually('the load continues', WITHIN_MS, () => answers.length > atSwitch + 200);
+    await waitUntil('the load continues', WITHIN_MS, () => answers.length > atSwitch + 200);
     stopped = true;
     await Promise.all(clients);
     for (const { status, code } of answers) {
@@ -161,7 +161,7 @@ describe('public edge', () => {
       await lead(base, 'oregon');
       const received = oregon.requests.length;
       const inFlight = checkout(base);
-      await eventually('it hangs', WITHIN_MS, () => oregon.requests.length > received);
+      await waitUntil('it hangs', WITHIN_MS, () => oregon.requests.length > received);
       await lead(base, 'virginia');
       answer = (await (await inFlight).json()) as typeof answer;
     }
@@ -198,7 +198,7 @@ describe('public edge', () => {
       answered += 1;
       return response;
     });
-    await eventually('they hang', WITHIN_MS, () => oregon.requests.length >= 100);
+    await waitUntil('they hang', WITHIN_MS, () => oregon.requests.length >= 100);
     await lead(base, 'virginia');
     expect(await servedBy(await checkout(base))).toBe('virginia');
     expect(answered).toBe(0);
@@ -264,7 +264,7 @@ describe('public edge', () => {
     const base = await start({ totalTimeoutMs: SHORT_TIMEOUT_MS });
     oregon.behavior = 'hangs';
     const inFlight = checkout(base);
-    await eventually('it is in flight', WITHIN_MS, () => oregon.requests.length === 1);
+    await waitUntil('it is in flight', WITHIN_MS, () => oregon.requests.length === 1);
     const drained = stop(running.splice(0)[0] as (typeof running)[number]);
     expect((await inFlight).status).toBe(504);
     await drained;

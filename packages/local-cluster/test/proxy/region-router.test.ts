@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import pino from 'pino';
 import { ProxyServer } from '../../src/proxy/proxy-server';
 import { RegionRouter, type RegionRouterOptions } from '../../src/proxy/region-router';
@@ -71,7 +71,7 @@ describe('region router', () => {
   }
 
   const allUp = (base: string) =>
-    eventually('all servers are up', WITHIN_MS, async () =>
+    waitUntil('all servers are up', WITHIN_MS, async () =>
       Object.values(await readings(base)).every((reading) => reading === 'up'),
     );
 
@@ -131,10 +131,10 @@ describe('region router', () => {
       const clients = Array.from({ length: 20 }, async () => {
         while (!stop) statuses.push((await checkout(base)).status);
       });
-      await eventually('the load runs', WITHIN_MS, () => statuses.length > 100);
+      await waitUntil('the load runs', WITHIN_MS, () => statuses.length > 100);
       await servers[0]?.die();
       const atDeath = statuses.length;
-      await eventually('the load continues', WITHIN_MS, () => statuses.length > atDeath + 200);
+      await waitUntil('the load continues', WITHIN_MS, () => statuses.length > atDeath + 200);
       stop = true;
       await Promise.all(clients);
       expect(new Set(statuses)).toEqual(new Set([200]));
@@ -160,7 +160,7 @@ describe('region router', () => {
       expect(performance.now() - startedAtMs).toBeLessThan(SHORT_PROBES.attemptTimeoutMs);
       expect(answers.map(({ status }) => status)).toEqual(Array(12).fill(200));
       expect(hung.requests.length).toBeGreaterThan(0);
-      await eventually(
+      await waitUntil(
         'the hung server is down',
         WITHIN_MS,
         async () => (await readings(base))['oregon/app-2'] === 'down',
@@ -181,7 +181,7 @@ describe('region router', () => {
     it('still forwards when every probe times out but the servers answer', async () => {
       const base = await start({ timeouts: { ...UNREACHED_TIMEOUTS, probeTimeoutMs: 200 } });
       for (const server of servers) server.behavior = 'overloaded';
-      await eventually('all are down', WITHIN_MS, async () =>
+      await waitUntil('all are down', WITHIN_MS, async () =>
         Object.values(await readings(base)).every((reading) => reading === 'down'),
       );
       expect((await checkout(base)).status).toBe(200);
@@ -190,7 +190,7 @@ describe('region router', () => {
     it('makes only one attempt when all servers are down and hang', async () => {
       const base = await start({ timeouts: { ...UNREACHED_TIMEOUTS, probeTimeoutMs: 200, attemptTimeoutMs: 500 } });
       for (const server of servers) server.behavior = 'hangs';
-      await eventually('all are down', WITHIN_MS, async () =>
+      await waitUntil('all are down', WITHIN_MS, async () =>
         Object.values(await readings(base)).every((reading) => reading === 'down'),
       );
       expect((await checkout(base)).status).toBe(504);
@@ -200,9 +200,9 @@ describe('region router', () => {
     it('finds a server up again after its restart', async () => {
       const base = await start();
       await servers[0]?.die();
-      await eventually('down', WITHIN_MS, async () => (await readings(base))['oregon/app-1'] === 'down');
+      await waitUntil('down', WITHIN_MS, async () => (await readings(base))['oregon/app-1'] === 'down');
       await servers[0]?.start();
-      await eventually('up again', WITHIN_MS, async () => (await readings(base))['oregon/app-1'] === 'up');
+      await waitUntil('up again', WITHIN_MS, async () => (await readings(base))['oregon/app-1'] === 'up');
     });
   });
 

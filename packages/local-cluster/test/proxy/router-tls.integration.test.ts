@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { CertificateFolder, type Certified, certify, createAuthority } from '@evergrant/test-support/certificates';
+import {
+  CertificateFolder,
+  type Certified,
+  createAuthority,
+  issueTestCertificate,
+} from '@evergrant/test-support/certificates';
 import { eventually } from '@evergrant/test-support/eventually';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 import pino from 'pino';
@@ -25,7 +30,7 @@ beforeAll(async () => {
   world = await TestWorld.create();
   servers = await createAuthority('servers');
   clients = await createAuthority('routers');
-  const own = await certify(servers);
+  const own = await issueTestCertificate(servers);
   server = await world.startGranting({
     security: {
       tls: {
@@ -67,7 +72,7 @@ async function startRouter(tls: UpstreamTls | undefined): Promise<string> {
 
 const withCertificate = async (): Promise<UpstreamTls> => ({
   ca: servers.cert,
-  ...(await certify(clients, { host: 'oregon-router' })),
+  ...(await issueTestCertificate(clients, { host: 'oregon-router' })),
 });
 
 const alive = async (base: string) => (await fetch(`${base}/livez`)).status;
@@ -98,7 +103,10 @@ describe('region router with TLS', () => {
     ['without a certificate', async () => ({ ca: servers.cert })],
     [
       'with the certificate of another authority',
-      async () => ({ ca: servers.cert, ...(await certify(await createAuthority(), { host: 'oregon-router' })) }),
+      async () => ({
+        ca: servers.cert,
+        ...(await issueTestCertificate(await createAuthority(), { host: 'oregon-router' })),
+      }),
     ],
     [
       'that does not trust the authority of the servers',

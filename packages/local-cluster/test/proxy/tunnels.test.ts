@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import pino from 'pino';
 import { WebSocket } from 'ws';
 import { ProxyServer } from '../../src/proxy/proxy-server';
@@ -106,7 +106,7 @@ async function open(base: string): Promise<Session> {
   });
   socket.on('error', () => undefined);
   await once(socket, 'open');
-  await eventually('a greeting', WITHIN_MS, () => session.received.length > 0);
+  await waitUntil('a greeting', WITHIN_MS, () => session.received.length > 0);
   return session;
 }
 
@@ -128,7 +128,7 @@ function refused(base: string, path = '/v1/session'): Promise<{ status: number; 
 
 const serverOf = ({ received }: Session): string => (received[0] as string).split(' ')[0] as string;
 
-const gone = (session: Session) => eventually('the session is cut', WITHIN_MS, () => session.closed);
+const gone = (session: Session) => waitUntil('the session is cut', WITHIN_MS, () => session.closed);
 
 const targetsOf = async (base: string): Promise<{ name: string; reading: string; sessions: number }[]> =>
   (await fetch(`${base}/_router/targets`, { headers: ADMIN })).json() as Promise<
@@ -136,7 +136,7 @@ const targetsOf = async (base: string): Promise<{ name: string; reading: string;
   >;
 
 const allUp = (base: string) =>
-  eventually('all servers are up', WITHIN_MS, async () =>
+  waitUntil('all servers are up', WITHIN_MS, async () =>
     (await targetsOf(base)).every(({ reading }) => reading === 'up'),
   );
 
@@ -152,7 +152,7 @@ describe('region router tunnels', () => {
     const { base } = await startRouter('oregon');
     const session = await open(base);
     session.socket.send('a question');
-    await eventually('an answer', WITHIN_MS, () => session.received.length > 1);
+    await waitUntil('an answer', WITHIN_MS, () => session.received.length > 1);
     expect(session.received[1]).toBe(`${serverOf(session)}: a question`);
     expect(session.socket.protocol).toBe('evergrant.v1');
     const [upgrade] = oregon.flatMap(({ upgrades }) => upgrades);
@@ -172,7 +172,7 @@ describe('region router tunnels', () => {
     expect(oregon.map((server) => server.open)).toEqual([3, 3, 3]);
     expect((await targetsOf(base)).map(({ sessions }) => sessions)).toEqual([3, 3, 3]);
     for (const { socket } of sessions) socket.close();
-    await eventually('none is left', WITHIN_MS, async () =>
+    await waitUntil('none is left', WITHIN_MS, async () =>
       (await targetsOf(base)).every(({ sessions }) => sessions === 0),
     );
     expect(new Set(oregon.flatMap(({ ends }) => ends))).toEqual(new Set([1005]));
@@ -203,7 +203,7 @@ describe('region router tunnels', () => {
     const session = await open(base);
     session.socket.terminate();
     const server = oregon.find(({ name }) => name === serverOf(session));
-    await eventually('the server knows', WITHIN_MS, () => server?.ends.length === 1);
+    await waitUntil('the server knows', WITHIN_MS, () => server?.ends.length === 1);
     expect(server?.ends).toEqual([1006]);
   });
 
@@ -261,7 +261,7 @@ describe('region router tunnels', () => {
     await service.close();
     expect(performance.now() - startedAtMs).toBeLessThan(3_000);
     await gone(session);
-    await eventually('its server knows', WITHIN_MS, () => oregon.some(({ ends }) => ends.length === 1));
+    await waitUntil('its server knows', WITHIN_MS, () => oregon.some(({ ends }) => ends.length === 1));
     expect(oregon.flatMap(({ ends }) => ends)).toEqual([1001]);
   });
 });
@@ -284,7 +284,7 @@ describe('public edge tunnels', () => {
     await fetch(`${base}/_edge/target`, { method: 'PUT', headers: ADMIN, body: '{"region":"virginia"}' });
     await gone(session);
     expect(serverOf(await open(base))).toBe('virginia/app-1');
-    await eventually('no session is left in Oregon', WITHIN_MS, () => oregon.every((server) => server.open === 0));
+    await waitUntil('no session is left in Oregon', WITHIN_MS, () => oregon.every((server) => server.open === 0));
     expect(oregon.flatMap(({ ends }) => ends)).toEqual([1001]);
   });
 

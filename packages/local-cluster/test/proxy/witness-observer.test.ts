@@ -1,4 +1,4 @@
-import { eventually } from '@evergrant/drills/eventually';
+import { waitUntil } from '@evergrant/drills/eventually';
 import { WitnessObserver, type WitnessSnapshot, witnessResponder } from '../../src/proxy/witness-observer';
 import { FakeServer } from './fake-server';
 
@@ -28,7 +28,7 @@ describe('witness observer', () => {
   });
 
   const reads = (reading: string) =>
-    eventually(`it reads ${reading}`, WITHIN_MS, () => observer.view().app.reading === reading);
+    waitUntil(`it reads ${reading}`, WITHIN_MS, () => observer.view().app.reading === reading);
 
   it('reports unknown before the first probe', () => {
     expect(observer.view()).toMatchObject({ app: { reading: 'unknown' }, observedAt: null, ageMs: null });

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { oneWorldAtATime } from '@evergrant/test-support/one-world-at-a-time';
-import { RunningWorld, run, until } from '@evergrant/test-support/running-world';
+import { RunningWorld, runProgram, until } from '@evergrant/test-support/running-world';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { findFreeBasePort } from '../../src/world/ports';
 import { isAlive } from '../../src/world/process-identity';
@@ -171,9 +171,9 @@ describe('local cluster', () => {
       expect((await world.evergrant('bogus')).code).toBe(2);
       expect((await world.evergrant('failback')).stdout).toContain('nothing to come back from');
       const environment = { EVERGRANT_HOME: '/nonexistent/evergrant' };
-      const local = await run('packages/local-cluster/bin.js', ['status', '--target', 'local'], environment);
+      const local = await runProgram('packages/local-cluster/bin.js', ['status', '--target', 'local'], environment);
       expect([local.code, local.stderr]).toEqual([3, expect.stringContaining('npm start')]);
-      const elsewhere = await run('packages/local-cluster/bin.js', ['status'], environment);
+      const elsewhere = await runProgram('packages/local-cluster/bin.js', ['status'], environment);
       expect([elsewhere.code, elsewhere.stderr]).toEqual([2, expect.stringContaining('No target is selected')]);
     });
 
@@ -197,7 +197,7 @@ describe('local cluster', () => {
   });
 
   test('refuses a second world in the same folder and names the remedy', async () => {
-    const second = await run('dist/local-cluster/main.js', ['--profile', 'fast'], world.env);
+    const second = await runProgram('dist/local-cluster/main.js', ['--profile', 'fast'], world.env);
     expect(second.code).toBe(2);
     expect(second.stderr).toContain('already runs');
     expect(world.file.processes.every(({ state }) => state === 'running')).toBe(true);
@@ -233,7 +233,7 @@ describe('local cluster start', () => {
     const world = new RunningWorld();
     world.basePort = await findFreeBasePort();
     const squatter = createServer().listen(world.basePort + 1, '127.0.0.1');
-    const refused = await run('dist/local-cluster/main.js', [], world.env);
+    const refused = await runProgram('dist/local-cluster/main.js', [], world.env);
     squatter.close();
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(`${world.basePort + 1}  needed by oregon/router`);
@@ -244,14 +244,14 @@ describe('local cluster start', () => {
   test('names the trust file that it cannot use', async () => {
     const world = new RunningWorld();
     world.basePort = await findFreeBasePort();
-    const refused = await run('dist/local-cluster/main.js', ['--trust', 'nowhere.jwk'], world.env);
+    const refused = await runProgram('dist/local-cluster/main.js', ['--trust', 'nowhere.jwk'], world.env);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/--trust \S*nowhere\.jwk: the file cannot be read \(ENOENT\)/);
     await world.dispose();
   });
 
   test('lists every error of the command line at once', async () => {
-    const refused = await run('dist/local-cluster/main.js', ['--profile', 'slow', '--rooms', '1000'], {
+    const refused = await runProgram('dist/local-cluster/main.js', ['--profile', 'slow', '--rooms', '1000'], {
       EVERGRANT_PORT: 'eighty',
     });
     expect(refused.code).toBe(2);

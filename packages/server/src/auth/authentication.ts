@@ -4,7 +4,7 @@ import type { AppOptions } from '../platform/http/app-options';
 import { refusalReply } from '../platform/http/problem-mapping';
 import { problemReply, sendReply } from '../platform/http/problems';
 import type { RateLimits } from '../platform/http/rate-limits';
-import type { Reply } from '../platform/http/reply';
+import type { HttpReply } from '../platform/http/reply';
 import { allows, type Caller, type Scope } from './core/caller';
 
 declare module 'fastify' {
@@ -22,7 +22,7 @@ export type Authenticate = (...required: Scope[]) => onRequestAsyncHookHandler;
 
 export type CallerVerdict =
   | { readonly kind: 'allowed'; readonly caller: Caller }
-  | { readonly kind: 'unauthenticated' | 'forbidden' | 'unavailable'; readonly reply: Reply };
+  | { readonly kind: 'unauthenticated' | 'forbidden' | 'unavailable'; readonly reply: HttpReply };
 
 export type CallerOptions = Pick<AppOptions, 'tokenVerifier' | 'heartbeats' | 'role' | 'regionAddresses'>;
 
@@ -75,7 +75,7 @@ async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
   options: CallerOptions & { readonly limits: RateLimits; readonly required: readonly Scope[] },
-): Promise<Reply | undefined> {
+): Promise<HttpReply | undefined> {
   const { limits, required } = options;
   const sha256 = bearerSha256(request.headers.authorization);
   // A caller that was verified recently is accepted even when its address has reached the limit of failures.

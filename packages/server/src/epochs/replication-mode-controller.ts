@@ -6,7 +6,7 @@ import type { Timers } from '../platform/timers';
 import { protectionStep } from './core/replication-mode';
 import type { ReplicationTracker } from './replication-tracker';
 import type { RoleMonitor } from './role-monitor';
-import type { AuthorityStore, EpochOfRegion, ReplicationStore } from './store';
+import type { EpochOfRegion, ReplicationStore, ServerAuthorityStore } from './store';
 
 const STEP_EVERY_MS = 500;
 /** The follower has just acknowledged a beacon, so it lags by at most a few round trips. */
@@ -17,7 +17,7 @@ interface ReplicationModeControllerOptions {
   readonly server: string;
   readonly role: RoleMonitor;
   readonly replication: ReplicationStore;
-  readonly authorityStore: AuthorityStore;
+  readonly authorityStore: ServerAuthorityStore;
   readonly replicationTracker: ReplicationTracker;
   readonly clock: MonotonicClock;
   readonly metrics: Metrics;

@@ -17,7 +17,7 @@ import {
   type SchemaAge,
 } from './core/role';
 import { FollowerCount } from './follower-count';
-import type { AuthorityStore, EpochStore } from './store';
+import type { EpochStore, ServerAuthorityStore } from './store';
 
 export interface RolePolicy extends UncertaintyPolicy {
   readonly renewalEveryMs: number;
@@ -35,7 +35,7 @@ export interface RoleMonitorOptions {
   readonly server: string;
   readonly policy: RolePolicy;
   readonly epochs: EpochStore;
-  readonly authorityStore: Pick<AuthorityStore, 'renew'>;
+  readonly authorityStore: Pick<ServerAuthorityStore, 'renew'>;
   readonly clock: MonotonicClock;
   readonly log: Logger;
   readonly metrics: Metrics;

@@ -64,7 +64,7 @@ export type OpeningOutcome =
   | { readonly kind: 'already_known'; readonly newest: number };
 
 /** One observation of the database. An unreachable database is a fact, not an error. */
-export interface Observation {
+export interface DatabaseObservation {
   readonly database: DatabaseFact;
   /** How many databases may be the other region's follower. None of them counts when there are several. */
   readonly followers: number | undefined;
@@ -77,7 +77,7 @@ export interface Observation {
 }
 
 export interface EpochStore {
-  observe(beaconLsn: string | undefined): Promise<Observation>;
+  observe(beaconLsn: string | undefined): Promise<DatabaseObservation>;
   /** Writes a beacon into the WAL, by which the follower's acknowledgement is measured. Resolves to its LSN. */
   writeBeacon(): Promise<string>;
   open(request: OpeningRequest): Promise<OpeningOutcome>;
@@ -106,7 +106,7 @@ export interface AuthorityAnswer {
   readonly renewedEpoch: number | undefined;
 }
 
-export interface AuthorityStore {
+export interface ServerAuthorityStore {
   /** Renews the region's authority if `renew`, and reads the record in any case. */
   renew(request: { region: string; server: string; renew: boolean }): Promise<AuthorityAnswer>;
   /**

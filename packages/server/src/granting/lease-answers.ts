@@ -1,6 +1,6 @@
 import type { Acknowledged } from '../epochs/acknowledgement-gate';
 import type { Refusal } from '../epochs/epoch-transactions';
-import type { Place } from '../queue/core/queue';
+import type { QueuePlace } from '../queue/core/queue';
 import type { EntitlementName } from './core/entitlement';
 import type { GrantVerdict } from './core/grant';
 import type { Lease, LeaseEnd } from './core/lease';
@@ -51,8 +51,8 @@ export interface HeldLease {
 /** No seat is free yet. The same request, sent again later, keeps the place in the queue or takes the seats. */
 export interface HeldPlace {
   readonly kind: 'queued';
-  readonly acknowledged: Acknowledged<Place>;
-  readonly place: Place;
+  readonly acknowledged: Acknowledged<QueuePlace>;
+  readonly place: QueuePlace;
   /** 1 comes next. */
   readonly position: number;
   readonly pool: LeasedPool;

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { compactSigner, compactVerifier, publicPart, type SigningKey } from '../platform/jws';
-import type { Place, PlaceClaim } from '../queue/core/queue';
+import { compactSigner, compactVerifier, publicJwkOf, type SigningKey } from '../platform/jws';
+import type { PlaceClaim, QueuePlace } from '../queue/core/queue';
 import { PLACE_TOKEN_TYPE, PlaceClaims, placeClaimOf, placeClaimsOf } from '../queue/queue-tokens';
 import type { Lease, LeaseClaim } from './core/lease';
 import type { LeasedPool } from './store';
@@ -12,7 +12,7 @@ export interface LeaseTokens {
   sign(lease: Lease, pool: SignedPool, issuedAtMs: number): Promise<string>;
   /** Signs a queue token. After the loss of a region it restores the place under its number. */
   signPlace(
-    place: Place,
+    place: QueuePlace,
     pool: Omit<SignedPool, 'policy'>,
     issued: { readonly epoch: number; readonly atMs: number },
   ): Promise<string>;
@@ -52,7 +52,7 @@ const Claims = Type.Object({
 export async function createLeaseTokens(keys: readonly SigningKey[]): Promise<LeaseTokens> {
   const [active] = keys;
   if (!active) throw new TypeError('no signing key is configured');
-  const published = keys.map(publicPart);
+  const published = keys.map(publicJwkOf);
   const signLease = compactSigner(active, TOKEN_TYPE);
   const signPlace = compactSigner(active, PLACE_TOKEN_TYPE);
   const verify = await compactVerifier(published);

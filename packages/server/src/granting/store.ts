@@ -4,7 +4,7 @@ import type { TriadRefusal } from '../redundancy/core/triad';
 import type { UncertaintyPolicy } from './core/adoption';
 import type { Entitlement, EntitlementName, OutagePolicy } from './core/entitlement';
 import type { GrantRequest, GrantVerdict } from './core/grant';
-import type { Lease, LeaseClaim, LeaseEnd, LeaseState } from './core/lease';
+import type { Lease, LeaseClaim, LeaseEnd, LeaseRecordState } from './core/lease';
 import type { RenewalRequest, RenewalVerdict } from './core/renewal';
 
 export interface GrantBatchRequest {
@@ -155,7 +155,7 @@ export interface LeaseView {
   readonly borrowed: boolean;
   readonly seq: number;
   readonly epoch: number;
-  readonly state: LeaseState;
+  readonly state: LeaseRecordState;
   readonly grantedAt: string;
   /** The name of the API token. */
   readonly grantedBy: string | null;
@@ -173,7 +173,7 @@ export interface LeaseFilter {
   readonly product?: string | undefined;
   readonly feature?: string | undefined;
   readonly holder?: string | undefined;
-  readonly state?: LeaseState | undefined;
+  readonly state?: LeaseRecordState | undefined;
   /** Only leases whose id comes after this one. */
   readonly after?: string | undefined;
   readonly limit: number;

@@ -1,5 +1,5 @@
 import type { LicenseDocument } from '@evergrant/formats/license/document';
-import type { Refusal as FileRefusal } from '@evergrant/formats/license/refusal-codes';
+import type { FileRefusal } from '@evergrant/formats/license/refusal-codes';
 import { verifyLicense } from '@evergrant/formats/license/verify';
 import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';

@@ -1,5 +1,5 @@
 import { type Authentic, authenticate } from '@evergrant/formats/license/authenticate';
-import type { Refusal } from '@evergrant/formats/license/refusal-codes';
+import type { FileRefusal } from '@evergrant/formats/license/refusal-codes';
 import type { Logger } from 'pino';
 import type { Licensing } from '../config/licensing';
 import type { ReadEntitlement } from '../granting/store';
@@ -30,7 +30,7 @@ export class SignedFileIntegrityChecks implements IntegrityChecks {
   readonly #metrics: Metrics;
   readonly #log: Logger;
   /** A file is immutable, so its signature is verified once. */
-  readonly #byFile = new Map<string, Promise<Authentic | Refusal>>();
+  readonly #byFile = new Map<string, Promise<Authentic | FileRefusal>>();
   /** The logged failure of each license, so that a failure is logged once until it is resolved. */
   readonly #logged = new Map<string, string>();
 
@@ -64,7 +64,7 @@ export class SignedFileIntegrityChecks implements IntegrityChecks {
     );
   }
 
-  #authenticate(file: string): Promise<Authentic | Refusal> {
+  #authenticate(file: string): Promise<Authentic | FileRefusal> {
     const cached = this.#byFile.get(file);
     if (cached) return cached;
     if (this.#byFile.size >= FILES_CACHED_MAX) this.#byFile.clear();
@@ -90,7 +90,7 @@ function tampered(licenseId: string, reason: string): IntegrityFailure {
   return { kind: 'license_integrity_failed', licenseId, code: 'license_tampered', reason };
 }
 
-function failureOf({ code, detail }: Refusal): Pick<IntegrityFailure, 'code' | 'reason'> {
+function failureOf({ code, detail }: FileRefusal): Pick<IntegrityFailure, 'code' | 'reason'> {
   if (code === 'license_unknown_key' || code === 'license_not_for_this_deployment') return { code, reason: detail };
   return { code: 'license_tampered', reason: `the signed file in the database is invalid: ${detail}` };
 }

@@ -59,7 +59,7 @@ export async function compactVerifier(published: readonly SigningKey[]): Promise
   };
 }
 
-export function publicPart({ kty, crv, x, kid }: SigningKey): SigningKey {
+export function publicJwkOf({ kty, crv, x, kid }: SigningKey): SigningKey {
   if (kty !== 'OKP' || crv !== 'Ed25519' || x === undefined)
     throw new TypeError(`signing key ${kid} is not an Ed25519 key`);
   return { kty, crv, x, kid, alg: ALGORITHM, use: 'sig' };

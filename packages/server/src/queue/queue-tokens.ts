@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { SignedPool } from '../granting/lease-tokens';
-import type { Place, PlaceClaim } from './core/queue';
+import type { PlaceClaim, QueuePlace } from './core/queue';
 
 export const PLACE_TOKEN_TYPE = 'evergrant-place+jwt';
 const ISSUER = 'evergrant';
@@ -21,7 +21,7 @@ export const PlaceClaims = Type.Object({
 });
 
 export function placeClaimsOf(
-  place: Place,
+  place: QueuePlace,
   { licenseId, product, feature }: Omit<SignedPool, 'policy'>,
   { epoch, atMs }: { epoch: number; atMs: number },
 ): Static<typeof PlaceClaims> {

@@ -3,7 +3,7 @@ import type { FastifyError } from 'fastify';
 import { CheckoutBody, LeaseParams, ReleaseBody, TokenBody } from '../granting/schemas';
 import { fieldErrors, invalidReply } from '../platform/http/errors';
 import { problemReply } from '../platform/http/problems';
-import type { Reply } from '../platform/http/reply';
+import type { HttpReply } from '../platform/http/reply';
 
 /** The messages of a session, one JSON object each. docs/sessions.md documents them. */
 export const SUBPROTOCOL = 'evergrant.v1';
@@ -42,7 +42,7 @@ export type SessionMessage =
 
 export type Id = Static<typeof MessageId>;
 
-export interface Answer {
+export interface SessionAnswer {
   /** Null when the message had none that could be read. */
   readonly id: Id | null;
   readonly status: number;
@@ -73,12 +73,12 @@ export type ServerEvent =
     };
 
 /** The new answer of a queued checkout: its position (202), its seats (201), or the refusal. */
-export interface QueueEvent extends Omit<Answer, 'id'> {
+export interface QueueEvent extends Omit<SessionAnswer, 'id'> {
   readonly event: 'queue';
   readonly leaseId: string;
 }
 
-export function answerOf(id: Id | null, { status, body, retryAfterSeconds }: Reply): Answer {
+export function answerOf(id: Id | null, { status, body, retryAfterSeconds }: HttpReply): SessionAnswer {
   return {
     id,
     status,
@@ -87,9 +87,9 @@ export function answerOf(id: Id | null, { status, body, retryAfterSeconds }: Rep
   };
 }
 
-export type Reading =
+export type MessageReading =
   | { readonly kind: 'message'; readonly message: SessionMessage }
-  | { readonly kind: 'refused'; readonly id: Id | null; readonly reply: Reply };
+  | { readonly kind: 'refused'; readonly id: Id | null; readonly reply: HttpReply };
 
 interface Validation {
   (input: unknown): unknown;
@@ -108,7 +108,7 @@ export class MessageReader {
     };
   }
 
-  read(text: string): Reading {
+  read(text: string): MessageReading {
     const parsed = parse(text);
     if (parsed === undefined) return refused(null, problemReply('malformed_body'));
     if (!isObject(parsed)) return refused(null, invalidReply([{ field: 'message', detail: 'must be object' }]));
@@ -132,7 +132,7 @@ function parse(text: string): unknown {
   }
 }
 
-const refused = (id: Id | null, reply: Reply): Reading => ({ kind: 'refused', id, reply });
+const refused = (id: Id | null, reply: HttpReply): MessageReading => ({ kind: 'refused', id, reply });
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,4 +1,4 @@
-import type { Reply } from '../platform/http/reply';
+import type { HttpReply } from '../platform/http/reply';
 import type { QueuedCheckout, QueuePoller } from '../queue/queue-poller';
 import { answerOf, type QueueEvent, type SessionMessage } from './messages';
 
@@ -6,7 +6,7 @@ export interface QueuedCheckoutsOptions {
   readonly poller: QueuePoller;
   readonly placesMax: number;
   /** Repeats the checkout. Never rejects. */
-  readonly ask: (checkout: Checkout) => Promise<Reply>;
+  readonly ask: (checkout: Checkout) => Promise<HttpReply>;
   readonly send: (event: QueueEvent) => void;
 }
 
@@ -32,7 +32,7 @@ export class QueuedCheckouts {
   }
 
   /** `first` is the answer that queued the checkout. Beyond `placesMax` the client has to repeat its requests. */
-  join(checkout: Checkout, first: Reply): void {
+  join(checkout: Checkout, first: HttpReply): void {
     if (this.#entries.size >= this.#options.placesMax) return;
     const leaseId = checkout.leaseId.toLowerCase();
     let position = placeOf(first).position;
@@ -80,7 +80,7 @@ export class QueuedCheckouts {
   }
 }
 
-function placeOf({ body, retryAfterSeconds }: Reply): { position: number | undefined; retryAfter: number } {
+function placeOf({ body, retryAfterSeconds }: HttpReply): { position: number | undefined; retryAfter: number } {
   const { position, retryAfter } = (body ?? {}) as { position?: unknown; retryAfter?: unknown };
   return {
     position: typeof position === 'number' ? position : undefined,

@@ -1,7 +1,7 @@
 import type { Caller } from '../auth/core/caller';
 import type { LeaseCalls } from '../granting/lease-calls';
 import { problemReply } from '../platform/http/problems';
-import type { HeldHere, Reply } from '../platform/http/reply';
+import type { HeldHere, HttpReply } from '../platform/http/reply';
 import type { Closing } from './core/reclaim';
 import { answerOf, type SessionMessage } from './messages';
 import type { ReclaimRequest } from './store';
@@ -26,7 +26,7 @@ export class SessionLeases {
     this.#options = options;
   }
 
-  async execute(message: SessionMessage, caller: Caller): Promise<Reply> {
+  async execute(message: SessionMessage, caller: Caller): Promise<HttpReply> {
     const { calls } = this.#options;
     switch (message.op) {
       case 'checkout':
@@ -54,7 +54,7 @@ export class SessionLeases {
   }
 
   /** Adds the lease to the session, and removes it when `call` fails. */
-  async #holding(leaseId: string, caller: Caller, call: (handover?: number) => Promise<Reply>): Promise<Reply> {
+  async #holding(leaseId: string, caller: Caller, call: (handover?: number) => Promise<HttpReply>): Promise<HttpReply> {
     const { leasesMax } = this.#options;
     const id = leaseId.toLowerCase();
     const heldBefore = this.#held.has(id);
@@ -82,7 +82,7 @@ export class SessionLeases {
     if (lease && this.#closing) this.#options.orphaned(this.#closing, [lease]);
   }
 
-  async #renewAll(caller: Caller): Promise<Reply> {
+  async #renewAll(caller: Caller): Promise<HttpReply> {
     const { calls } = this.#options;
     const leases = await Promise.all(
       [...this.#held.keys()].map(async (leaseId) => {
@@ -109,7 +109,7 @@ export class SessionLeases {
   }
 }
 
-function heartbeatAfterOf({ body }: Reply): number | undefined {
+function heartbeatAfterOf({ body }: HttpReply): number | undefined {
   const { heartbeatAfter } = (body ?? {}) as { heartbeatAfter?: unknown };
   return typeof heartbeatAfter === 'number' ? heartbeatAfter : undefined;
 }

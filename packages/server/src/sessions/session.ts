@@ -4,10 +4,17 @@ import type { CallerVerdict } from '../auth/authentication';
 import type { Caller } from '../auth/core/caller';
 import type { LeaseCalls } from '../granting/lease-calls';
 import { faultReply } from '../platform/http/errors';
-import type { Reply } from '../platform/http/reply';
+import type { HttpReply } from '../platform/http/reply';
 import type { QueuePoller } from '../queue/queue-poller';
 import type { Closing } from './core/reclaim';
-import { type Answer, answerOf, type Id, type MessageReader, type ServerEvent, type SessionMessage } from './messages';
+import {
+  answerOf,
+  type Id,
+  type MessageReader,
+  type ServerEvent,
+  type SessionAnswer,
+  type SessionMessage,
+} from './messages';
 import type { SessionPolicy } from './policy';
 import { QUEUED_STATUS, QueuedCheckouts } from './queued-checkouts';
 import { SessionLeases } from './session-leases';
@@ -47,7 +54,7 @@ export interface SessionContext {
   /** The session of these leases closed without a close frame. */
   readonly orphaned: (closing: Closing, leases: readonly ReclaimRequest[]) => void;
   /** The answer to a message that arrives after the session was sent away. */
-  readonly refusalWhenSentAway: () => Reply;
+  readonly refusalWhenSentAway: () => HttpReply;
 }
 
 /** Close codes of RFC 6455. */
@@ -171,12 +178,12 @@ export class Session {
     if (this.#sentAway && this.#unanswered === 0) this.closeSentAway();
   }
 
-  async #authorized(execute: (caller: Caller) => Promise<Reply>): Promise<Reply> {
+  async #authorized(execute: (caller: Caller) => Promise<HttpReply>): Promise<HttpReply> {
     const verdict = await this.#checkCaller();
     return verdict.kind === 'allowed' ? execute(verdict.caller) : verdict.reply;
   }
 
-  async #execute(message: SessionMessage, caller: Caller): Promise<Reply> {
+  async #execute(message: SessionMessage, caller: Caller): Promise<HttpReply> {
     if (message.op === 'heartbeat') return this.#leases.execute(message, caller);
     await this.#queued?.leave(message.leaseId);
     const reply = await this.#leases.execute(message, caller);
@@ -208,12 +215,12 @@ export class Session {
     return verdict;
   }
 
-  #answer(op: SessionMessage['op'] | 'none', id: Id | null, reply: Reply): void {
+  #answer(op: SessionMessage['op'] | 'none', id: Id | null, reply: HttpReply): void {
     this.#context.metrics.messageSeconds.observe({ op, status: String(reply.status) }, 0);
     this.#send(answerOf(id, reply));
   }
 
-  #send(message: Answer | ServerEvent): void {
+  #send(message: SessionAnswer | ServerEvent): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#socket.bufferedAmount > this.#context.policy.unsentBytesMax) {
       this.#finish('unread');

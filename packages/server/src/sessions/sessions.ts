@@ -10,7 +10,7 @@ import type { LeaseCalls } from '../granting/lease-calls';
 import type { MonotonicClock } from '../platform/clock';
 import { refusalReply, whereToGo } from '../platform/http/problem-mapping';
 import { problemReply } from '../platform/http/problems';
-import type { Reply } from '../platform/http/reply';
+import type { HttpReply } from '../platform/http/reply';
 import type { Metrics } from '../platform/metrics';
 import { QueuePoller } from '../queue/queue-poller';
 import { disconnectVerdict } from './core/disconnect-policy';
@@ -72,7 +72,7 @@ export class Sessions {
   }
 
   /** The reply when no session may be opened now. */
-  refusal(): Reply | undefined {
+  refusal(): HttpReply | undefined {
     const { role, policy } = this.#options;
     const verdict = role.verdict();
     if (verdict.kind !== 'granting') return this.#notGranting();
@@ -126,7 +126,7 @@ export class Sessions {
     return this.#context;
   }
 
-  #notGranting(): Reply {
+  #notGranting(): HttpReply {
     const verdict = this.#options.role.verdict();
     const reason = verdict.kind === 'granting' ? 'draining' : reasonOf(verdict);
     return refusalReply({ kind: 'not_granting', reason }, this.#options);

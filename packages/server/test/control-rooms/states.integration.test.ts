@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@evergrant/test-support/eventually';
-import { giveLicenseKey, newRoom, type Room, register } from '@evergrant/test-support/server/control-rooms';
+import { giveLicenseKey, newRoom, register, type TestRoom } from '@evergrant/test-support/server/control-rooms';
 import { LICENSE, PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 import type { StateChange } from '../../src/control-rooms/store';
 import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
@@ -16,8 +16,8 @@ beforeEach(async () => {
 
 afterEach(() => world.close());
 
-/** Makes it as if the Control Room had been silent for so long, while somebody listened. */
-const silence = (room: Room, seconds: number) =>
+/** Makes it as if the Control TestRoom had been silent for so long, while somebody listened. */
+const silence = (room: TestRoom, seconds: number) =>
   world.database.query(
     `update control_room set silent_since = clock_timestamp() - make_interval(secs => $2),
        last_heartbeat_at = clock_timestamp() - make_interval(secs => $2) where id = $1`,
@@ -30,7 +30,7 @@ const absence = (seconds: number) =>
     seconds,
   ]);
 
-async function standing(room: Room): Promise<{ state: string; because: string; silent: number }> {
+async function standing(room: TestRoom): Promise<{ state: string; because: string; silent: number }> {
   const rows = await world.database.query<{ state: string; because: string; silent: number }>(
     `select state, state_because as because, extract(epoch from clock_timestamp() - silent_since)::int as silent
      from control_room where id = $1`,
@@ -39,23 +39,23 @@ async function standing(room: Room): Promise<{ state: string; because: string; s
   return rows[0]!;
 }
 
-const becomes = (room: Room, state: string) =>
+const becomes = (room: TestRoom, state: string) =>
   eventually(`it is ${state}`, async () => (await standing(room)).state === state);
 
 /** A sign of life that was not written down yet may end the silence once. */
-const fallsSilent = async (room: Room, seconds: number, { until }: { until: string }) =>
+const fallsSilent = async (room: TestRoom, seconds: number, { until }: { until: string }) =>
   eventually(`it is ${until}`, async () => {
     if ((await standing(room)).silent < seconds) await silence(room, seconds);
     return (await standing(room)).state === until;
   });
 
-async function registered(server: RunningServer): Promise<Room> {
+async function registered(server: RunningServer): Promise<TestRoom> {
   const room = newRoom();
   expect((await register(server, room, licenseKey)).status).toBe(201);
   return room;
 }
 
-const checkout = (server: RunningServer, room: Room, seats = 1, feature = 'studio') =>
+const checkout = (server: RunningServer, room: TestRoom, seats = 1, feature = 'studio') =>
   server.call('PUT', `/v1/leases/${randomUUID()}`, { product: PRODUCT, feature, seats, holder: 'alice' }, room.token);
 
 /** The watch of one server, asked when the test wants it. */
@@ -278,7 +278,7 @@ it('sweepStates: selects exactly the Control Rooms that STATE_TRANSITIONS would 
   const server = await world.startGranting();
   await server.stop();
   await absence(0);
-  const cases: { room: Room; state: string; seconds: number }[] = [];
+  const cases: { room: TestRoom; state: string; seconds: number }[] = [];
   for (const state of ['active', 'fail_safe', 'suspended']) {
     for (const seconds of [0, 3_590, 3_610, 7_190, 7_210]) cases.push({ room: newRoom(), state, seconds });
   }

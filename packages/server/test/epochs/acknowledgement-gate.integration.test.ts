@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { eventually } from '@evergrant/test-support/eventually';
 import { documentForTest, type LicenseDraft, signForTest } from '@evergrant/test-support/server/test-licenses';
-import { type Answer, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+import { type RunningServer, type TestResponse, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 import { connectLicenseDatabase } from '../../src/platform/postgres/license-database';
 
 /** One server whose follower's acknowledgements the test can hold up. */
@@ -49,7 +49,7 @@ async function unprotected(on: boolean): Promise<void> {
   await world.database.query(`update epoch set unprotected_since = ${on ? 'clock_timestamp()' : 'null'}`);
 }
 
-async function bring(license: LicenseDraft): Promise<Answer> {
+async function bring(license: LicenseDraft): Promise<TestResponse> {
   const answer = await server.app.inject({
     method: 'POST',
     url: '/v1/licenses',
@@ -59,7 +59,11 @@ async function bring(license: LicenseDraft): Promise<Answer> {
   return { status: answer.statusCode, body: answer.json(), headers: answer.headers };
 }
 
-function checkout({ product }: LicenseDraft, wanted: object = {}, leaseId: string = randomUUID()): Promise<Answer> {
+function checkout(
+  { product }: LicenseDraft,
+  wanted: object = {},
+  leaseId: string = randomUUID(),
+): Promise<TestResponse> {
   return server.call('PUT', `/v1/leases/${leaseId}`, {
     product,
     feature: 'studio',

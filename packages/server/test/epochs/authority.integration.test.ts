@@ -120,7 +120,7 @@ describe('authority', () => {
     expect(await world.authority.renewedAt()).toEqual(ahead);
   });
 
-  it('has a mark of its own for each record of unprotected grants, which an earlier clear does not remove', async () => {
+  it('has a unique mark for each record of unprotected grants, which an earlier clear does not remove', async () => {
     const store = connectAuthorityStore(world.authority.database.address('evergrant_server'), 'oregon/app-1');
     const epoch = { epoch: 1, region: 'oregon' };
     const recorded = async () =>

@@ -2,7 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoTable } from '@evergrant/test-support/dynamodb-table';
 import { DynamoCheckpointStore } from '../../src/audit/dynamodb/checkpoint-store';
 import { connectDynamoAuthorityStore } from '../../src/epochs/dynamodb/authority-store';
-import type { AuthorityStore } from '../../src/epochs/store';
+import type { ServerAuthorityStore } from '../../src/epochs/store';
 
 const AWS_VARIABLES = {
   AWS_ACCESS_KEY_ID: 'test',
@@ -13,7 +13,7 @@ const EPOCH = { epoch: 1, region: 'oregon' };
 const before = { ...process.env };
 
 let table: DynamoTable;
-let store: AuthorityStore;
+let store: ServerAuthorityStore;
 
 beforeEach(async () => {
   table = await DynamoTable.listen();

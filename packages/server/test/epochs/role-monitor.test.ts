@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { RoleMonitor } from '../../src/epochs/role-monitor';
-import type { AuthorityAnswer, AuthorityStore, EpochStore, Observation } from '../../src/epochs/store';
+import type { AuthorityAnswer, DatabaseObservation, EpochStore, ServerAuthorityStore } from '../../src/epochs/store';
 import { Metrics } from '../../src/platform/metrics';
 
 /** The fast profile of the two-region world. */
@@ -31,13 +31,13 @@ class StandInDatabase {
   #beaconAtMs = Number.POSITIVE_INFINITY;
 
   readonly port: EpochStore = {
-    observe: async (beaconLsn: string | undefined): Promise<Observation> => {
+    observe: async (beaconLsn: string | undefined): Promise<DatabaseObservation> => {
       await later(20);
       return {
         database: { kind: 'writable', epoch: { ...OPEN, epoch: this.opened, closed: false } },
         followerStreaming: true,
         beaconAcknowledged: this.acknowledges && beaconLsn !== undefined && performance.now() - this.#beaconAtMs > 70,
-      } as Observation;
+      } as DatabaseObservation;
     },
     writeBeacon: async () => {
       if (this.hangs) await later(STORE_GIVES_UP_MS);
@@ -57,7 +57,7 @@ class StandInDatabase {
   };
 }
 
-class StandInStore implements Pick<AuthorityStore, 'renew'> {
+class StandInStore implements Pick<ServerAuthorityStore, 'renew'> {
   hangs = false;
   asked = 0;
   epoch = 1;

@@ -98,7 +98,7 @@ describe('follower: an unused slot, and then a second follower, beside the promo
     expect(await onAws.replication.readAcknowledged()).toBeUndefined();
   });
 
-  it('do not hide the promotable one when it has a name of its own', async () => {
+  it('do not hide the promotable one when it has a separate name', async () => {
     expect(await byName.epochs.observe(undefined)).toMatchObject({ followers: 1, followerStreaming: true });
     expect(await acknowledges(byName)).toBe(true);
   });

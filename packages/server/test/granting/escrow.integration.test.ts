@@ -3,10 +3,10 @@ import { lsnBytes } from '@evergrant/core/lsn';
 import { eventually } from '@evergrant/test-support/eventually';
 import { FollowedDatabase } from '@evergrant/test-support/server/followed-database';
 import {
-  type Answer,
   type LicenseDraft,
   PRODUCT,
   type RunningServer,
+  type TestResponse,
   TestWorld,
 } from '@evergrant/test-support/server/test-world';
 import type { LicenseDatabase } from '../../src/platform/postgres/license-database';
@@ -85,8 +85,8 @@ function checkout(feature: string, server = servers[0]!, { leaseId = randomUUID(
 }
 
 /** What has been answered so far. */
-function settled(answers: readonly Promise<Answer>[]): { readonly done: Answer[] } {
-  const done: Answer[] = [];
+function settled(answers: readonly Promise<TestResponse>[]): { readonly done: TestResponse[] } {
+  const done: TestResponse[] = [];
   for (const answer of answers) void answer.then((each) => done.push(each));
   return { done };
 }
@@ -177,7 +177,7 @@ describe('without a follower', () => {
   });
 
   it('the escrow may still be granted; what goes beyond is refused, takes no seat, and is said at once', async () => {
-    const answers: Answer[] = [];
+    const answers: TestResponse[] = [];
     const before = await taken('long');
     for (let n = 0; n < ESCROW + 3; n++) answers.push(await checkout('long'));
     const granted = answers.filter((answer) => answer.status === 201).length;
@@ -244,7 +244,7 @@ describe('without a follower', () => {
     await world.authority.database.refuseConnections(true);
     await databases.follower.stop();
     const until = performance.now() + UNPROTECTED_AFTER_MS + 1_500;
-    const answers: Answer[] = [];
+    const answers: TestResponse[] = [];
     await eventually('the time has passed', async () => {
       answers.push(await checkout('back'));
       return performance.now() > until;

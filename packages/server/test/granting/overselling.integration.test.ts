@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Answer, PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+import {
+  PRODUCT,
+  type RunningServer,
+  type TestResponse,
+  TestWorld,
+  TOKENS,
+} from '@evergrant/test-support/server/test-world';
 
 const SEATS = 25;
 const CLIENTS = 240;
@@ -36,7 +42,7 @@ interface Tally {
 }
 
 /** Repeats a request that is refused temporarily, as clients do. */
-async function ask(server: RunningServer, ...call: Parameters<RunningServer['call']>): Promise<Answer> {
+async function ask(server: RunningServer, ...call: Parameters<RunningServer['call']>): Promise<TestResponse> {
   const deadline = performance.now() + ANSWER_LIMIT_MS;
   let answer = await server.call(...call);
   while (answer.status === 503 && performance.now() < deadline) {
@@ -67,13 +73,13 @@ async function controlRoom(index: number, tally: Tally): Promise<void> {
   }
 }
 
-function count({ status, body }: Answer, tally: Tally): void {
+function count({ status, body }: TestResponse, tally: Tally): void {
   if (status === 201) tally.granted += 1;
   else if (body.code === 'no_seat_available') tally.denied += 1;
   else tally.other.push(body);
 }
 
-function expectStatus(status: number, answer: Answer, tally: Tally): void {
+function expectStatus(status: number, answer: TestResponse, tally: Tally): void {
   if (answer.status !== status) tally.other.push(answer.body);
 }
 

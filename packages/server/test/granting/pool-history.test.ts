@@ -2,7 +2,7 @@ import { ANYONE, ENTITLEMENT } from '@evergrant/test-support/server/core-facts';
 import fc from 'fast-check';
 import { decideGrants, type GrantRequest } from '../../src/granting/core/grant';
 import type { Lease } from '../../src/granting/core/lease';
-import { PLACE_TTL_MS, type Place } from '../../src/queue/core/queue';
+import { PLACE_TTL_MS, type QueuePlace } from '../../src/queue/core/queue';
 import type { Reservation, RoomUse } from '../../src/reservations/core/reservations';
 
 /**
@@ -37,7 +37,7 @@ type Step =
 
 class Database {
   readonly leases = new Map<string, Lease>();
-  places: Place[] = [];
+  places: QueuePlace[] = [];
   grantSeq = 0;
   queueSeq = 0;
   readonly pool: Pool;

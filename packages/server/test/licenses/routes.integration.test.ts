@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { generateKey } from '@evergrant/formats/license/keys';
 import { type LicenseDraft, signForTest } from '@evergrant/test-support/server/test-licenses';
 import {
-  type Answer,
   LICENSE,
   PRODUCT,
   type RunningServer,
+  type TestResponse,
   TestWorld,
   TOKENS,
 } from '@evergrant/test-support/server/test-world';
@@ -33,7 +33,7 @@ const fresh = (changed: Partial<LicenseDraft> = {}): LicenseDraft => ({
   ...changed,
 });
 
-async function bring(file: string, { token = TOKENS.admin, headers = {} as object } = {}): Promise<Answer> {
+async function bring(file: string, { token = TOKENS.admin, headers = {} as object } = {}): Promise<TestResponse> {
   const answer = await server.app.inject({
     method: 'POST',
     url: '/v1/licenses',

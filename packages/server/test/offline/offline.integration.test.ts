@@ -4,7 +4,13 @@ import { type OfflineRequest, writeOfflineRequest, writeOfflineReturn } from '@e
 import { verifyOfflineReceipt, verifyOfflineResponse } from '@evergrant/formats/offline/signed';
 import { giveLicenseKey, newRoom, register } from '@evergrant/test-support/server/control-rooms';
 import { importForTest, type LicenseDraft } from '@evergrant/test-support/server/test-licenses';
-import { type Answer, PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+import {
+  PRODUCT,
+  type RunningServer,
+  type TestResponse,
+  TestWorld,
+  TOKENS,
+} from '@evergrant/test-support/server/test-world';
 import type { JSONWebKeySet } from 'jose';
 
 const DAY_SECONDS = 86_400;
@@ -48,7 +54,7 @@ const requestOf = (controlRoom: string, changes: Partial<OfflineRequest> = {}): 
   ...changes,
 });
 
-async function bring(what: 'response' | 'return', guid: string, file: string, any = server): Promise<Answer> {
+async function bring(what: 'response' | 'return', guid: string, file: string, any = server): Promise<TestResponse> {
   const answer = await any.app.inject({
     method: 'POST',
     url: `/v1/control-rooms/${guid}/offline-${what}`,

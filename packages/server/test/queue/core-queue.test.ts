@@ -1,13 +1,13 @@
 import { ANYONE, ENTITLEMENT } from '@evergrant/test-support/server/core-facts';
 import { decideGrants, type GrantBatch, type GrantRequest } from '../../src/granting/core/grant';
 import { NOTHING_RESERVED, type Reserved } from '../../src/granting/core/pool-ledger';
-import { PLACE_TTL_MS, PLACES_MAX, type Place, type PlaceClaim } from '../../src/queue/core/queue';
+import { PLACE_TTL_MS, PLACES_MAX, type PlaceClaim, type QueuePlace } from '../../src/queue/core/queue';
 
 const NOW_MS = 1_000_000;
 const POLICY = { authorityLeaseMs: 30_000, skewMs: 5_000 };
 const FULL = { seats: 10, overdraft: 0, seatsTaken: 10, seatsHeldBack: 0, seatsUnresolved: 0, seatsOver: 0 };
 
-function place(leaseId: string, number: number, seats = 1, overrides: Partial<Place> = {}): Place {
+function place(leaseId: string, number: number, seats = 1, overrides: Partial<QueuePlace> = {}): QueuePlace {
   const nobody = { controlRoom: undefined, group: undefined, identity: undefined };
   return {
     leaseId,
@@ -27,7 +27,7 @@ function waiting(leaseId: string, seats = 1, overrides: Partial<GrantRequest> = 
 
 interface State {
   free?: number;
-  places?: Place[];
+  places?: QueuePlace[];
   queueSeq?: number;
   reserved?: Reserved;
 }

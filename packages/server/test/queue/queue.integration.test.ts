@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { eventually } from '@evergrant/test-support/eventually';
-import { type Answer, PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+import {
+  PRODUCT,
+  type RunningServer,
+  type TestResponse,
+  TestWorld,
+  TOKENS,
+} from '@evergrant/test-support/server/test-world';
 import { decodeJwt } from 'jose';
 
 let world: TestWorld;
@@ -42,7 +48,7 @@ async function fill(): Promise<string> {
   return body.leaseId;
 }
 
-function release(leaseId: string, body: object = {}): Promise<Answer> {
+function release(leaseId: string, body: object = {}): Promise<TestResponse> {
   return servers[0]!.call('DELETE', `/v1/leases/${leaseId}`, body);
 }
 

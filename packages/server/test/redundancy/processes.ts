@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '@evergrant/test-support/eventually';
 import { SIGNING_KEY, type TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
-import { PRODUCT } from '@evergrant/test-support/server/triads';
+import { TRIAD_PRODUCT } from '@evergrant/test-support/server/triads';
 
 const PROGRAM = join(__dirname, '../../../../dist/server/main.js');
 
@@ -94,7 +94,7 @@ export class Processes {
 
 export const checkoutAt = (server: ServerProcess, seats = 1): Promise<TriadAnswer> => {
   const leaseId = randomUUID();
-  return ask(server, 'PUT', leaseId, '', { product: PRODUCT, feature: 'triad-studio', seats, holder: 'room-1' });
+  return ask(server, 'PUT', leaseId, '', { product: TRIAD_PRODUCT, feature: 'triad-studio', seats, holder: 'room-1' });
 };
 
 export const heartbeatAt = (server: ServerProcess, leaseId: string): Promise<TriadAnswer> =>

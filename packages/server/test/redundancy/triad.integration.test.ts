@@ -6,10 +6,10 @@ import {
   checkout,
   heartbeat,
   inControl,
-  PRODUCT,
   REDUNDANT,
   SERVERS,
   silence,
+  TRIAD_PRODUCT,
 } from '@evergrant/test-support/server/triads';
 
 jest.setTimeout(120_000);
@@ -154,7 +154,7 @@ it('triad: queue places survive a vacancy of control', async () => {
   const first = await oneInControl();
   await checkout(first, 10);
   const [early, late] = [randomUUID(), randomUUID()];
-  const body = { product: PRODUCT, feature: 'triad-studio', seats: 1, holder: 'room-2', queue: true };
+  const body = { product: TRIAD_PRODUCT, feature: 'triad-studio', seats: 1, holder: 'room-2', queue: true };
   for (const leaseId of [early, late])
     expect((await first.call('PUT', `/v1/leases/${leaseId}`, body)).status).toBe(202);
   await first.stop();

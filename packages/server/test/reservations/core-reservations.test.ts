@@ -3,14 +3,14 @@ import {
   OpenSeats,
   openAtMost,
   type Reservation,
-  type Room,
+  type ReservingRoom,
   type RoomUse,
 } from '../../src/reservations/core/reservations';
 
 const GROUP_OF: Record<string, string | undefined> = { a: 'g', b: 'g', c: 'h', d: undefined };
-const NOBODY: Room = { controlRoom: undefined, group: undefined };
+const NOBODY: ReservingRoom = { controlRoom: undefined, group: undefined };
 
-function room(controlRoom: string): Room {
+function room(controlRoom: string): ReservingRoom {
   return { controlRoom, group: GROUP_OF[controlRoom] };
 }
 

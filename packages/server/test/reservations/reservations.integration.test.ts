@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { giveLicenseKey, newRoom, type Room, register } from '@evergrant/test-support/server/control-rooms';
+import { giveLicenseKey, newRoom, register, type TestRoom } from '@evergrant/test-support/server/control-rooms';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 
 let world: TestWorld;
@@ -17,7 +17,7 @@ afterEach(() => world.close());
 /** Ten seats are sold of it. */
 const FEATURE = 'studio';
 
-async function registered(group?: string): Promise<Room> {
+async function registered(group?: string): Promise<TestRoom> {
   const room = newRoom();
   expect((await register(server, room, licenseKey, group === undefined ? {} : { group })).status).toBe(201);
   return room;
@@ -25,7 +25,7 @@ async function registered(group?: string): Promise<Room> {
 
 const reserve = (body: object, token = TOKENS.admin) =>
   server.call('PUT', '/v1/reservations', { licenseId: 'lic-1', feature: FEATURE, reason: 'shift', ...body }, token);
-const take = async (room: Room, seats: number) =>
+const take = async (room: TestRoom, seats: number) =>
   server.call(
     'PUT',
     `/v1/leases/${randomUUID()}`,
@@ -75,7 +75,7 @@ it('reservation: is refused beyond the sold seats', async () => {
     body: { code: 'more_reserved_than_sold', seats: 10, seatsReserved: 11 },
   });
   expect((await reserve({ group: 'night', seats: 4 })).status).toBe(200);
-  // A Control Room's own is made smaller before another's is made larger.
+  // A Control TestRoom's own is made smaller before another's is made larger.
   expect((await reserve({ controlRoom: owner.guid, seats: 5 })).status).toBe(200);
   expect((await reserve({ group: 'night', seats: 5 })).status).toBe(200);
 });

@@ -6,8 +6,13 @@ import { join } from 'node:path';
 import { postgresAccount } from '@evergrant/local-cluster/postgres/account';
 import { clusterHome } from '@evergrant/local-cluster/postgres/binaries';
 import { ADMIN_ROLE, PostgresInstance } from '@evergrant/local-cluster/postgres/instance';
-import { CertificateFolder, type Certified, certify, createAuthority } from '@evergrant/test-support/certificates';
-import { run } from '@evergrant/test-support/running-world';
+import {
+  CertificateFolder,
+  type Certified,
+  createAuthority,
+  issueTestCertificate,
+} from '@evergrant/test-support/certificates';
+import { runProgram } from '@evergrant/test-support/running-world';
 import { testVendor } from '@evergrant/test-support/server/test-licenses';
 import { sharedPostgres } from '@evergrant/test-support/shared-postgres';
 import { type DatabaseAddress, openPool } from '../../src/platform/postgres/connection';
@@ -42,7 +47,7 @@ beforeAll(async () => {
     adminPassword,
   });
   await instance.init();
-  const { cert, key } = await certify(authority);
+  const { cert, key } = await issueTestCertificate(authority);
   for (const [name, content] of [
     ['server.crt', cert],
     ['server.key', key],
@@ -116,18 +121,26 @@ describe('the environment', () => {
 
   it('makes the migration use TLS', async () => {
     const ca = folder.write('ca.crt', authority.cert);
-    const migrated = await run('dist/server/migrate.js', [], await variables({ EVERGRANT_DATABASE_CA_FILE: ca }));
+    const migrated = await runProgram(
+      'dist/server/migrate.js',
+      [],
+      await variables({ EVERGRANT_DATABASE_CA_FILE: ca }),
+    );
     expect(migrated).toMatchObject({ code: 0 });
     const wrong = folder.write('wrong.crt', (await createAuthority('somebody else')).cert);
-    const refused = await run('dist/server/migrate.js', [], await variables({ EVERGRANT_DATABASE_CA_FILE: wrong }));
+    const refused = await runProgram(
+      'dist/server/migrate.js',
+      [],
+      await variables({ EVERGRANT_DATABASE_CA_FILE: wrong }),
+    );
     expect(refused).toMatchObject({ code: 1 });
   });
 
   it('refuses a remote database without TLS unless explicitly allowed', async () => {
     const far = { EVERGRANT_DATABASE_HOST: 'db.example.test' };
-    const refused = await run('dist/server/migrate.js', [], await variables(far));
+    const refused = await runProgram('dist/server/migrate.js', [], await variables(far));
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('EVERGRANT_DATABASE_CA_FILE') });
-    const told = await run(
+    const told = await runProgram(
       'dist/server/migrate.js',
       [],
       await variables({ ...far, EVERGRANT_DATABASE_WITHOUT_TLS: 'yes' }),

@@ -1,5 +1,10 @@
 import type { EnvironmentError } from '@evergrant/core/environment/environment-error';
-import { CertificateFolder, type Certified, certify, createAuthority } from '@evergrant/test-support/certificates';
+import {
+  CertificateFolder,
+  type Certified,
+  createAuthority,
+  issueTestCertificate,
+} from '@evergrant/test-support/certificates';
 import { readerOf } from '../../src/config/environment';
 import { readSecurity, SECURITY_DEFAULT, type Security } from '../../src/config/security';
 
@@ -44,7 +49,7 @@ it('allows plain HTTP anywhere when TLS is terminated upstream', () => {
 
 describe('certificate and key', () => {
   it('are used when they match', async () => {
-    const { cert, key } = await certify(authority);
+    const { cert, key } = await issueTestCertificate(authority);
     const certificate = folder.write('a.crt', cert);
     const keyFile = folder.write('a.key', key);
     expect(
@@ -56,8 +61,8 @@ describe('certificate and key', () => {
     [
       'that do not match',
       async () => ({
-        EVERGRANT_TLS_CERTIFICATE_FILE: folder.write('b.crt', (await certify(authority)).cert),
-        EVERGRANT_TLS_KEY_FILE: folder.write('b.key', (await certify(authority)).key),
+        EVERGRANT_TLS_CERTIFICATE_FILE: folder.write('b.crt', (await issueTestCertificate(authority)).cert),
+        EVERGRANT_TLS_KEY_FILE: folder.write('b.key', (await issueTestCertificate(authority)).key),
       }),
       /the key is not the key of the certificate/,
     ],

@@ -1,6 +1,11 @@
 import { request as requestHttps } from 'node:https';
 import { type ConnectionOptions, connect } from 'node:tls';
-import { CertificateFolder, type Certified, certify, createAuthority } from '@evergrant/test-support/certificates';
+import {
+  CertificateFolder,
+  type Certified,
+  createAuthority,
+  issueTestCertificate,
+} from '@evergrant/test-support/certificates';
 import { eventually } from '@evergrant/test-support/eventually';
 import { type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 
@@ -57,7 +62,7 @@ describe('a server with a certificate', () => {
   let server: RunningServer;
 
   beforeAll(async () => {
-    server = await startWithTls('tls', await certify(authority));
+    server = await startWithTls('tls', await issueTestCertificate(authority));
   });
 
   it('is accepted only by clients that trust its authority', async () => {
@@ -105,7 +110,7 @@ describe('a server with a certificate', () => {
 
   it('reloads a renewed certificate without a restart, and keeps the old one while the new one is incomplete', async () => {
     const next = await createAuthority('the next authority');
-    const renewed = await certify(next);
+    const renewed = await issueTestCertificate(next);
     folder.write('tls.crt', renewed.cert);
     await eventually('the half-written pair is noticed', () =>
       server.logLines.some(
@@ -130,9 +135,9 @@ describe('a server with a certificate', () => {
 describe('mutual TLS', () => {
   it('accepts only client certificates of the client authority', async () => {
     const clients = await createAuthority('clients');
-    const server = await startWithTls('mutual', await certify(authority), clients.cert);
-    const router = await certify(clients, { host: 'router' });
-    const impostor = await certify(await createAuthority('impostors'), { host: 'router' });
+    const server = await startWithTls('mutual', await issueTestCertificate(authority), clients.cert);
+    const router = await issueTestCertificate(clients, { host: 'router' });
+    const impostor = await issueTestCertificate(await createAuthority('impostors'), { host: 'router' });
     const ca = authority.cert;
     expect((await get(server, '/v1/pools', { ca, ...router })).status).toBe(200);
     await expect(get(server, '/livez', { ca })).rejects.toThrow();

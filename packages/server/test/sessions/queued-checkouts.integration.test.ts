@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { eventually } from '@evergrant/test-support/eventually';
-import { type SessionMessage, TestSession } from '@evergrant/test-support/server/test-session';
+import { type ReceivedMessage, TestSession } from '@evergrant/test-support/server/test-session';
 import { PRODUCT, type RunningServer, TestWorld } from '@evergrant/test-support/server/test-world';
 
 const SEATS = 5;
@@ -33,7 +33,7 @@ async function open(at: RunningServer = server): Promise<TestSession> {
   return session;
 }
 
-const ask = (session: TestSession, leaseId: string): Promise<SessionMessage> =>
+const ask = (session: TestSession, leaseId: string): Promise<ReceivedMessage> =>
   session.ask({ op: 'checkout', leaseId, queue: true, ...SEAT });
 
 async function full(session: TestSession): Promise<string[]> {
@@ -42,17 +42,17 @@ async function full(session: TestSession): Promise<string[]> {
   return leases;
 }
 
-const told = (session: TestSession, leaseId: string, status: number): Promise<SessionMessage> =>
+const told = (session: TestSession, leaseId: string, status: number): Promise<ReceivedMessage> =>
   eventually(`${status} for ${leaseId}`, () =>
     session.said.find(
       (message) => message.event === 'queue' && message.leaseId === leaseId && message.status === status,
     ),
   );
 
-const toldOf = (session: TestSession, leaseId: string): SessionMessage[] =>
+const toldOf = (session: TestSession, leaseId: string): ReceivedMessage[] =>
   session.said.filter((message) => message.event === 'queue' && message.leaseId === leaseId);
 
-const release = (session: TestSession, leaseId: string | undefined): Promise<SessionMessage> =>
+const release = (session: TestSession, leaseId: string | undefined): Promise<ReceivedMessage> =>
   session.ask({ op: 'release', leaseId });
 
 describe('a checkout that stands in line', () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { eventually } from '@evergrant/test-support/eventually';
-import { type SessionMessage, TestSession } from '@evergrant/test-support/server/test-session';
+import { type ReceivedMessage, TestSession } from '@evergrant/test-support/server/test-session';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
 
 const SEAT = { product: PRODUCT, feature: 'runner', seats: 1, holder: 'room-1' };
@@ -46,7 +46,7 @@ const expiryOf = async (leaseId: string): Promise<number> => {
 const age = (leaseId: string) =>
   world.database.query(`update lease set expires_at = expires_at - interval '5 minutes' where id = $1`, [leaseId]);
 
-const without = (body: SessionMessage, ...names: string[]): SessionMessage =>
+const without = (body: ReceivedMessage, ...names: string[]): ReceivedMessage =>
   Object.fromEntries(Object.entries(body).filter(([name]) => !names.includes(name)));
 
 describe('a session', () => {
@@ -114,10 +114,10 @@ describe('a session', () => {
     for (const leaseId of [first, second, foreign]) await age(leaseId);
     const { status, body } = await session.ask({ op: 'heartbeat' });
     expect(status).toBe(200);
-    expect(new Set(body.leases.map((lease: SessionMessage) => lease.leaseId))).toEqual(new Set([first, second]));
+    expect(new Set(body.leases.map((lease: ReceivedMessage) => lease.leaseId))).toEqual(new Set([first, second]));
     for (const lease of body.leases) expect(lease).toMatchObject({ status: 200, body: { servedBy: 'oregon/app-1' } });
     expect(body.heartbeatAfter).toBe(
-      Math.min(...body.leases.map((lease: SessionMessage) => lease.body.heartbeatAfter)),
+      Math.min(...body.leases.map((lease: ReceivedMessage) => lease.body.heartbeatAfter)),
     );
     expect(await expiryOf(first)).toBeGreaterThan(Date.now() + 590_000);
     expect(await expiryOf(foreign)).toBeLessThan(Date.now() + 310_000);
@@ -172,7 +172,7 @@ describe('a message that is not valid', () => {
   it('lists every validation error', async () => {
     const session = await open();
     const { body } = await session.ask({ op: 'checkout' });
-    expect(body.errors.map((error: SessionMessage) => error.field).sort()).toEqual([
+    expect(body.errors.map((error: ReceivedMessage) => error.field).sort()).toEqual([
       'feature',
       'holder',
       'leaseId',

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import type { CommitHeartbeatsRequest, CommitPairsRequest, DatabaseLogin } from '../messages';
+import type { BenchDatabaseLogin, CommitHeartbeatsRequest, CommitPairsRequest } from '../messages';
 import type { Counter } from './counter';
 import { failure, type RunningLoad } from './running-load';
 
@@ -52,7 +52,7 @@ async function timed(counter: Counter, commit: () => Promise<{ rowCount: number 
 }
 
 async function run(
-  { connections, login }: { connections: number; login: DatabaseLogin },
+  { connections, login }: { connections: number; login: BenchDatabaseLogin },
   counter: Counter,
   step: (client: Client, index: number) => Promise<void>,
 ): Promise<RunningLoad> {

@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net';
 
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number;
   /** Valid only until the next request, because the buffer is reused. */
   readonly body: Buffer;
 }
 
-type Waiting = (answer: Answer) => void;
+type Waiting = (answer: HttpAnswer) => void;
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const RECEIVED_BYTES_MAX = 64 * 1024;

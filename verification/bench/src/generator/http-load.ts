@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { HeartbeatsRequest, PairsRequest } from '../messages';
 import type { Counter } from './counter';
-import { type Answer, HttpConnection } from './http-connection';
-import { LeaseTokens, tokenIn } from './lease-tokens';
+import { type HttpAnswer, HttpConnection } from './http-connection';
+import { BenchLeaseTokens, tokenIn } from './lease-tokens';
 import { failure, type RunningLoad } from './running-load';
 
 /** Drives one connection; calls `done` when the load has ended and no request is in flight. */
@@ -26,7 +26,7 @@ export function pairs(request: PairsRequest, counter: Counter): Promise<RunningL
         else checkout();
       });
     };
-    const release = (leaseId: string, granted: Answer): void => {
+    const release = (leaseId: string, granted: HttpAnswer): void => {
       const body = `{"token":"${tokenIn(granted.body)}"}`;
       const sentAtMs = latenciesOf === 'both' ? performance.now() : undefined;
       connection.send('DELETE', `/v1/leases/${leaseId}`, body, ({ status }) => {
@@ -41,7 +41,7 @@ export function pairs(request: PairsRequest, counter: Counter): Promise<RunningL
 
 /** Each connection renews its own leases in turn. */
 export function heartbeats(request: HeartbeatsRequest, counter: Counter): Promise<RunningLoad> {
-  const leases = new LeaseTokens(request);
+  const leases = new BenchLeaseTokens(request);
   return run(request, (connection, index, done) => {
     const beat = (): void => {
       if (!counter.isRunning) {

@@ -10,7 +10,7 @@ export function tokenIn(body: Buffer): string {
 }
 
 /** A lease that is renewed repeatedly, each time with the newest token. */
-export class RenewedLease {
+export class BenchRenewedLease {
   readonly leaseId: string;
   readonly heartbeatPath: string;
   /** The newest token, empty before the first renewal. */
@@ -31,21 +31,21 @@ export class RenewedLease {
 }
 
 /** Assigns the leases to connections; no two connections renew the same lease. */
-export class LeaseTokens {
-  readonly #leasesOf: RenewedLease[][];
+export class BenchLeaseTokens {
+  readonly #leasesOf: BenchRenewedLease[][];
   readonly #turns: number[];
 
   constructor({ leaseIds, connections }: { leaseIds: readonly string[]; connections: number }) {
     if (leaseIds.length < connections) throw new Error(`${leaseIds.length} leases are too few for ${connections}`);
     this.#leasesOf = Array.from({ length: connections }, () => []);
-    leaseIds.forEach((id, index) => void this.#leasesOf[index % connections]?.push(new RenewedLease(id)));
+    leaseIds.forEach((id, index) => void this.#leasesOf[index % connections]?.push(new BenchRenewedLease(id)));
     this.#turns = this.#leasesOf.map(() => 0);
   }
 
-  next(connection: number): RenewedLease {
-    const hand = this.#leasesOf[connection] as RenewedLease[];
+  next(connection: number): BenchRenewedLease {
+    const hand = this.#leasesOf[connection] as BenchRenewedLease[];
     const turn = this.#turns[connection] as number;
     this.#turns[connection] = (turn + 1) % hand.length;
-    return hand[turn] as RenewedLease;
+    return hand[turn] as BenchRenewedLease;
   }
 }

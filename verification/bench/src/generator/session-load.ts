@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import type { IdleSessionsRequest, SessionHeartbeatsRequest } from '../messages';
 import type { Counter } from './counter';
-import { LeaseTokens } from './lease-tokens';
+import { BenchLeaseTokens } from './lease-tokens';
 import { failure, type RunningLoad } from './running-load';
 
 const SUBPROTOCOL = 'evergrant.v1';
@@ -11,7 +11,7 @@ const OPENED_TOGETHER = 100;
 /** One session per connection with one heartbeat in flight. */
 export async function sessionHeartbeats(request: SessionHeartbeatsRequest, counter: Counter): Promise<RunningLoad> {
   const { connections, serverPorts, token } = request;
-  const leases = new LeaseTokens(request);
+  const leases = new BenchLeaseTokens(request);
   const { failed, fail } = failure();
   const sessions = await Promise.all(
     Array.from({ length: connections }, (_, index) =>
@@ -34,7 +34,11 @@ export async function sessionHeartbeats(request: SessionHeartbeatsRequest, count
 const ANSWER = /^\{"id":"?\d/;
 const STATUS = /"status":(\d{3})/;
 
-function beat(session: WebSocket, index: number, { counter, leases }: { counter: Counter; leases: LeaseTokens }): void {
+function beat(
+  session: WebSocket,
+  index: number,
+  { counter, leases }: { counter: Counter; leases: BenchLeaseTokens },
+): void {
   let id = 0;
   let lease = leases.next(index);
   let sentAtMs = 0;

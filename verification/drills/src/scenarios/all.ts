@@ -1,4 +1,4 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { appDown } from './app-down';
 import { bothDirections } from './both-directions';
 import { cloudLicense } from './cloud-license';
@@ -20,7 +20,7 @@ import { virginiaDown } from './virginia-down';
 import { witnessDisagrees } from './witness-disagrees';
 
 /** Every scenario, simple ones first. */
-export const SCENARIOS: readonly Scenario[] = [
+export const SCENARIOS: readonly DrillScenario[] = [
   oneAppDown,
   appDown,
   databaseDown,

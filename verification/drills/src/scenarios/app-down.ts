@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitAlert, awaitLeases, awaitVerdict, checkNoFailover, injectFault, serversOf } from './common';
 
-export const appDown: Scenario = {
+export const appDown: DrillScenario = {
   name: 'app-down',
   summary: 'all three servers die, the database stays up: alert, no failover',
   async run(drill) {

@@ -1,11 +1,11 @@
 import { otherRegion, type Region } from '@evergrant/core/regions';
-import type { Drill, Scenario } from '../drill';
+import type { Drill, DrillScenario } from '../drill';
 import { awaitFirstGrant, awaitLeases, everythingIn, injectFault, markOperation, serversOf } from './common';
 
 const FAILOVER_LIMIT_MS = 60_000;
 const GRANTS_BETWEEN = 50;
 
-export const bothDirections: Scenario = {
+export const bothDirections: DrillScenario = {
   name: 'both-directions',
   summary: 'Oregon is lost, rejoins, then Virginia is lost: each time the other region takes over automatically',
   async run(drill) {

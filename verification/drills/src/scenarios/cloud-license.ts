@@ -1,5 +1,5 @@
 import type { DrillRoom } from '../control-rooms';
-import type { Drill, Scenario } from '../drill';
+import type { Drill, DrillScenario } from '../drill';
 import { holdingsOf, peaks } from '../history';
 import { DRILL_LICENSE, poolName } from '../license';
 import { awaitFailover, awaitLeases, everythingIn, injectFault } from './common';
@@ -37,7 +37,7 @@ function checkReservation(drill: Drill): void {
   );
 }
 
-export const cloudLicense: Scenario = {
+export const cloudLicense: DrillScenario = {
   name: 'cloud-license',
   summary: 'Control Rooms register with the license key and share its pools; the region is lost, all keep their seats',
   license: {

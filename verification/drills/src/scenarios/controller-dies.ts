@@ -1,5 +1,5 @@
 import { PHASES_OF } from '@evergrant/controller/core/operations';
-import type { Drill, Scenario } from '../drill';
+import type { Drill, DrillScenario } from '../drill';
 import { awaitFailover, awaitLeases, everythingIn, injectFault } from './common';
 
 /** Starts a controller that halts at a boundary, and kills it there. */
@@ -11,7 +11,7 @@ async function killAt(drill: Drill, boundary: string): Promise<void> {
   drill.mark(`controller killed at ${boundary}`);
 }
 
-export const controllerDies: Scenario = {
+export const controllerDies: DrillScenario = {
   name: 'controller-dies',
   summary: 'the controller is killed before and after every phase of a failover: the next one finishes it',
   async run(drill) {

@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitLeases, checkNoFailover, injectFault } from './common';
 
-export const databaseDown: Scenario = {
+export const databaseDown: DrillScenario = {
   name: 'database-down',
   summary: 'the primary database dies: the in-region standby takes over, nothing is lost, no failover',
   async run(drill) {

@@ -1,5 +1,5 @@
 import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import {
   awaitFailover,
   awaitFirstGrant,
@@ -10,7 +10,7 @@ import {
   serversOf,
 } from './common';
 
-export const failback: Scenario = {
+export const failback: DrillScenario = {
   name: 'failback',
   summary: 'after a failover Oregon is rebuilt and becomes active again; the switchover loses nothing',
   async run(drill) {

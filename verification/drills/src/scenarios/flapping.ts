@@ -1,4 +1,4 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitLeases, checkNoFailover, everythingIn, injectFault } from './common';
 
 const ROUNDS = 4;
@@ -6,7 +6,7 @@ const ROUNDS = 4;
 const FROZEN_MS = 1_800;
 const RESUMED_MS = 2_000;
 
-export const flapping: Scenario = {
+export const flapping: DrillScenario = {
   name: 'flapping',
   summary: 'Oregon freezes and resumes repeatedly, shorter than the confirmation window: no failover',
   async run(drill) {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DrillRoom, register } from '../control-rooms';
-import type { Drill, Scenario } from '../drill';
+import { type DrillRoom, registerControlRooms } from '../control-rooms';
+import type { Drill, DrillScenario } from '../drill';
 import { DRILL_LICENSE } from '../license';
 import { evergrant } from '../operator';
 import { awaitLeases, injectFault } from './common';
@@ -55,7 +55,7 @@ async function carryFiles(drill: Drill, what: string, steps: readonly (readonly 
   return true;
 }
 
-export const guidLicense: Scenario = {
+export const guidLicense: DrillScenario = {
   name: 'guid-license',
   summary: 'a license for one Control Room; it is destroyed, and registers again after an administrator allows it',
   license: {
@@ -68,7 +68,7 @@ export const guidLicense: Scenario = {
   controlRooms: [ROOM],
   async run(drill) {
     await awaitLeases(drill);
-    const stranger = await register(drill.world, STRANGER);
+    const stranger = await registerControlRooms(drill.world, STRANGER);
     drill.check(
       'another Control Room is not registered, though it has the license key',
       stranger.code === 'license_of_another_control_room',
@@ -97,7 +97,7 @@ export const guidLicense: Scenario = {
 
     injectFault(drill, `${ROOM.name} is destroyed, with its token`);
     await drill.traffic.abandon();
-    const tooEarly = await register(drill.world, ROOM);
+    const tooEarly = await registerControlRooms(drill.world, ROOM);
     drill.check(
       'the license key alone cannot take over its GUID',
       tooEarly.code === 'control_room_registered',
@@ -110,7 +110,7 @@ export const guidLicense: Scenario = {
       body: { reason: 'drill: the installation was destroyed' },
     });
     drill.mark('an administrator allows one more registration, with a reason');
-    const again = await register(drill.world, ROOM);
+    const again = await registerControlRooms(drill.world, ROOM);
     drill.check(
       'the Control Room registers again under its GUID',
       opened.status === 200 && again.status === 201,

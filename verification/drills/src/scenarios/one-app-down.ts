@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitLeases, checkNoFailover, injectFault } from './common';
 
-export const oneAppDown: Scenario = {
+export const oneAppDown: DrillScenario = {
   name: 'one-app-down',
   summary: 'one of three servers is killed: the router avoids it, service continues',
   async run(drill) {

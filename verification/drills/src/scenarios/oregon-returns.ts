@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitFailover, awaitLeases, checkDoesNotGrant, everythingIn, injectFault, serversOf } from './common';
 
-export const oregonReturns: Scenario = {
+export const oregonReturns: DrillScenario = {
   name: 'oregon-returns',
   summary:
     'after a failover all processes of the old region return: it does not grant, and its pending fence is applied',

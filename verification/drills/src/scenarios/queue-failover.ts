@@ -1,4 +1,4 @@
-import type { Drill, Scenario } from '../drill';
+import type { Drill, DrillScenario } from '../drill';
 import { DRILL_LICENSE } from '../license';
 import { QueueClient } from '../queue-client';
 import { awaitFailover, awaitLeases, everythingIn, injectFault } from './common';
@@ -24,7 +24,7 @@ async function join(drill: Drill, client: QueueClient, state: 'served' | 'waitin
   await drill.eventually(`${client.name} is ${state}`, 20_000, () => client.state === state);
 }
 
-export const queueFailover: Scenario = {
+export const queueFailover: DrillScenario = {
   name: 'queue-failover',
   summary:
     'six clients are queued when the region is lost: they are served in order, including the place that was lost',

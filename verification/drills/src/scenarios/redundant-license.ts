@@ -1,4 +1,4 @@
-import type { Drill, Scenario } from '../drill';
+import type { Drill, DrillScenario } from '../drill';
 import { DRILL_LICENSE } from '../license';
 import { awaitLeases, injectFault, serversOf } from './common';
 
@@ -34,7 +34,7 @@ async function awaitControl(drill: Drill, among: readonly string[], afterTerm: n
   });
 }
 
-export const redundantLicense: Scenario = {
+export const redundantLicense: DrillScenario = {
   name: 'redundant-license',
   summary: 'one of three named servers grants; after its death another takes control; without a quorum none grants',
   license: { ...DRILL_LICENSE, licenseId: '7c5a8a6e-9a55-4a0a-8c39-3a1b0d6e1f02', kind: 'redundant', servers: SERVERS },

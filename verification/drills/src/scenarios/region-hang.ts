@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitFailover, awaitLeases, checkDoesNotGrant, everythingIn, injectFault, serversOf } from './common';
 
-export const regionHang: Scenario = {
+export const regionHang: DrillScenario = {
   name: 'region-hang',
   summary: 'everything in Oregon is frozen: failover; after it resumes, Oregon does not grant',
   async run(drill) {

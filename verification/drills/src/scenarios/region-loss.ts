@@ -1,4 +1,4 @@
-import type { Drill, Scenario } from '../drill';
+import type { Drill, DrillScenario } from '../drill';
 import { awaitFailover, awaitLeases, everythingIn, injectFault } from './common';
 
 /** About a cross-region round trip: the last grants do not reach Virginia. */
@@ -10,7 +10,7 @@ const LAST_GRANTS = 20;
 /** Shorter than the time after which Oregon would grant unprotected. */
 const LAST_GRANTS_MS = 400;
 
-export const regionLoss: Scenario = {
+export const regionLoss: DrillScenario = {
   name: 'region-loss',
   summary:
     'everything in Oregon is killed at once, with a slow link: Virginia takes over, no acknowledged lease is lost',

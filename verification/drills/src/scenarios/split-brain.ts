@@ -1,13 +1,13 @@
 import { LINK_NAMES } from '@evergrant/local-cluster/layout';
 import { PROFILE_DURATIONS } from '@evergrant/local-cluster/profiles';
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitFailover, awaitLeases, checkDoesNotGrant, injectFault } from './common';
 
 /** A grant made in time may arrive later. */
 const ANSWER_MS = 500;
 const AT_ONCE = 8;
 
-export const splitBrain: Scenario = {
+export const splitBrain: DrillScenario = {
   name: 'split-brain',
   summary: 'Oregon, alive, is isolated with half of the Control Rooms: it stops granting, and no pool is oversold',
   reach: 'half at the edge, half beside the servers of Oregon',

@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitAlert, awaitFailover, awaitLeases, awaitVerdict, everythingIn, injectFault, serversOf } from './common';
 
-export const standbyNotReady: Scenario = {
+export const standbyNotReady: DrillScenario = {
   name: 'standby-not-ready',
   summary: "Oregon is lost while Virginia's servers are down: alert, no failover; failover once Virginia is ready",
   async run(drill) {

@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitFailover, awaitLeases, everythingIn, injectFault } from './common';
 
-export const twoControllers: Scenario = {
+export const twoControllers: DrillScenario = {
   name: 'two-controllers',
   summary: 'two controllers run at once: one failover, one epoch',
   async run(drill) {

@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitLeases, everythingIn, injectFault } from './common';
 
-export const virginiaDown: Scenario = {
+export const virginiaDown: DrillScenario = {
   name: 'virginia-down',
   summary: 'the standby region is lost: Oregon keeps granting',
   async run(drill) {

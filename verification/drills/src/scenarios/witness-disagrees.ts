@@ -1,7 +1,7 @@
-import type { Scenario } from '../drill';
+import type { DrillScenario } from '../drill';
 import { awaitLeases, awaitVerdict, checkNoFailover, injectFault } from './common';
 
-export const witnessDisagrees: Scenario = {
+export const witnessDisagrees: DrillScenario = {
   name: 'witness-disagrees',
   summary: 'Virginia is cut off from Oregon, the witness sees Oregon alive: no failover',
   async run(drill) {

@@ -3,7 +3,7 @@ import { type ControlRecord, initialControl } from '@evergrant/controller/core/c
 import type { AuthorityStore as ControllerStore, ControlStore } from '@evergrant/controller/ports';
 import { OperatingError } from '@evergrant/core/operating-error';
 import type { Region } from '@evergrant/core/regions';
-import type { AuthorityAnswer, AuthorityStore as ServerStore } from '@evergrant/server/epochs/store';
+import type { AuthorityAnswer, ServerAuthorityStore as ServerStore } from '@evergrant/server/epochs/store';
 import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
 import type { DisabledRules } from '../mutations';
 import { SKEW_MS, type StoreKind } from '../scenario/scenario';
@@ -29,7 +29,7 @@ const WRITER_AHEAD_MS_MAX = SKEW_MS / 2;
 /** Milliseconds since 1970, by the clock that a call is judged by. */
 type WriterClock = () => number;
 
-export interface AuthorityStoreOptions {
+export interface SimulatedAuthorityStoreOptions {
   readonly host: Host;
   readonly kind: StoreKind;
   readonly network: Network;
@@ -62,7 +62,7 @@ export class SimulatedAuthorityStore {
   #row: AuthorityRow;
   #control: { version: number; record: ControlRecord };
 
-  constructor(options: AuthorityStoreOptions) {
+  constructor(options: SimulatedAuthorityStoreOptions) {
     this.host = options.host;
     this.#kind = options.kind;
     this.#network = options.network;

@@ -7,7 +7,7 @@ import { PRIMARY_REGION, type Region } from '@evergrant/core/regions';
 import type { SimulationContext } from '../context';
 import { type DatabaseServer, lsnText } from '../database/database-server';
 import { closeEpoch } from '../database/statements';
-import { Transaction } from '../database/tables';
+import { SimulatedTransaction } from '../database/tables';
 import { BEGINNING_MS, type Host } from '../topology/host';
 import type { HttpAnswer } from './http';
 
@@ -37,7 +37,7 @@ export function controllerPorts(host: Host, simulation: SimulationContext): Port
       closeEpoch: (region, epoch) =>
         act(host, simulation, region, (database) => {
           if (database.role !== 'primary') throw new RangeError('the database is a follower');
-          const transaction = new Transaction(database.tables, { enforcesConstraint: true });
+          const transaction = new SimulatedTransaction(database.tables, { enforcesConstraint: true });
           const { disabled } = simulation;
           closeEpoch({ database, transaction, nowMs: database.host.wallMs(), disabled }, epoch);
           database.commit(transaction.writes);

@@ -8,7 +8,7 @@ import type { SimulatedRegion } from './region';
 
 const BUILDING_MS = 20_000;
 
-export interface DatabaseServiceOptions {
+export interface SimulatedDatabaseServiceOptions {
   readonly regions: Readonly<Record<Region, SimulatedRegion>>;
   readonly virtualClock: VirtualClock;
   readonly network: Network;
@@ -16,12 +16,12 @@ export interface DatabaseServiceOptions {
 }
 
 /** The service that runs databases: archives one, builds a follower from a copy, and keeps the streams between them. */
-export class DatabaseService {
+export class SimulatedDatabaseService {
   /** The stream from each region's database to the other region's. */
   readonly streams: Partial<Record<Region, Replication>> = {};
-  readonly #options: DatabaseServiceOptions;
+  readonly #options: SimulatedDatabaseServiceOptions;
 
-  constructor(options: DatabaseServiceOptions) {
+  constructor(options: SimulatedDatabaseServiceOptions) {
     this.#options = options;
   }
 

@@ -8,10 +8,10 @@ import type { ClientState } from '@evergrant/client/state/schema';
 import type { ClientClock } from '@evergrant/client/time/clock';
 import { ServerClock } from '@evergrant/client/time/server-clock';
 import { AddressBook } from '@evergrant/client/transport/addresses';
-import type { Call, SendTerms, Transport, TransportResult } from '@evergrant/client/transport/call';
+import type { ClientCall, SendTerms, Transport, TransportResult } from '@evergrant/client/transport/call';
 import { RetryingRequester } from '@evergrant/client/transport/retrying-requester';
 import type { SimulationContext } from '../context';
-import { featureOf, PRODUCT } from '../database/statements';
+import { featureOf, SIMULATED_PRODUCT } from '../database/statements';
 import type { Random } from '../time/random';
 import type { Host } from '../topology/host';
 import { EDGE_ADDRESS, type HttpAnswer, type HttpCall, REGION_ADDRESSES } from './http';
@@ -121,7 +121,7 @@ export class Installation {
     };
     const dead = new AbortController();
     const transport = this.#transport();
-    const status: Call = { kind: 'status', method: 'GET', path: '/v1/status', anonymous: true };
+    const status: ClientCall = { kind: 'status', method: 'GET', path: '/v1/status', anonymous: true };
     const terms = { timeoutMs: 2_000, stop: dead.signal, background: true };
     const book = new AddressBook({
       addresses,
@@ -210,7 +210,7 @@ export class Installation {
   async #checkout(checkouts: Checkouts, { poolId, seats, borrowShare, queueShare }: Demand) {
     const { random } = this.#options;
     const { kind } = await checkouts.checkout({
-      ...{ product: PRODUCT, feature: featureOf(poolId), seats },
+      ...{ product: SIMULATED_PRODUCT, feature: featureOf(poolId), seats },
       ...(random.chance(borrowShare) ? { borrowSeconds: BORROW_SECONDS } : {}),
       ...(random.chance(queueShare) ? { queueMs: 60_000 } : {}),
     });
@@ -219,7 +219,7 @@ export class Installation {
 
   #transport(): Transport {
     return {
-      send: async (call: Call, address: string, { timeoutMs }: SendTerms): Promise<TransportResult> => {
+      send: async (call: ClientCall, address: string, { timeoutMs }: SendTerms): Promise<TransportResult> => {
         const { kind, leaseId, body } = call;
         const sentAtMs = this.host.nowMs();
         if (kind === 'keys' || kind === 'registration' || kind === 'presence') {

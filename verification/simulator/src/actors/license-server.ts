@@ -17,7 +17,7 @@ type Reply = Awaited<ReturnType<LeaseCalls['checkout']>>;
 const CALLER = { name: 'rooms', scopes: ['lease' as const] };
 
 /** One license server: the product's background jobs and lease calls over simulated ports. */
-export class LicenseServer {
+export class SimulatedLicenseServer {
   readonly host: Host;
   readonly region: string;
   readonly #options: LicenseServerOptions;

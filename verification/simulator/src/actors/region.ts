@@ -5,9 +5,11 @@ import type { Random } from '../time/random';
 import type { Host } from '../topology/host';
 import type { Network } from '../topology/network';
 import { type HttpAnswer, type HttpCall, REGION_ADDRESSES } from './http';
-import type { LicenseServer } from './license-server';
+import type { SimulatedLicenseServer } from './license-server';
 
-export type Acl = { readonly kind: 'serve' } | { readonly kind: 'fence'; readonly activeRegion: Region | undefined };
+export type AclState =
+  | { readonly kind: 'serve' }
+  | { readonly kind: 'fence'; readonly activeRegion: Region | undefined };
 
 const SERVER_TIMEOUT_MS = 6_000;
 const TRIES_MAX = 3;
@@ -18,10 +20,10 @@ const problem = (status: number, code: string, more: object = {}): HttpAnswer =>
 export class SimulatedRegion {
   readonly region: Region;
   readonly router: Host;
-  readonly servers: LicenseServer[] = [];
-  acl: Acl;
+  readonly servers: SimulatedLicenseServer[] = [];
+  acl: AclState;
   database: DatabaseServer | undefined;
-  /** A second follower or another walsender streams from the region's database. Nobody promotes it. */
+  /** A second follower or another walsender streams from the region's database. It is never promoted. */
   hasForeignWalsender = false;
   /** State by the database service. */
   service: 'running' | 'archived' | 'building' | 'following';

@@ -3,7 +3,7 @@ import { EpochTransactions } from '@evergrant/server/epochs/epoch-transactions';
 import { ReplicationModeController } from '@evergrant/server/epochs/replication-mode-controller';
 import { ReplicationTracker } from '@evergrant/server/epochs/replication-tracker';
 import { RoleMonitor } from '@evergrant/server/epochs/role-monitor';
-import type { AuthorityStore } from '@evergrant/server/epochs/store';
+import type { ServerAuthorityStore } from '@evergrant/server/epochs/store';
 import { Entitlements } from '@evergrant/server/granting/entitlements';
 import { LeaseCalls } from '@evergrant/server/granting/lease-calls';
 import { LeaseService } from '@evergrant/server/granting/lease-service';
@@ -29,7 +29,7 @@ export interface ServerPartsOptions {
   readonly host: Host;
   readonly region: string;
   readonly database: SimulatedDatabase;
-  readonly authorityStore: AuthorityStore;
+  readonly authorityStore: ServerAuthorityStore;
   readonly checkpointStore: CheckpointPort;
   readonly fakeSigner: FakeSigner;
   readonly random: Random;

@@ -1,6 +1,13 @@
 import type { GapVerdict, LogState, RememberedEvent } from '@evergrant/server/audit/store';
 import type { Host } from '../topology/host';
-import { ConstraintViolation, type EventRow, type Gap, type Tables, type Transaction, type Write } from './tables';
+import {
+  ConstraintViolation,
+  type EventRow,
+  type Gap,
+  type SimulatedTransaction,
+  type Tables,
+  type Write,
+} from './tables';
 
 /** The parts of a database server that the audit log depends on. */
 export interface AuditedDatabase {
@@ -86,7 +93,11 @@ export function stateOf({ tables, era, role, host }: AuditedDatabase): LogState 
 }
 
 /** `evergrant_audit_gap` */
-export function declareGap(lost: RememberedEvent, database: AuditedDatabase, transaction: Transaction): GapVerdict {
+export function declareSimulatedGap(
+  lost: RememberedEvent,
+  database: AuditedDatabase,
+  transaction: SimulatedTransaction,
+): GapVerdict {
   const { tables } = database;
   if (lost.epoch >= (tables.newestOpened?.epoch ?? 0))
     throw new ConstraintViolation(`epoch ${lost.epoch} has not ended`);

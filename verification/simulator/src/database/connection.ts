@@ -6,7 +6,7 @@ import type { Network } from '../topology/network';
 import { type DatabaseServer, lsnText } from './database-server';
 import type { Replication } from './replication';
 import { isOpen, type StatementContext } from './statements';
-import { ConstraintViolation, Transaction, type Write } from './tables';
+import { ConstraintViolation, SimulatedTransaction, type Write } from './tables';
 
 /** A region's database endpoint and the replication stream from it. */
 export interface Endpoint {
@@ -46,7 +46,9 @@ export class Connection {
 
   context(database: DatabaseServer): StatementContext {
     const { disabled, host } = this.#options;
-    const transaction = new Transaction(database.tables, { enforcesConstraint: !disabled.has('database-constraint') });
+    const transaction = new SimulatedTransaction(database.tables, {
+      enforcesConstraint: !disabled.has('database-constraint'),
+    });
     const clock = disabled.has('S7-expiry') ? host : database.host;
     return { database, transaction, nowMs: Math.floor(clock.wallMs()), disabled };
   }
@@ -65,7 +67,7 @@ export class Connection {
       const result = work(context);
       const { writes } = context.transaction;
       // A transaction without writes has seen all commits up to here.
-      const position = writes.length > 0 ? commit(database, writes) : database.position;
+      const position = writes.length > 0 ? commitSimulated(database, writes) : database.position;
       return { kind: 'done', result, lsn: lsnText(position), unprotected: database.newestEpoch?.unprotected === true };
     };
     return this.ask(serve, options);
@@ -115,7 +117,7 @@ function failed(kind: 'unreachable' | 'fault', cause: string, outcomeUnknown: bo
   return { kind: 'failed', failure: new DatabaseFailure(kind, { cause, outcomeUnknown }) };
 }
 
-export function commit(database: DatabaseServer, writes: readonly Write[]): number {
+export function commitSimulated(database: DatabaseServer, writes: readonly Write[]): number {
   if (database.role !== 'primary') throw new DatabaseFailure('read_only', { cause: 'the database is a follower' });
   return database.commit(writes);
 }

@@ -1,6 +1,6 @@
 import type { Host } from '../topology/host';
 import { auditedChangeOf, nextEvent } from './audit-log';
-import type { EpochRow, Tables, Write } from './tables';
+import type { SimulatedEpochRow, Tables, Write } from './tables';
 
 interface Commit {
   readonly writes: readonly Write[];
@@ -52,7 +52,7 @@ export class DatabaseServer {
     return this.#logFrom + this.#log.length;
   }
 
-  get newestEpoch(): EpochRow | undefined {
+  get newestEpoch(): SimulatedEpochRow | undefined {
     return this.tables.newestEpoch;
   }
 

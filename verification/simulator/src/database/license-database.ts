@@ -1,4 +1,4 @@
-import type { EpochStore, Observation, OpeningOutcome, ReplicationStore } from '@evergrant/server/epochs/store';
+import type { DatabaseObservation, EpochStore, OpeningOutcome, ReplicationStore } from '@evergrant/server/epochs/store';
 import type { Entitlement } from '@evergrant/server/granting/core/entitlement';
 import type {
   EntitlementStore,
@@ -9,13 +9,13 @@ import type {
 } from '@evergrant/server/granting/store';
 import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
 import type { LicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
-import { auditLogOn, type SimulatedAuditLog } from './audit-log-port';
-import { type Connected, Connection, type ConnectionOptions, commit } from './connection';
+import { type SimulatedAuditLog, simulatedAuditLogOn } from './audit-log-port';
+import { type Connected, Connection, type ConnectionOptions, commitSimulated } from './connection';
 import { lsnText, positionOf } from './database-server';
 import * as statements from './statements';
 import type { PoolRow } from './tables';
 
-export interface LicenseDatabaseOptions extends ConnectionOptions {
+export interface SimulatedLicenseDatabaseOptions extends ConnectionOptions {
   /** The audit log's own connection, as in the product. */
   readonly auditConnection: Connection;
   readonly onOpened: (outcome: OpeningOutcome) => void;
@@ -39,24 +39,24 @@ export interface SimulatedDatabase
 /** The stores of one license server over a simulated database that may fail at any step. */
 export class SimulatedLicenseDatabase implements SimulatedDatabase {
   readonly audit: SimulatedAuditLog;
-  readonly #options: LicenseDatabaseOptions;
+  readonly #options: SimulatedLicenseDatabaseOptions;
   readonly #connection: Connection;
 
-  constructor(options: LicenseDatabaseOptions) {
+  constructor(options: SimulatedLicenseDatabaseOptions) {
     this.#options = options;
     this.#connection = new Connection(options);
-    this.audit = auditLogOn(options.auditConnection, options.disabled);
+    this.audit = simulatedAuditLogOn(options.auditConnection, options.disabled);
   }
 
   readonly epochs: EpochStore = {
     observe: (beaconLsn) => this.#observe(beaconLsn),
-    writeBeacon: () => this.#connection.ask(({ database }) => lsnText(commit(database, []))),
+    writeBeacon: () => this.#connection.ask(({ database }) => lsnText(commitSimulated(database, []))),
     open: (request) =>
       this.#connection.ask(
         ({ database }) => {
           const context = this.#connection.context(database);
           const outcome = statements.openEpoch(context, request);
-          if (outcome.kind === 'opened') commit(database, context.transaction.writes);
+          if (outcome.kind === 'opened') commitSimulated(database, context.transaction.writes);
           this.#options.onOpened(outcome);
           return outcome;
         },
@@ -80,7 +80,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
         const row = database.newestEpoch;
         const fits = row?.epoch === epoch && row.region === region && !row.closed && !row.unprotected;
         if (!row || !fits || row.changes !== seenChanges) return false;
-        commit(database, [{ table: 'epoch', row: { ...row, unprotected: true } }]);
+        commitSimulated(database, [{ table: 'epoch', row: { ...row, unprotected: true } }]);
         return true;
       }),
     protectGrants: ({ epoch, region }) =>
@@ -88,7 +88,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
         const row = database.tables.epochs.get(epoch);
         if (!row || row.region !== region || row.closed) return undefined;
         const changed = { ...row, unprotected: false, changes: row.changes + 1 };
-        return lsnText(commit(database, [{ table: 'epoch', row: changed }]));
+        return lsnText(commitSimulated(database, [{ table: 'epoch', row: changed }]));
       }),
   };
 
@@ -115,7 +115,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 
   readonly queries: LeaseQueries = { readPools: async () => [], readLeases: async () => [] };
 
-  async #observe(beaconLsn: string | undefined): Promise<Observation> {
+  async #observe(beaconLsn: string | undefined): Promise<DatabaseObservation> {
     try {
       return await this.#connection.read((endpoint) => {
         const { newestEpoch: row, role } = endpoint.database;

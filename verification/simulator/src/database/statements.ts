@@ -24,17 +24,17 @@ import type {
 } from '@evergrant/server/granting/store';
 import type { DisabledRules } from '../mutations';
 import type { DatabaseServer } from './database-server';
-import type { PoolRow, Transaction } from './tables';
+import type { PoolRow, SimulatedTransaction } from './tables';
 
 export const LICENSE_ID = 'license-1';
-export const PRODUCT = 'suite';
+export const SIMULATED_PRODUCT = 'suite';
 export const VALID_UNTIL_MS = Date.UTC(2100, 0, 1);
 
 export const featureOf = (poolId: number): string => `feature-${poolId}`;
 
 export interface StatementContext {
   readonly database: DatabaseServer;
-  readonly transaction: Transaction;
+  readonly transaction: SimulatedTransaction;
   /** The time of the clock that decides expiry. */
   readonly nowMs: number;
   readonly disabled: DisabledRules;
@@ -263,7 +263,7 @@ export function closeEpoch({ database, transaction }: StatementContext, epoch: n
 
 export function leasedPool({ id, leaseTtlMs }: Pick<PoolRow, 'id' | 'leaseTtlMs'>) {
   const policy = { graceSeconds: 172_800, suspendAfterSeconds: 2_592_000 };
-  const names = { licenseId: LICENSE_ID, product: PRODUCT, feature: featureOf(id) };
+  const names = { licenseId: LICENSE_ID, product: SIMULATED_PRODUCT, feature: featureOf(id) };
   return { ...names, leaseTtlMs, onDisconnect: 'keep' as const, policy };
 }
 

@@ -1,6 +1,6 @@
 import type { RememberedEvent } from '@evergrant/server/audit/store';
 import type { Lease } from '@evergrant/server/granting/core/lease';
-import type { Place } from '@evergrant/server/queue/core/queue';
+import type { QueuePlace } from '@evergrant/server/queue/core/queue';
 
 /** The rows of the product's tables that the invariants depend on. Rows are immutable and replaced on change. */
 export interface PoolRow {
@@ -20,7 +20,7 @@ export interface PoolRow {
   readonly borrowSecondsMax: number;
 }
 
-export interface EpochRow {
+export interface SimulatedEpochRow {
   readonly epoch: number;
   readonly region: string;
   readonly opened: boolean;
@@ -30,7 +30,7 @@ export interface EpochRow {
   readonly changes: number;
 }
 
-export interface PlaceRow extends Place {
+export interface PlaceRow extends QueuePlace {
   readonly poolId: number;
 }
 
@@ -50,7 +50,7 @@ export interface EventRow {
 export type Write =
   | { readonly table: 'pool'; readonly row: PoolRow }
   | { readonly table: 'lease'; readonly row: Lease }
-  | { readonly table: 'epoch'; readonly row: EpochRow }
+  | { readonly table: 'epoch'; readonly row: SimulatedEpochRow }
   | { readonly table: 'place'; readonly row: PlaceRow }
   | { readonly table: 'place'; readonly gone: string }
   | { readonly table: 'event'; readonly row: EventRow };
@@ -61,11 +61,11 @@ export class Tables {
   readonly leases = new Map<string, Lease>();
   /** The live ones of `leases`. */
   readonly live = new Map<string, Lease>();
-  readonly epochs = new Map<number, EpochRow>();
+  readonly epochs = new Map<number, SimulatedEpochRow>();
   readonly places = new Map<string, PlaceRow>();
   /** The chains of the audit log. */
   readonly chains = new Map<string, EventRow[]>();
-  newestEpoch: EpochRow | undefined;
+  newestEpoch: SimulatedEpochRow | undefined;
 
   copy(): Tables {
     const copy = new Tables();
@@ -104,8 +104,8 @@ export class Tables {
     }
   }
 
-  get newestOpened(): EpochRow | undefined {
-    let newest: EpochRow | undefined;
+  get newestOpened(): SimulatedEpochRow | undefined {
+    let newest: SimulatedEpochRow | undefined;
     for (const row of this.epochs.values()) if (row.opened && row.epoch > (newest?.epoch ?? 0)) newest = row;
     return newest;
   }
@@ -115,7 +115,7 @@ export class Tables {
 export class ConstraintViolation extends Error {}
 
 /** An open transaction, which reads committed rows and its own writes. */
-export class Transaction {
+export class SimulatedTransaction {
   readonly writes: Write[] = [];
   readonly #tables: Tables;
   readonly #enforcesConstraint: boolean;

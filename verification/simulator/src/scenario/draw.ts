@@ -1,12 +1,12 @@
 import { Random } from '../time/random';
-import { PROFILES, type Profile } from './profiles';
+import { FAULT_PROFILES, type FaultProfile } from './profiles';
 import { drawClocks, drawOthers, drawPool, drawRoom, type Scenario } from './scenario';
 import { drawSoak } from './soak';
 import type { ScenarioProfile } from './targeted';
 
-export const ALL_PROFILES: Readonly<Record<Profile, ScenarioProfile>> = { ...PROFILES, soak: drawSoak };
+export const ALL_PROFILES: Readonly<Record<FaultProfile, ScenarioProfile>> = { ...FAULT_PROFILES, soak: drawSoak };
 
-const PROFILE_NAMES = Object.keys(PROFILES) as (keyof typeof PROFILES)[];
+const PROFILE_NAMES = Object.keys(FAULT_PROFILES) as (keyof typeof FAULT_PROFILES)[];
 
 /** Share of long runs, in which independent incidents meet. */
 const SOAK_SHARE = 0.1;
@@ -14,7 +14,7 @@ const SOAK_SHARE = 0.1;
 const SKIPS_SHARE = 0.7;
 
 /** Draws a scenario from its seed: a profile, unless one is given, and unrelated faults. */
-export function drawScenario(seed: number, profile?: Profile): Scenario {
+export function drawScenario(seed: number, profile?: FaultProfile): Scenario {
   const random = new Random(seed * 2_654_435_761);
   // Mostly small scenarios: faults meet there early, and many fit into a minute.
   const small = random.chance(0.8);

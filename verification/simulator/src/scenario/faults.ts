@@ -1,8 +1,8 @@
 import type { Region } from '@evergrant/core/regions';
 import type { Host } from '../topology/host';
 import type { Link } from '../topology/network';
-import { PLACES, type Place } from '../topology/place';
-import type { World } from '../world';
+import { PLACES, type SimulatedPlace } from '../topology/place';
+import type { SimulatedWorld } from '../world';
 import type { Fault, FaultKind, OperatorAction } from './scenario';
 
 /** Ends the fault. Its target may have changed since. */
@@ -11,7 +11,7 @@ type Undo = () => void;
 const regionOf = (where: string): Region => (where === 'virginia' ? 'virginia' : 'oregon');
 
 /** The effect of each fault; the returned function ends it. */
-export const FAULTS: Readonly<Record<FaultKind, (world: World, fault: Fault) => Undo>> = {
+export const FAULTS: Readonly<Record<FaultKind, (world: SimulatedWorld, fault: Fault) => Undo>> = {
   'region-loss': (world, { where }) => {
     const region = regionOf(where);
     const { router, servers } = world.regions[region];
@@ -142,7 +142,7 @@ function crash(host: Host): Undo {
 }
 
 /** Cuts places off from all others. `together`: they still reach each other. */
-function cutOff({ network }: World, places: readonly Place[], { together = false } = {}): Undo {
+function cutOff({ network }: SimulatedWorld, places: readonly SimulatedPlace[], { together = false } = {}): Undo {
   const links: Link[] = [];
   for (const place of places) {
     for (const other of PLACES) {
@@ -157,9 +157,9 @@ function cutOff({ network }: World, places: readonly Place[], { together = false
 }
 
 /** `from>to`: one direction; `from<>to`: both. */
-function change({ network }: World, where: string, hit: (link: Link) => Undo): Undo {
+function change({ network }: SimulatedWorld, where: string, hit: (link: Link) => Undo): Undo {
   const both = where.includes('<>');
-  const [from, to] = where.split(both ? '<>' : '>') as [Place, Place];
+  const [from, to] = where.split(both ? '<>' : '>') as [SimulatedPlace, SimulatedPlace];
   const links = [network.link(from, to), ...(both && from !== to ? [network.link(to, from)] : [])];
   const undo = links.map(hit);
   return () => {
@@ -167,7 +167,12 @@ function change({ network }: World, where: string, hit: (link: Link) => Undo): U
   };
 }
 
-function lag({ databases }: World, where: string, what: 'lagMs' | 'acknowledgementLagMs', amount: number): Undo {
+function lag(
+  { databases }: SimulatedWorld,
+  where: string,
+  what: 'lagMs' | 'acknowledgementLagMs',
+  amount: number,
+): Undo {
   const stream = databases.stream(regionOf(where));
   if (!stream) return () => undefined;
   stream.faults[what] += amount;

@@ -1,8 +1,8 @@
 import type { Rule } from '../mutations';
-import type { Profile } from './profiles';
+import type { FaultProfile } from './profiles';
 
 /** The profile in which a search for a violation starts. @default any */
-export const PROFILE_OF: Readonly<Partial<Record<Rule, Profile>>> = {
+export const PROFILE_OF: Readonly<Partial<Record<Rule, FaultProfile>>> = {
   S1: 'busy',
   'database-constraint': 'busy',
   S2: 'log-loss',

@@ -5,7 +5,7 @@ const TTL_LONG_MS = 600_000;
 const TTL_SHORT_MS = 60_000;
 
 /** Each profile adds the conditions and faults of one kind of incident to a plain scenario. */
-export const PROFILES = {
+export const FAULT_PROFILES = {
   ...TARGETED_PROFILES,
 
   /** Unrelated faults only. */
@@ -108,4 +108,4 @@ export const PROFILES = {
 const NEIGHBOUR = { place: 'near-oregon', knowsRegions: true, thinksMs: 3_000 } as const;
 
 /** `soak`: a long run with several incidents. */
-export type Profile = keyof typeof PROFILES | 'soak';
+export type FaultProfile = keyof typeof FAULT_PROFILES | 'soak';

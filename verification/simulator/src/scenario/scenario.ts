@@ -1,6 +1,6 @@
 import type { Phase } from '@evergrant/controller/core/operations';
 import type { Random } from '../time/random';
-import type { Place } from '../topology/place';
+import type { SimulatedPlace } from '../topology/place';
 
 export const FAULT_KINDS = [
   'region-loss',
@@ -58,7 +58,7 @@ export interface Fault {
 }
 
 export interface RoomShape {
-  readonly place: Place;
+  readonly place: SimulatedPlace;
   readonly poolId: number;
   readonly seats: number;
   readonly leasesMax: number;

@@ -1,5 +1,5 @@
 import type { Random } from '../time/random';
-import { PROFILES } from './profiles';
+import { FAULT_PROFILES } from './profiles';
 import { drawOthers, type Fault, type Scenario } from './scenario';
 import { fault } from './targeted';
 
@@ -8,7 +8,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** Duration of an incident, unless its faults last to the end. */
 const INCIDENT_MS = 8 * MINUTE_MS;
 /** Profiles that consist of faults only. */
-const PROFILES_OF_FAULTS: readonly (keyof typeof PROFILES)[] = [
+const PROFILES_OF_FAULTS: readonly (keyof typeof FAULT_PROFILES)[] = [
   'log-loss',
   'isolation',
   'unprotected',
@@ -41,7 +41,7 @@ export function drawSoak(random: Random, plain: Scenario): Scenario {
   const faults: Fault[] = [];
   for (let atMs = hours(random, 0.1, 2); atMs < chaosMs - HOUR_MS; atMs += hours(random, 1, 4)) {
     const scenario = { ...shape, chaosMs: INCIDENT_MS };
-    const drawn = PROFILES[random.pick(PROFILES_OF_FAULTS)](random, scenario);
+    const drawn = FAULT_PROFILES[random.pick(PROFILES_OF_FAULTS)](random, scenario);
     faults.push(...[...drawn.faults, ...drawOthers(random, scenario, 2)].map((each) => later(each, atMs)));
     if (random.chance(0.8)) faults.push(...repair(random, atMs));
   }

@@ -1,6 +1,6 @@
 import { EventQueue, type ScheduledEvent } from './event-queue';
 
-export type Cancel = () => void;
+export type CancelTimer = () => void;
 
 /** Events per batch of `setImmediate` calls. Each event's microtasks end before the next event begins. */
 const EVENTS_PER_BATCH = 512;
@@ -29,12 +29,12 @@ export class VirtualClock {
   }
 
   /** Calls `run` after `ms` of virtual time. */
-  after(ms: number, run: () => void): Cancel {
+  after(ms: number, run: () => void): CancelTimer {
     return this.#schedule(this.#events, this.nowMs + Math.max(0, ms), run);
   }
 
   /** Calls `run` after `ms` of virtual time that was not skipped. */
-  afterActive(ms: number, run: () => void): Cancel {
+  afterActive(ms: number, run: () => void): CancelTimer {
     return this.#schedule(this.#activeTimeEvents, this.elapsedActiveMs + Math.max(0, ms), run);
   }
 
@@ -61,7 +61,7 @@ export class VirtualClock {
     });
   }
 
-  #schedule(queue: EventQueue, atMs: number, run: () => void): Cancel {
+  #schedule(queue: EventQueue, atMs: number, run: () => void): CancelTimer {
     const event: ScheduledEvent = { atMs, number: this.#created++, run };
     queue.push(event);
     return () => {

@@ -1,14 +1,14 @@
 import type { Timers } from '@evergrant/server/platform/timers';
 import type { Random } from '../time/random';
-import type { Cancel, VirtualClock } from '../time/virtual-clock';
-import type { Place } from './place';
+import type { CancelTimer, VirtualClock } from '../time/virtual-clock';
+import type { SimulatedPlace } from './place';
 
 /** Start of every simulation, in milliseconds since 1970. */
 export const BEGINNING_MS = Date.UTC(2026, 0, 1);
 
 export interface HostOptions {
   readonly name: string;
-  readonly place: Place;
+  readonly place: SimulatedPlace;
   readonly virtualClock: VirtualClock;
   readonly random: Random;
   /** Offset of its wall clock. */
@@ -25,7 +25,7 @@ export interface HostOptions {
  */
 export class Host {
   readonly name: string;
-  readonly place: Place;
+  readonly place: SimulatedPlace;
   state: 'running' | 'paused' | 'down' = 'running';
   /** Counts its starts. */
   life = 1;
@@ -68,11 +68,11 @@ export class Host {
     else this.#arrivals.push(run);
   }
 
-  after(ms: number, run: () => void): Cancel {
+  after(ms: number, run: () => void): CancelTimer {
     return this.#after(ms + (this.#timersLateMsMax === 0 ? 0 : this.#random.next() * this.#timersLateMsMax), run);
   }
 
-  #after(ms: number, run: () => void): Cancel {
+  #after(ms: number, run: () => void): CancelTimer {
     const { life } = this;
     let isPending = true;
     const arrive = () => this.arrive(life, () => isPending && run());

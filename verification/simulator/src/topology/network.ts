@@ -1,7 +1,7 @@
 import type { Random } from '../time/random';
 import type { VirtualClock } from '../time/virtual-clock';
 import type { Host } from './host';
-import { PLACES, type Place } from './place';
+import { PLACES, type SimulatedPlace } from './place';
 
 /** One direction between two places. Overlapping faults are added. */
 export interface Link {
@@ -12,7 +12,7 @@ export interface Link {
   twiceShare: number;
 }
 
-type Links = ReadonlyMap<Place, ReadonlyMap<Place, Link>>;
+type Links = ReadonlyMap<SimulatedPlace, ReadonlyMap<SimulatedPlace, Link>>;
 
 function newLinks(): Links {
   const clear = (): Link => ({ cuts: 0, slowMs: 0, lossShare: 0, twiceShare: 0 });
@@ -50,31 +50,31 @@ export class Network {
     return new Network(this.#virtualClock, random, this);
   }
 
-  link(from: Place, to: Place): Link {
+  link(from: SimulatedPlace, to: SimulatedPlace): Link {
     const link = this.#links.get(from)?.get(to);
     if (link === undefined) throw new RangeError(`no link from ${from} to ${to}`);
     return link;
   }
 
-  isOpen(from: Place, to: Place): boolean {
+  isOpen(from: SimulatedPlace, to: SimulatedPlace): boolean {
     return this.link(from, to).cuts === 0;
   }
 
   /** Open in both directions without loss or delay. */
-  isClear(one: Place, other: Place): boolean {
+  isClear(one: SimulatedPlace, other: SimulatedPlace): boolean {
     return [this.link(one, other), this.link(other, one)].every(
       ({ cuts, lossShare, slowMs }) => cuts === 0 && lossShare === 0 && slowMs === 0,
     );
   }
 
-  delayMs(from: Place, to: Place): number {
+  delayMs(from: SimulatedPlace, to: SimulatedPlace): number {
     const { min, max } = from === to ? WITHIN_MS : BETWEEN_MS;
     const { slowMs } = this.link(from, to);
     return this.#random.between(min, max) + (slowMs === 0 ? 0 : this.#random.next() * slowMs);
   }
 
   /** Sends a message, which arrives once, twice or never. */
-  send(from: Place, to: Place, arrive: () => void): void {
+  send(from: SimulatedPlace, to: SimulatedPlace, arrive: () => void): void {
     const { cuts, lossShare, twiceShare } = this.link(from, to);
     if (cuts > 0) return;
     if (lossShare > 0 && this.#random.chance(lossShare)) return;
@@ -82,7 +82,7 @@ export class Network {
     if (twiceShare > 0 && this.#random.chance(twiceShare)) this.#virtualClock.after(this.delayMs(from, to), arrive);
   }
 
-  #mayLose(from: Place, to: Place): boolean {
+  #mayLose(from: SimulatedPlace, to: SimulatedPlace): boolean {
     const { cuts, lossShare, slowMs, twiceShare } = this.link(from, to);
     return cuts > 0 || lossShare > 0 || slowMs > 0 || twiceShare > 0;
   }
@@ -92,7 +92,7 @@ export class Network {
    * without an answer in time. Inside one place an immediate answer for which `promptly` returns true takes no time: that
    * saves steps between which nothing relevant can happen.
    */
-  ask<T>(caller: Host, to: Place, { timeoutMs, late, serve, promptly }: Request<T>): Promise<T> {
+  ask<T>(caller: Host, to: SimulatedPlace, { timeoutMs, late, serve, promptly }: Request<T>): Promise<T> {
     return new Promise((resolve) => {
       const { life, place } = caller;
       let cancel: (() => void) | undefined;

@@ -7,10 +7,10 @@ import type { LicenseDatabase } from '@evergrant/server/platform/postgres/licens
 import { connectLicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
 import { importForTest } from '@evergrant/test-support/server/test-licenses';
 import { TestDatabase } from '@evergrant/test-support/test-database';
-import { declareGap, isPresent, stateOf } from '../../src/database/audit-log';
+import { declareSimulatedGap, isPresent, stateOf } from '../../src/database/audit-log';
 import { DatabaseServer } from '../../src/database/database-server';
 import * as statements from '../../src/database/statements';
-import { ConstraintViolation, type PoolRow, Tables, Transaction } from '../../src/database/tables';
+import { ConstraintViolation, type PoolRow, SimulatedTransaction, Tables } from '../../src/database/tables';
 import { NONE } from '../../src/mutations';
 import { Random } from '../../src/time/random';
 import { VirtualClock } from '../../src/time/virtual-clock';
@@ -205,7 +205,7 @@ class ModelUnderTest implements DatabaseUnderTest {
   }
 
   #do<T>(work: (context: statements.StatementContext) => T): T {
-    const transaction = new Transaction(this.#server.tables, { enforcesConstraint: true });
+    const transaction = new SimulatedTransaction(this.#server.tables, { enforcesConstraint: true });
     const context = { database: this.#server, transaction, nowMs: Date.now(), disabled: NONE };
     const result = work(context);
     this.#server.commit(transaction.writes);
@@ -304,7 +304,9 @@ class ModelUnderTest implements DatabaseUnderTest {
   async lose(event: RememberedEvent, epoch: number) {
     const missing = !isPresent(event, this.#server.tables);
     try {
-      const verdict = this.#inEpoch(epoch, ({ database, transaction }) => declareGap(event, database, transaction));
+      const verdict = this.#inEpoch(epoch, ({ database, transaction }) =>
+        declareSimulatedGap(event, database, transaction),
+      );
       return { missing, verdict };
     } catch (error) {
       if (!(error instanceof ConstraintViolation)) throw error;

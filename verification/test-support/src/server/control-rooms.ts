@@ -1,16 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { sha256Of } from '@evergrant/server/api-tokens/api-token-verifier';
 import type { LicenseDraft } from './test-licenses';
-import { type Answer, LICENSE, type RunningServer, type TestWorld } from './test-world';
+import { LICENSE, type RunningServer, type TestResponse, type TestWorld } from './test-world';
 
-/** A Control Room as it stands beside its own installation: its GUID, and the token it drew. */
-export interface Room {
+/** A Control TestRoom as it stands beside its own installation: its GUID, and the token it drew. */
+export interface TestRoom {
   readonly guid: string;
   token: string;
 }
 
 export const drawToken = (): string => `egc_${randomBytes(24).toString('base64url')}`;
-export const newRoom = (): Room => ({ guid: randomUUID(), token: drawToken() });
+export const newRoom = (): TestRoom => ({ guid: randomUUID(), token: drawToken() });
 
 let issue = 1;
 
@@ -33,7 +33,12 @@ export async function addLicense(
   return licenseKey;
 }
 
-export function register(server: RunningServer, room: Room, licenseKey: string, more: object = {}): Promise<Answer> {
+export function register(
+  server: RunningServer,
+  room: TestRoom,
+  licenseKey: string,
+  more: object = {},
+): Promise<TestResponse> {
   const body = { licenseKey, name: 'Plant 7', tokenSha256: sha256Of(room.token), ...more };
   return server.call('PUT', `/v1/control-rooms/${room.guid}`, body, null);
 }

@@ -4,7 +4,7 @@ import { eventually } from '../eventually';
 import { TOKENS } from './test-world';
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever was said
-export type SessionMessage = any;
+export type ReceivedMessage = any;
 
 export interface SessionSettings {
   readonly token?: string | null;
@@ -14,7 +14,7 @@ export interface SessionSettings {
 /** A session over a real socket. */
 export class TestSession {
   readonly socket: WebSocket;
-  readonly said: SessionMessage[] = [];
+  readonly said: ReceivedMessage[] = [];
   closed: { code: number; reason: string } | undefined;
   #id = 0;
 
@@ -39,7 +39,7 @@ export class TestSession {
   static refused(
     address: string,
     settings: SessionSettings = {},
-  ): Promise<{ status: number | undefined; body: SessionMessage; headers: Record<string, unknown> }> {
+  ): Promise<{ status: number | undefined; body: ReceivedMessage; headers: Record<string, unknown> }> {
     const socket = socketTo(address, settings);
     return new Promise((resolve, reject) => {
       socket.on('open', () => reject(new Error('it was let in')));
@@ -56,18 +56,18 @@ export class TestSession {
   }
 
   /** Sends a message and resolves to its answer. */
-  async ask(message: object): Promise<SessionMessage> {
+  async ask(message: object): Promise<ReceivedMessage> {
     this.#id += 1;
     const id = this.#id;
     this.socket.send(JSON.stringify({ id, ...message }));
     return this.answerTo(id);
   }
 
-  answerTo(id: number | string): Promise<SessionMessage> {
+  answerTo(id: number | string): Promise<ReceivedMessage> {
     return eventually(`an answer to ${id}`, () => this.said.find((message) => message.id === id));
   }
 
-  event(name: string): Promise<SessionMessage> {
+  event(name: string): Promise<ReceivedMessage> {
     return eventually(`the event ${name}`, () => this.said.find((message) => message.event === name));
   }
 

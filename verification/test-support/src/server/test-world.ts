@@ -9,7 +9,7 @@ import type { ServerEnvironment } from '@evergrant/server/config/environment';
 import { SECURITY_DEFAULT, type Security } from '@evergrant/server/config/security';
 import { createServer, type LicenseServer } from '@evergrant/server/create-server';
 import { connectAuthorityStore } from '@evergrant/server/epochs/sql/authority-store';
-import type { AuthorityStore } from '@evergrant/server/epochs/store';
+import type { ServerAuthorityStore } from '@evergrant/server/epochs/store';
 import type { MonotonicClock } from '@evergrant/server/platform/clock';
 import type { SigningKey } from '@evergrant/server/platform/jws';
 import { createLog } from '@evergrant/server/platform/log';
@@ -53,7 +53,7 @@ export const SIGNING_KEY: SigningKey = {
   kid: 'test-1',
 };
 
-export interface Answer {
+export interface TestResponse {
   readonly status: number;
   // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever was answered
   readonly body: any;
@@ -67,7 +67,12 @@ export interface RunningServer extends LicenseServer {
   readonly logLines: Record<string, unknown>[];
   /** Makes the server look up every API token again. */
   forgetTokens(): void;
-  call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object, token?: string | null): Promise<Answer>;
+  call(
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    body?: object,
+    token?: string | null,
+  ): Promise<TestResponse>;
 }
 
 export interface ServerSettings {
@@ -89,7 +94,7 @@ export interface ServerSettings {
   readonly believesRows?: boolean;
   /** @default followed by one that has everything at once */
   readonly wrapDatabase?: (database: LicenseDatabase) => LicenseDatabase;
-  readonly wrapAuthority?: (store: AuthorityStore) => AuthorityStore;
+  readonly wrapAuthority?: (store: ServerAuthorityStore) => ServerAuthorityStore;
 }
 
 /** A license database and an authority store of a test's own, and the servers that the test starts on them. */

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { Answer, RunningServer, TestWorld } from './test-world';
+import type { RunningServer, TestResponse, TestWorld } from './test-world';
 
 export const SERVERS = ['oregon/app-1', 'oregon/app-2', 'oregon/app-3'] as const;
-export const PRODUCT = 'Triadic';
+export const TRIAD_PRODUCT = 'Triadic';
 
 export const REDUNDANT = {
   licenseId: 'lic-redundant',
   customer: 'Acme',
-  product: PRODUCT,
+  product: TRIAD_PRODUCT,
   kind: 'redundant' as const,
   servers: SERVERS,
   entitlements: [{ feature: 'triad-studio', seats: 10, escrow: 3, leaseTtlSeconds: 600 }],
@@ -20,10 +20,15 @@ export const CLOUD = {
   entitlements: [{ feature: 'studio', seats: 5 }],
 };
 
-export const checkout = (server: RunningServer, seats = 1, leaseId: string = randomUUID()): Promise<Answer> =>
-  server.call('PUT', `/v1/leases/${leaseId}`, { product: PRODUCT, feature: 'triad-studio', seats, holder: 'room-1' });
+export const checkout = (server: RunningServer, seats = 1, leaseId: string = randomUUID()): Promise<TestResponse> =>
+  server.call('PUT', `/v1/leases/${leaseId}`, {
+    product: TRIAD_PRODUCT,
+    feature: 'triad-studio',
+    seats,
+    holder: 'room-1',
+  });
 
-export const heartbeat = (server: RunningServer, leaseId: string): Promise<Answer> =>
+export const heartbeat = (server: RunningServer, leaseId: string): Promise<TestResponse> =>
   server.call('POST', `/v1/leases/${leaseId}/heartbeat`);
 
 /** The servers that report to be in control. */

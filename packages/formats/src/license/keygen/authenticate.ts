@@ -3,7 +3,7 @@ import type { Authentic, AuthenticityContext } from '../authenticate';
 import { readCompact } from '../compact';
 import { encryptedFor, encryptToDeployment, openEnvelope } from '../envelope';
 import { parseAs } from '../parse';
-import { describeErrors, type Refusal, refused } from '../refusal-codes';
+import { describeErrors, type FileRefusal, refused } from '../refusal-codes';
 import { type Container, contentOf, isEncrypted, readContainer, signerOf } from './container';
 import { mapKeygenLicense } from './mapping';
 import { KeygenDocument } from './resources';
@@ -16,7 +16,7 @@ interface KeygenFile {
 }
 
 /** Converts a Keygen license file to an Evergrant license. The signature is verified before the content is parsed. */
-export async function authenticateKeygen({ file, others, context }: KeygenFile): Promise<Authentic | Refusal> {
+export async function authenticateKeygen({ file, others, context }: KeygenFile): Promise<Authentic | FileRefusal> {
   const read = readContainer(file);
   if (read.kind === 'refused') return read;
   const publicKey = genuineSigner(read.container, context);
@@ -32,7 +32,7 @@ export async function authenticateKeygen({ file, others, context }: KeygenFile):
   return { ...document, kind: 'authentic', file: stored, signer: { kind: 'keygen', publicKey } };
 }
 
-function genuineSigner(container: Container, { trust }: AuthenticityContext): string | Refusal {
+function genuineSigner(container: Container, { trust }: AuthenticityContext): string | FileRefusal {
   if (trust.keygenPublicKeys.length === 0) {
     return refused(
       'license_unknown_key',
@@ -49,7 +49,7 @@ function genuineSigner(container: Container, { trust }: AuthenticityContext): st
 async function licenseKeyFor(
   others: readonly Block[],
   context: AuthenticityContext,
-): Promise<string | undefined | Refusal> {
+): Promise<string | undefined | FileRefusal> {
   const [sealed, ...more] = others;
   if (!sealed) return context.licenseKey;
   if (sealed.label !== 'EVERGRANT SEALED KEY' || more.length > 0) {
@@ -62,7 +62,7 @@ async function licenseKeyFor(
   return opened.kind === 'opened' ? opened.content : opened;
 }
 
-function notOpened(licenseKey: string | undefined): Refusal {
+function notOpened(licenseKey: string | undefined): FileRefusal {
   const why =
     licenseKey === undefined
       ? 'which was not given (npx evergrant license import --license-key FILE)'
@@ -70,7 +70,7 @@ function notOpened(licenseKey: string | undefined): Refusal {
   return refused('license_not_for_this_deployment', `it is encrypted with its license key, ${why}`);
 }
 
-function documentOf(json: unknown): (Pick<Authentic, 'document' | 'dropped'> & { kind: 'mapped' }) | Refusal {
+function documentOf(json: unknown): (Pick<Authentic, 'document' | 'dropped'> & { kind: 'mapped' }) | FileRefusal {
   const source = parseAs(KeygenDocument, json);
   if (source.kind === 'invalid') {
     return refused('license_unreadable', `it is not a Keygen license: ${describeErrors(source.errors)}`, source.errors);
@@ -98,7 +98,7 @@ interface FileToStore {
 }
 
 /** An encrypted file is stored with its license key, sealed to the deployment, because servers decrypt it again later. */
-async function storedFile({ file, container, licenseKey, context }: FileToStore): Promise<string | Refusal> {
+async function storedFile({ file, container, licenseKey, context }: FileToStore): Promise<string | FileRefusal> {
   const itself = armor('LICENSE FILE', file);
   if (!isEncrypted(container) || licenseKey === undefined) return itself;
   const [deployment] = context.deploymentKeys ?? [];

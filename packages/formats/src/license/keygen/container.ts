@@ -8,7 +8,7 @@ import { createDecipheriv, createHash, createPublicKey, verify } from 'node:cryp
 import { type Static, Type } from '@sinclair/typebox';
 import { parseJson } from '../compact';
 import { parseAs } from '../parse';
-import { type Refusal, refused } from '../refusal-codes';
+import { type FileRefusal, refused } from '../refusal-codes';
 
 const Container = Type.Object({
   enc: Type.String({ expected: 'text' }),
@@ -22,7 +22,7 @@ const ENCRYPTED = 'aes-256-gcm+ed25519';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-export function readContainer(body: string): { readonly kind: 'read'; readonly container: Container } | Refusal {
+export function readContainer(body: string): { readonly kind: 'read'; readonly container: Container } | FileRefusal {
   const bytes = canonical(body);
   const container = parseAs(Container, bytes && parseJson(bytes));
   if (container.kind === 'invalid') return unreadable('it is not base64 of JSON with enc, sig and alg');
@@ -75,6 +75,6 @@ function canonical(text: string): Buffer | undefined {
   return text !== '' && bytes.toString('base64') === text ? bytes : undefined;
 }
 
-function unreadable(reason: string): Refusal {
+function unreadable(reason: string): FileRefusal {
   return refused('license_unreadable', `the Keygen license file cannot be read: ${reason}`);
 }

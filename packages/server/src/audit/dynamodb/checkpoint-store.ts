@@ -10,10 +10,10 @@ import {
 import {
   AUTHORITY_KEY,
   type Item,
-  number,
+  numberAttribute,
   numberOf,
   regionOf,
-  text,
+  stringAttribute,
   textOf,
 } from '@evergrant/authority-store/authority-table';
 import type { ExpectedEpoch } from '../../epochs/store';
@@ -23,7 +23,7 @@ import type { CheckpointFilter, CheckpointPage, CheckpointStore, StoredCheckpoin
 /** Items `checkpoint / chain#number`, and for each chain and epoch its newest one as `checkpoint-newest / chain#epoch`. */
 const CHECKPOINT = 'checkpoint';
 const NEWEST = 'checkpoint-newest';
-const LAST_STORED = { pk: text(NEWEST), sk: text('#last-stored') };
+const LAST_STORED = { pk: stringAttribute(NEWEST), sk: stringAttribute('#last-stored') };
 
 const placed = (chain: string, value: number): string => `${chain}#${String(value).padStart(15, '0')}`;
 
@@ -85,17 +85,17 @@ export class DynamoCheckpointStore implements CheckpointStore {
     let taken = 0;
     for (const checkpoint of checkpoints) {
       const { chain, epoch } = checkpoint;
-      const content = { ...itemOf(checkpoint), storedAtMs: number(Date.now()) };
+      const content = { ...itemOf(checkpoint), storedAtMs: numberAttribute(Date.now()) };
       const isNew = await this.#putIf('attribute_not_exists(pk)', {
-        pk: text(CHECKPOINT),
-        sk: text(placed(chain, checkpoint.number)),
+        pk: stringAttribute(CHECKPOINT),
+        sk: stringAttribute(placed(chain, checkpoint.number)),
         ...content,
       });
       if (!isNew) continue;
       taken += 1;
       await this.#putIf(
         'attribute_not_exists(pk) OR #value < :value',
-        { pk: text(NEWEST), sk: text(placed(chain, epoch)), ...content },
+        { pk: stringAttribute(NEWEST), sk: stringAttribute(placed(chain, epoch)), ...content },
         { name: 'number', value: checkpoint.number },
       );
     }
@@ -152,7 +152,11 @@ export class DynamoCheckpointStore implements CheckpointStore {
       TableName: this.#table,
       ConsistentRead: true,
       KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
-      ExpressionAttributeValues: { ':pk': text(CHECKPOINT), ':from': text(from), ':to': text(to) },
+      ExpressionAttributeValues: {
+        ':pk': stringAttribute(CHECKPOINT),
+        ':from': stringAttribute(from),
+        ':to': stringAttribute(to),
+      },
       ScanIndexForward: !newestFirst,
       Limit: limit,
     });
@@ -166,7 +170,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
       TableName: this.#table,
       ConsistentRead: true,
       KeyConditionExpression: 'pk = :pk AND sk > :last',
-      ExpressionAttributeValues: { ':pk': text(NEWEST), ':last': LAST_STORED.sk },
+      ExpressionAttributeValues: { ':pk': stringAttribute(NEWEST), ':last': LAST_STORED.sk },
     };
     const items: Item[] = [];
     const pages = paginateQuery({ client: this.#client }, query)[Symbol.asyncIterator]();
@@ -180,7 +184,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
   async #noteStored(storedAtMs: number): Promise<void> {
     await this.#putIf(
       'attribute_not_exists(pk) OR #value < :value',
-      { ...LAST_STORED, storedAtMs: number(storedAtMs) },
+      { ...LAST_STORED, storedAtMs: numberAttribute(storedAtMs) },
       { name: 'storedAtMs', value: storedAtMs },
     );
   }
@@ -193,7 +197,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
       ConditionExpression: condition,
       ...(compared && {
         ExpressionAttributeNames: { '#value': compared.name },
-        ExpressionAttributeValues: { ':value': number(compared.value) },
+        ExpressionAttributeValues: { ':value': numberAttribute(compared.value) },
       }),
     });
     try {
@@ -216,7 +220,13 @@ async function sendRequest<Answer>(call: Promise<Answer>): Promise<Answer> {
 }
 
 function itemOf({ chain, number: place, epoch, seq, jws }: StoredCheckpoint): Item {
-  return { chain: text(chain), number: number(place), epoch: number(epoch), seq: number(seq), jws: text(jws) };
+  return {
+    chain: stringAttribute(chain),
+    number: numberAttribute(place),
+    epoch: numberAttribute(epoch),
+    seq: numberAttribute(seq),
+    jws: stringAttribute(jws),
+  };
 }
 
 function checkpointOf(item: Item): StoredCheckpoint {

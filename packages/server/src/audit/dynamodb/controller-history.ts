@@ -1,5 +1,12 @@
 import { type DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
-import { CONTROL_KEY, HISTORY, historyKey, numberOf, text, textOf } from '@evergrant/authority-store/authority-table';
+import {
+  CONTROL_KEY,
+  HISTORY,
+  historyKey,
+  numberOf,
+  stringAttribute,
+  textOf,
+} from '@evergrant/authority-store/authority-table';
 import { DatabaseFailure } from '../../platform/database-failure';
 import type { ControllerEntry, ControllerHistory } from '../store';
 
@@ -42,7 +49,7 @@ export class DynamoControllerHistory implements ControllerHistory {
       TableName: this.#table,
       KeyConditionExpression: 'pk = :history AND sk BETWEEN :first AND :last',
       ExpressionAttributeValues: {
-        ':history': text(HISTORY),
+        ':history': stringAttribute(HISTORY),
         ':first': historyKey(first).sk,
         ':last': historyKey(last).sk,
       },

@@ -4,11 +4,18 @@ import {
   GetItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { AUTHORITY_KEY, type Item, number, numberOf, regionOf, text } from '@evergrant/authority-store/authority-table';
+import {
+  AUTHORITY_KEY,
+  type Item,
+  numberAttribute,
+  numberOf,
+  regionOf,
+  stringAttribute,
+} from '@evergrant/authority-store/authority-table';
 import { ClockSkewGuard } from '@evergrant/authority-store/clock-skew-guard';
 import { DatabaseFailure } from '../../platform/database-failure';
 import type { UnprotectedRecord } from '../core/replication-mode';
-import type { AuthorityAnswer, AuthorityStore, EpochOfRegion } from '../store';
+import type { AuthorityAnswer, EpochOfRegion, ServerAuthorityStore } from '../store';
 
 export interface DynamoAuthorityOptions {
   readonly table: string;
@@ -34,7 +41,11 @@ export function clientSettings(awsRegion: string) {
  * Connects to the authority record in a DynamoDB global table with multi-Region strong consistency. A renewal is one
  * conditional write. The store refuses it when a newer epoch is latched in any region, or when this epoch is not open.
  */
-export function connectDynamoAuthorityStore({ table, awsRegion, skewMs }: DynamoAuthorityOptions): AuthorityStore {
+export function connectDynamoAuthorityStore({
+  table,
+  awsRegion,
+  skewMs,
+}: DynamoAuthorityOptions): ServerAuthorityStore {
   const client = new DynamoDBClient(clientSettings(awsRegion));
   const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs });
   clock.watch(client);
@@ -107,7 +118,11 @@ function renewCommand(
     ConditionExpression:
       '#region = :region AND opensAtMs <= :now AND (attribute_not_exists(renewedAtMs) OR renewedAtMs <= :now)',
     ExpressionAttributeNames: { '#region': 'region' },
-    ExpressionAttributeValues: { ':now': number(nowMs), ':server': text(server), ':region': text(region) },
+    ExpressionAttributeValues: {
+      ':now': numberAttribute(nowMs),
+      ':server': stringAttribute(server),
+      ':region': stringAttribute(region),
+    },
     ReturnValues: 'ALL_NEW',
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   });
@@ -126,7 +141,7 @@ function provesRenewal(item: Item, { region, nowMs }: { region: string; nowMs: n
 
 /**
  * Recorded only while the epoch is in force: the next latch keeps the record, or the record is not written.
- * `unprotectedSinceMs` only grows, and a clear keeps it. So each record has a mark of its own, and a late duplicate
+ * `unprotectedSinceMs` only grows, and a clear keeps it. So each record has a unique mark, and a late duplicate
  * neither replaces a newer record nor restores a cleared one.
  */
 function recordCommand(
@@ -142,10 +157,10 @@ function recordCommand(
       '(attribute_not_exists(unprotectedSinceMs) OR unprotectedSinceMs < :since)',
     ExpressionAttributeNames: { '#region': 'region' },
     ExpressionAttributeValues: {
-      ':now': number(nowMs),
-      ':since': number(sinceMs),
-      ':epoch': number(epoch),
-      ':region': text(region),
+      ':now': numberAttribute(nowMs),
+      ':since': numberAttribute(sinceMs),
+      ':epoch': numberAttribute(epoch),
+      ':region': stringAttribute(region),
     },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   });
@@ -160,7 +175,11 @@ function clearCommand(table: string, { epoch, region }: EpochOfRegion, since: st
     ConditionExpression:
       'epoch = :epoch AND #region = :region AND unprotectedEpoch = :epoch AND unprotectedSinceMs = :since',
     ExpressionAttributeNames: { '#region': 'region' },
-    ExpressionAttributeValues: { ':since': number(Number(since)), ':epoch': number(epoch), ':region': text(region) },
+    ExpressionAttributeValues: {
+      ':since': numberAttribute(Number(since)),
+      ':epoch': numberAttribute(epoch),
+      ':region': stringAttribute(region),
+    },
   });
 }
 

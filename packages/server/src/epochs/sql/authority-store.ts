@@ -1,10 +1,10 @@
 import { type DatabaseAddress, openPool } from '../../platform/postgres/connection';
-import type { AuthorityStore } from '../store';
+import type { ServerAuthorityStore } from '../store';
 import { clearUnprotected, recordUnprotected } from './record-unprotected';
 import { renewAuthority } from './renew-authority';
 
 /** Connects to an authority store on PostgreSQL. */
-export function connectAuthorityStore(address: DatabaseAddress, server: string): AuthorityStore {
+export function connectAuthorityStore(address: DatabaseAddress, server: string): ServerAuthorityStore {
   const pool = openPool(address, { applicationName: server, connectionsMax: 1 });
   return {
     renew: (request) => renewAuthority(pool, request),

@@ -3,7 +3,7 @@ import { DatabaseFailure } from '../../platform/database-failure';
 import { withConnection } from '../../platform/postgres/connection';
 import { SCHEMA_FOUND } from '../../platform/postgres/migrations';
 import type { DatabaseFact, EpochRow } from '../core/role';
-import type { Observation } from '../store';
+import type { DatabaseObservation } from '../store';
 
 /**
  * The one promotable follower (S5), by the pattern $1. More than one candidate, and nobody knows which of them a failover
@@ -56,7 +56,7 @@ export interface ObservationRequest {
 export async function observeDatabase(
   database: Pool,
   { followerName, beaconLsn, schemaNeeded }: ObservationRequest,
-): Promise<Observation> {
+): Promise<DatabaseObservation> {
   try {
     const result = await withConnection(database, (client) =>
       client.query<ObservedRow>({ name: 'observe', text: OBSERVE, values: [followerName, beaconLsn ?? null] }),

@@ -19,7 +19,7 @@ import type { OpeningOutcome, OpeningRequest } from '../store';
 const OPENING_TIME_LIMITS = `set local statement_timeout = '20s'; set local lock_timeout = '5s'`;
 
 /** Opens an epoch (S4) under the exclusive epoch lock, before its first grant. Only the first caller opens it. */
-export async function openEpoch(database: Pool, request: OpeningRequest): Promise<OpeningOutcome> {
+export async function openEpochInDatabase(database: Pool, request: OpeningRequest): Promise<OpeningOutcome> {
   return withConnection(database, async (client) => {
     await client.query(`begin; ${OPENING_TIME_LIMITS}; select pg_advisory_xact_lock(${EPOCH_LOCK})`);
     const newest = (await client.query<EpochRow>(NEWEST)).rows[0];

@@ -4,7 +4,7 @@ import type { EpochOfRegion } from '../store';
 
 /**
  * Recorded only while the epoch is in force: the next latch keeps the record, or the record is not written.
- * `unprotected_since` only grows, and a clear keeps it, so each record has a mark of its own.
+ * `unprotected_since` only grows, and a clear keeps it, so each record has a unique mark.
  */
 const RECORD = `
 update authority set unprotected_epoch = epoch,

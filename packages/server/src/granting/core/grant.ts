@@ -1,9 +1,9 @@
 import {
   PLACE_TTL_MS,
   PLACES_MAX,
-  type Place,
   type PlaceClaim,
   type Queue,
+  type QueuePlace,
   recoveredPosition,
 } from '../../queue/core/queue';
 import { type AdoptionVerdict, adoptionVerdict, type UncertaintyPolicy } from './adoption';
@@ -35,7 +35,7 @@ export interface GrantRequest extends Requester {
 export type GrantVerdict =
   | { readonly kind: 'granted'; readonly lease: Lease; readonly how: 'new' | 'again' | 'adopted' }
   /** `position` 1 comes next. */
-  | { readonly kind: 'queued'; readonly place: Place; readonly position: number; readonly how: Queueing }
+  | { readonly kind: 'queued'; readonly place: QueuePlace; readonly position: number; readonly how: Queueing }
   | { readonly kind: 'queue_full'; readonly places: number }
   | { readonly kind: 'borrow_too_long'; readonly borrowSecondsMax: number }
   /** The answer would wait for a follower that does not stream (S2). */
@@ -203,7 +203,7 @@ function borrowTerm({ borrowSeconds }: GrantRequest, { nowMs, entitlement }: Gra
   return { borrowed: true, expiresAtMs: Math.min(nowMs + borrowSeconds * 1000, entitlement.validUntilMs) };
 }
 
-function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, queue: Queue): Place | undefined {
+function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, queue: Queue): QueuePlace | undefined {
   const own = queue.find((place) => place.leaseId === leaseId);
   if (own || identity === undefined) return own;
   return queue.find(
@@ -212,14 +212,14 @@ function placeOf({ leaseId, identity, controlRoom, seats }: GrantRequest, queue:
 }
 
 /** Whether the request is for the seats and the Control Room of the place. */
-function maySpeakFor(place: Place, { seats, controlRoom }: GrantRequest): boolean {
+function maySpeakFor(place: QueuePlace, { seats, controlRoom }: GrantRequest): boolean {
   return place.seats === seats && (controlRoom === undefined || place.controlRoom === controlRoom);
 }
 
 /** Undefined when waiting is pointless, because this Control Room may never take so many seats. */
 function wait(
   request: GrantRequest,
-  place: Place | undefined,
+  place: QueuePlace | undefined,
   ledger: PoolLedger,
   batch: GrantBatch,
 ): GrantVerdict | undefined {
@@ -235,7 +235,7 @@ function wait(
   return queued(joined, number === undefined ? 'new' : 'taken_up', queue);
 }
 
-function queued(place: Place, how: Queueing, queue: Queue): GrantVerdict {
+function queued(place: QueuePlace, how: Queueing, queue: Queue): GrantVerdict {
   return { kind: 'queued', place, position: queue.aheadOf(place).length + 1, how };
 }
 

@@ -1,7 +1,7 @@
 /**
  * A lease: a time-bound right to seats of a pool, held by a holder. Times are milliseconds of the database's clock.
  */
-export type LeaseState = 'live' | 'released' | 'expired';
+export type LeaseRecordState = 'live' | 'released' | 'expired';
 
 export interface Lease {
   readonly id: string;
@@ -21,7 +21,7 @@ export interface Lease {
   /** The epoch of the last grant or renewal. */
   readonly epoch: number;
   readonly expiresAtMs: number;
-  readonly state: LeaseState;
+  readonly state: LeaseRecordState;
   /**
    * How often the lease was given to another checkout of the same installation. In an answer: the handover of the
    * caller, which may be an earlier one. @default 0

@@ -1,5 +1,11 @@
-import { type Place, Queue, reserveAhead } from '../../queue/core/queue';
-import { OpenSeats, openAtMost, type Reservation, type Room, type RoomUse } from '../../reservations/core/reservations';
+import { Queue, type QueuePlace, reserveAhead } from '../../queue/core/queue';
+import {
+  OpenSeats,
+  openAtMost,
+  type Reservation,
+  type ReservingRoom,
+  type RoomUse,
+} from '../../reservations/core/reservations';
 import type { Lease } from './lease';
 import { capacityOf, type SeatCount, seatsFree } from './seats';
 
@@ -17,7 +23,7 @@ export interface PoolCount extends SeatCount {
 /** The reservations of a pool and their use. */
 export interface Reserved {
   readonly reservations: readonly Reservation[];
-  /** The use of every Control Room that has a reservation. */
+  /** The use of every Control ReservingRoom that has a reservation. */
   readonly uses: readonly RoomUse[];
   /** The groups of the Control Rooms that request seats or are queued. */
   readonly groups: ReadonlyMap<string, string>;
@@ -31,7 +37,7 @@ export interface PoolFacts {
   readonly known: readonly Lease[];
   readonly reserved: Reserved;
   /** The live places in the queue. */
-  readonly places: readonly Place[];
+  readonly places: readonly QueuePlace[];
 }
 
 /** The state of one pool while a batch is decided. Each decision sees the leases that earlier decisions added. */
@@ -85,20 +91,20 @@ export class PoolLedger {
     return next;
   }
 
-  roomOf(controlRoom: string | undefined): Room {
+  roomOf(controlRoom: string | undefined): ReservingRoom {
     return { controlRoom, group: controlRoom === undefined ? undefined : this.#reserved.groups.get(controlRoom) };
   }
 
-  /** How many seats a Control Room may take now, after the seats reserved for the places ahead of it. */
-  available(room: Room, ahead: readonly Place[]): number {
+  /** How many seats a Control ReservingRoom may take now, after the seats reserved for the places ahead of it. */
+  available(room: ReservingRoom, ahead: readonly QueuePlace[]): number {
     const { reservations } = this.#reserved;
     const open = new OpenSeats(seatsFree(this.#pool), reservations, this.#uses);
     reserveAhead(open, ahead, { capacity: capacityOf(this.#pool), reservations });
     return open.openTo(room);
   }
 
-  /** The maximum number of seats that a Control Room could ever take. */
-  availableAtMost(room: Room): number {
+  /** The maximum number of seats that a Control ReservingRoom could ever take. */
+  availableAtMost(room: ReservingRoom): number {
     return openAtMost(capacityOf(this.#pool), this.#reserved.reservations, room);
   }
 

@@ -1,4 +1,4 @@
-import type { Lease, LeaseState } from '../core/lease';
+import type { Lease, LeaseRecordState } from '../core/lease';
 
 /** Reads a timestamp as milliseconds of the database's clock. */
 export function milliseconds(expression: string): string {
@@ -18,7 +18,7 @@ export interface LeaseRow {
   seats: number;
   seq: number;
   epoch: number;
-  state: LeaseState;
+  state: LeaseRecordState;
   expires_at_ms: number;
   handover: number;
   must_outlive_ms: number | null;

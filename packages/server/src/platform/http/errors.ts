@@ -12,7 +12,7 @@ import {
   sendStatusProblem,
   statusProblem,
 } from './problems';
-import type { Reply } from './reply';
+import type { HttpReply } from './reply';
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -35,7 +35,7 @@ export function answerErrors(app: FastifyInstance, log: Logger): void {
 }
 
 /** The answer to an error that the request did not cause. Details of an internal error are logged, not returned. */
-export function faultReply(error: unknown, log: Logger, { op }: { op: string }): Reply {
+export function faultReply(error: unknown, log: Logger, { op }: { op: string }): HttpReply {
   if (error instanceof DatabaseFailure && error.kind !== 'fault') {
     return problemReply('database_unreachable', { retryAfterSeconds: RETRY_AFTER_SECONDS });
   }
@@ -92,7 +92,7 @@ export interface FieldError {
 }
 
 /** The answer to an invalid request. It lists every validation error. */
-export function invalidReply(errors: readonly FieldError[]): Reply {
+export function invalidReply(errors: readonly FieldError[]): HttpReply {
   return problemReply('invalid_request', {
     detail: errors.map(({ field, detail }) => `${field} ${detail}`).join('; '),
     members: { field: errors[0]?.field, errors },

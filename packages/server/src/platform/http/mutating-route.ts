@@ -9,16 +9,16 @@ import type {
 } from 'fastify';
 import { type Acknowledged, type CoverageKind, isAcknowledged } from '../../epochs/acknowledgement-gate';
 import { sendReply } from './problems';
-import type { ProblemReply, Reply } from './reply';
+import type { HttpReply, ProblemReply } from './reply';
 
 /** A reply of 2xx to a request that changes something. It exists only with a value from the gate (S8). */
-export interface AcknowledgedReply extends Reply {
+export interface AcknowledgedReply extends HttpReply {
   readonly acknowledged: Acknowledged<unknown>;
 }
 
 export type MutationReply = AcknowledgedReply | ProblemReply;
 
-export function acknowledgedReply(acknowledged: Acknowledged<unknown>, reply: Reply): AcknowledgedReply {
+export function acknowledgedReply(acknowledged: Acknowledged<unknown>, reply: HttpReply): AcknowledgedReply {
   return { ...reply, acknowledged };
 }
 

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
-import type { ProblemReply, Reply } from './reply';
+import type { HttpReply, ProblemReply } from './reply';
 
 /** The codes are published: scripts branch on them. The status of a code never changes. */
 const PROBLEMS = {
@@ -138,7 +138,7 @@ function problem(code: string, { status, title }: { status: number; title: strin
 }
 
 /** Sends an answer over HTTP. Every answer with status 400 or more is a problem document. */
-export function sendReply(reply: FastifyReply, { status, body, text, retryAfterSeconds }: Reply): FastifyReply {
+export function sendReply(reply: FastifyReply, { status, body, text, retryAfterSeconds }: HttpReply): FastifyReply {
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
   if (status >= 400) reply.header('content-type', PROBLEM_TYPE).serializer(JSON.stringify);
   if (text !== undefined) return reply.type('text/plain; charset=utf-8').serializer(String).code(status).send(text);

@@ -1,5 +1,5 @@
 /** An answer before it is sent. HTTP and sessions send the same answer, each in its own format. */
-export interface Reply {
+export interface HttpReply {
   readonly status: number;
   /** Undefined with status 204. */
   readonly body?: object;
@@ -12,7 +12,7 @@ export interface Reply {
 }
 
 /** A problem document: nothing is acknowledged by it. */
-export interface ProblemReply extends Reply {
+export interface ProblemReply extends HttpReply {
   /** The code of the problem. */
   readonly problem: string;
 }

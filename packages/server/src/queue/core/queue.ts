@@ -1,8 +1,8 @@
 import { type UncertaintyPolicy, uncertaintyWindowMs } from '../../granting/core/adoption';
-import { type OpenSeats, openAtMost, type Reservation, type Room } from '../../reservations/core/reservations';
+import { type OpenSeats, openAtMost, type Reservation, type ReservingRoom } from '../../reservations/core/reservations';
 
 /** A place in the queue for seats of a pool. Its holder repeats the checkout until it is granted. */
-export interface Place extends Room {
+export interface QueuePlace extends ReservingRoom {
   /** The id of the future lease. */
   readonly leaseId: string;
   /** Lower numbers come first. */
@@ -41,19 +41,19 @@ export const NUMBERS_RESERVED_FOR_LOST_PLACES = 1_000_000;
 
 /** The queue of one pool while a batch is decided: its live places in order. */
 export class Queue {
-  readonly #places: Place[];
-  readonly #written = new Map<string, Place>();
+  readonly #places: QueuePlace[];
+  readonly #written = new Map<string, QueuePlace>();
   readonly #left = new Set<string>();
   #lastNumber: number;
 
   /** `lastNumber` is the highest number ever assigned in this pool. */
-  constructor(places: readonly Place[], lastNumber: number) {
+  constructor(places: readonly QueuePlace[], lastNumber: number) {
     this.#places = [...places].sort((a, b) => a.number - b.number);
     this.#lastNumber = Math.max(lastNumber, this.#places.at(-1)?.number ?? 0);
   }
 
   /** The changes to save: new or renewed places, removed places, and the last number. */
-  get changes(): { written: readonly Place[]; left: readonly string[]; lastNumber: number } {
+  get changes(): { written: readonly QueuePlace[]; left: readonly string[]; lastNumber: number } {
     return { written: [...this.#written.values()], left: [...this.#left], lastNumber: this.#lastNumber };
   }
 
@@ -61,18 +61,18 @@ export class Queue {
     return this.#places.length >= PLACES_MAX;
   }
 
-  find(isWanted: (place: Place) => boolean): Place | undefined {
+  find(isWanted: (place: QueuePlace) => boolean): QueuePlace | undefined {
     return this.#places.find(isWanted);
   }
 
   /** The places before `place`, or all places when it is undefined. */
-  aheadOf(place: Place | undefined): readonly Place[] {
+  aheadOf(place: QueuePlace | undefined): readonly QueuePlace[] {
     const index = place ? this.#places.findIndex(({ leaseId }) => leaseId === place.leaseId) : -1;
     return index < 0 ? this.#places : this.#places.slice(0, index);
   }
 
   /** Adds a place at the end, or under the number that it had before the loss of a region. */
-  join(wish: Omit<Place, 'number'>, claimedNumber: number | undefined): Place {
+  join(wish: Omit<QueuePlace, 'number'>, claimedNumber: number | undefined): QueuePlace {
     const number = claimedNumber ?? this.#lastNumber + 1;
     this.#lastNumber = Math.max(this.#lastNumber, number);
     const place = { ...wish, number };
@@ -83,7 +83,7 @@ export class Queue {
     return place;
   }
 
-  renew(place: Place, nowMs: number): Place {
+  renew(place: QueuePlace, nowMs: number): QueuePlace {
     if (place.expiresAtMs - nowMs > RENEWED_WHEN_LEFT_MS) return place;
     const renewed = { ...place, expiresAtMs: nowMs + PLACE_TTL_MS };
     this.#places[this.#places.findIndex(({ leaseId }) => leaseId === place.leaseId)] = renewed;
@@ -91,7 +91,7 @@ export class Queue {
     return renewed;
   }
 
-  leave(place: Place): void {
+  leave(place: QueuePlace): void {
     this.#places.splice(
       this.#places.findIndex(({ leaseId }) => leaseId === place.leaseId),
       1,
@@ -108,7 +108,7 @@ export class Queue {
  */
 export function reserveAhead(
   open: OpenSeats,
-  ahead: readonly Place[],
+  ahead: readonly QueuePlace[],
   { capacity, reservations }: { capacity: number; reservations: readonly Reservation[] },
 ): void {
   for (const place of ahead) {

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { milliseconds } from '../../granting/sql/rows';
-import type { Place, Queue } from '../core/queue';
+import type { Queue, QueuePlace } from '../core/queue';
 
 const LOAD_QUEUE = `
 select place.lease_id as "leaseId", number, holder, seats, place.control_room as "controlRoom", room.group_name as "group",
@@ -9,14 +9,14 @@ from queue_place place left join control_room room on room.id = place.control_ro
 where pool_id = $1 and expires_at > clock_timestamp()
 order by number, place.lease_id`;
 
-type PlaceRow = Omit<Place, 'controlRoom' | 'group' | 'identity'> & {
+type PlaceRow = Omit<QueuePlace, 'controlRoom' | 'group' | 'identity'> & {
   readonly controlRoom: string | null;
   readonly group: string | null;
   readonly identity: string | null;
 };
 
 /** The live places of a pool, in order. Read under the pool's row lock. */
-export async function loadQueue(client: PoolClient, poolId: number): Promise<Place[]> {
+export async function loadQueue(client: PoolClient, poolId: number): Promise<QueuePlace[]> {
   const found = await client.query<PlaceRow>({ name: 'load-line', text: LOAD_QUEUE, values: [poolId] });
   return found.rows.map(({ controlRoom, group, identity, ...place }) => ({
     ...place,

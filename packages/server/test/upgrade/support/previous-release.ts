@@ -6,14 +6,14 @@ import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { eventually } from '@evergrant/test-support/eventually';
 import type { LicenseDraft } from '@evergrant/test-support/server/test-licenses';
-import { type Answer, SIGNING_KEY, TOKENS } from '@evergrant/test-support/server/test-world';
+import { SIGNING_KEY, type TestResponse, TOKENS } from '@evergrant/test-support/server/test-world';
 import type { TestDatabase } from '@evergrant/test-support/test-database';
 
 const FIXTURE = join(__dirname, '../fixtures/previous-release');
 
 export interface OldServer {
   readonly name: string;
-  readonly call: (method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object) => Promise<Answer>;
+  readonly call: (method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object) => Promise<TestResponse>;
   readonly stop: () => Promise<void>;
 }
 
