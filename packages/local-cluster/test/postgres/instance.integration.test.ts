@@ -87,7 +87,7 @@ it('starts again after kill -9 of the postmaster with busy backends, and keeps a
 
 it('reports a failed start with the end of the log', async () => {
   await expect(instance.start({ settings: { shared_buffers: 'plenty' } })).rejects.toThrow(
-    /ended while starting[\s\S]*invalid value for parameter "shared_buffers"/,
+    /exited during its start[\s\S]*invalid value for parameter "shared_buffers"/,
   );
   expect(instance.isRunning).toBe(false);
 });

@@ -75,7 +75,7 @@ function start(): void {
         }),
       ),
       EVERGRANT_LICENSE_TRUST_FILE: folder.write('trust.json', JSON.stringify(world.vendor.trust)),
-      EVERGRANT_REGION_ADDRESSES: JSON.stringify({ oregon: 'http://oregon.test', virginia: 'http://virginia.test' }),
+      EVERGRANT_REGION_ADDRESSES: JSON.stringify({ oregon: 'http://oregon.test' }),
       EVERGRANT_AUTHORITY_LEASE_MS: '3000',
       EVERGRANT_RENEWAL_EVERY_MS: '300',
       EVERGRANT_SKEW_MS: '500',
