@@ -1,7 +1,6 @@
-import { PRIMARY_REGION } from '@evergrant/core/regions';
 import { leavePhase } from './advance';
 import type { ControlRecord } from './control-record';
-import { type FailbackStage, type Operation, type OperationReport, PHASES_OF } from './operations';
+import type { Operation, OperationReport } from './operations';
 
 type Outcome = OperationReport['outcome'];
 
@@ -39,21 +38,13 @@ function changesOf(
     const reason = `${operation.kind} ${operation.id} found an epoch that it did not take`;
     return { automation: { state: 'disarmed', by: 'controller', reason, sinceMs: nowMs } };
   }
-  if (outcome === 'abandoned') return isPromotionRecorded(operation) ? { rejoinPending: true } : {};
+  if (outcome === 'abandoned') return {};
   switch (operation.kind) {
     case 'failover':
       return {
         automation: { state: 'disarmed', by: 'controller', reason: 'after a failover', sinceMs: nowMs },
         failbackDoneAtMs: {},
-        rejoinPending: true,
       };
-    case 'switchover':
-      // Away from the preferred region it is no stage of a failback.
-      return operation.toRegion === PRIMARY_REGION
-        ? { ...stagesDone(record, ['switchover'], nowMs), rejoinPending: true }
-        : { failbackDoneAtMs: {}, rejoinPending: true };
-    case 'rejoin':
-      return { ...stagesDone(record, stagesOfRejoin(record, operation), nowMs), ...rejoined(record, operation) };
     case 'arm':
       return {
         automation: { state: 'armed', by: operation.by, reason: operation.reason, sinceMs: nowMs },
@@ -62,40 +53,21 @@ function changesOf(
     case 'reopen':
       return {};
     case 'confirm-fence':
-      return { ...stagesDone(record, ['confirm-fence'], nowMs), pendingFences: fencesWithout(record, operation) };
-    case 'archive-database':
-      return stagesDone(record, ['archive-database'], nowMs);
-    case 'follow':
-      return { ...stagesDone(record, ['follow'], nowMs), rejoinPending: false };
+      // The router has just confirmed this fence, so it is not pending any more.
+      return {
+        pendingFences: record.pendingFences.filter(({ region }) => region !== operation.toRegion),
+        failbackDoneAtMs: { ...record.failbackDoneAtMs, 'confirm-fence': nowMs },
+      };
     case 'restore-follower':
-      return { ...stagesDone(record, stagesOfRejoin(record, operation), nowMs), rejoinPending: false };
+      // Outside a failback it is not one of its stages.
+      return record.failbackDoneAtMs.switchover === undefined ? {} : stageDone(record, operation, nowMs);
+    default:
+      return stageDone(record, operation, nowMs);
   }
 }
 
-function stagesDone(record: ControlRecord, stages: readonly FailbackStage[], nowMs: number): Partial<ControlRecord> {
-  const done = Object.fromEntries(stages.map((stage) => [stage, nowMs]));
-  return { failbackDoneAtMs: { ...record.failbackDoneAtMs, ...done } };
-}
-
-/** The stages of a failback that a rejoin completes. Outside a failback it completes none. */
-function stagesOfRejoin({ failbackDoneAtMs }: ControlRecord, { toRegion }: Operation): readonly FailbackStage[] {
-  if (toRegion === PRIMARY_REGION) return ['confirm-fence', 'archive-database', 'follow'];
-  return failbackDoneAtMs.switchover === undefined ? [] : ['restore-follower'];
-}
-
-function rejoined(record: ControlRecord, operation: Operation): Partial<ControlRecord> {
-  return { rejoinPending: false, pendingFences: fencesWithout(record, operation) };
-}
-
-/** The router of the region has just confirmed its fence, so that fence is not pending any more. */
-function fencesWithout(record: ControlRecord, { toRegion }: Operation): ControlRecord['pendingFences'] {
-  return record.pendingFences.filter(({ region }) => region !== toRegion);
-}
-
-/** From its promotion on, the database of the target may be a primary database that does not follow any more. */
-function isPromotionRecorded({ kind, phase }: Operation): boolean {
-  const phases = PHASES_OF[kind];
-  return phases.includes('promote') && phases.indexOf(phase) >= phases.indexOf('promote');
+function stageDone(record: ControlRecord, operation: Operation, nowMs: number): Partial<ControlRecord> {
+  return { failbackDoneAtMs: { ...record.failbackDoneAtMs, [operation.kind]: nowMs } };
 }
 
 function summaryOf(operation: Operation, outcome: Outcome): string {
@@ -108,10 +80,7 @@ function summaryOf(operation: Operation, outcome: Outcome): string {
 }
 
 /** Names what is known to be carried over, and what may be lost. */
-function lossOf({ fromRegion, toRegion, fromEpoch, evidence }: Operation): string {
-  if (evidence.carriedOver === 'nothing') {
-    return `${toRegion}'s database did not follow: every change that ${fromRegion} acknowledged up to epoch ${fromEpoch}, and that ${toRegion} had not received before, is missing`;
-  }
+function lossOf({ fromRegion, evidence }: Operation): string {
   if (evidence.carriedOver === 'everything') {
     return `nothing was lost: everything up to ${evidence.originLsn} was carried over`;
   }

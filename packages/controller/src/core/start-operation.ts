@@ -1,14 +1,7 @@
 import { otherRegion } from '@evergrant/core/regions';
 import type { AuthorityView } from './authority';
 import type { ControlRecord } from './control-record';
-import {
-  type Evidence,
-  NO_EVIDENCE,
-  type Operation,
-  type OperationKind,
-  type OperationReport,
-  PHASES_OF,
-} from './operations';
+import { NO_EVIDENCE, type Operation, type OperationKind, type OperationReport, PHASES_OF } from './operations';
 
 export interface OperationStart {
   readonly kind: OperationKind;
@@ -42,29 +35,13 @@ export function startOperation(
     timeline: [{ phase, enteredAtMs: nowMs, leftAtMs: undefined }],
     evidence: {
       ...NO_EVIDENCE,
-      ...evidenceOfAbandoned(start, control.operation, authority),
       detectedAtMs: start.automatic ? control.confirmation?.sinceMs : undefined,
       lastRenewalAtMs: authority.renewedAtMs,
-      // During an operation the record is not updated, so it is no evidence for an operation that replaces another one.
-      receiverAbsentSinceMs: control.operation === undefined ? control.receiverAbsentSinceMs : undefined,
-      receivedLsn: control.operation === undefined ? control.followerReceivedLsn : undefined,
+      receiverAbsentSinceMs: control.receiverAbsentSinceMs,
+      receivedLsn: control.followerReceivedLsn,
     },
     stuck: undefined,
   };
-}
-
-/**
- * A failover that replaces a switchover of the same epoch keeps the proof that the origin closed its epoch, and the
- * position to which it granted: the origin may not answer any more.
- */
-function evidenceOfAbandoned(
-  { kind }: OperationStart,
-  abandoned: Operation | undefined,
-  authority: AuthorityView,
-): Partial<Evidence> {
-  if (kind !== 'failover' || abandoned?.kind !== 'switchover' || abandoned.fromEpoch !== authority.epoch) return {};
-  const { originClosedAtMs, originLsn } = abandoned.evidence;
-  return { originClosedAtMs, originLsn };
 }
 
 /**

@@ -1,4 +1,3 @@
-import { PRIMARY_REGION, REGIONS, type Region } from '@evergrant/core/regions';
 import { Liveness, type LivenessChange, type LivenessState } from './liveness';
 import { jsonReply, notFound, proxyMethodNotAllowed } from './problems';
 import type { Reply, RequestContext } from './request-context';
@@ -16,25 +15,25 @@ export interface WitnessSnapshot {
 }
 
 export interface WitnessObserverOptions {
-  /** The router of the observed region, reached from outside both regions. */
-  readonly routerUrl: string;
+  /** Oregon's router, reached from outside both regions. */
+  readonly oregonUrl: string;
   readonly timeouts: WitnessTimeouts;
   readonly onChange?: (change: LivenessChange) => void;
 }
 
-/** Observes one region's application from outside both regions. It decides nothing. */
+/** Observes Oregon's application from outside both regions and serves the result at `GET /view`. It decides nothing. */
 export class WitnessObserver {
   readonly #liveness: Liveness;
   readonly #staleAfterMs: number;
 
-  constructor({ routerUrl, timeouts, onChange }: WitnessObserverOptions) {
+  constructor({ oregonUrl, timeouts, onChange }: WitnessObserverOptions) {
     this.#staleAfterMs = STALE_AFTER_INTERVALS * timeouts.probeEveryMs + timeouts.probeTimeoutMs;
     this.#liveness = new Liveness({
-      url: `${routerUrl}/livez`,
+      url: `${oregonUrl}/livez`,
       everyMs: timeouts.probeEveryMs,
       timeoutMs: timeouts.probeTimeoutMs,
       failuresBeforeDown: FAILURES_BEFORE_DOWN,
-      // Between regions, the network can refuse a connection that the region would accept, so a refusal is one failure.
+      // Between regions, the network can refuse a connection that Oregon would accept, so a refusal is one failure.
       downOnRefusal: false,
       ...(onChange ? { onChange } : {}),
     });
@@ -62,18 +61,10 @@ export class WitnessObserver {
       ageMs: Math.round(ageMs),
     };
   }
-}
 
-/** Serves the observers: `GET /view/REGION`. `GET /view` is Oregon's, as in earlier releases. */
-export function witnessResponder(
-  observers: Readonly<Record<Region, Pick<WitnessObserver, 'view'>>>,
-): (context: RequestContext) => Reply {
-  return ({ path, method }) => {
+  readonly respond = ({ path, method }: RequestContext): Reply => {
     if (path === '/livez') return jsonReply(200, { status: 'alive' });
-    const region = path === '/view' ? PRIMARY_REGION : REGIONS.find((candidate) => path === `/view/${candidate}`);
-    if (region === undefined) return notFound(path);
-    return method === 'GET' || method === 'HEAD'
-      ? jsonReply(200, observers[region].view())
-      : proxyMethodNotAllowed('GET');
+    if (path !== '/view') return notFound(path);
+    return method === 'GET' || method === 'HEAD' ? jsonReply(200, this.view()) : proxyMethodNotAllowed('GET');
   };
 }
