@@ -15,7 +15,6 @@ export const FAULT_KINDS = [
   'twice',
   'stream-lag',
   'acknowledgement-lag',
-  'foreign-walsender',
   'replay-pause',
   'clock',
   'controller-crash',
