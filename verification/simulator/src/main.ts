@@ -13,7 +13,8 @@ import { PROFILE_OF } from './scenario/profile-of-rule';
 import { shrink } from './shrink';
 import { type Failure, runWorkerPool } from './worker-pool';
 
-const CI = { fixed: { from: 1, seeds: 1_000, withinMs: 20_000 }, fresh: { seeds: 100_000, withinMs: 30_000 } };
+/** Fixed, so that the same commit has the same result on every machine. Fresh seeds are searched every night. */
+const CI = { from: 1, seeds: 400 };
 const FAILURES_MAX = 3;
 const STORED_TRIES_MAX = 30;
 const PROGRESS_EVERY_MS = 5_000;
@@ -96,14 +97,6 @@ async function storeScenario(rule: Rule, { seed, invariant }: Failure, folder: s
   writeFileSync(join(folder, `${rule}.json`), `${JSON.stringify({ rule, invariant, scenario }, null, 2)}\n`);
 }
 
-async function searchForCi(options: Options): Promise<boolean> {
-  print('Fixed seeds:');
-  const fixed = await searchSeeds({ ...options, ...CI.fixed });
-  print('\nFresh seeds:');
-  const fresh = await searchSeeds({ ...options, ...CI.fresh });
-  return fixed && fresh;
-}
-
 async function main(): Promise<number> {
   const { options, mode } = readOptions(process.argv.slice(2));
   // Violations are expected, and a stack trace costs more than the rest of a run.
@@ -115,7 +108,7 @@ async function main(): Promise<number> {
     case 'seeds':
       return (await searchSeeds(options)) ? 0 : 1;
     case 'ci':
-      return (await searchForCi(options)) ? 0 : 1;
+      return (await searchSeeds({ ...options, ...CI })) ? 0 : 1;
     case 'rules':
       return (await searchRules(options)) ? 0 : 1;
   }

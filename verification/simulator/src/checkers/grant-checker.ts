@@ -43,6 +43,8 @@ export class GrantChecker {
   /** The region that last granted each lease. */
   readonly #granted = new Map<string, string>();
   readonly #released = new Map<string, { readonly region: string; readonly atMs: number; readonly handover: number }>();
+  /** By region and lease: the newest handover that was answered. */
+  readonly #handovers = new Map<string, number>();
   grants = 0;
   adoptions = 0;
   rejected = 0;
@@ -79,12 +81,7 @@ export class GrantChecker {
     readonly server: string;
   }): void {
     const { call, status, body, region, server } = answer;
-    if (call.kind === 'release' && status === 204 && this.#isReleased(call, region))
-      this.#released.set(call.leaseId ?? '', {
-        region,
-        atMs: this.#options.nowMs(),
-        handover: this.#handoverOf(call.body?.token),
-      });
+    if (call.kind === 'release' && status === 204) this.#recordReleased(call, region);
     if ((status === 200 || status === 201) && body.token !== undefined) this.#acknowledged(answer);
     const ended = status === 410 || (status === 404 && body.code === 'lease_not_found');
     if (call.kind === 'heartbeat' && ended) {
@@ -124,13 +121,12 @@ export class GrantChecker {
       this.#options.violations.record('two-regions-in-epoch', `${before} and ${region} granted in epoch ${epoch}`);
     }
     this.#regionOfEpoch.set(epoch, region);
-    this.#granted.set(String(body.leaseId), region);
-    this.#checkReleased({
-      leaseId: String(body.leaseId),
-      arrivedAtMs: call.arrivedAtMs,
-      region,
-      handover: this.#handoverOf(body.token),
-    });
+    const leaseId = String(body.leaseId);
+    const handover = this.#handoverOf(body.token);
+    this.#granted.set(leaseId, region);
+    this.#checkReleased({ leaseId, arrivedAtMs: call.arrivedAtMs, region, handover });
+    const place = `${region}/${leaseId}`;
+    this.#handovers.set(place, Math.max(handover, this.#handovers.get(place) ?? 0));
     const newer = this.#openings.find((opening) => opening.epoch > epoch && opening.opensAtMs <= this.#options.nowMs());
     if (newer) {
       this.#options.violations.record(
@@ -138,6 +134,15 @@ export class GrantChecker {
         `${server} granted in epoch ${epoch} after epoch ${newer.epoch} opened`,
       );
     }
+  }
+
+  /** The release of an earlier holder does not end a lease that was handed over to a later one. */
+  #recordReleased(call: HttpCall, region: string): void {
+    const { leaseId = '', body } = call;
+    const handover = this.#handoverOf(body?.token);
+    const isHandedOver = handover < (this.#handovers.get(`${region}/${leaseId}`) ?? 0);
+    if (isHandedOver || !this.#isReleased(call, region)) return;
+    this.#released.set(leaseId, { region, atMs: this.#options.nowMs(), handover });
   }
 
   /** Leaving a queue is no release, nor is the release of a lease that the region cannot know. */

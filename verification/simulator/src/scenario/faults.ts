@@ -85,10 +85,10 @@ export const FAULTS: Readonly<Record<FaultKind, (world: SimulatedWorld, fault: F
   },
   clock: (world, { where, amount }) => {
     const host = world.host(where);
-    const before = host?.aheadMs ?? 0;
     if (host) host.aheadMs = amount;
+    // Not to the offset from before this fault, which may be that of another fault that has ended since.
     return () => {
-      if (host) host.aheadMs = before;
+      if (host) host.aheadMs = host.steadyAheadMs;
     };
   },
   'controller-crash': (world, { where }) => {

@@ -30,6 +30,8 @@ export class Host {
   /** Counts its starts. */
   life = 1;
   aheadMs: number;
+  /** The offset of its wall clock while no fault has set it. */
+  readonly steadyAheadMs: number;
   /** Requests without an answer so far. */
   pendingRequests = 0;
   readonly isRoutine: boolean;
@@ -42,6 +44,7 @@ export class Host {
     this.name = name;
     this.place = place;
     this.aheadMs = aheadMs;
+    this.steadyAheadMs = aheadMs;
     this.isRoutine = isRoutine;
     this.#virtualClock = virtualClock;
     this.#random = random;
