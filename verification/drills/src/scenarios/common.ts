@@ -2,6 +2,7 @@ import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import type { OperationReport } from '@evergrant/controller/core/operations';
 import type { Region } from '@evergrant/core/regions';
 import { PROCESSES } from '@evergrant/local-cluster/layout';
+import { PROFILE_DURATIONS } from '@evergrant/local-cluster/profiles';
 import type { Drill } from '../drill';
 import { FAULT } from '../report';
 
@@ -17,6 +18,13 @@ const SEVERAL_WINDOWS_MS = 12_000;
 const FAILOVER_LIMIT_MS = 60_000;
 /** After unprotected grants (S6) all free seats are held back for the lease TTL (30 s) and the authority lease. */
 const FIRST_GRANT_LIMIT_MS = 60_000;
+
+const FAST = PROFILE_DURATIONS.fast;
+/**
+ * The longest time without a served call after the follower is gone. Grants beyond the escrow wait until they are
+ * unprotected. That takes until the record of it is read back at a renewal, and a refused call is repeated later.
+ */
+export const UNPROTECTED_SILENCE_MS_MAX = FAST.unprotectedAfterMs + 2 * FAST.renewalEveryMs + FAST.callTimeoutMs;
 
 /** Waits until the Control Rooms hold leases. */
 export async function awaitLeases(drill: Drill): Promise<void> {

@@ -1,5 +1,5 @@
 import type { DrillScenario } from '../drill';
-import { awaitLeases, awaitVerdict, checkNoFailover, injectFault } from './common';
+import { awaitLeases, awaitVerdict, checkNoFailover, injectFault, UNPROTECTED_SILENCE_MS_MAX } from './common';
 
 export const witnessDisagrees: DrillScenario = {
   name: 'witness-disagrees',
@@ -15,7 +15,11 @@ export const witnessDisagrees: DrillScenario = {
     drill.mark(`verdict: hold (${verdictState?.verdict.reason ?? '?'})`);
     await checkNoFailover(drill);
     const silenceMs = drill.traffic.longestSilenceMs(fromMs, performance.now());
-    drill.check('Oregon keeps granting', silenceMs < 1_500, `longest silence ${Math.round(silenceMs)} ms`);
+    drill.check(
+      'Oregon keeps granting',
+      silenceMs < UNPROTECTED_SILENCE_MS_MAX,
+      `longest silence ${Math.round(silenceMs)} ms`,
+    );
 
     for (const link of links) drill.world.changeLink(link, { mode: 'open' });
     await awaitVerdict(drill, 'healthy');
