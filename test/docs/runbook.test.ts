@@ -5,7 +5,7 @@ import type { VerdictState } from '@evergrant/controller/core/control-record';
 import { type OperationKind, type OperationReport, PHASES_OF } from '@evergrant/controller/core/operations';
 import type { PendingFenceStep } from '@evergrant/controller/core/pending-fences';
 import { DEFAULT_POLICY } from '@evergrant/controller/core/policy';
-import type { HoldCause, StandbyWatch, Verdict, VerdictKind } from '@evergrant/controller/core/verdicts';
+import type { ActiveRegionWatch, HoldCause, Verdict, VerdictKind } from '@evergrant/controller/core/verdicts';
 import { TRANSITIONS } from '@evergrant/controller/phases/index';
 import { runbookSection } from '@evergrant/core/runbook-section';
 import type { NotGrantingReason } from '@evergrant/server/epochs/core/role';
@@ -18,7 +18,7 @@ const reason = 'a reason';
 
 // The records below must name every member of their type. A new member does not compile until it is listed here, and then
 // the test fails until the runbook explains it.
-const WATCHES: Readonly<Record<StandbyWatch, true>> = {
+const WATCHES: Readonly<Record<ActiveRegionWatch, true>> = {
   well: true,
   application_down: true,
   database_down: true,
@@ -49,7 +49,7 @@ const VERDICTS: { readonly [Kind in VerdictKind]: readonly Extract<Verdict, { ki
   standby_not_ready: [{ kind: 'standby_not_ready', reason }],
   withheld: [{ kind: 'withheld', automation: 'paused', reason }],
   fail_over: [{ kind: 'fail_over', reason }],
-  serving_from_standby: keysOf(WATCHES).map((watch) => ({ kind: 'serving_from_standby', watch, reason })),
+  not_rejoined: keysOf(WATCHES).map((watch) => ({ kind: 'not_rejoined', watch, reason })),
   operating: [{ kind: 'operating', reason }],
 };
 

@@ -4,7 +4,7 @@ import { addAuditCommands } from './commands/audit';
 import { addAutomationCommands } from './commands/automation';
 import { addControlRoomCommands } from './commands/control-room';
 import { addFailbackCommand } from './commands/failback';
-import { addFailoverCommand } from './commands/failover';
+import { addFailoverCommand, addPairCommands } from './commands/failover';
 import { addHistoryCommand } from './commands/history';
 import { addLicenseCommands } from './commands/license/license';
 import { addReportCommands } from './commands/report';
@@ -25,7 +25,16 @@ Exit codes:
   4  timed out: the operation may still complete (watch it with: npx evergrant status)`;
 
 /** Commands that act through the controller's stores. The others need a license server or files. */
-const CONTROLLER_COMMANDS: ReadonlySet<string> = new Set(['status', 'pause', 'arm', 'failover', 'failback', 'history']);
+const CONTROLLER_COMMANDS: ReadonlySet<string> = new Set([
+  'status',
+  'pause',
+  'arm',
+  'failover',
+  'switchover',
+  'rejoin',
+  'failback',
+  'history',
+]);
 
 interface ProgramOptions {
   readonly target?: string;
@@ -62,6 +71,7 @@ export function buildProgram(contributions: readonly CommandContribution[], envi
   addStatusCommand(program, target);
   addAutomationCommands(program, openController);
   addFailoverCommand(program, openController);
+  addPairCommands(program, openController);
   addFailbackCommand(program, openController);
   addHistoryCommand(program, openController);
   addLicenseCommands(program, openServer);

@@ -1,29 +1,28 @@
 import { OperatingError } from '@evergrant/core/operating-error';
-import { PRIMARY_REGION } from '@evergrant/core/regions';
 import { ControlTransaction } from './control-record-transaction';
 import { evaluateAlerts } from './core/alerting';
 import type { AuthorityView } from './core/authority';
 import { confirm } from './core/confirmation';
 import type { PendingFence } from './core/control-record';
-import { promotableFact } from './core/database-view';
 import { decide, operating } from './core/decide';
 import { evaluateRequest } from './core/evaluate-request';
-import { type Fact, unknown } from './core/facts';
 import {
   judge,
   lastSignOfLifeAtMs,
   type Observation,
   receivedLsn,
   receiverAbsentSinceMs,
-  standbyFact,
+  standbyOf,
+  type Takeover,
 } from './core/observation';
 import type { Operation } from './core/operations';
 import { duePendingFences, pendingFenceStep } from './core/pending-fences';
 import type { Policy } from './core/policy';
+import { isRejoinPending } from './core/rejoin';
 import { type OperationStart, resumableOperation, startOperation } from './core/start-operation';
 import type { Verdict } from './core/verdicts';
 import type { AclView } from './core/views';
-import { observe } from './observe';
+import { observe, observeTakeover } from './observe';
 import type { Ports } from './ports';
 import { endOperation, execute, plan, type Step } from './step';
 
@@ -69,7 +68,7 @@ export async function runCycle(ports: Ports, settings: CycleSettings): Promise<C
     transaction.update({ lastCycleAtMs: startedAtMs, lastCycleBy: settings.controller });
     const cycle = { startedAtMs, ports, policy: settings.policy, authority, transaction };
     resumeLatchedOperation(cycle);
-    if (transaction.record.operation !== undefined) answerRequest(cycle, unknown('not observed during an operation'));
+    await answerDuringOperation(cycle);
     const { operation } = transaction.record;
     return operation === undefined ? await watch(cycle) : await operate(cycle, operation);
   } catch (failure) {
@@ -82,10 +81,12 @@ async function watch(cycle: Cycle): Promise<CycleOutcome> {
   const { ports, policy, authority, transaction } = cycle;
   const [observation, routers] = await Promise.all([observe(ports, authority), observePendingFences(cycle)]);
   const verdict = judgeSample(cycle, observation);
-  answerRequest(cycle, standbyFact(observation.standbyApp, promotableFact(observation.follower)));
+  answerRequest(cycle, standbyOf(observation));
   if (verdict.kind === 'fail_over' && transaction.record.operation === undefined) {
     const id = ports.clock.newId();
-    startNewOperation(cycle, { id, kind: 'failover', by: 'controller', reason: verdict.reason, automatic: true });
+    const start: OperationStart = { id, kind: 'failover', by: 'controller', reason: verdict.reason, automatic: true };
+    // The alert `fail-over` announces it.
+    recordStart(transaction, composeOperation(cycle, start), undefined);
   }
   const fences = advancePendingFences(cycle, routers);
   if ((await transaction.write()) === 'conflict') return { kind: 'conflict' };
@@ -127,13 +128,13 @@ function judgeSample(cycle: Cycle, observation: Observation): Verdict {
   const { receiverAbsentSinceMs: absentSinceMs, followerReceivedLsn } = transaction.record;
   const memory = { receiverAbsentSinceMs: absentSinceMs, receivedLsn: followerReceivedLsn };
   const sample = { facts, atMs, lastSignOfLifeAtMs: lastSignOfLifeAtMs(observation, followerReceivedLsn) };
-  const isPrimaryActive = activeRegion === PRIMARY_REGION;
+  const rejoinPending = isRejoinPending(transaction.record, activeRegion);
   transaction.update({
-    confirmation: isPrimaryActive ? confirm(transaction.record.confirmation, sample, policy) : undefined,
-    receiverAbsentSinceMs: isPrimaryActive ? receiverAbsentSinceMs(memory, follower, seenAtMs) : undefined,
-    followerReceivedLsn: isPrimaryActive ? receivedLsn(followerReceivedLsn, follower) : undefined,
+    confirmation: rejoinPending ? undefined : confirm(transaction.record.confirmation, sample, policy),
+    receiverAbsentSinceMs: receiverAbsentSinceMs(memory, follower, seenAtMs),
+    followerReceivedLsn: receivedLsn(followerReceivedLsn, follower),
   });
-  const verdict = decide({ ...transaction.record, facts, activeRegion }, policy);
+  const verdict = decide({ ...transaction.record, facts, activeRegion, rejoinPending }, policy);
   recordVerdict(cycle, verdict);
   return verdict;
 }
@@ -146,30 +147,41 @@ function recordVerdict({ ports, policy, transaction }: Cycle, verdict: Verdict):
   if (alert !== undefined) transaction.addAlert(alert);
 }
 
+/** During an operation only an operator's request needs the state of the standby region. */
+async function answerDuringOperation(cycle: Cycle): Promise<void> {
+  const { ports, authority, transaction } = cycle;
+  const { operation, request } = transaction.record;
+  if (operation === undefined || request === undefined) return;
+  answerRequest(cycle, await observeTakeover(ports, authority.region));
+}
+
 /** Answers the operator's request, if there is one. An operation that it starts has its id, and steps in the next cycle. */
-function answerRequest(cycle: Cycle, standby: Fact): void {
+function answerRequest(cycle: Cycle, takeover: Takeover): void {
   const { ports, authority, transaction } = cycle;
   const { request, operation } = transaction.record;
   if (request === undefined) return;
   const nowMs = ports.clock.nowMs();
-  const evaluation = evaluateRequest(request.command, { control: transaction.record, authority, standby });
-  if ('abandon' in evaluation && operation !== undefined) endOperation(transaction, operation, 'abandoned', nowMs);
+  const evaluation = evaluateRequest(request.command, { control: transaction.record, authority, ...takeover });
   const { by, reason } = request;
-  const operationId =
+  const started =
     'start' in evaluation && evaluation.start !== undefined
-      ? startNewOperation(cycle, { id: request.id, kind: evaluation.start, by, reason, automatic: false })
+      ? composeOperation(cycle, { id: request.id, kind: evaluation.start, by, reason, automatic: false })
       : undefined;
+  // The new operation is composed first: it may need evidence of the one that it replaces.
+  if ('abandon' in evaluation && operation !== undefined) endOperation(transaction, operation, 'abandoned', nowMs);
+  if (started !== undefined) recordStart(transaction, started, requestedText(started));
+  const operationId = started?.id;
   const answered = { request, outcome: evaluation.outcome, reason: evaluation.reason, operationId, atMs: nowMs };
   transaction.update({ request: undefined, lastAnswer: answered });
   transaction.addHistory({ kind: 'request-answered', detail: answered });
 }
 
-function startNewOperation({ ports, authority, transaction }: Cycle, start: OperationStart): string {
-  const operation = startOperation(start, transaction.record, authority, ports.clock.nowMs());
-  const { id, kind, by, reason } = start;
-  // The alert `fail-over` announces an automatic failover already.
-  recordStart(transaction, operation, start.automatic ? undefined : `${kind} started, requested by ${by}: ${reason}`);
-  return id;
+function composeOperation({ ports, authority, transaction }: Cycle, start: OperationStart): Operation {
+  return startOperation(start, transaction.record, authority, ports.clock.nowMs());
+}
+
+function requestedText({ kind, by, reason }: Operation): string {
+  return `${kind} started, requested by ${by}: ${reason}`;
 }
 
 /** Resumes an operation that was abandoned while its latch was under way: it holds the authority. */

@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { PRIMARY_REGION } from '@evergrant/core/regions';
+import { otherRegion } from '@evergrant/core/regions';
 import type { ControlRecord } from './core/control-record';
 import type { HistoryEntry } from './core/history';
+import { isRejoinPending } from './core/rejoin';
 import type { Command, OperatorRequest } from './core/requests';
 import type { ControlStore, Ports } from './ports';
 
@@ -33,13 +34,15 @@ export function pause({ control, clock }: OperatorPorts, operator: Operator): Pr
   });
 }
 
-/** Allows automatic failovers again; only while the primary region is active. */
+/** Allows automatic failovers again; only when the standby region has rejoined. */
 export async function arm({ control, authority, clock }: OperatorPorts, operator: Operator): Promise<CommandResult> {
   const { region, epoch } = await authority.read();
-  if (region !== PRIMARY_REGION) {
-    return refused(`${region} is active, in epoch ${epoch}: there is no region to fail over to`);
-  }
   return change(control, (record) => {
+    if (isRejoinPending(record, region)) {
+      return refused(
+        `${region} is active, in epoch ${epoch}, and ${otherRegion(region)} has not rejoined as its standby`,
+      );
+    }
     if (record.operation !== undefined) return refused(`${record.operation.kind} is in progress`);
     if (record.automation.state === 'armed') return alreadyDone(`armed by ${record.automation.by}`);
     const automation = { state: 'armed', sinceMs: clock.nowMs(), ...operator } as const;
@@ -60,7 +63,7 @@ export async function request(
 ): Promise<{ effect: CommandResult; requestId: string }> {
   const operator = { by, reason };
   const requested: OperatorRequest = { id, command, atMs: clock.nowMs(), ...operator };
-  const name = command.kind === 'failback' ? `failback ${command.stage}` : command.kind;
+  const name = commandText(command);
   const effect = await change(control, (record) => {
     if (isKnown(id, record)) return alreadyDone('the request has been accepted before');
     if (record.request !== undefined) return refused(`a request of ${record.request.by} waits for its answer`);
@@ -90,6 +93,14 @@ async function change(control: ControlStore, decide: (record: ControlRecord) => 
 /** True if the request waits, is answered, or has started an operation, which has its id. */
 function isKnown(id: string, { request: waiting, lastAnswer, operation, lastOperation }: ControlRecord): boolean {
   return [waiting?.id, lastAnswer?.request.id, operation?.id, lastOperation?.id].includes(id);
+}
+
+/** The command as an operator types it. */
+export function commandText(command: Command): string {
+  if (command.kind === 'failback') return `failback ${command.stage}`;
+  const to = 'to' in command && command.to !== undefined ? ` --to ${command.to}` : '';
+  const acceptLoss = 'acceptLoss' in command && command.acceptLoss === true ? ' --accept-loss' : '';
+  return `${command.kind}${to}${acceptLoss}`;
 }
 
 function commandEntry(command: string, { by, reason }: Operator): HistoryEntry {

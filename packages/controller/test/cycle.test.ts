@@ -9,7 +9,7 @@ describe('failover, from the first lost sample to the report', () => {
     const world = new MemoryWorld();
     await world.cycle();
     expect(world.record.verdictState?.verdict.kind).toBe('healthy');
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(settled(world));
     expect(world.authority).toMatchObject({ epoch: 2, region: 'virginia' });
     expect(world.grants('virginia')).toBe(true);
@@ -22,11 +22,11 @@ describe('failover, from the first lost sample to the report', () => {
 
   it('applies the pending fence when Oregon returns days later', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(settled(world));
     expect(world.record.pendingFences).toMatchObject([{ region: 'oregon' }]);
     world.pass(3 * 86_400_000);
-    world.reviveOregon();
+    world.revive('oregon');
     await world.cycleUntil(() => world.record.pendingFences.length === 0, { cyclesMax: 5 });
     expect(world.acls.oregon).toEqual({ kind: 'fence', activeRegion: 'virginia' });
     expect(world.grants('oregon')).toBe(false);
@@ -34,9 +34,9 @@ describe('failover, from the first lost sample to the report', () => {
 
   it('fails over and fails back, stage by stage, and arms', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(settled(world));
-    world.reviveOregon();
+    world.revive('oregon');
     for (const stage of [
       'confirm-fence',
       'archive-database',

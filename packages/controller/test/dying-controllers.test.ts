@@ -37,9 +37,9 @@ function expectOneFailover(world: MemoryWorld): void {
 
 async function failedOver(): Promise<MemoryWorld> {
   const world = new MemoryWorld();
-  world.killOregon();
+  world.kill('oregon');
   await world.cycleUntil(() => world.record.lastOperation !== undefined);
-  world.reviveOregon();
+  world.revive('oregon');
   return world;
 }
 
@@ -53,7 +53,7 @@ describe('controller killed between any two calls of a failover', () => {
     let moments = 0;
     for (let isReached = true; isReached; moments += 1) {
       const world = new MemoryWorld();
-      world.killOregon();
+      world.kill('oregon');
       isReached = await finishesAfterDeath(world, moments, () => world.record.lastOperation !== undefined);
       expectOneFailover(world);
     }
@@ -63,7 +63,7 @@ describe('controller killed between any two calls of a failover', () => {
   it('leaves no alert unsent', async () => {
     for (let moment = 0; moment < 160; moment += 1) {
       const world = new MemoryWorld();
-      world.killOregon();
+      world.kill('oregon');
       await finishesAfterDeath(world, moment, () => world.record.lastOperation !== undefined);
       await world.cycleUntil(() => world.record.unsentAlerts.length === 0, { cyclesMax: 20 });
       const codes = new Set(world.alerts.map(({ code }) => code));
@@ -75,7 +75,7 @@ describe('controller killed between any two calls of a failover', () => {
 describe('controller killed between the decision and the start of a failover', () => {
   async function decided(): Promise<MemoryWorld> {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(() => world.record.operation !== undefined);
     expect(world.authority.epoch).toBe(1);
     return world;
@@ -89,7 +89,7 @@ describe('controller killed between the decision and the start of a failover', (
 
   it('does not fail over a region that came back: its successor cancels the failover and stays armed', async () => {
     const world = await decided();
-    world.reviveOregon();
+    world.revive('oregon');
     world.pass(3_600_000);
     await cycles(world, 1);
     expect(world.record).toMatchObject({
@@ -139,7 +139,7 @@ describe('controller killed between the decision and the start of a failover', (
     const world = await decided();
     await world.cycle();
     expect(world.authority.epoch).toBe(2);
-    world.reviveOregon();
+    world.revive('oregon');
     world.pass(3_600_000);
     await world.cycleUntil(() => world.record.lastOperation !== undefined);
     expect(world.record.lastOperation?.outcome).toBe('done');

@@ -4,16 +4,16 @@ import { ask, codes, cycles, isOver } from '@evergrant/test-support/controller/o
 describe('after a failover', () => {
   async function failedOver(): Promise<MemoryWorld> {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(isOver(world));
     return world;
   }
 
   it('alerts on failures of Virginia, and never fails back automatically', async () => {
     const world = await failedOver();
-    world.reviveOregon();
+    world.revive('oregon');
     await cycles(world, 5);
-    expect(world.record.verdictState?.verdict).toMatchObject({ kind: 'serving_from_standby', watch: 'well' });
+    expect(world.record.verdictState?.verdict).toMatchObject({ kind: 'not_rejoined', watch: 'well' });
     world.apps.virginia = 'down';
     world.databases.virginia.alive = false;
     const effects = world.effects.length;
@@ -66,7 +66,7 @@ describe('after a failover', () => {
   it('samples at the usual interval although a router could not be fenced', async () => {
     const world = new MemoryWorld();
     const looks: string[] = [];
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(isOver(world), {
       wrap: (ports) => {
         const acl: typeof ports.routers.acl = (region) => {
@@ -84,7 +84,7 @@ describe('after a failover', () => {
     await ask(world, { kind: 'failback', stage: 'confirm-fence' });
     await cycles(world, 3);
     expect(world.record.operation?.kind).toBe('confirm-fence');
-    world.reviveOregon();
+    world.revive('oregon');
     await cycles(world, 20);
     expect(world.record.pendingFences).toEqual([]);
     expect(world.record.failbackDoneAtMs['confirm-fence']).toBeDefined();
@@ -94,9 +94,9 @@ describe('after a failover', () => {
 describe('switchover that cannot complete', () => {
   async function readyToSwitchover(): Promise<MemoryWorld> {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(isOver(world));
-    world.reviveOregon();
+    world.revive('oregon');
     for (const stage of ['confirm-fence', 'archive-database', 'follow'] as const) {
       await ask(world, { kind: 'failback', stage });
       await world.cycleUntil(() => world.record.failbackDoneAtMs[stage] !== undefined, { cyclesMax: 60 });

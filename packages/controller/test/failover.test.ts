@@ -23,9 +23,9 @@ describe('no failover', () => {
   it('when Oregon flaps and is never down for a whole window', async () => {
     const world = new MemoryWorld();
     for (let flap = 0; flap < 20; flap += 1) {
-      world.killOregon();
+      world.kill('oregon');
       await cycles(world, POLICY.samplesToConfirm - 1);
-      world.reviveOregon();
+      world.revive('oregon');
       await cycles(world, 1);
     }
     expect(world.effects).toEqual([]);
@@ -73,7 +73,7 @@ describe('no failover', () => {
 
   it('when the authority store is down: the cycle ends without an action', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     world.storeReachable = false;
     expect((await world.cycle()).kind).toBe('blind');
     expect(world.effects).toEqual([]);
@@ -90,7 +90,7 @@ describe('connection between two samples', () => {
   it('restarts the confirmation and the absence, because a moved position proves a live region', async () => {
     const world = new MemoryWorld();
     await cycles(world, 1);
-    world.killOregon();
+    world.kill('oregon');
     await cycles(world, POLICY.samplesToConfirm - 1);
     const before = world.record.receiverAbsentSinceMs ?? Number.NaN;
     expect(before).toBeLessThan(world.nowMs - POLICY.sampleEveryMs);
@@ -108,7 +108,7 @@ describe('connection between two samples', () => {
 
   it('delays the opening of the new epoch when it came after the last sample', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(() => world.record.operation !== undefined);
     reconnectUnseen(world);
     const seenAtMs = world.nowMs;
@@ -121,7 +121,7 @@ describe('connection between two samples', () => {
   it('is not assumed while the position does not move, as without a connection', async () => {
     const world = new MemoryWorld();
     await cycles(world, 1);
-    world.killOregon();
+    world.kill('oregon');
     const lostAtMs = world.nowMs;
     await world.cycleUntil(isOver(world));
     expect(world.record.lastOperation?.evidence).toMatchObject({
@@ -132,7 +132,7 @@ describe('connection between two samples', () => {
 
   it('is detected from the next sample on when an older record has no position', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await cycles(world, POLICY.samplesToConfirm - 1);
     const { followerReceivedLsn: _unknown, ...older } = world.record;
     world.record = { ...older, followerReceivedLsn: undefined };
@@ -148,7 +148,7 @@ describe('readiness gate', () => {
   it('raises a critical alert, is checked on every cycle, and permits the failover once it opens', async () => {
     const world = new MemoryWorld();
     world.databases.virginia.alive = false;
-    world.killOregon();
+    world.kill('oregon');
     await cycles(world, 30);
     expect(kind(world)).toBe('standby_not_ready');
     expect(world.effects).toEqual([]);
@@ -161,7 +161,7 @@ describe('readiness gate', () => {
   it('is closed by a paused replay', async () => {
     const world = new MemoryWorld();
     world.databases.virginia.replayPaused = true;
-    world.killOregon();
+    world.kill('oregon');
     await cycles(world, 30);
     expect(kind(world)).toBe('standby_not_ready');
   });
@@ -171,7 +171,7 @@ describe('paused automation', () => {
   it('withholds the failover, alerts once, and fails over when armed', async () => {
     const world = new MemoryWorld();
     world.record = { ...world.record, automation: { state: 'paused', by: 'ada', reason: 'test', sinceMs: 0 } };
-    world.killOregon();
+    world.kill('oregon');
     await cycles(world, 30);
     expect(kind(world)).toBe('withheld');
     expect(codes(world)).toEqual(['withheld']);
@@ -236,7 +236,7 @@ describe('manual failover of a live region', () => {
 describe('stuck phase', () => {
   it('stays without a limit, alerts once, and continues automatically when it can', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(() => world.record.operation?.phase === 'drain' || world.databases.virginia.promotions > 0);
     world.databases.virginia.alive = false;
     for (let index = 0; index < 500; index += 1) {
@@ -253,9 +253,9 @@ describe('stuck phase', () => {
 
   it('never goes back, even when Oregon returns during the failover', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(() => world.authority.epoch === 2);
-    world.reviveOregon();
+    world.revive('oregon');
     await world.cycleUntil(isOver(world));
     expect(world.authority).toMatchObject({ epoch: 2, region: 'virginia' });
     expect(world.grants('oregon')).toBe(false);
@@ -264,7 +264,7 @@ describe('stuck phase', () => {
 
   it("ends when it finds another operation's epoch, disarms, and alerts", async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(() => world.authority.epoch === 2);
     world.authority = { ...world.authority, epoch: 3, operationId: 'by-hand', opensAtMs: undefined };
     await cycles(world, 2);

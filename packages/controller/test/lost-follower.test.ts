@@ -41,7 +41,7 @@ describe('follower lost during normal operation', () => {
     world.databases.virginia.linked = false;
     await restore(world);
     expect(world.record).toMatchObject({ automation: { state: 'armed' }, failbackDoneAtMs: {} });
-    world.killOregon();
+    world.kill('oregon');
     await world.cycleUntil(() => world.authority.epoch === 2);
   });
 });

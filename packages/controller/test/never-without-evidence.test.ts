@@ -101,7 +101,7 @@ describe('generated histories', () => {
     ];
     for (const way of ways) {
       const world = new MemoryWorld();
-      world.killOregon();
+      world.kill('oregon');
       way(world);
       for (let cycles = 0; cycles < 300; cycles += 1) {
         await world.cycle();

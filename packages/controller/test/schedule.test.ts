@@ -96,7 +96,7 @@ describe.each(SCHEDULES)('schedule, $name', ({ name, offsetMs }) => {
     const { world, time } = scheduled;
     const diesAtMs = 2 * MINUTE_MS + random.int(0, MINUTE_MS);
     await time.run(diesAtMs);
-    world.killOregon();
+    world.kill('oregon');
     await time.run(diesAtMs + ACTED_WITHIN_MS, isLatched(scheduled));
     expect(world.authority).toMatchObject({ epoch: 2, region: 'virginia' });
     await time.run(time.nowMs + 2 * MINUTE_MS, isOver(scheduled));
@@ -108,9 +108,9 @@ describe.each(SCHEDULES)('schedule, $name', ({ name, offsetMs }) => {
     const { world, time } = new Scheduled(offsetMs);
     await time.run(2 * MINUTE_MS);
     while (time.nowMs < 20 * MINUTE_MS) {
-      world.killOregon();
+      world.kill('oregon');
       await time.run(time.nowMs + random.int(60_000, 100_000));
-      world.reviveOregon();
+      world.revive('oregon');
       await time.run(time.nowMs + 6_000);
     }
     expect(world.effects).toEqual([]);

@@ -30,7 +30,7 @@ describe('two controllers at once', () => {
     let isReached = true;
     for (let moment = 0; isReached; moment += 1) {
       const world = new MemoryWorld();
-      world.killOregon();
+      world.kill('oregon');
       isReached = false;
       let passed = 0;
       const sleepOnce: CallHook = async () => {
@@ -46,7 +46,7 @@ describe('two controllers at once', () => {
 
   it('one that is suspended between record and effect has no effect when it resumes', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     let written = 0;
     let effectsAtWaking = -1;
     const sleepAfterWriting: CallHook = async ({ call, side }) => {
@@ -64,7 +64,7 @@ describe('two controllers at once', () => {
 
   it('one that is suspended through failover and failback promotes nothing when it resumes', async () => {
     const world = new MemoryWorld();
-    world.killOregon();
+    world.kill('oregon');
     await runToTheEnd(world, 'first');
     // After the failback: epoch 3 in Oregon, Virginia follows. The suspended controller now makes its pending call.
     world.databases.virginia.role = 'follower';
@@ -82,7 +82,7 @@ describe('two controllers at once', () => {
     await fc.assert(
       fc.asyncProperty(fc.infiniteStream(fc.nat(11)), async (draws) => {
         const world = new MemoryWorld();
-        world.killOregon();
+        world.kill('oregon');
         await interleave(world, draws);
         expectOneFailover(world);
       }),

@@ -58,6 +58,7 @@ const MAIN_OFFSETS = {
     'virginia-ohio/db': 44,
     'ohio-oregon/router': 45,
     'oregon-virginia/replication': 46,
+    'ohio-virginia/router': 47,
   },
 } as const;
 
@@ -72,6 +73,7 @@ const LINK_TARGET_OFFSETS: Record<LinkName, number> = {
   'virginia-ohio/db': 30,
   'ohio-oregon/router': 1,
   'oregon-virginia/replication': 24,
+  'ohio-virginia/router': 2,
 };
 
 export const LINK_NAMES = Object.keys(MAIN_OFFSETS.links) as LinkName[];

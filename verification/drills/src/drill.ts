@@ -3,7 +3,8 @@ import type { AuthorityView } from '@evergrant/controller/core/authority';
 import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import type { RecordedEntry } from '@evergrant/controller/core/history';
 import type { FailbackStage, OperationReport } from '@evergrant/controller/core/operations';
-import { request } from '@evergrant/controller/operator-commands';
+import type { Command } from '@evergrant/controller/core/requests';
+import { arm, commandText, request } from '@evergrant/controller/operator-commands';
 import type { Region } from '@evergrant/core/regions';
 import type { ProcessAction } from '@evergrant/local-cluster/world/control-api';
 import type { World } from '@evergrant/local-cluster/world/world';
@@ -19,6 +20,8 @@ export interface DrillParts {
   readonly world: World;
   readonly traffic: Traffic;
   readonly license: DrillLicense;
+  /** How often a scenario repeats itself, if it can. */
+  readonly turns: number;
 }
 
 /** The tools of a scenario: a fresh local cluster, Control Rooms that use it, and the record of the drill. */
@@ -26,16 +29,18 @@ export class Drill {
   readonly world: World;
   readonly traffic: Traffic;
   readonly license: DrillLicense;
+  readonly turns: number;
   readonly marks: Mark[] = [];
   readonly results: CheckResult[] = [];
   readonly figures: Record<string, number | string> = {};
   recoveredAtMs: number | undefined;
   readonly #print: (line: string) => void;
 
-  constructor({ world, traffic, license }: DrillParts, print: (line: string) => void) {
+  constructor({ world, traffic, license, turns }: DrillParts, print: (line: string) => void) {
     this.world = world;
     this.traffic = traffic;
     this.license = license;
+    this.turns = turns;
     this.#print = print;
   }
 
@@ -90,22 +95,33 @@ export class Drill {
   }
 
   /** Does the same as `npx evergrant failback STAGE --yes`. Throws when the request is refused or not answered in time. */
-  async runFailbackStage(stage: FailbackStage): Promise<OperationReport> {
-    const stores = this.world.stores();
+  runFailbackStage(stage: FailbackStage): Promise<OperationReport> {
+    return this.runCommand({ kind: 'failback', stage });
+  }
+
+  /** Does the same as the command with `--yes`. Throws when the request is refused or not answered in time. */
+  async runCommand(command: Command): Promise<OperationReport> {
+    const name = commandText(command);
     const operator = { by: 'drill', reason: 'drill' };
-    const { effect, requestId } = await request(stores, { kind: 'failback', stage }, operator);
-    if (effect.kind !== 'done') throw new Error(`failback ${stage}: ${effect.kind}: ${effect.reason}`);
-    const answer = await waitUntil(`an answer to failback ${stage}`, STAGE_LIMIT_MS, async () => {
+    const { effect, requestId } = await request(this.world.stores(), command, operator);
+    if (effect.kind !== 'done') throw new Error(`${name}: ${effect.kind}: ${effect.reason}`);
+    const answer = await waitUntil(`an answer to ${name}`, STAGE_LIMIT_MS, async () => {
       const { lastAnswer } = await this.control();
       return lastAnswer?.request.id === requestId ? lastAnswer : undefined;
     });
-    if (answer.outcome !== 'accepted') throw new Error(`failback ${stage}: ${answer.outcome}: ${answer.reason}`);
-    const report = await waitUntil(`failback ${stage} ends`, STAGE_LIMIT_MS, async () => {
+    if (answer.outcome !== 'accepted') throw new Error(`${name}: ${answer.outcome}: ${answer.reason}`);
+    const report = await waitUntil(`${name} ends`, STAGE_LIMIT_MS, async () => {
       const { operation, lastOperation } = await this.control();
       return operation === undefined && lastOperation?.id === answer.operationId ? lastOperation : undefined;
     });
-    this.check(`failback ${stage} succeeds`, report.outcome === 'done', report.summary);
+    this.check(`${name} succeeds`, report.outcome === 'done', report.summary);
     return report;
+  }
+
+  /** Does the same as `npx evergrant arm`. */
+  async arm(): Promise<void> {
+    const armed = await arm(this.world.stores(), { by: 'drill', reason: 'drill' });
+    this.check('the automation can be armed', armed.kind !== 'refused' && armed.kind !== 'busy', armed.kind);
   }
 
   async control(): Promise<ControlRecord> {

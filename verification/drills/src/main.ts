@@ -16,6 +16,7 @@ ${SCENARIOS.map(({ name, summary }) => `      ${name.padEnd(19)} ${summary}`).jo
   --all             run every scenario
   --seed N          seed of the Control Rooms' random actions (default: random, and printed)
   --rooms N         number of busy Control Rooms (default 12)
+  --turns N         repetitions of both-directions (default 1)
   --json            print the reports as one JSON document
   --help
 
@@ -27,6 +28,7 @@ interface DrillCommand {
   readonly help: boolean;
   readonly seed: number;
   readonly rooms: number;
+  readonly turns: number;
 }
 
 class UsageError extends Error {}
@@ -47,6 +49,7 @@ function parse(argv: readonly string[]): DrillCommand {
       all: { type: 'boolean', default: false },
       seed: { type: 'string' },
       rooms: { type: 'string' },
+      turns: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -67,6 +70,7 @@ function parse(argv: readonly string[]): DrillCommand {
     help: values.help,
     seed: wholeNumber(values.seed, 'seed', Math.floor(Math.random() * 1_000_000) + 1),
     rooms: wholeNumber(values.rooms, 'rooms', 12),
+    turns: wholeNumber(values.turns, 'turns', 1),
   };
 }
 
@@ -80,6 +84,7 @@ async function runAll(command: DrillCommand): Promise<DrillReport[]> {
       seed: command.seed,
       busyRooms: command.rooms,
       steadyRooms: 10,
+      turns: command.turns,
       print: (line) => print(pc.dim(`  ${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}`)),
     };
     const report = await runDrill(scenario, options);

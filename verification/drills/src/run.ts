@@ -16,6 +16,8 @@ export interface DrillOptions {
   readonly seed: number;
   readonly busyRooms: number;
   readonly steadyRooms: number;
+  /** How often a scenario repeats itself, if it can. @default 1 */
+  readonly turns?: number;
   /** Receives progress lines. */
   readonly print: (line: string) => void;
 }
@@ -52,7 +54,7 @@ export async function runDrill(scenario: DrillScenario, options: DrillOptions): 
       token: world.tokens.client,
       serverUrls: { oregon: urls(layout, 'oregon'), virginia: urls(layout, 'virginia') },
     });
-    drill = new Drill({ world, traffic, license }, options.print);
+    drill = new Drill({ world, traffic, license, turns: options.turns ?? 1 }, options.print);
     drill.mark('cluster is up');
     traffic.start();
     await scenario.run(drill);

@@ -1,5 +1,7 @@
 import type { ControlRecord } from '@evergrant/controller/core/control-record';
 import { FAILBACK_STAGES, type FailbackStage } from '@evergrant/controller/core/operations';
+import { isRejoinPending } from '@evergrant/controller/core/rejoin';
+import { PRIMARY_REGION, type Region } from '@evergrant/core/regions';
 import { table } from '@evergrant/core/text-table';
 import type { Command } from 'commander';
 import pc from 'picocolors';
@@ -57,7 +59,7 @@ function stageNamed(text: string): FailbackStage {
   });
 }
 
-async function readControl(open: OpenTarget): Promise<{ record: ControlRecord; activeRegion: string }> {
+async function readControl(open: OpenTarget): Promise<{ record: ControlRecord; activeRegion: Region }> {
   const target = await open();
   try {
     const [{ record }, { region }] = await Promise.all([target.ports.control.read(), target.ports.authority.read()]);
@@ -71,16 +73,22 @@ const remaining = (record: ControlRecord): FailbackStage[] =>
   FAILBACK_STAGES.filter((stage) => record.failbackDoneAtMs[stage] === undefined);
 
 /** True when Oregon is active and no failback is in progress. */
-function isHome(record: ControlRecord, activeRegion: string): boolean {
+function isHome(record: ControlRecord, activeRegion: Region): boolean {
   const begun = Object.keys(record.failbackDoneAtMs).length > 0;
-  return activeRegion === 'oregon' && (!begun || record.failbackDoneAtMs.arm !== undefined);
+  return activeRegion === PRIMARY_REGION && (!begun || record.failbackDoneAtMs.arm !== undefined);
+}
+
+function homeText(record: ControlRecord, activeRegion: Region): string {
+  return isRejoinPending(record, activeRegion)
+    ? 'Oregon is active, and Virginia has not rejoined as its standby. Next: npx evergrant rejoin'
+    : 'Oregon is active: there is nothing to come back from.';
 }
 
 async function showPlan(open: OpenTarget, output: Output): Promise<void> {
   const { record, activeRegion } = await readControl(open);
   const stages = FAILBACK_STAGES.map((stage) => ({ stage, doneAtMs: record.failbackDoneAtMs[stage] ?? null }));
   output.document({ activeRegion, atHome: isHome(record, activeRegion), stages });
-  if (isHome(record, activeRegion)) return output.line('Oregon is active: there is nothing to come back from.');
+  if (isHome(record, activeRegion)) return output.line(homeText(record, activeRegion));
   output.line(
     table(stages.map(({ stage, doneAtMs }) => [doneAtMs === null ? '[ ]' : pc.green('[x]'), stage, WHAT[stage]])),
   );
@@ -92,8 +100,11 @@ async function runStages(open: OpenTarget, named: FailbackStage | undefined, fla
   const { record, activeRegion } = await readControl(open);
   if (named === undefined && isHome(record, activeRegion)) {
     const output = createOutput(flags.json === true);
+    if (isRejoinPending(record, activeRegion)) {
+      throw new CommandError({ exitCode: EXIT.refused, code: 'refused', message: homeText(record, activeRegion) });
+    }
     output.document({ outcome: 'already_done', reason: 'Oregon is active' });
-    return output.line('Oregon is active: there is nothing to come back from.');
+    return output.line(homeText(record, activeRegion));
   }
   const left = remaining(record);
   const stages = named ? [named] : flags.all ? left : left.slice(0, 1);

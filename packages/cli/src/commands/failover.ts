@@ -3,7 +3,8 @@ import type { Command as ControllerRequest } from '@evergrant/controller/core/re
 import { toStored } from '@evergrant/controller/core/stored-json';
 import { request } from '@evergrant/controller/operator-commands';
 import { duration } from '@evergrant/core/format';
-import type { Command } from 'commander';
+import { REGIONS, type Region } from '@evergrant/core/regions';
+import { type Command, Option } from 'commander';
 import pc from 'picocolors';
 import { CommandError, EXIT } from '../errors';
 import { createOutput, type Output } from '../output';
@@ -17,25 +18,78 @@ interface Flags {
   readonly yes?: boolean;
   readonly reason?: string;
   readonly wait?: boolean;
+  readonly to?: Region;
+  readonly acceptLoss?: boolean;
 }
 
-const EXPLANATION = `This moves authority from Oregon to Virginia immediately, even if Oregon is healthy.
-If Oregon's database is reachable, it is stopped first and no data is lost.
-The way back is a failback in stages (npx evergrant failback).`;
+const EXPLANATION = `This moves authority to the other region immediately, even if the active one is healthy.
+If the database of the active region is reachable, it is stopped first and no data is lost.
+Afterwards npx evergrant rejoin makes the other region the standby again.`;
+
+const ACCEPTED_LOSS = `
+With --accept-loss the other region takes over with the data that it has. Changes that it has not received are lost.`;
 
 /** `npx evergrant failover`: a manual failover. It skips detection, but not the latch, the fence or the verification. */
 export function addFailoverCommand(program: Command, open: OpenTarget): void {
   program
     .command('failover')
-    .description('fail over to Virginia (asks for a typed confirmation, or --yes)')
+    .description('fail over to the standby region (asks for a typed confirmation, or --yes)')
+    .addOption(regionOption('the region that takes over (default: the standby)'))
+    .option('--accept-loss', 'also to a region that may lack changes, because it has not rejoined')
     .option('--yes', 'skip the confirmation')
     .option('--reason <text>', 'recorded in the history', 'not given')
     .option('--no-wait', 'return when the controller has accepted the request')
     .action(async (_options: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
-      await confirmTyped('failover', EXPLANATION, flags.yes === true);
-      await runOperation(open, { kind: 'failover' }, flags);
+      const explanation = flags.acceptLoss === true ? `${EXPLANATION}${ACCEPTED_LOSS}` : EXPLANATION;
+      await confirmTyped('failover', explanation, flags.yes === true);
+      const { to, acceptLoss } = flags;
+      await runOperation(open, { kind: 'failover', ...definedOf({ to, acceptLoss }) }, flags);
     });
+}
+
+const SWITCHOVER = `This moves authority to the other region, and nothing is lost. The active region stops granting first, for some seconds.
+Afterwards npx evergrant rejoin makes the other region the standby again.`;
+
+const REJOIN = `This makes the other region the standby again: its router is fenced, its old database is stopped and kept under
+another name, and a follower of the active region is built. Customers are not affected. It may be repeated.`;
+
+/** `npx evergrant switchover` and `npx evergrant rejoin`: a planned change of the active region, and the repair of the pair. */
+export function addPairCommands(program: Command, open: OpenTarget): void {
+  program
+    .command('switchover')
+    .description('move authority to the standby region without a loss')
+    .addOption(regionOption('the region that takes over (default: the standby)'))
+    .option('--yes', 'skip the confirmation')
+    .option('--reason <text>', 'recorded in the history', 'not given')
+    .option('--no-wait', 'return when the controller has accepted the request')
+    .action(async (_options: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<Flags>();
+      await confirmTyped('switchover', SWITCHOVER, flags.yes === true);
+      await runOperation(open, { kind: 'switchover', ...definedOf({ to: flags.to }) }, flags);
+    });
+  program
+    .command('rejoin')
+    .description('make the other region a protected standby of the active one again')
+    .option('--yes', 'skip the confirmation')
+    .option('--reason <text>', 'recorded in the history', 'not given')
+    .option('--no-wait', 'return when the controller has accepted the request')
+    .action(async (_options: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<Flags>();
+      await confirmTyped('rejoin', REJOIN, flags.yes === true);
+      await runOperation(open, { kind: 'rejoin' }, flags);
+    });
+}
+
+function regionOption(description: string): Option {
+  return new Option('--to <region>', description).choices([...REGIONS]);
+}
+
+type Defined<Values> = { [Name in keyof Values]?: Exclude<Values[Name], undefined> };
+
+/** The members that have a value: an absent option is no member of the request. */
+function definedOf<Values extends object>(values: Values): Defined<Values> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<Values>;
 }
 
 /** Submits a request, waits for its acceptance and follows the operation to its end. */

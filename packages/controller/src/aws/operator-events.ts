@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { REGIONS } from '@evergrant/core/regions';
 import { presentValue } from '../core/legacy-names';
 import { FAILBACK_STAGES } from '../core/operations';
 import type { Command } from '../core/requests';
@@ -11,7 +12,9 @@ import type { Ports } from '../ports';
  */
 export type OperatorEvent =
   | { readonly order: 'pause' | 'arm'; readonly by: string; readonly reason: string }
-  | (IdentifiedOperator & { readonly order: 'failover' | 'abort' })
+  | (IdentifiedOperator & { readonly order: 'failover'; readonly to?: string; readonly acceptLoss?: boolean })
+  | (IdentifiedOperator & { readonly order: 'switchover'; readonly to?: string })
+  | (IdentifiedOperator & { readonly order: 'rejoin' | 'abort' })
   | (IdentifiedOperator & { readonly order: 'failback'; readonly stage: string })
   | { readonly ask: string };
 
@@ -102,7 +105,14 @@ async function progressOf(requestId: string, { control }: OperatorPorts): Promis
 }
 
 function commandOf(event: Extract<OperatorEvent, IdentifiedOperator & { order: string }>): Command | undefined {
-  if (event.order === 'failover' || event.order === 'abort') return { kind: event.order };
+  if (event.order === 'rejoin' || event.order === 'abort') return { kind: event.order };
+  if (event.order === 'failover' || event.order === 'switchover') {
+    const to = REGIONS.find((region) => region === event.to);
+    if (event.to !== undefined && to === undefined) return undefined;
+    const target = to === undefined ? {} : { to };
+    if (event.order === 'switchover') return { kind: 'switchover', ...target };
+    return { kind: 'failover', ...target, ...(event.acceptLoss === true ? { acceptLoss: true } : {}) };
+  }
   if (event.order !== 'failback') return undefined;
   const name = presentValue('stage', event.stage);
   const stage = FAILBACK_STAGES.find((known) => known === name);

@@ -83,7 +83,7 @@ export function appendAlert(
 }
 
 function isHealthy(verdict: Verdict): boolean {
-  return verdict.kind === 'healthy' || (verdict.kind === 'serving_from_standby' && verdict.watch === 'well');
+  return verdict.kind === 'healthy' || (verdict.kind === 'not_rejoined' && verdict.watch === 'well');
 }
 
 /** The alert of a verdict, and how long the verdict must have lasted before it is raised. */
@@ -118,11 +118,15 @@ function alertSpecOf(verdict: Verdict, policy: Policy): AlertSpec | undefined {
     case 'healthy':
       if (verdict.standby === 'ready') return undefined;
       return spec('warning', policy.holdAlertAfterMs, `A failover is not possible now: ${reason}`);
-    case 'serving_from_standby':
+    case 'not_rejoined':
       if (verdict.watch === 'well') return undefined;
       return verdict.watch === 'unknown'
         ? spec('warning', policy.holdAlertAfterMs, `The serving region cannot be observed: ${reason}`)
-        : spec('critical', secondSampleMs, `The standby region serves, and no other region can take over: ${reason}`);
+        : spec(
+            'critical',
+            secondSampleMs,
+            `The active region fails and the other has not rejoined, so no failover is automatic: ${reason}`,
+          );
     case 'confirming':
     case 'operating':
       return undefined;
@@ -140,6 +144,6 @@ function allClear(previous: VerdictState, verdict: Verdict): AlertContent {
 /** Codes are anchors in docs/runbook.md, so they are written with hyphens. */
 function codeOf(verdict: Verdict): string {
   if (verdict.kind === 'healthy') return 'failover-not-possible';
-  const tag = verdict.kind === 'serving_from_standby' ? `standby-${verdict.watch}` : verdict.kind;
+  const tag = verdict.kind === 'not_rejoined' ? `standby-${verdict.watch}` : verdict.kind;
   return tag.replaceAll('_', '-');
 }

@@ -1,6 +1,7 @@
+import { PRIMARY_REGION } from '@evergrant/core/regions';
 import { leavePhase } from './advance';
 import type { ControlRecord } from './control-record';
-import type { Operation, OperationReport } from './operations';
+import { type FailbackStage, type Operation, type OperationReport, PHASES_OF } from './operations';
 
 type Outcome = OperationReport['outcome'];
 
@@ -38,13 +39,21 @@ function changesOf(
     const reason = `${operation.kind} ${operation.id} found an epoch that it did not take`;
     return { automation: { state: 'disarmed', by: 'controller', reason, sinceMs: nowMs } };
   }
-  if (outcome === 'abandoned') return {};
+  if (outcome === 'abandoned') return isPromotionRecorded(operation) ? { rejoinPending: true } : {};
   switch (operation.kind) {
     case 'failover':
       return {
         automation: { state: 'disarmed', by: 'controller', reason: 'after a failover', sinceMs: nowMs },
         failbackDoneAtMs: {},
+        rejoinPending: true,
       };
+    case 'switchover':
+      // Away from the preferred region it is no stage of a failback.
+      return operation.toRegion === PRIMARY_REGION
+        ? { ...stagesDone(record, ['switchover'], nowMs), rejoinPending: true }
+        : { failbackDoneAtMs: {}, rejoinPending: true };
+    case 'rejoin':
+      return { ...stagesDone(record, stagesOfRejoin(record, operation), nowMs), ...rejoined(record, operation) };
     case 'arm':
       return {
         automation: { state: 'armed', by: operation.by, reason: operation.reason, sinceMs: nowMs },
@@ -53,21 +62,40 @@ function changesOf(
     case 'reopen':
       return {};
     case 'confirm-fence':
-      // The router has just confirmed this fence, so it is not pending any more.
-      return {
-        pendingFences: record.pendingFences.filter(({ region }) => region !== operation.toRegion),
-        failbackDoneAtMs: { ...record.failbackDoneAtMs, 'confirm-fence': nowMs },
-      };
+      return { ...stagesDone(record, ['confirm-fence'], nowMs), pendingFences: fencesWithout(record, operation) };
+    case 'archive-database':
+      return stagesDone(record, ['archive-database'], nowMs);
+    case 'follow':
+      return { ...stagesDone(record, ['follow'], nowMs), rejoinPending: false };
     case 'restore-follower':
-      // Outside a failback it is not one of its stages.
-      return record.failbackDoneAtMs.switchover === undefined ? {} : stageDone(record, operation, nowMs);
-    default:
-      return stageDone(record, operation, nowMs);
+      return { ...stagesDone(record, stagesOfRejoin(record, operation), nowMs), rejoinPending: false };
   }
 }
 
-function stageDone(record: ControlRecord, operation: Operation, nowMs: number): Partial<ControlRecord> {
-  return { failbackDoneAtMs: { ...record.failbackDoneAtMs, [operation.kind]: nowMs } };
+function stagesDone(record: ControlRecord, stages: readonly FailbackStage[], nowMs: number): Partial<ControlRecord> {
+  const done = Object.fromEntries(stages.map((stage) => [stage, nowMs]));
+  return { failbackDoneAtMs: { ...record.failbackDoneAtMs, ...done } };
+}
+
+/** The stages of a failback that a rejoin completes. Outside a failback it completes none. */
+function stagesOfRejoin({ failbackDoneAtMs }: ControlRecord, { toRegion }: Operation): readonly FailbackStage[] {
+  if (toRegion === PRIMARY_REGION) return ['confirm-fence', 'archive-database', 'follow'];
+  return failbackDoneAtMs.switchover === undefined ? [] : ['restore-follower'];
+}
+
+function rejoined(record: ControlRecord, operation: Operation): Partial<ControlRecord> {
+  return { rejoinPending: false, pendingFences: fencesWithout(record, operation) };
+}
+
+/** The router of the region has just confirmed its fence, so that fence is not pending any more. */
+function fencesWithout(record: ControlRecord, { toRegion }: Operation): ControlRecord['pendingFences'] {
+  return record.pendingFences.filter(({ region }) => region !== toRegion);
+}
+
+/** From its promotion on, the database of the target may be a primary database that does not follow any more. */
+function isPromotionRecorded({ kind, phase }: Operation): boolean {
+  const phases = PHASES_OF[kind];
+  return phases.includes('promote') && phases.indexOf(phase) >= phases.indexOf('promote');
 }
 
 function summaryOf(operation: Operation, outcome: Outcome): string {
@@ -80,7 +108,10 @@ function summaryOf(operation: Operation, outcome: Outcome): string {
 }
 
 /** Names what is known to be carried over, and what may be lost. */
-function lossOf({ fromRegion, evidence }: Operation): string {
+function lossOf({ fromRegion, toRegion, fromEpoch, evidence }: Operation): string {
+  if (evidence.carriedOver === 'nothing') {
+    return `${toRegion}'s database did not follow: every change that ${fromRegion} acknowledged up to epoch ${fromEpoch}, and that ${toRegion} had not received before, is missing`;
+  }
   if (evidence.carriedOver === 'everything') {
     return `nothing was lost: everything up to ${evidence.originLsn} was carried over`;
   }

@@ -49,6 +49,11 @@ export interface ControlRecord {
   readonly operation: Operation | undefined;
   readonly lastOperation: OperationReport | undefined;
   readonly pendingFences: readonly PendingFence[];
+  /**
+   * True from the moment a region takes over until the other one has rejoined as its standby. Undefined in a record of
+   * an earlier release: see `isRejoinPending`.
+   */
+  readonly rejoinPending: boolean | undefined;
   /** Completed stages of the current failback and when they completed. A failover clears it. */
   readonly failbackDoneAtMs: Readonly<Partial<Record<FailbackStage, number>>>;
   readonly request: OperatorRequest | undefined;
@@ -70,6 +75,7 @@ export function initialControl(nowMs: number): ControlRecord {
     operation: undefined,
     lastOperation: undefined,
     pendingFences: [],
+    rejoinPending: undefined,
     failbackDoneAtMs: {},
     request: undefined,
     lastAnswer: undefined,

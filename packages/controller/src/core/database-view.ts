@@ -81,6 +81,11 @@ export function followerFact(view: DatabaseView, policy: Policy): Fact {
     : down(`the follower has received no message for ${silentMs} ms`);
 }
 
+/** The same when a loss is accepted: a primary database of an earlier epoch may take over with what it has. */
+export function writableOrPromotableFact(view: DatabaseView): Fact {
+  return view.kind === 'primary' ? up('a primary database of an earlier epoch') : promotableFact(view);
+}
+
 /** The database's part of the gate: only a follower that answers and replays can be promoted. */
 export function promotableFact(view: DatabaseView): Fact {
   switch (view.kind) {

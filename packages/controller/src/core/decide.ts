@@ -1,16 +1,18 @@
-import { PRIMARY_REGION, type Region } from '@evergrant/core/regions';
+import { otherRegion, type Region } from '@evergrant/core/regions';
 import type { Confirmation } from './confirmation';
 import type { Automation } from './control-record';
 import type { Fact, Facts } from './facts';
 import type { Operation } from './operations';
 import type { Policy } from './policy';
-import type { HoldCause, StandbyWatch, Verdict } from './verdicts';
+import type { ActiveRegionWatch, HoldCause, Verdict } from './verdicts';
 
 /** The input of a decision: the facts of this sample, and the memory in the control record. */
 export interface Situation {
   readonly facts: Facts;
   readonly activeRegion: Region;
   readonly automation: Automation;
+  /** The standby region has not rejoined since the active one took over. */
+  readonly rejoinPending: boolean;
   readonly confirmation: Confirmation | undefined;
   readonly operation: Operation | undefined;
 }
@@ -37,10 +39,10 @@ export const DECISIONS: readonly DecisionRow[] = [
     why: 'An operation that has started is finished before anything else is decided.',
   },
   {
-    name: 'the standby region serves',
-    when: ({ activeRegion }) => activeRegion !== PRIMARY_REGION,
-    verdict: (situation) => serving(situation),
-    why: 'An operator decides on the failback: after a failover the controller observes and raises alerts only.',
+    name: 'the standby region has not rejoined',
+    when: ({ rejoinPending }) => rejoinPending,
+    verdict: (situation) => servingAlone(situation),
+    why: 'The database of the other region may lack commits: only an operator may accept their loss.',
   },
   {
     name: 'both up',
@@ -178,13 +180,16 @@ export function operating(operation: Operation | undefined): Verdict {
   return { kind: 'operating', reason: `${operation?.kind}, in phase ${operation?.phase}` };
 }
 
-function serving({ facts, activeRegion }: Situation): Verdict {
-  const watch = standbyWatch(facts);
-  const reason = watch === 'well' ? `${activeRegion} serves` : `${facts.app.reason}; ${facts.database.reason}`;
-  return { kind: 'serving_from_standby', watch, reason };
+function servingAlone({ facts, activeRegion }: Situation): Verdict {
+  const watch = activeRegionWatch(facts);
+  const reason =
+    watch === 'well'
+      ? `${activeRegion} serves, and ${otherRegion(activeRegion)} has not rejoined`
+      : `${facts.app.reason}; ${facts.database.reason}`;
+  return { kind: 'not_rejoined', watch, reason };
 }
 
-function standbyWatch({ app, database }: Facts): StandbyWatch {
+function activeRegionWatch({ app, database }: Facts): ActiveRegionWatch {
   if (app.reading === 'unknown' || database.reading === 'unknown') return 'unknown';
   if (app.reading === 'down') return database.reading === 'down' ? 'both_down' : 'application_down';
   return database.reading === 'down' ? 'database_down' : 'well';

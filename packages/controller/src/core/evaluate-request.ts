@@ -1,28 +1,17 @@
-import { PRIMARY_REGION, type Region, STANDBY_REGION } from '@evergrant/core/regions';
-import type { AuthorityView } from './authority';
+import { otherRegion, PRIMARY_REGION, type Region, STANDBY_REGION } from '@evergrant/core/regions';
 import type { ControlRecord } from './control-record';
-import type { Fact } from './facts';
-import { FAILBACK_STAGES, type FailbackStage, type Operation, type OperationKind, PHASES_OF } from './operations';
+import { evaluateFailover } from './evaluate-failover';
+import { FAILBACK_STAGES, type FailbackStage, type Operation, PHASES_OF } from './operations';
+import { isRejoinPending } from './rejoin';
+import {
+  evaluateActive,
+  isSeenGranting,
+  outsideText,
+  type RequestContext,
+  type RequestEvaluation,
+  refused,
+} from './request-evaluation';
 import type { Command } from './requests';
-
-/** The decision on an operator's request. `start` and `abandon` are part of the same write as the answer. */
-export type RequestEvaluation =
-  | { readonly outcome: 'accepted'; readonly reason: string; readonly start: OperationKind }
-  /** The operation in progress ends, and `start` (if any) begins in its place. */
-  | {
-      readonly outcome: 'accepted';
-      readonly reason: string;
-      readonly abandon: true;
-      readonly start: OperationKind | undefined;
-    }
-  | { readonly outcome: 'already_done' | 'refused'; readonly reason: string };
-
-export interface OperatorRequestContext {
-  readonly control: ControlRecord;
-  readonly authority: AuthorityView;
-  /** The present state of the gate. */
-  readonly standby: Fact;
-}
 
 /** The region that must be active for a stage. */
 const ACTIVE_FOR: Readonly<Record<FailbackStage, Region>> = {
@@ -34,32 +23,58 @@ const ACTIVE_FOR: Readonly<Record<FailbackStage, Region>> = {
   arm: PRIMARY_REGION,
 };
 
-export function evaluateRequest(command: Command, context: OperatorRequestContext): RequestEvaluation {
+/** These stages may archive a database. While no region grants, that database may be the last one. */
+const ARCHIVING: ReadonlySet<FailbackStage> = new Set(['archive-database', 'restore-follower']);
+
+export function evaluateRequest(command: Command, context: RequestContext): RequestEvaluation {
   const { operation } = context.control;
-  if (command.kind === 'abort') return evaluateAbort(operation);
-  if (operation !== undefined) return refused(`${operation.kind} is in progress, in phase ${operation.phase}`);
-  return command.kind === 'failover' ? evaluateFailover(context) : evaluateStage(command.stage, context);
-}
-
-/** An operator's failover skips the detection only. */
-function evaluateFailover({ authority, standby }: OperatorRequestContext): RequestEvaluation {
-  if (authority.region !== PRIMARY_REGION) {
-    return { outcome: 'already_done', reason: `${authority.region} is active, in epoch ${authority.epoch}` };
+  const busy = operation && refused(`${operation.kind} is in progress, in phase ${operation.phase}`);
+  switch (command.kind) {
+    case 'abort':
+      return evaluateAbort(operation);
+    case 'failover':
+      return evaluateFailover(command, context);
+    case 'switchover':
+      return busy ?? evaluateSwitchover(command.to, context);
+    case 'rejoin':
+      return busy ?? evaluateRejoin(context);
+    case 'failback':
+      return busy ?? evaluateStage(command.stage, context);
   }
-  if (standby.reading !== 'up') return refused(`the standby cannot take over: ${standby.reason}`);
-  return { outcome: 'accepted', reason: standby.reason, start: 'failover' };
 }
 
-function evaluateStage(stage: FailbackStage, { control, authority }: OperatorRequestContext): RequestEvaluation {
+/** A planned change of the active region. It loses nothing, so the target must have rejoined. */
+function evaluateSwitchover(to: Region | undefined, context: RequestContext): RequestEvaluation {
+  const { control, authority } = context;
+  if (to === authority.region) return evaluateActive(context);
+  const target = otherRegion(authority.region);
+  if (isRejoinPending(control, authority.region)) return refused(`${target} has not rejoined: rejoin comes first`);
+  const pending = pendingFenceRefusal(control);
+  if (pending !== undefined) return pending;
+  return { outcome: 'accepted', reason: `${target} has rejoined`, start: 'switchover' };
+}
+
+/** Every phase of a rejoin is left when it is done already, so a rejoin may be repeated. */
+function evaluateRejoin(context: RequestContext): RequestEvaluation {
+  const { authority, outside } = context;
+  if (!isSeenGranting(context))
+    return refused(`${authority.region} must grant during a rejoin: ${outsideText(outside)}`);
+  return { outcome: 'accepted', reason: `${authority.region} is active and grants`, start: 'rejoin' };
+}
+
+function evaluateStage(stage: FailbackStage, context: RequestContext): RequestEvaluation {
+  const { control, authority, outside } = context;
   const needed = ACTIVE_FOR[stage];
   if (authority.region !== needed) {
-    if (stage === 'switchover') return { outcome: 'already_done', reason: `${authority.region} is active already` };
+    if (stage === 'switchover') return evaluateActive(context);
     return refused(`${stage} requires that ${needed} is active, but ${authority.region} is`);
   }
   const missing = stagesBefore(stage, control).find((earlier) => control.failbackDoneAtMs[earlier] === undefined);
   if (missing !== undefined) return refused(`${missing} comes first`);
-  if (control.pendingFences.length > 0 && stage !== 'confirm-fence') {
-    return refused(`the fence of ${control.pendingFences.map(({ region }) => region).join(', ')} is still pending`);
+  const pending = stage === 'confirm-fence' ? undefined : pendingFenceRefusal(control);
+  if (pending !== undefined) return pending;
+  if (ARCHIVING.has(stage) && !isSeenGranting(context)) {
+    return refused(`${authority.region} must grant during ${stage}: ${outsideText(outside)}`);
   }
   return {
     outcome: 'accepted',
@@ -74,6 +89,11 @@ function stagesBefore(stage: FailbackStage, { failbackDoneAtMs }: ControlRecord)
   return FAILBACK_STAGES.slice(0, FAILBACK_STAGES.indexOf(stage));
 }
 
+function pendingFenceRefusal({ pendingFences }: ControlRecord): RequestEvaluation | undefined {
+  if (pendingFences.length === 0) return undefined;
+  return refused(`the fence of ${pendingFences.map(({ region }) => region).join(', ')} is still pending`);
+}
+
 /**
  * Every operation except a failover can be abandoned, a switchover only until its promotion is recorded. The region that
  * may have closed its epoch gets a new one, and opens it like any other.
@@ -82,7 +102,12 @@ function evaluateAbort(operation: Operation | undefined): RequestEvaluation {
   if (operation === undefined) return refused('nothing is in progress');
   if (operation.kind === 'failover')
     return refused('a failover cannot be abandoned: the old region has lost its epoch');
-  if (operation.kind === 'reopen') return refused('the switchover is being abandoned already');
+  if (operation.kind === 'reopen') {
+    const { fromRegion } = operation;
+    return refused(
+      `the switchover is being abandoned already; if ${fromRegion} is lost: failover --to ${otherRegion(fromRegion)}`,
+    );
+  }
   if (operation.kind !== 'switchover') {
     return { outcome: 'accepted', reason: `${operation.kind} can be started again`, abandon: true, start: undefined };
   }
@@ -93,8 +118,4 @@ function evaluateAbort(operation: Operation | undefined): RequestEvaluation {
   const reason = `${operation.fromRegion} gets a new epoch`;
   const start = operation.phase === 'preflight' ? undefined : 'reopen';
   return { outcome: 'accepted', reason, abandon: true, start };
-}
-
-function refused(reason: string): RequestEvaluation {
-  return { outcome: 'refused', reason };
 }

@@ -1,9 +1,16 @@
 import type { Lsn } from '@evergrant/core/lsn';
 import type { Region } from '@evergrant/core/regions';
 import { type AuthorityView, renewalFact } from './authority';
-import { type DatabaseView, databaseFact, followerFact, promotableFact } from './database-view';
+import {
+  type DatabaseView,
+  databaseFact,
+  followerFact,
+  promotableFact,
+  writableOrPromotableFact,
+} from './database-view';
 import { down, type Fact, type Facts, unknown, up } from './facts';
 import type { Policy } from './policy';
+import type { OutsideView } from './views';
 
 /**
  * One sample: the raw results of one cycle's probes. Times are milliseconds since 1970 on the controller's clock: `atMs`
@@ -16,7 +23,10 @@ export interface Observation {
   readonly database: DatabaseView;
   readonly witness: Fact;
   readonly standbyApp: Fact;
+  /** The database of the standby region: a follower, unless that region has not rejoined. */
   readonly follower: DatabaseView;
+  /** What a customer gets at the public address. */
+  readonly outside: OutsideView;
   readonly atMs: number;
   readonly seenAtMs: number;
 }
@@ -30,6 +40,27 @@ export function judge(observation: Observation, policy: Policy): Facts {
     witness: observation.witness,
     renewal: renewalFact(observation.authority, policy),
     standby: standbyFact(observation.standbyApp, promotableFact(observation.follower)),
+  };
+}
+
+/** What the answer to an operator's request rests on. */
+export interface Takeover {
+  /** The gate. */
+  readonly standby: Fact;
+  /** The gate for an operator who accepts a loss: a database that does not follow any more may take over, too. */
+  readonly standbyWithLoss: Fact;
+  readonly outside: OutsideView;
+}
+
+export function standbyOf({
+  standbyApp,
+  follower,
+  outside,
+}: Pick<Observation, 'standbyApp' | 'follower' | 'outside'>): Takeover {
+  return {
+    standby: standbyFact(standbyApp, promotableFact(follower)),
+    standbyWithLoss: standbyFact(standbyApp, writableOrPromotableFact(follower)),
+    outside,
   };
 }
 

@@ -13,8 +13,11 @@ export const FAILBACK_STAGES = [
 
 export type FailbackStage = (typeof FAILBACK_STAGES)[number];
 
-/** `reopen` follows an abandoned switchover: the region that closed its epoch gets a new one. */
-export type OperationKind = 'failover' | FailbackStage | 'reopen';
+/**
+ * `rejoin` makes the other region a protected standby again. `reopen` follows an abandoned switchover: the region that
+ * closed its epoch gets a new one.
+ */
+export type OperationKind = 'failover' | 'rejoin' | FailbackStage | 'reopen';
 
 export type Phase =
   | 'latch'
@@ -34,6 +37,7 @@ export type Phase =
 /** The phases of each operation, in order. A switchover latches only after the new primary database has been verified. */
 export const PHASES_OF: Readonly<Record<OperationKind, readonly Phase[]>> = {
   failover: ['latch', 'fence', 'drain', 'promote', 'verify', 'open', 'switch', 'complete'],
+  rejoin: ['confirm_fence', 'archive_database', 'build_follower', 'catch_up', 'complete'],
   'confirm-fence': ['confirm_fence', 'complete'],
   'archive-database': ['archive_database', 'complete'],
   follow: ['build_follower', 'catch_up', 'complete'],
@@ -64,8 +68,8 @@ export interface Evidence {
   readonly replayMovedAtMs: number | undefined;
   readonly replayedLsn: Lsn | undefined;
   readonly lastCommitAtMs: number | undefined;
-  /** `everything`: replayed to originLsn. `all_received`: all that had arrived. `part`: the drain ran out of time. */
-  readonly carriedOver: 'everything' | 'all_received' | 'part' | undefined;
+  /** `everything`: replayed to originLsn. `all_received`: all that had arrived. `part`: the drain ran out of time. `nothing`: the target did not follow the origin. */
+  readonly carriedOver: 'everything' | 'all_received' | 'part' | 'nothing' | undefined;
   readonly lastRenewalAtMs: number | undefined;
   /** Since when the follower had no connection to the origin; undefined: it had one until the promotion. */
   readonly receiverAbsentSinceMs: number | undefined;

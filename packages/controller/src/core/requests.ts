@@ -1,8 +1,12 @@
+import type { Region } from '@evergrant/core/regions';
 import type { FailbackStage } from './operations';
 
 /** A command that waits for the controller. Pausing and arming take effect immediately and need no request. */
 export type Command =
-  | { readonly kind: 'failover' }
+  /** `to`: the region that takes over. @default the standby. `acceptLoss`: also if its database may lack commits. */
+  | { readonly kind: 'failover'; readonly to?: Region; readonly acceptLoss?: boolean }
+  | { readonly kind: 'switchover'; readonly to?: Region }
+  | { readonly kind: 'rejoin' }
   | { readonly kind: 'failback'; readonly stage: FailbackStage }
   | { readonly kind: 'abort' };
 

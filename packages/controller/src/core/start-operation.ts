@@ -1,7 +1,14 @@
 import { otherRegion } from '@evergrant/core/regions';
 import type { AuthorityView } from './authority';
 import type { ControlRecord } from './control-record';
-import { NO_EVIDENCE, type Operation, type OperationKind, type OperationReport, PHASES_OF } from './operations';
+import {
+  type Evidence,
+  NO_EVIDENCE,
+  type Operation,
+  type OperationKind,
+  type OperationReport,
+  PHASES_OF,
+} from './operations';
 
 export interface OperationStart {
   readonly kind: OperationKind;
@@ -35,13 +42,29 @@ export function startOperation(
     timeline: [{ phase, enteredAtMs: nowMs, leftAtMs: undefined }],
     evidence: {
       ...NO_EVIDENCE,
+      ...evidenceOfAbandoned(start, control.operation, authority),
       detectedAtMs: start.automatic ? control.confirmation?.sinceMs : undefined,
       lastRenewalAtMs: authority.renewedAtMs,
-      receiverAbsentSinceMs: control.receiverAbsentSinceMs,
-      receivedLsn: control.followerReceivedLsn,
+      // During an operation the record is not updated, so it is no evidence for an operation that replaces another one.
+      receiverAbsentSinceMs: control.operation === undefined ? control.receiverAbsentSinceMs : undefined,
+      receivedLsn: control.operation === undefined ? control.followerReceivedLsn : undefined,
     },
     stuck: undefined,
   };
+}
+
+/**
+ * A failover that replaces a switchover of the same epoch keeps the proof that the origin closed its epoch, and the
+ * position to which it granted: the origin may not answer any more.
+ */
+function evidenceOfAbandoned(
+  { kind }: OperationStart,
+  abandoned: Operation | undefined,
+  authority: AuthorityView,
+): Partial<Evidence> {
+  if (kind !== 'failover' || abandoned?.kind !== 'switchover' || abandoned.fromEpoch !== authority.epoch) return {};
+  const { originClosedAtMs, originLsn } = abandoned.evidence;
+  return { originClosedAtMs, originLsn };
 }
 
 /**

@@ -19,11 +19,11 @@ export type Verdict =
   | { readonly kind: 'standby_not_ready'; readonly reason: string }
   | { readonly kind: 'withheld'; readonly reason: string; readonly automation: 'paused' | 'disarmed' }
   | { readonly kind: 'fail_over'; readonly reason: string }
-  | { readonly kind: 'serving_from_standby'; readonly reason: string; readonly watch: StandbyWatch }
+  | { readonly kind: 'not_rejoined'; readonly reason: string; readonly watch: ActiveRegionWatch }
   | { readonly kind: 'operating'; readonly reason: string };
 
-/** The state of the standby region after a failover. It raises alerts only: nothing fails over automatically any more. */
-export type StandbyWatch = 'well' | 'application_down' | 'database_down' | 'both_down' | 'unknown';
+/** The state of a region that serves alone, because the other one has not rejoined. It raises alerts only. */
+export type ActiveRegionWatch = 'well' | 'application_down' | 'database_down' | 'both_down' | 'unknown';
 
 export type VerdictKind = Verdict['kind'];
 
@@ -36,8 +36,8 @@ export function verdictKey(verdict: Verdict): string {
       return `hold/${verdict.cause}`;
     case 'withheld':
       return `withheld/${verdict.automation}`;
-    case 'serving_from_standby':
-      return `serving_from_standby/${verdict.watch}`;
+    case 'not_rejoined':
+      return `not_rejoined/${verdict.watch}`;
     default:
       return verdict.kind;
   }

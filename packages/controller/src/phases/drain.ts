@@ -87,7 +87,11 @@ function classify({ origin, target }: DatabasesView, context: PhaseContext): Pha
     const reason = `${operation.toRegion}'s database is a primary already`;
     return operation.kind === 'switchover'
       ? { observed: 'target_primary_before_switchover', reason }
-      : { observed: 'target_already_primary', reason };
+      : {
+          observed: 'target_already_primary',
+          reason,
+          evidence: { carriedOver: operation.evidence.carriedOver ?? 'nothing' },
+        };
   }
   if (target.kind !== 'follower') return { observed: 'target_unreachable', reason: target.reason };
   if (origin.kind === 'primary') return withOrigin(origin, target, context);

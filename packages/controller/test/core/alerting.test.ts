@@ -14,9 +14,9 @@ const NOT_READY: Verdict = { kind: 'standby_not_ready', reason: 'replay paused' 
 const WITHHELD: Verdict = { kind: 'withheld', automation: 'paused', reason: 'paused by ada' };
 const FAIL_OVER: Verdict = { kind: 'fail_over', reason: 'all agree' };
 const OPERATING: Verdict = { kind: 'operating', reason: 'failover' };
-const SERVING: Verdict = { kind: 'serving_from_standby', watch: 'well', reason: 'virginia serves' };
-const SERVING_DOWN: Verdict = { kind: 'serving_from_standby', watch: 'both_down', reason: 'all dead' };
-const SERVING_UNKNOWN: Verdict = { kind: 'serving_from_standby', watch: 'unknown', reason: 'dns' };
+const SERVING: Verdict = { kind: 'not_rejoined', watch: 'well', reason: 'virginia serves' };
+const SERVING_DOWN: Verdict = { kind: 'not_rejoined', watch: 'both_down', reason: 'all dead' };
+const SERVING_UNKNOWN: Verdict = { kind: 'not_rejoined', watch: 'unknown', reason: 'dns' };
 
 /** Passes one verdict a second. Returns the alerts and the keys of the history. */
 function hear(verdicts: readonly Verdict[]): { codes: string[]; messages: AlertContent[]; changes: number } {

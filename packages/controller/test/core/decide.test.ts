@@ -82,7 +82,7 @@ describe('failure matrix', () => {
   });
 });
 
-describe('while the standby region is active', () => {
+describe('while the standby region has not rejoined', () => {
   const watches: [app: Reading, database: Reading, watch: string][] = [
     ['up', 'up', 'well'],
     ['down', 'up', 'application_down'],
@@ -93,8 +93,15 @@ describe('while the standby region is active', () => {
   ];
 
   it.each(watches)('application %s, database %s: reports %s and never fails over', (app, database, watch) => {
-    const given = situation({ app, database }, { activeRegion: 'virginia' });
-    expect(key(given)).toBe(`serving_from_standby/${watch}`);
+    for (const activeRegion of ['oregon', 'virginia'] as const) {
+      const given = situation({ app, database }, { activeRegion, rejoinPending: true });
+      expect(key(given)).toBe(`not_rejoined/${watch}`);
+    }
+  });
+
+  it('decides on Virginia like on Oregon when the standby has rejoined', () => {
+    expect(key(situation({}, { activeRegion: 'virginia' }))).toBe('fail_over');
+    expect(key(situation({ app: 'up', database: 'up' }, { activeRegion: 'virginia' }))).toBe('healthy');
   });
 });
 

@@ -1,7 +1,8 @@
 import type { Region } from '@evergrant/core/regions';
 import { authority, fact, NOW_MS, operation } from '@evergrant/test-support/controller/situations';
 import { type ControlRecord, initialControl } from '../../src/core/control-record';
-import { evaluateRequest, type RequestEvaluation } from '../../src/core/evaluate-request';
+import { evaluateRequest } from '../../src/core/evaluate-request';
+import type { Reading } from '../../src/core/facts';
 import {
   FAILBACK_STAGES,
   type FailbackStage,
@@ -9,30 +10,53 @@ import {
   PHASES_OF,
   type Phase,
 } from '../../src/core/operations';
+import type { RequestEvaluation } from '../../src/core/request-evaluation';
 import type { Command } from '../../src/core/requests';
 
 interface Given {
   readonly active?: Region;
-  readonly standby?: 'up' | 'down' | 'unknown';
+  readonly standby?: Reading;
+  readonly standbyWithLoss?: Reading;
+  /** Does the active region grant at the public address? */
+  readonly grants?: boolean;
   readonly done?: readonly FailbackStage[];
   readonly control?: Partial<ControlRecord>;
 }
 
-function ask(
-  command: Command,
-  { active = 'oregon', standby = 'up', done = [], control = {} }: Given = {},
-): RequestEvaluation {
+function ask(command: Command, given: Given = {}): RequestEvaluation {
+  const {
+    active = 'oregon',
+    standby = 'up',
+    standbyWithLoss = standby,
+    grants = true,
+    done = [],
+    control = {},
+  } = given;
   const failbackDoneAtMs = Object.fromEntries(done.map((stage) => [stage, NOW_MS]));
   const record = { ...initialControl(NOW_MS), failbackDoneAtMs, ...control };
+  const { fromEpoch = 1, phase } = record.operation ?? {};
+  const latched = record.operation !== undefined && isLatchedIn(record.operation.kind, phase ?? 'latch');
   return evaluateRequest(command, {
     control: record,
-    authority: authority({ region: active }),
+    authority: authority({ region: active, epoch: latched ? fromEpoch + 1 : fromEpoch }),
     standby: fact(standby),
+    standbyWithLoss: fact(standbyWithLoss),
+    outside: grants
+      ? { kind: 'granting', region: active, epoch: 1 }
+      : { kind: 'not_granting', reason: 'nothing grants' },
   });
+}
+
+/** Has the operation taken its epoch when it is in this phase? */
+function isLatchedIn(kind: OperationKind, phase: Phase): boolean {
+  const phases = PHASES_OF[kind];
+  return phases.includes('latch') && phases.indexOf(phase) > phases.indexOf('latch');
 }
 
 const busyWith = (kind: OperationKind, phase: Phase): Given => ({ control: { operation: operation(kind, { phase }) } });
 const stagesUntil = (stage: FailbackStage): FailbackStage[] => FAILBACK_STAGES.slice(0, FAILBACK_STAGES.indexOf(stage));
+const NOT_REJOINED: Given = { active: 'virginia', control: { rejoinPending: true } };
+const DEAD: Given = { standby: 'down', standbyWithLoss: 'up', grants: false };
 
 describe('manual failover', () => {
   it('skips the detection and starts at once', () => {
@@ -44,16 +68,111 @@ describe('manual failover', () => {
     expect(ask({ kind: 'failover' }, { control: { automation } })).toMatchObject({ outcome: 'accepted' });
   });
 
-  it.each(['down', 'unknown'] as const)('does not skip the gate, and is refused when the standby is %s', (standby) => {
-    expect(ask({ kind: 'failover' }, { standby })).toMatchObject({ outcome: 'refused' });
+  it.each(['down', 'unknown'] as const)('is refused when the standby is %s', (standby) => {
+    for (const acceptLoss of [false, true])
+      expect(ask({ kind: 'failover', acceptLoss }, { standby })).toMatchObject({ outcome: 'refused' });
   });
 
-  it('is already done when Virginia is active', () => {
-    expect(ask({ kind: 'failover' }, { active: 'virginia' })).toMatchObject({ outcome: 'already_done' });
+  it.each(['oregon', 'virginia'] as const)('moves the authority away from %s when the other has rejoined', (active) => {
+    for (const grants of [false, true]) {
+      const given = ask({ kind: 'failover' }, { active, grants, control: { rejoinPending: false } });
+      expect(given).toMatchObject({ outcome: 'accepted', start: 'failover' });
+    }
   });
 
-  it('is refused during another operation', () => {
-    expect(ask({ kind: 'failover' }, busyWith('follow', 'catch_up'))).toMatchObject({ outcome: 'refused' });
+  it('is done already when the named region is active and grants, and never when it does not grant', () => {
+    expect(ask({ kind: 'failover', to: 'oregon' })).toMatchObject({ outcome: 'already_done' });
+    const dead = ask({ kind: 'failover', to: 'oregon' }, { grants: false });
+    expect(dead).toMatchObject({ outcome: 'refused', reason: expect.stringContaining('failover --to virginia') });
+  });
+
+  it('sent again after a failover is done already only while the active region grants', () => {
+    expect(ask({ kind: 'failover' }, NOT_REJOINED)).toMatchObject({ outcome: 'already_done' });
+    expect(ask({ kind: 'failover' }, { ...NOT_REJOINED, ...DEAD })).toMatchObject({
+      outcome: 'refused',
+      reason: expect.stringContaining('failover --to oregon --accept-loss'),
+    });
+  });
+
+  it('to a region that has not rejoined needs the acceptance of the loss, and an active region that does not grant', () => {
+    const command = { kind: 'failover', to: 'oregon', acceptLoss: true } as const;
+    expect(ask(command, { ...NOT_REJOINED, ...DEAD })).toMatchObject({ outcome: 'accepted', start: 'failover' });
+    expect(ask(command, { ...NOT_REJOINED, ...DEAD, grants: true })).toMatchObject({ outcome: 'refused' });
+    expect(ask(command, { ...NOT_REJOINED, ...DEAD, standbyWithLoss: 'down' })).toMatchObject({ outcome: 'refused' });
+  });
+
+  it.each<[OperationKind, Phase]>([
+    ['follow', 'catch_up'],
+    ['rejoin', 'build_follower'],
+    ['switchover', 'drain'],
+    ['reopen', 'switch'],
+  ])('replaces a %s in phase %s', (kind, phase) => {
+    const active = operation(kind).fromRegion;
+    const { control } = busyWith(kind, phase);
+    const given = ask({ kind: 'failover' }, { active, grants: false, control: { ...control, rejoinPending: false } });
+    expect(given).toMatchObject({ outcome: 'accepted', abandon: true, start: 'failover' });
+  });
+
+  it('leaves a switchover alone that has recorded its promotion, because it needs nothing of its origin', () => {
+    for (const phase of PHASES_OF.switchover.slice(2))
+      expect(ask({ kind: 'failover' }, { active: 'virginia', ...busyWith('switchover', phase) }).outcome).toBe(
+        'refused',
+      );
+  });
+
+  it.each(['promote', 'verify', 'latch'] as const)(
+    'back to the origin of a switchover whose target is lost in phase %s gives the origin a new epoch',
+    (phase) => {
+      const command = { kind: 'failover', to: 'virginia', acceptLoss: true } as const;
+      const given = ask(command, { active: 'virginia', grants: false, ...busyWith('switchover', phase) });
+      expect(given).toMatchObject({ outcome: 'accepted', abandon: true, start: 'reopen' });
+    },
+  );
+
+  it.each<[OperationKind, Phase, Region]>([
+    ['failover', 'drain', 'oregon'],
+    ['switchover', 'switch', 'virginia'],
+  ])('back from a latched %s whose target is lost accepts the loss', (kind, phase, to) => {
+    const { toRegion } = operation(kind);
+    const given = { active: toRegion, ...busyWith(kind, phase), ...DEAD };
+    expect(ask({ kind: 'failover', to }, given)).toMatchObject({ outcome: 'refused' });
+    expect(ask({ kind: 'failover', to, acceptLoss: true }, given)).toMatchObject({
+      outcome: 'accepted',
+      abandon: true,
+      start: 'failover',
+    });
+  });
+});
+
+describe('switchover', () => {
+  const switchover = { kind: 'switchover' } as const;
+
+  it.each(['oregon', 'virginia'] as const)('starts from %s when the other region has rejoined', (active) => {
+    const given = ask(switchover, { active, control: { rejoinPending: false } });
+    expect(given).toMatchObject({ outcome: 'accepted', start: 'switchover' });
+  });
+
+  it('waits for the rejoin, because it must lose nothing', () => {
+    expect(ask(switchover, NOT_REJOINED)).toMatchObject({ outcome: 'refused' });
+  });
+
+  it('to the active region is done already only while that region grants', () => {
+    expect(ask({ ...switchover, to: 'oregon' })).toMatchObject({ outcome: 'already_done' });
+    expect(ask({ ...switchover, to: 'oregon' }, { grants: false })).toMatchObject({ outcome: 'refused' });
+  });
+});
+
+describe('rejoin', () => {
+  it.each(['oregon', 'virginia'] as const)('starts while %s is active and grants', (active) => {
+    const given = ask({ kind: 'rejoin' }, { active, control: { rejoinPending: true } });
+    expect(given).toMatchObject({ outcome: 'accepted', start: 'rejoin' });
+  });
+
+  it('archives no database while no region grants: it may be the last one', () => {
+    expect(ask({ kind: 'rejoin' }, { ...NOT_REJOINED, grants: false })).toMatchObject({ outcome: 'refused' });
+    const archive = { kind: 'failback', stage: 'archive-database' } as const;
+    const given = { ...NOT_REJOINED, done: ['confirm-fence'] as const, control: {}, grants: false };
+    expect(ask(archive, given)).toMatchObject({ outcome: 'refused' });
   });
 });
 

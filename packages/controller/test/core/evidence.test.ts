@@ -85,6 +85,7 @@ describe('signs of life', () => {
     follower: follower(),
     atMs: NOW_MS,
     seenAtMs: NOW_MS,
+    outside: { kind: 'not_granting', reason: '' },
     ...changes,
   });
 

@@ -40,7 +40,7 @@ describe('stored control records', () => {
 
   it('are read with the present names if an earlier release wrote them', () => {
     expect(record.verdictState).toEqual({
-      verdict: { kind: 'serving_from_standby', watch: 'both_down', reason: 'all dead' },
+      verdict: { kind: 'not_rejoined', watch: 'both_down', reason: 'all dead' },
       sinceMs: 1,
       alertedAtMs: undefined,
       resolvedPending: true,

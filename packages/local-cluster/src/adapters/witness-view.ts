@@ -1,7 +1,7 @@
 import { type Fact, unknown } from '@evergrant/controller/core/facts';
 import type { WitnessPort } from '@evergrant/controller/ports';
 import { CallFailure, call } from '@evergrant/controller/probes/http-call';
-import { PRIMARY_REGION, type Region } from '@evergrant/core/regions';
+import type { Region } from '@evergrant/core/regions';
 
 /** Reads the last observation of the witness process in Ohio, if it is fresh. Every failure returns `unknown`. */
 export class WitnessView implements WitnessPort {
@@ -12,10 +12,9 @@ export class WitnessView implements WitnessPort {
   }
 
   async view(region: Region): Promise<Fact> {
-    if (region !== PRIMARY_REGION) return unknown(`the witness does not watch ${region}`);
     const { url, timeoutMs, ageMaxMs } = this.#options;
     try {
-      const { status, json } = await call({ method: 'GET', url: `${url}/view`, timeoutMs });
+      const { status, json } = await call({ method: 'GET', url: `${url}/view/${region}`, timeoutMs });
       if (status !== 200) return unknown(`the witness returned ${status}`);
       return viewOf(json, ageMaxMs);
     } catch (failure) {

@@ -1,3 +1,4 @@
+import { PRIMARY_REGION, REGIONS, type Region } from '@evergrant/core/regions';
 import { Liveness, type LivenessChange, type LivenessState } from './liveness';
 import { jsonReply, notFound, proxyMethodNotAllowed } from './problems';
 import type { Reply, RequestContext } from './request-context';
@@ -15,25 +16,25 @@ export interface WitnessSnapshot {
 }
 
 export interface WitnessObserverOptions {
-  /** Oregon's router, reached from outside both regions. */
-  readonly oregonUrl: string;
+  /** The router of the observed region, reached from outside both regions. */
+  readonly routerUrl: string;
   readonly timeouts: WitnessTimeouts;
   readonly onChange?: (change: LivenessChange) => void;
 }
 
-/** Observes Oregon's application from outside both regions and serves the result at `GET /view`. It decides nothing. */
+/** Observes one region's application from outside both regions. It decides nothing. */
 export class WitnessObserver {
   readonly #liveness: Liveness;
   readonly #staleAfterMs: number;
 
-  constructor({ oregonUrl, timeouts, onChange }: WitnessObserverOptions) {
+  constructor({ routerUrl, timeouts, onChange }: WitnessObserverOptions) {
     this.#staleAfterMs = STALE_AFTER_INTERVALS * timeouts.probeEveryMs + timeouts.probeTimeoutMs;
     this.#liveness = new Liveness({
-      url: `${oregonUrl}/livez`,
+      url: `${routerUrl}/livez`,
       everyMs: timeouts.probeEveryMs,
       timeoutMs: timeouts.probeTimeoutMs,
       failuresBeforeDown: FAILURES_BEFORE_DOWN,
-      // Between regions, the network can refuse a connection that Oregon would accept, so a refusal is one failure.
+      // Between regions, the network can refuse a connection that the region would accept, so a refusal is one failure.
       downOnRefusal: false,
       ...(onChange ? { onChange } : {}),
     });
@@ -61,10 +62,18 @@ export class WitnessObserver {
       ageMs: Math.round(ageMs),
     };
   }
+}
 
-  readonly respond = ({ path, method }: RequestContext): Reply => {
+/** Serves the observers: `GET /view/REGION`. `GET /view` is Oregon's, as in earlier releases. */
+export function witnessResponder(
+  observers: Readonly<Record<Region, Pick<WitnessObserver, 'view'>>>,
+): (context: RequestContext) => Reply {
+  return ({ path, method }) => {
     if (path === '/livez') return jsonReply(200, { status: 'alive' });
-    if (path !== '/view') return notFound(path);
-    return method === 'GET' || method === 'HEAD' ? jsonReply(200, this.view()) : proxyMethodNotAllowed('GET');
+    const region = path === '/view' ? PRIMARY_REGION : REGIONS.find((candidate) => path === `/view/${candidate}`);
+    if (region === undefined) return notFound(path);
+    return method === 'GET' || method === 'HEAD'
+      ? jsonReply(200, observers[region].view())
+      : proxyMethodNotAllowed('GET');
   };
 }

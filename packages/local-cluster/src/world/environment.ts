@@ -93,7 +93,10 @@ function witness(input: EnvironmentInput): ChildDefinition {
     entry: 'local-cluster/witness.js',
     env: {
       EVERGRANT_PORT_LISTEN: String(input.layout.port('ohio/witness')),
-      EVERGRANT_OREGON: linkUrl(input.layout, 'ohio-oregon/router'),
+      EVERGRANT_ROUTERS: JSON.stringify({
+        oregon: linkUrl(input.layout, 'ohio-oregon/router'),
+        virginia: linkUrl(input.layout, 'ohio-virginia/router'),
+      }),
       EVERGRANT_PROFILE: input.profile,
     },
   };

@@ -168,9 +168,15 @@ describe('witness view', () => {
     expect(await asked(await serving(() => undefined))).toBe('unknown');
   });
 
-  it('returns unknown for Virginia', async () => {
-    const witness = new WitnessView({ url: await saying('down', 1), timeoutMs: TIMEOUT_MS, ageMaxMs: 2_000 });
-    expect((await witness.view('virginia')).reading).toBe('unknown');
+  it('is asked for the region of the question', async () => {
+    const paths: (string | undefined)[] = [];
+    const url = await serving((request, response) => {
+      paths.push(request.url);
+      response.end(JSON.stringify({ app: { reading: 'down', because: 'seen' }, ageMs: 1 }));
+    });
+    const witness = new WitnessView({ url, timeoutMs: TIMEOUT_MS, ageMaxMs: 2_000 });
+    expect((await witness.view('virginia')).reading).toBe('down');
+    expect(paths).toEqual(['/view/virginia']);
   });
 });
 

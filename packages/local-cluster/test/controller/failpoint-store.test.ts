@@ -10,7 +10,7 @@ async function failpoint(
   point: Failpoint,
 ): Promise<{ world: MemoryWorld; halts: number; atHalt: MemoryWorld['effects'] }> {
   const world = new MemoryWorld();
-  world.killOregon();
+  world.kill('oregon');
   let halts = 0;
   let onHalt = (): void => undefined;
   const halted = new Promise<'halted'>((resolve) => {

@@ -1,5 +1,5 @@
 import { waitUntil } from '@evergrant/drills/eventually';
-import { WitnessObserver } from '../../src/proxy/witness-observer';
+import { WitnessObserver, type WitnessSnapshot, witnessResponder } from '../../src/proxy/witness-observer';
 import { FakeServer } from './fake-server';
 
 jest.setTimeout(60_000);
@@ -16,7 +16,7 @@ describe('witness observer', () => {
     oregon = await new FakeServer('oregon').start();
     changes.length = 0;
     observer = new WitnessObserver({
-      oregonUrl: oregon.url,
+      routerUrl: oregon.url,
       timeouts: TIMEOUTS,
       onChange: ({ now }) => changes.push(now),
     });
@@ -78,10 +78,13 @@ describe('witness observer', () => {
     expect(observer.view().app.because).toBe('the last probe is too old');
   });
 
-  it('serves only GET /view and /livez', async () => {
+  it('serves only GET /view, /view/REGION and /livez', async () => {
+    const unobserved = { view: (): WitnessSnapshot => observer.view() };
+    const respond = witnessResponder({ oregon: observer, virginia: unobserved });
     const ask = (method: string, path: string) =>
-      observer.respond({ method, path, target: path, headers: {}, rawHeaders: [], body: undefined, remoteAddress: '' });
-    expect(ask('GET', '/view').status).toBe(200);
+      respond({ method, path, target: path, headers: {}, rawHeaders: [], body: undefined, remoteAddress: '' });
+    for (const path of ['/view', '/view/oregon', '/view/virginia']) expect(ask('GET', path).status).toBe(200);
+    expect(ask('GET', '/view/ohio').status).toBe(404);
     expect(ask('POST', '/view').status).toBe(405);
     expect(ask('GET', '/v1/status').status).toBe(404);
   });

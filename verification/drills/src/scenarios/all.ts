@@ -1,5 +1,6 @@
 import type { DrillScenario } from '../drill';
 import { appDown } from './app-down';
+import { bothDirections } from './both-directions';
 import { cloudLicense } from './cloud-license';
 import { controllerDies } from './controller-dies';
 import { databaseDown } from './database-down';
@@ -34,6 +35,7 @@ export const SCENARIOS: readonly DrillScenario[] = [
   witnessDisagrees,
   flapping,
   failback,
+  bothDirections,
   cloudLicense,
   guidLicense,
   redundantLicense,

@@ -3,7 +3,7 @@ import { down, type Fact, unknown, up } from '@evergrant/controller/core/facts';
 import type { AclView, DatabaseServiceView, EdgeView, OutsideView } from '@evergrant/controller/core/views';
 import type { Ports } from '@evergrant/controller/ports';
 import { OperatingError } from '@evergrant/core/operating-error';
-import type { Region } from '@evergrant/core/regions';
+import { PRIMARY_REGION, type Region } from '@evergrant/core/regions';
 import type { SimulationContext } from '../context';
 import { type DatabaseServer, lsnText } from '../database/database-server';
 import { closeEpoch } from '../database/statements';
@@ -43,7 +43,10 @@ export function controllerPorts(host: Host, simulation: SimulationContext): Port
           database.commit(transaction.writes);
         }),
     },
-    witness: { view: () => askWitness(host, simulation) },
+    witness: {
+      view: async (region) =>
+        region === PRIMARY_REGION ? askWitness(host, simulation) : unknown(`the witness does not watch ${region}`),
+    },
     routers: {
       acl: (region) => viewAcl(host, simulation, region),
       fence: (region, activeRegion) =>

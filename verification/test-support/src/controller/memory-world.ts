@@ -2,7 +2,7 @@ import type { Alert } from '@evergrant/controller/core/alerts';
 import type { AuthorityView } from '@evergrant/controller/core/authority';
 import { type ControlRecord, initialControl } from '@evergrant/controller/core/control-record';
 import type { DatabaseView } from '@evergrant/controller/core/database-view';
-import { type Fact, unknown } from '@evergrant/controller/core/facts';
+import type { Fact } from '@evergrant/controller/core/facts';
 import type { HistoryEntry, RecordedEntry } from '@evergrant/controller/core/history';
 import { DEFAULT_POLICY, type Policy } from '@evergrant/controller/core/policy';
 import { fromStored, toStoredJson } from '@evergrant/controller/core/stored-json';
@@ -102,17 +102,17 @@ export class MemoryWorld {
     }
   }
 
-  killOregon(): void {
-    this.apps.oregon = 'down';
-    this.databases.oregon.alive = false;
-    this.routerReachable.oregon = false;
+  kill(region: Region): void {
+    this.apps[region] = 'down';
+    this.databases[region].alive = false;
+    this.routerReachable[region] = false;
     this.advanceServers();
   }
 
-  reviveOregon(): void {
-    this.apps.oregon = 'up';
-    this.databases.oregon.alive = true;
-    this.routerReachable.oregon = true;
+  revive(region: Region): void {
+    this.apps[region] = 'up';
+    this.databases[region].alive = true;
+    this.routerReachable[region] = true;
   }
 
   /**
@@ -183,8 +183,7 @@ export class MemoryWorld {
       },
       witness: {
         view: async (region) => {
-          if (region !== 'oregon') return unknown('not watched');
-          const reading = this.witnessReading ?? this.apps.oregon;
+          const reading = this.witnessReading ?? this.apps[region];
           return { reading, reason: `the witness reports ${reading}` };
         },
       },

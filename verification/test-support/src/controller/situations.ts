@@ -43,6 +43,7 @@ export function situation(
     facts: facts(readings),
     activeRegion: 'oregon',
     automation: { state: 'armed', by: 'tester', reason: 'test', sinceMs: 0 },
+    rejoinPending: false,
     confirmation: {
       count: POLICY.samplesToConfirm,
       sinceMs: NOW_MS - 4_000,
