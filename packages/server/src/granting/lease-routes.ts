@@ -111,7 +111,7 @@ function releaseRoute(routes: FastifyInstance, options: LeaseRouteOptions): void
       tags: ['leases'],
       summary: 'Release seats',
       description:
-        'Idempotent. Also leaves the queue. With its token, a lease that was lost with a region is recorded as released, so that it is never adopted. With a token from before the lease was returned to another checkout of the same identity, the lease stays live. With a reason, which requires the scope `admin`, the seats are taken back from their holder.',
+        'Idempotent. Also leaves the queue. With its token, a lease that was lost with a region is recorded as released, so that it is never adopted. Without a token, or with one from before the lease was returned to another checkout of the same identity, that checkout keeps the lease. With a reason, which requires the scope `admin`, the seats are taken back from their holder.',
       security: SECURITY,
       params: LeaseParams,
       body: ReleaseBody,

@@ -166,20 +166,20 @@ export class LeaseService {
   }
 
   /**
-   * A release without a proof, and one with a reason, ends every lease. A token is verified only when the lease was handed
-   * over: before that, every token of the lease is of its only holder.
+   * A release with a reason ends every lease. Any other release is of the handover that it proves, and of the first one
+   * without a proof: a client gives up a checkout that was never answered, while another process of the installation may
+   * have received its lease. A token is verified only when the lease was handed over: before that, every token of the
+   * lease is of its only holder.
    */
   async #releaseHandover(
     request: ReleaseRequest,
-    { leaseId, token, handover }: Release,
+    { leaseId, token, handover = 0 }: Release,
   ): Promise<Decided<ReleaseVerdict> | Refusal> {
-    if (request.end.kind !== 'released' || (token === undefined && handover === undefined)) {
-      return this.#batches.release(request);
-    }
-    const answer = await this.#batches.release({ ...request, handover: handover ?? 0 });
+    if (request.end.kind !== 'released') return this.#batches.release(request);
+    const answer = await this.#batches.release({ ...request, handover });
     if (answer.kind !== 'done' || answer.verdict.kind !== 'handed_over') return answer;
     const claim = await this.#claim(leaseId, token);
-    const isNewer = (claim?.handover ?? 0) > (handover ?? 0);
+    const isNewer = (claim?.handover ?? 0) > handover;
     return isNewer ? this.#batches.release({ ...request, handover: claim?.handover }) : answer;
   }
 

@@ -170,6 +170,16 @@ describe('an installation that forgot its lease', () => {
   });
 });
 
+describe('two checkouts of one installation in one batch', () => {
+  it('insert one lease with the handover of the later one', () => {
+    const [one, other] = ['b', 'c'].map((id) => ({ ...checkout(id, 2), identity: 'laptop' }));
+    const { verdicts, inserted, handedOver } = decide([one!, other!]);
+    expect(verdicts).toMatchObject([{ lease: { id: 'b', handover: 0 } }, { lease: { id: 'b', handover: 1 } }]);
+    expect(inserted).toMatchObject([{ id: 'b', handover: 1 }]);
+    expect(handedOver).toEqual([]);
+  });
+});
+
 describe('adoption', () => {
   const held: PoolCount = { ...POOL, seatsTaken: 5, seatsHeldBack: 3, seatsUnresolved: 3 };
 

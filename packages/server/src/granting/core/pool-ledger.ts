@@ -23,7 +23,7 @@ export interface PoolCount extends SeatCount {
 /** The reservations of a pool and their use. */
 export interface Reserved {
   readonly reservations: readonly Reservation[];
-  /** The use of every Control ReservingRoom that has a reservation. */
+  /** The use of every Control Room that has a reservation. */
   readonly uses: readonly RoomUse[];
   /** The groups of the Control Rooms that request seats or are queued. */
   readonly groups: ReadonlyMap<string, string>;
@@ -83,11 +83,13 @@ export class PoolLedger {
     return undefined;
   }
 
-  /** Gives a live lease to another checkout of the same installation. */
+  /** Gives a live lease to another checkout of the same installation, also a lease that this batch inserts. */
   handOver(lease: Lease): Lease {
     const next = { ...lease, handover: (lease.handover ?? 0) + 1 };
     this.#leases.set(lease.id, next);
-    this.#handedOver.set(lease.id, next);
+    const position = this.#inserted.findIndex(({ id }) => id === lease.id);
+    if (position < 0) this.#handedOver.set(lease.id, next);
+    else this.#inserted[position] = next;
     return next;
   }
 
@@ -95,7 +97,7 @@ export class PoolLedger {
     return { controlRoom, group: controlRoom === undefined ? undefined : this.#reserved.groups.get(controlRoom) };
   }
 
-  /** How many seats a Control ReservingRoom may take now, after the seats reserved for the places ahead of it. */
+  /** How many seats a Control Room may take now, after the seats reserved for the places ahead of it. */
   available(room: ReservingRoom, ahead: readonly QueuePlace[]): number {
     const { reservations } = this.#reserved;
     const open = new OpenSeats(seatsFree(this.#pool), reservations, this.#uses);
@@ -103,7 +105,7 @@ export class PoolLedger {
     return open.openTo(room);
   }
 
-  /** The maximum number of seats that a Control ReservingRoom could ever take. */
+  /** The maximum number of seats that a Control Room could ever take. */
   availableAtMost(room: ReservingRoom): number {
     return openAtMost(capacityOf(this.#pool), this.#reserved.reservations, room);
   }

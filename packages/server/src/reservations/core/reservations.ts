@@ -1,11 +1,11 @@
-/** Seats of a pool that only one Control ReservingRoom, or only one group of Control Rooms, may take. */
+/** Seats of a pool that only one Control Room, or only one group of Control Rooms, may take. */
 export interface Reservation {
   readonly controlRoom?: string;
   readonly group?: string;
   readonly seats: number;
 }
 
-/** A Control ReservingRoom and its group; each may be undefined. */
+/** A Control Room and its group; each may be undefined. */
 export interface ReservingRoom {
   readonly controlRoom: string | undefined;
   readonly group: string | undefined;
@@ -16,7 +16,7 @@ export interface RoomUse extends ReservingRoom {
 }
 
 /**
- * Tracks which free seats each Control ReservingRoom may take. Its use counts first against its own reservation, then against the
+ * Tracks which free seats each Control Room may take. Its use counts first against its own reservation, then against the
  * reservation of its group, then against the unreserved rest. Unused reservations of others are not available to it.
  *
  * More seats may be reserved than are free, because seats were in use before they were reserved, or are held back after
@@ -38,18 +38,18 @@ export class OpenSeats {
     this.#rest = Math.max(0, free - sum(this.#byRoom) - sum(this.#byGroup));
   }
 
-  /** The number of seats that a Control ReservingRoom may take now. */
+  /** The number of seats that a Control Room may take now. */
   openTo(room: ReservingRoom): number {
     return Math.min(this.#free, this.#ofRoom(room) + this.#ofGroup(room) + this.#rest);
   }
 
-  /** Takes seats that are available to the Control ReservingRoom. */
+  /** Takes seats that are available to the Control Room. */
   take(room: ReservingRoom, seats: number): void {
     this.#rest -= this.#useReservations(room, seats);
     this.#free -= seats;
   }
 
-  /** Sets aside every seat that the Control ReservingRoom may take, so that no other one gets it. */
+  /** Sets aside every seat that the Control Room may take, so that no other one gets it. */
   close(room: ReservingRoom): void {
     const closed = this.#ofRoom(room) + this.#ofGroup(room) + this.#rest;
     this.#useReservations(room, closed);
@@ -84,7 +84,7 @@ export class OpenSeats {
   }
 }
 
-/** The maximum number of seats that a Control ReservingRoom could take if no seat were in use. */
+/** The maximum number of seats that a Control Room could take if no seat were in use. */
 export function openAtMost(capacity: number, reservations: readonly Reservation[], room: ReservingRoom): number {
   return new OpenSeats(capacity, reservations, []).openTo(room);
 }
