@@ -17,6 +17,7 @@ export const RULES = {
   'S5-lapse': 'a new epoch opens after every proof of the old one has expired',
   'renewal-order': 'a renewal that arrives late does not set the record back',
   S6: 'unprotected granting is recorded in the authority store first',
+  'one-follower': 'only the follower that can be promoted acknowledges',
   'S7-expiry': "the database's clock decides expiry",
   'S7-monotonic': 'durations are measured on monotonic clocks',
   'audit-gap': 'lost audit events are declared in the audit log',

@@ -254,7 +254,10 @@ export class SimulatedWorld implements SimulationContext {
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
     const { unprotectedAfterMs, coarse = false, skipsIdleTime = false } = this.scenario;
     const simulatedRegion = this.regions[region];
-    const endpoint = () => ({ database: simulatedRegion.database, stream: this.databases.stream(region) });
+    const endpoint = () => {
+      const { database, hasForeignWalsender } = simulatedRegion;
+      return { database, stream: this.databases.stream(region), hasForeignWalsender };
+    };
     const connection = { host, endpoint, network, disabled, readsPromptly: coarse };
     return new SimulatedLicenseServer({
       host,

@@ -23,6 +23,8 @@ export class SimulatedRegion {
   readonly servers: SimulatedLicenseServer[] = [];
   acl: AclState;
   database: DatabaseServer | undefined;
+  /** A second follower or another walsender streams from the region's database. It is never promoted. */
+  hasForeignWalsender = false;
   /** State by the database service. */
   service: 'running' | 'archived' | 'building' | 'following';
   readonly #network: Network;

@@ -13,6 +13,8 @@ export interface Endpoint {
   readonly database: DatabaseServer | undefined;
   /** The stream to the other region's follower. */
   readonly stream: Replication | undefined;
+  /** Whether another walsender streams from this database, which has flushed everything. */
+  readonly hasForeignWalsender: boolean;
 }
 
 export interface ConnectionOptions {
@@ -25,7 +27,7 @@ export interface ConnectionOptions {
   readonly readsPromptly: boolean;
 }
 
-type Connected = Endpoint & { readonly database: DatabaseServer };
+export type Connected = Endpoint & { readonly database: DatabaseServer };
 
 type Served<T> =
   | { readonly kind: 'done'; readonly value: T; readonly wrote: boolean }
@@ -87,10 +89,12 @@ export class Connection {
       late: () => failed('unreachable', 'no answer in time', true),
       ...(promptly ? { promptly: (answer) => answer.kind === 'done' && !answer.wrote } : {}),
       serve: (answer) => {
-        const { database, stream } = endpoint();
+        const { database, stream, hasForeignWalsender } = endpoint();
         if (!database || database.host.state === 'down') return answer(failed('unreachable', 'refused', false));
         const { life } = database.host;
-        database.host.arrive(life, () => answer(attempt(database, () => serve({ database, stream }))));
+        database.host.arrive(life, () =>
+          answer(attempt(database, () => serve({ database, stream, hasForeignWalsender }))),
+        );
       },
     });
     if (served.kind === 'failed') throw served.failure;

@@ -10,7 +10,7 @@ import type {
 import { DatabaseFailure } from '@evergrant/server/platform/database-failure';
 import type { LicenseDatabase } from '@evergrant/server/platform/postgres/license-database';
 import { type SimulatedAuditLog, simulatedAuditLogOn } from './audit-log-port';
-import { Connection, type ConnectionOptions, commitSimulated } from './connection';
+import { type Connected, Connection, type ConnectionOptions, commitSimulated } from './connection';
 import { lsnText, positionOf } from './database-server';
 import * as statements from './statements';
 import type { PoolRow } from './tables';
@@ -19,6 +19,13 @@ export interface SimulatedLicenseDatabaseOptions extends ConnectionOptions {
   /** The audit log's own connection, as in the product. */
   readonly auditConnection: Connection;
   readonly onOpened: (outcome: OpeningOutcome) => void;
+}
+
+interface FollowerView {
+  /** Databases that may be the follower. */
+  readonly followers: number;
+  readonly streaming: boolean;
+  readonly flushed: number | undefined;
 }
 
 /** The time-out of packages/server/src/epochs/sql/open-epoch.ts. */
@@ -59,9 +66,9 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 
   readonly replication: ReplicationStore = {
     readAcknowledged: () =>
-      this.#connection.read(({ stream }) => {
-        const acknowledged = stream?.acknowledged;
-        return acknowledged === undefined ? undefined : lsnText(acknowledged);
+      this.#connection.read((endpoint) => {
+        const { flushed } = this.#follower(endpoint);
+        return flushed === undefined ? undefined : lsnText(flushed);
       }),
     readMode: () =>
       this.#connection.read(({ database }) => {
@@ -110,14 +117,14 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 
   async #observe(beaconLsn: string | undefined): Promise<DatabaseObservation> {
     try {
-      return await this.#connection.read(({ database, stream }) => {
-        const { newestEpoch: row, role } = database;
+      return await this.#connection.read((endpoint) => {
+        const { newestEpoch: row, role } = endpoint.database;
         const epoch = row && { epoch: row.epoch, region: row.region, closed: row.closed };
-        const flushed = stream?.acknowledged;
+        const { followers, streaming, flushed } = this.#follower(endpoint);
         return {
           database: { kind: role === 'primary' ? 'writable' : 'read_only', epoch },
-          followers: stream === undefined ? 0 : 1,
-          followerStreaming: stream?.isStreaming ?? false,
+          followers,
+          followerStreaming: streaming,
           beaconAcknowledged: beaconLsn !== undefined && flushed !== undefined && flushed >= positionOf(beaconLsn),
         };
       });
@@ -126,6 +133,19 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
       const database = { kind: 'unreachable', epoch: undefined } as const;
       return { database, followers: undefined, followerStreaming: false, beaconAcknowledged: false, failure };
     }
+  }
+
+  /**
+   * The follower as packages/server/src/epochs/sql/observe-database.ts reads it. With a foreign walsender there are two
+   * candidates, also while the follower is away, because its slot remains. Then none counts.
+   */
+  #follower({ database, stream, hasForeignWalsender }: Connected): FollowerView {
+    const followers = (stream === undefined ? 0 : 1) + (hasForeignWalsender ? 1 : 0);
+    if (!hasForeignWalsender) {
+      return { followers, streaming: stream?.isStreaming ?? false, flushed: stream?.acknowledged };
+    }
+    if (!this.#options.disabled.has('one-follower')) return { followers, streaming: false, flushed: undefined };
+    return { followers, streaming: true, flushed: database.position };
   }
 
   async #grant(batch: GrantBatchRequest): ReturnType<LeaseStore['grant']> {

@@ -74,6 +74,13 @@ export const FAULTS: Readonly<Record<FaultKind, (world: SimulatedWorld, fault: F
     }),
   'stream-lag': (world, { where, amount }) => lag(world, where, 'lagMs', amount),
   'acknowledgement-lag': (world, { where, amount }) => lag(world, where, 'acknowledgementLagMs', amount),
+  'foreign-walsender': (world, { where }) => {
+    const region = world.regions[regionOf(where)];
+    region.hasForeignWalsender = true;
+    return () => {
+      region.hasForeignWalsender = false;
+    };
+  },
   'replay-pause': (world, { where }) => {
     const { database } = world.regions[regionOf(where)];
     if (database?.role !== 'follower') return () => undefined;

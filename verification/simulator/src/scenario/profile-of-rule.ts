@@ -17,6 +17,7 @@ export const PROFILE_OF: Readonly<Partial<Record<Rule, FaultProfile>>> = {
   'S5-lapse': 'isolation',
   'renewal-order': 'late-writes',
   S6: 'unprotected',
+  'one-follower': 'second-follower',
   'S7-expiry': 'server-clocks',
   'S7-monotonic': 'isolation',
   'audit-gap': 'log-loss',

@@ -15,6 +15,7 @@ export const FAULT_KINDS = [
   'twice',
   'stream-lag',
   'acknowledgement-lag',
+  'foreign-walsender',
   'replay-pause',
   'clock',
   'controller-crash',

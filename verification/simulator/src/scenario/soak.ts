@@ -26,6 +26,7 @@ const PROFILES_OF_FAULTS: readonly (keyof typeof FAULT_PROFILES)[] = [
   'server-clocks',
   'late-calls',
   'late-writes',
+  'second-follower',
 ];
 
 /**

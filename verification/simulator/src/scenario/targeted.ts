@@ -252,6 +252,20 @@ export const TARGETED_PROFILES = {
     return { ...scenario, ...MINIMAL, ...shape, authorityStore: 'dynamodb', rooms, faults };
   },
 
+  /** A second follower streams from Oregon and acknowledges, also after the promotable one was promoted. */
+  'second-follower': (random, scenario) => {
+    const atMs = random.between(40_000, 120_000);
+    const lag = random.pick(['stream-lag', 'acknowledgement-lag'] as const);
+    const faults = [
+      fault('foreign-walsender', 'oregon', random.between(5_000, 30_000), 900_000),
+      ...(random.chance(0.5) ? [fault(lag, 'oregon', atMs - 30_000, 200_000, random.between(20_000, 60_000))] : []),
+      fault(random.pick(['isolation', 'region-loss'] as const), 'oregon', atMs, 600_000),
+      orderedFailover(random, atMs),
+    ];
+    const rooms = scenario.rooms.map((room) => ({ ...room, ...NEIGHBOUR }));
+    return { ...scenario, ...MINIMAL, leaseTtlMs: 60_000, unprotectedAfterMs: 60_000, chaosMs: 300_000, rooms, faults };
+  },
+
   /** A server pauses while it stores a checkpoint, and resumes when the other region begins to sign. */
   'checkpoint-in-flight': (random, scenario) => {
     const atMs = random.between(50_000, 80_000);
