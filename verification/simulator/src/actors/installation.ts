@@ -82,7 +82,10 @@ export class Installation {
   heldSeats(poolId: number): number {
     if (!this.isAlive || this.#options.demand.poolId !== poolId) return 0;
     let seats = 0;
-    for (const keeper of this.#life.sure) if (isHeld(keeper)) seats += keeper.seats;
+    const { grantChecker } = this.#options.context;
+    for (const keeper of this.#life.sure) {
+      if (isHeld(keeper) && !grantChecker.isTakenBack(keeper.id)) seats += keeper.seats;
+    }
     return seats;
   }
 

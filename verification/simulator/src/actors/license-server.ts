@@ -12,9 +12,11 @@ export interface LicenseServerOptions extends ServerPartsOptions {
 
 type CheckoutCall = Parameters<LeaseCalls['checkout']>[0];
 type TokenCall = Parameters<LeaseCalls['heartbeat']>[0];
+type ReleaseCall = Parameters<LeaseCalls['release']>[0];
 type Reply = Awaited<ReturnType<LeaseCalls['checkout']>>;
 
 const CALLER = { name: 'rooms', scopes: ['lease' as const] };
+const ADMINISTRATOR = { name: 'operator', scopes: ['admin' as const] };
 
 /** One license server: the product's background jobs and lease calls over simulated ports. */
 export class SimulatedLicenseServer {
@@ -67,6 +69,8 @@ export class SimulatedLicenseServer {
         return this.#answer(answered, await calls.checkout({ leaseId, ...body } as CheckoutCall, CALLER));
       case 'heartbeat':
         return this.#answer(answered, await calls.heartbeat({ leaseId, ...body } as TokenCall, CALLER));
+      case 'take-back':
+        return this.#answer(answered, await calls.release({ leaseId, ...body } as ReleaseCall, ADMINISTRATOR));
       case 'release':
         return this.#answer(answered, await calls.release({ leaseId, ...body } as TokenCall, CALLER));
     }

@@ -4,9 +4,11 @@ import { arm, pause, request } from '@evergrant/controller/operator-commands';
 import type { SimulationContext } from '../context';
 import type { OperatorAction } from '../scenario/scenario';
 import type { Host } from '../topology/host';
+import type { HttpAnswer } from './http';
 
 const LOOK_EVERY_MS = 3_000;
 const STAGE_MS_MAX = 240_000;
+const TAKE_BACK_TIMEOUT_MS = 10_000;
 const WHY = { by: 'operator', reason: 'simulated' };
 
 /** A human who follows the runbook. Requests are written at one moment, because a human repeats one that met a conflict. */
@@ -33,6 +35,17 @@ export class HumanOperator {
       default:
         await this.#request({ kind: action });
     }
+  }
+
+  /** Takes a lease back, like `npx evergrant lease release`. */
+  async takeBack(leaseId: string): Promise<void> {
+    const { network, edge, grantChecker } = this.#context;
+    grantChecker.takeBackRequested(leaseId);
+    const answer = await network.askHost<HttpAnswer | undefined>(this.#host, edge.host, {
+      ...{ timeoutMs: TAKE_BACK_TIMEOUT_MS, late: undefined, refused: undefined },
+      serve: (reply) => void edge.forward({ kind: 'take-back', leaseId, body: { reason: 'simulated' } }).then(reply),
+    });
+    this.#context.record('operator', `takes ${leaseId} back: ${answer?.status ?? 'no answer'}`);
   }
 
   /** Requests every stage in order until one is refused or takes too long. */

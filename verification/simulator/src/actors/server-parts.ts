@@ -6,6 +6,7 @@ import { RoleMonitor } from '@evergrant/server/epochs/role-monitor';
 import type { ServerAuthorityStore } from '@evergrant/server/epochs/store';
 import { Entitlements } from '@evergrant/server/granting/entitlements';
 import { LeaseCalls } from '@evergrant/server/granting/lease-calls';
+import { LeaseEndings } from '@evergrant/server/granting/lease-endings';
 import { LeaseService } from '@evergrant/server/granting/lease-service';
 import { Sweeper } from '@evergrant/server/granting/sweeper';
 import type { MonotonicClock } from '@evergrant/server/platform/clock';
@@ -49,13 +50,15 @@ export interface ServerParts {
   readonly role: RoleMonitor;
   readonly calls: LeaseCalls;
   readonly sweeper: Sweeper;
+  readonly endings: LeaseEndings;
   readonly protection: ReplicationModeController;
   readonly checkpoints: CheckpointWriter;
 }
 
-export function startServer({ role, sweeper, protection, checkpoints }: ServerParts): void {
+export function startServer({ role, sweeper, endings, protection, checkpoints }: ServerParts): void {
   void role.start();
   sweeper.start();
+  endings.start();
   protection.start();
   checkpoints.start();
 }
@@ -63,7 +66,7 @@ export function startServer({ role, sweeper, protection, checkpoints }: ServerPa
 /** Composes a server like packages/server/src/create-server.ts, limited to granting. */
 export function assembleServer(options: ServerPartsOptions): ServerParts {
   const { host, region, policy, fakeSigner, random, disabled, authorityStore, violations, pace } = options;
-  const { epochs, replication, leases, entitlements, queries, audit } = options.database;
+  const { epochs, replication, leases, endings: endingStore, entitlements, queries, audit } = options.database;
   const { timers } = host;
   const clock: MonotonicClock = disabled.has('S7-monotonic') ? { nowMs: () => host.wallMs() } : host;
   const log = observedLog({
@@ -85,12 +88,16 @@ export function assembleServer(options: ServerPartsOptions): ServerParts {
     ...shared,
     replication,
     followerExpected: true,
+    followerLagMs: () => role.followerLagMs,
     policy: acknowledgementPolicy(disabled),
   });
+  const paced = { ...shared, timers: slowed(timers, role, BACKGROUND_TIMES[pace]) };
+  const endings = new LeaseEndings({ ...paced, store: endingStore, transactions, replicationTracker, role });
   const leaseService = new LeaseService({
     ...shared,
     policy,
     leases,
+    endings,
     transactions,
     tokens: fakeSigner.tokens,
     random: random.next,
@@ -98,7 +105,6 @@ export function assembleServer(options: ServerPartsOptions): ServerParts {
     replicationTracker,
     entitlements: new Entitlements({ store: entitlements, clock, integrityChecks: { check: async () => undefined } }),
   });
-  const paced = { ...shared, timers: slowed(timers, role, BACKGROUND_TIMES[pace]) };
   const protection = new ReplicationModeController({
     ...paced,
     replication,
@@ -119,7 +125,7 @@ export function assembleServer(options: ServerPartsOptions): ServerParts {
     readStatement: READ_STATEMENT,
   });
   const calls = new LeaseCalls({ server: host.name, leaseService, role, regionAddresses: REGION_ADDRESSES });
-  return { role, calls, sweeper, protection, checkpoints };
+  return { role, calls, sweeper, endings, protection, checkpoints };
 }
 
 /** Factors on the waits of the sweeper and the protection job; what they watch for takes minutes. */

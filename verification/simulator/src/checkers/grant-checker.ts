@@ -42,6 +42,7 @@ export class GrantChecker {
   readonly #releaseRequested = new Set<string>();
   /** The region that last granted each lease. */
   readonly #granted = new Map<string, string>();
+  readonly #takenBack = new Map<string, { answeredAtMs: number | undefined; servedAgain: boolean }>();
   readonly #released = new Map<string, { readonly region: string; readonly atMs: number; readonly handover: number }>();
   /** By region and lease: the newest handover that was answered. */
   readonly #handovers = new Map<string, number>();
@@ -72,6 +73,16 @@ export class GrantChecker {
     return this.#releaseRequested.has(leaseId);
   }
 
+  /** Called when an administrator takes a lease back. */
+  takeBackRequested(leaseId: string): void {
+    if (!this.#takenBack.has(leaseId)) this.#takenBack.set(leaseId, { answeredAtMs: undefined, servedAgain: false });
+  }
+
+  /** Whether the lease no longer counts: it was taken back, and no region has served it since. */
+  isTakenBack(leaseId: string): boolean {
+    return this.#takenBack.get(leaseId)?.servedAgain === false;
+  }
+
   /** Called when a server has answered, whether or not the answer arrives. */
   answered(answer: {
     readonly call: HttpCall & { readonly arrivedAtMs: number };
@@ -82,6 +93,8 @@ export class GrantChecker {
   }): void {
     const { call, status, body, region, server } = answer;
     if (call.kind === 'release' && status === 204) this.#recordReleased(call, region);
+    const takenBack = this.#takenBack.get(call.leaseId ?? '');
+    if (call.kind === 'take-back' && takenBack) takenBack.answeredAtMs ??= this.#options.nowMs();
     if ((status === 200 || status === 201) && body.token !== undefined) this.#acknowledged(answer);
     const ended = status === 410 || (status === 404 && body.code === 'lease_not_found');
     if (call.kind === 'heartbeat' && ended) {
@@ -127,6 +140,9 @@ export class GrantChecker {
     this.#checkReleased({ leaseId, arrivedAtMs: call.arrivedAtMs, region, handover });
     const place = `${region}/${leaseId}`;
     this.#handovers.set(place, Math.max(handover, this.#handovers.get(place) ?? 0));
+    const takenBack = this.#takenBack.get(leaseId);
+    if (takenBack && call.arrivedAtMs > (takenBack.answeredAtMs ?? Number.POSITIVE_INFINITY))
+      takenBack.servedAgain = true;
     const newer = this.#openings.find((opening) => opening.epoch > epoch && opening.opensAtMs <= this.#options.nowMs());
     if (newer) {
       this.#options.violations.record(
@@ -179,7 +195,7 @@ export class GrantChecker {
   #checkRejected({ leaseId = '', body }: HttpCall, code: string, region: string): void {
     const claim = this.#options.fakeSigner.read(body?.token)?.claim;
     const clock = this.#options.databaseClock(region);
-    if (!claim || this.#releaseRequested.has(leaseId) || clock === undefined) return;
+    if (!claim || this.#releaseRequested.has(leaseId) || this.#takenBack.has(leaseId) || clock === undefined) return;
     const leftMs = claim.expiresAtMs - clock.nowMs;
     if (leftMs > this.#mayBeRejectedEarlyMs(claim.epoch, region)) {
       this.#options.violations.record(

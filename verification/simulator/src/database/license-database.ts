@@ -1,6 +1,7 @@
 import type { DatabaseObservation, EpochStore, OpeningOutcome, ReplicationStore } from '@evergrant/server/epochs/store';
 import type { Entitlement } from '@evergrant/server/granting/core/entitlement';
 import type {
+  EndingStore,
   EntitlementStore,
   GrantBatchRequest,
   LeaseQueries,
@@ -32,7 +33,7 @@ interface FollowerView {
 const OPENING_TIMEOUT_MS = 20_000;
 
 export interface SimulatedDatabase
-  extends Pick<LicenseDatabase, 'epochs' | 'replication' | 'leases' | 'entitlements' | 'queries'> {
+  extends Pick<LicenseDatabase, 'epochs' | 'replication' | 'leases' | 'endings' | 'entitlements' | 'queries'> {
   readonly audit: SimulatedAuditLog;
 }
 
@@ -102,6 +103,15 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
       this.#connection.inEpoch(expected, (context) => statements.expire(context), {
         promptly: this.#options.readsPromptly,
       }),
+  };
+
+  readonly endings: EndingStore = {
+    findMarked: (expected) =>
+      this.#connection.inEpoch(expected, (context) => statements.markedLeases(context), {
+        promptly: this.#options.readsPromptly,
+      }),
+    end: (leaseIds, expected) =>
+      this.#connection.inEpoch(expected, (context) => statements.endMarked(context, leaseIds)),
   };
 
   readonly entitlements: EntitlementStore = {

@@ -110,16 +110,34 @@ export function renew(
 }
 
 export function release(context: StatementContext, requests: readonly ReleaseRequest[]): ReleaseVerdict[] {
-  const { transaction } = context;
+  const { transaction, disabled } = context;
   return requests.map((request): ReleaseVerdict => {
     const lease = transaction.lease(request.leaseId);
     if (lease === undefined) return releaseUnknown(context, request);
     const { handover } = request;
     const isHandedOver = handover !== undefined && handover < (lease.handover ?? 0);
     if (lease.state === 'live' && isHandedOver) return { kind: 'handed_over' };
-    if (lease.state === 'live') transaction.putLease({ ...lease, state: 'released' });
+    if (lease.state === 'live') transaction.putLease(endedBy(request, lease, disabled));
     return { kind: lease.state === 'live' ? 'released' : 'already_ended' };
   });
+}
+
+/** A lease that its holder does not release is only marked: `endMarked` ends it. */
+function endedBy({ end }: ReleaseRequest, lease: Lease, disabled: DisabledRules): Lease {
+  if (end.kind === 'forced' && !disabled.has('take-back')) return { ...lease, ending: true };
+  return { ...lease, state: 'released' };
+}
+
+export function markedLeases({ database }: StatementContext): string[] {
+  return [...database.tables.live.values()].filter(({ ending }) => ending).map(({ id }) => id);
+}
+
+/** Ends those of the leases that are marked. Returns their number. */
+export function endMarked({ transaction }: StatementContext, leaseIds: readonly string[]): number {
+  const marked = leaseIds.flatMap((id) => transaction.lease(id) ?? []).filter((lease) => lease.ending);
+  const live = marked.filter(({ state }) => state === 'live');
+  for (const lease of live) transaction.putLease({ ...lease, state: 'released' });
+  return live.length;
 }
 
 /** A queued request may have been granted in a lost region; then its token proves the lease. */
@@ -178,8 +196,13 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
   });
   const assumedLoss = disabled.has('S4-hold-back') ? 'nothing' : possibleLoss;
   const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, { ...request, nowMs });
-  const prepared = [...database.tables.pools.values()].map((pool) =>
-    preparePool(context, pool, { possibleLoss: assumedLoss, mustOutliveMs, policy: request.policy }),
+  endMarked(context, markedLeases(context));
+  const prepared = [...database.tables.pools.keys()].map((poolId) =>
+    preparePool(context, transaction.pool(poolId), {
+      possibleLoss: assumedLoss,
+      mustOutliveMs,
+      policy: request.policy,
+    }),
   );
   const { epoch, region } = request;
   transaction.put({

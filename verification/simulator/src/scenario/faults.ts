@@ -119,6 +119,11 @@ export const FAULTS: Readonly<Record<FaultKind, (world: SimulatedWorld, fault: F
     void world.operator.perform(where as OperatorAction);
     return () => undefined;
   },
+  'take-back': (world, { where }) => {
+    const lease = world.rooms.find(({ name }) => name === where)?.keepers.find(({ isFinished }) => !isFinished);
+    if (lease) void world.operator.takeBack(lease.id);
+    return () => undefined;
+  },
   'installation-crash': (world, { where, amount }) => {
     const room = world.rooms.find(({ name }) => name === where);
     room?.crash();

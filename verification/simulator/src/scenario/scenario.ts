@@ -25,6 +25,7 @@ export const FAULT_KINDS = [
   'router-crash',
   'witness-crash',
   'operator',
+  'take-back',
   'installation-crash',
   'installation-pause',
   'old-call',
@@ -201,6 +202,7 @@ function drawTarget(random: Random, shape: FaultShape, kind: FaultKind): { where
       return { where: room, amount: random.int(0, 2) };
     case 'installation-pause':
     case 'old-call':
+    case 'take-back':
       return { where: room, amount: 0 };
     case 'cut':
       return { where: random.chance(0.5) ? drawCut(random) : link, amount: 0 };

@@ -27,6 +27,7 @@ const PROFILES_OF_FAULTS: readonly (keyof typeof FAULT_PROFILES)[] = [
   'late-calls',
   'late-writes',
   'second-follower',
+  'taken-back',
 ];
 
 /**

@@ -252,6 +252,22 @@ export const TARGETED_PROFILES = {
     return { ...scenario, ...MINIMAL, ...shape, authorityStore: 'dynamodb', rooms, faults };
   },
 
+  /** An administrator takes leases back in the last moments of a region, and others wait for the seats. */
+  'taken-back': (random, scenario) => {
+    const atMs = random.between(80_000, 150_000);
+    const takeBack = (): Fault =>
+      fault('take-back', `room-${random.int(1, scenario.rooms.length)}`, atMs - random.between(500, 20_000), 1);
+    const faults = [
+      fault('stream-lag', 'oregon', atMs - random.between(15_000, 40_000), 600_000, random.between(20_000, 60_000)),
+      ...Array.from({ length: 4 }, takeBack),
+      fault('region-loss', 'oregon', atMs, 600_000),
+      orderedFailover(random, atMs),
+    ];
+    const pools = scenario.pools.map((pool) => ({ ...pool, seats: 2, overdraft: 0, escrow: 3 }));
+    const rooms = holding(scenario.rooms).map((room) => ({ ...room, thinksMs: 2_000, leasesMax: 2, borrowShare: 0 }));
+    return { ...scenario, ...MINIMAL, leaseTtlMs: 600_000, chaosMs: 400_000, pools, rooms, faults };
+  },
+
   /** A second follower streams from Oregon and acknowledges, also after the promotable one was promoted. */
   'second-follower': (random, scenario) => {
     const atMs = random.between(40_000, 120_000);
