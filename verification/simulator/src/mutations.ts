@@ -9,6 +9,7 @@ export const RULES = {
   'S2-borrow': 'a borrow is answered only when the follower has it',
   S3: 'a token of an earlier epoch is adopted',
   'S3-released': 'a released lease is never adopted',
+  'announced-import': 'an import that widens terms comes into force when the follower has it',
   'take-back': 'a seat that was taken back is sold again only when the follower has that',
   'S4-extend': 'opening an epoch extends live leases',
   'S4-hold-back': 'opening an epoch holds back as many seats as unknown grants may exist',

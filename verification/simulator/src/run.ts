@@ -50,7 +50,7 @@ export async function run(
     injector.endAll();
     world.fastForward.disable();
     const { authorityLeaseMs, skewMs } = DEFAULT_POLICY;
-    const boundMs = virtualClock.nowMs + scenario.leaseTtlMs + authorityLeaseMs + skewMs + FAILOVER_MS;
+    const boundMs = virtualClock.nowMs + longestTtlMs(scenario) + authorityLeaseMs + skewMs + FAILOVER_MS;
     const problem = await converge(world, { boundMs, continues });
     if (problem !== undefined) violations.record('not-converged', problem);
   }
@@ -67,6 +67,10 @@ export async function run(
     faults: injector.counts,
     trace: world.trace,
   };
+}
+
+function longestTtlMs({ leaseTtlMs, faults }: Scenario): number {
+  return Math.max(leaseTtlMs, ...faults.map(({ where, amount }) => (where === 'leaseTtlMs' ? amount : 0)));
 }
 
 interface ConvergenceOptions {

@@ -1,6 +1,6 @@
 /** An HTTP call of the outside contract, as it crosses the simulated network. */
 export interface HttpCall {
-  readonly kind: 'checkout' | 'heartbeat' | 'release' | 'take-back' | 'status' | 'livez';
+  readonly kind: 'checkout' | 'heartbeat' | 'release' | 'take-back' | 'import' | 'status' | 'livez';
   readonly leaseId?: string | undefined;
   readonly body?: Readonly<Record<string, unknown>> | undefined;
 }

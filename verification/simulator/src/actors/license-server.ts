@@ -1,6 +1,7 @@
 import type { LeaseCalls } from '@evergrant/server/granting/lease-calls';
 import type { GrantChecker } from '../checkers/grant-checker';
 import type { Violations } from '../checkers/violations';
+import type { ImportedTerms } from '../database/tables';
 import type { Host } from '../topology/host';
 import type { HttpAnswer, HttpCall } from './http';
 import { assembleServer, type ServerParts, type ServerPartsOptions, startServer } from './server-parts';
@@ -69,6 +70,8 @@ export class SimulatedLicenseServer {
         return this.#answer(answered, await calls.checkout({ leaseId, ...body } as CheckoutCall, CALLER));
       case 'heartbeat':
         return this.#answer(answered, await calls.heartbeat({ leaseId, ...body } as TokenCall, CALLER));
+      case 'import':
+        return this.#parts.imports.import({ poolId: Number(body.poolId), terms: body.terms as ImportedTerms });
       case 'take-back':
         return this.#answer(answered, await calls.release({ leaseId, ...body } as ReleaseCall, ADMINISTRATOR));
       case 'release':

@@ -2,19 +2,21 @@ import { FAILBACK_STAGES } from '@evergrant/controller/core/operations';
 import type { Command } from '@evergrant/controller/core/requests';
 import { arm, pause, request } from '@evergrant/controller/operator-commands';
 import type { SimulationContext } from '../context';
-import type { OperatorAction } from '../scenario/scenario';
+import type { ImportedTerms } from '../database/tables';
+import type { ImportedTerm, OperatorAction } from '../scenario/scenario';
 import type { Host } from '../topology/host';
-import type { HttpAnswer } from './http';
+import type { HttpAnswer, HttpCall } from './http';
 
 const LOOK_EVERY_MS = 3_000;
 const STAGE_MS_MAX = 240_000;
-const TAKE_BACK_TIMEOUT_MS = 10_000;
+const CALL_TIMEOUT_MS = 10_000;
 const WHY = { by: 'operator', reason: 'simulated' };
 
 /** A human who follows the runbook. Requests are written at one moment, because a human repeats one that met a conflict. */
 export class HumanOperator {
   readonly #host: Host;
   readonly #context: SimulationContext;
+  #terms: ImportedTerms | undefined;
 
   constructor(host: Host, context: SimulationContext) {
     this.#host = host;
@@ -37,15 +39,37 @@ export class HumanOperator {
     }
   }
 
+  /** Imports a license file that changes one term of pool 1. Each file contains all terms, as the vendor signed them. */
+  async importTerm(term: ImportedTerm, amount: number): Promise<void> {
+    const { pools, leaseTtlMs } = this.#context.scenario;
+    const [pool] = pools;
+    if (!pool) return;
+    const { seats, escrow } = pool;
+    this.#terms ??= { issue: 1, seats, escrow, leaseTtlMs };
+    const value = { seats: seats + amount, escrow: amount, leaseTtlMs: Math.max(leaseTtlMs, amount) }[term];
+    // A later file has no fewer seats: the vendor sold them.
+    const next = { ...this.#terms, [term]: term === 'seats' ? Math.max(this.#terms.seats, value) : value };
+    this.#terms = { ...next, issue: this.#terms.issue + 1 };
+    this.#context.grantChecker.importRequested(1, this.#terms.seats + pool.overdraft);
+    await this.#send({ kind: 'import', body: { poolId: 1, terms: this.#terms } });
+  }
+
   /** Takes a lease back, like `npx evergrant lease release`. */
   async takeBack(leaseId: string): Promise<void> {
-    const { network, edge, grantChecker } = this.#context;
-    grantChecker.takeBackRequested(leaseId);
+    this.#context.grantChecker.takeBackRequested(leaseId);
+    await this.#send({ kind: 'take-back', leaseId, body: { reason: 'simulated' } });
+  }
+
+  async #send(call: HttpCall): Promise<void> {
+    const { network, edge } = this.#context;
     const answer = await network.askHost<HttpAnswer | undefined>(this.#host, edge.host, {
-      ...{ timeoutMs: TAKE_BACK_TIMEOUT_MS, late: undefined, refused: undefined },
-      serve: (reply) => void edge.forward({ kind: 'take-back', leaseId, body: { reason: 'simulated' } }).then(reply),
+      ...{ timeoutMs: CALL_TIMEOUT_MS, late: undefined, refused: undefined },
+      serve: (reply) => void edge.forward(call).then(reply),
     });
-    this.#context.record('operator', `takes ${leaseId} back: ${answer?.status ?? 'no answer'}`);
+    const { kind, leaseId = '', body = {} } = call;
+    const code = answer?.body.code ?? '';
+    const about = leaseId || JSON.stringify(body.terms);
+    this.#context.record('operator', `${kind} ${about}: ${answer?.status ?? 'no answer'} ${code}`);
   }
 
   /** Requests every stage in order until one is refused or takes too long. */

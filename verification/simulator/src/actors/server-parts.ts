@@ -22,6 +22,7 @@ import { READ_STATEMENT, SIGNER } from './fake-checkpoint-signer';
 import type { FakeSigner } from './fake-signer';
 import { REGION_ADDRESSES } from './http';
 import { NULL_METRICS, observedLog } from './null-log';
+import { TermImports } from './term-imports';
 
 /** How often background jobs run that have no effect: as in the product, less while not granting, or rarely. */
 export type Pace = 'full' | 'reduced' | 'rare';
@@ -51,6 +52,7 @@ export interface ServerParts {
   readonly calls: LeaseCalls;
   readonly sweeper: Sweeper;
   readonly endings: LeaseEndings;
+  readonly imports: TermImports;
   readonly protection: ReplicationModeController;
   readonly checkpoints: CheckpointWriter;
 }
@@ -125,7 +127,8 @@ export function assembleServer(options: ServerPartsOptions): ServerParts {
     readStatement: READ_STATEMENT,
   });
   const calls = new LeaseCalls({ server: host.name, leaseService, role, regionAddresses: REGION_ADDRESSES });
-  return { role, calls, sweeper, endings, protection, checkpoints };
+  const imports = new TermImports({ store: options.database.imports, transactions, replicationTracker });
+  return { role, imports, calls, sweeper, endings, protection, checkpoints };
 }
 
 /** Factors on the waits of the sweeper and the protection job; what they watch for takes minutes. */

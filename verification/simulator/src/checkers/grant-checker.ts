@@ -42,6 +42,7 @@ export class GrantChecker {
   readonly #releaseRequested = new Set<string>();
   /** The region that last granted each lease. */
   readonly #granted = new Map<string, string>();
+  readonly #importedCapacity = new Map<number, number>();
   readonly #takenBack = new Map<string, { answeredAtMs: number | undefined; servedAgain: boolean }>();
   readonly #released = new Map<string, { readonly region: string; readonly atMs: number; readonly handover: number }>();
   /** By region and lease: the newest handover that was answered. */
@@ -71,6 +72,11 @@ export class GrantChecker {
 
   isReleaseRequested(leaseId: string): boolean {
     return this.#releaseRequested.has(leaseId);
+  }
+
+  /** Called when a license file is imported. Whether it comes into force or not, the pool has no more seats than it says. */
+  importRequested(poolId: number, capacity: number): void {
+    this.#importedCapacity.set(poolId, Math.max(capacity, this.#importedCapacity.get(poolId) ?? 0));
   }
 
   /** Called when an administrator takes a lease back. */
@@ -108,7 +114,7 @@ export class GrantChecker {
   held(holder: Holder, keeper: ManagedLease, poolId: number): void {
     let seats = 0;
     for (const each of this.#options.holders()) seats += each.heldSeats(poolId);
-    const capacity = this.#options.capacityOf(poolId);
+    const capacity = Math.max(this.#options.capacityOf(poolId), this.#importedCapacity.get(poolId) ?? 0);
     if (seats <= capacity) return;
     this.#options.violations.record(
       'pool-oversold',

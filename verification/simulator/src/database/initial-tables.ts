@@ -22,6 +22,7 @@ export function initialTables(pools: readonly PoolShape[], leaseTtlMs: number): 
         queueSeq: 0,
         leaseTtlMs,
         borrowSecondsMax: BORROW_SECONDS_MAX,
+        issue: 1,
       },
     });
   });

@@ -13,6 +13,7 @@ import type { LicenseDatabase } from '@evergrant/server/platform/postgres/licens
 import { type SimulatedAuditLog, simulatedAuditLogOn } from './audit-log-port';
 import { type Connected, Connection, type ConnectionOptions, commitSimulated } from './connection';
 import { lsnText, positionOf } from './database-server';
+import { announceImport, type ImportStore, importTerms } from './imports';
 import * as statements from './statements';
 import type { PoolRow } from './tables';
 
@@ -35,6 +36,7 @@ const OPENING_TIMEOUT_MS = 20_000;
 export interface SimulatedDatabase
   extends Pick<LicenseDatabase, 'epochs' | 'replication' | 'leases' | 'endings' | 'entitlements' | 'queries'> {
   readonly audit: SimulatedAuditLog;
+  readonly imports: ImportStore;
 }
 
 /** The stores of one license server over a simulated database that may fail at any step. */
@@ -114,6 +116,11 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
       this.#connection.inEpoch(expected, (context) => statements.endMarked(context, leaseIds)),
   };
 
+  readonly imports: ImportStore = {
+    announce: (request, expected) => this.#connection.inEpoch(expected, (context) => announceImport(context, request)),
+    import: (request, expected) => this.#connection.inEpoch(expected, (context) => importTerms(context, request)),
+  };
+
   readonly entitlements: EntitlementStore = {
     find: ({ feature }) =>
       this.#connection.read(({ database }) =>
@@ -180,11 +187,11 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
 }
 
 function entitlementOf(pool: PoolRow): Entitlement {
-  const { id, seats, overdraft, borrowSecondsMax } = pool;
+  const { id, seats, overdraft, borrowSecondsMax, issue } = pool;
   return {
     ...statements.leasedPool(pool),
     poolId: id,
-    issue: 1,
+    issue,
     kind: 'cloud',
     controlRoom: undefined,
     servers: [],

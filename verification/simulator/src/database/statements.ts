@@ -1,10 +1,12 @@
 import {
+  type EarlierTerms,
   extendedUntilMs,
   lastAckDeadlineMs,
   type PoolOpening,
   type PossibleLoss,
   poolOpening,
   possibleLossAt,
+  withEarlierTerms,
 } from '@evergrant/server/epochs/core/epoch-opening';
 import { epochVerdict } from '@evergrant/server/epochs/core/role';
 import type { ExpectedEpoch, OpeningOutcome, OpeningRequest } from '@evergrant/server/epochs/store';
@@ -24,6 +26,7 @@ import type {
 } from '@evergrant/server/granting/store';
 import type { DisabledRules } from '../mutations';
 import type { DatabaseServer } from './database-server';
+import { applyPendingImports } from './imports';
 import type { PoolRow, SimulatedTransaction } from './tables';
 
 export const LICENSE_ID = 'license-1';
@@ -44,12 +47,13 @@ export interface StatementContext {
 export function grant(
   context: StatementContext,
   { entitlement, requests, expected, policy, follower }: GrantBatchRequest,
-) {
+): GrantBatchResult | 'entitlement_changed' {
   const { database, transaction, nowMs, disabled } = context;
   const { poolId } = entitlement;
   releaseHeldBack(context, poolId);
   expireDue(context, poolId);
   const row = transaction.pool(poolId);
+  if (row.issue !== entitlement.issue) return 'entitlement_changed';
   const identities = new Set(requests.flatMap(({ identity }) => identity ?? []));
   const byId = requests.flatMap(({ leaseId }) => transaction.lease(leaseId) ?? []);
   const byIdentity = transaction.liveLeases(poolId).filter(({ identity }) => identity && identities.has(identity));
@@ -197,6 +201,7 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
   const assumedLoss = disabled.has('S4-hold-back') ? 'nothing' : possibleLoss;
   const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, { ...request, nowMs });
   endMarked(context, markedLeases(context));
+  applyPendingImports(context);
   const prepared = [...database.tables.pools.keys()].map((poolId) =>
     preparePool(context, transaction.pool(poolId), {
       possibleLoss: assumedLoss,
@@ -230,7 +235,9 @@ function preparePool(
   { possibleLoss, mustOutliveMs, policy }: OpeningTerms,
 ): { leasesExtended: number; seatsHeldBack: number } {
   const { database, transaction, nowMs, disabled } = context;
-  const opening = poolOpening({ ...pool, validUntilMs: VALID_UNTIL_MS }, possibleLoss, { nowMs, policy });
+  const before = termsOf(database.tables.pools.get(pool.id) ?? pool);
+  const opened = withEarlierTerms({ ...pool, validUntilMs: VALID_UNTIL_MS }, before);
+  const opening = poolOpening(opened, possibleLoss, { nowMs, policy });
   const { seatsUnresolved, seatsHeldBack, unresolvedUntilMs, placesUntilMs } = opening;
   transaction.putPool({
     ...pool,
@@ -247,6 +254,10 @@ function preparePool(
     leasesExtended: disabled.has('S4-extend') ? 0 : extendLeases(context, opening, mustOutliveMs),
     seatsHeldBack,
   };
+}
+
+function termsOf({ seats, overdraft, escrow, leaseTtlMs }: PoolRow): EarlierTerms {
+  return { capacity: seats + overdraft, escrow, leaseTtlMs, validUntilMs: VALID_UNTIL_MS };
 }
 
 /** Returns how many leases were extended. */

@@ -18,6 +18,16 @@ export interface PoolRow {
   readonly escrow: number;
   readonly leaseTtlMs: number;
   readonly borrowSecondsMax: number;
+  readonly issue: number;
+}
+
+/** What an import sets, and the issue number of its license file. */
+export type ImportedTerms = Pick<PoolRow, 'issue' | 'seats' | 'escrow' | 'leaseTtlMs'>;
+
+/** An announced import, which is not in force yet. */
+export interface PendingImportRow {
+  readonly poolId: number;
+  readonly terms: ImportedTerms;
 }
 
 export interface SimulatedEpochRow {
@@ -53,6 +63,8 @@ export type Write =
   | { readonly table: 'epoch'; readonly row: SimulatedEpochRow }
   | { readonly table: 'place'; readonly row: PlaceRow }
   | { readonly table: 'place'; readonly gone: string }
+  | { readonly table: 'pending-import'; readonly row: PendingImportRow }
+  | { readonly table: 'pending-import'; readonly gone: number }
   | { readonly table: 'event'; readonly row: EventRow };
 
 /** Committed rows. */
@@ -63,6 +75,7 @@ export class Tables {
   readonly live = new Map<string, Lease>();
   readonly epochs = new Map<number, SimulatedEpochRow>();
   readonly places = new Map<string, PlaceRow>();
+  readonly pendingImports = new Map<number, PendingImportRow>();
   /** The chains of the audit log. */
   readonly chains = new Map<string, EventRow[]>();
   newestEpoch: SimulatedEpochRow | undefined;
@@ -73,6 +86,7 @@ export class Tables {
     for (const row of this.leases.values()) copy.apply({ table: 'lease', row });
     for (const row of this.epochs.values()) copy.apply({ table: 'epoch', row });
     for (const row of this.places.values()) copy.apply({ table: 'place', row });
+    for (const row of this.pendingImports.values()) copy.apply({ table: 'pending-import', row });
     for (const [chain, events] of this.chains) copy.chains.set(chain, [...events]);
     return copy;
   }
@@ -94,6 +108,10 @@ export class Tables {
       case 'place':
         if ('gone' in write) this.places.delete(write.gone);
         else this.places.set(write.row.leaseId, write.row);
+        break;
+      case 'pending-import':
+        if ('gone' in write) this.pendingImports.delete(write.gone);
+        else this.pendingImports.set(write.row.poolId, write.row);
         break;
       case 'event': {
         const chain = this.chains.get(write.row.chain);

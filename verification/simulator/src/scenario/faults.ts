@@ -3,7 +3,7 @@ import type { Host } from '../topology/host';
 import type { Link } from '../topology/network';
 import { PLACES, type SimulatedPlace } from '../topology/place';
 import type { SimulatedWorld } from '../world';
-import type { Fault, FaultKind, OperatorAction } from './scenario';
+import type { Fault, FaultKind, ImportedTerm, OperatorAction } from './scenario';
 
 /** Ends the fault. Its target may have changed since. */
 type Undo = () => void;
@@ -117,6 +117,10 @@ export const FAULTS: Readonly<Record<FaultKind, (world: SimulatedWorld, fault: F
   },
   operator: (world, { where }) => {
     void world.operator.perform(where as OperatorAction);
+    return () => undefined;
+  },
+  import: (world, { where, amount }) => {
+    void world.operator.importTerm(where as ImportedTerm, amount);
     return () => undefined;
   },
   'take-back': (world, { where }) => {

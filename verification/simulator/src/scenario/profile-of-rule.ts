@@ -9,6 +9,7 @@ export const PROFILE_OF: Readonly<Partial<Record<Rule, FaultProfile>>> = {
   'S2-borrow': 'lost-borrows',
   S3: 'log-loss',
   'S3-released': 'late-calls',
+  'announced-import': 'late-imports',
   'take-back': 'taken-back',
   'S4-extend': 'lost-heartbeats',
   'S4-hold-back': 'log-loss',

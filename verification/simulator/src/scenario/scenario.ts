@@ -26,10 +26,16 @@ export const FAULT_KINDS = [
   'witness-crash',
   'operator',
   'take-back',
+  'import',
   'installation-crash',
   'installation-pause',
   'old-call',
 ] as const;
+
+/** The terms of a pool that an import changes. `seats`: by how many more. */
+export const IMPORTED_TERMS = ['seats', 'escrow', 'leaseTtlMs'] as const;
+
+export type ImportedTerm = (typeof IMPORTED_TERMS)[number];
 
 /** An action of an operator at the runbook. */
 export type OperatorAction = 'pause' | 'arm' | 'failover' | 'abort' | 'failback';
@@ -204,6 +210,8 @@ function drawTarget(random: Random, shape: FaultShape, kind: FaultKind): { where
     case 'old-call':
     case 'take-back':
       return { where: room, amount: 0 };
+    case 'import':
+      return drawImport(random);
     case 'cut':
       return { where: random.chance(0.5) ? drawCut(random) : link, amount: 0 };
     case 'slow':
@@ -220,6 +228,18 @@ function drawTarget(random: Random, shape: FaultShape, kind: FaultKind): { where
       return { where: random.pick(OPERATOR_ACTIONS), amount: 0 };
     default:
       return { where: region, amount: 0 };
+  }
+}
+
+/** Terms that an import changes: `term` of pool 1. Seats and lease time never fall below those of the scenario. */
+function drawImport(random: Random): { where: string; amount: number } {
+  switch (random.pick(IMPORTED_TERMS)) {
+    case 'seats':
+      return { where: 'seats', amount: random.int(1, 2) };
+    case 'escrow':
+      return { where: 'escrow', amount: random.int(0, 4) };
+    case 'leaseTtlMs':
+      return { where: 'leaseTtlMs', amount: random.pick([300_000, 600_000, 1_200_000]) };
   }
 }
 

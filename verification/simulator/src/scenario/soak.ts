@@ -28,6 +28,7 @@ const PROFILES_OF_FAULTS: readonly (keyof typeof FAULT_PROFILES)[] = [
   'late-writes',
   'second-follower',
   'taken-back',
+  'late-imports',
 ];
 
 /**

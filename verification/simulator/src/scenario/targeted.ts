@@ -268,6 +268,20 @@ export const TARGETED_PROFILES = {
     return { ...scenario, ...MINIMAL, leaseTtlMs: 600_000, chaosMs: 400_000, pools, rooms, faults };
   },
 
+  /** A license file that widens terms is imported in the last moments of a region. */
+  'late-imports': (random, scenario) => {
+    const atMs = random.between(80_000, 150_000);
+    const lag = random.chance(0.7)
+      ? fault('stream-lag', 'oregon', atMs - 30_000, 600_000, random.between(20_000, 60_000))
+      : fault('cut', 'oregon<>virginia', random.between(5_000, 60_000), 600_000);
+    const terms = [fault('import', 'leaseTtlMs', 0, 1, 900_000), fault('import', 'seats', 0, 1, 2)];
+    const imports = terms.map((each) => ({ ...each, when: { atMs: atMs - random.between(500, 20_000) } }));
+    const faults = [lag, ...imports, fault('region-loss', 'oregon', atMs, 900_000), orderedFailover(random, atMs)];
+    const rooms = holding(scenario.rooms).map((room) => ({ ...room, poolId: 1, leasesMax: 2, thinksMs: 2_000 }));
+    const shape = { leaseTtlMs: 60_000, unprotectedAfterMs: 60_000, chaosMs: 500_000 };
+    return { ...scenario, ...MINIMAL, ...shape, rooms, faults };
+  },
+
   /** A second follower streams from Oregon and acknowledges, also after the promotable one was promoted. */
   'second-follower': (random, scenario) => {
     const atMs = random.between(40_000, 120_000);
