@@ -357,7 +357,7 @@ export class DatabasePair {
       id: entitlement.poolId,
       leaseTtlMs: TTL_SECONDS * 1_000,
       borrowSecondsMax: BORROW_SECONDS_MAX,
-      issue: 1,
+      issue: entitlement.issue,
       seatsTaken: 0,
       seatsHeldBack: 0,
       seatsUnresolved: 0,
