@@ -53,6 +53,9 @@ const AWAIT_OPENING_EVERY_MS = 200;
 /** Authority is not renewed when the database was last seen writable longer ago than this. */
 const OBSERVATION_AGE_MAX_MS = 3_000;
 
+/** A reading of the database's clock that takes longer is repeated: the moment that it shows is not known well enough. */
+const CLOCK_READING_MS_MAX = 1_000;
+
 interface Beacon {
   readonly lsn: string;
   readonly provenFromMs: number;
@@ -75,6 +78,8 @@ export class RoleMonitor {
   readonly #startedAtMs: number;
   #streamedAtMs: number;
   #observedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the present authority record arrived. */
+  #recordReadAtMs = Number.NEGATIVE_INFINITY;
   #followerStreaming = false;
   #beacon: Beacon | undefined;
   #beaconLagMs = 0;
@@ -256,6 +261,7 @@ export class RoleMonitor {
       this.#facts.database.kind === 'writable' && provenFromMs - this.#observedAtMs < OBSERVATION_AGE_MAX_MS;
     const { record, renewedEpoch } = await authorityStore.renew({ region, server, renew });
     this.#facts = { ...this.#facts, authority: newerAuthority(this.#facts.authority, record) };
+    if (this.#facts.authority === record) this.#recordReadAtMs = clock.nowMs();
     if (renewedEpoch === undefined) return;
     const renewal = { epoch: renewedEpoch, provenFromMs };
     this.#facts = { ...this.#facts, proofs: { ...this.#facts.proofs, renewal } };
@@ -280,13 +286,15 @@ export class RoleMonitor {
     if (verdict.kind !== 'must_open_epoch') return;
     const { epochs, region, server, policy, log } = this.#options;
     const { epoch } = verdict;
+    const lapsedAtMs = await this.#lapsedAtMs();
+    if (lapsedAtMs === undefined) return;
     try {
       const outcome = await epochs.open({
         epoch,
         region,
         openedBy: server,
         policy,
-        lapsedAgoMs: this.#facts.authority?.lapsedAgoMs ?? 0,
+        lapsedAtMs,
         unprotected: this.#facts.authority?.unprotected,
       });
       if (outcome.kind === 'opened') {
@@ -300,6 +308,23 @@ export class RoleMonitor {
     } finally {
       await this.#observe();
     }
+  }
+
+  /**
+   * When the last proof of an earlier epoch expired, by the database's clock, and never earlier. Read before the opening,
+   * so that a wait inside it moves nothing. Undefined when the reading took too long to be exact.
+   */
+  async #lapsedAtMs(): Promise<number | undefined> {
+    const { clock, epochs, log } = this.#options;
+    const { authority } = this.#facts;
+    const askedAtMs = clock.nowMs();
+    // The record has the age that the last proof had when the record was read. The process may have been stopped since.
+    const lapsedAgoMs = (authority?.lapsedAgoMs ?? 0) + Math.max(0, askedAtMs - this.#recordReadAtMs);
+    const databaseMs = await epochs.readClock();
+    const tookMs = clock.nowMs() - askedAtMs;
+    if (tookMs <= CLOCK_READING_MS_MAX) return databaseMs - lapsedAgoMs;
+    log.warn({ tookMs }, "the epoch is not opened yet: reading the database's clock took too long");
+    return undefined;
   }
 
   #renewalDelayMs(): number {

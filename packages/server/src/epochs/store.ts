@@ -48,8 +48,8 @@ export interface OpeningRequest extends ExpectedEpoch {
   /** The record in the authority store, read after the epoch was latched. */
   readonly unprotected: UnprotectedRecord | undefined;
   readonly policy: UncertaintyPolicy;
-  /** Lower bound on the time since the last proof of any earlier epoch expired. */
-  readonly lapsedAgoMs: number;
+  /** Every proof of any earlier epoch had expired by this moment of the database's clock, in milliseconds since 1970. */
+  readonly lapsedAtMs: number;
 }
 
 export type OpeningOutcome =
@@ -80,6 +80,8 @@ export interface EpochStore {
   observe(beaconLsn: string | undefined): Promise<DatabaseObservation>;
   /** Writes a beacon into the WAL, by which the follower's acknowledgement is measured. Resolves to its LSN. */
   writeBeacon(): Promise<string>;
+  /** The database's clock, in milliseconds since 1970. */
+  readClock(): Promise<number>;
   open(request: OpeningRequest): Promise<OpeningOutcome>;
 }
 

@@ -235,7 +235,7 @@ describe('an epoch that opens after a loss', () => {
     });
     const opened = await database.epochs.open({
       ...{ epoch: 2, region: 'virginia', openedBy: 'virginia/app-1' },
-      ...{ policy: POLICY, unprotected: undefined, lapsedAgoMs: 0 },
+      ...{ policy: POLICY, unprotected: undefined, lapsedAtMs: Date.now() },
     });
     await database.close();
     expect(opened).toMatchObject({ kind: 'opened', possibleLoss: 'escrow' });

@@ -93,7 +93,7 @@ describe('a lease that the opening finds', () => {
 });
 
 describe('the last word of the lost region', () => {
-  const at = { nowMs: NOW_MS, lapsedAgoMs: 90_000, policy: POLICY };
+  const at = { lapsedAtMs: NOW_MS - 90_000, policy: POLICY };
 
   it('is derived from the record in the authority store, with the skew of two clocks', () => {
     expect(lastAckDeadlineMs('escrow', { mustOutliveMs: undefined }, at)).toBe(NOW_MS - 85_000);

@@ -9,6 +9,7 @@ const RENEWAL_EVERY_MS = 500;
 /** A store that accepts and never answers costs its client this much a question. */
 const STORE_GIVES_UP_MS = 2_500;
 const STEP_MS = 50;
+const DATABASE_AHEAD_MS = 1_700_000_000_000;
 
 const OPEN = { epoch: 1, region: 'oregon' };
 
@@ -28,6 +29,9 @@ class StandInDatabase {
   acknowledges = true;
   hangs = false;
   opened = 1;
+  clockReadingMs = 20;
+  /** By the database's clock: when the earlier proofs had expired, by the opening. */
+  lapsedAtMs: number | undefined;
   #beaconAtMs = Number.POSITIVE_INFINITY;
 
   readonly port: EpochStore = {
@@ -44,8 +48,13 @@ class StandInDatabase {
       this.#beaconAtMs = performance.now();
       return '0/1';
     },
-    open: async ({ epoch }) => {
+    readClock: async () => {
+      await later(this.clockReadingMs);
+      return performance.now() + DATABASE_AHEAD_MS;
+    },
+    open: async ({ epoch, lapsedAtMs }) => {
       this.opened = epoch;
+      this.lapsedAtMs = lapsedAtMs;
       return {
         kind: 'opened',
         possibleLoss: 'nothing',
@@ -61,12 +70,14 @@ class StandInStore implements Pick<ServerAuthorityStore, 'renew'> {
   hangs = false;
   asked = 0;
   epoch = 1;
+  lapsedAtMs: number | undefined;
 
   async renew({ renew }: { renew: boolean }): Promise<AuthorityAnswer> {
     this.asked += 1;
     await later(this.hangs ? STORE_GIVES_UP_MS : 20);
     if (this.hangs) throw new Error('no answer');
-    const record = { ...OPEN, epoch: this.epoch, open: true, unprotected: undefined };
+    const lapsedAgoMs = this.lapsedAtMs === undefined ? undefined : performance.now() - this.lapsedAtMs;
+    const record = { ...OPEN, epoch: this.epoch, open: true, lapsedAgoMs, unprotected: undefined };
     return { record, renewedEpoch: renew ? this.epoch : undefined };
   }
 }
@@ -145,6 +156,37 @@ it('opens an epoch of its own region although beacons hang', async () => {
   await jest.advanceTimersByTimeAsync(RENEWAL_EVERY_MS + 500);
   expect(role.verdict()).toEqual({ kind: 'granting', epoch: 2 });
   await stopped(role);
+});
+
+describe('the end of the earlier proofs', () => {
+  it("is a moment of the database's clock from before the opening", async () => {
+    const { database, store, role } = oregon();
+    void role.start();
+    await jest.advanceTimersByTimeAsync(1_000);
+    store.lapsedAtMs = performance.now() - 9_000;
+    store.epoch = 2;
+    await jest.advanceTimersByTimeAsync(RENEWAL_EVERY_MS + 500);
+    const lateMs = (database.lapsedAtMs ?? Number.NaN) - DATABASE_AHEAD_MS - store.lapsedAtMs;
+    expect(lateMs).toBeGreaterThanOrEqual(0);
+    expect(lateMs).toBeLessThan(100);
+    await stopped(role);
+  });
+
+  it('is not derived from a reading of the clock that took long', async () => {
+    const { database, store, role } = oregon();
+    void role.start();
+    await jest.advanceTimersByTimeAsync(1_000);
+    database.clockReadingMs = 30_000;
+    store.lapsedAtMs = performance.now() - 9_000;
+    store.epoch = 2;
+    await jest.advanceTimersByTimeAsync(31_000);
+    expect(database.opened).toBe(1);
+    database.clockReadingMs = 20;
+    await jest.advanceTimersByTimeAsync(32_000);
+    expect(database.opened).toBe(2);
+    expect((database.lapsedAtMs ?? Number.NaN) - DATABASE_AHEAD_MS - store.lapsedAtMs).toBeLessThan(100);
+    await stopped(role);
+  });
 });
 
 it('asks nobody any more once it has stopped, in the middle of its start too', async () => {

@@ -215,7 +215,7 @@ describe('without a follower', () => {
       ...{ epoch: 2, region: 'virginia', openedBy: 'virginia/app-1' },
       policy: { authorityLeaseMs: 2_000, skewMs: 500 },
       unprotected: { epoch: 1, since: 'then' },
-      lapsedAgoMs: 0,
+      lapsedAtMs: Date.now(),
     });
     expect(await opened).toMatchObject({ kind: 'opened', possibleLoss: 'anything' });
     const held = await databases.primary.query<{ held: number; awaited: number }>(

@@ -24,8 +24,11 @@ export interface GrantCheckerOptions {
   readonly record: (source: string, text: string) => void;
 }
 
-/** Age that the authority record may have when an epoch is opened by it: the time-out of a call to the store. */
-const RECORD_AGE_MS_MAX = 3_000;
+/**
+ * Age that the authority record may have when an epoch is opened by it: the time-out of a call to the store, and the
+ * longest reading of the database's clock.
+ */
+const RECORD_AGE_MS_MAX = 3_000 + 1_000;
 
 interface Opening {
   readonly epoch: number;

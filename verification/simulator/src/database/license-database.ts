@@ -54,6 +54,7 @@ export class SimulatedLicenseDatabase implements SimulatedDatabase {
   readonly epochs: EpochStore = {
     observe: (beaconLsn) => this.#observe(beaconLsn),
     writeBeacon: () => this.#connection.ask(({ database }) => lsnText(commitSimulated(database, []))),
+    readClock: () => this.#connection.read(({ database }) => this.#connection.context(database).nowMs),
     open: (request) =>
       this.#connection.ask(
         ({ database }) => {

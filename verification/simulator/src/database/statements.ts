@@ -189,7 +189,7 @@ function expireDue({ transaction, nowMs }: StatementContext, poolId: number): vo
 
 /** S4, like packages/server/src/epochs/sql/open-epoch.ts. */
 export function openEpoch(context: StatementContext, request: OpeningRequest): OpeningOutcome {
-  const { database, transaction, nowMs, disabled } = context;
+  const { database, transaction, disabled } = context;
   const newest = database.newestEpoch;
   if (newest && newest.epoch >= request.epoch) return { kind: 'already_known', newest: newest.epoch };
   const opened = database.tables.newestOpened;
@@ -199,7 +199,7 @@ export function openEpoch(context: StatementContext, request: OpeningRequest): O
     unprotected: request.unprotected,
   });
   const assumedLoss = disabled.has('S4-hold-back') ? 'nothing' : possibleLoss;
-  const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, { ...request, nowMs });
+  const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, request);
   endMarked(context, markedLeases(context));
   applyPendingImports(context);
   const prepared = [...database.tables.pools.keys()].map((poolId) =>

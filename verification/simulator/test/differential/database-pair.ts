@@ -58,12 +58,12 @@ const grantShown = ({ verdicts, grantSeq }: Granted) => ({
 });
 const kinds = (verdicts: readonly { kind: string }[]) => verdicts.map(({ kind }) => kind);
 
-const openingOf = (epoch: number, unprotectedEpoch: number | undefined) => ({
+const openingOf = (epoch: number, unprotectedEpoch: number | undefined, lapsedAtMs: number) => ({
   epoch,
   region: REGION,
   openedBy: 'the test',
   policy: POLICY,
-  lapsedAgoMs: 0,
+  lapsedAtMs,
   unprotected: unprotectedEpoch === undefined ? undefined : { epoch: unprotectedEpoch, since: 'then' },
 });
 const openingShown = (outcome: { kind: string; unresolvedUntilMs?: unknown }) => ({
@@ -125,7 +125,8 @@ class PostgresUnderTest implements DatabaseUnderTest {
   }
 
   async openEpoch(epoch: number, unprotectedEpoch: number | undefined) {
-    return openingShown(await this.#license.epochs.open(openingOf(epoch, unprotectedEpoch)));
+    const { epochs } = this.#license;
+    return openingShown(await epochs.open(openingOf(epoch, unprotectedEpoch, await epochs.readClock())));
   }
 
   async closeEpoch(epoch: number) {
@@ -244,7 +245,9 @@ class ModelUnderTest implements DatabaseUnderTest {
   }
 
   async openEpoch(epoch: number, unprotectedEpoch: number | undefined) {
-    return this.#do((context) => openingShown(statements.openEpoch(context, openingOf(epoch, unprotectedEpoch))));
+    return this.#do((context) =>
+      openingShown(statements.openEpoch(context, openingOf(epoch, unprotectedEpoch, context.nowMs))),
+    );
   }
 
   async closeEpoch(epoch: number) {

@@ -110,9 +110,9 @@ export interface PoolOpening {
 export function lastAckDeadlineMs(
   possibleLoss: PossibleLoss,
   opened: Pick<OpenedEpoch, 'mustOutliveMs'> | undefined,
-  { nowMs, lapsedAgoMs, policy }: { nowMs: number; lapsedAgoMs: number; policy: UncertaintyPolicy },
+  { lapsedAtMs, policy }: { lapsedAtMs: number; policy: UncertaintyPolicy },
 ): number | undefined {
-  return possibleLoss === 'nothing' ? opened?.mustOutliveMs : nowMs - lapsedAgoMs + policy.skewMs;
+  return possibleLoss === 'nothing' ? opened?.mustOutliveMs : lapsedAtMs + policy.skewMs;
 }
 
 /** Maximum of the database's integer columns. */

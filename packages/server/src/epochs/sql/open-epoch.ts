@@ -33,7 +33,7 @@ export async function openEpochInDatabase(database: Pool, request: OpeningReques
       newest: newest?.epoch,
       unprotected: request.unprotected,
     });
-    const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, { ...request, nowMs: await readClock(client) });
+    const mustOutliveMs = lastAckDeadlineMs(possibleLoss, opened, request);
     await client.query(END_MARKED_LEASES);
     const termsBefore = await applyPendingImports(client);
     const outcome = await prepareForEpoch(client, possibleLoss, { ...request, mustOutliveMs, termsBefore });
@@ -62,9 +62,11 @@ async function newestOpened(client: PoolClient): Promise<OpenedEpoch | undefined
   return row && { ...row, mustOutliveMs: row.mustOutliveMs ?? undefined };
 }
 
-async function readClock(client: PoolClient): Promise<number> {
-  const clock = await client.query<{ nowMs: number }>(`select ${milliseconds('clock_timestamp()')} as "nowMs"`);
-  return clock.rows[0]?.nowMs ?? Number.NaN;
+export async function readClock(database: Pool): Promise<number> {
+  return withConnection(database, async (client) => {
+    const clock = await client.query<{ nowMs: number }>(`select ${milliseconds('clock_timestamp()')} as "nowMs"`);
+    return clock.rows[0]?.nowMs ?? Number.NaN;
+  });
 }
 
 const INSERT_EPOCH = `

@@ -5,7 +5,7 @@ import type { AuditLog } from '../../audit/store';
 import { controlRoomStoreOn } from '../../control-rooms/sql/control-room-store';
 import type { ControlRoomStore } from '../../control-rooms/store';
 import { observeDatabase, readAcknowledged, writeBeacon } from '../../epochs/sql/observe-database';
-import { openEpochInDatabase } from '../../epochs/sql/open-epoch';
+import { openEpochInDatabase, readClock } from '../../epochs/sql/open-epoch';
 import { grantUnprotected, protectGrants, readProtection } from '../../epochs/sql/replication-mode';
 import type { EpochStore, ReplicationStore } from '../../epochs/store';
 import { expireLeases } from '../../granting/sql/expire-leases';
@@ -93,6 +93,7 @@ export function connectLicenseDatabase(address: DatabaseAddress, options: Licens
     epochs: {
       observe: (beaconLsn) => observeDatabase(watching, { followerName, beaconLsn, schemaNeeded }),
       writeBeacon: () => writeBeacon(watching),
+      readClock: () => readClock(watching),
       open: (request) => openEpochInDatabase(opening, request),
     },
     replication: {
