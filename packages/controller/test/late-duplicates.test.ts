@@ -31,6 +31,7 @@ describe('DynamoDB authority store of the controller', () => {
       opensAtMs: { N: '0' },
     });
     const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs: 5_000 });
+    clock.watch(client);
     const store = new DynamoAuthorityStore({ client, table: TABLE, clock });
     await table.duplicating(async () => {
       await store.latch({ fromEpoch: 1, region: 'virginia', operationId: 'failover' });

@@ -46,7 +46,8 @@ export class DynamoAuthorityStore implements AuthorityStore {
     return authorityViewOf(item, clock.nowMs());
   }
 
-  latch({ fromEpoch, region, operationId }: { fromEpoch: number; region: Region; operationId: string }) {
+  async latch({ fromEpoch, region, operationId }: { fromEpoch: number; region: Region; operationId: string }) {
+    await this.#options.clock.measured(() => this.read());
     return this.#update({
       UpdateExpression:
         'SET epoch = :to, #region = :region, operationId = :id, latchedAtMs = :now REMOVE opensAtMs, lapsedAtMs',
@@ -63,7 +64,8 @@ export class DynamoAuthorityStore implements AuthorityStore {
     });
   }
 
-  open({ epoch, operationId, lapsedAtMs }: { epoch: number; operationId: string; lapsedAtMs: number }) {
+  async open({ epoch, operationId, lapsedAtMs }: { epoch: number; operationId: string; lapsedAtMs: number }) {
+    await this.#options.clock.measured(() => this.read());
     const at = Math.max(this.#options.clock.nowMs(), lapsedAtMs);
     return this.#update({
       UpdateExpression: 'SET opensAtMs = :opens, lapsedAtMs = :lapsed',

@@ -72,6 +72,7 @@ export function connectDynamoAuthorityStore({
     }
   };
   const renew = async (region: string, server: string): Promise<AuthorityAnswer> => {
+    await clock.measured(read);
     const nowMs = clock.nowMs();
     const { accepted, item } = await write(renewCommand(table, { region, server, nowMs }));
     if (item === undefined) return read();
@@ -79,6 +80,7 @@ export function connectDynamoAuthorityStore({
     return answerOf(item, nowMs, proven ? numberOf(item, 'epoch') : undefined);
   };
   const recordUnprotected = async (epoch: EpochOfRegion): Promise<boolean> => {
+    await clock.measured(read);
     let sinceMs = clock.nowMs();
     for (let attempt = 1; attempt <= RECORD_ATTEMPTS_MAX; attempt++) {
       const nowMs = clock.nowMs();
