@@ -46,6 +46,7 @@ afterEach(() => emulator?.close());
 
 function authority(): DynamoAuthorityStore {
   const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs: 60_000 });
+  clock.watch(clients.dynamo);
   return new DynamoAuthorityStore({ client: clients.dynamo, table, clock });
 }
 

@@ -45,6 +45,7 @@ beforeEach(async () => {
 
 function controller(): { authority: DynamoAuthorityStore; control: DynamoControlStore } {
   const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs: 60_000 });
+  clock.watch(dynamo);
   return {
     authority: new DynamoAuthorityStore({ client: dynamo, table, clock }),
     control: new DynamoControlStore({ client: dynamo, table, nowMs: () => Date.now() }),

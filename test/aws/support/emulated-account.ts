@@ -40,6 +40,7 @@ type Clients = Record<Region, SetupClients & { rds: RDSClient; sns: SNSClient }>
 /** The stores of the authority table, through their own code. The tests accept any clock difference. */
 export function storesOf(client: DynamoDBClient, table: string) {
   const clock = new ClockSkewGuard({ nowMs: () => Date.now(), skewMs: 60_000 });
+  clock.watch(client);
   return {
     authority: new DynamoAuthorityStore({ client, table, clock }),
     control: new DynamoControlStore({ client, table, nowMs: () => Date.now() }),

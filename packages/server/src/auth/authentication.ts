@@ -85,7 +85,7 @@ async function admit(
   const verdict = await callerVerdict(options, sha256, required);
   if (verdict.kind === 'allowed') {
     request.caller = verdict.caller;
-    return limits.ofCaller(request, reply, verdict.caller);
+    return limits.ofCaller(reply, verdict.caller);
   }
   if (verdict.kind === 'unauthenticated') {
     await limits.failed('refusals', request);

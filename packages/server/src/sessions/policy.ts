@@ -2,6 +2,8 @@
 export interface SessionPolicy {
   /** Open sessions; one more is answered 503 `too_many_sessions`. */
   readonly sessionsMax: number;
+  /** Open sessions of one Control Room, or with one token; one more is answered 503 `too_many_sessions`. */
+  readonly sessionsPerCallerMax: number;
   /** Leases of one session; one more is answered 409 `session_full`. */
   readonly leasesMax: number;
   /** A larger message ends the session. */
@@ -25,6 +27,7 @@ export interface SessionPolicy {
 
 export const SESSION_POLICY: SessionPolicy = {
   sessionsMax: 25_000,
+  sessionsPerCallerMax: 2_500,
   leasesMax: 500,
   messageBytesMax: 16 * 1024,
   unansweredMax: 64,

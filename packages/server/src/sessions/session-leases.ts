@@ -20,10 +20,18 @@ export class SessionLeases {
   readonly #held = new Map<string, ReclaimRequest | undefined>();
   /** By lease id: the handover that this session was given. */
   readonly #handovers = new Map<string, number>();
+  /** The renewal of all leases that is in flight. */
+  #renewing: Promise<HttpReply> | undefined;
   #closing: Closing | undefined;
 
   constructor(options: SessionLeasesOptions) {
     this.#options = options;
+  }
+
+  /** The number of leases that a message touches. A second renewal of all leases waits for the one in flight. */
+  countTouched(message: SessionMessage): number {
+    const renewsAll = message.op === 'heartbeat' && message.leaseId === undefined && this.#renewing === undefined;
+    return renewsAll ? Math.max(1, this.#held.size) : 1;
   }
 
   async execute(message: SessionMessage, caller: Caller): Promise<HttpReply> {
@@ -39,7 +47,12 @@ export class SessionLeases {
       }
       case 'heartbeat': {
         const { leaseId, token } = message;
-        if (leaseId === undefined) return this.#renewAll(caller);
+        if (leaseId === undefined) {
+          this.#renewing ??= this.#renewAll(caller).finally(() => {
+            this.#renewing = undefined;
+          });
+          return this.#renewing;
+        }
         const renewal = { leaseId, ...(token ? { token } : {}) };
         return this.#holding(leaseId, caller, (handover) => calls.heartbeat(renewal, caller, handover));
       }

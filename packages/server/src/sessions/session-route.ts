@@ -73,7 +73,7 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, sessions: Ses
   if (!offered.some((protocol) => protocol.trim() === SUBPROTOCOL)) {
     return sendReply(reply.header('upgrade', 'websocket'), problemReply('upgrade_required'));
   }
-  const refusal = sessions.refusal();
+  const refusal = sessions.refusal(request.caller);
   if (refusal) return sendReply(reply, refusal);
   request.unusedResponse = reply.raw;
   return undefined;

@@ -51,6 +51,8 @@ export interface SessionContext {
   readonly queuePoller: QueuePoller;
   readonly nowMs: () => number;
   readonly authorize: (tokenSha256: string | undefined) => Promise<CallerVerdict>;
+  /** Charges a message that touches this number of leases; returns a refusal above the caller's limit. */
+  readonly charge: (caller: Caller, leases: number) => HttpReply | undefined;
   /** The session of these leases closed without a close frame. */
   readonly orphaned: (closing: Closing, leases: readonly ReclaimRequest[]) => void;
   /** The answer to a message that arrives after the session was sent away. */
@@ -184,6 +186,8 @@ export class Session {
   }
 
   async #execute(message: SessionMessage, caller: Caller): Promise<HttpReply> {
+    const limited = this.#context.charge(caller, this.#leases.countTouched(message));
+    if (limited) return limited;
     if (message.op === 'heartbeat') return this.#leases.execute(message, caller);
     await this.#queued?.leave(message.leaseId);
     const reply = await this.#leases.execute(message, caller);

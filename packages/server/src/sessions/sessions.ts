@@ -4,13 +4,16 @@ import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { ApiTokenVerifier } from '../api-tokens/api-token-verifier';
 import { bearerSha256, callerVerdict } from '../auth/authentication';
+import type { Caller } from '../auth/core/caller';
 import type { HeartbeatRecorder } from '../control-rooms/heartbeat-recorder';
 import { type RoleMonitor, reasonOf } from '../epochs/role-monitor';
 import type { LeaseCalls } from '../granting/lease-calls';
 import type { MonotonicClock } from '../platform/clock';
 import { refusalReply, whereToGo } from '../platform/http/problem-mapping';
 import { problemReply } from '../platform/http/problems';
+import type { RateLimits } from '../platform/http/rate-limits';
 import type { HttpReply } from '../platform/http/reply';
+import { budgetKeyOf } from '../platform/http/request-budgets';
 import type { Metrics } from '../platform/metrics';
 import { QueuePoller } from '../queue/queue-poller';
 import { disconnectVerdict } from './core/disconnect-policy';
@@ -28,6 +31,7 @@ export interface SessionsOptions {
   readonly tokenVerifier: ApiTokenVerifier;
   readonly heartbeats: HeartbeatRecorder;
   readonly calls: LeaseCalls;
+  readonly limits: Pick<RateLimits, 'ofMessage'>;
   readonly seatReclaimer: SeatReclaimer;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -44,6 +48,8 @@ const RETRY_AFTER_SECONDS = 1;
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #open = new Set<Session>();
+  /** Open sessions by caller. */
+  readonly #countByCaller = new Map<string, number>();
   /** Sessions by the time of their next ping, so that the pings are spread. */
   readonly #wheel: readonly Set<Session>[];
   readonly #metrics: SessionMetrics;
@@ -72,12 +78,16 @@ export class Sessions {
   }
 
   /** The reply when no session may be opened now. */
-  refusal(): HttpReply | undefined {
+  refusal(caller: Caller): HttpReply | undefined {
     const { role, policy } = this.#options;
     const verdict = role.verdict();
     if (verdict.kind !== 'granting') return this.#notGranting();
-    if (this.#open.size < policy.sessionsMax) return undefined;
-    return problemReply('too_many_sessions', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+    const retryAfterSeconds = RETRY_AFTER_SECONDS;
+    if (this.#open.size >= policy.sessionsMax) return problemReply('too_many_sessions', { retryAfterSeconds });
+    const { sessionsPerCallerMax } = policy;
+    if ((this.#countByCaller.get(budgetKeyOf(caller)) ?? 0) < sessionsPerCallerMax) return undefined;
+    const detail = `this server accepts ${sessionsPerCallerMax} sessions of one Control Room or token`;
+    return problemReply('too_many_sessions', { detail, retryAfterSeconds });
   }
 
   /** Opens a session on an accepted socket. Of the request only the token's hash is kept. */
@@ -85,14 +95,23 @@ export class Sessions {
     const context = this.#contextFor(request);
     const session = new Session(socket, bearerSha256(request.headers.authorization), context);
     const slot = this.#wheel[this.#open.size % this.#wheel.length] as Set<Session>;
+    const key = budgetKeyOf(request.caller);
     this.#open.add(session);
+    this.#count(key, 1);
     slot.add(session);
     session.listen((end) => {
       this.#open.delete(session);
+      this.#count(key, -1);
       slot.delete(session);
       this.#metrics.ends.inc({ because: end });
     });
     session.send(this.#hello());
+  }
+
+  #count(key: string, change: 1 | -1): void {
+    const count = (this.#countByCaller.get(key) ?? 0) + change;
+    if (count > 0) this.#countByCaller.set(key, count);
+    else this.#countByCaller.delete(key);
   }
 
   /** Disconnects every session. Resolves when all are closed, in bounded time. */
@@ -110,7 +129,7 @@ export class Sessions {
 
   /** Created once. The schemas are compiled by the framework that also compiles the HTTP schemas. */
   #contextFor(request: FastifyRequest): SessionContext {
-    const { policy, calls, log, clock, seatReclaimer } = this.#options;
+    const { policy, calls, limits, log, clock, seatReclaimer } = this.#options;
     this.#context ??= {
       policy,
       calls,
@@ -120,6 +139,7 @@ export class Sessions {
       queuePoller: this.#queuePoller,
       reader: new MessageReader((schema: TSchema) => request.compileValidationSchema(schema)),
       authorize: (sha256) => callerVerdict(this.#options, sha256, ['lease']),
+      charge: (caller, leases) => limits.ofMessage(caller, leases),
       orphaned: (closing, leases) => seatReclaimer.closed(closing, leases),
       refusalWhenSentAway: () => this.#notGranting(),
     };

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { eventually } from '@evergrant/test-support/eventually';
 import { type ReceivedMessage, TestSession } from '@evergrant/test-support/server/test-session';
 import { PRODUCT, type RunningServer, TestWorld, TOKENS } from '@evergrant/test-support/server/test-world';
+import { SECURITY_DEFAULT } from '../../src/config/security';
 
 const SEAT = { product: PRODUCT, feature: 'runner', seats: 1, holder: 'room-1' };
 
@@ -231,6 +232,24 @@ describe('a session is not opened', () => {
     await small.stop();
   });
 
+  it('of a caller that has enough of them, while others are accepted', async () => {
+    const small = await world.startGranting({ sessionPolicy: { sessionsPerCallerMax: 1 } });
+    const first = await open(small);
+    expect(await TestSession.refused(small.address)).toMatchObject({
+      status: 503,
+      body: { code: 'too_many_sessions', detail: expect.stringContaining('of one Control Room or token') },
+    });
+    first.socket.close();
+    await first.whenClosed();
+    await eventually('the place of the closed session is free', () =>
+      open(small).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await small.stop();
+  });
+
   it('by a server that does not grant: it says where to go', async () => {
     const virginia = await world.start({ region: 'virginia' });
     expect(await TestSession.refused(virginia.address)).toMatchObject({
@@ -359,6 +378,36 @@ describe('heartbeats of many sessions', () => {
     const after = await batches(at);
     expect(after.renewals - before.renewals).toBe(300);
     expect(after.transactions - before.transactions).toBeLessThan(60);
+    await at.stop();
+  });
+
+  it('of one session are one renewal of its leases while one is in flight', async () => {
+    const at = await world.startGranting();
+    const session = await open(at);
+    for (let n = 0; n < 20; n++) await holding(session);
+    const before = await batches(at);
+    const answers = await Promise.all(Array.from({ length: 30 }, () => session.ask({ op: 'heartbeat' })));
+    expect(answers.map(({ body }) => body.leases.length)).toEqual(Array.from({ length: 30 }, () => 20));
+    const after = await batches(at);
+    expect(after.renewals - before.renewals).toBeLessThan(300);
+    await at.stop();
+  });
+
+  it('cost as many requests as they renew leases, over all sessions of the caller', async () => {
+    const rateLimits = { ...SECURITY_DEFAULT.rateLimits, perToken: 40 };
+    const at = await world.startGranting({ security: { rateLimits } });
+    const [one, other] = [await open(at), await open(at)];
+    for (let n = 0; n < 4; n++) await holding(one);
+    // Each one renews four leases.
+    const answers = [];
+    for (let n = 0; n < 12; n++) answers.push(await one.ask({ op: 'heartbeat' }));
+    expect(answers[0].status).toBe(200);
+    expect(answers.at(-1)).toMatchObject({
+      status: 429,
+      body: { code: 'rate_limited' },
+      retryAfter: expect.any(Number),
+    });
+    expect((await other.ask({ op: 'checkout', leaseId: randomUUID(), ...SEAT })).status).toBe(429);
     await at.stop();
   });
 

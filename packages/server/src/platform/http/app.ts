@@ -69,7 +69,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 async function addRoutes(app: FastifyInstance, options: AppOptions, limits: RateLimits): Promise<void> {
   const authenticate = authentication(options, limits);
   const calls = new LeaseCalls(options);
-  const sessions = new Sessions({ ...options, calls, policy: options.sessionPolicy });
+  const sessions = new Sessions({ ...options, calls, limits, policy: options.sessionPolicy });
   app.addHook('onReady', async () => sessions.start());
   const shared = { ...options, authenticate };
   const features: Record<string, (routes: FastifyInstance) => void | Promise<void>> = {

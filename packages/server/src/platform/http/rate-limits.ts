@@ -5,12 +5,14 @@ import type { RateLimitPolicy } from '../../config/security';
 import type { Metrics } from '../metrics';
 import { problemReply } from './problems';
 import type { ProblemReply } from './reply';
+import { RequestBudgets } from './request-budgets';
 
 const WINDOW_MS = 60_000;
 /** How many callers are counted at once. The least recently seen caller is dropped first. */
 const COUNTED_MAX = 100_000;
 
-export type LimitName = 'control_room' | 'token' | 'address' | 'refusals' | 'license_key';
+type LimitByAddress = 'address' | 'refusals' | 'license_key';
+export type LimitName = 'control_room' | 'token' | LimitByAddress;
 
 interface Count {
   readonly max: number;
@@ -26,18 +28,20 @@ type Limiter = (request: FastifyRequest, options?: { increment: boolean }) => Pr
  * one faulty client cannot starve the others.
  */
 export class RateLimits {
-  readonly #limiters: Readonly<Record<LimitName, Limiter>>;
+  readonly #limiters: Readonly<Record<LimitByAddress, Limiter>>;
+  readonly #budgets: RequestBudgets;
   readonly #metrics: Metrics;
 
-  private constructor(limiters: Readonly<Record<LimitName, Limiter>>, metrics: Metrics) {
+  private constructor(limiters: Readonly<Record<LimitByAddress, Limiter>>, budgets: RequestBudgets, metrics: Metrics) {
     this.#limiters = limiters;
+    this.#budgets = budgets;
     this.#metrics = metrics;
   }
 
   static async create(app: FastifyInstance, policy: RateLimitPolicy, metrics: Metrics): Promise<RateLimits> {
     await app.register(rateLimit, { global: false, cache: COUNTED_MAX });
-    const limiter = (max: number, keyGenerator?: (request: FastifyRequest) => string): Limiter => {
-      const count = app.createRateLimit({ max, timeWindow: WINDOW_MS, ...(keyGenerator ? { keyGenerator } : {}) });
+    const limiter = (max: number): Limiter => {
+      const count = app.createRateLimit({ max, timeWindow: WINDOW_MS });
       return async (request, options) => {
         const counted = await count(request, options);
         if (counted.isAllowed) throw new TypeError('the rate limiter let a request pass without counting it');
@@ -46,27 +50,26 @@ export class RateLimits {
       };
     };
     const limiters = {
-      control_room: limiter(policy.perControlRoom, ({ caller }) => caller.controlRoom ?? ''),
-      token: limiter(policy.perToken, ({ caller }) => caller.name),
       address: limiter(policy.perAddress),
       refusals: limiter(policy.refusalsPerAddress),
       license_key: limiter(policy.licenseKeyAttemptsPerAddress),
     };
-    return new RateLimits(limiters, metrics);
+    return new RateLimits(limiters, new RequestBudgets(policy, () => performance.now()), metrics);
   }
 
-  /** Counts a request of a known caller and sets the rate-limit headers. Resolves to a refusal above the limit. */
-  async ofCaller(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { controlRoom }: Caller,
-  ): Promise<ProblemReply | undefined> {
-    const name = controlRoom === undefined ? 'token' : 'control_room';
-    const count = await this.#limiters[name](request);
+  /** Counts a request of a known caller and sets the rate-limit headers. Returns a refusal above the limit. */
+  ofCaller(reply: FastifyReply, caller: Caller): ProblemReply | undefined {
+    const count = this.#budgets.charge(caller, 1);
     reply.header('ratelimit-limit', count.max);
     reply.header('ratelimit-remaining', count.remaining);
     reply.header('ratelimit-reset', count.resetSeconds);
-    return this.#refusal(name, count);
+    return this.#refusal(count.name, count);
+  }
+
+  /** Charges a message of a session, one unit for each lease that it touches. Returns a refusal above the limit. */
+  ofMessage(caller: Caller, leases: number): ProblemReply | undefined {
+    const count = this.#budgets.charge(caller, leases);
+    return this.#refusal(count.name, count);
   }
 
   /** Counts a request by its source address. */
@@ -96,8 +99,8 @@ export class RateLimits {
 }
 
 const LIMITS: Readonly<Record<LimitName, string>> = {
-  control_room: 'requests of one Control Room',
-  token: 'requests with one token',
+  control_room: 'requests and renewed leases of one Control Room',
+  token: 'requests and renewed leases with one token',
   address: 'requests from one address',
   refusals: 'requests without a valid token from one address',
   license_key: 'registrations with an unknown license key from one address',
