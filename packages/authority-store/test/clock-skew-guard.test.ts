@@ -34,6 +34,15 @@ describe('ClockSkewGuard', () => {
     expect(read).toHaveBeenCalledTimes(1);
   });
 
+  it('measures again before each write until the clock is proven', async () => {
+    const { guard, respond } = guardOf(2_400);
+    const moments = [300, 1_400, 2_050, 3_950];
+    const read = jest.fn(async () => respond(moments.shift() ?? 0));
+    for (let attempt = 0; attempt < 4; attempt++) await guard.measured(read);
+    expect(read).toHaveBeenCalledTimes(3);
+    expect(guard.nowMs()).toBe(START_MS + 2_400);
+  });
+
   it.each([0, 1_400, -1_400])('accepts a clock that is %i ms ahead with the first response', (aheadMs) => {
     const { guard, respond } = guardOf(aheadMs);
     respond(50);
