@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { CompositionContext } from './composition-context';
 import { type ClientNotice, callListener, type LeaseEventBody } from './events';
-import { KeyRing } from './keys/key-ring';
+import { KeyRing, type KeyRingOptions } from './keys/key-ring';
 import { publicKeysOf } from './keys/lease-proof';
 import type { Checkouts, LeaseSubject } from './leases/checkouts';
 import { createCheckouts, createRegistry, createRenewals } from './leases/compose';
@@ -58,7 +58,7 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
   // Every pending call listens to these signals, and there may be many calls.
   setMaxListeners(0, closed.signal, killed.signal);
   const settings = settingsOf(options);
-  const { clock } = settings;
+  const { clock, requestTimeoutMs } = settings;
   const notify = (notice: ClientNotice): void => callListener(options.onNotice, notice);
   const save = (): void =>
     stateFile?.save(() => ({
@@ -73,7 +73,6 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
   const context: CompositionContext = { options, settings, closed, killed, notify, emit, save };
   const token = (): string | undefined => registration?.token ?? options.token;
   const onResponse = (record: ResponseRecord): void => {
-    if (observeServerTime(record, serverClock)) unclaimed.scheduleRelease();
     if (record.status === 401 && record.kind !== 'registration') registration?.invalidate();
     callListener(options.onResponse, record);
   };
@@ -83,7 +82,11 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
   const stored = openState(stateFile, notify);
   const installation = { identity: identityOf(options, stored) };
   const serverClock = new ServerClock(stored?.contact, clock);
-  const keys = createKeyRing(context, { stored, http, addresses });
+  const onProven: KeyRingOptions['onProven'] = ({ issuedAtMs }) => {
+    serverClock.observe(issuedAtMs);
+    unclaimed.scheduleRelease();
+  };
+  const keys = createKeyRing(context, { stored, http, addresses, onProven });
   const registration = createRegistration(context, { stored, http, addresses, stateFile });
   const connection = new ConnectionMonitor(notify);
   const selector = new TransportSelector({
@@ -96,8 +99,7 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
     onDisconnect: (end) => moveLeases(end, { addresses, registry, checkouts, connection }),
     onConnection: ({ address, over }) => connection.connected(address, over),
   });
-  const { requestTimeoutMs, backoff, random } = settings;
-  const requester = new RetryingRequester({ transport: selector, addresses, backoff, clock, requestTimeoutMs, random });
+  const requester = createRequester(context, { selector, addresses });
   const pendingReleases = new PendingReleases({ clock, settleMs: requestTimeoutMs, killed: killed.signal });
   const transports = { selector, requester, pendingReleases, keys };
   const registry: LeaseRegistry = createRegistry(context, {
@@ -118,6 +120,23 @@ export function composeClient(options: LicenseClientOptions): ClientParts {
   const stateAccess = createStateAccess(context, { stateFile, registration, registry, installation });
   if (stateFile) saveRegularly({ clock, save, isClosed: () => closed.signal.aborted, registry });
   return { registry, checkouts, registration, selector, stateFile, stateAccess, closed, killed, save, restored };
+}
+
+function createRequester(
+  { settings }: CompositionContext,
+  parts: { readonly selector: TransportSelector; readonly addresses: AddressBook },
+): RetryingRequester {
+  const { clock, random, backoff, requestTimeoutMs } = settings;
+  const { selector: transport, addresses } = parts;
+  return new RetryingRequester({
+    transport,
+    addresses,
+    backoff,
+    clock,
+    requestTimeoutMs,
+    random,
+    newNonce: randomUUID,
+  });
 }
 
 interface StateAccessParts {
@@ -184,7 +203,10 @@ interface HttpParts {
   readonly addresses: AddressBook;
 }
 
-function createKeyRing(context: CompositionContext, { stored, http, addresses }: HttpParts): KeyRing {
+function createKeyRing(
+  context: CompositionContext,
+  { stored, http, addresses, onProven }: HttpParts & Pick<KeyRingOptions, 'onProven'>,
+): KeyRing {
   const { options, settings, closed, save } = context;
   const call: ClientCall = { kind: 'keys', method: 'GET', path: '/.well-known/jwks.json', anonymous: true };
   const terms = { timeoutMs: settings.statusTimeoutMs, stop: closed.signal, background: true };
@@ -194,6 +216,7 @@ function createKeyRing(context: CompositionContext, { stored, http, addresses }:
     fetchKeys: async () => http.send(call, await addresses.current(), terms),
     clock: settings.clock,
     onChange: save,
+    onProven,
   });
 }
 
@@ -220,15 +243,6 @@ function createRegistration(
       return stateFile?.flushed() ?? Promise.resolve();
     },
   });
-}
-
-/** @returns false when the response has no server time. */
-function observeServerTime({ body }: ResponseRecord, serverClock: ServerClock): boolean {
-  const { serverTime } = (body ?? {}) as { serverTime?: unknown };
-  const serverTimeMs = typeof serverTime === 'string' ? Date.parse(serverTime) : Number.NaN;
-  if (Number.isNaN(serverTimeMs)) return false;
-  serverClock.observe(serverTimeMs);
-  return true;
 }
 
 /** A session was lost: its leases are renewed soon, at the address of the redirect or at another one. */

@@ -6,6 +6,7 @@
 // esbuild's worker thread would keep the process alive, and the test checks that the host exits.
 process.env.ESBUILD_WORKER_THREADS = '0';
 const { buildSync } = require('esbuild');
+const { generateKeyPairSync, sign } = require('node:crypto');
 const { createServer } = require('node:http');
 const { join } = require('node:path');
 const { mkdtempSync, rmSync } = require('node:fs');
@@ -20,13 +21,19 @@ buildSync({ entryPoints: [entry], outfile, bundle: true, platform: 'node', forma
 const { LicenseClient } = require(outfile);
 rmSync(dir, { recursive: true });
 
-/** Signed with an unpublished key, so the client can neither verify nor refute it. */
-const TOKEN = `${Buffer.from('{"alg":"EdDSA","kid":"k"}').toString('base64url')}.e30.AA`;
+const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+const JWKS = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k' }] };
+const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-function leaseFor({ feature }) {
+function leaseFor(leaseId, { product, feature, seats, holder, identity, nonce }) {
   const ttlMs = feature === 'long' ? 3_600_000 : 200;
-  const expiresAt = new Date(Date.now() + ttlMs).toISOString();
-  return { token: TOKEN, expiresAt, heartbeatAfter: ttlMs / 4_000, epoch: 1, servedBy: 'oregon/app-1' };
+  const nowMs = Date.now();
+  const [iat, exp] = [nowMs / 1_000, (nowMs + ttlMs) / 1_000].map(Math.floor);
+  const claims = { jti: leaseId, sub: holder, pool: { product, feature }, seats, identity, nonce, iat, exp };
+  const signed = `${base64url({ alg: 'EdDSA', kid: 'k', typ: 'evergrant-lease+jwt' })}.${base64url(claims)}`;
+  const token = `${signed}.${sign(null, Buffer.from(signed), privateKey).toString('base64url')}`;
+  const times = { serverTime: new Date(nowMs).toISOString(), expiresAt: new Date(nowMs + ttlMs).toISOString() };
+  return { leaseId, token, ...times, heartbeatAfter: ttlMs / 4_000, epoch: 1, servedBy: 'oregon/app-1' };
 }
 
 const service = createServer((request, response) => {
@@ -34,8 +41,11 @@ const service = createServer((request, response) => {
   request.on('data', (chunk) => chunks.push(chunk));
   request.on('end', () => {
     const isLease = request.url.startsWith('/v1/leases/');
-    response.writeHead(isLease ? 201 : 404, { 'content-type': 'application/json' });
-    response.end(isLease ? JSON.stringify(leaseFor(JSON.parse(Buffer.concat(chunks)))) : '{}');
+    const isKeys = request.url === '/.well-known/jwks.json';
+    response.writeHead(isLease ? 201 : isKeys ? 200 : 404, { 'content-type': 'application/json' });
+    const leaseId = request.url.split('/')[3];
+    const body = isLease ? leaseFor(leaseId, JSON.parse(Buffer.concat(chunks))) : isKeys ? JWKS : {};
+    response.end(JSON.stringify(body));
   });
 });
 const upgrades = new WebSocketServer({ noServer: true });
@@ -45,8 +55,8 @@ service.on('upgrade', (request, socket, head) => {
   upgrades.handleUpgrade(request, socket, head, (session) => {
     session.send(JSON.stringify({ event: 'hello', pingEverySeconds: 15 }));
     session.on('message', (content) => {
-      const { id, ...body } = JSON.parse(content);
-      session.send(JSON.stringify({ id, status: 201, body: leaseFor(body) }));
+      const { id, leaseId, ...body } = JSON.parse(content);
+      session.send(JSON.stringify({ id, status: 201, body: leaseFor(leaseId, body) }));
     });
   });
 });

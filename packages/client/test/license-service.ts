@@ -104,6 +104,8 @@ export class LicenseService {
   readonly tokens: string[] = [];
   readonly sessions = new Set<WebSocket>();
   readonly #held = new Map<string, Held>();
+  /** By lease id: the nonce of its newest request. */
+  readonly #nonces = new Map<string, unknown>();
   readonly #sockets = new Set<Socket>();
   readonly #upgrades = new WebSocketServer({ noServer: true });
   #server: Server | undefined;
@@ -281,6 +283,7 @@ export class LicenseService {
   }
 
   #onLease(method: string, asked: string, body: Record<string, unknown>): Answering {
+    this.#nonces.set(asked, body.nonce);
     if (method === 'PUT' && body.queue === true && this.line !== undefined && this.line > 0) {
       const retryAfter = 0.05;
       return { status: 202, body: { leaseId: asked, position: this.line, token: 'place-token', retryAfter } };
@@ -289,6 +292,7 @@ export class LicenseService {
       return { status: 404, body: { code: 'lease_not_found' } };
     }
     const leaseId = method === 'PUT' ? this.#take(asked, body) : asked;
+    this.#nonces.set(leaseId, body.nonce);
     if (method === 'DELETE') this.live.delete(leaseId);
     else this.live.add(leaseId);
     if (this.mood === 'swallows') return 'cut';
@@ -317,7 +321,8 @@ export class LicenseService {
   }
 
   #lease(leaseId: string, borrowSeconds?: unknown): Record<string, unknown> {
-    const { product = 'studio', feature = 'bot-runner', seats = 2, holder = '?' } = this.#held.get(leaseId) ?? {};
+    const held = this.#held.get(leaseId);
+    const { product = 'studio', feature = 'bot-runner', seats = 2, holder = '?', identity } = held ?? {};
     const nowMs = Date.now() + this.clockAheadMs;
     const lastsMs = typeof borrowSeconds === 'number' ? borrowSeconds * 1_000 : this.ttlMs;
     const [iat, exp] = [nowMs / 1_000, (nowMs + lastsMs) / 1_000].map(Math.floor);
@@ -328,9 +333,12 @@ export class LicenseService {
       sub: holder,
       pool: { license: 'lic-1', product, feature },
       policy,
+      ...(identity === undefined ? {} : { identity }),
+      ...(borrowSeconds === undefined ? {} : { borrowed: true }),
     };
+    const nonce = this.#nonces.get(leaseId) ?? randomUUID();
     const key = this.mood === 'forges' ? FOREIGN_KEY : SERVICE_KEY;
-    const token = signedToken({ ...claims, seats, seq: 1, epoch, iat, exp, nonce: randomUUID() }, key);
+    const token = signedToken({ ...claims, seats, seq: 1, epoch, iat, exp, nonce }, key);
     this.tokens.push(token);
     return {
       leaseId,

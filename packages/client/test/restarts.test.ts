@@ -99,7 +99,7 @@ describe('restarted installation', () => {
       const { token } = await granted(first);
       await restart(first);
       await waitUntil('the token is sent', WITHIN_MS, () => service.asks('POST').length > 0);
-      expect(service.asks('POST')[0]?.body).toEqual({ token });
+      expect(service.asks('POST')[0]?.body).toEqual({ token, nonce: expect.any(String) });
     });
 
     it('gets its seats again after a long absence in which its lease expired', async () => {

@@ -18,6 +18,8 @@ export interface Grant {
   /** Borrowed leases send no heartbeats and end when they expire. */
   readonly borrowed: boolean;
   readonly overdraft: boolean;
+  /** The nonce of the request that this answers. */
+  readonly nonce?: string | undefined;
 }
 
 /** A place in the queue. A repeated checkout with this token keeps the place and claims the seats in turn. */
@@ -25,6 +27,8 @@ export interface QueueEntry {
   readonly position: number;
   readonly token: string;
   readonly retryInMs: number;
+  /** The nonce of the request that this answers, and of the grant that the server may push later. */
+  readonly nonce?: string | undefined;
 }
 
 /**
@@ -55,3 +59,15 @@ export type HttpResponseVerdict =
   | { readonly kind: 'not_granting'; readonly address: string | undefined; readonly retryAfterMs: number | undefined }
   | { readonly kind: 'busy'; readonly reason: string; readonly retryAfterMs: number | undefined }
   | { readonly kind: 'unavailable'; readonly reason: string; readonly retryAfterMs: number | undefined };
+
+/** The verdict with the nonce of its request, by which its token is verified. */
+export function withNonce<Verdict extends { readonly kind: string }>(
+  verdict: Verdict | FinalVerdict,
+  nonce: string | undefined,
+): Verdict | FinalVerdict {
+  if (verdict.kind === 'done' && 'grant' in verdict && verdict.grant) {
+    return { kind: 'done', grant: { ...verdict.grant, nonce } };
+  }
+  if (verdict.kind === 'queued' && 'entry' in verdict) return { kind: 'queued', entry: { ...verdict.entry, nonce } };
+  return verdict;
+}

@@ -17,6 +17,8 @@ export interface KeyRingOptions {
   readonly fetchKeys: () => Promise<TransportResult>;
   readonly clock: ClientClock;
   readonly onChange: () => void;
+  /** A server proved its answer. `issuedAtMs` is the server's time of the decision, to the second. */
+  readonly onProven: (proof: Pick<LeaseProof, 'issuedAtMs'>) => void;
 }
 
 /** Claims that the token of a lease must have. */
@@ -25,6 +27,10 @@ export interface ExpectedLease {
   readonly product: string;
   readonly feature: string;
   readonly seats: number;
+  /** The nonce of the request. Undefined for a stored token, which answers no request. */
+  readonly nonce?: string | undefined;
+  /** The identity of this installation, when the server answered with another lease than the requested one. */
+  readonly identity?: string | undefined;
 }
 
 export type LeaseTokenVerdict =
@@ -32,6 +38,9 @@ export type LeaseTokenVerdict =
   /** No keys are available, so the token is neither proven nor refused. */
   | { readonly kind: 'unchecked' }
   | { readonly kind: 'refused'; readonly detail: string };
+
+/** The verdict on the token of an answer. */
+export type AnswerVerdict = Exclude<LeaseTokenVerdict, { readonly kind: 'unchecked' }>;
 
 /** A token with an unknown key triggers a refresh, but not more often than this. */
 const REFRESH_ATTEMPT_EVERY_MS_MIN = 1_000;
@@ -63,8 +72,24 @@ export class KeyRing {
     return this.#verify(token, expected);
   }
 
-  /** Verifies the token of a server's response. */
-  async verify(token: string, expected: ExpectedLease): Promise<LeaseTokenVerdict> {
+  /** Verifies the token of a server's response. Without a key that proves it, the response is refused. */
+  async verify(token: string, expected: ExpectedLease): Promise<AnswerVerdict> {
+    const verdict = await this.#verifyWithRefresh(token, expected);
+    if (verdict.kind !== 'proven') return verdict;
+    const { proof } = verdict;
+    if (expected.nonce === undefined || proof.nonce !== expected.nonce) {
+      return { kind: 'refused', detail: 'the token does not answer this request: it lacks the nonce of the request' };
+    }
+    if (expected.identity !== undefined && proof.identity !== expected.identity) {
+      return { kind: 'refused', detail: 'the token is for a lease of another installation' };
+    }
+    // Both count whole seconds, so they are equal for a lease of less than a second.
+    if (proof.expiresAtMs < proof.issuedAtMs) return { kind: 'refused', detail: 'the token was never good' };
+    this.#options.onProven(proof);
+    return verdict;
+  }
+
+  async #verifyWithRefresh(token: string, expected: ExpectedLease): Promise<AnswerVerdict> {
     const { clock, pinned } = this.#options;
     if (pinned === undefined && clock.nowMs() - this.#refreshedAtMs > REFRESH_EVERY_MS) {
       // Verification waits for the refresh only when there are no keys at all.
@@ -73,7 +98,7 @@ export class KeyRing {
       else asked.catch(() => undefined);
     }
     const verdict = await this.#verify(token, expected);
-    if (verdict.kind !== 'unchecked' || pinned !== undefined) return asRefusal(verdict, pinned !== undefined);
+    if (verdict.kind !== 'unchecked' || pinned !== undefined) return asRefusal(verdict, true);
     if (clock.nowMs() - this.#attemptedAtMs >= REFRESH_ATTEMPT_EVERY_MS_MIN) await this.#refresh();
     return asRefusal(await this.#verify(token, expected), this.keys.length > 0);
   }
@@ -111,9 +136,12 @@ export class KeyRing {
 }
 
 /** With known keys, a token of another key is not a token of this service. */
-function asRefusal(verdict: LeaseTokenVerdict, keysAreKnown: boolean): LeaseTokenVerdict {
-  if (verdict.kind !== 'unchecked' || !keysAreKnown) return verdict;
-  return { kind: 'refused', detail: 'the token is signed by a key that the service does not publish' };
+function asRefusal(verdict: LeaseTokenVerdict, keysAreKnown: boolean): AnswerVerdict {
+  if (verdict.kind !== 'unchecked') return verdict;
+  const detail = keysAreKnown
+    ? 'the token is signed by a key that the service does not publish'
+    : 'the keys of the service could not be read, so the token cannot be verified';
+  return { kind: 'refused', detail };
 }
 
 function contradiction(proof: LeaseProof, expected: ExpectedLease): LeaseTokenVerdict | undefined {

@@ -13,6 +13,11 @@ export interface LeaseProof {
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
   readonly policy: GracePeriodPolicy | undefined;
+  readonly borrowed: boolean;
+  /** The installation that holds the lease. */
+  readonly identity: string | undefined;
+  /** The nonce of the request that the token answers. */
+  readonly nonce: string | undefined;
 }
 
 type Unproven =
@@ -98,6 +103,8 @@ function kidOf(token: string): string | undefined {
   }
 }
 
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
 function proofOf(value: unknown): LeaseProof | undefined {
   const claims = (value ?? {}) as Record<string, unknown>;
   const pool = (claims.pool ?? {}) as Record<string, unknown>;
@@ -115,5 +122,8 @@ function proofOf(value: unknown): LeaseProof | undefined {
     issuedAtMs: (iat as number) * 1_000,
     expiresAtMs: (exp as number) * 1_000,
     policy: policyOf(claims.policy),
+    borrowed: claims.borrowed === true,
+    identity: textOf(claims.identity),
+    nonce: textOf(claims.nonce),
   };
 }

@@ -1,5 +1,5 @@
 import type { RequestOutcome } from '../core/retry-policy';
-import type { Grant, QueueEntry } from '../core/verdict';
+import { type Grant, type QueueEntry, withNonce } from '../core/verdict';
 import { callListener, type LeaseEventBody } from '../events';
 import type { KeyRing } from '../keys/key-ring';
 import type { Lease } from '../lease';
@@ -12,6 +12,7 @@ import type { QueueUpdate } from '../transport/websocket-session';
 import type { LeaseRegistry } from './lease-registry';
 import type { LeaseDefinition } from './managed-lease';
 import type { PendingReleases } from './pending-releases';
+import { proveGrant } from './proven-grant';
 
 export type CheckoutOutcome =
   | { readonly kind: 'granted'; readonly lease: Lease }
@@ -185,7 +186,7 @@ export class Checkouts {
         Math.min(leftMs, Math.max(entry.retryInMs, 100), QUEUE_POLL_MS_MAX),
       );
       if (!update || update.answer === NO_UPDATE) return { kind: 'request', entry };
-      const verdict = responseVerdict(update.answer, clock.wallMs());
+      const verdict = withNonce(responseVerdict(update.answer, clock.wallMs()), entry.nonce);
       switch (verdict.kind) {
         case 'queued':
           this.#reportPosition(checkout, verdict.entry, entry);
@@ -247,14 +248,13 @@ export class Checkouts {
 
   async #granted(checkout: PendingCheckout, grant: Grant | undefined): Promise<CheckoutOutcome> {
     const { keys, registry, pendingReleases, onLeaseEvent } = this.#options;
-    const { product, feature, seats } = checkout;
     if (!grant) return { kind: 'refused', code: 'not_a_lease', detail: 'The response is not a lease.' };
     const leaseId = grant.leaseId ?? checkout.id;
     if (pendingReleases.find(leaseId) || checkout.settled.has(leaseId))
       return this.#retryAfterRelease(checkout, leaseId);
-    const proof = await keys.verify(grant.token, { leaseId, product, feature, seats });
-    if (proof.kind === 'refused') {
-      const { detail } = proof;
+    const verdict = await proveGrant(keys, grant, { askedId: checkout.id, definition: checkout.definition });
+    if (verdict.kind === 'refused') {
+      const { detail } = verdict;
       onLeaseEvent(checkout, { kind: 'unproven', detail });
       await this.#undo({ ...checkout, id: leaseId }, grant.token);
       return { kind: 'refused', code: 'unproven', detail };
@@ -263,7 +263,7 @@ export class Checkouts {
       await this.#undo({ ...checkout, id: leaseId }, grant.token);
       return { kind: 'unavailable', because: 'stopped' };
     }
-    const lease = registry.keep(leaseId, checkout.definition, grant);
+    const lease = registry.keep(leaseId, checkout.definition, verdict.grant);
     const { epoch, servedBy } = lease;
     onLeaseEvent(lease, { kind: 'granted', epoch, servedBy });
     return { kind: 'granted', lease };

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { CompositionContext } from '../composition-context';
 import type { KeyRing } from '../keys/key-ring';
 import type { ControlRoomRegistration } from '../registration/registration';
@@ -54,6 +55,7 @@ export function createRenewals(
     selector,
     keys,
     clock: settings.clock,
+    newNonce: randomUUID,
     random: settings.random,
     backoff: settings.backoff,
     requestTimeoutMs: settings.requestTimeoutMs,

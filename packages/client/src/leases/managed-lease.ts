@@ -10,11 +10,11 @@ import {
 import type { RequestOutcome } from '../core/retry-policy';
 import type { Grant } from '../core/verdict';
 import type { LeaseEventBody } from '../events';
-import type { LeaseTokenVerdict } from '../keys/key-ring';
 import type { Lease, LeaseState, ReleaseOutcome } from '../lease';
 import type { StoredLease } from '../state/schema';
 import type { Cancel, ClientClock } from '../time/clock';
 import type { ClientCall } from '../transport/call';
+import type { GrantVerdict } from './proven-grant';
 
 /** Constant properties of a lease. */
 export interface LeaseDefinition extends SeatSpec {
@@ -273,14 +273,14 @@ function releaseOutcome(outcome: RequestOutcome): ReleaseOutcome {
 /** Combines the outcome of a request with the verification of its token. */
 export function callResultOf(
   outcome: RequestOutcome,
-  proof: LeaseTokenVerdict | undefined,
+  verdict: GrantVerdict | undefined,
   retryInMs: number,
 ): CallResult {
   switch (outcome.kind) {
     case 'done': {
       if (!outcome.grant) return { kind: 'unanswered', reason: 'empty response', retryInMs };
-      if (proof?.kind === 'refused') return { kind: 'unproven', detail: proof.detail, retryInMs };
-      return { kind: 'granted', grant: outcome.grant };
+      if (verdict?.kind !== 'proven') return { kind: 'unproven', detail: verdict?.detail ?? 'not verified', retryInMs };
+      return { kind: 'granted', grant: verdict.grant };
     }
     case 'ended':
       return outcome;

@@ -1,19 +1,23 @@
 import type { BackoffPolicy } from '../core/backoff';
 import { afterRound, NO_FAILURES, probeCount, type RenewalBackoff } from '../core/renewal-backoff';
 import type { RequestOutcome } from '../core/retry-policy';
-import type { KeyRing, LeaseTokenVerdict } from '../keys/key-ring';
+import { withNonce } from '../core/verdict';
+import type { KeyRing } from '../keys/key-ring';
 import type { ClientClock } from '../time/clock';
 import type { ClientCall, TransportResult } from '../transport/call';
 import type { RetryingRequester } from '../transport/retrying-requester';
 import type { TransportSelector } from '../transport/transport-selector';
 import { responseVerdict } from '../transport/verdict';
 import { callResultOf, type ManagedLease } from './managed-lease';
+import { type GrantVerdict, proveGrant } from './proven-grant';
 
 export interface RenewalsOptions {
   readonly requester: RetryingRequester;
   readonly selector: Pick<TransportSelector, 'holds' | 'renewAll'>;
   readonly keys: Pick<KeyRing, 'verify'>;
   readonly clock: ClientClock;
+  /** A new value for each renewal over a session. */
+  readonly newNonce: () => string;
   readonly random: () => number;
   readonly backoff: BackoffPolicy;
   readonly requestTimeoutMs: number;
@@ -101,12 +105,13 @@ export class Renewals {
         seats,
       };
     });
-    const answers = await selector.renewAll(calls, terms);
+    const nonce = this.#options.newNonce();
+    const answers = await selector.renewAll(calls, { ...terms, nonce });
     const settled = new Set<ManagedLease>();
     await Promise.all(
       calls.map(async ({ leaseId = '' }, index) => {
         const lease = asking[index] as ManagedLease;
-        const outcome = decidedOutcome(answers.get(leaseId), clock);
+        const outcome = decidedOutcome(answers.get(leaseId), { clock, nonce });
         if (!outcome) return;
         settled.add(lease);
         await this.#applyOutcome(lease, outcome, leaseId);
@@ -151,19 +156,20 @@ export class Renewals {
 
   async #applyOutcome(lease: ManagedLease, outcome: RequestOutcome, askedId: string): Promise<void> {
     const { keys, random } = this.#options;
-    let proof: LeaseTokenVerdict | undefined;
+    let verdict: GrantVerdict | undefined;
     if (outcome.kind === 'done' && outcome.grant) {
-      const { product, feature, seats } = lease;
-      const leaseId = outcome.grant.leaseId ?? askedId;
-      proof = await keys.verify(outcome.grant.token, { leaseId, product, feature, seats });
+      verdict = await proveGrant(keys, outcome.grant, { askedId, definition: lease.definition });
     }
     const retryInMs = (lease.heartbeatInMs || HEARTBEAT_MS_DEFAULT) * (1 + random());
-    lease.applyResult(callResultOf(outcome, proof, retryInMs));
+    lease.applyResult(callResultOf(outcome, verdict, retryInMs));
   }
 }
 
 /** Undefined when the response decides nothing. The lease then sends a separate request. */
-function decidedOutcome(answer: TransportResult | undefined, clock: ClientClock): RequestOutcome | undefined {
+function decidedOutcome(
+  answer: TransportResult | undefined,
+  { clock, nonce }: { readonly clock: ClientClock; readonly nonce: string },
+): RequestOutcome | undefined {
   if (!answer) return undefined;
   const verdict = responseVerdict(answer, clock.wallMs());
   switch (verdict.kind) {
@@ -172,6 +178,6 @@ function decidedOutcome(answer: TransportResult | undefined, clock: ClientClock)
     case 'unavailable':
       return undefined;
     default:
-      return verdict;
+      return withNonce(verdict, nonce);
   }
 }

@@ -1,6 +1,6 @@
 import type { BackoffPolicy } from '../core/backoff';
 import { afterAttempt, NOT_STARTED, type RequestOutcome, type RetryProgress } from '../core/retry-policy';
-import type { HttpResponseVerdict } from '../core/verdict';
+import { type HttpResponseVerdict, withNonce } from '../core/verdict';
 import { type ClientClock, pauseFor } from '../time/clock';
 import type { AddressBook } from './addresses';
 import type { ClientCall, Transport } from './call';
@@ -13,6 +13,8 @@ export interface RetryingRequesterOptions {
   readonly backoff: BackoffPolicy;
   readonly clock: ClientClock;
   readonly random: () => number;
+  /** A new value for each request for a lease. The token of its answer has it. */
+  readonly newNonce: () => string;
 }
 
 export interface RequestTerms {
@@ -24,6 +26,9 @@ export interface RequestTerms {
   /** A server redirected to an address that may not receive the token. */
   readonly onDistrusted?: (address: string) => void;
 }
+
+/** Requests whose answer has a lease token. */
+const ANSWERED_BY_TOKEN: ReadonlySet<ClientCall['kind']> = new Set(['checkout', 'heartbeat']);
 
 /**
  * Repeats a request until a server decides it, with backoff and changes of the address. Every attempt sends the same
@@ -39,16 +44,18 @@ export class RetryingRequester {
   /** Never rejects. */
   async request(call: ClientCall, terms: RequestTerms): Promise<RequestOutcome> {
     const { clock, random, backoff } = this.#options;
+    const nonce = ANSWERED_BY_TOKEN.has(call.kind) ? this.#options.newNonce() : undefined;
+    const sent = nonce === undefined ? call : { ...call, body: { ...call.body, nonce } };
     const endsAtMs = clock.nowMs() + terms.deadlineMs;
     let progress: RetryProgress = NOT_STARTED;
     while (!terms.signal.aborted) {
-      const { verdict, addressChanged } = await this.#attempt(call, terms, endsAtMs);
+      const { verdict, addressChanged } = await this.#attempt(sent, terms, endsAtMs);
       const next = afterAttempt(
         progress,
         { verdict, addressChanged, nowMs: clock.nowMs(), endsAtMs, random: random() },
         backoff,
       );
-      if (next.kind === 'over') return next.outcome;
+      if (next.kind === 'over') return withNonce(next.outcome, nonce);
       progress = next.progress;
       if (next.afterMs > 0) await pauseFor(clock, next.afterMs, terms);
     }

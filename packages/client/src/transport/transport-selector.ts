@@ -77,7 +77,10 @@ export class TransportSelector implements Transport {
   }
 
   /** Renews all leases of the session with one message. Reports each of `calls` with its response to `onResponse`. */
-  async renewAll(calls: readonly ClientCall[], terms: SendTerms): Promise<ReadonlyMap<string, TransportResult>> {
+  async renewAll(
+    calls: readonly ClientCall[],
+    terms: SendTerms & { readonly nonce: string },
+  ): Promise<ReadonlyMap<string, TransportResult>> {
     const session = this.#session;
     if (!session?.isOpen) return new Map();
     const { clock } = this.#options;

@@ -145,8 +145,10 @@ export class WebSocketSession {
   }
 
   /** Renews every lease of the session with one message. Returns one response for each lease, or one result for all. */
-  async renewAll(terms: SendTerms): Promise<ReadonlyMap<string, CallResponse> | TransportResult> {
-    const answer = await this.#send({ op: 'heartbeat' }, terms);
+  async renewAll(
+    terms: SendTerms & { readonly nonce: string },
+  ): Promise<ReadonlyMap<string, CallResponse> | TransportResult> {
+    const answer = await this.#send({ op: 'heartbeat', nonce: terms.nonce }, terms);
     if (answer.kind !== 'response' || answer.status !== 200) return answer;
     const { leases } = answer.body;
     const renewals = new Map<string, CallResponse>();

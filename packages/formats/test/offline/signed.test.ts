@@ -54,7 +54,7 @@ async function responseOf({
     state: 'live',
   };
   const pool = { licenseId: 'lic-1', product: 'Navigator', feature: 'chart', policy: POLICY };
-  const token = await (await createLeaseTokens([signer])).sign(lease, pool, NOW_MS);
+  const token = await (await createLeaseTokens([signer])).sign(lease, pool, { atMs: NOW_MS });
   return writeOfflineResponse(
     await createOfflineTokens([signer]).signResponse({
       controlRoom: room,

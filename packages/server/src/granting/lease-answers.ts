@@ -19,11 +19,15 @@ export interface Checkout extends EntitlementName {
   readonly queue?: boolean | undefined;
   /** The token of an earlier grant, or the queue token of a waiting checkout. */
   readonly token?: string | undefined;
+  /** Signed into the token of the answer. */
+  readonly nonce?: string | undefined;
 }
 
 export interface Heartbeat {
   readonly leaseId: string;
   readonly token?: string | undefined;
+  /** Signed into the token of the answer. */
+  readonly nonce?: string | undefined;
   /** The handover of the session that renews the lease, when no token is presented. */
   readonly handover?: number | undefined;
 }

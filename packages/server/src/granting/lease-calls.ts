@@ -35,8 +35,8 @@ export class LeaseCalls {
 
   /** `handover` is that of the session over which the call came. */
   async heartbeat(call: LeaseCall, caller: Caller, handover?: number): Promise<MutationReply> {
-    const { leaseId, token } = withPlainId(call);
-    const answer = await this.#options.leaseService.heartbeat({ leaseId, token, handover }, caller);
+    const { leaseId, token, nonce } = withPlainId(call);
+    const answer = await this.#options.leaseService.heartbeat({ leaseId, token, nonce, handover }, caller);
     return leaseReply(200, answer, this.#options);
   }
 

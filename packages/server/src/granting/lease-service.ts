@@ -44,6 +44,8 @@ interface Decision extends CommittedAt, Pick<GrantBatchResult, 'nowMs' | 'ackedS
 interface PresentedProof {
   readonly claim?: LeaseClaim | undefined;
   readonly token?: string | undefined;
+  /** Of the request, for the token of the answer. */
+  readonly nonce?: string | undefined;
 }
 
 const HEARTBEATS_PER_TTL = 3;
@@ -93,22 +95,23 @@ export class LeaseService {
 
   async #checkout(checkout: Checkout, caller: Caller): Promise<LeaseAnswer> {
     const { leaseId, product, feature, seats, holder, identity, borrowSeconds, queue = false, token } = checkout;
-    const { licenseId = caller.licenseId } = checkout;
+    const { licenseId = caller.licenseId, nonce } = checkout;
     if (caller.licenseId !== undefined && licenseId !== caller.licenseId) {
       return { kind: 'wrong_license', licenseId: caller.licenseId };
     }
     const claim = await this.#claim(leaseId, token);
     const request = { intent: 'checkout', leaseId, seats, holder, identity, queue, ...requesterOf(caller) } as const;
     const placeClaim = queue && !claim ? await this.#placeClaim(leaseId, token) : undefined;
-    return this.#grantTo({ product, feature, licenseId }, (entitlement) => ({
+    const requestFor = (entitlement: Entitlement): GrantRequest => ({
       ...request,
       ...(borrowSeconds === undefined ? {} : { borrowSeconds }),
       ...(claim && proves(claim, request, entitlement) ? { claim } : {}),
       ...(placeClaim && proves(placeClaim, request, entitlement) ? { placeClaim } : {}),
-    }));
+    });
+    return this.#grantTo({ product, feature, licenseId }, requestFor, { nonce });
   }
 
-  async #heartbeat({ leaseId, token, handover }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
+  async #heartbeat({ leaseId, token, nonce, handover }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
     const request = { leaseId, ...requesterOf(caller) };
     let answer = await this.#batches.renew(request);
     if (answer.kind === 'done' && answer.verdict.kind === 'in_doubt') {
@@ -120,10 +123,10 @@ export class LeaseService {
     switch (renewal.kind) {
       case 'renewed': {
         const lease = await this.#asPresented(renewal.lease, { token, handover });
-        return this.#held(lease, renewal.pool, { ...answer, ...renewal, token });
+        return this.#held(lease, renewal.pool, { ...answer, ...renewal, token, nonce });
       }
       case 'unknown':
-        return this.#adopt({ leaseId, token }, caller);
+        return this.#adopt({ leaseId, token, nonce }, caller);
       case 'in_doubt':
         return this.#options.transactions.recheckBeforeAck(answer.epoch) ?? { kind: 'lease_expired' };
       default:
@@ -132,12 +135,12 @@ export class LeaseService {
     }
   }
 
-  async #adopt({ leaseId, token }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
+  async #adopt({ leaseId, token, nonce }: Heartbeat, caller: Caller): Promise<LeaseAnswer> {
     const claim = await this.#claim(leaseId, token);
     if (!claim) return { kind: 'lease_not_found' };
     const { seats, holder, identity } = claim;
     const request = { intent: 'adopt', leaseId, seats, holder, identity, claim, ...requesterOf(caller) } as const;
-    const answer = await this.#grantTo(nameOf(claim, caller), () => request);
+    const answer = await this.#grantTo(nameOf(claim, caller), () => request, { nonce });
     return answer.kind === 'entitlement_not_found' ? { kind: 'lease_not_found' } : answer;
   }
 
@@ -206,7 +209,7 @@ export class LeaseService {
   async #grantTo(
     name: EntitlementName,
     requestFor: (entitlement: Entitlement) => GrantRequest,
-    { again = true } = {},
+    { nonce, again = true }: { readonly nonce: string | undefined; readonly again?: boolean },
   ): Promise<LeaseAnswer> {
     const entitled = await this.#entitlement(name);
     if (entitled.kind !== 'found') return entitled;
@@ -215,11 +218,11 @@ export class LeaseService {
     const answer = await this.#batches.grant(entitlement, request);
     switch (answer.kind) {
       case 'done':
-        return this.#granted(answer, request, entitlement);
+        return this.#granted({ ...answer, nonce }, request, entitlement);
       case 'entitlement_changed':
       case 'entitlement_not_found':
         this.#options.entitlements.forget(entitlement);
-        if (again) return this.#grantTo(name, requestFor, { again: false });
+        if (again) return this.#grantTo(name, requestFor, { nonce, again: false });
         return answer.kind === 'entitlement_changed' ? { kind: 'overloaded' } : answer;
       default:
         return answer;
@@ -227,7 +230,7 @@ export class LeaseService {
   }
 
   async #granted(
-    { verdict, ...decided }: Decision & { verdict: GrantVerdict },
+    { verdict, ...decided }: Decision & { readonly verdict: GrantVerdict; readonly nonce: string | undefined },
     request: GrantRequest,
     entitlement: Entitlement,
   ): Promise<LeaseAnswer> {
@@ -271,7 +274,7 @@ export class LeaseService {
     const { tokens, random } = this.#options;
     const { nowMs, ackedSeq, escrow } = decision;
     // The token is signed first, so that nothing takes time between the last check and the answer (S5).
-    const token = await tokens.sign(lease, pool, nowMs);
+    const token = await tokens.sign(lease, pool, { atMs: nowMs, nonce: decision.nonce });
     const presentedSeq = async (): Promise<number | undefined> =>
       (decision.claim ?? (await this.#claim(lease.id, decision.token)))?.seq;
     const coverage = { kind: 'escrow', lease, ackedSeq, escrow, presentedSeq } as const;

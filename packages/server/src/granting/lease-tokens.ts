@@ -8,8 +8,15 @@ import type { LeasedPool } from './store';
 /** The pool as a lease token describes it. */
 export type SignedPool = Omit<LeasedPool, 'leaseTtlMs' | 'onDisconnect'>;
 
+export interface TokenIssue {
+  /** The database's clock at the decision. */
+  readonly atMs: number;
+  /** The nonce of the request that the token answers. */
+  readonly nonce?: string | undefined;
+}
+
 export interface LeaseTokens {
-  sign(lease: Lease, pool: SignedPool, issuedAtMs: number): Promise<string>;
+  sign(lease: Lease, pool: SignedPool, issued: TokenIssue): Promise<string>;
   /** Signs a queue token. After the loss of a region it restores the place under its number. */
   signPlace(
     place: QueuePlace,
@@ -41,6 +48,8 @@ const Claims = Type.Object({
   epoch: Type.Integer({ minimum: 1 }),
   /** Omitted before the first handover. */
   handover: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** For the holder. No server reads it. */
+  nonce: Type.Optional(Type.String()),
   iat: Type.Integer(),
   exp: Type.Integer(),
 });
@@ -59,7 +68,7 @@ export async function createLeaseTokens(keys: readonly SigningKey[]): Promise<Le
 
   return {
     jwks: { keys: published },
-    sign: (lease, pool, issuedAtMs) => signLease(claimsOf(lease, pool, issuedAtMs)),
+    sign: (lease, pool, issued) => signLease(claimsOf(lease, pool, issued)),
     verify: async (token) => {
       const claims = await verify(token, TOKEN_TYPE, Claims);
       return claims && claimOf(claims);
@@ -76,7 +85,7 @@ export async function createLeaseTokens(keys: readonly SigningKey[]): Promise<Le
 function claimsOf(
   lease: Lease,
   { licenseId, product, feature, policy }: SignedPool,
-  issuedAtMs: number,
+  { atMs, nonce }: TokenIssue,
 ): Static<typeof Claims> {
   return {
     iss: ISSUER,
@@ -91,7 +100,8 @@ function claimsOf(
     seq: lease.seq,
     epoch: lease.epoch,
     ...(lease.handover ? { handover: lease.handover } : {}),
-    iat: Math.floor(issuedAtMs / 1000),
+    ...(nonce === undefined ? {} : { nonce }),
+    iat: Math.floor(atMs / 1000),
     exp: Math.floor(lease.expiresAtMs / 1000),
   };
 }

@@ -17,6 +17,12 @@ const token = Type.String({
   description: 'The lease token of an earlier grant, which proves it after the loss of a region',
 });
 
+const nonce = Type.String({
+  pattern: '^[A-Za-z0-9_-]{16,64}$',
+  description:
+    'Chosen by the client for this request. The token of the answer has it as the claim `nonce`, so an old answer is no answer',
+});
+
 const leaseState = Type.Union([Type.Literal('live'), Type.Literal('released'), Type.Literal('expired')]);
 
 export const LeaseParams = Type.Object({
@@ -56,9 +62,10 @@ export const CheckoutBody = Type.Object({
     }),
   ),
   token: Type.Optional(token),
+  nonce: Type.Optional(nonce),
 });
 
-export const TokenBody = Type.Object({ token: Type.Optional(token) });
+export const TokenBody = Type.Object({ token: Type.Optional(token), nonce: Type.Optional(nonce) });
 
 export const ReleaseBody = Type.Object({
   token: Type.Optional(token),

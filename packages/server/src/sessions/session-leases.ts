@@ -21,17 +21,18 @@ export class SessionLeases {
   /** By lease id: the handover that this session was given. */
   readonly #handovers = new Map<string, number>();
   /** The renewal of all leases that is in flight. */
-  #renewing: Promise<HttpReply> | undefined;
+  #renewing: { readonly nonce: string | undefined; readonly reply: Promise<HttpReply> } | undefined;
   #closing: Closing | undefined;
 
   constructor(options: SessionLeasesOptions) {
     this.#options = options;
   }
 
-  /** The number of leases that a message touches. A second renewal of all leases waits for the one in flight. */
+  /** The number of leases that a message touches. A repeated renewal of all leases shares the one in flight. */
   countTouched(message: SessionMessage): number {
-    const renewsAll = message.op === 'heartbeat' && message.leaseId === undefined && this.#renewing === undefined;
-    return renewsAll ? Math.max(1, this.#held.size) : 1;
+    if (message.op !== 'heartbeat' || message.leaseId !== undefined) return 1;
+    const isShared = this.#renewing !== undefined && this.#renewing.nonce === message.nonce;
+    return isShared ? 1 : Math.max(1, this.#held.size);
   }
 
   async execute(message: SessionMessage, caller: Caller): Promise<HttpReply> {
@@ -46,14 +47,9 @@ export class SessionLeases {
         return reply;
       }
       case 'heartbeat': {
-        const { leaseId, token } = message;
-        if (leaseId === undefined) {
-          this.#renewing ??= this.#renewAll(caller).finally(() => {
-            this.#renewing = undefined;
-          });
-          return this.#renewing;
-        }
-        const renewal = { leaseId, ...(token ? { token } : {}) };
+        const { leaseId, token, nonce } = message;
+        if (leaseId === undefined) return this.#renewTogether(caller, nonce);
+        const renewal = { leaseId, ...(token ? { token } : {}), ...(nonce ? { nonce } : {}) };
         return this.#holding(leaseId, caller, (handover) => calls.heartbeat(renewal, caller, handover));
       }
     }
@@ -95,12 +91,26 @@ export class SessionLeases {
     if (lease && this.#closing) this.#options.orphaned(this.#closing, [lease]);
   }
 
-  async #renewAll(caller: Caller): Promise<HttpReply> {
+  /** Renews all leases once at a time. */
+  #renewTogether(caller: Caller, nonce: string | undefined): Promise<HttpReply> {
+    const before = this.#renewing;
+    if (before && before.nonce === nonce) return before.reply;
+    const ended = before ? before.reply.then(undefined, () => undefined) : Promise.resolve();
+    const renewing = { nonce, reply: ended.then(() => this.#renewAll(caller, nonce)) };
+    this.#renewing = renewing;
+    const clear = (): void => {
+      if (this.#renewing === renewing) this.#renewing = undefined;
+    };
+    renewing.reply.then(clear, clear);
+    return renewing.reply;
+  }
+
+  async #renewAll(caller: Caller, nonce: string | undefined): Promise<HttpReply> {
     const { calls } = this.#options;
     const leases = await Promise.all(
       [...this.#held.keys()].map(async (leaseId) => {
         const reply = await this.#holding(leaseId, caller, (handover) =>
-          calls.heartbeat({ leaseId }, caller, handover),
+          calls.heartbeat({ leaseId, ...(nonce ? { nonce } : {}) }, caller, handover),
         );
         return { leaseId, reply };
       }),

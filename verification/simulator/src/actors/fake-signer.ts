@@ -28,7 +28,7 @@ export class FakeSigner {
 
   readonly tokens: LeaseTokens = {
     jwks: { keys: [] },
-    sign: async (lease, pool, issuedAtMs) => {
+    sign: async (lease, pool, { atMs: issuedAtMs }) => {
       const { id: leaseId, holder, controlRoom, identity, borrowed, seats, seq, epoch, expiresAtMs, handover } = lease;
       const { licenseId, product, feature } = pool;
       const claim = { leaseId, licenseId, product, feature, holder, controlRoom, identity, borrowed };

@@ -1,4 +1,4 @@
-import type { ExpectedLease, LeaseTokenVerdict } from '@evergrant/client/keys/key-ring';
+import type { AnswerVerdict, ExpectedLease } from '@evergrant/client/keys/key-ring';
 import { Checkouts } from '@evergrant/client/leases/checkouts';
 import { LeaseRegistry } from '@evergrant/client/leases/lease-registry';
 import type { ManagedLease } from '@evergrant/client/leases/managed-lease';
@@ -131,7 +131,9 @@ export class Installation {
       trusted: Object.values(REGION_ADDRESSES),
       fetchStatus: (address) => transport.send(status, address, terms),
     });
-    const shared = { clock, random: random.next, backoff: BACKOFF, requestTimeoutMs: 10_000 };
+    // The simulated network does not forge answers, and the fake signer checks no nonce.
+    const newNonce = () => 'simulated-nonce-0';
+    const shared = { newNonce, clock, random: random.next, backoff: BACKOFF, requestTimeoutMs: 10_000 };
     const requester = new RetryingRequester({ ...shared, transport, addresses: book });
     const pendingReleases = new PendingReleases({ clock, settleMs: shared.requestTimeoutMs, killed: dead.signal });
     const keys = {
@@ -256,13 +258,14 @@ export class Installation {
     );
   }
 
-  #verify(token: string, expected: ExpectedLease): LeaseTokenVerdict {
+  #verify(token: string, expected: ExpectedLease): AnswerVerdict {
     const issued = this.#options.context.fakeSigner.read(token);
     if (!issued) return { kind: 'refused', detail: 'not a token' };
     const { claim, issuedAtMs } = issued;
-    const { leaseId, licenseId, product, feature, seats, holder, expiresAtMs } = claim;
+    const { leaseId, licenseId, product, feature, seats, holder, identity, borrowed, expiresAtMs } = claim;
     if (leaseId !== expected.leaseId) return { kind: 'refused', detail: 'token of another lease' };
-    const proof = { leaseId, licenseId, product, feature, seats, holder, issuedAtMs, expiresAtMs, policy: undefined };
+    const about = { leaseId, licenseId, product, feature, seats, holder, identity, borrowed };
+    const proof = { ...about, issuedAtMs, expiresAtMs, policy: undefined, nonce: expected.nonce };
     return { kind: 'proven', proof };
   }
 
