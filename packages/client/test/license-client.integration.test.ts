@@ -181,7 +181,10 @@ describe.each([
     it('is released in bounded time although no server responds', async () => {
       const lease = await granted(client());
       await oregon.die();
-      expect(await lease.release()).toEqual({ kind: 'not-told', because: 'ECONNREFUSED' });
+      expect(await lease.release()).toEqual({
+        kind: 'not-told',
+        because: expect.stringMatching(/^(ECONNREFUSED|timeout)$/),
+      });
       expect(lease.state).toBe('released');
     });
 
